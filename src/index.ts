@@ -64,9 +64,12 @@ export type {
   FhirReadOptions,
   OperationOptions,
   PageOf,
+  FhirValidation,
   PageOptions,
+  SearchOptions,
   UpdateOptions,
   PagesOf,
+  ValidateOptions,
   WalkOf,
 } from "./fhir/fhir-client.ts";
 export type {
@@ -79,7 +82,15 @@ export type { EnsureOptions, UserFhirClient } from "./fhir/user-fhir-client.ts";
 export type { FindBy } from "./fhir/recover-create.ts";
 export type { FhirIssue } from "./http/fhir-issue.ts";
 export type { FhirPage } from "./fhir/pages/fhir-page.ts";
-export type { SearchParams, SearchValue } from "./fhir/query.ts";
+export type {
+  FoundBy,
+  Inclusion,
+  PartOf,
+  SearchParams,
+  SearchParamsOf,
+  SearchValue,
+  Summary,
+} from "./fhir/query.ts";
 export type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir/fhir-version.ts";
 export type { FhirPages, FhirWalk } from "./fhir/pages/fhir-walk.ts";
 export type { Lifecycle } from "./runtime/lifecycle.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { describeCall, under, type Call } from "../http/call.ts";
+import { describeCall, formType, under, type Call } from "../http/call.ts";
 import { type Sendable, refuse } from "./checks.ts";
 import { stringifyFhirJson } from "./lossless-json.ts";
 import type { FhirVersion } from "./fhir-version.ts";
@@ -120,6 +120,20 @@ export function permissionCall(place: FhirPlace, share: boolean, id: string, one
 /** `GET` a page: the path is built here, or comes from a link that was checked. */
 export function pageCall(place: FhirPlace, path: string, query: string): Call {
   return call(place, { name: "fhirPage", method: "GET", path, query, template: templateOf(path) });
+}
+
+/** `POST /{version}/{resourceType}/_search`: the search parameters are not in the URL, which proxies and logs keep. */
+export function searchCall(place: FhirPlace, path: string, query: string): Call {
+  const headers = { "content-type": formType };
+  const to = `${path}/_search`;
+  return call(place, {
+    name: "fhirPage",
+    method: "POST",
+    path: to,
+    template: templateOf(to),
+    body: query,
+    headers,
+  });
 }
 
 /** An operation on the server, a type or a resource; a POST if it has a body. */

@@ -50,6 +50,16 @@ export function checkResource(task: string, resource: unknown): Sendable {
   return resource;
 }
 
+/** Parts of resources, and their `meta`, which a copy shares: not every server tags them. */
+const parts = new WeakSet<object>();
+
+/** Remembers that a search returned a part of a resource. */
+export function markPart(resource: Sendable): void {
+  const meta = own(resource, "meta");
+  parts.add(resource);
+  if (isObject(meta)) parts.add(meta);
+}
+
 /**
  * Refuses a resource of which a search returned a part (`_elements`, `_summary`): an update replaces all of it.
  *
@@ -58,8 +68,13 @@ export function checkResource(task: string, resource: unknown): Sendable {
 export function checkWhole(task: string, resource: Sendable): Sendable {
   const meta = own(resource, "meta");
   const tags: readonly unknown[] = isObject(meta) ? [own(meta, "tag")].flat() : [];
-  if (tags.some((tag) => isObject(tag) && tag["code"] === "SUBSETTED"))
-    throw refuse(task, "a resource must be whole, so read it first", "a part of one (SUBSETTED)");
+  const isTagged = tags.some((tag) => isObject(tag) && tag["code"] === "SUBSETTED");
+  if (isTagged || parts.has(resource) || (isObject(meta) && parts.has(meta)))
+    throw refuse(
+      task,
+      "a resource must be whole, so read it first",
+      "a part of one, as _elements and _summary return it",
+    );
   return resource;
 }
 

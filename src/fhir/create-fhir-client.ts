@@ -26,6 +26,7 @@ import type { Find } from "./recover-create.ts";
 import { anAnalyticsBase } from "./export/export-link.ts";
 import { aRetryCount } from "./repeat.ts";
 import { resourceVerbs } from "./resource-verbs.ts";
+import { validateVerb } from "./validate.ts";
 import type { FhirVersion } from "./fhir-version.ts";
 
 /** Options of {@link createFhirClient}. Exactly one of `token` and `client` authenticates the calls. */
@@ -158,7 +159,13 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
       { ...parts, analytics: options.analytics, longestLine: options.maxAnswerBytes ?? usualAnswerBytes },
       how,
     );
-  return { ...resources, ...pages, ...batches, bulkExport } as unknown as FhirClient<V>;
+  return {
+    ...resources,
+    ...pages,
+    ...batches,
+    ...validateVerb(parts),
+    bulkExport,
+  } as unknown as FhirClient<V>;
 }
 
 /** Called when the other of the two is undefined. */

@@ -4,11 +4,12 @@
  * @module
  */
 import type { BatchEntry, BatchOptions, BatchResults } from "./batch/batch.ts";
-import type { SearchParams } from "./query.ts";
 import type { BulkExport, BulkExportOptions } from "./export/bulk-export.ts";
+import type { FoundBy, SearchParams, SearchParamsOf } from "./query.ts";
 import type { FhirPage } from "./pages/fhir-page.ts";
 import type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir-version.ts";
 import type { FhirPages, FhirWalk } from "./pages/fhir-walk.ts";
+import type { FhirIssue } from "../http/fhir-issue.ts";
 import type { FindBy } from "./recover-create.ts";
 
 /** Options of every call. */
@@ -67,10 +68,38 @@ export interface PageOptions extends FhirReadOptions {
   readonly cursor?: string | undefined;
 }
 
-/** Options of {@link FhirClient.history} and {@link FhirClient.everything}. */
+/** Options of {@link FhirClient.search} and {@link FhirClient.searchAll}. */
+export interface SearchOptions extends PageOptions {
+  /**
+   * `POST` sends the search parameters of all pages in the body, so that names, birth dates and numbers stand in no URL,
+   * which proxies and servers log.
+   * @default "GET"
+   */
+  readonly method?: "GET" | "POST" | undefined;
+}
+
+/** Options of {@link FhirClient.history}, {@link FhirClient.historyAll} and {@link FhirClient.everything}. */
 export interface CountOptions extends PageOptions {
   /** Resources per page, 1 to 100. @default 10, as at 1upHealth */
   readonly count?: number | undefined;
+}
+
+/** Options of {@link FhirClient.validate}. */
+export interface ValidateOptions extends FhirReadOptions {
+  /** What the resource is meant for. @default none: whether it is valid in general */
+  readonly mode?: "create" | "update" | undefined;
+  /** The canonical URL of a profile that it must conform to. */
+  readonly profile?: string | undefined;
+}
+
+/** The result of a validation. */
+export interface FhirValidation<O = unknown> {
+  /** Whether the server found no error. */
+  readonly isValid: boolean;
+  /** Codes and places of all issues, also of warnings. They hold no values. */
+  readonly issues: readonly FhirIssue[];
+  /** The OperationOutcome as received; its texts may quote the resource. `null` if the server refused the resource. */
+  readonly outcome: O | null;
 }
 
 /** Options of {@link FhirClient.operation}. */
@@ -211,6 +240,26 @@ export interface FhirClient<V extends FhirVersion> {
     options?: CountOptions,
   ): Promise<PageOf<V, ResourceOf<V, T>>>;
   /**
+   * All versions of {@link FhirClient.history}, one by one, like {@link FhirClient.searchAll}.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const { id } = await fhir.create({ resourceType: "Patient" }, { untilReadable: true });
+   * const walk = fhir.historyAll("Patient", id); // resume later with { cursor }
+   * for await (const version of walk) console.log(version.meta?.versionId); // 1
+   * ```
+   */
+  historyAll<T extends ResourceType<V>>(
+    resourceType: T,
+    id?: string,
+    options?: CountOptions,
+  ): WalkOf<V, ResourceOf<V, T>>;
+  /**
    * Replaces a resource and returns the server's version of it.
    *
    * @throws {LifecycleError} `FHIR_CONFLICT` if it has changed since you read it; `IN_DOUBT` if the response was
@@ -298,11 +347,11 @@ export interface FhirClient<V extends FhirVersion> {
    * for (let at: typeof page | null = page; at !== null; at = await at.next()) console.log(at.resources);
    * ```
    */
-  search<T extends ResourceType<V>>(
+  search<T extends ResourceType<V>, const P extends SearchParamsOf<ResourceOf<V, T>> = SearchParams>(
     resourceType: T,
-    params?: SearchParams,
-    options?: PageOptions,
-  ): Promise<PageOf<V, ResourceOf<V, T>>>;
+    params?: P,
+    options?: SearchOptions,
+  ): Promise<PageOf<V, FoundBy<ResourceOf<V, T>, P>>>;
   /**
    * All matches, one by one, in constant memory, across expiring tokens and interruptions. Reads pages of 100 unless
    * `_count` is given, and the next page while you work on this one.
@@ -318,11 +367,11 @@ export interface FhirClient<V extends FhirVersion> {
    * for await (const observation of walk) console.log(observation.code, walk.cursor);
    * ```
    */
-  searchAll<T extends ResourceType<V>>(
+  searchAll<T extends ResourceType<V>, const P extends SearchParamsOf<ResourceOf<V, T>> = SearchParams>(
     resourceType: T,
-    params?: SearchParams,
-    options?: PageOptions,
-  ): WalkOf<V, ResourceOf<V, T>>;
+    params?: P,
+    options?: SearchOptions,
+  ): WalkOf<V, FoundBy<ResourceOf<V, T>, P>>;
   /**
    * All matches page by page, as {@link FhirClient.searchAll} reads them, with what `_include` added and the Bundles.
    *
@@ -337,11 +386,11 @@ export interface FhirClient<V extends FhirVersion> {
    * for await (const { resources, included } of pages) console.log(resources.length, included.length, pages.cursor);
    * ```
    */
-  searchPages<T extends ResourceType<V>>(
+  searchPages<T extends ResourceType<V>, const P extends SearchParamsOf<ResourceOf<V, T>> = SearchParams>(
     resourceType: T,
-    params?: SearchParams,
-    options?: PageOptions,
-  ): PagesOf<V, ResourceOf<V, T>>;
+    params?: P,
+    options?: SearchOptions,
+  ): PagesOf<V, FoundBy<ResourceOf<V, T>, P>>;
   /**
    * All resources about a patient, of any type, like {@link FhirClient.searchAll}.
    *
@@ -382,6 +431,25 @@ export interface FhirClient<V extends FhirVersion> {
    * ```
    */
   bulkExport(options?: BulkExportOptions<ResourceType<V>>): ExportOf<V>;
+  /**
+   * Asks 1upHealth whether a resource is valid (`$validate`), without storing it. It is repeated like a read.
+   *
+   * @throws {LifecycleError} as a read; an invalid resource is a result
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const { isValid, issues } = await fhir.validate({ resourceType: "Patient", birthDate: "yesterday" });
+   * console.log(isValid, issues); // false [ { severity: "error", code: "value", … } ]
+   * ```
+   */
+  validate<T extends ResourceType<V>>(
+    resource: ResourceOf<V, T> & { readonly resourceType: T },
+    options?: ValidateOptions,
+  ): Promise<FhirValidation<Extract<FhirResources[V], { readonly resourceType: "OperationOutcome" }>>>;
   /**
    * Executes `$name` (`"validate"`, `"meta"`, …) and returns the response, or `null` if it is empty.
    *

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { invalid, isObject, kindOf, whole, wrong } from "../checks.ts";
+import { among, checkValue, invalid, isObject, kindOf, whole, wrong } from "../checks.ts";
 import { shown } from "./checks.ts";
 
 /**
@@ -22,6 +22,35 @@ export interface SearchParams {
   readonly [name: string]: SearchValue | readonly SearchValue[];
 }
 
+/** What of each resource a search returns. `false`: all of it; `count`: only how many there are. */
+export type Summary = "true" | "text" | "data" | "count" | "false";
+
+/** `"Observation:subject"`: a resource type and one of its reference parameters; `:Patient` may follow. */
+export type Inclusion = `${string}:${string}`;
+
+/** Search parameters for resources of one type. */
+export type SearchParamsOf<R> = SearchParams & {
+  /** The elements to return, with `id` and those that are mandatory. They are joined with commas. */
+  readonly _elements?: string | readonly (keyof R & string)[];
+  readonly _summary?: Summary;
+  /** Also returns resources that the matches refer to: `included` of the page. */
+  readonly _include?: Inclusion | readonly Inclusion[];
+  /** Also returns resources that refer to the matches. */
+  readonly _revinclude?: Inclusion | readonly Inclusion[];
+};
+
+/** A resource of which a search returns a part. `update()` refuses it. */
+export type PartOf<R> = { readonly [K in keyof R]?: R[K] } & Pick<R, keyof R & "resourceType">;
+
+/** What a search with these parameters finds: parts of resources with `_elements` and `_summary`. */
+export type FoundBy<R, P> = P extends { readonly _elements: unknown }
+  ? PartOf<R>
+  : P extends { readonly _summary: "false" }
+    ? R
+    : P extends { readonly _summary: unknown }
+      ? PartOf<R>
+      : R;
+
 /** Names and values, in the order in which they are sent. */
 export type Pairs = readonly (readonly [name: string, value: string])[];
 
@@ -39,21 +68,31 @@ export function pairsOf(task: string, params: SearchParams): Pairs {
   return Object.entries(params).flatMap(([name, given]) => {
     if (!paramName.test(name))
       throw invalid(task, `the name of a search parameter must match ${paramName.source}`, shown(name));
-    const values: readonly unknown[] = Array.isArray(given) ? given : [given];
+    const values = valuesOf(name, given);
     if (values.length === 0) throw invalid(task, `${name} must have a value`, "an empty list");
     return values.map((value): [string, string] => [name, textOf(task, name, value)]);
   });
 }
 
+function valuesOf(name: string, given: unknown): readonly unknown[] {
+  if (!Array.isArray(given)) return [given];
+  const all: readonly unknown[] = given;
+  const isJoined = name === "_elements" && all.length > 0 && all.every((one) => typeof one === "string");
+  return isJoined ? [all.join(",")] : all; // it may not be repeated
+}
+
 function textOf(task: string, name: string, value: unknown): string {
   if (name === "_count") return within(task, name, value, 1, longestPage);
   if (name === "_skip") return within(task, name, value, 0, deepestSkip);
+  if (name === "_summary") return String(checkValue(task, name, String(value), aSummary));
   if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value)))
     return String(value);
   if (typeof value === "string" && value !== "" && value.isWellFormed()) return value;
   const got = value === "" ? "an empty text" : typeof value === "string" ? "half a character" : kindOf(value);
   throw invalid(task, `${name} must be text, a finite number, a boolean, or a list of them`, got);
 }
+
+const aSummary = among("true", "text", "data", "count", "false");
 
 function within(task: string, name: string, value: unknown, least: number, most: number): string {
   const number = typeof value === "string" && /^\d{1,6}$/.test(value) ? Number(value) : value;

@@ -104,7 +104,7 @@ describe("sandbox/fhir as a whole", () => {
     ["GET", "/r4/Binary", 400],
     ["GET", "/r4/Provenance", 400],
     ["GET", "/r4/CatalogEntry/1", 404],
-    ["GET", "/r4/Patient/_history", 404],
+    ["GET", "/r4/Patient/_history", 405],
     ["POST", "/r4/Patient/1/_history", 404],
   ])("%s %s, which 1upHealth does not declare or does not have, is %i", async (method, path, status) => {
     const { fhir } = await openWithUser();

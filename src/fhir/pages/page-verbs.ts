@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { pageCall } from "../calls.ts";
-import { anything, check, whole, type Rules } from "../../checks.ts";
-import { checkResourceId, checkType } from "../checks.ts";
+import { pageCall, searchCall } from "../calls.ts";
+import { among, anything, check, whole, type Rules } from "../../checks.ts";
+import { checkResourceId, checkType, markPart } from "../checks.ts";
 import { placeAt, startOf, type Search } from "./cursor.ts";
-import type { CountOptions, PageOptions } from "../fhir-client.ts";
+import type { CountOptions, PageOptions, SearchOptions } from "../fhir-client.ts";
 import type { PagePlace } from "./next-link.ts";
 import { firstPage, type AnyPage, type Load, type PageSource } from "./fhir-page.ts";
 import { halving } from "./halving.ts";
@@ -19,14 +19,16 @@ import { createWalk, walkOverPages, type AnyPages, type AnyWalk } from "./fhir-w
 
 /** See `FhirClient`, which adds the types. */
 export interface PageVerbs {
-  search(resourceType: string, params?: SearchParams, options?: PageOptions): Promise<AnyPage>;
-  searchAll(resourceType: string, params?: SearchParams, options?: PageOptions): AnyWalk;
-  searchPages(resourceType: string, params?: SearchParams, options?: PageOptions): AnyPages;
+  search(resourceType: string, params?: SearchParams, options?: SearchOptions): Promise<AnyPage>;
+  searchAll(resourceType: string, params?: SearchParams, options?: SearchOptions): AnyWalk;
+  searchPages(resourceType: string, params?: SearchParams, options?: SearchOptions): AnyPages;
   history(resourceType: string, id?: string, options?: CountOptions): Promise<AnyPage>;
+  historyAll(resourceType: string, id?: string, options?: CountOptions): AnyWalk;
   everything(patientId: string, options?: CountOptions): AnyWalk;
 }
 
 const ofPage: Rules<PageOptions> = { ...readRules, cursor: anything };
+const ofSearch: Rules<SearchOptions> = { ...ofPage, method: among("GET", "POST") };
 const ofCount: Rules<CountOptions> = { ...ofPage, count: whole(1, longestPage) };
 
 /** The start of a search. */
@@ -42,16 +44,23 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
     path: string,
     pairs: Pairs,
     usual: Repetition,
-    { cursor, signal, ...how }: PageOptions,
+    { cursor, signal, method = "GET", ...how }: SearchOptions,
   ): Begun {
     const repetition = repetitionOf(how, performer.retries, usual);
     const search: Search = { version: place.version, path, pairs };
     const start = cursor === undefined ? startOf(search) : placeAt(search, cursor);
+    const returnsParts = pairs.some(
+      ([name, value]) => name === "_elements" || (name === "_summary" && value !== "false"),
+    );
     const load: Load = async (at, signal) => {
-      const call = pageCall(place, at.path, at.query);
+      // After a POST, the server's link may name the address that was posted to.
+      const to = at.path.replace(/\/_search$/, "");
+      const isPosted = method === "POST" && to === path;
+      const call = isPosted ? searchCall(place, to, at.query) : pageCall(place, to, at.query);
       const { resource, page } = await execute(performer, task, call, signal, repetition);
       if (resource === null || page === undefined)
         throw new TypeError("Cannot read a page: the response has none"); // and would not be a success
+      if (returnsParts) [...page.matches, ...page.included].forEach(markPart);
       return { place: at, bundle: resource, content: page };
     };
     const count = pairs.find(([name]) => name === "_count")?.[1];
@@ -71,13 +80,13 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
     resourceType: string,
     params: SearchParams,
     usual: Repetition,
-    options: PageOptions | undefined,
+    options: SearchOptions | undefined,
   ): Begun {
     checkType("search", resourceType);
     const words = `search for ${resourceType} resources`;
     const pairs = pairsOf(words, params);
     const task = searching(resourceType, [...new Set(pairs.map(([name]) => name))]);
-    const checked = check(words, options, ofPage);
+    const checked = check(words, options, ofSearch);
     return begin(task, `/${resourceType}`, pairs, usual, checked);
   }
 
@@ -91,8 +100,21 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
     return begin(task, path, count === undefined ? [] : [["_count", String(count)]], usual, checked);
   }
 
-  const searchAll = (resourceType: string, params?: SearchParams, options?: PageOptions): AnyWalk =>
+  const searchAll = (resourceType: string, params?: SearchParams, options?: SearchOptions): AnyWalk =>
     all(search(resourceType, { _count: longestPage, ...params }, ofWalk, options));
+
+  function history(
+    resourceType: string,
+    id: string | undefined,
+    usual: Repetition,
+    options: CountOptions | undefined,
+  ): Begun {
+    checkType("read the history", resourceType);
+    const task = lookingBack(resourceType, id);
+    if (id !== undefined) checkResourceId(task.words, id);
+    const path = `/${resourceType}${id === undefined ? "" : `/${id}`}/_history`;
+    return counted(task, path, usual, options);
+  }
 
   return {
     search: async (resourceType, params = {}, options) => one(search(resourceType, params, ofCall, options)),
@@ -100,13 +122,8 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
     searchAll,
     searchPages: (...given) => walkOverPages(searchAll(...given)),
 
-    async history(resourceType, id, options) {
-      checkType("read the history", resourceType);
-      const task = lookingBack(resourceType, id);
-      if (id !== undefined) checkResourceId(task.words, id);
-      const path = `/${resourceType}${id === undefined ? "" : `/${id}`}/_history`;
-      return one(counted(task, path, ofCall, options));
-    },
+    history: async (resourceType, id, options) => one(history(resourceType, id, ofCall, options)),
+    historyAll: (resourceType, id, options) => all(history(resourceType, id, ofWalk, options)),
 
     everything(patientId, options) {
       const id = checkResourceId(readingEverything.words, patientId);

@@ -14,6 +14,7 @@ const fhir = [
   "fhir.delete",
   "fhir.everything",
   "fhir.batch",
+  "fhir.validate",
   "fhir.share",
   "fhir.unshare",
   "fhir.purge",

@@ -23,13 +23,14 @@ export interface BundleKind {
   readonly self: string;
 }
 
-/** Returns the page of `found` that `search` asks for; only its items become entries. */
+/** Returns the page of `found` that `search` asks for; only its items become entries, and those `beside` them. */
 export function pageOf<T extends Ordered>(
   { world, root }: FhirCall,
   found: readonly T[],
   entryOf: (item: T) => Entry,
   search: URLSearchParams,
   { type, self }: BundleKind,
+  beside: (page: readonly T[]) => readonly Entry[] = () => [],
 ): Carried {
   const size = sizeOf(search);
   const start = startOf(found, search, size);
@@ -48,7 +49,7 @@ export function pageOf<T extends Ordered>(
     ...(world.settings.totals ? { total: found.length } : {}),
     ...(link === undefined ? {} : { link }),
   };
-  const entries = page.map((item) => entryText(entryOf(item), root));
+  const entries = [...page.map((item) => entryOf(item)), ...beside(page)].map((one) => entryText(one, root));
   // Built as text, so that decimals keep the digits that were sent.
   const body = `${JSON.stringify(head).slice(0, -1)},"entry":[${entries.join(",")}]}`;
   return { outgoing: { ...fhirJson(200, null), body }, outcome: "found", committed: true };

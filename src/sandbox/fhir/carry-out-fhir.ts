@@ -4,7 +4,7 @@ import { batch } from "./fhir-batch.ts";
 import type { FhirCall } from "./fhir-call.ts";
 import { history, read, readVersion } from "./fhir-reads.ts";
 import { everything, search } from "./fhir-search.ts";
-import { create, erase, permit, purge, update } from "./fhir-writes.ts";
+import { create, erase, permit, purge, update, validate } from "./fhir-writes.ts";
 import type { Carried, FhirCallName } from "../base/plan.ts";
 
 /** How each call is carried out. */
@@ -18,6 +18,7 @@ export const carryOutFhir: Readonly<Record<FhirCallName, (call: FhirCall) => Car
   "fhir.delete": erase,
   "fhir.everything": everything,
   "fhir.batch": batch,
+  "fhir.validate": validate,
   "fhir.share": (call) => permit(call, true),
   "fhir.unshare": (call) => permit(call, false),
   "fhir.purge": purge,

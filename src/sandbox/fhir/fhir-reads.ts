@@ -19,8 +19,9 @@ export function readVersion(call: FhirCall): Carried {
   });
 }
 
-/** `GET /{version}/{type}/{id}/_history`: the stored states, newest first. */
+/** `GET /{version}/{type}/{id}/_history`, or without the id that of all resources: the stored states, newest first. */
 export function history(call: FhirCall): Carried {
+  if (call.id === "") return historyOfType(call);
   return withReadable(call, (stored) => {
     const query = readQuery(call.incoming.query);
     if ("outcome" in query) return query;
@@ -33,6 +34,22 @@ export function history(call: FhirCall): Carried {
       self: `${call.root}/${address}/_history`,
     });
   });
+}
+
+function historyOfType(call: FhirCall): Carried {
+  const { world, incoming, reader, version, type, root } = call;
+  const query = readQuery(incoming.query);
+  if ("outcome" in query) return query;
+  const all = world.resources
+    .everOf(reader, version, type)
+    .flatMap((stored) => shownStates(call, stored).map((state) => ({ state, stored, order: stored.order })));
+  all.sort((one, other) => one.state.at - other.state.at || one.order - other.order);
+  const entries = all.map(({ state, stored }, index) => ({
+    ...entryOf(state, `${type}/${stored.id}`),
+    order: -index, // as above
+  }));
+  const self = `${root}/${type}/_history`;
+  return pageOf(call, entries.toReversed(), (entry) => entry, query.search, { type: "history", self });
 }
 
 function answer(call: FhirCall, state: Revision | undefined): Carried {

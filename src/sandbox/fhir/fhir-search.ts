@@ -3,9 +3,10 @@
 import { type Entry, pageOf } from "./bundle.ts";
 import { type FhirCall, gone, withReadable } from "./fhir-call.ts";
 import { isDeclared } from "../resources/fhir-types.ts";
-import { issue } from "./operation-outcome.ts";
+import { fhirJson, issue } from "./operation-outcome.ts";
 import type { Carried } from "../base/plan.ts";
 import { readQuery } from "./read-query.ts";
+import { includedIn, partFor } from "./search-results.ts";
 import { readFilters } from "./search-filters.ts";
 import { shown, type StoredResource } from "../resources/stored-resource.ts";
 
@@ -39,6 +40,11 @@ export function everything(call: FhirCall): Carried {
   });
 }
 
+function countOf(found: readonly StoredResource[]): Carried {
+  const bundle = { resourceType: "Bundle", type: "searchset", total: found.length };
+  return { outgoing: fhirJson(200, bundle), outcome: "found", committed: true };
+}
+
 function page(
   call: FhirCall,
   found: readonly StoredResource[],
@@ -46,9 +52,21 @@ function page(
   self: string,
 ): Carried {
   const now = call.world.now();
-  const entryOf = (stored: StoredResource): Entry => ({
-    address: `${stored.type}/${stored.id}`,
-    text: shown(stored, now)?.text,
-  });
-  return pageOf(call, found, entryOf, query, { type: "searchset", self });
+  const part = partFor(call, query);
+  const entryOf = (stored: StoredResource): Entry => {
+    const text = shown(stored, now)?.text;
+    return {
+      address: `${stored.type}/${stored.id}`,
+      text: part === undefined || text === undefined ? text : part(text),
+    };
+  };
+  const kind = { type: "searchset", self } as const;
+  if (query.get("_summary") === "count") return countOf(found);
+  if (!query.has("_include")) return pageOf(call, found, entryOf, query, kind);
+  return pageOf(call, found, entryOf, query, kind, (matches) =>
+    includedIn(call, query, matches).map((stored) => ({
+      ...entryOf(stored),
+      extra: { search: { mode: "include" } },
+    })),
+  );
 }

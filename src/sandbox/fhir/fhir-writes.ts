@@ -3,7 +3,8 @@
 import { absent, ambiguous, type FhirCall, gone } from "./fhir-call.ts";
 import { header, json, parseObject } from "../base/message.ts";
 import { deepest, isDeeper } from "../base/nesting.ts";
-import { issue, issues, placed, resourceAnswer } from "./operation-outcome.ts";
+import { itemsOf, membersOf } from "../resources/resource-text.ts";
+import { fhirJson, issue, issues, placed, resourceAnswer } from "./operation-outcome.ts";
 import type { Carried } from "../base/plan.ts";
 import { latest, type StoredResource } from "../resources/stored-resource.ts";
 import { flawsOf } from "./flaws-of.ts";
@@ -30,6 +31,23 @@ export function update(call: FhirCall): Carried {
     world.resources.update(stored, incoming.body, world.now());
     return written(stored, 200, "updated");
   });
+}
+
+/** `POST /{version}/{type}/$validate`: what {@link create} would refuse, without storing anything. */
+export function validate(call: FhirCall): Carried {
+  const parameters = parseObject(call.incoming.body)?.["parameter"];
+  const members = Array.isArray(parameters) ? membersOf(call.incoming.body) : undefined;
+  const listed = itemsOf(members?.get("parameter") ?? "[]").map((one) => membersOf(one));
+  const resource = listed.find((one) => one.get("name") === '"resource"')?.get("resource");
+  const body = members === undefined ? call.incoming.body : (resource ?? "");
+  const read = readResource({ ...call, incoming: { ...call.incoming, body } });
+  if (!("outcome" in read)) {
+    const fine = [{ severity: "information", code: "informational", diagnostics: "No issues" }];
+    const outcome = { resourceType: "OperationOutcome", issue: fine };
+    return { outgoing: fhirJson(200, outcome), outcome: "valid", committed: true };
+  }
+  const status = call.world.settings.invalidStatus;
+  return { ...read, outgoing: { ...read.outgoing, status } };
 }
 
 export function erase(call: FhirCall): Carried {

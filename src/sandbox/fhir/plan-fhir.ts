@@ -42,14 +42,19 @@ export function planFhir(world: World, incoming: Incoming): Plan | undefined {
   if (call === undefined) {
     return refusal("unknown", issue(404, "not-supported", "Unknown FHIR interaction"), known);
   }
-  if (call !== "fhir.search" && !isDeclared(version, type, call)) {
+  const interaction = call === "fhir.history" && rest.length === 1 ? "history-type" : undefined;
+  if (call !== "fhir.search" && !isDeclared(version, type, call, interaction)) {
     return refusal(call, issue(405, "not-supported", `${type} does not support this interaction`), known);
   }
-  const [id = "", , last = ""] = rest;
+  const isOfType = rest[0] === "_search" || rest[0] === "_history";
+  const [id = "", , last = ""] = isOfType ? [] : rest;
   const root = `${incoming.origin}${aliased ? "/fhir" : ""}/${version}`;
   const carryOut = (other: Incoming): Carried =>
     planFhir(world, other)?.carryOut() ?? issue(404, "not-found", "Unknown address");
-  const fhirCall: FhirCall = { world, incoming, reader, version, type, id, last, root, carryOut };
+  const isPosted = call === "fhir.search" && incoming.method === "POST";
+  const parameters = [incoming.query, incoming.body].filter((part) => part !== "").join("&");
+  const asked = isPosted ? { ...incoming, query: parameters } : incoming;
+  const fhirCall: FhirCall = { world, incoming: asked, reader, version, type, id, last, root, carryOut };
   return { call, ...known, carryOut: () => carryOutFhir[call](fhirCall) };
 }
 
@@ -105,6 +110,9 @@ function nameOf(method: string, type: string, rest: readonly string[]): FhirCall
     if (method === "POST") return "fhir.create";
     return method === "GET" ? "fhir.search" : undefined;
   }
+  if (rest.length === 1 && id === "_search" && method === "POST") return "fhir.search";
+  if (rest.length === 1 && id === "_history" && method === "GET") return "fhir.history";
+  if (rest.length === 1 && id === "$validate" && method === "POST") return "fhir.validate";
   if (id === "" || id === "_history" || type === "") return undefined;
   if (rest.length === 1) {
     if (method === "GET") return "fhir.read";

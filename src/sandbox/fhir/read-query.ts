@@ -15,6 +15,9 @@ const deepestSkip = 9990;
 /** The parameters that select a page, and do not filter. */
 export const pagingNames: ReadonlySet<string> = new Set(["_count", "_skip", "_after", "_before"]);
 
+/** The parameters that select what is returned of the matches and beside them, and do not filter. */
+export const resultNames: ReadonlySet<string> = new Set(["_elements", "_summary", "_include", "_revinclude"]);
+
 /** Parses a query, or refuses it. */
 export function readQuery(text: string): { readonly search: URLSearchParams } | Carried {
   if (text.includes("|")) return issue(400, "invalid", "A bar in the query must be written as %7C");

@@ -5,7 +5,7 @@ import { type FhirVersion, isDeclaredParameter } from "../resources/fhir-types.t
 import { parseObject } from "../base/message.ts";
 import { issue } from "./operation-outcome.ts";
 import type { Carried } from "../base/plan.ts";
-import { pagingNames } from "./read-query.ts";
+import { pagingNames, resultNames } from "./read-query.ts";
 import { searchParameter } from "./search-parameters.ts";
 import { type SearchComparison, comparison } from "./search-comparison.ts";
 
@@ -31,7 +31,7 @@ export function readFilters(search: URLSearchParams, searched: Searched): Search
   const filters: Filter[] = [];
   const kept = new URLSearchParams();
   for (const [name, value] of search) {
-    if (pagingNames.has(name) || value === "") continue;
+    if (pagingNames.has(name) || resultNames.has(name) || value === "") continue;
     const filter = readFilter(name, value, searched);
     if (filter === undefined) continue;
     if (typeof filter !== "function") return filter;
@@ -88,7 +88,7 @@ function invalid(name: string, value: string): Carried {
 }
 
 /** The elements at the end of a path, lists flattened; the last step may name the system of a contact point. */
-function along(from: unknown, path: string): unknown[] {
+export function along(from: unknown, path: string): unknown[] {
   let found: unknown[] = [from];
   for (const step of path.split(".")) {
     const [name = "", system] = step.split(":");

@@ -49,6 +49,14 @@ export interface FhirBehaviour {
   /** Whether an update of an R4 resource must name the version it replaces. @default "optional" */
   readonly ifMatch: "optional" | "required";
   /**
+   * How a search answers `_elements` and `_summary`: parts of resources with the tag `SUBSETTED`, or without it, or whole
+   * resources.
+   * @default "tagged"
+   */
+  readonly parts: "tagged" | "untagged" | "whole";
+  /** Status of a validation (`$validate`) that found errors. @default 200 */
+  readonly invalidStatus: 200 | 412 | 422;
+  /**
    * The answer to a batch.
    *
    * - `usual`: one entry for each that was sent, in their order, with the resources
@@ -118,6 +126,8 @@ export const usualFhirBehaviour: FhirBehaviour = {
   refusedToken: "empty",
   deleted: 404,
   ifMatch: "optional",
+  parts: "tagged",
+  invalidStatus: 200,
   batchAnswer: "usual",
   purgeBatch: Infinity,
   exportKickOff: "files",
@@ -148,6 +158,8 @@ export const fhirBehaviourRules: Rules<FhirBehaviour> = {
   refusedToken: among("empty", "outcome", "error"),
   deleted: among(404, 410),
   ifMatch: among("optional", "required"),
+  parts: among("tagged", "untagged", "whole"),
+  invalidStatus: among(200, 412, 422),
   batchAnswer: among("usual", "bare", "fewer", "more", "reversed", "foreign"),
   purgeBatch: orInfinity(whole(1)),
   exportKickOff: among("files", "job"),

@@ -46,9 +46,17 @@ export function servedTypes(version: FhirVersion): readonly string[] {
   return [...served[version].keys()];
 }
 
-/** Whether 1upHealth supports that call for that type. */
-export function isDeclared(version: FhirVersion, type: string, call: FhirCallName): boolean {
-  const interaction = interactions[call];
+/**
+ * Whether 1upHealth supports that call for that type.
+ *
+ * @param interaction the name in the statements, if not the usual one
+ */
+export function isDeclared(
+  version: FhirVersion,
+  type: string,
+  call: FhirCallName,
+  interaction: string | undefined = interactions[call],
+): boolean {
   return interaction === undefined || served[version].get(type)?.interactions.has(interaction) === true;
 }
 

@@ -114,6 +114,13 @@ export class Resources {
     return search === "" ? folder.items : folder.find(search, matches);
   }
 
+  /** The resources of a type that `reader` may read, also deleted ones. */
+  everOf(reader: Reader, version: FhirVersion, type: string): readonly StoredResource[] {
+    return [...this.#byId.values()].filter(
+      (one) => one.version === version && one.type === type && isReadable(one, reader),
+    );
+  }
+
   share(stored: StoredResource, oneupUserId: number): void {
     if (stored.sharedWith.includes(oneupUserId)) return;
     stored.sharedWith = [...stored.sharedWith, oneupUserId];
