@@ -5,19 +5,19 @@
 import { createHash } from "node:crypto";
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import type { Reconciliation, Store } from "oneup-lifecycle";
+import type { Store } from "oneup-lifecycle";
 import { readOptions } from "../../src/sandbox/options/sandbox-options.ts";
 import { Handler } from "../../src/sandbox/handler.ts";
 import { World } from "../../src/sandbox/state/world.ts";
 import { accountOf } from "../../src/store/account-of.ts";
 import type { SealMemory } from "../../src/store/sealing/sealer.ts";
 import { StoreKeys } from "../../src/runtime/account/store-keys.ts";
-import { pseudonymisedStore } from "../../src/store/sealing/pseudonymised-store.ts";
 import { HiddenNames } from "../../src/store/sealing/hidden-names.ts";
 import { keyRing } from "../../src/store/sealing/key-ring.ts";
 import { beginStore } from "./first-record.ts";
 import { hasArrived } from "./dossier.ts";
-import { lookAtShelves, type Shelf } from "./shelves.ts";
+import { checkUp, lastLook, reconcileAll } from "./last-looks.ts";
+import type { Shelf } from "./shelves.ts";
 import { Judge } from "./judge.ts";
 import { Kinds } from "./kinds.ts";
 import { List } from "./lists.ts";
@@ -173,12 +173,6 @@ export class Simulation implements Stage {
     return this.#shelf.store;
   }
 
-  /** The store as a lifecycle sees it. */
-  get #seen(): Store {
-    const { names, store } = this;
-    return names === null ? store : pseudonymisedStore(store, names, () => {});
-  }
-
   get isMoving(): boolean {
     return !this.#moving.isDone;
   }
@@ -229,8 +223,8 @@ export class Simulation implements Stage {
           this.#lists.every(({ isDone }) => isDone)),
     );
     if (!broken() && !this.#lists.every(({ isDone }) => isDone)) judge.blame("P2: an import is never done");
-    if (!broken()) await this.#checkUp(broken);
-    for (const look of [() => this.#reconcile(broken), () => this.#lastLook()]) {
+    if (!broken()) await checkUp(this, this.#people, broken);
+    for (const look of [() => reconcileAll(this, broken), () => lastLook(this, this.#people.length)]) {
       // A refresh that was begun ends first.
       if (!broken()) await time.run(time.now + hour, () => broken() || judge.all().every(hasArrived));
       if (!broken()) await look();
@@ -287,64 +281,5 @@ export class Simulation implements Stage {
       time.after(atMs, spend);
       judge.limits.othersSpend(beginning + atMs, beginning + atMs + forMs + 2 * limit.windowMs);
     }
-  }
-
-  /** Every user's FHIR works. */
-  async #checkUp(broken: () => boolean): Promise<void> {
-    let left = this.#people.length;
-    for (const person of this.#people) person.checkUp(() => left--);
-    // A refresh token that is refused without a reason is given up after a day.
-    const hours = this.scenario.kinds.includes("refusedRefreshes") ? 34 : 24;
-    await this.time.run(this.time.now + hours * hour, () => broken() || left === 0);
-    if (!broken() && left > 0) this.judge.blame(`P2: ${left} users have no working token in the end`);
-  }
-
-  /** All users are here under the id that 1upHealth has for them, or are moved there. */
-  async #reconcile(broken: () => boolean): Promise<void> {
-    const { judge, scenario, time, handler } = this;
-    for (const { id, wasRenamedThere } of judge.all()) {
-      // A user that the application has renamed need not be reconciled.
-      if (!wasRenamedThere && handler.world.users.find(id) === undefined)
-        judge.blame(`P2: ${id} has another id at 1upHealth`);
-    }
-    for (const round of ["first", "second"]) {
-      const reports: Reconciliation[] = [];
-      const wrong = (error: unknown): void => judge.blame(`P7: reconcile() rejected with ${String(error)}`);
-      const places = this.fit.slice(0, round === "first" ? 2 : 1); // the first time two of them at once
-      if (places.length === 0) return judge.blame("P2: no process is left to reconcile");
-      for (const { life, lifecycle } of places) {
-        judge.reconciles(life);
-        lifecycle.reconcile({ repair: ["move"], pageSize: 50 }).then((one) => reports.push(one), wrong);
-      }
-      await time.run(time.now + 48 * hour, () => broken() || reports.length === places.length);
-      if (broken()) return;
-      if (reports.length < places.length) judge.blame(`P2: the ${round} reconcile() does not end`);
-      for (const { complete, counts, repaired } of reports) {
-        const { thereOnly, hereOnly, renamed, anotherNumber } = counts;
-        const all = complete && thereOnly === scenario.strangers.count;
-        const moved = round === "first" ? repaired?.moved === renamed : renamed === 0;
-        if (!all || !moved || hereOnly + anotherNumber > 0)
-          judge.blame(`P1: the ${round} reconcile() finds ${JSON.stringify({ complete, counts, repaired })}`);
-      }
-    }
-  }
-
-  /** No user is lost, stuck, duplicated or leaked. */
-  async #lastLook(): Promise<void> {
-    const { judge, handler } = this;
-    for (const dossier of judge.all()) {
-      if (!hasArrived(dossier))
-        judge.blame(`P2: ${dossier.id} is stuck in ${dossier.envelope?.state ?? "nowhere"}`);
-      const loaded = await this.#seen.load(dossier.id);
-      const remote = handler.world.users.find(dossier.id);
-      if (loaded.type !== "record") judge.blame(`P1: ${dossier.id} is lost`);
-      else if (dossier.envelope?.context["oneupUserId"] !== remote?.oneupUserId) {
-        judge.blame(`P2: ${dossier.id} is another user at 1upHealth`);
-      }
-      judge.read(`the record of ${dossier.id}`, JSON.stringify(loaded));
-    }
-    judge.read("the account's record", JSON.stringify(await this.store.account.load()));
-    await lookAtShelves(this);
-    judge.forgets.lastLook(this, this.#people.length);
   }
 }
