@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isLifecycleError, type Cause, type ErrorCode } from "./errors.ts";
+import { isLifecycleError, type Cause, type ErrorCode, type LifecycleError } from "./errors.ts";
 
 const steps = {
   name: "check the host name (endpoints, ONEUP_API, ONEUP_AUTH) and the DNS of this machine",
@@ -29,6 +29,8 @@ const steps = {
   failing: "wait, and ask 1upHealth's support if it goes on; it is tried again",
   size: "raise maxAnswerBytes if such a response is wanted",
   code: "wait: a fresh code is requested by itself",
+  transaction:
+    "end the application's transaction that onboards a user: pg_stat_activity shows it, mostly as idle in transaction; then start the move again, which goes on where it stopped",
   odd: "compare with 1upHealth's own list: call reconcile(); it is tried again",
 } as const;
 
@@ -118,7 +120,13 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
   CLOSED: "open a new lifecycle",
 };
 
+/** What to do about this error. */
+export function nextStepOf(error: LifecycleError): string {
+  if (error.failedCall) return nextStepAfter(error.failedCall);
+  return error.facts["waitsFor"] === "transaction" ? steps.transaction : nextSteps[error.code];
+}
+
 /** The end of a log line about an error that is met again: `; what to do: …`. */
 export function todoAbout(error: unknown): string {
-  return isLifecycleError(error) ? `; what to do: ${nextSteps[error.code]}` : "";
+  return isLifecycleError(error) ? `; what to do: ${nextStepOf(error)}` : "";
 }

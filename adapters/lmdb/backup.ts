@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { chmod, lstat, mkdir, mkdtemp, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { chmod, lstat, mkdtemp, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import process from "node:process";
 import { systemClock } from "../../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
+import { makeFolder } from "../../src/store/make-folder.ts";
 import type { Share } from "./environments.ts";
 import { holdsStore } from "./folder.ts";
 
@@ -50,7 +51,7 @@ async function copy({ root, enter }: Share, timeoutMs: number, target: string): 
   const until = systemClock.monotonic() + timeoutMs;
   const parent = dirname(target);
   const draft = await step(`no folder can be created in ${parent}`, async () => {
-    await mkdir(parent, { recursive: true, mode: 0o700 });
+    makeFolder(parent);
     return mkdtemp(`${target}.unfinished-`); // mode 0700
   });
   try {

@@ -7,7 +7,6 @@ import {
   accessSync,
   closeSync,
   constants,
-  mkdirSync,
   openSync,
   readSync,
   statfsSync,
@@ -20,6 +19,7 @@ import { open, type Database, type RootDatabase, type RootDatabaseOptionsWithPat
 import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
 import type { Kept } from "../../src/store/expiring-texts.ts";
+import { makeFolder } from "../../src/store/make-folder.ts";
 import { shareOf, type Share } from "./environments.ts";
 import { astray, unavailable } from "./failures.ts";
 import { databasesPerAccount } from "./tables.ts";
@@ -51,7 +51,7 @@ export async function openFolder<T>(
 ): Promise<Opened<T>> {
   let share: Share | undefined;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     await checkFolder(folder);
     const options: RootDatabaseOptionsWithPath & { permissionsMode: number } = {
       path: folder,

@@ -143,7 +143,7 @@ export function postgresTransfer(
       throw new LifecycleError(
         "STORE_UNAVAILABLE",
         `Cannot end the use of the PostgreSQL store: a transaction of the application that onboards within it was open for all of ${fenceWaitMs} ms; commit it or roll it back, and try again`,
-        { retryable: true, cause: underneath(error) },
+        { retryable: true, cause: underneath(error), facts: { waitsFor: "transaction" } },
       );
     }
   };

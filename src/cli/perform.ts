@@ -5,7 +5,7 @@
  */
 import { isLifecycleError, type ErrorCode } from "../errors.ts";
 import { isSystemError, systemErrorInWords } from "./system-error.ts";
-import { nextStepAfter, nextSteps } from "../next-step.ts";
+import { nextStepOf } from "../next-step.ts";
 import { readArguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { allCommands, commandGroups } from "./command-table.ts";
@@ -99,8 +99,8 @@ export async function perform(words: readonly string[], signal: AbortSignal, sel
     }
     if (isLifecycleError(error)) {
       printError(`${error.message} [${error.code}]`);
-      const step = error.failedCall ? nextStepAfter(error.failedCall) : nextSteps[error.code];
-      if (outages.has(error.code) && !words.includes("--json")) printError(`What to do: ${asCommands(step)}`);
+      if (outages.has(error.code) && !words.includes("--json"))
+        printError(`What to do: ${asCommands(nextStepOf(error))}`);
       return error.code === "INVALID_OPTION" || error.code === "INVALID_ID" ? 2 : 1;
     }
     if (signal.aborted) return 130;

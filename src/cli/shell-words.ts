@@ -16,6 +16,8 @@ const commands: Readonly<Record<string, string>> = {
   forget: "forget ID",
   adopt: "adopt ID",
   reconcile: "reconcile",
+  exportMany: "export",
+  offboardMany: "leave",
   work: "work",
   rotateKeys: "keys rotate",
   "keys.list": "keys list",
@@ -51,6 +53,7 @@ const settings: Readonly<Record<string, readonly string[]>> = {
   "endpoints.auth": ["--auth", "--api", "ONEUP_AUTH", "ONEUP_API"],
   pageSize: ["--page-size"],
   oneupUserId: ["--number"],
+  onlyAfterExport: ["--only-after-export"],
 };
 
 /** Phrases that name a method or an option in the middle of a sentence. */
@@ -73,6 +76,7 @@ const phrases: readonly (readonly [RegExp, string])[] = [
   ],
   [/its `encryption` does not hold/, "ONEUP_KEY_FILE or ONEUP_KEY here does not hold"],
   [/account\.unpause\(\{ lane: "(\w+)" \}\)/, "oneup-lifecycle unpause --lane $1"],
+  [/allowPartialExport: true/, "--allow-partial-export"],
   [/changeOrigin: true moves/, "--change-origin moves"],
   [/hideIds must be true, not false/, "ONEUP_HIDE_IDS must be 1, and it is 0"],
   [/hideIds must be false, not true/, "ONEUP_HIDE_IDS must be 0, and it is 1"],

@@ -28,5 +28,7 @@ const meanings: Readonly<Record<string, string>> = {
 /** A system error as a sentence, with the path that it is about, if it names one. */
 export function systemErrorInWords(error: Error & { readonly code: string }): string {
   const path = "path" in error && typeof error.path === "string" ? ` ${error.path}` : "";
+  if ("syscall" in error && error.syscall === "mkdir" && error.code === "ENOENT")
+    return `Cannot create the folder${path}: the system takes no folder there (ENOENT)`;
   return `Cannot read or write${path}: ${meanings[error.code] ?? "the operating system refused"} (${error.code})`;
 }

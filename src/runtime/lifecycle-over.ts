@@ -6,6 +6,7 @@
 import { isPurging } from "../../machines/index.ts";
 import { untilAborted, withSignals } from "../abort.ts";
 import { ahead, total } from "../store/lane-scheduler.ts";
+import { writeAct } from "./account/acts.ts";
 import { adopt, checkGrant } from "./operations/adopt.ts";
 import { waitForUser, sendEvent } from "./engine/wait-for-user.ts";
 import { type Ends, type Deadline, onSilence, withDeadlines } from "./engine/deadline.ts";
@@ -184,8 +185,9 @@ export function lifecycleOver(
       open();
       const id = checkId(appUserId);
       const grant = checkGrant(given);
-      return withDeadline(checkWait("adopt a user", options), async (wait) => {
-        await underWay(adopt(engine, id, grant, wait, "byName"));
+      const { by, ...waiting } = checkAct("adopt a user", options);
+      return withDeadline(waiting, async (wait) => {
+        await underWay(adopt(engine, id, grant, wait, { source: "byName", by }));
         return arrived(id, wait);
       });
     },
@@ -279,8 +281,13 @@ export function lifecycleOver(
     async forget(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      await withDeadline(checkWait("forget a user", options), (wait) => underWay(forget(engine, id, wait)));
+      const { by, ...waiting } = checkAct("forget a user", options);
+      await withDeadline(waiting, (wait) => underWay(forget(engine, id, wait, by)));
       tokens.forget(id);
+      if (by !== undefined) {
+        const at = new Date(clock.now());
+        await writeAct(store.account, clock, { at, what: "forget", lane: null, reason: null, by });
+      }
     },
 
     async reconcile(given) {

@@ -134,7 +134,7 @@ export interface Lifecycle
    * console.log(user.state, user.usable); // reauthorized true: the sandbox has never seen that token
    * ```
    */
-  adopt(appUserId: string, grant: Grant, options?: WaitOptions): Promise<UserStatus>;
+  adopt(appUserId: string, grant: Grant, options?: ActOptions): Promise<UserStatus>;
   /**
    * Takes over a list of users, each as {@link adopt} does with `waitMs: 0`. Resolves when all rows are stored;
    * workers then refresh those without an access token. The rows are read once and in constant memory. To resume
@@ -400,7 +400,7 @@ export interface Lifecycle
    * console.log(await lifecycle.counts()); // {}
    * ```
    */
-  forget(appUserId: string, options?: WaitOptions): Promise<void>;
+  forget(appUserId: string, options?: ActOptions): Promise<void>;
   /**
    * Compares the users here with 1upHealth's own list and finds users that are only there, only here, there under
    * another `app_user_id`, or inactive. With `repair` it corrects what can be corrected, without creating a user at

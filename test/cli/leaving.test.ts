@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { operatorStage } from "./operator.ts";
@@ -23,7 +23,14 @@ describe("cli export, leave and receipts", () => {
       present: 2,
     });
 
-    const leaving = ["leave", "--receipts", receipts, "--only-after-export", "export"];
+    const partial = ["leave", "--receipts", receipts, "--only-after-export", "export"];
+    expect(await run([...partial, "--dry-run"])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(
+        /Cannot offboard a list: --only-after-export must be an export of all types .* pass --allow-partial-export/,
+      ),
+    });
+    const leaving = [...partial, "--allow-partial-export"];
     const dry = await run([...leaving, "--dry-run"]);
     expect(dry).toMatchObject({ code: 0, err: "" });
     expect(dry.out).toMatch(/^2 users would leave, 0 of them have left already\n2 management calls, until /);
@@ -49,6 +56,14 @@ describe("cli export, leave and receipts", () => {
     writeFileSync(receipts, readFileSync(receipts, "utf8").split("\n").slice(0, -2).join("\n"));
     const cut = await run(["receipts", receipts, "--public-key", key]);
     expect(cut).toMatchObject({ code: 1, out: expect.stringContaining("the receipts are not closed") });
+    expect(cut.out).toContain("\nWhat to do: run the leave again by the same name, if it was not over;");
+    const lost = readFileSync(receipts, "utf8").split("\n").slice(0, -1).join("\n");
+    writeFileSync(receipts, `${lost}\n`);
+    const again2 = await run([...leaving, "--yes", "--count", "2"]);
+    expect(again2).toMatchObject({ code: 1, out: expect.stringContaining("1 user left, and had a receipt") });
+    expect(again2.out).toContain("\nWhat to do: run leave with another --name");
+    const anew = ["--name", "anew", "--receipts", join(path, "anew.ndjson"), "--yes", "--count", "2"];
+    expect(await run(["leave", ...anew])).toMatchObject({ code: 0 });
   });
 
   it("name a place that cannot be written, without a stack", async () => {
@@ -58,7 +73,9 @@ describe("cli export, leave and receipts", () => {
     writeFileSync(file, "1");
     const link = join(path, "link");
     symlinkSync(join(path, "nowhere"), link);
-    for (const to of [file, join(file, "export"), link]) {
+    // Node's recursive mkdir never ends in /proc.
+    const nowhere = existsSync("/proc/self") ? ["/proc/x", "/proc/x/y"] : [];
+    for (const to of [file, join(file, "export"), link, ...nowhere]) {
       const { code, err } = await operator.run(["export", "--to", to, "--types", "Patient"], env);
       expect({ to, code, isStack: err.includes(" at ") }).toEqual({ to, code: 1, isStack: false });
       expect(err).toContain("Cannot ");

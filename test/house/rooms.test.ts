@@ -55,7 +55,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   "src/http": { streaming: ["call.ts", "safety.ts", "transport.ts"] },
   "src/guard": {},
   "src/store": {
-    sealing: ["contract.ts", "envelope.ts", "guards.ts", "quarantine.ts"],
+    sealing: ["contract.ts", "envelope.ts", "guards.ts", "make-folder.ts", "quarantine.ts"],
     "table-store": [
       "contract.ts",
       "event-text.ts",

@@ -1,9 +1,10 @@
 /** A store that is moved, emptied, or fails in part, while a transaction with a new user is open. */
 import { join } from "node:path";
-import { keyFile, moveStore } from "oneup-lifecycle";
+import { keyFile, moveStore, type LifecycleError } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { expect, it } from "vitest";
+import { nextStepOf } from "../../src/next-step.ts";
 import { anyKey } from "../support/places.ts";
 import { sql, withSharedPostgres } from "../support/postgres.ts";
 import { folder } from "../support/scene.ts";
@@ -34,6 +35,8 @@ withSharedPostgres("a transaction with a new user that is open", (place) => {
       message:
         "Cannot end the use of the PostgreSQL store: a transaction of the application that onboards within it was open for all of 2000 ms; commit it or roll it back, and try again",
     });
+    const step = nextStepOf((await moving) as LifecycleError);
+    expect(step).toMatch(/^end the application's transaction .*; then start the move again/);
     await ours.query("COMMIT");
     expect(await move()).toMatchObject({ users: 3 });
     const moved = { code: "STORE_MOVED" };

@@ -117,7 +117,7 @@ describe("offboardMany()", () => {
     const [receipts, write] = [place(), folder("export")];
     const exporting = { name: "spring", write, types: ["Patient"] };
     await lifecycle.exportMany(["user-0"], exporting);
-    const options = { name: "leave", onlyAfterExport: "spring" };
+    const options = { name: "leave", onlyAfterExport: "spring", allowPartialExport: true };
     const { count, unexported } = await lifecycle.offboardMany("all", options);
     expect([count, unexported]).toEqual([3, 2]);
     const first = await lifecycle.offboardMany("all", { ...options, count, receipts });

@@ -69,6 +69,36 @@ describe("by", () => {
     expect(history.filter(({ by }) => by !== null)).toMatchObject([{ event: "RENAME", by: "bob" }]);
   });
 
+  it("is kept with the adoption of a user", async () => {
+    const made = await world();
+    const oneupUserId = made.sandbox.createUser("ada");
+    await made.lifecycle.adopt("ada", { oneupUserId, refreshToken: "the-one-you-have" }, { by: "bob" });
+    const history = await made.lifecycle.history("ada");
+    expect(history.filter(({ by }) => by !== null)).toMatchObject([{ event: "ADOPTED", by: "bob" }]);
+  });
+
+  it("of a forgotten user is kept with the event that is left, and with the account, and neither names the user", async () => {
+    const made = await world({ lifecycle: { events } });
+    const { lifecycle } = made;
+    await lifecycle.onboard("ada");
+    await lifecycle.rename("ada", "ada-lovelace");
+    await lifecycle.offboard("ada-lovelace");
+    await lifecycle.forget("ada-lovelace", { by: "bob" });
+    const left: unknown[] = [];
+    for await (const { type, by, appUserId } of lifecycle.events({ follow: false }))
+      left.push([type, by, appUserId]);
+    expect(left).toEqual([
+      ["FORGOTTEN", "bob", null],
+      ["FORGOTTEN", "bob", null],
+    ]);
+    const acts = await lifecycle.account.history();
+    expect(acts).toEqual([{ at: expect.any(Date), what: "forget", lane: null, reason: null, by: "bob" }]);
+    await lifecycle.onboard("eve");
+    await lifecycle.offboard("eve");
+    await lifecycle.forget("eve");
+    expect(await lifecycle.account.history()).toEqual(acts);
+  });
+
   it("does not change what a step does, and one that does nothing is not recorded", async () => {
     const made = await world();
     await made.lifecycle.onboard("ada");
@@ -89,6 +119,8 @@ describe("by", () => {
       lifecycle.reauthorize("ada", { by }),
       lifecycle.offboard("ada", { by }),
       lifecycle.rename("ada", "eve", { by }),
+      lifecycle.adopt("ada", { oneupUserId: 1, refreshToken: "one" }, { by }),
+      lifecycle.forget("ada", { by }),
       lifecycle.hold("ada", reason, { by }),
       lifecycle.unhold("ada", { by }),
       lifecycle.account.pause({ reason, by }),

@@ -42,6 +42,10 @@ export const leave: Command = {
       value: "NAME",
       description: "only users that the export of this name has finished",
     },
+    "allow-partial-export": {
+      type: "boolean",
+      description: "with --only-after-export: also if it left out types or versions, which are purged",
+    },
     "dry-run": { type: "boolean", description: "count the users, and change nothing" },
     count: { type: "string", value: "N", description: "the number that the dry run printed" },
     forget: { type: "boolean", description: "also forget each user once its receipt is kept" },
@@ -72,7 +76,7 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
       await confirm(given, `${forecastLines(forecast).join("\n")}\nIt cannot be undone.`, signal);
     const options = { ...dry, ...shown(given), receipts, by, count: count ?? forecast.count };
     const summary = await lifecycle.offboardMany(usersOf(given, signal), options);
-    const { closed, failed, waiting, left, unfinished, publicKey } = summary;
+    const { closed, failed, waiting, left, lost, unfinished, publicKey } = summary;
     const open = failed + waiting + left;
     print(given, summary, [
       `${plural(summary.receipts, "receipt")} of ${plural(summary.count, "user")} in ${receipts}${closed ? ", closed" : ""}`,
@@ -80,13 +84,19 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
       ...(open > 0
         ? [`${plural(open, "user")} without a receipt:`, ...unfinishedLines(unfinished, open)]
         : []),
+      ...(lost > 0
+        ? [
+            `${plural(lost, "user")} left, and had a receipt that is not in ${receipts} any more, or none because they were forgotten first`,
+            "What to do: run leave with another --name and another --receipts file, which gets the receipts of all that were not forgotten",
+          ]
+        : []),
     ]);
     return closed ? 0 : 1;
   });
 }
 
 function optionsOf(
-  { texts }: Given,
+  { texts, switches }: Given,
   receipts: string,
   signal: AbortSignal,
 ): DryLeaveOptions & { count?: undefined } {
@@ -96,6 +106,7 @@ function optionsOf(
     name: texts.get("name") ?? nameFrom(receipts),
     purge: purge === "all" || purge === "none" ? purge === "all" : versionsIn(purge),
     ...(onlyAfterExport !== undefined && { onlyAfterExport }),
+    allowPartialExport: switches.has("allow-partial-export"),
     signal,
   };
 }

@@ -8,6 +8,7 @@ import type { Given, Options } from "../command.ts";
 import { escapeControl } from "../escape-control.ts";
 import { number } from "../format.ts";
 import { idsIn, usualColumn } from "../list-file.ts";
+import { asCommands } from "../shell-words.ts";
 
 export const listOption: Options = {
   users: {
@@ -50,6 +51,8 @@ export function unfinishedLines(
   unfinished: readonly { readonly appUserId: string; readonly code: string; readonly why: string }[],
   all: number,
 ): readonly string[] {
-  const lines = unfinished.map(({ appUserId, code }) => `  ${escapeControl(appUserId)}: ${code}`);
+  const lines = unfinished.map(
+    ({ appUserId, code, why }) => `  ${escapeControl(appUserId)}: ${code}: ${asCommands(why)}`,
+  );
   return all > lines.length ? [...lines, `  and ${number(all - lines.length)} more`] : lines;
 }

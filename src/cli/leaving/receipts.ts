@@ -32,7 +32,9 @@ export const receipts: Command = {
     print(given, verified, [
       `${plural(found, "receipt")} verified${ok ? ", closed with their count" : ""}`,
       ...(skipped > 0 ? [`${plural(skipped, "receipt")} of a purge that was not carried out`] : []),
-      ...(problem === null ? [] : [`Line ${problem.line}: ${problem.why}`]),
+      ...(problem === null
+        ? []
+        : [`Line ${problem.line}: ${problem.why}`, `What to do: ${problem.nextStep}`]),
     ]);
     return ok ? 0 : 1;
   },

@@ -7,7 +7,7 @@ import { UsageError } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { idsIn } from "../list-file.ts";
 import { whole } from "../parse-units.ts";
-import { actOnUser, isUsable, waitOption } from "./act-on-user.ts";
+import { actOnUser, actOptions, isUsable } from "./act-on-user.ts";
 
 const variable = "ONEUP_REFRESH_TOKEN";
 
@@ -28,7 +28,7 @@ export const adopt: Command = {
   fails: "the user has no token yet",
   options: {
     number: { type: "string", value: "N", description: "the oneup_user_id, which must be given" },
-    ...waitOption,
+    ...actOptions,
   },
   async run(given, signal) {
     const { argument: id, texts } = given;
@@ -37,12 +37,7 @@ export const adopt: Command = {
       throw new UsageError("adopt needs the user's oneup_user_id: oneup-lifecycle adopt ID --number N");
     const oneupUserId = whole("number", number, 1);
     const grant = { oneupUserId, refreshToken: await tokenOf(signal) };
-    return actOnUser(
-      given,
-      signal,
-      (lifecycle, { by: _, ...wait }) => lifecycle.adopt(id, grant, wait),
-      isUsable,
-    );
+    return actOnUser(given, signal, (lifecycle, act) => lifecycle.adopt(id, grant, act), isUsable);
   },
 };
 

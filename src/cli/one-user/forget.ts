@@ -4,11 +4,12 @@
  * @module
  */
 import { isLifecycleError } from "../../index.ts";
+import { doerIn } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { escapeControl } from "../escape-control.ts";
 import { withStore } from "../open-store.ts";
-import { waitIn, waitOption } from "./act-on-user.ts";
+import { actOptions, waitIn } from "./act-on-user.ts";
 import { print } from "../format.ts";
 
 function isNotUnknown(error: unknown): boolean {
@@ -28,15 +29,15 @@ export const forget: Command = {
   opens: "tend",
   json: "object",
   asks: true,
-  options: waitOption,
+  options: actOptions,
   async run(given, signal) {
     const id = given.argument;
     const question = `The record of ${escapeControl(id)} is deleted, with its history and its number at 1upHealth. It cannot be undone.`;
     await confirm(given, question, signal);
-    const wait = waitIn(given, signal);
+    const act = { ...waitIn(given, signal), by: doerIn(given) };
     const known = await withStore(given, async (lifecycle) => {
       const isKnown = await lifecycle.inspect(id).then(() => true, isNotUnknown);
-      await lifecycle.forget(id, wait);
+      await lifecycle.forget(id, act);
       return isKnown;
     });
     const told = known ? "forgotten" : "There was no such user here; nothing of it is stored";

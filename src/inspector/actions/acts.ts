@@ -5,7 +5,7 @@
  */
 import { checkValue } from "../../checks.ts";
 import { isLifecycleError, type LifecycleError } from "../../errors.ts";
-import { nextSteps } from "../../next-step.ts";
+import { nextStepOf } from "../../next-step.ts";
 import { readBody } from "../read-body.ts";
 import { json, refusalOf, refuse, type Refused } from "../responses.ts";
 import type { Acted, Me } from "../shapes.ts";
@@ -119,7 +119,7 @@ export function createActs(
 }
 
 function refused(error: LifecycleError): Response {
-  return refuse({ ...refusalOf(error), next: nextSteps[error.code] }, "json");
+  return refuse({ ...refusalOf(error), next: nextStepOf(error) }, "json");
 }
 
 const withoutOrigin: Refused = {

@@ -65,7 +65,7 @@ export function Account({ changed, now }: { readonly changed: number; readonly n
             {acts.toReversed().map(({ at, what, lane, reason, by }) => (
               <li key={`${at}${what}`}>
                 <When at={at} now={now} />: <b>{what}</b>
-                {what !== "reopen" && ` of ${lane ?? "all lanes"}`}
+                {what === "forget" ? " of a user" : what !== "reopen" && ` of ${lane ?? "all lanes"}`}
                 {reason !== null && (
                   <>
                     {" "}

@@ -10,7 +10,8 @@ import { isObject, isTime } from "../../store/guards.ts";
 /** Something that an operator did to the account. */
 export interface AccountAct {
   readonly at: Date;
-  readonly what: "pause" | "unpause" | "reopen";
+  /** `forget`: of a user, which the act does not name. */
+  readonly what: "pause" | "unpause" | "reopen" | "forget";
   /** The lane that was paused or unpaused; `null`: all. */
   readonly lane: Lane | null;
   /** The operator's words, of a pause. */
@@ -42,6 +43,10 @@ export async function writeAct(
   }
 }
 
+function isAct(what: unknown): what is AccountAct["what"] {
+  return what === "pause" || what === "unpause" || what === "reopen" || what === "forget";
+}
+
 function withAct(value: Json, { at, ...act }: AccountAct): Json {
   const record = isObject(value) ? value : {};
   const kept: readonly Json[] = Array.isArray(record["acts"]) ? record["acts"] : [];
@@ -55,7 +60,7 @@ export function readActs(value: Json): readonly AccountAct[] {
   return kept.flatMap((act: unknown): AccountAct[] => {
     if (!isObject(act)) return [];
     const { at, what, lane, reason, by } = act;
-    if (!isTime(at) || (what !== "pause" && what !== "unpause" && what !== "reopen")) return [];
+    if (!isTime(at) || !isAct(what)) return [];
     return [
       {
         at: new Date(at),

@@ -45,7 +45,9 @@ export async function adoptMany(
       const checked = checkGrant(grant);
       const deadline = { until: Number.MAX_SAFE_INTEGER, signal };
       return retryWrite(engine, signal, "adopt users", async () =>
-        (await adopt(engine, id, checked, deadline, "inList")) === "adopted" ? "added" : "present",
+        (await adopt(engine, id, checked, deadline, { source: "inList" })) === "adopted"
+          ? "added"
+          : "present",
       );
     });
     if (pace.isDue()) report();

@@ -24,6 +24,7 @@ export interface Leave {
   readonly name: string;
   readonly purge: readonly FhirVersion[];
   readonly onlyAfterExport: string | undefined;
+  readonly allowPartialExport: boolean;
   readonly by: string | undefined;
 }
 

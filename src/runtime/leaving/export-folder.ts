@@ -30,6 +30,7 @@ import { LifecycleError } from "../../errors.ts";
 import { fhirVersions } from "../../fhir/fhir-version.ts";
 import { isObject } from "../../checks.ts";
 import { isCount, isTime } from "../../store/guards.ts";
+import { makeFolder } from "../../store/make-folder.ts";
 import type { ExportFile, ExportWriter, OpenExportFile } from "./export-options.ts";
 import { takenOver } from "./named-run.ts";
 
@@ -60,7 +61,7 @@ export function exportFolder(path: string): ExportWriter {
   return {
     async begin(given) {
       name = given;
-      await mkdir(path, { recursive: true, mode: 0o700 });
+      makeFolder(path);
       return marked(path, given);
     },
     async open(file) {
@@ -138,7 +139,8 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
 
   async function writable(): Promise<FileHandle> {
     if (handle !== null) return handle;
-    if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await namesToDisk(root);
+    // The folder of the export was there when it began, and one that vanished is not made anew.
+    await mkdir(folder, { mode: 0o700 }).then(() => namesToDisk(root), ifThere);
     handle = await open(part, "wx", 0o600);
     return handle;
   }
@@ -159,9 +161,10 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
     await rename(`${sidecar}.new`, sidecar).catch(ifTakenOver);
   }
 
-  /** Another process has removed what belongs to this part. */
-  function ifTakenOver(error: unknown): never {
-    throw codeOf(error) === "ENOENT" ? takenOver("export", name) : error;
+  /** Another process has removed what belongs to this part, unless the folder itself has vanished. */
+  async function ifTakenOver(refusal: unknown): Promise<never> {
+    const isTaken = codeOf(refusal) === "ENOENT" && (await stat(folder).catch(ifMissing)) !== null;
+    throw isTaken ? takenOver("export", name) : refusal;
   }
 
   /** From here on the earlier part is this one. */

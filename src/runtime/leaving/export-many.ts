@@ -47,7 +47,9 @@ export async function exportMany(
   const target = await writer.begin(name);
   const patiently = <T>(task: () => Promise<T>): Promise<T> =>
     retryWrite(engine, given, "export users", task);
-  const run = await patiently(() => beginRun(engine, "export", name, target));
+  const run = await patiently(() =>
+    beginRun(engine, "export", name, target, { versions, types: types ?? null }),
+  );
   const of = await patiently(() => numberOf(engine, ids));
   const stop = linkSignals(given);
   const { signal } = stop;

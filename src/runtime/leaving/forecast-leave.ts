@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isLifecycleError } from "../../errors.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { hashOf } from "../bulk/hash-of.ts";
 import type { Rows } from "../bulk/for-each-row.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -14,7 +14,7 @@ import { isOffboarded } from "../operations/offboard.ts";
 import { chosenUsers } from "./chosen-users.ts";
 import { isOfLeave, mustWait, type Leave } from "./enlist-user.ts";
 import type { LeaveForecast } from "./leave-options.ts";
-import { findRun } from "./named-run.ts";
+import { findRun, scopeInWords } from "./named-run.ts";
 
 /** The users of a leave. `isFixed`: all of them are marked, so users that came since are no part of it. */
 export interface LeaveCount extends Omit<LeaveForecast, "name" | "calls" | "endsAt"> {
@@ -30,6 +30,7 @@ export async function countLeave(
   leave: Leave,
   signal?: AbortSignal,
 ): Promise<LeaveCount> {
+  await refusePartialExport(engine, leave);
   const fixed = (await findRun(engine, "leave", leave.name))?.count ?? null;
   const seen = new Set<number>();
   const counts = { count: 0, done: 0, unexported: 0, unusable: 0, toIdentify: 0 };
@@ -57,6 +58,24 @@ export async function countLeave(
   }
   // Some may have been forgotten since.
   return { ...counts, count: fixed ?? counts.count, isFixed: fixed !== null };
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` if the export left out something that the leave would purge */
+async function refusePartialExport(
+  engine: Engine,
+  { purge, onlyAfterExport, allowPartialExport }: Leave,
+): Promise<void> {
+  if (onlyAfterExport === undefined || allowPartialExport || purge.length === 0) return;
+  const run = await findRun(engine, "export", onlyAfterExport);
+  if (run === null) return; // no user is exported by this name
+  const { scope } = run;
+  const isWhole =
+    scope !== undefined && scope.types === null && purge.every((one) => scope.versions.includes(one));
+  if (isWhole) return;
+  throw new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot offboard a list: onlyAfterExport must be an export of all types in ${purge.join(", ")}, which are purged, got one of ${scopeInWords(scope)}; export the rest by another name, and pass allowPartialExport: true`,
+  );
 }
 
 /** What the leave would do. Nothing is changed. */

@@ -34,6 +34,11 @@ export interface DryLeaveOptions extends Cancellable {
    * written after that is in no file, and is purged. @default all users
    */
   readonly onlyAfterExport?: string | undefined;
+  /**
+   * With `onlyAfterExport`: also if that export is of some types only, or of fewer versions than are purged. What it
+   * left out is in no file, and is purged. @default false: such an export is refused
+   */
+  readonly allowPartialExport?: boolean | undefined;
 }
 
 /** Options of {@link LeaveVerbs.offboardMany} that make it act. */
@@ -77,7 +82,7 @@ export interface LeaveProgress {
   readonly count: number;
   /** Receipts in the log. */
   readonly receipts: number;
-  /** Users whose purge is not confirmed yet: waiting, under way, or in doubt. */
+  /** Users whose purge is not confirmed yet: waiting, under way, in doubt, or refused again and again. */
   readonly left: number;
   /** Users whose purge 1upHealth refused; `retry()` tries again. */
   readonly failed: number;
@@ -91,6 +96,11 @@ export interface LeaveProgress {
 export interface LeaveSummary extends LeaveProgress {
   /** Receipts that tell of a purge that was not carried out: 1upHealth did not list the user, or it was withdrawn. */
   readonly skipped: number;
+  /**
+   * Users that have left without a receipt in the log: it was lost or cut off, or they were forgotten before they got it.
+   * A leave of another name, with receipts elsewhere, writes those of all that were not forgotten.
+   */
+  readonly lost: number;
   /** Whether every user has its receipt, and the receipts are closed with their count. */
   readonly closed: boolean;
   /** The key with which the receipts can be verified. */

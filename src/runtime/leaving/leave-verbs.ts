@@ -73,7 +73,8 @@ export interface LeaveVerbs {
    * First it notes in each user's record that it leaves, which erases its secrets; from then on the list is fixed, and
    * users who sign up later, even under an id of the list, stay. Then it works for all users, as {@link work} does, until
    * each purge is confirmed: one management call a user, in the lane "recovery". A user whose purge is in doubt or was
-   * refused gets no receipt. Call it again with the same `name`, `count` and `receipts` after a crash, or once users that
+   * refused gets no receipt. It returns without them once no user has left for an hour and 1upHealth refuses the calls of
+   * all that are left (or an operator holds them), or for a day if their calls fail in another way. Call it again with the same `name`, `count` and `receipts` after a crash, or once users that
    * it names in `unfinished` are exported or were mended with {@link retry}.
    *
    * A receipt names the user by its `oneup_user_id` alone, and tells what was erased, when, and the SHA-256 of 1upHealth's
@@ -216,6 +217,7 @@ const leaving: Rules<OffboardManyOptions> = {
   name: aName,
   purge: anything,
   onlyAfterExport: aName,
+  allowPartialExport: aSwitch,
   count: whole(0),
   receipts: aLog,
   forget: aSwitch,
@@ -234,8 +236,17 @@ function checkLeaving(
   const checked = check<OffboardManyOptions>(verb, given as OffboardManyOptions, leaving);
   if (ids !== "all") checkRows(verb, ids);
   const name = checkValue(verb, "name", checked.name as string, aName); // a text, or it throws
-  const { purge = true, onlyAfterExport, by, count, receipts, ...others } = checked;
-  const leave = { ...others, name, purge: someOf(verb, "purge", purge, fhirVersions), onlyAfterExport, by };
+  const {
+    purge = true,
+    onlyAfterExport,
+    allowPartialExport = false,
+    by,
+    count,
+    receipts,
+    ...others
+  } = checked;
+  const versions = someOf(verb, "purge", purge, fhirVersions);
+  const leave = { ...others, name, purge: versions, onlyAfterExport, allowPartialExport, by };
   if (count === undefined) return leave;
   return { ...leave, count, receipts: checkValue(verb, "receipts", receipts as string, aLog) }; // or it throws
 }

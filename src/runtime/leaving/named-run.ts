@@ -7,8 +7,16 @@
 import { randomName } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
+import { fhirVersions, type FhirVersion } from "../../fhir/fhir-version.ts";
 import { isCount, isObject, isTime } from "../../store/guards.ts";
 import type { Engine } from "../engine/engine.ts";
+
+/** What an export is of. */
+export interface ExportScope {
+  readonly versions: readonly FhirVersion[];
+  /** `null`: all that 1upHealth declares as searchable. */
+  readonly types: readonly string[] | null;
+}
 
 /** What the account's record holds of a name. */
 export interface RunRecord {
@@ -19,6 +27,8 @@ export interface RunRecord {
   readonly at: number;
   /** Where an export writes, as its writer names it; `null`: not named. */
   readonly target: string | null;
+  /** What an export is of; missing: a leave, or not known. */
+  readonly scope?: ExportScope | undefined;
   /** The users of a leave, once all of them are marked; `null` until then. */
   readonly count: number | null;
 }
@@ -48,13 +58,14 @@ export async function findRun(
 /**
  * Begins the name, or goes on with it.
  *
- * @throws {LifecycleError} `INVALID_OPTION` if it was begun with another target; `STORE_UNAVAILABLE`
+ * @throws {LifecycleError} `INVALID_OPTION` if it was begun with another target or scope; `STORE_UNAVAILABLE`
  */
 export async function beginRun(
   engine: Engine,
   what: RunRecord["what"],
   name: string,
   target: string | null = null,
+  scope?: ExportScope,
 ): Promise<NamedRun> {
   const key = keyOf(what, name);
   const by = randomName(engine.clock);
@@ -64,7 +75,13 @@ export async function beginRun(
         "INVALID_OPTION",
         `Cannot go on with the ${what} "${name}": ${what === "export" ? "write" : "receipts"} must be where it was begun, got another place; use that one, or another name`,
       );
-    return { what, by, at: before?.at ?? engine.clock.now(), target, count: before?.count ?? null };
+    if (before?.scope !== undefined && scopeText(before.scope) !== scopeText(scope))
+      throw new LifecycleError(
+        "INVALID_OPTION",
+        `Cannot go on with the ${what} "${name}": versions and types must be those that it was begun with (${scopeInWords(before.scope)}), got others (${scopeInWords(scope)}); a user that is finished is not read again, so use another name for the rest`,
+      );
+    const kept = before ?? { at: engine.clock.now(), scope, count: null };
+    return { ...kept, what, by, target };
   });
 
   return {
@@ -89,6 +106,17 @@ export function takenOver(what: RunRecord["what"], name: string): LifecycleError
     "TAKEN_OVER",
     `Cannot go on with the ${what} "${name}": another process has begun it since, and goes on with it`,
   );
+}
+
+/** The scope in words, e.g. "Patient, Observation in r4". */
+export function scopeInWords(scope: ExportScope | undefined): string {
+  if (scope === undefined) return "not known";
+  const types = scope.types === null ? "all types" : scope.types.toSorted().join(", ");
+  return `${types} in ${scope.versions.toSorted().join(", ")}`;
+}
+
+function scopeText(scope: ExportScope | undefined): string {
+  return JSON.stringify([scope?.versions.toSorted(), scope?.types?.toSorted() ?? null]);
 }
 
 async function changeRuns(
@@ -127,12 +155,23 @@ function runsIn(value: Json): Map<string, RunRecord> {
 
 function isRun(value: unknown): value is RunRecord {
   if (!isObject(value)) return false;
-  const { what, by, at, target, count } = value;
+  const { what, by, at, target, scope, count } = value;
   return (
     (what === "export" || what === "leave") &&
     typeof by === "string" &&
     isTime(at) &&
     (target === null || typeof target === "string") &&
+    (scope === undefined || isScope(scope)) &&
     (count === null || isCount(count))
+  );
+}
+
+function isScope(value: unknown): value is ExportScope {
+  if (!isObject(value)) return false;
+  const { versions, types } = value;
+  return (
+    Array.isArray(versions) &&
+    versions.every((one) => fhirVersions.some((known) => known === one)) &&
+    (types === null || (Array.isArray(types) && types.every((one) => typeof one === "string")))
   );
 }

@@ -11,14 +11,13 @@
  * @module
  */
 import { linkSignals } from "../../abort.ts";
-import { isLifecycleError, LifecycleError } from "../../errors.ts";
-import type { UserState } from "../../../machines/index.ts";
+import { LifecycleError } from "../../errors.ts";
+import { isPurging, type UserState } from "../../../machines/index.ts";
 import { forEachRow, rowsInHand, type Rows } from "../bulk/for-each-row.ts";
 import { Throttle } from "../bulk/throttle.ts";
 import type { Engine } from "../engine/engine.ts";
 import { listUserIds, loadUser, pagesOfUserIds } from "../engine/load-user.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import { refusal } from "../engine/user-errors.ts";
 import { forecast } from "../operations/forecast.ts";
 import { forget } from "../operations/forget.ts";
 import { callListener } from "../options/call-listener.ts";
@@ -26,23 +25,21 @@ import { leaveKey, leavingIn } from "../user/index-key.ts";
 import { changeRecord } from "./change-record.ts";
 import { chosenUsers } from "./chosen-users.ts";
 import { enlistUser, type Leave } from "./enlist-user.ts";
-import type { UnexportedUser } from "./export-options.ts";
 import { countLeave } from "./forecast-leave.ts";
 import type { LeaveProgress, LeaveSummary, OffboardManyOptions } from "./leave-options.ts";
 import { openLog, type OpenLog } from "./open-log.ts";
 import { beginRun } from "./named-run.ts";
+import { isWaitInVain, unfinishedOf, unlessUnusable } from "./unfinished-users.ts";
 
 /** Receipts appended at once. */
 const pageSize = 100;
-/** Unfinished users named in the result. */
-const mostNamed = 100;
-/** When nothing has changed for this long, and few are left, they are examined, ms. */
-const stillMs = 60_000;
-const few = 1_000;
+/** While no user leaves, those that are left are examined this often, ms. */
+const lookEveryMs = 60_000;
 const forgetMs = 30_000;
 
 /** A leave that acts. */
-export type Acting = Leave & Omit<OffboardManyOptions, "purge" | "by" | "onlyAfterExport">;
+export type Acting = Leave &
+  Omit<OffboardManyOptions, "purge" | "by" | "onlyAfterExport" | "allowPartialExport">;
 
 /**
  * Offboards the users. `help` works for all users until its signal aborts.
@@ -99,6 +96,7 @@ export async function offboardMany(
     working.catch((error: unknown) => (trouble = { error }));
     let last: LeaveProgress;
     let still = { left: -1, at: clock.monotonic() };
+    let lookedAt = clock.monotonic();
     try {
       for (;;) {
         signal.throwIfAborted();
@@ -109,9 +107,11 @@ export async function offboardMany(
         const { left } = last;
         if (left === 0) break;
         if (left !== still.left) still = { left, at: clock.monotonic() };
-        const isStill = left <= few && clock.monotonic() - still.at >= stillMs;
-        if (isStill && (await areUnreadable(engine, name))) break;
-        if (isStill) still = { left, at: clock.monotonic() };
+        const stillMs = clock.monotonic() - still.at;
+        if (stillMs >= lookEveryMs && clock.monotonic() - lookedAt >= lookEveryMs) {
+          lookedAt = clock.monotonic();
+          if (await isWaitInVain(engine, name, stillMs)) break;
+        }
         await pace.wait(left, latest, signal);
         if (trouble !== null) throw (trouble as { readonly error: unknown }).error; // set while this waited
       }
@@ -129,6 +129,7 @@ export async function offboardMany(
     return {
       ...done,
       skipped: log.skipped,
+      lost: Math.max(0, total - done.receipts - done.left - done.failed - done.waiting),
       closed: log.isClosed,
       publicKey: log.publicKey,
       unfinished: await patiently(() => unfinishedOf(engine, name)),
@@ -149,7 +150,7 @@ async function collected(rows: Rows<string>): Promise<readonly string[]> {
 async function enlistWaiting(engine: Engine, leave: Leave, signal: AbortSignal): Promise<void> {
   const counts = leavingIn(leave.name, await engine.store.counts());
   for (const state of Object.keys(counts) as UserState[]) {
-    if (purging.has(state)) continue;
+    if (isPurging(state)) continue;
     for await (const id of listUserIds(engine, pageSize, leaveKey(state, leave.name)))
       await enlistUser(engine, id, leave, { since: null, signal }).catch(unlessUnusable);
   }
@@ -158,7 +159,7 @@ async function enlistWaiting(engine: Engine, leave: Leave, signal: AbortSignal):
 /** Appends the receipts of users that have left and are in this state now, and notes that in their records. */
 async function receiptAll(
   engine: Engine,
-  { name, forget: forgets = false }: Acting,
+  { name, by, forget: forgets = false }: Acting,
   log: OpenLog,
   state: UserState,
   signal: AbortSignal,
@@ -173,7 +174,7 @@ async function receiptAll(
     for (const { id, leaving } of gone) {
       const deadline = { until: engine.clock.monotonic() + forgetMs, signal };
       const isOver =
-        forgets && (await forget(engine, id, deadline).then(() => true, unlessUnusable)) === true;
+        forgets && (await forget(engine, id, deadline, by).then(() => true, unlessUnusable)) === true;
       if (!isOver)
         await changeRecord(engine, id, { verb: "offboard a user", signal }, (user) => {
           if (user.leaving?.receipt !== leaving.receipt || user.leaving.isReceipted) return null;
@@ -182,22 +183,6 @@ async function receiptAll(
     }
   }
 }
-
-/** A user that cannot be used now is tried again, or listed at the end. */
-function unlessUnusable(error: unknown): null {
-  if (isLifecycleError(error) && ofOneUser.has(error.code)) return null;
-  throw error;
-}
-
-const ofOneUser: ReadonlySet<string> = new Set([
-  "USER_UNKNOWN",
-  "USER_NOT_READY",
-  "RENAMED",
-  "RECORD_DAMAGED",
-  "RECORD_TOO_NEW",
-]);
-
-const purging: ReadonlySet<string> = new Set<UserState>(["identifying", "offboarding"]);
 
 async function progressOf(
   engine: Engine,
@@ -230,38 +215,4 @@ async function sumOf(
 ): Promise<number> {
   const found = counts ?? leavingIn(name, await store.counts());
   return Object.values(found).reduce((sum, one) => sum + one, 0);
-}
-
-/** Whether none of those that are left can be read, so that no process can go on with them. */
-async function areUnreadable(engine: Engine, name: string): Promise<boolean> {
-  for (const state of ["identifying", "offboarding", "offboarded"] as const)
-    for await (const id of listUserIds(engine, pageSize, leaveKey(state, name)))
-      if ((await loadUser(engine, id).catch(unlessUnusable)) !== null) return false;
-  return true;
-}
-
-/** The first users without a receipt, and why. */
-async function unfinishedOf(engine: Engine, name: string): Promise<readonly UnexportedUser[]> {
-  const found: UnexportedUser[] = [];
-  const counts = leavingIn(name, await engine.store.counts());
-  for (const state of Object.keys(counts) as UserState[])
-    for await (const id of listUserIds(engine, pageSize, leaveKey(state, name))) {
-      const { code, message } = await loadUser(engine, id).then(
-        ({ user }) => refusal(engine, user) ?? stays(engine, id),
-        (error: unknown) => {
-          if (isLifecycleError(error) && !error.retryable) return error;
-          throw error;
-        },
-      );
-      found.push({ appUserId: id, code, why: message });
-      if (found.length === mostNamed) return found;
-    }
-  return found;
-}
-
-function stays({ sealer }: Engine, id: string): LifecycleError {
-  return new LifecycleError(
-    "USER_NOT_READY",
-    `Cannot offboard user ${sealer.alias(id)} yet: it is to be exported first, or shares its data with another user here`,
-  );
 }

@@ -10,7 +10,7 @@ import type { Leaving } from "../../store/envelope.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ReceiptLog } from "./leave-options.ts";
 import { receiptFile } from "./receipt-file.ts";
-import { publicKeyOf, ReceiptChain, receiptKey, receiptOf, type ReceiptLine } from "./receipts.ts";
+import { publicKeyOf, ReceiptChain, receiptKey, receiptOf, writeAnew, type ReceiptLine } from "./receipts.ts";
 
 /** See the module. */
 export interface OpenLog {
@@ -43,7 +43,7 @@ export async function openLog(engine: Engine, given: string | ReceiptLog, name: 
     for await (const line of log.open()) {
       const why = chain.read(line, verifying);
       number++;
-      if (why !== null) throw unfit(`line ${number} must be as it was written: ${why}`);
+      if (why !== null) throw unfit(`line ${number} must be as it was written: ${why}; ${writeAnew}`);
     }
     if (chain.lines === 0) await append([{ type: "opened", leave: name, id: randomName(clock), at: now() }]);
     if (chain.leave !== name)

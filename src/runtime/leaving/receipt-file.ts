@@ -8,13 +8,14 @@
  * @module
  */
 import { createReadStream } from "node:fs";
-import { link, lstat, mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { link, lstat, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { ifMissing, namesToDisk } from "./export-folder.ts";
 import type { ReceiptLog } from "./leave-options.ts";
 import { LifecycleError } from "../../errors.ts";
+import { makeFolder } from "../../store/make-folder.ts";
 
 /**
  * A log of receipts in a file, which is created with mode 0600. `offboardMany()` makes one of a path.
@@ -40,7 +41,7 @@ export function receiptFile(path: string): ReceiptLog {
 
   return {
     async *open() {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      makeFolder(dirname(path));
       await refuseForeign(path);
       const mine = `${path}.${randomBytes(6).toString("hex")}`;
       const from = await takeOver(path, `${mine}.taken`);

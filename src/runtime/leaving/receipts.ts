@@ -37,6 +37,10 @@ export type ReceiptLine =
     }
   | { readonly type: "closed"; readonly count: number; readonly at: string };
 
+/** What to do about receipts that were lost or changed. */
+export const writeAnew =
+  "keep this file, and run the leave by another name with receipts elsewhere, which writes those of all users that were not forgotten";
+
 /** The private key of a store. `names`: its key of names. */
 export function receiptKey(names: Uint8Array): KeyObject {
   const seed = Buffer.from(hkdfSync("sha256", names, Buffer.alloc(0), "oneup-lifecycle receipts", 32));

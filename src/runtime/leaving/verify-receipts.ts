@@ -4,7 +4,7 @@
  * @module
  */
 import { wrong } from "../../checks.ts";
-import { publicKeyFrom, ReceiptChain } from "./receipts.ts";
+import { publicKeyFrom, ReceiptChain, writeAnew } from "./receipts.ts";
 
 /** The result of {@link verifyReceipts}. */
 export interface VerifiedReceipts {
@@ -17,8 +17,8 @@ export interface VerifiedReceipts {
   readonly skipped: number;
   /** Whether they are closed with their count. */
   readonly closed: boolean;
-  /** The first line with a problem, from 1 on, and what it is; `null`: there is none. */
-  readonly problem: { readonly line: number; readonly why: string } | null;
+  /** The first line with a problem, from 1 on, what it is, and what to do; `null`: there is none. */
+  readonly problem: { readonly line: number; readonly why: string; readonly nextStep: string } | null;
 }
 
 /**
@@ -59,11 +59,15 @@ export async function verifyReceipts(
     number++;
     const why = chain.read(line, key);
     if (why === null) continue;
-    problem = { line: number, why };
+    problem = { line: number, why, nextStep: writeAnew };
     break;
   }
   if (problem === null && !chain.isClosed)
-    problem = { line: number + 1, why: "it is missing: the receipts are not closed" };
+    problem = {
+      line: number + 1,
+      why: "it is missing: the receipts are not closed",
+      nextStep: `run the leave again by the same name, if it was not over; if it was, lines were cut off: ${writeAnew}`,
+    };
   const { leave, receipts, skipped, isClosed } = chain;
   return { ok: problem === null, leave, receipts, skipped, closed: isClosed, problem };
 }

@@ -86,7 +86,7 @@ export async function adopt(
   id: string,
   grant: CheckedGrant,
   deadline: Deadline,
-  source: GrantSource,
+  { source, by }: { readonly source: GrantSource; readonly by?: string | undefined },
 ): Promise<"adopted" | "present"> {
   let unacknowledgedAt: number | null = null;
   const load = async (): Promise<LoadedUser | MissingUser> => {
@@ -97,7 +97,7 @@ export async function adopt(
   return whenIdle(engine, id, { verb, deadline, load }, async (there) => {
     const at = engine.clock.now();
     const before = there.user ?? newUser(id, "recovery", at, there.revision);
-    const user = adopted(before, grant, at);
+    const user = adopted(before, grant, { at, by });
     if (before.history.some(([when, , event]) => event === "ADOPTED" && when === unacknowledgedAt))
       return "adopted";
     if (user === before || isRecovering(before)) return "present";
@@ -139,9 +139,13 @@ function isRecovering({ position, history }: User): boolean {
 }
 
 /** The user with its grant; the same object if it needs none. */
-function adopted(user: User, { oneupUserId, refreshToken, access }: CheckedGrant, at: number): User {
+function adopted(
+  user: User,
+  { oneupUserId, refreshToken, access }: CheckedGrant,
+  { at, by }: { readonly at: number; readonly by: string | undefined },
+): User {
   const expiresAt = access?.expiresAt ?? null;
-  const after = stepped(user, { type: "ADOPTED", at, user: { oneupUserId }, expiresAt });
+  const after = stepped(user, { type: "ADOPTED", at, user: { oneupUserId }, expiresAt }, by);
   if (after === user) return user;
   const secrets = {
     /* seam: an-adopted-refresh-token-is-kept */ refreshToken,

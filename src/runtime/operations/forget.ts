@@ -21,12 +21,12 @@ import type { Deadline } from "../engine/deadline.ts";
 import type { User } from "../user/user.ts";
 
 /**
- * Forgets the user; does nothing if there is none.
+ * Forgets the user; does nothing if there is none. `by`: who does it, for the event that is left.
  *
  * @throws {LifecycleError} `USER_NOT_READY` unless it is offboarded, idle, and no create for it may still arrive;
  * `STORE_UNAVAILABLE` if the deadline passes while the store takes no writes: the next call forgets the rest
  */
-export async function forget(engine: Engine, id: string, deadline: Deadline): Promise<void> {
+export async function forget(engine: Engine, id: string, deadline: Deadline, by?: string): Promise<void> {
   const load = (): Promise<LoadedUser | null> => findUser(engine, id, readOrDamaged);
   return whenIdle(engine, id, { verb, deadline, load }, async (found) => {
     if (found === null) return eraseId(engine, id, deadline);
@@ -44,12 +44,12 @@ export async function forget(engine: Engine, id: string, deadline: Deadline): Pr
     if (held === null) return again;
     const { user, revision } = held;
     // seam: no-former-id-is-left
-    await forgetFormer(engine, { ...user, revision }, deadline);
+    await forgetFormer(engine, { ...user, revision }, deadline, by);
     // Its record is still there, so an interrupted call is repeated.
     // seam: a-forgotten-user-leaves-no-events
     if (engine.outbox.setting !== null) {
       if (engine.clock.monotonic() > held.until) return again; // it may have come back
-      const left = forgotten(engine, held.id, revision);
+      const left = forgotten(engine, held.id, { revision, by });
       await forgetEvents(engine, nameOf(engine, held.id), left, deadline);
     }
     return (await leaveTombstone(engine, held, deadline)) ? eraseId(engine, id, deadline) : again;
@@ -112,10 +112,14 @@ async function leaveTombstone(
 }
 
 /** The event that is left of a user with this id; none if events are off. */
-function forgotten(engine: Engine, id: string, revision: number): readonly NewEvent[] {
+function forgotten(
+  engine: Engine,
+  id: string,
+  { revision, by }: { readonly revision: number; readonly by: string | undefined },
+): readonly NewEvent[] {
   const { clock, hidden, outbox, sealer } = engine;
   if (outbox.setting === null || !outbox.isOn || hidden?.isForm(id) === true) return [];
-  const facts = { at: clock.now(), revision, epoch: outbox.setting.epoch };
+  const facts = { at: clock.now(), revision, epoch: outbox.setting.epoch, by };
   return [forgottenEvent(nameOf(engine, id), sealer.alias(id), facts)];
 }
 
@@ -163,6 +167,7 @@ async function forgetFormer(
   engine: Engine,
   { id, former, revision }: User,
   deadline: Deadline,
+  by: string | undefined,
 ): Promise<void> {
   if (former.length === 0) return;
   const { store } = engine;
@@ -170,7 +175,7 @@ async function forgetFormer(
     const left = await retryWrite(engine, deadline, verb, () => store.load(each));
     if (left.type !== "renamed") continue; // it is gone already, or another user has this id now
     if (engine.outbox.setting !== null)
-      await forgetEvents(engine, nameOf(engine, each), forgotten(engine, each, revision), deadline);
+      await forgetEvents(engine, nameOf(engine, each), forgotten(engine, each, { revision, by }), deadline);
     const at = tombstoneId(engine, each);
     await retryWrite(engine, deadline, verb, () => store.erase({ ids: [at], to: each })); // of an earlier user
     const commit = tombstoneCommit(engine, at, 0);

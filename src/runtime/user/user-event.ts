@@ -89,13 +89,22 @@ export function eventsOf(naming: Naming, user: User, facts: CommitFacts): readon
 export function forgottenEvent(
   key: string,
   alias: string,
-  { at, revision, epoch }: { readonly at: number; readonly revision: number; readonly epoch: number },
+  {
+    at,
+    revision,
+    epoch,
+    by,
+  }: Pick<CommitFacts, "at" | "epoch"> & {
+    readonly revision: number;
+    readonly by: string | undefined;
+  },
 ): NewEvent {
   const value: UserEventValue = {
     alias,
     type: forgottenType,
     from: "offboarded",
     to: tombstoneKey,
+    ...(by !== undefined && { by }),
     at,
     version: versionOf(revision + 1, 0),
     id: null,

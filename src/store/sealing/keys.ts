@@ -10,7 +10,6 @@ import {
   closeSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   realpathSync,
@@ -21,6 +20,7 @@ import {
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { LifecycleError } from "../../errors.ts";
+import { makeFolder } from "../make-folder.ts";
 
 /** A key of the ring: 32 bytes, identified by an id that reveals nothing about them. */
 export interface RingKey {
@@ -158,7 +158,7 @@ function makeKeyFile(file: string): string {
   const folder = dirname(file);
   const draft = `${file}.${randomBytes(6).toString("hex")}`;
   try {
-    const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const made = makeFolder(folder);
     writeFileSync(draft, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600, flag: "wx" });
     try {
       toDisk(draft, "r+");

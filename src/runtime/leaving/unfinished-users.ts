@@ -1,0 +1,104 @@
+/**
+ * Users of a leave without a receipt: what keeps them, and how long it is worth waiting for that.
+ *
+ * @module
+ */
+import { isPurging, type UserState } from "../../../machines/index.ts";
+import { causeInWords, isLifecycleError, LifecycleError } from "../../errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import { listUserIds, loadUser } from "../engine/load-user.ts";
+import { stopOf, stopped } from "../engine/stop.ts";
+import { refusal, statusOf } from "../engine/user-errors.ts";
+import { leaveKey, leavingIn } from "../user/index-key.ts";
+import type { User } from "../user/user.ts";
+import type { UnexportedUser } from "./export-options.ts";
+
+/** Users listed per request to the store. */
+const pageSize = 100;
+/** Unfinished users named in the result. */
+const mostNamed = 100;
+
+/** How long no user may have left before one that is kept like this is no longer waited for, ms. */
+const patienceMs = {
+  /** No process can go on with a record that cannot be read. */
+  unreadable: 60_000,
+  /** Its calls are refused, or an operator holds it: a person has to do something. */
+  refused: 3_600_000,
+  /** Its calls fail: an outage may last for hours. */
+  failing: 86_400_000,
+  /** It waits for a slot, a call, the end of a pause of the account, or its receipt. */
+  moving: Infinity,
+} as const;
+
+/** Whether nothing is to be expected of any user that is left, after no user has left for `stillMs`. */
+export async function isWaitInVain(engine: Engine, name: string, stillMs: number): Promise<boolean> {
+  for (const state of ["identifying", "offboarding", "offboarded"] as const)
+    for await (const id of listUserIds(engine, pageSize, leaveKey(state, name))) {
+      const found = await loadUser(engine, id).catch(unlessUnusable);
+      const kept = found === null ? "unreadable" : whatKeeps(engine, found.user);
+      if (stillMs < patienceMs[kept]) return false;
+    }
+  return true;
+}
+
+function whatKeeps(engine: Engine, user: User): keyof typeof patienceMs {
+  const { pause } = statusOf(engine, user);
+  switch (pause?.reason) {
+    case "held":
+    case "forbidden":
+    case "credentials":
+      return "refused";
+    default:
+      return (pause?.cause ?? null) === null ? "moving" : "failing";
+  }
+}
+
+/** The first users without a receipt, and why. */
+export async function unfinishedOf(engine: Engine, name: string): Promise<readonly UnexportedUser[]> {
+  const found: UnexportedUser[] = [];
+  const counts = leavingIn(name, await engine.store.counts());
+  for (const state of Object.keys(counts) as UserState[])
+    for await (const id of listUserIds(engine, pageSize, leaveKey(state, name))) {
+      const { code, message } = await loadUser(engine, id).then(
+        ({ user }) => whyUnfinished(engine, user),
+        (error: unknown) => {
+          if (isLifecycleError(error) && !error.retryable) return error;
+          throw error;
+        },
+      );
+      found.push({ appUserId: id, code, why: message });
+      if (found.length === mostNamed) return found;
+    }
+  return found;
+}
+
+function whyUnfinished(engine: Engine, user: User): LifecycleError {
+  const cannot = `Cannot offboard user ${engine.sealer.alias(user.id)}`;
+  const yet = (why: string): LifecycleError => new LifecycleError("USER_NOT_READY", `${cannot} yet: ${why}`);
+  if (!isPurging(user.position.state))
+    return (
+      refusal(engine, user) ?? yet("it is to be exported first, or shares its data with another user here")
+    );
+  const stop = stopOf(engine, user);
+  if (stop !== null) return stopped(cannot, stop, engine.clock.now());
+  const cause = statusOf(engine, user).pause?.cause ?? null;
+  return yet(
+    cause === null
+      ? "its purge is not confirmed; offboardMany() by the same name goes on with it"
+      : `${causeInWords(cause)}; workers try again, and once that is mended, offboardMany() by the same name goes on with it`,
+  );
+}
+
+/** A user that cannot be used now is tried again, or listed at the end. */
+export function unlessUnusable(error: unknown): null {
+  if (isLifecycleError(error) && ofOneUser.has(error.code)) return null;
+  throw error;
+}
+
+const ofOneUser: ReadonlySet<string> = new Set([
+  "USER_UNKNOWN",
+  "USER_NOT_READY",
+  "RENAMED",
+  "RECORD_DAMAGED",
+  "RECORD_TOO_NEW",
+]);

@@ -1,0 +1,82 @@
+import { join } from "node:path";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
+import type { UserEvent } from "../../machines/index.ts";
+import { unexportedAt } from "../../src/runtime/user/departure.ts";
+import type { Position } from "../../src/runtime/user/step.ts";
+import { afterwards, folder } from "../support/scene.ts";
+
+async function withAda(): Promise<TestLifecycle> {
+  const test = await createTestLifecycle({ sandbox: { limit: { calls: Infinity } } });
+  afterwards(() => test.lifecycle.close());
+  await test.lifecycle.onboard("ada");
+  test.sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }]);
+  return test;
+}
+
+const refused = { code: "INVALID_OPTION" };
+
+describe("offboardMany({ onlyAfterExport }) of an export that left something out", () => {
+  it.each([
+    { types: ["Patient"], versions: ["r4"], purge: ["r4"], holds: "Patient in r4" },
+    { versions: ["r4"], purge: true, holds: "all types in r4" },
+    { versions: ["r4", "stu3"], purge: ["dstu2"], holds: "all types in r4, stu3" },
+  ] as const)("refuses it, also dry, and purges only if it is told so: %o", async ({ holds, ...how }) => {
+    const { lifecycle, sandbox } = await withAda();
+    const { purge, ...scope } = how;
+    await lifecycle.exportMany("all", { name: "spring", write: folder("export"), ...scope });
+    const leave = { name: "leave", purge, onlyAfterExport: "spring" };
+    const acting = { ...leave, count: 1, receipts: join(folder("receipts"), "receipts.ndjson") };
+    for (const options of [leave, acting]) {
+      const left = lifecycle.offboardMany("all", options as typeof acting);
+      await expect(left).rejects.toMatchObject({ ...refused, message: expect.stringContaining(holds) });
+    }
+    expect(sandbox.journal.count("fhir.purge")).toBe(0);
+    const told = await lifecycle.offboardMany("all", { ...acting, allowPartialExport: true });
+    expect(told).toMatchObject({ receipts: 1, closed: true });
+  });
+
+  it("takes an export of all types in the versions that are purged, and one of a leave that purges nothing", async () => {
+    const { lifecycle } = await withAda();
+    await lifecycle.exportMany("all", { name: "spring", write: folder("export"), versions: ["r4"] });
+    const leave = { name: "leave", onlyAfterExport: "spring" };
+    expect(await lifecycle.offboardMany("all", { ...leave, purge: ["r4"] })).toMatchObject({ unexported: 0 });
+    expect(await lifecycle.offboardMany("all", { ...leave, purge: false })).toMatchObject({ unexported: 0 });
+  });
+
+  it("an export does not go on with other types or versions, which its finished users would lack", async () => {
+    const { lifecycle } = await withAda();
+    const exporting = {
+      name: "spring",
+      write: folder("export"),
+      versions: ["r4"],
+      types: ["Patient"],
+    } as const;
+    await lifecycle.exportMany("all", exporting);
+    for (const other of [
+      { types: ["Patient", "Observation"] },
+      { types: undefined },
+      { versions: ["stu3"] },
+    ] as const)
+      await expect(lifecycle.exportMany("all", { ...exporting, ...other })).rejects.toMatchObject(refused);
+    expect(await lifecycle.exportMany("all", exporting)).toMatchObject({ present: 1, exported: 0 });
+  });
+});
+
+describe("the mark of an export", () => {
+  const at = (state: string, oneupUserId: number | null): { readonly position: Position } =>
+    ({ position: { state, context: { oneupUserId } } }) as unknown as { readonly position: Position }; // enough of it
+  const event = { type: "USER_FOUND", at: 1 } as unknown as UserEvent; // of a look-up
+
+  it("goes when the user turns out to have another number", () => {
+    expect(unexportedAt(at("locating", 7), at("usable", 8).position, event)).toEqual({ exports: [] });
+  });
+
+  it.each([
+    [7, 7],
+    [7, null],
+    [null, 8],
+  ])("stays from number %s to %s", (before, after) => {
+    expect(unexportedAt(at("locating", before), at("usable", after).position, event)).toEqual({});
+  });
+});
