@@ -26,6 +26,8 @@ export type Find = (
 
 /** The waits between searches, ms: 5 s in all, several times 1upHealth's delay. */
 const looksMs = [250, 500, 1_000, 1_500, 1_750];
+/** If the server asks for longer waits, ms, the search ends. */
+const mostMs = 10_000;
 
 /**
  * Finds the resource whose creation is in doubt.
@@ -41,9 +43,12 @@ export async function recoverCreate(
   doubt: LifecycleError,
   signal: AbortSignal | undefined,
 ): Promise<JsonObject> {
-  let trouble: unknown;
+  let trouble: LifecycleError | undefined;
+  let waitedMs = 0;
   for (const ms of looksMs) {
-    await sleep(clock, ms, signal);
+    const waitMs = Math.max(ms, trouble?.retryAfterMs ?? 0);
+    if ((waitedMs += waitMs) > mostMs) break;
+    await sleep(clock, waitMs, signal);
     let found: readonly JsonObject[] = [];
     trouble = undefined;
     try {
@@ -68,11 +73,13 @@ function more(
   doubt: LifecycleError,
   what: string,
   found: number | undefined,
-  cause: unknown = doubt.cause,
+  trouble?: LifecycleError,
 ): LifecycleError {
   const { status, facts } = doubt;
+  const cause = trouble ?? doubt.cause;
   return new LifecycleError("IN_DOUBT", `${doubt.message}; ${what}`, {
     status,
+    retryAfterMs: trouble?.retryAfterMs,
     facts: found === undefined ? facts : { ...facts, found },
     ...(cause !== undefined && { cause }),
   });

@@ -18,6 +18,8 @@ export interface Repetition {
   readonly waitMs: number;
   /** The longest pause before one, ms. */
   readonly pauseMs: number;
+  /** The first attempt, if it was made and failed before. */
+  readonly first?: LifecycleError | undefined;
 }
 
 /** Of a read, a search, or a page that a search returned. */
@@ -61,13 +63,14 @@ interface Waiting {
  */
 export async function repeated<T>(
   { clock, ending }: Waiting,
-  { retries, waitMs, pauseMs: longestMs }: Repetition,
+  { retries, waitMs, pauseMs: longestMs, first }: Repetition,
   signal: AbortSignal | undefined,
   once: () => Promise<T>,
 ): Promise<T> {
   const until = clock.monotonic() + waitMs;
   for (let times = 1; ; times++) {
     try {
+      if (times === 1 && first !== undefined) throw first;
       return await once();
     } catch (error) {
       if (!isLifecycleError(error)) throw error;

@@ -91,6 +91,8 @@ describe("batch() refuses at the door", () => {
   const wrong: [string, unknown, string][] = [
     ["no entries", [], "entries must be 1 to 20, got 0"],
     ["too many", Array.from({ length: 21 }, (_, index) => creating(String(index))), "1 to 20, got 21"],
+    // oxlint-disable-next-line no-sparse-arrays -- as a caller may have it
+    ["a list with a hole", [creating("1"), , creating("2")], "entries[1]"],
     ["another kind", [{ type: "patch" }], "entries[0] of the batch: type must be one of create, read"],
     ["a resource to ensure without its identifier", [{ ...creating("1"), type: "ensure" }], "entries[0]"],
     ["a wrong id", [creating("1"), { type: "read", resourceType: "Patient", id: "a/b" }], "entries[1]"],

@@ -42,6 +42,17 @@ describe("create({ findBy })", () => {
     expect(sandbox.journal.count("fhir.create")).toBe(1);
   });
 
+  it("does not search before the server wants it, and tells when it may be looked for", async () => {
+    const { fhir, sandbox } = await withAda("r4");
+    hurry(sandbox);
+    sandbox.fail({ call: "fhir.create", drop: "after" });
+    sandbox.fail({ call: "fhir.search", status: 429, headers: { "retry-after": "60" }, times: 9 });
+    const error = await errorOf(fhir.create(weight, { findBy }));
+    expect(error.code).toBe("IN_DOUBT");
+    expect(error.retryAfterMs).toBeGreaterThan(10_000);
+    expect(sandbox.journal.count("fhir.search")).toBe(1);
+  });
+
   it("reports that there is more than one", async () => {
     const { fhir, sandbox } = await withAda("r4");
     await fhir.create(weight);

@@ -69,6 +69,19 @@ describe("a walk", () => {
     expect(again).toHaveLength(6);
   });
 
+  it("requests the page ahead once, and again when the caller gets there", async () => {
+    const { sandbox, walk, fetched } = await withPages();
+    sandbox.fail({ call: "fhir.search", skip: 1, status: 503, retryAfterMs: 0 });
+    const steps = walk[Symbol.asyncIterator]();
+    await steps.next();
+    await vi.waitFor(() => expect(fetched()).toBe(2));
+    await new Promise((resolve) => setTimeout(resolve, 600)); // longer than the first pause
+    expect(fetched()).toBe(2);
+    await steps.next();
+    expect((await steps.next()).done).toBe(false);
+    expect(fetched()).toBeGreaterThanOrEqual(3);
+  });
+
   it("raises no unhandled rejection if it is left where it stands", async () => {
     const { sandbox, walk, fetched } = await withPages();
     const unhandled = vi.fn<() => void>();

@@ -30,7 +30,7 @@ const words = "send the batch";
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkEntries(entries: unknown): readonly Readonly<Record<string, unknown>>[] {
   if (!Array.isArray(entries)) throw wrong(words, "entries", "a list", entries);
-  const all: readonly unknown[] = entries;
+  const all: readonly unknown[] = Array.from(entries); // a hole is no entry
   if (all.length === 0 || all.length > mostEntries)
     throw invalid(words, `entries must be 1 to ${mostEntries}`, String(all.length));
   return all.map((entry, index) => {

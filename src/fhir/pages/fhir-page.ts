@@ -58,7 +58,7 @@ export interface PageHere {
   readonly here: PagePlace;
   /** Characters of its response. */
   readonly length: number;
-  next(signal: AbortSignal | undefined): Promise<PageHere | null>;
+  next(signal: AbortSignal | undefined, attempt?: Attempt): Promise<PageHere | null>;
 }
 
 /** A page as received. */
@@ -71,8 +71,14 @@ export interface Loaded {
   readonly content: PageContent;
 }
 
+/**
+ * How a page is fetched: `"ahead"` of its caller, who may never get there, it is requested once. An error is that of the
+ * attempt ahead, after which it is requested again.
+ */
+export type Attempt = "ahead" | LifecycleError | undefined;
+
 /** Fetches a page. */
-export type Load = (place: PagePlace, signal: AbortSignal | undefined) => Promise<Loaded>;
+export type Load = (place: PagePlace, signal: AbortSignal | undefined, attempt?: Attempt) => Promise<Loaded>;
 
 /** The search that pages belong to. */
 export interface PageSource {
@@ -104,20 +110,25 @@ interface Step {
   readonly empty: number;
 }
 
-async function pageAt(source: PageSource, at: Step, signal: AbortSignal | undefined): Promise<PageHere> {
+async function pageAt(
+  source: PageSource,
+  at: Step,
+  signal: AbortSignal | undefined,
+  attempt?: Attempt,
+): Promise<PageHere> {
   const { trail, step } = at;
-  const { place: here, bundle, content } = await source.load(at.here, signal);
+  const { place: here, bundle, content } = await source.load(at.here, signal, attempt);
   const places = [`${here.path}?${here.query}`, ...(content.marks === "" ? [] : [content.marks])];
   const seen = places.map((place) => trail.passed(short(place), step));
   if (seen.includes(true)) throw astray(source, "a page must not come again, got one a second time");
   const empty = content.marks === "" ? at.empty + 1 : 0;
   const next = content.next === undefined ? null : followed(source, here, content.next);
 
-  async function nextHere(signal: AbortSignal | undefined): Promise<PageHere | null> {
+  async function nextHere(signal: AbortSignal | undefined, attempt?: Attempt): Promise<PageHere | null> {
     if (next === null) return null;
     if (isLifecycleError(next)) throw next;
     if (empty >= mostEmpty) throw astray(source, `pages must lead to something, got ${empty} empty ones`);
-    return pageAt(source, { here: next, trail, step: step + 1, empty }, signal);
+    return pageAt(source, { here: next, trail, step: step + 1, empty }, signal, attempt);
   }
 
   const page: AnyPage = {

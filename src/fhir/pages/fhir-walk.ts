@@ -5,8 +5,9 @@
  */
 import { linkSignals } from "../../abort.ts";
 import { cursorOf } from "./cursor.ts";
+import { isLifecycleError, type LifecycleError } from "../../errors.ts";
 import type { PagePlace } from "./next-link.ts";
-import { firstPage, type AnyPage, type PageHere, type PageSource } from "./fhir-page.ts";
+import { firstPage, type AnyPage, type Attempt, type PageHere, type PageSource } from "./fhir-page.ts";
 import type { JsonObject } from "../../http/json.ts";
 
 /**
@@ -53,6 +54,8 @@ export type AnyPages = FhirPages<AnyPage>;
 /** A page that is being fetched. */
 interface Loading {
   readonly page: Promise<PageHere | null>;
+  /** Fetches it again after an error that may pass, if it was fetched ahead. */
+  readonly again: ((error: LifecycleError) => Loading) | null;
   abort(): void;
 }
 
@@ -80,22 +83,32 @@ export function createWalk(
   let place: PagePlace | null = start;
 
   /** Starts to fetch a page. An error waits for the caller to get there; a caller that never does is not told. */
-  function load(fetch: PageHere["next"]): Loading {
+  function load(fetch: PageHere["next"], attempt?: Attempt): Loading {
     const linked = linkSignals(signal, ending);
-    const page = fetch(linked.signal).finally(linked.release);
+    const page = fetch(linked.signal, attempt).finally(linked.release);
     page.catch(() => {});
-    return { page, abort: linked.abort };
+    const again = attempt === "ahead" ? (error: LifecycleError) => load(fetch, error) : null;
+    return { page, again, abort: linked.abort };
   }
 
   /** Goes through the pages. It refers to no page that it has returned, so that one can be collected early. */
   function steps(): Steps {
     let further: PageHere["next"] | null = place && ((signal) => firstPage(source, place ?? start, signal));
     let loading: Loading | null = null;
+    async function arrived(): Promise<PageHere | null> {
+      try {
+        return loading && (await loading.page);
+      } catch (error) {
+        if (!isLifecycleError(error) || !error.retryable || !loading?.again) throw error;
+        loading = loading.again(error);
+        return loading.page;
+      }
+    }
     return {
       async next() {
         loading ??= further && load(further);
         further = null; // after an error nothing follows
-        const at = loading && (await loading.page);
+        const at = await arrived();
         loading = null;
         if (at === null) {
           place = null;
@@ -105,7 +118,7 @@ export function createWalk(
         ending.throwIfAborted();
         place = at.here;
         further = at.next;
-        if (at.length <= longestBeforeAhead) loading = load(further);
+        if (at.length <= longestBeforeAhead) loading = load(further, "ahead");
         return at.page;
       },
       stop: () => loading?.abort(),

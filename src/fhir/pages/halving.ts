@@ -22,10 +22,10 @@ const pageNumber = /^_?page[-_]?(?:no|num|number|index)?$/i;
  * or its default
  */
 export function halving(load: Load, asked: number | undefined): Load {
-  return async (place, signal) => {
+  return async (place, signal, attempt) => {
     for (let here = place; ;) {
       try {
-        return await load(here, signal);
+        return await load(here, signal, here === place || attempt === "ahead" ? attempt : undefined);
       } catch (error) {
         if (!isLifecycleError(error, "ANSWER_TOO_BIG")) throw error;
         const smaller = halved(here, Math.max(asked ?? 0, usualCount));

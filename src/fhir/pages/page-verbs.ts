@@ -9,7 +9,7 @@ import { checkResourceId, checkType, markPart } from "../checks.ts";
 import { placeAt, startOf, type Search } from "./cursor.ts";
 import type { CountOptions, PageOptions, SearchOptions } from "../fhir-client.ts";
 import type { PagePlace } from "./next-link.ts";
-import { firstPage, type AnyPage, type Load, type PageSource } from "./fhir-page.ts";
+import { firstPage, type AnyPage, type Attempt, type Load, type PageSource } from "./fhir-page.ts";
 import { halving } from "./halving.ts";
 import { execute, type VerbParts } from "../execute.ts";
 import { longestPage, pairsOf, type Pairs, type SearchParams } from "../query.ts";
@@ -52,12 +52,18 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
     const returnsParts = pairs.some(
       ([name, value]) => name === "_elements" || (name === "_summary" && value !== "false"),
     );
-    const load: Load = async (at, signal) => {
+    const load: Load = async (at, signal, attempt) => {
       // After a POST, the server's link may name the address that was posted to.
       const to = at.path.replace(/\/_search$/, "");
       const isPosted = method === "POST" && to === path;
       const call = isPosted ? searchCall(place, to, at.query) : pageCall(place, to, at.query);
-      const { resource, page } = await execute(performer, task, call, signal, repetition);
+      const { resource, page } = await execute(
+        performer,
+        task,
+        call,
+        signal,
+        repetitionFor(attempt, repetition),
+      );
       if (resource === null || page === undefined)
         throw new TypeError("Cannot read a page: the response has none"); // and would not be a success
       if (returnsParts) [...page.matches, ...page.included].forEach(markPart);
@@ -130,4 +136,10 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
       return all(counted(readingEverything, `/Patient/${id}/$everything`, ofWalk, options));
     },
   };
+}
+
+/** A page that is fetched ahead is requested once: its caller may never get there. */
+function repetitionFor(attempt: Attempt, repetition: Repetition): Repetition {
+  if (attempt === "ahead") return { ...repetition, retries: 0 };
+  return attempt === undefined ? repetition : { ...repetition, first: attempt };
 }
