@@ -17,7 +17,7 @@ function world(sandbox: SandboxOptions = {}, autoAdvance = true): Promise<TestLi
 
 /** Whom 1upHealth knows by the token that is handed out. */
 async function works({ lifecycle }: TestLifecycle): Promise<boolean> {
-  await lifecycle.fhir(id, "r4").search("Patient");
+  await lifecycle.fhir(id, "r4").search("Patient", {}, { retries: 0 });
   return (await lifecycle.inspect(id)).usable;
 }
 
@@ -95,7 +95,7 @@ describe("a call that was given up and arrives late", () => {
       expiresAt: old.expiresAt,
     });
     sandbox.revokeGrant(id);
-    const reading = lifecycle.fhir(id, "r4").search("Patient");
+    const reading = lifecycle.fhir(id, "r4").search("Patient", {}, { retries: 0 });
     await clock.advance("1s");
     // The old one is dead; a second refresh waits for the first one all the same.
     expect(await lifecycle.inspect(id)).toMatchObject({ state: "expiring", usable: false });
@@ -130,7 +130,7 @@ describe("a call of a process that died, and that arrives late", () => {
     expect(await lifecycle.explain(id)).toMatch(/is provisional: .* after a 401 it is replaced at once/);
     expect(await works(stage)).toBe(true);
     await clock.advance("5s"); // the first exchange arrives and ends what the second brought
-    await lifecycle.fhir(id, "r4").search("Patient");
+    await lifecycle.fhir(id, "r4").search("Patient", {}, { retries: 0 });
     expect(clock.now() - begun).toBe(5_000);
     expect(await lifecycle.inspect(id)).toMatchObject({ state: "reauthorized", usable: true });
     expect(sandbox.journal.spent().management).toBe(2);
@@ -150,7 +150,7 @@ describe("a call of a process that died, and that arrives late", () => {
         const lifecycle = await diesWaiting(stage, () => stage.lifecycle.onboard(id), "45s");
         await lifecycle.onboard(id);
         for (let second = 0; second < 60; second++) {
-          await lifecycle.fhir(id, "r4").search("Patient");
+          await lifecycle.fhir(id, "r4").search("Patient", {}, { retries: 0 });
           await stage.clock.advance("1s");
         }
         expect(await lifecycle.inspect(id)).toMatchObject({ state: "reauthorized", provisionalUntil: null });
@@ -172,7 +172,7 @@ describe("a call of a process that died, and that arrives late", () => {
     await lifecycle.accessToken(id);
     expect(provisionalMs(await lifecycle.inspect(id), stage)).toBe(15_000);
     await clock.advance("5s"); // the refresh of the dead process arrives
-    await lifecycle.fhir(id, "r4").search("Patient");
+    await lifecycle.fhir(id, "r4").search("Patient", {}, { retries: 0 });
     expect(await lifecycle.inspect(id)).toMatchObject({ state: "reauthorized", usable: true });
     await stage.close();
   });
@@ -201,7 +201,8 @@ describe("a call of a process that died, and that arrives late", () => {
     const lifecycle = await stage.restart();
     await lifecycle.onboard(id);
     sandbox.fail({ call: "fhir.search", times: Infinity, status: 401, body: "" });
-    const search = (): Promise<unknown> => told(lifecycle.fhir(id, "r4").search("Patient"));
+    const search = (): Promise<unknown> =>
+      told(lifecycle.fhir(id, "r4").search("Patient", {}, { retries: 0 }));
     for (let round = 0; round < 3; round++) {
       expect(await search()).toMatchObject({ code: "FHIR_REFUSED" });
       await clock.advance("1s");
@@ -226,7 +227,7 @@ describe("a 401 for any other young token", () => {
       [49, 1_000],
     ] as const) {
       await clock.advance(`${seconds}s`);
-      expect(await told(lifecycle.fhir(id, "r4").search("Patient"))).toMatchObject({
+      expect(await told(lifecycle.fhir(id, "r4").search("Patient", {}, { retries: 0 }))).toMatchObject({
         code: "USER_NOT_READY",
         retryable: true,
         retryAfterMs: left,
@@ -236,7 +237,7 @@ describe("a 401 for any other young token", () => {
     sandbox.clearFaults();
     sandbox.fail({ call: "fhir.search", status: 401, body: "" });
     await clock.advance("1s");
-    await lifecycle.fhir(id, "r4").search("Patient");
+    await lifecycle.fhir(id, "r4").search("Patient", {}, { retries: 0 });
     expect(sandbox.journal.count("refreshToken")).toBe(1);
     await stage.close();
   });
