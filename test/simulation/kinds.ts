@@ -92,6 +92,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
   },
   /** In the end people come back while they are being forgotten: see `returning.ts`. */
   returning: { share: 0.1, process: () => ({ events: { keep: "7d" } }) },
+  /** In the end all users are exported and purged, with receipts, by processes that die: see `leaves.ts`. */
+  leaves: { share: 0.1 },
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */

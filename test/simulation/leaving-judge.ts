@@ -11,6 +11,8 @@ export class LeavingJudge {
   readonly #judge: Pick<Judge, "blame">;
 
   readonly #world: World;
+  /** What else is to hold when a purge arrives. */
+  onPurge: (dossier: Dossier) => void = () => {};
 
   constructor(judge: Pick<Judge, "blame">, world: World) {
     this.#judge = judge;
@@ -22,6 +24,7 @@ export class LeavingJudge {
     const { state } = dossier.envelope ?? {};
     if (state !== "offboarding" && state !== "offboarded")
       this.#judge.blame(`P2: data of ${dossier.id} were erased while it is ${state}`);
+    this.onPurge(dossier);
     if (outcome === "purged") dossier.purges.done++;
   }
 

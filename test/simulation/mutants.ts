@@ -8,7 +8,9 @@ import { mutantsOfAnswers } from "./mutants-of-answers.ts";
 import { mutantsOfCauses } from "./mutants-of-causes.ts";
 import { mutantsOfEnsuring } from "./mutants-of-ensuring.ts";
 import { mutantsOfEvents } from "./mutants-of-events.ts";
+import { mutantsOfLeaves } from "./mutants-of-leaves.ts";
 import { mutantsOfMoves } from "./mutants-of-moves.ts";
+import { mutantsOfNumbers } from "./mutants-of-numbers.ts";
 import { mutantsOfPauses } from "./mutants-of-pauses.ts";
 
 const none: Rewrite = () => "null";
@@ -319,21 +321,7 @@ export const mutants: readonly Mutant[] = [
     at: "the-stricter-limit-is-kept-to",
     becomes: (_, { part }) => part("arguments.0"),
   },
-  {
-    name: "erases the data of the user that a number named by the application belongs to",
-    at: "a-number-is-confirmed-before-it-is-used",
-    when: "always",
-  },
-  {
-    name: "renames the user that a number named by the application belongs to",
-    at: "a-rename-confirms-the-number-first",
-    when: "never",
-  },
-  {
-    name: "asks for ever about a user whose number is wrong",
-    at: "answers-about-another-user-come-to-an-end",
-    when: "never",
-  },
+  ...mutantsOfNumbers,
   {
     name: "forgets calls that a wider window still counts",
     at: "nothing-is-forgotten-that-a-wider-window-counts",
@@ -346,4 +334,5 @@ export const mutants: readonly Mutant[] = [
   ...mutantsOfEvents,
   ...mutantsOfMoves,
   ...mutantsOfEnsuring,
+  ...mutantsOfLeaves,
 ];

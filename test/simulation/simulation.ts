@@ -20,6 +20,7 @@ import { checkUp, lastLook, reconcileAll } from "./last-looks.ts";
 import type { Shelf } from "./shelves.ts";
 import { Judge } from "./judge.ts";
 import { Kinds } from "./kinds.ts";
+import { Leaves } from "./leaves.ts";
 import { List } from "./lists.ts";
 import { Person } from "./people.ts";
 import { allKeys, firstRing, Operator } from "./operator.ts";
@@ -230,6 +231,7 @@ export class Simulation implements Stage {
       if (!broken()) await look();
     }
     if (!broken()) await this.#consumer.end(broken);
+    if (!broken()) await new Leaves(this, this.#processes).play(broken);
     return this.#outcome(broken() ? judge.blamed : await new Returning(this, this.#processes).play());
   }
 

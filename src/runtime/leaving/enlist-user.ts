@@ -41,6 +41,7 @@ export function mustWait(user: User, { purge, onlyAfterExport }: Leave): boolean
   const { state, context } = user.position;
   if (state === "offboarded" || isPurging(state)) return false; // nothing more can be exported
   if (context.idTaken && purge.length > 0) return true; // a purge would erase another user's data
+  // seam: only-exported-users-leave
   return onlyAfterExport !== undefined && !isExported(user, onlyAfterExport);
 }
 

@@ -36,6 +36,7 @@ export type InHand = Map<number, Promise<unknown>>;
 
 /** Whether this export has finished the user. */
 export function isExported({ exports }: User, name: string): boolean {
+  // seam: only-a-finished-export-counts
   return exports.some(([one]) => one === name);
 }
 

@@ -69,6 +69,7 @@ async function refusePartialExport(
   const run = await findRun(engine, "export", onlyAfterExport);
   if (run === null) return; // no user is exported by this name
   const { scope } = run;
+  // seam: only-a-whole-export-lets-users-leave
   const isWhole =
     scope !== undefined && scope.types === null && purge.every((one) => scope.versions.includes(one));
   if (isWhole) return;

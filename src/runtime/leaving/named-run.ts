@@ -75,6 +75,7 @@ export async function beginRun(
         "INVALID_OPTION",
         `Cannot go on with the ${what} "${name}": ${what === "export" ? "write" : "receipts"} must be where it was begun, got another place; use that one, or another name`,
       );
+    // seam: an-export-is-of-what-it-was-begun-for
     if (before?.scope !== undefined && scopeText(before.scope) !== scopeText(scope))
       throw new LifecycleError(
         "INVALID_OPTION",

@@ -170,6 +170,7 @@ async function receiptAll(
       const leaving = one?.user.leaving;
       return leaving?.name === name && leaving.done !== null ? [{ id: one?.user.id ?? "", leaving }] : [];
     });
+    // seam: a-receipt-is-kept-before-its-user-is-done
     await log.add(gone.map(({ leaving }) => leaving));
     for (const { id, leaving } of gone) {
       const deadline = { until: engine.clock.monotonic() + forgetMs, signal };

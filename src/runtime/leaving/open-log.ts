@@ -65,6 +65,7 @@ export async function openLog(engine: Engine, given: string | ReceiptLog, name: 
     },
     publicKey,
     async add(left) {
+      // seam: a-user-gets-one-receipt
       const fresh = left.filter(({ receipt }) => !chain.has(receipt));
       if (fresh.length > 0) await append(fresh.flatMap((one) => receiptOf(one) ?? []));
     },

@@ -19,6 +19,7 @@ export function leavingAt(
   at: number,
 ): Leaving | null {
   const { leaving, erased } = user;
+  // seam: a-departure-is-noted-once
   if (leaving === null || leaving.done !== null || position.state !== "offboarded") return leaving;
   const { purged, unpurged } = position.context;
   const { oneupUserId } = user.position.context; // the position may know it no more

@@ -1,0 +1,261 @@
+/**
+ * In the end all users leave: some process exports them and purges them with receipts, while it and the others die, and
+ * another one goes on, until every user has its receipt. Then the files and the receipts are judged.
+ */
+import {
+  isLifecycleError,
+  verifyReceipts,
+  type ExportWriter,
+  type Lifecycle,
+  type OpenExportFile,
+  type ReceiptLog,
+} from "oneup-lifecycle";
+import type { Dossier } from "./dossier.ts";
+import { never, type Life } from "./life.ts";
+import type { Process } from "./process.ts";
+import type { Stage } from "./stage.ts";
+import { Dice, hour, minute, second } from "./time.ts";
+
+/** A file of the export, as it is on the disk. */
+interface Kept {
+  lines: readonly string[];
+  cursor: string | null;
+  isWhole: boolean;
+  /** The opening that may write. */
+  owner: number;
+}
+
+/** What is exported of each user. */
+const versions = ["dstu2", "r4"] as const;
+
+/** See the module. */
+export class Leaves {
+  readonly #stage: Stage;
+  readonly #processes: readonly Process[];
+  readonly #dice: Dice;
+  readonly #files = new Map<string, Kept>();
+  readonly #receipts: string[] = [];
+  #openings = 0;
+  /** The opening of the receipts that may write. */
+  #owner = 0;
+  #deaths = 0;
+
+  constructor(stage: Stage, processes: readonly Process[]) {
+    this.#stage = stage;
+    this.#processes = processes;
+    this.#dice = new Dice(stage.scenario.seed, "leaves");
+  }
+
+  async play(broken: () => boolean): Promise<void> {
+    const { judge, scenario, time } = this.#stage;
+    if (!scenario.kinds.includes("leaves")) return;
+    for (const { id } of judge.all()) {
+      judge.expects(id, 3); // its number is confirmed, which user it is, and a fresh code if it signs up again
+      judge.of(id).wasLetGo = true;
+    }
+    judge.leaving.onPurge = (dossier) => this.#mayPurge(dossier);
+    let step = 0;
+    let publicKey = "";
+    let count = 0;
+    const name = "leave";
+    const leave = { name, onlyAfterExport: "export", allowPartialExport: true, everyMs: 30 * second };
+    const steps: readonly ((lifecycle: Lifecycle, life: Life) => Promise<boolean>)[] = [
+      async (lifecycle) => (count = (await lifecycle.offboardMany("all", leave)).count) > 0,
+      // Nothing is exported yet, so no user may leave.
+      async (lifecycle, life) => {
+        const { receipts, waiting } = await lifecycle.offboardMany("all", {
+          ...leave,
+          count,
+          receipts: this.#log(life),
+        });
+        if (receipts > 0 || waiting !== count)
+          judge.blame(`P7: ${receipts} of ${count} users left that were not exported`);
+        return true;
+      },
+      async (lifecycle, life) => {
+        const options = {
+          name: "export",
+          write: this.#writer(life),
+          versions,
+          types: ["Patient"],
+        };
+        const { waiting, failed } = await lifecycle.exportMany("all", options);
+        if (failed > 0) judge.blame(`P7: ${failed} users with a token are not exported`);
+        return waiting === 0;
+      },
+      // The export is of patients only.
+      async (lifecycle, life) => {
+        const another = { name: "export", write: this.#writer(life), types: ["Observation"] };
+        const asks = [
+          () => lifecycle.offboardMany("all", { name, onlyAfterExport: "export" }),
+          () => lifecycle.exportMany("all", another),
+        ];
+        for (const ask of asks) {
+          const refusal: unknown = await ask().catch((error: unknown) => error);
+          if (isLifecycleError(refusal) && refusal.code !== "INVALID_OPTION") throw refusal;
+          if (!isLifecycleError(refusal))
+            judge.blame("P7: an export of patients only passes for one of everything");
+        }
+        return true;
+      },
+      async (lifecycle, life) => {
+        const summary = await lifecycle.offboardMany("all", { ...leave, count, receipts: this.#log(life) });
+        publicKey = summary.publicKey;
+        if (!summary.closed)
+          judge.blame(
+            `P7: ${summary.receipts} of ${count} users have a receipt: ${JSON.stringify(summary.unfinished)}`,
+          );
+        return summary.closed;
+      },
+    ];
+    const next = (): void => {
+      const task = steps[step];
+      if (task !== undefined) this.#ask(task, () => (step++, next()), next);
+    };
+    // A clock that is behind takes a user that has just signed up for one that came after the leave began.
+    await time.run(time.now + 5 * minute, broken);
+    next();
+    await time.run(time.now + 96 * hour, () => broken() || step === steps.length);
+    if (broken()) return;
+    if (step < steps.length) return judge.blame(`P2: the users do not come to leave: step ${step}`);
+    await this.#judge(publicKey, count);
+  }
+
+  /** Some process does it; if it dies meanwhile, another one does. */
+  #ask(
+    task: (lifecycle: Lifecycle, life: Life) => Promise<boolean>,
+    done: () => void,
+    again: () => void,
+  ): void {
+    const { fit, judge, time, trace } = this.#stage;
+    const later = (): void => void time.after(this.#dice.between(second, 5 * minute), again);
+    if (fit.length === 0) return later();
+    const { life, lifecycle } = this.#dice.pick(fit);
+    let isOpen = true;
+    const close = (how: string, then: () => void): void => {
+      if (!isOpen) return;
+      isOpen = false;
+      trace.note(life.name, `leaves: ${how}`);
+      then();
+    };
+    const watch = (): void => {
+      if (!isOpen) return;
+      if (life.alive) time.after(minute, watch);
+      else close("died", later);
+    };
+    watch();
+    task(lifecycle, life).then(
+      (isDone) => close("done", isDone ? done : later),
+      (error: unknown) => {
+        judge.read(`an error of ${life.name}`, `${String(error)} ${JSON.stringify(error)}`);
+        const isFair = isLifecycleError(error) && (error.retryable || error.code === "CLOSED");
+        if (isOpen && !isFair) judge.blame(`P7: leaving rejected with ${String(error)}`);
+        close(String(error), later);
+      },
+    );
+  }
+
+  /** A request of this process to its disk: it takes time, and may be its last. */
+  async #onDisk<T>(life: Life, effect: () => T): Promise<T> {
+    this.#stage.judge.lookUps.mayBegin(life); // an export confirms numbers
+    await new Promise<void>((resolve) => void life.hear(this.#dice.between(1, 200), resolve));
+    const dies = this.#deaths < 12 ? this.#dice.next() : 1;
+    const die = (): void => {
+      this.#deaths++;
+      // A look-up whose answer was not stored is made again.
+      for (const { id } of this.#stage.judge.all()) this.#stage.judge.expects(id, 1);
+      this.#processes.find((process) => process.life === life)?.crash(life);
+    };
+    if (dies < 0.03) die();
+    if (!life.alive) return never();
+    const answer = effect();
+    if (dies >= 0.03 && dies < 0.06) die();
+    return life.alive ? answer : never();
+  }
+
+  #log(life: Life): ReceiptLog {
+    const own = ++this.#openings;
+    const lines = this.#receipts;
+    const opened = (): Promise<readonly string[]> =>
+      this.#onDisk(life, () => {
+        this.#owner = own;
+        return [...lines];
+      });
+    return {
+      async *open() {
+        yield* await opened();
+      },
+      append: (added) =>
+        this.#onDisk(life, () => {
+          if (this.#owner !== own) this.#stage.judge.blame("P7: two processes write receipts");
+          lines.push(...added);
+        }),
+      close: async () => {},
+    };
+  }
+
+  #writer(life: Life): ExportWriter {
+    return {
+      begin: () => this.#onDisk(life, () => "here"),
+      open: ({ oneupUserId, version, restarted }) =>
+        this.#onDisk(life, () => this.#opened(life, fileName(oneupUserId, version, restarted))),
+    };
+  }
+
+  #opened(life: Life, name: string): OpenExportFile {
+    const owner = ++this.#openings;
+    const kept = this.#files.get(name) ?? { lines: [], cursor: null, isWhole: false, owner };
+    kept.owner = owner;
+    this.#files.set(name, kept);
+    const { cursor, isWhole } = kept;
+    // What was written behind the last cursor is not on the disk.
+    let written: readonly string[] = cursor === null ? [] : kept.lines;
+    return {
+      isWhole,
+      cursor,
+      async *lines() {
+        yield* written;
+      },
+      append: (text, at) =>
+        this.#onDisk(life, () => {
+          written = [...written, ...text.split("\n").slice(0, -1)];
+          if (at !== null) [kept.lines, kept.cursor] = [written, at];
+        }),
+      restart: () => this.#onDisk(life, () => void ([written, kept.cursor] = [[], null])),
+      finish: () => this.#onDisk(life, () => void ([kept.lines, kept.isWhole] = [written, true])),
+      close: async () => {},
+    };
+  }
+
+  async #judge(publicKey: string, count: number): Promise<void> {
+    const { judge } = this.#stage;
+    const { ok, receipts, problem } = await verifyReceipts(this.#receipts, { publicKey });
+    if (!ok) judge.blame(`P7: the receipts do not verify: ${JSON.stringify(problem)}`);
+    const dossiers = judge.all();
+    if (receipts !== count || count !== dossiers.length)
+      judge.blame(`P7: ${receipts} receipts of ${count} users, and they are ${dossiers.length}`);
+    for (const line of this.#receipts) judge.read("a receipt", line);
+    for (const { id, envelope } of dossiers) {
+      const done = envelope?.leaving?.done ?? null;
+      if (done === null) judge.blame(`P7: ${id} has a receipt, and its record does not tell what was erased`);
+      if (this.#receipts.some((line) => line.includes(`"${id}"`))) judge.blame(`P5: a receipt names ${id}`);
+    }
+    for (const [name, { lines }] of this.#files) {
+      const ids = lines.map((line) => (JSON.parse(line) as { readonly id: string }).id); // of the sandbox
+      if (new Set(ids).size !== ids.length) judge.blame(`P7: a resource is twice in the file ${name}`);
+    }
+  }
+
+  /** A purge arrived: the files of the user that it now is are whole. */
+  #mayPurge({ id, envelope }: Dossier): void {
+    const { oneupUserId } = envelope?.context ?? {};
+    for (const version of versions)
+      if (this.#files.get(fileName(oneupUserId, version, envelope?.restarted ?? null))?.isWhole !== true)
+        this.#stage.judge.blame(`P7: ${id} is purged, and its ${version} file is not whole`);
+  }
+}
+
+/** Each time that a user starts over, it gets files of its own. */
+function fileName(oneupUserId: unknown, version: string, restarted: number | null): string {
+  return `${String(oneupUserId)} ${version} ${restarted}`;
+}

@@ -1,0 +1,41 @@
+/** Mistakes of exports and leaves. Part of `mutants.ts`. */
+import type { Mutant } from "./breaking.ts";
+
+/** See the module. */
+export const mutantsOfLeaves: readonly Mutant[] = [
+  {
+    name: "writes the receipt of a user again after a crash",
+    at: "a-user-gets-one-receipt",
+    becomes: (_, { part }) => part("callee.object"),
+  },
+  {
+    name: "notes that a user has its receipt without writing it",
+    at: "a-receipt-is-kept-before-its-user-is-done",
+    skip: true,
+  },
+  {
+    name: "purges users that the export has not finished",
+    at: "only-exported-users-leave",
+    becomes: () => "false",
+  },
+  {
+    name: "takes an export for finished that is not",
+    at: "only-a-finished-export-counts",
+    becomes: () => "true",
+  },
+  {
+    name: "purges what an export left out",
+    at: "only-a-whole-export-lets-users-leave",
+    becomes: () => "true",
+  },
+  {
+    name: "goes on with an export of other types",
+    at: "an-export-is-of-what-it-was-begun-for",
+    when: "never",
+  },
+  {
+    name: "forgets what was erased of a user once it is offboarded",
+    at: "a-departure-is-noted-once",
+    when: "always",
+  },
+];
