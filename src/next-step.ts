@@ -17,6 +17,8 @@ const steps = {
   certificate:
     "check the host (endpoints, ONEUP_API, ONEUP_AUTH); if a proxy of yours opens TLS, name its authority in NODE_EXTRA_CA_CERTS",
   proxy: "give the proxy its user and password, in the dispatcher of undiciTransport()",
+  undici:
+    "install undici, and keep it out of the application's bundle (esbuild: --external:undici), or give createLifecycle() the transport fetchTransport()",
   slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; it is tried again",
   credentials:
     "compare client id and secret (credentials, ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET) with 1upHealth's console, then call account.reopen()",
@@ -49,6 +51,7 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   DEADLINE_PASSED: "failing",
   process_died: "failing",
   proxy_407: "proxy",
+  UNDICI_MISSING: "undici",
   http_407: "proxy",
   invalid_client: "credentials",
   unauthorized_client: "credentials",

@@ -18,11 +18,11 @@ import { hasPrivateFields } from "./own-namespace.ts";
 /** A storage adapter of Keyv 6: the members that are used here. */
 export interface Keyv6Storage {
   namespace?: string | undefined;
-  get(key: string): Promise<unknown>;
-  set(key: string, value: unknown, expires?: number): Promise<boolean>;
-  delete(key: string): Promise<boolean>;
-  clear(): Promise<void>;
-  iterator?(): AsyncGenerator<readonly unknown[], void>;
+  readonly get: (key: string) => Promise<unknown>;
+  readonly set: (key: string, value: unknown, expires?: number) => Promise<boolean>;
+  readonly delete: (key: string) => Promise<boolean>;
+  readonly clear: () => Promise<void>;
+  readonly iterator?: (() => AsyncGenerator<readonly unknown[], void>) | undefined;
 }
 
 /** A Keyv 6: the members that are used here. */

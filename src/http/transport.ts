@@ -6,6 +6,7 @@
  */
 import { onAbort } from "../abort.ts";
 
+/** One request. */
 export interface TransportRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly url: string;

@@ -80,7 +80,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       return agent;
     } catch (error) {
       if (own === opening) own = undefined; // the next call tries again
-      throw networkError(error, false);
+      throw error;
     }
   }
   return {
@@ -105,10 +105,21 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
 
 /** undici is loaded by the first call: to read and start it takes as long as all else that this package needs. */
 async function newAgent(connections: number, publicOnly = false): Promise<Agent> {
-  const undici = await import("undici");
+  const undici = await loadUndici();
   if (!publicOnly) return new undici.Agent({ connections, connect: verifying });
   const { publicLookup } = await import("./streaming/public-address.ts");
   return new undici.Agent({ connections, connect: { ...verifying, lookup: publicLookup } });
+}
+
+async function loadUndici(): Promise<typeof import("undici")> {
+  try {
+    const undici = await import("undici");
+    if (typeof undici.Agent === "function") return undici;
+  } catch {
+    // It is not installed, or not fit for the application's bundle.
+  }
+  const message = "Cannot send the call: the package undici cannot be loaded";
+  throw new TransportError(message, { sent: false, code: "UNDICI_MISSING" });
 }
 
 function exchange(

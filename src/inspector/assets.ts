@@ -7,14 +7,17 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { refuse, respond } from "./responses.ts";
 
+/** This module; a bundle in CommonJS has no `import.meta`. */
+const here = import.meta.url as string | undefined;
+
 /** The built files beside this module, or where the build puts them while this is the source. */
-const built: readonly URL[] = [
-  new URL("./page/", import.meta.url),
-  new URL("../../dist/src/inspector/page/", import.meta.url),
-];
+const built: readonly URL[] =
+  here === undefined
+    ? []
+    : ["./page/", "../../dist/src/inspector/page/"].map((folder) => new URL(folder, here));
 
 /** JSR publishes the sources, without the page, which is bundled from them. */
-const isFromRegistry = new URL(import.meta.url).protocol !== "file:";
+const isFromRegistry = here !== undefined && new URL(here).protocol !== "file:";
 
 const types: Readonly<Record<string, string>> = {
   css: "text/css; charset=utf-8",
@@ -60,7 +63,7 @@ export async function servePage(basePath: string, folders: readonly URL[] = buil
   if (page === null || script === null) {
     const message = isFromRegistry
       ? "Cannot show the inspector: the package on JSR has no page; import npm:oneup-lifecycle/inspector instead"
-      : "Cannot show the inspector: the page was not built; run npm run build";
+      : "Cannot show the inspector: its page is not beside it; run npm run build, or keep oneup-lifecycle out of the bundle of your application";
     return refuse({ status: 503, code: "NOT_BUILT", message }, "page");
   }
   const base = `<base href="${basePath}">`;

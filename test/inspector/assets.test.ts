@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { createRequire } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
 import { describe, expect, it } from "vitest";
 import { serveAsset, servePage } from "../../src/inspector/assets.ts";
 import { folder } from "../support/scene.ts";
@@ -34,9 +36,23 @@ describe("inspector/assets", () => {
     async (files) => {
       const answer = await servePage("/", built(files));
       expect(answer.status).toBe(503);
-      expect(await answer.text()).toContain("the page was not built; run npm run build");
+      expect(await answer.text()).toContain("run npm run build, or keep oneup-lifecycle out of the bundle");
     },
   );
+
+  it("loads in a bundle that has no import.meta", async () => {
+    const { outputFiles } = await build({
+      entryPoints: [fileURLToPath(new URL("../../src/inspector/index.ts", import.meta.url))],
+      bundle: true,
+      format: "cjs",
+      platform: "node",
+      write: false,
+      logLevel: "error",
+    });
+    const file = join(folder("inspector-bundle"), "bundle.cjs");
+    writeFileSync(file, outputFiles[0]?.contents ?? "");
+    expect(createRequire(import.meta.url)(file)).toHaveProperty("createInspector");
+  });
 
   it("serves a file once to a browser that keeps it", async () => {
     const folders = built({ "page.js": "let a = 1;" });

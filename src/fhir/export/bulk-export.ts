@@ -65,13 +65,61 @@ export interface BulkExport<R = unknown, Outcome = unknown> extends AsyncIterabl
   /**
    * Starts the export, unless that has happened. Store the {@link BulkExport.cursor} then: a process that dies while
    * the server prepares the files waits for the same ones.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const data = lifecycle.fhir("ada", "r4", { analytics: "https://analytics.1up.health/bulk-data" }).bulkExport();
+   * await data.start();
+   * console.log(data.cursor); // store it
+   * ```
    */
   start(): Promise<void>;
-  /** Waits until the server has prepared the files, and lists them. */
+  /**
+   * Waits until the server has prepared the files, and lists them.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const data = lifecycle.fhir("ada", "r4", { analytics: "https://analytics.1up.health/bulk-data" }).bulkExport();
+   * for (const { type, count } of await data.files()) console.log(type, count);
+   * ```
+   */
   files(): Promise<readonly BulkExportFile[]>;
-  /** The OperationOutcomes about what the server could not export. */
+  /**
+   * The OperationOutcomes about what the server could not export.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const data = lifecycle.fhir("ada", "r4", { analytics: "https://analytics.1up.health/bulk-data" }).bulkExport();
+   * for await (const outcome of data.outcomes()) console.log(outcome.issue);
+   * ```
+   */
   outcomes(): AsyncGenerator<Outcome, void, undefined>;
-  /** Ends the export at the server, which may then delete the files. Safe to repeat. */
+  /**
+   * Ends the export at the server, which may then delete the files. Safe to repeat.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const data = lifecycle.fhir("ada", "r4", { analytics: "https://analytics.1up.health/bulk-data" }).bulkExport();
+   * await data.start();
+   * await data.cancel();
+   * ```
+   */
   cancel(): Promise<void>;
 }
 
