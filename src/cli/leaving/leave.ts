@@ -129,6 +129,7 @@ function forecastLines({
   count,
   done,
   unexported,
+  leftOut,
   unusable,
   calls,
   endsAt,
@@ -139,6 +140,9 @@ function forecastLines({
     `${plural(count, "user")} would leave, ${number(done)} of them have left already`,
     `${plural(calls, "management call")}, ${end}`,
     ...(unexported > 0 ? [`${plural(unexported, "user")} would wait: not exported yet`] : []),
+    ...(leftOut > 0
+      ? [`${plural(leftOut, "user")} would stay out: offboarded before, with data that is not exported`]
+      : []),
     ...(unusable > 0 ? [`${plural(unusable, "row")} without a user here`] : []),
     `To do it: the same with --count ${count}`,
   ];

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isPurging, isRenaming } from "../../../machines/index.ts";
+import { isRenaming } from "../../../machines/index.ts";
 import { randomName } from "../../clock.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -17,7 +17,7 @@ import { isOffboarded, withoutSecrets } from "../operations/offboard.ts";
 import { leavingAt } from "../user/departure.ts";
 import { enteredAt } from "../user/user-status.ts";
 import type { User } from "../user/user.ts";
-import { isExported } from "./export-user.ts";
+import { isExported, isGone } from "./export-user.ts";
 
 /** What a leave does to each user. */
 export interface Leave {
@@ -36,10 +36,19 @@ export function isOfLeave({ leaving }: User, name: string): boolean {
   return leaving?.name === name;
 }
 
+/**
+ * Whether the user was offboarded before, and 1upHealth may have data of it that the export does not have. Only a user
+ * that has signed up again can be exported, and then it is no part of the leave, so it stays out.
+ */
+export function isLeftOut(user: User, { name, purge, onlyAfterExport }: Leave): boolean {
+  if (isOfLeave(user, name) || !isGone(user.position.state) || isOffboarded(user, purge)) return false;
+  return onlyAfterExport !== undefined && !isExported(user, onlyAfterExport);
+}
+
 /** Whether the user stays where it is for now. */
 export function mustWait(user: User, { purge, onlyAfterExport }: Leave): boolean {
   const { state, context } = user.position;
-  if (state === "offboarded" || isPurging(state)) return false; // nothing more can be exported
+  if (isGone(state)) return false; // see isLeftOut()
   if (context.idTaken && purge.length > 0) return true; // a purge would erase another user's data
   // seam: only-exported-users-leave
   return onlyAfterExport !== undefined && !isExported(user, onlyAfterExport);
@@ -68,6 +77,7 @@ export function enlistUser(
     const isPart = isOfLeave(user, leave.name);
     if (isPart && user.leaving?.done !== null) return true;
     if (!isPart && since !== null && signedUpAfter(user, since)) return false;
+    if (isLeftOut(user, leave)) return false;
     const marked = isPart ? user : withMark(engine, user, leave.name);
     const stays = mustWait(user, leave) || user.position.context.failure?.in === "offboarding";
     if (stays || isOffboarded(user, leave.purge)) {

@@ -131,7 +131,8 @@ async function mark(
   });
 }
 
-function isGone(state: UserState): boolean {
+/** Whether the user was offboarded, or is being offboarded: nothing of it can be exported. */
+export function isGone(state: UserState): boolean {
   return state === "offboarded" || isPurging(state);
 }
 

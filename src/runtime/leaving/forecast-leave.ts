@@ -12,7 +12,7 @@ import { forecast } from "../operations/forecast.ts";
 import { readOrDamaged } from "../operations/damaged-record.ts";
 import { isOffboarded } from "../operations/offboard.ts";
 import { chosenUsers } from "./chosen-users.ts";
-import { isOfLeave, mustWait, type Leave } from "./enlist-user.ts";
+import { isLeftOut, isOfLeave, mustWait, type Leave } from "./enlist-user.ts";
 import type { LeaveForecast } from "./leave-options.ts";
 import { findRun, scopeInWords } from "./named-run.ts";
 
@@ -33,7 +33,7 @@ export async function countLeave(
   await refusePartialExport(engine, leave);
   const fixed = (await findRun(engine, "leave", leave.name))?.count ?? null;
   const seen = new Set<number>();
-  const counts = { count: 0, done: 0, unexported: 0, unusable: 0, toIdentify: 0 };
+  const counts = { count: 0, done: 0, unexported: 0, leftOut: 0, unusable: 0, toIdentify: 0 };
   for await (const id of chosenUsers(engine, ids, () => counts.unusable++)) {
     signal?.throwIfAborted();
     const hash = hashOf(id);
@@ -47,6 +47,7 @@ export async function countLeave(
       },
     );
     if (user === null) counts.unusable++;
+    else if (isLeftOut(user, leave)) counts.leftOut++;
     else if (fixed === null || isOfLeave(user, leave.name)) {
       counts.count++;
       const { state } = user.position;
@@ -86,9 +87,14 @@ export async function forecastLeave(
   leave: Leave,
   signal: AbortSignal,
 ): Promise<LeaveForecast> {
-  const { count, done, unexported, unusable, toIdentify } = await countLeave(engine, ids, leave, signal);
+  const { count, done, unexported, leftOut, unusable, toIdentify } = await countLeave(
+    engine,
+    ids,
+    leave,
+    signal,
+  );
   const calls = toIdentify + (leave.purge.length > 0 ? unexported : 0);
   const inMs = calls === 0 ? 0 : (await forecast(engine, calls, "recovery")).inMs;
   const endsAt = inMs === Infinity ? null : new Date(engine.clock.now() + inMs);
-  return { name: leave.name, count, done, unexported, unusable, calls, endsAt };
+  return { name: leave.name, count, done, unexported, leftOut, unusable, calls, endsAt };
 }

@@ -66,7 +66,12 @@ export interface LeaveForecast {
   readonly done: number;
   /** Those of them that the export has not finished: they stay until it has. */
   readonly unexported: number;
-  /** Users that were left out: unknown here, renamed, or with a damaged record. */
+  /**
+   * Users that are no part of it, because they were offboarded before, and 1upHealth may still have data of them
+   * that the export does not have: onboard and export them, or let them leave by another name without `onlyAfterExport`.
+   */
+  readonly leftOut: number;
+  /** Users that cannot be a part of it: unknown here, renamed, or with a damaged record. */
   readonly unusable: number;
   /** Management calls that it needs: one to identify each user before its purge. */
   readonly calls: number;
