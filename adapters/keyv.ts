@@ -49,8 +49,8 @@ export interface KeyvOptions {
  * @param store a Keyv, or a Keyv storage adapter, which is not modified: keys are written in namespace `keyv` unless it has
  *   a namespace of its own
  * @throws {LifecycleError} `INVALID_OPTION` at once, also for a Keyv version other than 5 and 6. On opening: `STORE_UNUSABLE`
- *   without a working iterator, `STORE_UNAVAILABLE` if the Keyv store does not answer, `RECORD_DAMAGED` if the account
- *   record or a log cannot be read
+ *   without a working iterator, or if the account is there more than once, or where another Keyv writes;
+ *   `STORE_UNAVAILABLE` if the Keyv store does not answer, `RECORD_DAMAGED` if the account record or a log cannot be read
  * @example
  * ```ts
  * import { Keyv } from "keyv";

@@ -11,17 +11,8 @@ import { memoryTables } from "../../src/store/table-store/memory-tables.ts";
 import { inSteps, putAll, restoring, type Writing } from "../../src/store/table-store/place-writes.ts";
 import { isLive, placesOf, type Change, type Place } from "../../src/store/table-store/places.ts";
 import type { Tables } from "../../src/store/table-store/tables.ts";
-import { decoded, entriesOf, fullKey } from "./entries.ts";
+import { decoded, entriesUnder, readIdentity } from "./entries.ts";
 import { onErrorOf, storageTrouble, Trouble, unavailable, unusable, within } from "./failures.ts";
-
-/** The identity in the text of an account's record. */
-function readIdentity(text: string): unknown {
-  try {
-    return (JSON.parse(text) as { readonly identity?: unknown } | null)?.identity;
-  } catch {
-    return undefined;
-  }
-}
 
 /** The state shared by all openings of one account. */
 export interface Ledger {
@@ -193,7 +184,7 @@ export async function openLedger(
   }
 
   async function readAll(): Promise<void> {
-    const entries = entriesOf(beneath);
+    const entries = entriesUnder(beneath, prefix, clock, timeoutMs);
     const probe = (key: string): Writing => ({
       place: { key, get: () => "", put() {} },
       after: randomName(clock),
@@ -201,13 +192,7 @@ export async function openLedger(
     const probes = readOnly ? [] : [mark, probe("pROBE")];
     await fly((over) => put(over, probes));
     const texts = new Map<string, string>();
-    const base = fullKey(beneath, prefix);
-    for (;;) {
-      const step = await within(clock, timeoutMs, Promise.resolve(entries.next()));
-      if (step.done === true) break;
-      const [key, raw] = step.value;
-      if (key.startsWith(base)) texts.set(key.slice(base.length), await decoded(beneath, raw));
-    }
+    for await (const [key, raw] of entries) texts.set(key, await decoded(beneath, raw));
     if (probes.some(({ place, after }) => texts.get(place.key) !== after)) {
       throw unusable(
         "its iterator must return every entry that was written, and its keys must be case-sensitive",

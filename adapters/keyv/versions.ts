@@ -47,14 +47,13 @@ export type Encoding = {
 };
 
 /** What the application has given. */
-export type Given =
-  | { readonly version: 5; readonly keyv: Keyv }
-  | {
-      readonly version: 6 | "none";
-      readonly storage: KeyvStoreAdapter;
-      readonly namespace: string | undefined;
-      readonly encoding: Encoding;
-    };
+export interface Given {
+  /** A Keyv 5, which is used itself. */
+  readonly keyv?: Keyv;
+  readonly storage: KeyvStoreAdapter;
+  readonly namespace: string | undefined;
+  readonly encoding: Encoding;
+}
 
 /** Members that every Keyv 5 has and no other version has. */
 const ofFive = ["useKeyPrefix", "throwOnErrors"] as const;
@@ -78,7 +77,9 @@ export function recognised(given: unknown): Given {
         "a storage adapter of Keyv 6 does not work beneath a Keyv 5",
         "pass the storage adapter itself, or give it to a Keyv 6",
       );
-    return { version: 5, keyv };
+    const { namespace, serialize, deserialize, compression } = keyv;
+    const storage = keyv.store as KeyvStoreAdapter; // part of Keyv's adapter contract
+    return { keyv, storage, namespace, encoding: { serialize, deserialize, compression } };
   }
   if (!has(given, ofSix)) {
     if (ofKeyv.some((name) => has(given, [name])))
@@ -88,7 +89,7 @@ export function recognised(given: unknown): Given {
           "need a Keyv instance",
       );
     const { namespace } = given as KeyvStoreAdapter; // Keyv checks it
-    return { version: "none", storage: unwrapped(given), namespace, encoding: {} };
+    return { storage: unwrapped(given), namespace, encoding: {} };
   }
   const six = given as unknown as Keyv6; // it has the members of one
   const storage = unwrapped(six.store);
@@ -111,7 +112,7 @@ export function recognised(given: unknown): Given {
       "its storage adapter has private fields and another namespace",
       `set the namespace of the storage adapter itself to "${ofStorage}"`,
     );
-  return { version: 6, storage, namespace, encoding: encodingOf(six) };
+  return { storage, namespace, encoding: encodingOf(six) };
 }
 
 /** The Map or the storage adapter of the application, without what Keyv 6 has wrapped it in. */

@@ -208,18 +208,18 @@ describe("keyv() on a Keyv 6", () => {
     await Promise.all([one.close(), other.close()]);
   });
 
-  it("refuses to open an account that is elsewhere, or there twice", async () => {
+  it("refuses to open an account that is elsewhere, or there more than once", async () => {
     const data = new Map<string, string>();
     await users(new Keyv({ store: new Naming(data) }), "ada");
     const unusable = { code: "STORE_UNUSABLE", retryable: false };
     const named = users(new Keyv6({ store: new Naming6(data), namespace: "mine" }), "bob");
     await expect(named).rejects.toMatchObject(unusable);
-    await expect(named).rejects.toThrow("pass a Keyv with that namespace");
+    await expect(named).rejects.toThrow("pass a Keyv without a namespace");
     const [account] = [...data].filter(([key]) => key.endsWith(":account"));
     data.set((account?.[0] ?? "").slice("keyv/keyv:".length), account?.[1] ?? "");
     const twice = users(new Keyv6({ store: new Naming6(data) }), "bob");
     await expect(twice).rejects.toMatchObject(unusable);
-    await expect(twice).rejects.toThrow("it holds this account twice");
+    await expect(twice).rejects.toThrow("it holds this account more than once");
   });
 
   it("takes no failing storage for an empty one", async () => {
