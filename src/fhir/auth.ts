@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkValue, type Rule } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
 import { describeCall, type Call } from "../http/call.ts";
 import { Secret } from "../secret.ts";
@@ -44,6 +45,11 @@ export interface Proof {
 /** Provides the credentials of a call. */
 export type Auth = (signal: AbortSignal | undefined) => Proof | Promise<Proof>;
 
+const aToken: Rule = {
+  must: "a text without spaces",
+  holds: (one) => typeof one === "string" && /^\S+$/.test(one),
+};
+
 /** Authenticates as a user. */
 export function withTokens(tokens: TokenSource): Auth {
   const newProof = (token: string): Proof => ({
@@ -58,12 +64,15 @@ export function withTokens(tokens: TokenSource): Auth {
   });
   let latest: { readonly token: string; readonly proof: Proof } | undefined;
   function proof(token: string): Proof {
-    if (latest?.token !== token) latest = { token, proof: newProof(token) };
+    if (latest?.token !== token) {
+      checkValue("call 1upHealth", "the token that token.get() returns", token, aToken);
+      latest = { token, proof: newProof(token) };
+    }
     return latest.proof;
   }
   return (signal) => {
     const token = tokens.get(signal);
-    return typeof token === "string" ? proof(token) : token.then(proof);
+    return typeof token === "string" ? proof(token) : Promise.resolve(token).then(proof);
   };
 }
 

@@ -64,7 +64,9 @@ const paramName = /^[A-Za-z_][\w.:-]{0,127}$/;
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function pairsOf(task: string, params: SearchParams): Pairs {
-  if (!isObject(params)) throw wrong(task, "search parameters", "an object", params);
+  // A Map and URLSearchParams hold theirs elsewhere: without them the search would return everything.
+  if (!isObject(params) || Symbol.iterator in params)
+    throw wrong(task, "search parameters", "an object with a property for each", params);
   return Object.entries(params).flatMap(([name, given]) => {
     if (!paramName.test(name))
       throw invalid(task, `the name of a search parameter must match ${paramName.source}`, shown(name));
@@ -104,6 +106,16 @@ function within(task: string, name: string, value: unknown, least: number, most:
 /** One pair, encoded for a query. */
 export function encoded([name, value]: readonly [string, string]): string {
   return `${encodeURIComponent(name)}=${encodeURIComponent(value)}`;
+}
+
+/** Parameters by which OAuth2 sends secrets in a URL (RFC 6750, 2.3). Ours travel in headers. */
+const secrets: ReadonlySet<string> = new Set(["access_token", "client_secret", "refresh_token"]);
+
+/** A query that a server sent, without those. */
+export function withoutSecrets(query: string): string {
+  const isSecret = (part: string): boolean => secrets.has([...new URLSearchParams(part).keys()][0] ?? "");
+  const parts = query.split("&");
+  return query.includes("_") ? parts.filter((part) => !isSecret(part)).join("&") : query;
 }
 
 /** The query, without its question mark. */

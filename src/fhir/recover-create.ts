@@ -7,7 +7,7 @@ import { sleep, type Clock } from "../clock.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { invalid, isObject, kindOf } from "../checks.ts";
 import type { JsonObject } from "../http/json.ts";
-import { own, shown, type Sendable } from "./checks.ts";
+import { isResourceId, own, shown, type Sendable } from "./checks.ts";
 import type { SearchParams } from "./query.ts";
 
 /** How to find a created resource again if the response to its creation was lost. */
@@ -60,7 +60,7 @@ export async function recoverCreate(
       if (!error.retryable) break;
     }
     // A server that does not know the parameter may ignore it and return any resources.
-    if (!found.every((one) => carries(one, findBy)))
+    if (!found.every((one) => carries(one, findBy) && isResourceId(one["id"])))
       throw more(doubt, "1upHealth does not search by that", undefined);
     if (found.length > 1) throw more(doubt, `there is more than one ${resourceType} with that`, found.length);
     if (found[0] !== undefined) return found[0];

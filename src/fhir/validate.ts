@@ -6,7 +6,7 @@
 import { anything, check, checkValue, among, type Rules } from "../checks.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { issuesIn, type FhirIssue } from "../http/fhir-issue.ts";
-import type { JsonObject } from "../http/json.ts";
+import { field, text } from "../http/json.ts";
 import { operationCall, serialise } from "./calls.ts";
 import { checkResource } from "./checks.ts";
 import { execute, type VerbParts } from "./execute.ts";
@@ -34,16 +34,17 @@ export function validateVerb({ place, performer }: VerbParts): ValidateVerb {
       const repetition = repetitionOf(how, performer.retries, ofCall);
       try {
         const { resource: outcome } = await execute(performer, task, call, signal, repetition);
-        if (outcome?.["resourceType"] !== "OperationOutcome")
+        const found = outcome?.["resourceType"] === "OperationOutcome" ? outcome["issue"] : undefined;
+        if (outcome === null || !Array.isArray(found) || found.length === 0)
           throw new LifecycleError(
             "BAD_ANSWER",
-            `Cannot ${words}: the answer must hold an OperationOutcome, got something else`,
+            `Cannot ${words}: the answer must hold an OperationOutcome with issues, got something else`,
           );
-        return resultOf(issuesIn(outcome), outcome);
+        return { isValid: found.every(isHarmless), issues: issuesIn(outcome), outcome };
       } catch (error) {
         const issues = issuesOf(error);
         if (issues === null) throw error;
-        return { ...resultOf(issues, null), isValid: false };
+        return { isValid: false, issues, outcome: null };
       }
     },
   };
@@ -56,9 +57,9 @@ function issuesOf(error: unknown): readonly FhirIssue[] | null {
   return Array.isArray(issues) && issues.length > 0 ? (issues as readonly FhirIssue[]) : null; // the reader wrote it
 }
 
-function resultOf(issues: readonly FhirIssue[], outcome: JsonObject | null): FhirValidation {
-  const isValid = !issues.some(({ severity }) => severity === "error" || severity === "fatal");
-  return { isValid, issues, outcome };
+/** Whether an issue says that nothing is wrong. One without a severity that FHIR knows does not. */
+function isHarmless(issue: unknown): boolean {
+  return ["warning", "information", "success"].includes(text(field(issue, "severity")) ?? "");
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */

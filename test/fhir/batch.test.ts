@@ -283,6 +283,14 @@ describe("batch() believes no answer that does not fit", () => {
     expect(results.map(({ error }) => error?.code)).toEqual(["IN_DOUBT", "IN_DOUBT"]);
   });
 
+  it("addresses of several creates that can be searched for", async () => {
+    const { fhir, sandbox } = await scene();
+    const entry = ["a", "b"].map((id) => ({ response: { status: "201", location: `Patient/${id}` } }));
+    sandbox.fail({ call: "fhir.batch", status: 200, body: { resourceType: "Bundle", entry }, commit: true });
+    const results = await fhir.batch([creating("1"), creating("2")]);
+    expect(results).toMatchObject([{ resource: person("1") }, { resource: person("2") }]);
+  });
+
   it("an entry that 1upHealth could not carry out now is looked for, too", async () => {
     const { fhir, sandbox } = await scene();
     const entry = [{ response: { status: "503 Service Unavailable" } }];

@@ -69,6 +69,16 @@ describe("a file", () => {
     expect(error.code).toBe("BAD_ANSWER"); // cut, and then not the same file any more
   });
 
+  it("that was cut just before a line end goes on there", async () => {
+    const { fhir, world } = await exporting();
+    const lines = ["a", "b", "c"].map((id) => `{"resourceType":"Observation","id":"${id}"}`);
+    const output = [{ type: "Observation", url: `${analytics}/r4/$export/Observation/x.ndjson`, count: 3 }];
+    world.sandbox.fail({ call: "fhir.export", status: 200, body: { output } });
+    world.sandbox.fail({ call: "fhir.exportFile", status: 200, body: lines.slice(0, 2).join("\n") });
+    world.sandbox.fail({ call: "fhir.exportFile", status: 200, body: lines.join("\n") });
+    expect((await part(fhir, { types: ["Observation"] }, 9)).ids).toEqual(["a", "b", "c"]);
+  });
+
   it("may have empty lines, spaces and no line end at its end", async () => {
     const { fhir, another, world } = await exporting();
     const line = (id: string): string => `{"resourceType":"Observation","id":"${id}"}`;

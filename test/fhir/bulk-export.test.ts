@@ -219,6 +219,8 @@ describe("a job", () => {
     ["https://u:p@analytics.1up.health/jobs/1", "must carry no credentials"],
     ["http://analytics.1up.health/jobs/1", "must lead to the analytics host"],
     ["", "must name its state"],
+    [" ", "must not be empty or that of the kick-off"],
+    ["/bulk-data/r4/$export", "must not be empty or that of the kick-off"],
   ])("whose state is at %j is refused, and nothing is sent there", async (location, message) => {
     const { fhir, world, sent } = await exporting(job);
     const headers: Record<string, string> = location === "" ? {} : { "content-location": location };

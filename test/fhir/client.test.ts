@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { isLifecycleError, type LifecycleError } from "../../src/errors.ts";
 import type { TokenSource } from "../../src/fhir/auth.ts";
+import { fetchTransport } from "oneup-lifecycle";
 import { createFhirClient } from "../../src/fhir/create-fhir-client.ts";
 import type { FhirClient } from "../../src/fhir/fhir-client.ts";
 import { createSender } from "../../src/http/send.ts";
@@ -241,6 +242,26 @@ describe("read()", () => {
     const { url } = await serve(() => stop.abort("enough"));
     await expect(clientFor(url).read("Patient", "1", { signal: stop.signal })).rejects.toBe("enough");
   });
+});
+
+describe("a token source", () => {
+  it.each([null, undefined, 7, "", "two words"])(
+    "that returns %j is refused, and nothing is sent",
+    async (token) => {
+      let sent = 0;
+      const fhir = createFhirClient({
+        version: "r4",
+        token: { get: () => token as string },
+        transport: fetchTransport(async () => new Response(String(sent++))),
+      });
+      const error = await errorOf(fhir.read("Patient", "1"));
+      expect([error.code, error.message, sent]).toEqual([
+        "INVALID_OPTION",
+        expect.stringContaining("the token that token.get() returns must be a text without spaces"),
+        0,
+      ]);
+    },
+  );
 });
 
 describe("a refused token", () => {

@@ -12,6 +12,8 @@ import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing
 
 /** Of a call, ms: no pause is that long. */
 const timeoutMs = 29_999;
+/** After which a file that is not read is closed, ms. */
+const restMs = 60_000;
 
 /** The clock of the test. Every pause is over at once, after its time; a call takes none. */
 function hurried({ clock }: TestLifecycle): Clock {
@@ -20,7 +22,7 @@ function hurried({ clock }: TestLifecycle): Clock {
     monotonic: () => clock.monotonic(),
     random: () => clock.random(),
     timer(ms, task) {
-      if (ms === timeoutMs) return () => {};
+      if (ms === timeoutMs || ms === restMs) return () => {};
       let isDue = true;
       const run = (): void => {
         if (isDue) task();

@@ -55,6 +55,18 @@ describe("a link to the next page", () => {
 });
 
 describe("a walk over hostile links", () => {
+  it.each([{ url: 5 }, { url: { value: "Patient?page=2" } }, {}, { url: "" }])(
+    "does not take %j for the end",
+    async (link) => {
+      const { fhir, sandbox } = await withAda("r4");
+      const body = { resourceType: "Bundle", link: [{ relation: "next", ...link }], entry: [] };
+      sandbox.fail({ call: "fhir.search", times: Infinity, status: 200, body });
+      const error = await errorOf(all(fhir.searchAll("Patient", {}, { retries: 0 })));
+      expect(error).toMatchObject({ code: "BAD_ANSWER" });
+      expect(error.message).toContain("a URL in the link to the next page");
+    },
+  );
+
   const some = 5;
   const walking = { _count: 2 };
 

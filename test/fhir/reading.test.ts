@@ -133,7 +133,14 @@ describe("validate()", () => {
     expect((await fhir.search("Patient")).resources).toEqual([]);
     sandbox.fail({ call: "fhir.validate", drop: "after" });
     expect((await fhir.validate(grete)).isValid).toBe(true); // it may be repeated
-    sandbox.fail({ call: "fhir.validate", status: 200, body: { resourceType: "Patient", id: "1" } });
-    expect(await errorOf(fhir.validate(grete))).toMatchObject({ code: "BAD_ANSWER" });
+    const outcome = { resourceType: "OperationOutcome" };
+    for (const body of [{ resourceType: "Patient", id: "1" }, outcome, { ...outcome, issue: "x" }]) {
+      sandbox.fail({ call: "fhir.validate", status: 200, body });
+      expect(await errorOf(fhir.validate(grete))).toMatchObject({ code: "BAD_ANSWER" });
+    }
+    for (const issue of [{ code: "invalid" }, { severity: "ERROR" }, null]) {
+      sandbox.fail({ call: "fhir.validate", status: 200, body: { ...outcome, issue: [issue] } });
+      expect((await fhir.validate(grete)).isValid).toBe(false);
+    }
   });
 });

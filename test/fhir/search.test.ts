@@ -95,6 +95,8 @@ describe("search()", () => {
       { _skip: 9_991 },
       "_skip must be a whole number from 0 to 9990, and searchAll() goes further, got 9991",
     ],
+    ["a Map", new Map([["family", "hush"]]), "search parameters must be an object with a property for each"],
+    ["URLSearchParams", new URLSearchParams("family=hush"), "must be an object with a property for each"],
   ])("refuses %s", async (_, params, rule) => {
     const { fhir, sandbox } = await withAda("r4");
     const error = await errorOf(fhir.search("Patient", params as SearchParams));

@@ -96,6 +96,7 @@ class Hostile implements Transport {
   }
 
   #noted(answer: TransportResponse): TransportResponse {
+    if (answer.text.includes('"resourceType"')) return answer; // the code of an issue is no secret
     for (const [, secret] of answer.text.matchAll(/"(?:code|access_token|refresh_token)":"([^"]+)"/g)) {
       if (secret !== undefined) this.secrets.add(secret);
     }

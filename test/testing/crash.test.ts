@@ -164,7 +164,7 @@ describe("crash(), of a point that will never come,", () => {
     [{ before: "call", nth: 0 }, "nth must be a whole number from 1"],
     [{ before: "call", nth: 1.5 }, "nth must be a whole number from 1"],
     [{ before: "findUser" }, "listUsers, updateUser, exchangeCode, refreshToken, fhir.create"],
-    [{ after: "purge" }, 'fhir.purge, loginPage, unknown, got "purge"'],
+    [{ after: "purge" }, 'fhir.exportFile, loginPage, unknown, got "purge"'],
   ])("refuses %j before anything is done", async (point, says) => {
     const { crash, lifecycle } = await createTestLifecycle();
     let begun = false;

@@ -86,7 +86,7 @@ describe("createTestLifecycle()", () => {
     expect(() => fail("findUser")).toThrow(
       /one of \*, createUser, issueAuthCode, listUsers, .*got "findUser"$/,
     );
-    expect(() => fail("purge")).toThrow(/fhir\.purge, loginPage, unknown, got "purge"$/);
+    expect(() => fail("purge")).toThrow(/fhir\.exportFile, loginPage, unknown, got "purge"$/);
   });
 
   it("plays every kind of fault without a socket", async () => {

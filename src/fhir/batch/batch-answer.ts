@@ -28,9 +28,15 @@ export function answersIn(
 ): readonly (EntryAnswer | undefined)[] {
   const listed: unknown = bundle?.["resourceType"] === "Bundle" ? bundle["entry"] : undefined;
   const parts = Array.isArray(listed) ? (listed as readonly unknown[]).map((part) => partOf(part)) : [];
-  const fits = entries.map((entry, index) =>
-    isOfAnother(entry, index, parts) ? "contradicts" : fitOf(entry, parts[index]),
-  );
+  const fits = entries.map((entry, index) => {
+    if (isOfAnother(entry, index, parts)) return "contradicts";
+    const fit = fitOf(entry, parts[index]);
+    // Only its place tells which of several creates an address belongs to; a search knows.
+    const isAddress = fit === "plausible" && parts[index]?.body === undefined;
+    const { type, resourceType, findBy } = entry;
+    const several = entries.filter((other) => other.type === type && other.resourceType === resourceType);
+    return isAddress && findBy !== undefined && several.length > 1 ? "incomplete" : fit;
+  });
   if (parts.length === entries.length && !fits.includes("contradicts"))
     return parts.map((part, index) => (fits[index] === "incomplete" ? undefined : part));
   return entries.map((entry) => {

@@ -169,6 +169,8 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
         if (done !== true) {
           const { etag } = opened;
           return value.flatMap((one) => {
+            // Cut before a line feed: the line is read again, with its end.
+            if (!one.isEnded && file.count !== undefined && ahead.line + 1 < file.count) throw cut();
             const resource = resourceIn(one, resourceTypeIn(file), longestLine, executor.lossless);
             ahead = { line: ahead.line + 1, byte: one.end, etag };
             return resource === null ? [] : [{ resource, here: ahead }];

@@ -8,6 +8,7 @@ import { LifecycleError } from "../../errors.ts";
 import type { Rule } from "../../checks.ts";
 import { isPublicHost } from "../../http/streaming/public-address.ts";
 import { isLoopback } from "../../http/safety.ts";
+import { withoutSecrets } from "../query.ts";
 
 /** Credentials are sent there, so only by https, or to this machine. */
 export const anAnalyticsBase: Rule = {
@@ -39,7 +40,10 @@ const longestLink = 16_000;
  */
 export function fileLink(base: string, from: string, link: string): ExportLink {
   const target = parsed(from, link);
-  if (target.origin === new URL(base).origin) return { url: target.href, isOwn: true };
+  if (target.origin === new URL(base).origin) {
+    target.search = withoutSecrets(target.search.slice(1));
+    return { url: target.href, isOwn: true };
+  }
   if (target.protocol !== "https:") throw refused(`must be https, got ${target.protocol.slice(0, 20)}`);
   if (!isPublicHost(target.hostname))
     throw refused("must lead to the analytics host or a public one, got a private or local one");
@@ -55,7 +59,11 @@ export function statusPath(base: string, from: string, link: string): string {
   const target = parsed(from, link);
   if (target.origin !== new URL(base).origin)
     throw refused("of the state must lead to the analytics host, got another one");
-  return target.pathname + target.search;
+  const path = target.pathname + target.search;
+  const own = new URL(base);
+  if (link.trim() === "" || path === own.pathname + own.search)
+    throw refused("of the state must not be empty or that of the kick-off, which would start another export");
+  return path;
 }
 
 /** Identifies a file: signatures in the query change whenever it is listed. */

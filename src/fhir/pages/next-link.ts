@@ -7,7 +7,7 @@
 import { LifecycleError } from "../../errors.ts";
 import { under } from "../../http/call.ts";
 import type { FhirPlace } from "../calls.ts";
-import { deepestSkip } from "../query.ts";
+import { deepestSkip, withoutSecrets } from "../query.ts";
 
 /** Of each client, because links are many. */
 const bases = new WeakMap<FhirPlace, URL>();
@@ -36,19 +36,6 @@ export interface PagePlace {
 /** A repeated port, as some gateways write it. */
 const portTwice = /^(https?:\/\/[^/?#@]*?(:\d{1,5}))\2+(?=[/?#]|$)/i;
 
-/** Parameters that OAuth2 allows in a URL (RFC 6750, 2.3): ours are sent in headers, and a cursor holds no secret. */
-const credentials = new Set(["access_token", "client_id", "client_secret", "refresh_token"]);
-
-function withoutCredentials(query: string): string {
-  const isOurs = (part: string): boolean => credentials.has([...new URLSearchParams(part).keys()][0] ?? "");
-  return query.includes("_")
-    ? query
-        .split("&")
-        .filter((part) => !isOurs(part))
-        .join("&")
-    : query;
-}
-
 /** The longest link that is followed; servers reject longer ones. */
 const longestLink = 16_000;
 
@@ -74,7 +61,7 @@ export function nextLink(place: FhirPlace, from: PagePlace, link: string): PageP
     throw refused(
       `a link beyond _skip ${deepestSkip}, where 1upHealth ends: narrow the search, by _lastUpdated`,
     );
-  return { path, query: withoutCredentials(target.search.slice(1)).replaceAll("|", "%7C") };
+  return { path, query: withoutSecrets(target.search.slice(1)).replaceAll("|", "%7C") };
 
   function refused(got: string): LifecycleError {
     return new LifecycleError(

@@ -49,12 +49,14 @@ export function readBundle(
     else if (wanted) matches.push(resource);
     else return `a ${resourceType} in each entry that matches`;
   }
+  const next = nextLink(link);
+  if (next === null) return "a URL in the link to the next page";
   return {
     matches,
     included,
     issues,
     total: numeric(field(bundle, "total")),
-    next: nextLink(link),
+    next,
     marks: [...matches, ...included].map(mark).join(" "),
     length,
   };
@@ -65,9 +67,11 @@ function isDeletion(entry: unknown): boolean {
   return field(field(entry, "request"), "method") === "DELETE";
 }
 
-function nextLink(links: readonly unknown[]): string | undefined {
+/** The link to the next page; `undefined` on the last page; `null` if it leads nowhere. */
+function nextLink(links: readonly unknown[]): string | null | undefined {
   const next = links.find((link) => field(link, "relation") === "next");
-  return text(field(next, "url"));
+  const url = text(field(next, "url"));
+  return next === undefined ? undefined : url === "" ? null : (url ?? null);
 }
 
 function mark(resource: JsonObject): string {

@@ -1,6 +1,7 @@
 /**
  * Opens a call whose answer is read piece by piece, because it may be longer than the memory. The sender's time limit
- * applies to the start of the answer and to each piece.
+ * applies to the start of the answer and to each piece. A stream that is not read for a minute is cut, and fails when it is
+ * read again.
  *
  * @module
  */
@@ -28,6 +29,9 @@ export interface Streaming {
   readonly clock: Clock;
   readonly timeoutMs: number;
 }
+
+/** A caller that asks for no piece for so long may never come back, and holds a connection; ms. */
+const longestRestMs = 60_000;
 
 /** @throws the signal's reason */
 export async function openStream(
@@ -65,13 +69,17 @@ export async function openStream(
 
   async function* pieces(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     const all: AsyncIterator<Uint8Array, unknown> = body[Symbol.asyncIterator]();
+    let rested = (): void => {};
     try {
       for (;;) {
         const next = await step(() => all.next());
         if (next.done === true) return;
+        rested = clock.timer(longestRestMs, () => own.abort());
         yield next.value;
+        rested();
       }
     } finally {
+      rested();
       unhear?.();
       own.abort();
       await all.return?.().catch(() => {}); // the connection ends either way
