@@ -64,7 +64,7 @@ export function withTokens(tokens: TokenSource): Auth {
   });
   let latest: { readonly token: string; readonly proof: Proof } | undefined;
   function proof(token: string): Proof {
-    if (latest?.token !== token) {
+    if (latest === undefined || latest.token !== token) {
       checkValue("call 1upHealth", "the token that token.get() returns", token, aToken);
       latest = { token, proof: newProof(token) };
     }
