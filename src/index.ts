@@ -72,6 +72,7 @@ export type {
   ValidateOptions,
   WalkOf,
 } from "./fhir/fhir-client.ts";
+export type { AttachmentElement, AttachmentOptions, FhirAttachment } from "./fhir/attachment/attachment.ts";
 export type {
   BulkExport,
   BulkExportFile,

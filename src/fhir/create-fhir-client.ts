@@ -15,6 +15,7 @@ import {
 } from "../http/send.ts";
 import type { Transport } from "../http/transport.ts";
 import { asClient, withTokens, type ClientSource, type TokenSource } from "./auth.ts";
+import { attachmentVerb } from "./attachment/attachment-verb.ts";
 import { batchVerb } from "./batch/batch-verb.ts";
 import { checkVersion } from "./checks.ts";
 import type { FhirClient } from "./fhir-client.ts";
@@ -164,6 +165,7 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
     ...pages,
     ...batches,
     ...validateVerb(parts),
+    ...attachmentVerb(parts, options.maxAnswerBytes ?? usualAnswerBytes),
     bulkExport,
   } as unknown as FhirClient<V>;
 }

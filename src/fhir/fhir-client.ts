@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AttachmentElement, AttachmentOptions, FhirAttachment } from "./attachment/attachment.ts";
 import type { BatchEntry, BatchOptions, BatchResults } from "./batch/batch.ts";
 import type { BulkExport, BulkExportOptions } from "./export/bulk-export.ts";
 import type { FoundBy, SearchParams, SearchParamsOf } from "./query.ts";
@@ -146,8 +147,8 @@ export type ExportOf<V extends FhirVersion> = BulkExport<
  *
  * Reads and searches are repeated after a failure that may pass, see {@link FhirReadOptions}; `failedCall.attempt` and the
  * message of the error then tell how often it was tried. After a 401 the call is repeated once with another token. Numbers keep their digits: `1.50` is read as `1.5` and
- * written as `1.50`, see `parseFhirJson()`. No call takes a URL: fetch the content of an attachment yourself, without
- * the token.
+ * written as `1.50`, see `parseFhirJson()`. No call takes a URL but
+ * {@link FhirClient.attachment}, and that must be under the base of the version.
  */
 export interface FhirClient<V extends FhirVersion> {
   /**
@@ -431,6 +432,27 @@ export interface FhirClient<V extends FhirVersion> {
    * ```
    */
   bulkExport(options?: BulkExportOptions<ResourceType<V>>): ExportOf<V>;
+  /**
+   * Opens the content of a Binary, by its id, or of an Attachment, by its `url` or its `data`. Resolves when the content
+   * begins to arrive; it is read piece by piece, as you ask for it, and checked at the end. The token is sent to no address
+   * outside the base of the version, after redirects too. It is requested again like a read.
+   *
+   * @throws {LifecycleError} `INVALID_RESOURCE` before anything is sent: for a `url` elsewhere, or a `hash` that is no SHA-1;
+   * `ANSWER_TOO_BIG` beyond `maxBytes`; as {@link FhirAttachment} while it is read
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, sandbox } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const scan = { resourceType: "Binary", contentType: "image/png", data: "iVBORw0KGgo=" };
+   * const [id] = sandbox.addResources("ada", "r4", [scan]);
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const file = await fhir.attachment({ url: `Binary/${id}`, contentType: "image/png", size: 8 });
+   * for await (const piece of file) console.log(file.contentType, piece.length); // image/png 8
+   * ```
+   */
+  attachment(source: string | AttachmentElement, options?: AttachmentOptions): Promise<FhirAttachment>;
   /**
    * Asks 1upHealth whether a resource is valid (`$validate`), without storing it. It is repeated like a read.
    *

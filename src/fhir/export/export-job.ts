@@ -10,10 +10,11 @@ import type { Answer } from "../../http/call.ts";
 import { parseJson } from "../../http/json.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
 import type { Executor } from "../execute.ts";
+import type { Operation } from "../operation.ts";
 import { repeated, type Repetition } from "../repeat.ts";
+import { sendHosted, type HostedCall } from "../stream-call.ts";
 import { statusPath } from "./export-link.ts";
 import { readManifest, type Manifest } from "./manifest.ts";
-import { exporting, sendExportCall, type ExportCall } from "./send-export-call.ts";
 
 /** What the server answered: the files at once, or where to ask for them. */
 export type Begun = { readonly status: string } | { readonly manifest: Manifest };
@@ -29,6 +30,11 @@ export interface Job {
   readonly signal: AbortSignal | undefined;
 }
 
+/** What a step of an export is in messages. Nothing in it is repeated by itself. */
+export function exporting(words: string): Operation {
+  return { interaction: "operation", words, expects: "anything", operation: "export" };
+}
+
 const starting = exporting("start the export");
 const asking = exporting("ask for the state of the export");
 const ending = exporting("end the export");
@@ -39,7 +45,7 @@ const ending = exporting("end the export");
  */
 export async function begin({ executor, address, template, signal }: Job): Promise<Begun> {
   const headers = { accept: "application/fhir+json", prefer: "respond-async" };
-  const call: ExportCall = {
+  const call: HostedCall = {
     name: "fhirExport",
     method: "GET",
     url: address,
@@ -47,7 +53,7 @@ export async function begin({ executor, address, template, signal }: Job): Promi
     headers,
     isOwn: true,
   };
-  const answer = await sendExportCall(
+  const answer = await sendHosted(
     executor,
     starting,
     call,
@@ -88,7 +94,7 @@ export async function untilReady(
   const url = new URL(address).origin + status;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
     const answer = await repeated(executor, repetition, signal, () =>
-      sendExportCall(
+      sendHosted(
         executor,
         asking,
         stateCall("GET", url),
@@ -113,15 +119,13 @@ export async function end({ executor, address, repetition, signal }: Job, status
   const call = stateCall("DELETE", new URL(address).origin + status);
   const isDone = (status: number): boolean => status === 200 || status === 202 || status === 204;
   try {
-    await repeated(executor, repetition, signal, () =>
-      sendExportCall(executor, ending, call, isDone, signal),
-    );
+    await repeated(executor, repetition, signal, () => sendHosted(executor, ending, call, isDone, signal));
   } catch (error) {
     if (!isGone(error)) throw error;
   }
 }
 
-function stateCall(method: "GET" | "DELETE", url: string): ExportCall {
+function stateCall(method: "GET" | "DELETE", url: string): HostedCall {
   const [name, template] = [method === "GET" ? "fhirExportState" : "fhirExportEnd", "/{export}"];
   return { name, method, url, template, headers: { accept: "application/json" }, isOwn: true };
 }

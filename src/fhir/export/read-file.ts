@@ -7,10 +7,11 @@
 import { LifecycleError } from "../../errors.ts";
 import type { StreamedAnswer } from "../../http/streaming/stream.ts";
 import type { Executor } from "../execute.ts";
+import { openHosted } from "../stream-call.ts";
 import { isStrong, type Position } from "./export-cursor.ts";
 import { fileLink, type ExportLink } from "./export-link.ts";
+import { exporting } from "./export-job.ts";
 import { linesOf, type Line } from "./ndjson.ts";
-import { exporting, openExportFile } from "./send-export-call.ts";
 
 /** A file that is open behind a position. */
 export interface OpenFile {
@@ -101,7 +102,7 @@ async function followed(
       isOwn: isOwn && needsAccess,
       isForeign: !isOwn,
     } as const;
-    const answer = await openExportFile(executor, task, call, isWanted, signal);
+    const answer = await openHosted(executor, task, call, isWanted, signal);
     if (!isRedirect(answer.status)) return answer;
     for await (const _ of answer.body) break; // ends the connection
     ({ url, isOwn } = fileLink(base, url, answer.headers["location"] ?? ""));

@@ -1,5 +1,6 @@
 /** Requests and responses, independent of sockets: the server and `fetch` share them. */
 
+import { Buffer } from "node:buffer";
 import { isObject } from "../../checks.ts";
 
 /** Maximum length of a request body, in bytes; a longer one is answered with 413. */
@@ -24,6 +25,13 @@ export interface Outgoing {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** The body, if it is no text; `body` is empty then. */
+  readonly bytes?: Uint8Array;
+}
+
+/** The body as bytes. */
+export function bytesOf({ body, bytes }: Outgoing): Uint8Array {
+  return bytes ?? Buffer.from(body);
 }
 
 /** One value of a header. */

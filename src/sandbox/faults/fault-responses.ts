@@ -118,7 +118,11 @@ export const faultResponses: Readonly<Record<FaultResponse, FaultResponseRule>> 
     calls: anyCall,
     statuses: [],
     carriesOut: true,
-    answer: (_world, _status, due) => ({ ...due, body: due.body.slice(0, Math.ceil(due.body.length / 2)) }),
+    answer: (_world, _status, { bytes, ...due }) => ({
+      ...due,
+      body: due.body.slice(0, Math.ceil(due.body.length / 2)),
+      ...(bytes !== undefined && { bytes: bytes.slice(0, Math.ceil(bytes.length / 2)) }),
+    }),
   },
   deepJson: {
     words: "deep JSON",

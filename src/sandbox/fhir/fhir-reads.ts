@@ -1,5 +1,6 @@
 /** The FHIR calls that read one resource: its current state, a version, and its history. */
 
+import { binaryAnswer } from "./binary.ts";
 import { type Entry, pageOf } from "./bundle.ts";
 import { absent, type FhirCall, gone, withReadable } from "./fhir-call.ts";
 import { readQuery } from "./read-query.ts";
@@ -54,6 +55,7 @@ function historyOfType(call: FhirCall): Carried {
 
 function answer(call: FhirCall, state: Revision | undefined): Carried {
   if (state?.text === undefined) return gone(call);
+  if (call.type === "Binary") return binaryAnswer(call, state);
   return { outgoing: resourceAnswer(200, state), outcome: "read", committed: true };
 }
 

@@ -8,7 +8,7 @@ import { refuseControl } from "./refuse-control.ts";
 import { control } from "./control.ts";
 import { controlBase } from "./control-routes.ts";
 import type { Handler } from "../handler.ts";
-import { type Incoming, longestBody, type Outgoing, tooLarge } from "../base/message.ts";
+import { bytesOf, type Incoming, longestBody, type Outgoing, tooLarge } from "../base/message.ts";
 import type { Sandbox } from "../sandbox.ts";
 
 /**
@@ -54,7 +54,7 @@ async function answerOnce(handler: Handler, sandbox: Sandbox, request: Request):
     case "answer":
       return toResponse(delivery.outgoing);
     case "cut":
-      return toResponse(delivery.outgoing, cutBody(delivery.outgoing.body));
+      return toResponse(delivery.outgoing, cutBody(bytesOf(delivery.outgoing)));
     case "dropped":
       throw new TypeError("fetch failed: the connection was closed");
     default:
@@ -62,18 +62,23 @@ async function answerOnce(handler: Handler, sandbox: Sandbox, request: Request):
   }
 }
 
-function toResponse({ status, headers, body }: Outgoing, stream?: ReadableStream<Uint8Array>): Response {
+function toResponse(
+  { status, headers, body, bytes }: Outgoing,
+  stream?: ReadableStream<Uint8Array>,
+): Response {
   const empty = status === 204 || status === 205 || status === 304;
-  return new Response(empty ? null : (stream ?? body), { status, headers: { ...headers } });
+  const sent = stream ?? (bytes === undefined ? body : new Uint8Array(bytes));
+  return new Response(empty ? null : sent, { status, headers: { ...headers } });
 }
 
-function cutBody(body: string): ReadableStream<Uint8Array> {
+function cutBody(body: Uint8Array): ReadableStream<Uint8Array> {
   let sent = false;
   return new ReadableStream({
     pull(controller) {
       if (sent) return controller.error(new TypeError("terminated: the connection was closed"));
       sent = true;
-      controller.enqueue(new TextEncoder().encode(body.slice(0, Math.ceil(body.length / 2)) || " "));
+      const half = body.slice(0, Math.ceil(body.length / 2));
+      controller.enqueue(half.length === 0 ? new TextEncoder().encode(" ") : half);
     },
   });
 }

@@ -5,7 +5,15 @@ import { refuseControl } from "./refuse-control.ts";
 import { control, isClockStream, readClock } from "./control.ts";
 import { controlBase } from "./control-routes.ts";
 import type { Handler } from "../handler.ts";
-import { header, type Incoming, json, longestBody, type Outgoing, tooLarge } from "../base/message.ts";
+import {
+  bytesOf,
+  header,
+  type Incoming,
+  json,
+  longestBody,
+  type Outgoing,
+  tooLarge,
+} from "../base/message.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { VirtualClock } from "../clock/virtual-clock.ts";
 import type { SandboxServer, ListenOptions } from "../sandbox-server.ts";
@@ -109,14 +117,18 @@ async function answer(
   }
 }
 
-function send(response: ServerResponse, { status, headers, body }: Outgoing): void {
+function send(response: ServerResponse, outgoing: Outgoing): void {
+  const { status, headers, body, bytes } = outgoing;
   // A 204 has no body and must have no length.
-  const length = status === 204 || status === 304 ? {} : { "content-length": Buffer.byteLength(body) };
-  response.writeHead(status, { ...headers, ...length }).end(body);
+  const size = bytes?.length ?? Buffer.byteLength(body);
+  const length = status === 204 || status === 304 ? {} : { "content-length": size };
+  response.writeHead(status, { ...headers, ...length }).end(bytes ?? body);
 }
 
-function sendHalf(response: ServerResponse, { status, headers, body }: Outgoing): void {
-  const bytes = Buffer.from(body === "" ? "  " : body);
+function sendHalf(response: ServerResponse, outgoing: Outgoing): void {
+  const { status, headers } = outgoing;
+  const whole = bytesOf(outgoing);
+  const bytes = whole.length === 0 ? Buffer.from("  ") : whole;
   response.writeHead(status, { ...headers, "content-length": bytes.length });
   response.write(bytes.subarray(0, Math.ceil(bytes.length / 2)), () => response.destroy());
 }

@@ -69,6 +69,17 @@ export interface FhirBehaviour {
    */
   readonly batchAnswer: "usual" | "bare" | "fewer" | "more" | "reversed" | "foreign";
   /**
+   * The answer to a read of a Binary.
+   *
+   * - `negotiated`: the resource to a call that accepts JSON, otherwise its bytes
+   * - `json`, `raw`: always the resource, always its bytes
+   * - `changed`, `short`: as `negotiated`, but the first byte is another one, or the last is missing
+   * - `{ redirect }`: a redirect to this address, unless the call has a query
+   *
+   * @default "negotiated"
+   */
+  readonly binary: "negotiated" | "json" | "raw" | "changed" | "short" | { readonly redirect: string };
+  /**
    * Resources that one purge erases in its 30 seconds, before it is cut with a 504; they stay erased. The response comes
    * at once: `fail({ call: "fhir.purge", delayMs: 30_000, delay: "after" })` delays it.
    *
@@ -129,6 +140,7 @@ export const usualFhirBehaviour: FhirBehaviour = {
   parts: "tagged",
   invalidStatus: 200,
   batchAnswer: "usual",
+  binary: "negotiated",
   purgeBatch: Infinity,
   exportKickOff: "files",
   exportMs: 0,
@@ -142,6 +154,8 @@ export const usualFhirBehaviour: FhirBehaviour = {
 };
 
 const nextLinks = ["usual", "relative", "stuck", "circle", "endless", "portTwice", "otherBase"];
+
+const binaries = ["negotiated", "json", "raw", "changed", "short"];
 
 /** The rule of each option. */
 export const fhirBehaviourRules: Rules<FhirBehaviour> = {
@@ -161,6 +175,11 @@ export const fhirBehaviourRules: Rules<FhirBehaviour> = {
   parts: among("tagged", "untagged", "whole"),
   invalidStatus: among(200, 412, 422),
   batchAnswer: among("usual", "bare", "fewer", "more", "reversed", "foreign"),
+  binary: {
+    must: `one of ${binaries.join(", ")}, or { redirect } with an address`,
+    holds: (value) =>
+      binaries.some((one) => one === value) || (isObject(value) && typeof value["redirect"] === "string"),
+  },
   purgeBatch: orInfinity(whole(1)),
   exportKickOff: among("files", "job"),
   exportMs: orInfinity(between(0)),

@@ -1,18 +1,19 @@
 /**
- * Sends the calls of an export, with credentials if they go to the analytics host.
+ * Sends calls whose answer may be longer than the memory, and those around them: with credentials only to hosts that get
+ * them.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
-import { LifecycleError } from "../../errors.ts";
-import { describeCall, type Answer, type Call, type Unanswered } from "../../http/call.ts";
-import type { StreamedAnswer } from "../../http/streaming/stream.ts";
-import { withCall, type Executor } from "../execute.ts";
-import { readResponse } from "../fhir-response.ts";
-import type { Operation } from "../operation.ts";
+import { LifecycleError } from "../errors.ts";
+import { describeCall, type Answer, type Call, type Unanswered } from "../http/call.ts";
+import type { StreamedAnswer } from "../http/streaming/stream.ts";
+import { withCall, type Executor } from "./execute.ts";
+import { readResponse } from "./fhir-response.ts";
+import type { Operation } from "./operation.ts";
 
-/** A call of an export. */
-export interface ExportCall {
+/** A call whose host another server may have chosen. */
+export interface HostedCall {
   readonly name: string;
   readonly method: "GET" | "DELETE";
   readonly url: string;
@@ -24,20 +25,15 @@ export interface ExportCall {
   readonly isForeign?: boolean;
 }
 
-/** What a step of an export is in messages. Nothing in it is repeated by itself. */
-export function exporting(words: string): Operation {
-  return { interaction: "operation", words, expects: "anything", operation: "export" };
-}
-
 /**
  * The answer, if its status is one of those that are wanted.
  *
  * @throws {LifecycleError} as for every FHIR call; `signal`'s reason
  */
-export async function sendExportCall(
+export async function sendHosted(
   executor: Executor,
   task: Operation,
-  call: ExportCall,
+  call: HostedCall,
   isWanted: (status: number) => boolean,
   signal: AbortSignal | undefined,
 ): Promise<Answer> {
@@ -46,11 +42,11 @@ export async function sendExportCall(
   );
 }
 
-/** The same for a file, which is not read yet. */
-export async function openExportFile(
+/** The same for an answer that is not read yet. */
+export async function openHosted(
   executor: Executor,
   task: Operation,
-  call: ExportCall,
+  call: HostedCall,
   isWanted: (status: number) => boolean,
   signal: AbortSignal | undefined,
 ): Promise<StreamedAnswer> {
@@ -72,7 +68,7 @@ export async function openExportFile(
 async function exchange<T extends { readonly type: string; readonly status: number }>(
   executor: Executor,
   task: Operation,
-  { isOwn, isForeign: _, ...fields }: ExportCall,
+  { isOwn, isForeign: _, ...fields }: HostedCall,
   isWanted: (status: number) => boolean,
   signal: AbortSignal | undefined,
   send: (call: Call) => Promise<T | Answer | Unanswered>,

@@ -1,0 +1,36 @@
+/**
+ * Addresses of content. The token is sent there, and a resource or a redirect chose them, so they must stay under the base
+ * of the version.
+ *
+ * @module
+ */
+import { under } from "../../http/call.ts";
+import type { FhirPlace } from "../calls.ts";
+
+/** The longest address that is called; servers reject longer ones. */
+const longestLink = 16_000;
+
+/**
+ * The absolute address of a link under the base; otherwise what it is instead, for a message.
+ *
+ * @param from the address that a redirect came from; without it a relative link is relative to the base
+ */
+export function contentUrl(place: FhirPlace, link: string, from?: string): URL | string {
+  const base = baseOf(place);
+  if (link.length > longestLink) return `one of more than ${longestLink} characters`;
+  if (!URL.canParse(link, from ?? base)) return "one that is no URL";
+  const target = new URL(link, from ?? base);
+  if (target.origin !== base.origin) return "one with another origin";
+  if (target.username !== "" || target.password !== "") return "one with credentials in it";
+  // Characters that a server may decode to another path are refused.
+  const path = target.pathname.slice(base.pathname.length);
+  if (!target.pathname.startsWith(base.pathname) || !/^[\w$.~-]+(?:\/[\w$.~-]+)*$/.test(path))
+    return "one with another path";
+  target.hash = "";
+  return target;
+}
+
+/** With a slash at its end. */
+export function baseOf(place: FhirPlace): URL {
+  return new URL(under(place.api, `/${place.version}/`));
+}

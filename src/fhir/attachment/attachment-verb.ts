@@ -1,0 +1,162 @@
+/**
+ * The method `attachment()`: checks what is requested, opens it, and repeats that like a read.
+ *
+ * @module
+ */
+import { linkSignals, type LinkedSignal } from "../../abort.ts";
+import { aSwitch, check, isObject, kindOf, orInfinity, whole, type Rules } from "../../checks.ts";
+import { isLifecycleError } from "../../errors.ts";
+import { describeCall } from "../../http/call.ts";
+import { checkResourceId, refuse } from "../checks.ts";
+import { refuseUndeclared, type VerbParts } from "../execute.ts";
+import type { Operation } from "../operation.ts";
+import { ofCall, readRules, repeated, repetitionOf } from "../repeat.ts";
+import { baseOf, contentUrl } from "./attachment-link.ts";
+import type { AttachmentElement, AttachmentOptions, FhirAttachment } from "./attachment.ts";
+import { decoded } from "./binary-json.ts";
+import { checkedContent, refuseTooLong, type Expected } from "./checked-content.ts";
+import { checkedType, contentOf, mediaTypeOf, type Content } from "./content-of.ts";
+import { openContent } from "./open-content.ts";
+import { lost, openedContent, type Opened } from "./opened-content.ts";
+
+/** See `FhirClient`. */
+export interface AttachmentVerb {
+  attachment(source: string | AttachmentElement, options?: AttachmentOptions): Promise<FhirAttachment>;
+}
+
+const words = "read the attachment";
+const rules: Rules<AttachmentOptions> = { ...readRules, maxBytes: orInfinity(whole(0)), verify: aSwitch };
+
+/** @param longestJson the longest JSON that is parsed, in bytes */
+export function attachmentVerb({ place, performer }: VerbParts, longestJson: number): AttachmentVerb {
+  const { clock, report } = performer;
+
+  /** Opens content, whose length and hash are checked while it is read. */
+  async function open(
+    source: Source,
+    expected: Expected,
+    signal: AbortSignal | undefined,
+    fetched: (linked: LinkedSignal) => Promise<Content>,
+  ): Promise<Opened> {
+    const linked = linkSignals(signal, performer.ending);
+    try {
+      linked.signal.throwIfAborted();
+      const { contentType, size, pieces, isWhole } = await fetched(linked);
+      refuseTooLong(size, expected.maxBytes);
+      // Servers that know no type name this one.
+      const isNamed = contentType !== undefined && mediaTypeOf(contentType) !== "application/octet-stream";
+      return {
+        contentType: isNamed ? contentType : (source.contentType ?? contentType),
+        size: size ?? expected.size,
+        pieces: checkedContent(pieces, expected, isWhole),
+        linked,
+      };
+    } catch (error) {
+      const failure = isLifecycleError(error) || linked.signal.aborted ? error : lost(error);
+      linked.abort(failure);
+      throw failure;
+    }
+  }
+
+  return {
+    async attachment(given, options) {
+      const source = sourceOf(given);
+      const { signal, maxBytes = 268_435_456, verify = true, ...how } = check(words, options, rules);
+      const expected = { ...(verify ? checkedValues(source) : nothing), maxBytes };
+      refuseTooLong(expected.size, maxBytes);
+      const { data } = source;
+      const once =
+        data === undefined
+          ? fetching(source, expected)
+          : () => open(source, expected, signal, async () => inline(data));
+      const repetition = repetitionOf(how, performer.retries, ofCall);
+      const opened = await repeated(performer, repetition, signal, once);
+      return openedContent(opened, clock, (first, read) =>
+        repeated(performer, { ...repetition, first }, signal, async () => read(await once())),
+      );
+
+      function fetching(source: Source, expected: Expected): () => Promise<Opened> {
+        const { href: url, pathname } = urlOf(source);
+        const binaryId = /\/Binary\/([^/]+)(?:\/_history\/[^/]+)?$/.exec(pathname)?.[1];
+        const task: Operation = {
+          interaction: pathname.includes("/_history/") ? "vread" : "read",
+          words,
+          expects: "anything",
+          resourceType: binaryId === undefined ? undefined : "Binary",
+        };
+        const template = `/${place.version}/${binaryId === undefined ? "{attachment}" : "Binary/{id}"}`;
+        const mediaType = mediaTypeOf(source.contentType);
+        const request = { executor: performer, place, task, url, template, mediaType };
+        const isText = performer.sender.stream === undefined;
+        const announced = { mediaType, binaryId, maxBytes: expected.maxBytes, longestJson, isText };
+        const call = describeCall({
+          name: "fhirAttachment",
+          endpoint: "fhir",
+          method: "GET",
+          url,
+          template,
+          headers: {},
+        });
+        return async () => {
+          if (performer.strict && binaryId !== undefined) await refuseUndeclared(place.version, task);
+          const run = (seen?: (status: number, at: number) => void): Promise<Opened> =>
+            open(source, expected, signal, async (linked) => {
+              const answer = await openContent(request, linked.signal);
+              seen?.(answer.status, answer.receivedAt);
+              return contentOf(answer, announced);
+            });
+          if (report === undefined) return run();
+          return report(call, (seen) =>
+            run((status, at) =>
+              seen({ type: "answer", status, headers: {}, text: "", sentAt: at, receivedAt: at }),
+            ),
+          );
+        };
+      }
+    },
+  };
+
+  /** Where the content is. @throws {LifecycleError} `INVALID_RESOURCE` */
+  function urlOf({ url = "" }: Source): URL {
+    const target = contentUrl(place, url);
+    if (typeof target !== "string") return target;
+    throw refuse(words, `its url must stay under ${baseOf(place).href}`, `${target}; nothing was sent there`);
+  }
+}
+
+/** What is requested: a Binary has a relative address. */
+type Source = AttachmentElement;
+
+/** @throws {LifecycleError} `INVALID_RESOURCE` */
+function sourceOf(given: unknown): Source {
+  if (typeof given === "string")
+    return { url: `Binary/${checkResourceId(words, given, "the id of a Binary")}` };
+  if (!isObject(given)) throw refuse(words, "it must be the id of a Binary or an Attachment", kindOf(given));
+  const { url, data, size, hash, contentType } = given;
+  if (typeof data !== "string" && typeof url !== "string")
+    throw refuse(words, "an Attachment must have a url or data", "neither");
+  return {
+    ...(typeof data === "string" ? { data } : { url: String(url) }),
+    contentType: checkedType(contentType),
+    size: size as number | undefined, // checked below, if they are used
+    hash: hash as string | undefined,
+  };
+}
+
+const nothing = { size: undefined, hash: undefined };
+
+/** @throws {LifecycleError} `INVALID_RESOURCE` */
+function checkedValues({ size, hash }: Source): Pick<Expected, "size" | "hash"> {
+  const advice = "; verify: false reads it all the same";
+  if (size !== undefined && !whole(0).holds(size))
+    throw refuse(words, "its size must be a whole number from 0", `${kindOf(size)}${advice}`);
+  if (hash !== undefined && !/^[A-Za-z0-9+/]{27}=$/.test(hash))
+    throw refuse(words, "its hash must be a SHA-1 as base64, of 28 characters", `another value${advice}`);
+  return { size, hash };
+}
+
+/** The content that stands in the Attachment. */
+function inline(data: string): Content {
+  const fail = () => refuse(words, "its data must be base64", "another text");
+  return { contentType: undefined, size: undefined, pieces: decoded(data, fail), isWhole: () => true };
+}

@@ -1,0 +1,40 @@
+/**
+ * Decodes base64 piece by piece.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+
+/** Decodes base64 that comes in pieces of any length. Both methods return `null` if it is not base64. */
+export interface Base64Decoder {
+  /** The bytes that are complete. */
+  push(text: string): Uint8Array | null;
+  /** No more text follows. */
+  end(): true | null;
+}
+
+export function base64Decoder(): Base64Decoder {
+  let rest = "";
+  let isPadded = false;
+  return {
+    push(text) {
+      const all = rest + text.replaceAll(/[ \t\r\n]+/g, ""); // FHIR allows white space
+      const whole = all.length - (all.length % 4);
+      const part = all.slice(0, whole);
+      rest = all.slice(whole);
+      if (isPadded && all !== "") return null;
+      if (!/^[A-Za-z0-9+/]*={0,2}$/.test(part)) return null;
+      isPadded = part.endsWith("=");
+      return Buffer.from(part, "base64");
+    },
+    end: () => (rest === "" ? true : null),
+  };
+}
+
+/** Characters that are decoded at a time. */
+const pieceLength = 65_536;
+
+/** Cuts a text into pieces. */
+export function* piecesOf(text: string): Generator<string, void, undefined> {
+  for (let at = 0; at < text.length; at += pieceLength) yield text.slice(at, at + pieceLength);
+}

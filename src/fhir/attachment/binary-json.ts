@@ -1,0 +1,159 @@
+/**
+ * Finds the data of a Binary in JSON that comes piece by piece, so that only a piece of it is in memory. FHIR R4 calls it
+ * `data`, the versions before `content`.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { LifecycleError } from "../../errors.ts";
+import { isObject, type JsonObject } from "../../http/json.ts";
+import { base64Decoder, piecesOf } from "./base64.ts";
+
+/** How the JSON begins. */
+export interface Start {
+  /** The value of `resourceType`, if it came before the data. */
+  readonly resourceType: string | undefined;
+  /** Where the text of the data begins, after its quotation mark; `null`: not in this part. */
+  readonly data: number | null;
+}
+
+/** Looks for the data among the members of the outermost object. */
+export function startOf(text: string): Start {
+  let [depth, key, isKey] = [0, "", false];
+  let resourceType: string | undefined;
+  for (let at = 0; at < text.length; at++) {
+    switch (text[at]) {
+      case "{":
+      case "[":
+        depth++;
+        isKey = depth === 1;
+        break;
+      case "}":
+      case "]":
+        depth--;
+        break;
+      case ",":
+        isKey = depth === 1;
+        break;
+      case '"': {
+        if (depth === 1 && !isKey && isData(key)) return { resourceType, data: at + 1 };
+        const end = endOfText(text, at + 1);
+        if (end < 0) return { resourceType, data: null };
+        const value = text.slice(at + 1, end);
+        if (depth === 1 && isKey) [key, isKey] = [value, false];
+        else if (depth === 1 && key === "resourceType") resourceType = value;
+        at = end;
+        break;
+      }
+      default:
+    }
+  }
+  return { resourceType, data: null };
+}
+
+function isData(key: string): key is "data" | "content" {
+  return key === "data" || key === "content";
+}
+
+function endOfText(text: string, from: number): number {
+  for (let at = from; at < text.length; at++) {
+    if (text[at] === "\\") at++;
+    else if (text[at] === '"') return at;
+  }
+  return -1;
+}
+
+/** The longest part of a resource before its data, and after it. */
+export const longestFrame = 65_536;
+
+/**
+ * The bytes of the data.
+ *
+ * @param before the JSON up to the data, with its quotation mark
+ * @param rest what follows, one character a byte
+ * @param check what the resource must be, without its data
+ * @throws {LifecycleError} `BAD_ANSWER`, retryable if it was cut
+ */
+export async function* dataIn(
+  before: string,
+  rest: AsyncIterable<string>,
+  check: (resource: JsonObject) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const decoder = base64Decoder();
+  /** The part of an escaped character that came. */
+  let begun = "";
+  /** What follows the data; `null`: it has not ended. */
+  let after: string | null = null;
+  for await (const piece of rest) {
+    if (after !== null) after += piece;
+    else {
+      const end = piece.indexOf('"');
+      const text = begun + (end < 0 ? piece : piece.slice(0, end));
+      begun = end < 0 ? (/\\(?:u[0-9a-fA-F]{0,3})?$/.exec(text)?.[0] ?? "") : "";
+      const bytes = decoder.push(unescaped(text.slice(0, text.length - begun.length)));
+      if (bytes === null) throw notBase64();
+      if (bytes.length > 0) yield bytes;
+      if (end >= 0) after = piece.slice(end);
+    }
+    if (after !== null && after.length > longestFrame) throw bad("holds too much after its data");
+  }
+  if (after === null) throw cut();
+  if (decoder.end() === null) throw notBase64();
+  check(frame(before + after));
+}
+
+/** The resource without its data. @throws {LifecycleError} `BAD_ANSWER` */
+export function frame(text: string): JsonObject {
+  let resource: unknown;
+  try {
+    resource = JSON.parse(text);
+  } catch {
+    throw cut();
+  }
+  if (!isObject(resource)) throw bad("is no object");
+  if (["data", "content"].some((name) => (resource[name] ?? "") !== "")) throw bad("holds its data twice");
+  return resource;
+}
+
+/** The bytes of base64 in memory. @throws {LifecycleError} of `fail` if it is no base64 */
+export async function* decoded(
+  text: string,
+  fail: () => LifecycleError,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const decoder = base64Decoder();
+  for (const piece of piecesOf(text)) {
+    const bytes = decoder.push(piece);
+    if (bytes === null) throw fail();
+    if (bytes.length > 0) yield bytes;
+  }
+  if (decoder.end() === null) throw fail();
+}
+
+function unescaped(text: string): string {
+  if (!text.includes("\\")) return text;
+  try {
+    return String(JSON.parse(`"${text}"`));
+  } catch {
+    throw notBase64();
+  }
+}
+
+/** One character a byte. */
+export async function* asLatin1(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
+  for await (const { buffer, byteOffset, byteLength } of bytes)
+    yield Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
+}
+
+export function bad(how: string): LifecycleError {
+  return new LifecycleError("BAD_ANSWER", `Cannot read the attachment: the Binary in the answer ${how}`);
+}
+
+export function notBase64(): LifecycleError {
+  return bad("holds data that is no base64");
+}
+
+/** An answer that ends too early. The next one may be whole. */
+export function cut(): LifecycleError {
+  const message = "Cannot read the attachment: the answer was cut";
+  return new LifecycleError("BAD_ANSWER", message, { retryable: true });
+}

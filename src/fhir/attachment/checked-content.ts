@@ -1,0 +1,58 @@
+/**
+ * Limits content in length, and compares its length and hash with those that its Attachment names.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { LifecycleError } from "../../errors.ts";
+
+/** What the content must be. */
+export interface Expected {
+  readonly size: number | undefined;
+  /** SHA-1 as base64. */
+  readonly hash: string | undefined;
+  /** The most bytes that are read. */
+  readonly maxBytes: number;
+}
+
+/**
+ * The same pieces.
+ *
+ * @param isWhole whether the server has shown at the end that it sent all it has
+ * @throws {LifecycleError} `ANSWER_TOO_BIG`, `BAD_ANSWER`
+ */
+export async function* checkedContent(
+  pieces: AsyncIterable<Uint8Array>,
+  { size, hash, maxBytes }: Expected,
+  isWhole: () => boolean,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const digest = hash === undefined ? null : createHash("sha1");
+  let length = 0;
+  for await (const piece of pieces) {
+    length += piece.length;
+    if (length > maxBytes) throw tooLong(maxBytes);
+    if (size !== undefined && length > size) throw unlike(`its size is more than ${size} bytes`, false);
+    digest?.update(piece);
+    yield piece;
+  }
+  if (size !== undefined && length < size)
+    throw unlike(`its size is ${length} bytes and not ${size}`, !isWhole());
+  // A content that was cut has another hash too; if that is possible, the next one may be whole.
+  if (digest !== null && digest.digest("base64") !== hash)
+    throw unlike("its hash is another one", size === undefined && !isWhole());
+}
+
+/** @throws {LifecycleError} `ANSWER_TOO_BIG` if it is known before it is read */
+export function refuseTooLong(size: number | undefined, maxBytes: number): void {
+  if (size !== undefined && size > maxBytes) throw tooLong(maxBytes);
+}
+
+function tooLong(maxBytes: number): LifecycleError {
+  const rule = `it must not exceed ${maxBytes} bytes; raise maxBytes`;
+  return new LifecycleError("ANSWER_TOO_BIG", `Cannot read the attachment: ${rule}`);
+}
+
+function unlike(how: string, retryable: boolean): LifecycleError {
+  const message = `Cannot read the attachment: it is not the content that was announced: ${how}`;
+  return new LifecycleError("BAD_ANSWER", message, { retryable });
+}

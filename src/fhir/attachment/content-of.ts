@@ -1,0 +1,209 @@
+/**
+ * The bytes of content in an answer: the body itself, or the data of a Binary resource, as which servers may send it.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { LifecycleError } from "../../errors.ts";
+import { isObject } from "../../http/json.ts";
+import { boundsOf } from "../../http/send.ts";
+import type { StreamedAnswer } from "../../http/streaming/stream.ts";
+import { survey } from "../../http/survey.ts";
+import {
+  asLatin1,
+  bad,
+  cut,
+  dataIn,
+  decoded,
+  frame,
+  longestFrame,
+  notBase64,
+  startOf,
+} from "./binary-json.ts";
+
+/** Content that has begun to arrive. */
+export interface Content {
+  readonly contentType: string | undefined;
+  /** Its length, if the server named it. */
+  readonly size: number | undefined;
+  readonly pieces: AsyncIterable<Uint8Array>;
+  /** Whether all of the answer has come, by its `content-length`. */
+  readonly isWhole: () => boolean;
+}
+
+/** What is known about the content before. */
+export interface Announced {
+  /** The media type in the Attachment, without parameters. */
+  readonly mediaType: string | undefined;
+  /** The id of the Binary that was requested, if it is one. */
+  readonly binaryId: string | undefined;
+  readonly maxBytes: number;
+  /** The longest JSON that is parsed, in bytes. */
+  readonly longestJson: number;
+  /** The transport has decoded the body as text, so it can only be JSON. */
+  readonly isText: boolean;
+}
+
+/** @throws {LifecycleError} `BAD_ANSWER`, `ANSWER_TOO_BIG` */
+export async function contentOf(answer: StreamedAnswer, announced: Announced): Promise<Content> {
+  const { headers } = answer;
+  if ((headers["content-encoding"] ?? "identity") !== "identity")
+    throw unusable("it is compressed, though that was not asked for");
+  const contentType = checkedType(headers["content-type"]);
+  const media = mediaTypeOf(contentType) ?? "";
+  const { mediaType = media, isText, maxBytes } = announced;
+  if (media === "text/html" && mediaType !== media) throw unusable(`a page of HTML came instead`, true);
+  if (/^application\/(?:fhir\+xml|xml\+fhir)$/.test(media) && mediaType !== media)
+    throw unusable("the server sent the Binary as XML");
+  const length = isText ? undefined : lengthIn(headers["content-length"]);
+  let received = 0;
+  async function* counted(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const piece of answer.body) {
+      received += piece.length;
+      // base64 takes less than twice the bytes, with line breaks too.
+      if (received > 2 * (maxBytes + longestFrame)) throw tooBig(`${maxBytes} bytes; raise maxBytes`);
+      yield piece;
+    }
+    if (length !== undefined && received !== length) throw cut();
+  }
+  const isWhole = (): boolean => length !== undefined && received === length;
+  const raw = (pieces: AsyncIterable<Uint8Array>): Content => {
+    if (isText) throw unusable("it is no Binary in JSON, and this transport has no stream()");
+    return { contentType, size: length, pieces, isWhole };
+  };
+  if (!isJson(media)) return raw(counted());
+  const data = await binaryIn(counted(), media, announced);
+  return "raw" in data ? raw(data.raw) : { ...data, size: undefined, isWhole };
+}
+
+type Found =
+  | { readonly raw: AsyncIterable<Uint8Array> }
+  | { readonly contentType: string | undefined; readonly pieces: AsyncIterable<Uint8Array> };
+
+/** The data of the Binary, or the JSON itself if it is none. */
+async function binaryIn(
+  body: AsyncGenerator<Uint8Array, void, undefined>,
+  media: string,
+  { binaryId, longestJson }: Announced,
+): Promise<Found> {
+  let text = "";
+  let isDone = false;
+  let seen = 0;
+  let start = startOf(text);
+  while (!isDone && start.data === null && text.length <= longestFrame && mayBeObject(text)) {
+    const next = await body.next();
+    if (next.done === true) isDone = true;
+    else text += latin1(next.value);
+    if (!isDone && text.length < 2 * seen && text.length <= longestFrame) continue; // so that single bytes are not looked at again and again
+    [start, seen] = [startOf(text), text.length];
+  }
+  const all = after(Buffer.from(text, "latin1"), body);
+  const { resourceType, data } = start;
+  if (resourceType === "OperationOutcome") {
+    await body.return();
+    throw unusable("an OperationOutcome came instead");
+  }
+  const isBinary =
+    resourceType === "Binary" || (resourceType === undefined && data !== null && isFhir(media));
+  if (isBinary && data !== null) {
+    const before = text.slice(0, data).replace(/^\u00EF\u00BB\u00BF/, ""); // a byte order mark
+    const known = frame(`${before}"}`);
+    const rest = asLatin1(after(Buffer.from(text.slice(data), "latin1"), body));
+    const contentType = checkedType(known["contentType"]);
+    return { contentType, pieces: dataIn(before, rest, (resource) => checkBinary(resource, binaryId)) };
+  }
+  if (isBinary) {
+    await body.return();
+    if (!isDone) throw bad("holds too much before its data");
+    checkBinary(frame(text.replace(/^\u00EF\u00BB\u00BF/, "")), binaryId);
+    throw bad("holds no data");
+  }
+  if (resourceType !== undefined || data === null) return { raw: all };
+  return wholeBinary(await joined(all, longestJson), binaryId, longestJson);
+}
+
+/** Of JSON that has data before its type, only the whole shows whether it is a Binary. */
+function wholeBinary(json: Buffer, binaryId: string | undefined, longest: number): Found {
+  const text = json.toString("utf8").replace(/^\uFEFF/, "");
+  const seen = survey(text, boundsOf(longest));
+  if (seen === "tooMany" || seen === "tooDeep") throw tooBig("the number of values that are read");
+  let resource: unknown;
+  try {
+    resource = JSON.parse(text);
+  } catch {
+    return { raw: after(json) };
+  }
+  if (!isObject(resource) || resource["resourceType"] !== "Binary") return { raw: after(json) };
+  checkBinary(resource, binaryId);
+  const data = [resource["data"], resource["content"]].find((one) => typeof one === "string");
+  const contentType = checkedType(resource["contentType"]);
+  return { contentType, pieces: decoded(String(data ?? ""), notBase64) };
+}
+
+function checkBinary(resource: Readonly<Record<string, unknown>>, id: string | undefined): void {
+  if (resource["resourceType"] !== "Binary") throw bad("is another resource");
+  if (id !== undefined && resource["id"] !== id) throw bad("has another id");
+}
+
+async function* after(
+  first: Uint8Array,
+  rest?: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (first.length > 0) yield first;
+  if (rest !== undefined) yield* rest;
+}
+
+async function joined(pieces: AsyncIterable<Uint8Array>, most: number): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of pieces) {
+    length += piece.length;
+    if (length > most) throw tooBig(`${most} bytes as JSON with its data first; raise maxAnswerBytes`);
+    parts.push(piece);
+  }
+  return Buffer.concat(parts);
+}
+
+function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
+}
+
+/** Whether a text begins an object, or nothing yet. */
+function mayBeObject(text: string): boolean {
+  return /^(?:(?:\u00EF\u00BB\u00BF)?\s*(?:\{|$)|\u00EF\u00BB?$)/.test(text);
+}
+
+function lengthIn(header: string | undefined): number | undefined {
+  return header !== undefined && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
+}
+
+/** A media type that is fit for a header. */
+export function checkedType(type: unknown): string | undefined {
+  return typeof type === "string" && /^[\w.+-]{1,80}\/[\w.+-]{1,80}(?:;[\x20-\x7e]{0,100})?$/.test(type)
+    ? type
+    : undefined;
+}
+
+/** Without parameters, in lower case. */
+export function mediaTypeOf(type: string | undefined): string | undefined {
+  return type?.split(";", 1)[0]?.trim().toLowerCase();
+}
+
+export function isJson(media: string): boolean {
+  return /^(?:application|text)\/(?:json|[\w.-]+\+json|json\+fhir)$/.test(media);
+}
+
+function isFhir(media: string): boolean {
+  return /^application\/(?:fhir\+json|json\+fhir)$/.test(media);
+}
+
+export function unusable(why: string, retryable = false): LifecycleError {
+  return new LifecycleError("BAD_ANSWER", `Cannot read the attachment: ${why}`, { retryable });
+}
+
+function tooBig(what: string): LifecycleError {
+  return new LifecycleError(
+    "ANSWER_TOO_BIG",
+    `Cannot read the attachment: the answer must not exceed ${what}`,
+  );
+}

@@ -1,0 +1,67 @@
+/**
+ * Sends the call for content, and follows redirects under the base of the version.
+ *
+ * @module
+ */
+import type { StreamedAnswer } from "../../http/streaming/stream.ts";
+import type { FhirPlace } from "../calls.ts";
+import type { Executor } from "../execute.ts";
+import type { Operation } from "../operation.ts";
+import { openHosted, type HostedCall } from "../stream-call.ts";
+import { baseOf, contentUrl } from "./attachment-link.ts";
+import { isJson, unusable } from "./content-of.ts";
+
+/** The most redirects in a row that are followed. */
+const mostRedirects = 5;
+
+/** What is requested. */
+export interface ContentRequest {
+  readonly executor: Executor;
+  readonly place: FhirPlace;
+  readonly task: Operation;
+  readonly url: string;
+  /** The same without ids. */
+  readonly template: string;
+  /** The media type in the Attachment. */
+  readonly mediaType: string | undefined;
+}
+
+/** @throws {LifecycleError} as every FHIR call; `BAD_ANSWER` for a redirect elsewhere; the signal's reason */
+export async function openContent(
+  { executor, place, task, url: first, template, mediaType }: ContentRequest,
+  signal: AbortSignal,
+): Promise<StreamedAnswer> {
+  let url = first;
+  for (let redirects = 0; redirects <= mostRedirects; redirects++) {
+    const call: HostedCall = {
+      name: "fhirAttachment",
+      method: "GET",
+      url,
+      template,
+      headers: { accept: acceptOf(executor, mediaType), "accept-encoding": "identity" },
+      isOwn: true,
+    };
+    const isWanted = (status: number): boolean => status === 200 || isRedirect(status);
+    const answer = await openHosted(executor, task, call, isWanted, signal);
+    if (!isRedirect(answer.status)) return answer;
+    for await (const _ of answer.body) break; // ends the connection
+    const target = contentUrl(place, answer.headers["location"] ?? "", url);
+    if (typeof target === "string")
+      throw unusable(
+        `a redirect must stay under ${baseOf(place).href}, got ${target}; nothing was sent there`,
+      );
+    url = target.href;
+  }
+  throw unusable(`more than ${mostRedirects} redirects lead to it`);
+}
+
+/** Any type but those of FHIR asks for the bytes, and not for the resource around them (FHIR R4, 2.9.3). */
+function acceptOf({ sender }: Executor, mediaType: string | undefined): string {
+  if (sender.stream === undefined) return "application/fhir+json"; // bytes would be decoded as text
+  const isPlain = mediaType !== undefined && !isJson(mediaType) && !mediaType.includes("xml");
+  return `${isPlain ? mediaType : "application/octet-stream"}, */*;q=0.8`;
+}
+
+function isRedirect(status: number): boolean {
+  return [301, 302, 303, 307, 308].includes(status);
+}

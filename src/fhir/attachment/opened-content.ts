@@ -1,0 +1,119 @@
+/**
+ * Content as its reader gets it: once, and closed however the reading ends.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { LinkedSignal } from "../../abort.ts";
+import type { Clock } from "../../clock.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import type { FhirAttachment } from "./attachment.ts";
+
+/** What is read. */
+export interface Opened {
+  readonly contentType: string | undefined;
+  readonly size: number | undefined;
+  readonly pieces: AsyncIterable<Uint8Array>;
+  /** Ends the connection. */
+  readonly linked: LinkedSignal;
+}
+
+/** How long a connection waits for its reader, ms. */
+const longestWaitMs = 60_000;
+
+/**
+ * @param again reads other content of the same kind, after this error
+ */
+export function openedContent(
+  opened: Opened,
+  clock: Clock,
+  again: <T>(first: LifecycleError, read: (opened: Opened) => Promise<T>) => Promise<T>,
+): FhirAttachment {
+  const { contentType, size, linked } = opened;
+  const forget = clock.timer(longestWaitMs, () => linked.abort(late()));
+  let isBegun = false;
+
+  function begin(): AsyncGenerator<Uint8Array, void, undefined> {
+    if (isBegun) throw twice();
+    isBegun = true;
+    forget();
+    return reading(opened);
+  }
+
+  return {
+    contentType,
+    size,
+    [Symbol.asyncIterator]: begin,
+    stream() {
+      const pieces = begin();
+      return new ReadableStream<Uint8Array>(
+        {
+          async pull(controller) {
+            const next = await pieces.next();
+            if (next.done === true) controller.close();
+            else controller.enqueue(next.value);
+          },
+          async cancel() {
+            linked.abort(cancelled()); // a generator that has not begun ends without a word
+            await pieces.return();
+          },
+        },
+        { highWaterMark: 0 },
+      );
+    },
+    async bytes() {
+      try {
+        return await wholeOf(begin());
+      } catch (error) {
+        if (!isLifecycleError(error) || !error.retryable) throw error;
+        return again(error, (other) => wholeOf(reading(other)));
+      }
+    },
+    cancel() {
+      forget();
+      linked.abort(cancelled());
+    },
+  };
+}
+
+/** The pieces; the connection ends with them. */
+async function* reading({ pieces, linked }: Opened): AsyncGenerator<Uint8Array, void, undefined> {
+  const { signal } = linked;
+  try {
+    signal.throwIfAborted();
+    for await (const piece of pieces) {
+      yield piece;
+      signal.throwIfAborted();
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw isLifecycleError(error) ? error : lost(error);
+  } finally {
+    linked.abort(cancelled());
+  }
+}
+
+async function wholeOf(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return new Uint8Array(Buffer.concat(all)); // with a memory of its own
+}
+
+/** The connection failed. */
+export function lost(cause: unknown): LifecycleError {
+  const message = "Cannot read the attachment: the connection failed";
+  return new LifecycleError("UNAVAILABLE", message, { retryable: true, cause });
+}
+
+function late(): LifecycleError {
+  const message = `Cannot read the attachment: its reading must begin within ${longestWaitMs} ms`;
+  return new LifecycleError("UNAVAILABLE", message, { retryable: true });
+}
+
+function cancelled(): LifecycleError {
+  return new LifecycleError("INVALID_OPTION", "Cannot read the attachment: it was cancelled");
+}
+
+function twice(): LifecycleError {
+  return new LifecycleError("INVALID_OPTION", "Cannot read the attachment twice: request it again");
+}
