@@ -56,8 +56,11 @@ export async function compile(project: string): Promise<void> {
   }
 }
 
-/** Beside the packages, which those that stay outside of a bundle are found from. */
-const bundles = join(root, "node_modules/.cache/oneup-tests");
+/**
+ * Beside the packages, which those that stay outside of a bundle are found from. A thorough run has a folder of its own: a
+ * run inside of it, which is none, makes bundles, too.
+ */
+const bundles = join(root, "node_modules/.cache", thorough ? "oneup-tests-thorough" : "oneup-tests");
 
 /** How programs become bundles that Node runs. */
 export const bundled = {

@@ -31,7 +31,11 @@ export type Place =
 export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption"> {
   switch (place.type) {
     case "lmdb":
-      return { store: lmdb(join(place.path, "store")), encryption: keyFile(join(place.path, "key")) };
+      return {
+        // A process that was killed may hold the lock for as long as a busy machine takes to end it.
+        store: lmdb(join(place.path, "store"), { timeoutMs: 30_000 }),
+        encryption: keyFile(join(place.path, "key")),
+      };
     case "redis":
       return {
         store: redis(place.url, {
