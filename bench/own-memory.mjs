@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 
 /** This process's own memory, in MB; where the system does not report it, including memory-mapped files. */
-function ownMemory() {
+export function ownMemory() {
   try {
     return Number(/^RssAnon:\s+(\d+) kB$/mu.exec(readFileSync("/proc/self/status", "utf8"))[1]) / 1_024;
   } catch {

@@ -1,7 +1,7 @@
 /**
  * A provider with four responses: a created user with its code, a pair of tokens, a patient, and a page of Observations.
  * It checks only the path, because a slow provider would hide what is measured. Arguments: latency in ms; the number of
- * pages of a walk.
+ * pages of a walk; the form of its links.
  *
  * @module
  */
@@ -21,6 +21,7 @@ const patient = JSON.stringify({
 
 const latencyMs = Number(process.argv[2]);
 const pages = Number(process.argv[3] ?? 200);
+const isAbsolute = process.argv[4] === "absolute";
 let users = 0;
 let calls = 0;
 
@@ -56,8 +57,8 @@ function page(url: string, digits: string): Buffer {
   const key = `${type} ${index}`;
   let made = madePages.get(key);
   if (made === undefined) {
-    const link =
-      index + 1 < pages ? [{ relation: "next", url: `/r4/${type}?_count=100&_after=${index + 1}` }] : [];
+    const path = `/r4/${type}?_count=100&_after=${index + 1}`;
+    const link = index + 1 < pages ? [{ relation: "next", url: isAbsolute ? origin() + path : path }] : [];
     const entry = Array.from({ length: 100 }, (_, at) => observation(type, index * 100 + at));
     const total = pages * 100;
     const bundle = JSON.stringify({ resourceType: "Bundle", type: "searchset", total, link, entry });
@@ -101,11 +102,15 @@ function word(id: number, fill: string): string {
   return id.toString(16).padStart(40, fill);
 }
 
+function origin(): string {
+  const { port } = server.address() as AddressInfo; // of a server that listens on TCP
+  return `http://127.0.0.1:${port}`;
+}
+
 server.keepAliveTimeout = 0; // connections stay open during the other side's round
 server.requestTimeout = 0;
 server.listen(0, "127.0.0.1", () => {
-  const { port } = server.address() as AddressInfo; // of a server that listens on TCP
-  const url = `http://127.0.0.1:${port}`;
+  const url = origin();
   if (process.send === undefined) console.log(url);
   else process.send(url);
 });

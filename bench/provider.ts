@@ -16,10 +16,17 @@ export interface Provider {
   close(): Promise<void>;
 }
 
-/** Starts a provider with a latency of `latencyMs`. `pages`: the length of a walk over its Observations. */
-export async function startProvider(latencyMs: number, pages = 200): Promise<Provider> {
+/**
+ * Starts a provider with a latency of `latencyMs`. `pages`: the length of a walk over its Observations. `links`: the form
+ * of the URL of a next page.
+ */
+export async function startProvider(
+  latencyMs: number,
+  pages = 200,
+  links: "absolute" | "relative" = "relative",
+): Promise<Provider> {
   const script = fileURLToPath(new URL("provider-server.ts", import.meta.url));
-  const server = fork(script, [String(latencyMs), String(pages)]);
+  const server = fork(script, [String(latencyMs), String(pages), links]);
   const [url] = (await Promise.race([once(server, "message"), failed(once(server, "exit"))])) as [string];
   return {
     url,

@@ -5,22 +5,18 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { loadOfOthers, warning } from "../load.ts";
 import { asJson, asTable, holds, type Measurement } from "../report.ts";
 import { median } from "../rounds.ts";
 import { quick, thorough, type Effort } from "../settings.ts";
 import { bare, durable } from "./contenders.ts";
 import { crashes } from "./crashes.ts";
+import { fhir } from "./fhir/part.ts";
 import { limiters } from "./limiters.ts";
+import { markdown, whole, type Part } from "./part.ts";
 import { against, throughput, type Rounds } from "./throughput.ts";
 
-/** The result of a part of the comparison. */
-interface Part {
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-  readonly measured: readonly Measurement[];
-}
-
-const parts = { speed, crashes: afterCrashes, limits } as const;
+const parts = { speed, fhir, crashes: afterCrashes, limits } as const;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -36,14 +32,21 @@ if (unknown.length > 0) {
   throw new Error(`Cannot compare ${unknown.join(", ")}: a part must be one of ${names.join(", ")}`);
 }
 
-const measured: Measurement[] = [];
+const measured: (Measurement & { readonly load: number })[] = [];
+const loads: Record<string, number> = {};
 for (const name of names.filter((each) => positionals.length === 0 || positionals.includes(each))) {
+  const before = await loadOfOthers();
   const part = await parts[name](values.quick ? quick : thorough);
-  measured.push(...part.measured);
-  if (values.json) for (const one of part.measured) console.log(asJson(one));
-  else console.log(`${markdown(part)}\n`);
+  const load = Math.max(before, await loadOfOthers());
+  loads[name] = load;
+  const its = part.measured.map((one) => ({ ...one, load }));
+  measured.push(...its);
+  if (values.json) for (const one of its) console.log(asJson(one));
+  else console.log(markdown(part, load));
 }
 if (!values.json && measured.length > 0) console.log(asTable(measured));
+const unquiet = warning(loads);
+if (unquiet !== null) console.error(unquiet);
 if (values.strict && measured.some((one) => holds(one) === false)) process.exitCode = 1;
 process.exit(); // a peer may have left a timer running
 
@@ -61,14 +64,23 @@ async function speed(effort: Effort): Promise<Part> {
     [at0, "0ms"],
     [at50, "50ms"],
   ] as const;
+  const head = [
+    "",
+    "users/s, answers at once",
+    "× bare",
+    "users/s, answers in 50 ms",
+    "× bare",
+    "CPU a user, µs",
+  ];
+  const rows = at0.map((rounds) => [
+    rounds.contender.name,
+    ...rate(at0, rounds),
+    ...rate(at50, of(at50, rounds.contender.key)),
+    whole(median(rounds.rounds.map(({ cpuMicros }) => cpuMicros))),
+  ]);
   return {
-    head: ["", "users/s, answers at once", "× bare", "users/s, answers in 50 ms", "× bare", "CPU a user, µs"],
-    rows: at0.map((rounds) => [
-      rounds.contender.name,
-      ...rate(at0, rounds),
-      ...rate(at50, of(at50, rounds.contender.key)),
-      whole(median(rounds.rounds.map(({ cpuMicros }) => cpuMicros))),
-    ]),
+    tables: [{ head, rows }],
+    packages: ["undici", "xstate", "keyv", "bullmq", "@dbos-inc/dbos-sdk", "ioredis"],
     measured: of0And50
       .flatMap(([all, latency]) => [
         ...all
@@ -124,15 +136,10 @@ async function afterCrashes(effort: Effort): Promise<Part> {
     const name = `peers.${contender.key}.all_done_s`;
     counted.push({ name, value: seconds, unit: "s", bar: null });
   }
+  const killed = `killed ${effort.crashes} × during 2,000 users`;
   return {
-    head: [
-      `killed ${effort.crashes} × during 2,000 users`,
-      "created twice",
-      "failed",
-      "lost",
-      "s until all are done",
-    ],
-    rows,
+    tables: [{ head: [killed, "created twice", "failed", "lost", "s until all are done"], rows }],
+    packages: ["xstate", "keyv", "bullmq", "@dbos-inc/dbos-sdk", "ioredis"],
     measured: counted,
   };
 }
@@ -142,22 +149,27 @@ async function limits(effort: Effort): Promise<Part> {
   const lines = await limiters(effort.windows);
   const yes = (it: boolean): string => (it ? "yes" : "no");
   return {
-    head: [
-      "300 calls in any 20 s allowed, 8 processes, 10 % slow calls",
-      "most in a window",
-      "refused",
-      "of the ceiling",
-      "lanes",
-      "forecast",
+    tables: [
+      {
+        head: [
+          "300 calls in any 20 s allowed, 8 processes, 10 % slow calls",
+          "most in a window",
+          "refused",
+          "of the ceiling",
+          "lanes",
+          "forecast",
+        ],
+        rows: lines.map(({ name, spent, lanes, forecast }) => [
+          name,
+          `${spent.most}`,
+          `${spent.refused}`,
+          spent.used.toFixed(3),
+          yes(lanes),
+          yes(forecast),
+        ]),
+      },
     ],
-    rows: lines.map(({ name, spent, lanes, forecast }) => [
-      name,
-      `${spent.most}`,
-      `${spent.refused}`,
-      spent.used.toFixed(3),
-      yes(lanes),
-      yes(forecast),
-    ]),
+    packages: ["rate-limiter-flexible", "async-ratelimiter", "ioredis"],
     measured: [],
   };
 }
@@ -176,13 +188,4 @@ function rate(all: readonly Rounds[], rounds: Rounds | undefined): string[] {
   if (rounds === undefined) return ["", ""];
   const perSecond = median(rounds.rounds.map((each) => each.perSecond));
   return [whole(perSecond), share(all, rounds).toFixed(2)];
-}
-
-function whole(value: number): string {
-  return Math.round(value).toLocaleString("en-US");
-}
-
-function markdown({ head, rows }: Part): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
