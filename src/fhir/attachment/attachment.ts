@@ -42,10 +42,46 @@ export interface FhirAttachment extends AsyncIterable<Uint8Array> {
   readonly contentType: string | undefined;
   /** The length in bytes, if the Attachment or the server named it. */
   readonly size: number | undefined;
-  /** The content as a stream. */
+  /**
+   * The content as a stream.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const file = await lifecycle.fhir("ada", "r4").attachment({ data: "aGVsbG8=", contentType: "text/plain" });
+   * console.log(await new Response(file.stream()).text()); // hello
+   * ```
+   */
   stream(): ReadableStream<Uint8Array>;
-  /** The whole content. If it is cut, it is requested again. */
+  /**
+   * The whole content. If it is cut, it is requested again.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const file = await lifecycle.fhir("ada", "r4").attachment({ data: "aGVsbG8=", contentType: "text/plain" });
+   * console.log((await file.bytes()).length); // 5
+   * ```
+   */
   bytes(): Promise<Uint8Array>;
-  /** Ends the connection without reading. Not needed after a loop, a stream that was cancelled, or `bytes()`. */
+  /**
+   * Ends the connection without reading. Not needed after a loop, a stream that was cancelled, or `bytes()`.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const file = await lifecycle.fhir("ada", "r4").attachment({ data: "aGVsbG8=", contentType: "text/plain" });
+   * if (file.contentType !== "image/png") file.cancel();
+   * ```
+   */
   cancel(): void;
 }
