@@ -1,5 +1,5 @@
 /**
- * How much the tests take upon themselves: enough for everyday in two minutes, or, with `ONEUP_TEST_THOROUGH=1`, all of
+ * How much the tests take upon themselves: enough for everyday in two to three minutes, or, with `ONEUP_TEST_THOROUGH=1`, all of
  * it, as `.ci/run` asks for.
  */
 import process from "node:process";
