@@ -1,8 +1,11 @@
 import { createSandbox, type SandboxServer } from "oneup-lifecycle/sandbox";
+import type { ServerResponse } from "node:http";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { serve } from "../http/local-server.ts";
+import { afterwards, folder } from "../support/scene.ts";
 import { operatorAt, type Operator } from "./operator.ts";
 
 let path: string;
@@ -48,4 +51,21 @@ it("inspect and explain name the call of one user, and explain its text if that 
   expect(kim).toContain("failed: http_503 (16 characters of text, fingerprint ");
   expect(kim).toContain('and the response reads "the service naps".');
   expect((await operator.run(["inspect", "kim"])).out).not.toContain("naps");
+});
+
+it("status names the cause while the next attempt is in flight", async () => {
+  const responses: ServerResponse[] = [];
+  const { url } = await serve((response) => {
+    if (responses.push(response) === 1) response.writeHead(503, { "retry-after": "1" }).end();
+  });
+  const place = { type: "lmdb", path: folder("in-flight") } as const;
+  const { open, run } = operatorAt(place, createSandbox(), server);
+  const lifecycle = await open({ endpoints: { api: url, auth: url }, graceMs: 0 });
+  afterwards(() => lifecycle.close());
+  lifecycle.onboard("ada", { waitMs: 60_000 }).catch(() => {}); // it is closed meanwhile
+  await vi.waitFor(() => expect(responses).toHaveLength(2), 30_000);
+  const { out } = await run(["status"]);
+  expect(out).toMatch(/causes {5}createUser at 127\.0\.0\.1:\d+ failed: http_503\n/);
+  expect(out).toMatch(/1 user waiting, next attempt 2/);
+  responses[1]?.writeHead(503).end();
 });

@@ -3,7 +3,15 @@
  *
  * @module
  */
-import type { BudgetView, Cause, FailureReason, Lifecycle, UserPause, UserState } from "../../index.ts";
+import type {
+  BudgetView,
+  Cause,
+  FailureReason,
+  Lifecycle,
+  UserPause,
+  UserState,
+  UserStatus,
+} from "../../index.ts";
 import { nextStepAfter } from "../../next-step.ts";
 import { callOf } from "../../runtime/user/step.ts";
 
@@ -22,8 +30,7 @@ export interface MetCause {
 /** The failed calls because of which users wait, most users first. */
 export async function causesOf(lifecycle: Lifecycle, view: BudgetView): Promise<readonly MetCause[]> {
   const met = new Map<string, MetCause>();
-  for (const { cause, until } of await pausesOf(lifecycle, view)) {
-    if (cause === null || until === null) continue;
+  for (const { cause, until } of (await waitingOf(lifecycle, view)).flatMap(troubleOf)) {
     const key = [cause.call, cause.host, cause.code].join(" ");
     const before = met.get(key);
     const nextAt = before !== undefined && before.nextAt < until ? before.nextAt : until;
@@ -49,7 +56,9 @@ export interface MetPause {
 /** What users wait for, of those that were looked at; most users first. */
 export async function waitsOf(lifecycle: Lifecycle, view: BudgetView): Promise<readonly MetPause[]> {
   const met = new Map<string, MetPause>();
-  for (const { reason, until } of await pausesOf(lifecycle, view)) {
+  for (const { pause } of await waitingOf(lifecycle, view)) {
+    if (pause === null) continue;
+    const { reason, until } = pause;
     const { users = 0, lastAt = until } = met.get(reason) ?? {};
     const isLater = lastAt === null || until === null || lastAt < until;
     met.set(reason, { reason, users: users + 1, lastAt: isLater ? until : lastAt });
@@ -57,18 +66,32 @@ export async function waitsOf(lifecycle: Lifecycle, view: BudgetView): Promise<r
   return mostFirst(met);
 }
 
-/** The pauses of the first users that need a call. */
-async function pausesOf(lifecycle: Lifecycle, { users }: BudgetView): Promise<readonly UserPause[]> {
-  const pauses: UserPause[] = [];
+/** A failed call, and when the next attempt leaves. */
+interface Trouble {
+  readonly cause: Cause;
+  readonly until: Date;
+}
+
+/** Why a user waits. While its next attempt is in flight, that is the cause of its last step. */
+function troubleOf({ history, pause }: UserStatus): readonly Trouble[] {
+  if (pause !== null && pause.reason !== "lease") {
+    const { cause, until } = pause;
+    return cause === null || until === null ? [] : [{ cause, until }];
+  }
+  const cause = history.at(-1)?.cause ?? null;
+  return cause === null ? [] : [{ cause, until: cause.retryAt ?? cause.at }];
+}
+
+/** The first users that need a call. */
+async function waitingOf(lifecycle: Lifecycle, { users }: BudgetView): Promise<readonly UserStatus[]> {
+  const waiting: UserStatus[] = [];
   const states = (Object.keys(users) as UserState[]).filter((state) => callOf(state) !== undefined); // its keys
-  let looked = 0;
   for (const state of states) {
-    for await (const { pause } of lifecycle.users({ state })) {
-      if (pause !== null) pauses.push(pause);
-      if (++looked >= mostLooked) return pauses;
+    for await (const user of lifecycle.users({ state })) {
+      if (waiting.push(user) >= mostLooked) return waiting;
     }
   }
-  return pauses;
+  return waiting;
 }
 
 /** Why users have failed, of those that were looked at. */
