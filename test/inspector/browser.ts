@@ -1,5 +1,5 @@
 /** A real browser for the tests of one file. */
-import { chromium, type Browser } from "playwright-core";
+import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll } from "vitest";
 import { pathOf } from "../support/needs.ts";
 
@@ -28,4 +28,13 @@ export function useBrowser(): () => Browser {
     if (browser === undefined) throw new Error("Cannot use the browser: it runs during tests only");
     return browser;
   };
+}
+
+/** Waits until the page shows that it is kept up to date. `logged`: the console, for an error. */
+export async function untilLive(page: Page, logged: readonly string[] = []): Promise<void> {
+  const isLive = page.getByText("live", { exact: true }).waitFor();
+  await isLive.catch(async (error: unknown) => {
+    const shown = await page.locator("body").innerText();
+    throw new Error(`The page is not live: ${[...logged, shown].join("\n")}`, { cause: error });
+  });
 }

@@ -9,7 +9,7 @@ import { drawnTests } from "../support/drawn-test.ts";
 import { draw, oneIn } from "../support/effort.ts";
 import { needing } from "../support/needs.ts";
 import { afterwards, scene, type Scene } from "../support/scene.ts";
-import { useBrowser } from "./browser.ts";
+import { untilLive, useBrowser } from "./browser.ts";
 
 type Lifecycle = Awaited<ReturnType<Scene["open"]>>;
 
@@ -40,7 +40,7 @@ describe("the inspector's page, with actions", needing(["chromium"]), () => {
     await page.goto(
       options.authorize === undefined ? inspector.link(server.origin, "eve") : `${server.origin}/`,
     );
-    await page.getByText("live", { exact: true }).waitFor();
+    await untilLive(page);
     return { page, faults, acts };
   }
 

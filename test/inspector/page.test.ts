@@ -13,7 +13,7 @@ import { draw, oneIn } from "../support/effort.ts";
 import { needing } from "../support/needs.ts";
 import { onDisk } from "../support/on-disk.ts";
 import { afterwards, folder, scene, type Scene } from "../support/scene.ts";
-import { useBrowser } from "./browser.ts";
+import { untilLive, useBrowser } from "./browser.ts";
 
 const hostile = [
   "<script>document.title = 'broken'</script>",
@@ -40,13 +40,15 @@ describe("the inspector's page", needing(["chromium"]), () => {
     afterwards(() => context.close());
     const page = await context.newPage();
     const faults: string[] = [];
-    page.on("pageerror", (error) => faults.push(error.message));
+    const logged: string[] = [];
+    page.on("pageerror", ({ message }) => logged.push(message) && faults.push(message));
     page.on("console", (line) => {
+      logged.push(line.text());
       if (line.type() === "error" && !/ERR_CONNECTION|Failed to load/.test(line.text()))
         faults.push(line.text());
     });
     await page.goto(inspector.link(server.origin));
-    await page.getByText("live", { exact: true }).waitFor();
+    await untilLive(page, logged);
     return Object.assign(page, { faults });
   }
 
@@ -100,7 +102,7 @@ describe("the inspector's page", needing(["chromium"]), () => {
     await page.getByText("reconnecting…").waitFor();
     const again = await serve(first.inspector.fetch, port);
     afterwards(() => again.close());
-    await page.getByText("live", { exact: true }).waitFor();
+    await untilLive(page);
     await lifecycle.onboard("bob");
     await expectText(page.locator(".node", { hasText: "tokenActive" }).locator(".count"), "2");
     expect(page.faults).toEqual([]);
@@ -210,7 +212,7 @@ describe("the inspector's page", needing(["chromium"]), () => {
     await page.getByRole("alert").getByText("it must be opened with a new link").waitFor();
     expect(await page.getByText("live", { exact: true }).count()).toBe(0);
     await page.goto(next.link(again.origin));
-    await page.getByText("live", { exact: true }).waitFor();
+    await untilLive(page);
   });
 
   it("does not call itself live while its stream is silent, and opens another one", async () => {
@@ -234,12 +236,12 @@ describe("the inspector's page", needing(["chromium"]), () => {
     const page = await context.newPage();
     await page.clock.install();
     await page.goto(inspector.link(server.origin));
-    await page.getByText("live", { exact: true }).waitFor();
+    await untilLive(page);
     isSilent = false;
     expect(await page.locator(".node").count()).toBe(0);
     await page.clock.fastForward(40_000);
     await page.locator(".node").first().waitFor();
-    await page.getByText("live", { exact: true }).waitFor();
+    await untilLive(page);
   });
 
   it("shows hostile ids as text", async () => {

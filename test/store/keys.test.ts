@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import {
   chmodSync,
   existsSync,
@@ -193,15 +194,12 @@ describe("store/keys keyFile()", () => {
   it("keyFile() gives one key to several processes that start at once", async () => {
     const folder = folderOfTest();
     const script = fileURLToPath(new URL("./key.child.ts", import.meta.url));
-    const told = await Promise.all(
-      [1, 2, 3].map(() =>
-        promisify(execFile)(process.execPath, [
-          ...runs(script),
-          join(folder, "store"),
-          join(folder, "keys", "key"),
-        ]),
-      ),
-    );
+    const words = [...runs(script), join(folder, "store"), join(folder, "keys", "key")];
+    const started = [1, 2, 3].map(() => promisify(execFile)(process.execPath, words));
+    const printed = started.map(({ child }) => child.stdout !== null && once(child.stdout, "data"));
+    await Promise.race([Promise.all(printed), ...started]);
+    for (const { child } of started) child.stdin?.end();
+    const told = await Promise.all(started);
     expect(new Set(told.map(({ stdout }) => stdout)).size).toBe(1);
     expect(told[0]?.stdout).toMatch(/^[0-9a-f]{64}\n$/);
     expect(readdirSync(join(folder, "keys"))).toEqual(["key"]);

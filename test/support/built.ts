@@ -38,11 +38,15 @@ function filesIn(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" });
 }
 
-/** Vitest calls it once. A run inside of a run finds all made. */
+/** Vitest calls it once. A run inside of a run finds all made, and builds no page anew that a browser is about to load. */
 export async function setup(): Promise<void> {
-  if (onDeno || process.env[mark] === kind) return;
-  removeStale(root);
-  await Promise.all([bundle(), buildPage()]);
+  const made = process.env[mark];
+  if (onDeno || made === kind) return;
+  if (made === undefined) {
+    removeStale(root);
+    await buildPage();
+  }
+  await bundle();
   process.env[mark] = kind;
 }
 
