@@ -1,8 +1,8 @@
 /** How the tests run: the same under Node and Deno. */
-import { randomInt } from "node:crypto";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { draw, thorough } from "./support/effort.ts";
 import { LongestFirst } from "./support/longest-first.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -17,8 +17,7 @@ const withProcesses = [
   "test/examples/**",
 ];
 if (alone) process.stderr.write(`Left out, for ONEUP_TEST_ALONE is set: ${withProcesses.join(", ")}\n`);
-if (process.env["ONEUP_TEST_THOROUGH"] !== "1") {
-  const draw = (process.env["ONEUP_TEST_DRAW"] ??= String(randomInt(1_000))); // the workers draw by it, too
+if (!thorough) {
   process.stderr.write(
     `Fewer rounds and stories than ONEUP_TEST_THOROUGH=1 asks for, drawn by ONEUP_TEST_DRAW=${draw}: see test/support/effort.ts\n`,
   );
@@ -49,6 +48,11 @@ export default defineConfig({
     // In the end the first has the last word.
     globalSetup: ["left-out", "in-memory", "built", "watchdog"].map((name) => `test/support/${name}.ts`),
     setupFiles: "test/support/patience.ts",
+    // Compiled modules are kept for the next run, by their content.
+    experimental: {
+      fsModuleCache: true,
+      fsModuleCachePath: `${root}node_modules/.cache/oneup-tests-modules`,
+    },
     pool: "forks",
     isolate: false, // tests leave nothing behind; a process a file would take longer than most files do
     maxWorkers: alone ? 3 : 6, // on two cores: most tests wait for something, above all those that start processes

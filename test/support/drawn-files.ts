@@ -2,21 +2,22 @@
  * Which test files a whole everyday run plays: of those that start processes and servers, which take most of the time,
  * every third one, in a different third each time. A thorough run plays all, and so does a run of one file or folder.
  */
-import { draw, oneIn } from "./effort.ts";
+import { draw, draws, oneIn } from "./effort.ts";
 
-const costly = /\/test\/(?:adapters|chaos|cli|crash|inspector|joining|leaving|moving|processes)\/[^/]+$/;
+const costly =
+  /\/test\/(?:(?:adapters|chaos|cli|crash|examples|inspector|joining|leaving|moving|processes)\/[^/]+|house\/(?:bare-machine|frameworks|tarball)\.test\.ts)$/;
 /** Fewer files than this were asked for by name. */
 const wholeRun = 200;
 
+/** The third that is played. Not by the rest of a division, by which the files draw their own rounds. */
+const third = Math.floor((3 * draw) / draws);
+
 /** The files of a run, without those that it leaves to the next ones. */
-export function drawnFiles<T extends { readonly moduleId: string }>(
-  files: readonly T[],
-  drawn: number = draw,
-): T[] {
+export function drawnFiles<T extends { readonly moduleId: string }>(files: readonly T[]): T[] {
   if (files.length < wholeRun) return [...files];
   const byName = files
     .filter(({ moduleId }) => costly.test(moduleId))
     .sort((one, other) => (one.moduleId < other.moduleId ? -1 : 1));
-  const kept = new Set(oneIn(3, byName, drawn));
+  const kept = new Set(oneIn(3, byName, third));
   return files.filter((file) => !costly.test(file.moduleId) || kept.has(file));
 }
