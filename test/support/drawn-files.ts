@@ -1,6 +1,6 @@
 /**
  * Which test files a whole everyday run plays: of those that start processes and servers, which take most of the time,
- * every third one, in a different third each time. A thorough run plays all, and so does a run of one file or folder.
+ * every fourth one, in a different quarter each time. A thorough run plays all, and so does a run of one file or folder.
  */
 import { draw, draws, oneIn } from "./effort.ts";
 
@@ -9,8 +9,8 @@ const costly =
 /** Fewer files than this were asked for by name. */
 const wholeRun = 200;
 
-/** The third that is played. Not by the rest of a division, by which the files draw their own rounds. */
-const third = Math.floor((3 * draw) / draws);
+/** The quarter that is played. Not by the rest of a division, by which the files draw their own rounds. */
+const quarter = Math.floor((4 * draw) / draws);
 
 /** The files of a run, without those that it leaves to the next ones. */
 export function drawnFiles<T extends { readonly moduleId: string }>(files: readonly T[]): T[] {
@@ -18,6 +18,6 @@ export function drawnFiles<T extends { readonly moduleId: string }>(files: reado
   const byName = files
     .filter(({ moduleId }) => costly.test(moduleId))
     .sort((one, other) => (one.moduleId < other.moduleId ? -1 : 1));
-  const kept = new Set(oneIn(3, byName, third));
+  const kept = new Set(oneIn(4, byName, quarter));
   return files.filter((file) => !costly.test(file.moduleId) || kept.has(file));
 }

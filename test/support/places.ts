@@ -27,20 +27,24 @@ export type Place =
     }
   | { readonly type: "cluster"; readonly urls: readonly string[]; readonly key: string };
 
+/**
+ * A busy machine makes a server wait, and a process that was killed holds LMDB's lock for as long as it takes to end it.
+ */
+const patientMs = 30_000;
+
 /** The options of a lifecycle that keeps its users there. */
 export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption"> {
   switch (place.type) {
     case "lmdb":
       return {
-        // A process that was killed may hold the lock for as long as a busy machine takes to end it.
-        store: lmdb(join(place.path, "store"), { timeoutMs: 30_000 }),
+        store: lmdb(join(place.path, "store"), { timeoutMs: patientMs }),
         encryption: keyFile(join(place.path, "key")),
       };
     case "redis":
       return {
         store: redis(place.url, {
           ...(place.prefix !== undefined && { prefix: place.prefix }),
-          ...(place.timeoutMs !== undefined && { timeoutMs: place.timeoutMs }),
+          timeoutMs: place.timeoutMs ?? patientMs,
         }),
         encryption: { keys: [place.key] },
       };
@@ -50,7 +54,7 @@ export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption">
       return {
         store: postgres(place.url, {
           ...(place.schema !== undefined && { schema: place.schema }),
-          ...(place.timeoutMs !== undefined && { timeoutMs: place.timeoutMs }),
+          timeoutMs: place.timeoutMs ?? patientMs,
         }),
         encryption: { keys: [place.key] },
       };
@@ -82,7 +86,7 @@ export async function migrated(where: {
   readonly schema: string;
   readonly timeoutMs?: number;
 }): Promise<Place> {
-  await postgres(where.url, { schema: where.schema }).migrate();
+  await postgres(where.url, { schema: where.schema, timeoutMs: patientMs }).migrate();
   return { type: "postgres", ...where, key: anyKey };
 }
 
