@@ -13,6 +13,7 @@ import type { PostgresClient } from "./links.ts";
 import { outboxFunctions } from "./outbox-functions.ts";
 import {
   joinsTable,
+  oldest,
   outboxTables,
   staleTimes,
   tables,
@@ -47,15 +48,15 @@ export async function migrate(connection: Connection, schema: string): Promise<v
           text: "SELECT pg_advisory_xact_lock(hashtextextended('oneup-lifecycle ' || $1, 0))",
           values: [schema],
         });
-        const found = await versionOf(client, schema);
-        if (found === version) return;
-        if (found !== undefined && found > version) throw tooNew(connection.place, schema, found);
+        const found = await versionOf(connection, client, schema);
+        if (found !== undefined && found >= version) return;
         // Checked first, because a user without the right to create schemas may have been given an existing one.
         if (!(await isThere(client, schema))) await client.query({ text: `CREATE SCHEMA ${s}` });
         const first = found === undefined ? [tables(s), `INSERT INTO ${s}.meta (version) VALUES (1);`] : [];
         const outbox = found === undefined || found < versionWithEvents ? [outboxTables(s)] : [];
         const times = found === undefined || found < versionWithTimes ? [staleTimes(s)] : [];
-        const record = `UPDATE ${s}.meta SET version = ${version};`;
+        const record = `ALTER TABLE ${s}.meta ADD COLUMN IF NOT EXISTS oldest integer;
+          UPDATE ${s}.meta SET version = ${version}, oldest = ${oldest};`;
         // Their names and parameters stay, so that processes of an earlier release go on.
         const functions = [
           sharedFunctions,
@@ -102,11 +103,10 @@ export async function look(connection: Connection, schema: string): Promise<numb
   return connection.within(failed(connection, schema), (until) =>
     connection.lend(until, async (client) => {
       await refuseServer(connection.place, client);
-      const found = await versionOf(client, schema);
+      const found = await versionOf(connection, client, schema);
       if (found === undefined) {
         throw unusable(connection.place, `its schema "${schema}" is missing: ${toMigrate}`);
       }
-      if (found > version) throw tooNew(connection.place, schema, found);
       return found;
     }),
   );
@@ -144,22 +144,32 @@ async function isThere(client: PostgresClient, schema: string): Promise<boolean>
   return rows.length > 0;
 }
 
-/** The version of the schema's contents; `undefined`: the schema is empty or missing. */
-async function versionOf(client: PostgresClient, schema: string): Promise<number | undefined> {
+/**
+ * The version of the schema's contents; `undefined`: the schema is empty or missing.
+ *
+ * @throws {LifecycleError} `STORE_UNUSABLE`: it is newer, and this release does not work on it
+ */
+async function versionOf(
+  { place }: Connection,
+  client: PostgresClient,
+  schema: string,
+): Promise<number | undefined> {
   const { rows } = await client.query({
     text: "SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'meta'",
     values: [schema],
   });
   if (rows.length === 0) return undefined;
-  const found = await client.query({ text: `SELECT version FROM ${quoted(schema)}.meta` });
-  return (found.rows[0] as { readonly version: number } | undefined)?.version;
-}
-
-function tooNew(place: string, schema: string, found: number): LifecycleError {
-  return unusable(
-    place,
-    `a newer release created its schema "${schema}": this release supports version ${version}, not ${found}`,
-  );
+  // As JSON, because a schema of an earlier release has no column `oldest`.
+  const query = `SELECT version, (to_json(meta) ->> 'oldest')::integer AS least FROM ${quoted(schema)}.meta`;
+  const found = await client.query({ text: query });
+  const its = found.rows[0] as { readonly version: number; readonly least: number | null } | undefined; // as selected
+  if (its !== undefined && (its.least ?? its.version) > version) {
+    throw unusable(
+      place,
+      `a newer release created its schema "${schema}", version ${its.version}; this release knows version ${version}: start the newer one`,
+    );
+  }
+  return its?.version;
 }
 
 function unusable(place: string, rule: string): LifecycleError {

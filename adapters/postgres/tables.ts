@@ -4,7 +4,7 @@
  *
  * | table | holds |
  * |---|---|
- * | `meta` | the version of the schema |
+ * | `meta` | the version of the schema, and the oldest one whose releases work on it |
  * | `users` | a row for each user, and one for each id that was renamed |
  * | `counts` | users by state (`s:created`) and by lane in which they wait (`l:bulk`), as a sum over shards |
  * | `slots` | for each limit: moments, lanes, and how many calls count from there |
@@ -20,7 +20,13 @@
  */
 
 /** The version of the schema, incremented with every change of it. */
-export const version = 4;
+export const version = 5;
+
+/**
+ * The oldest version whose releases work on a schema of this one: in a rolling update they are restarted on it. Raise it
+ * with a change that breaks them, such as another name or parameter of a function.
+ */
+export const oldest = 5;
 
 /** The first version with the tables of events. */
 export const versionWithEvents = 2;
@@ -39,7 +45,7 @@ export const versionWithJoins = 4;
  */
 export function tables(s: string): string {
   return `
-CREATE TABLE ${s}.meta (version integer NOT NULL);
+CREATE TABLE ${s}.meta (version integer NOT NULL, oldest integer);
 
 CREATE TABLE ${s}.users (
   account text COLLATE "C" NOT NULL,

@@ -190,13 +190,28 @@ withPostgres("adapters/postgres, opened", (server) => {
     expect(await store.counts()).toEqual({ created: 1 });
     const other = await newStore(url, { schema: "other" });
     expect(await other.counts()).toEqual({});
-    await sql(url, "UPDATE other.meta SET version = 99");
-    const newer = /a newer release created its schema "other": this release supports version \d+, not 99$/;
+    await sql(url, "UPDATE other.meta SET version = 99, oldest = 98");
+    const newer =
+      /a newer release created its schema "other", version 99; this release knows version \d+: start the newer one$/;
     expect(await refusal(url, { schema: "other" })).toMatchObject({
       ...unusable,
       message: expect.stringMatching(newer),
     });
     await expect(postgres(url, { schema: "other" }).migrate()).rejects.toThrow(newer);
+  });
+
+  it("open() works on the schema of a newer release that this one is old enough for, and migrate() leaves it so", async () => {
+    const { url } = await server(forgetful);
+    await postgres(url).migrate();
+    const [{ oldest } = {}] = await sql(url, "SELECT oldest FROM oneup_lifecycle.meta");
+    await sql(url, "UPDATE oneup_lifecycle.meta SET version = 99");
+    await postgres(url).migrate();
+    expect(await sql(url, "SELECT version, oldest FROM oneup_lifecycle.meta")).toEqual([
+      { version: 99, oldest },
+    ]);
+    const store = await openStore(url);
+    await store.commit(write("ada"));
+    expect(await store.counts()).toEqual({ created: 1 });
   });
 
   it("open() refuses a server that takes no writes; one that stops taking them is unavailable", async () => {
