@@ -66,7 +66,7 @@ describe("sandbox/faults", () => {
 
   it.each(["before", "after"] as const)("fail() delays %s the commit", async (delay) => {
     const clock = createVirtualClock({ running: false });
-    const { user, sandbox } = await open({ clock });
+    const { user, sandbox } = await open({ clock, waitOn: "clock" });
     sandbox.fail({ delayMs: 60, delay });
     const slow = user("POST", "", ada);
     const hasArrived = (): boolean =>
