@@ -21,9 +21,9 @@ import type { MovableStore } from "../src/store/movable.ts";
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { encodeValue } from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
-import { ahead, none, served, waitedMs } from "../src/store/lane-scheduler.ts";
+import { none, waitedMs } from "../src/store/lane-scheduler.ts";
 import { opened } from "../src/store/slot-log.ts";
-import { grantedInMs, used } from "../src/store/sliding-window.ts";
+import { forecastInMs, used } from "../src/store/sliding-window.ts";
 import { Batches } from "./postgres/batches.ts";
 import { Connection, type Verb } from "./postgres/connection.ts";
 import { keyvBackend } from "./postgres/keyv-backend.ts";
@@ -320,7 +320,7 @@ function postgresStore(
           used: used(log, limit.windowMs, now),
           waiting,
           oldestMs: waitedMs(now, since ?? {}),
-          inMs: grantedInMs(log, limit, now, ahead(served(limit, waiting), lane) + calls, lane),
+          inMs: forecastInMs(log, limit, now, { calls, lane, waiting }),
         };
       },
     },

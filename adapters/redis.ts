@@ -20,9 +20,9 @@ import type { MovableStore } from "../src/store/movable.ts";
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { decodeRow, encodeRow, shown, type Row } from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
-import { ahead, served, waitedMs } from "../src/store/lane-scheduler.ts";
+import { waitedMs } from "../src/store/lane-scheduler.ts";
 import { opened } from "../src/store/slot-log.ts";
-import { grantedInMs, used } from "../src/store/sliding-window.ts";
+import { forecastInMs, used } from "../src/store/sliding-window.ts";
 import { Batches } from "./redis/batches.ts";
 import { Connection, type Reply } from "./redis/connection.ts";
 import { keyvBackend } from "./redis/keyv-backend.ts";
@@ -232,7 +232,7 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
           used: used(log, limit.windowMs, now),
           waiting,
           oldestMs: waitedMs(now, since),
-          inMs: grantedInMs(log, limit, now, ahead(served(limit, waiting), lane) + calls, lane),
+          inMs: forecastInMs(log, limit, now, { calls, lane, waiting }),
         };
       },
     },

@@ -73,8 +73,8 @@ export interface Forecast {
   /** How long the first user of each lane has been waiting, ms; 0: none waits. For gauges; a store may leave it out. */
   readonly oldestMs?: Counts;
   /**
-   * In how many milliseconds the calls will have been granted, after the users waiting in the lane or one before it, if
-   * no other requests arrive.
+   * In how many milliseconds the calls will have been granted, after the users who wait in the same lane and those whom
+   * {@link turn} serves before them, if no other requests arrive. {@link forecastInMs} computes it.
    */
   readonly inMs: number;
 }

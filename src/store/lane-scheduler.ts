@@ -51,12 +51,6 @@ export function mayTake(limit: Limit, used: Counts, lane: Lane): boolean {
   return used.recovery + used.bulk < rest && used[lane] < (limit.least?.[lane] ?? 0);
 }
 
-/** How many slots the lane can use if no other lane requests one. */
-export function reach(limit: Limit, lane: Lane): number {
-  if (lane === "interactive") return limit.calls;
-  return Math.max(1, limit.calls - (limit.reserved ?? 0), limit.least?.[lane] ?? 0);
-}
-
 /** Whether users in this lane are granted slots now. */
 export function isServed({ paused }: Limit, lane: Lane): boolean {
   return paused === undefined || !paused.includes(lane);

@@ -11,8 +11,8 @@
  *
  * @module
  */
-import type { Counts, Lane, Limit, Slot } from "./contract.ts";
-import { reach, total, turn } from "./lane-scheduler.ts";
+import { lanes, type Counts, type Lane, type Limit, type Slot } from "./contract.ts";
+import { none, served, total, turn } from "./lane-scheduler.ts";
 
 /** Moments (ms, ascending) with the number of calls per lane that count from each. */
 export type SlotLog = readonly (readonly [at: number, interactive: number, recovery: number, bulk: number])[];
@@ -78,35 +78,107 @@ export function freeInMs(
 
 /**
  * In how many milliseconds from `now` `calls` more calls of `lane` will have been granted, if each ends as soon as it
- * is granted and no other lane requests a slot. Each slot of the window becomes free at some time, and then once per
- * window; the result is the `calls`-th of these times.
+ * is granted and no others are requested than those of `waiting`, which come before them in the same lane. It plays the
+ * scheduler forward from one freed slot to the next, and skips what repeats itself: a million waiting users cost no
+ * more than a few windows of them.
  */
-export function grantedInMs(log: SlotLog, limit: Limit, now: number, calls: number, lane: Lane): number {
-  const kept = prune(log, limit.windowMs, now);
-  const most = reach(limit, lane);
-  const taken = total(used(kept, limit.windowMs, now));
-  let surplus = Math.max(0, taken - most); // other lanes may use more slots, or the limit was lowered
-  const places: (readonly [freeInMs: number, calls: number])[] = [[0, Math.max(0, most - taken)]];
-  for (const [at, ...counts] of kept) {
-    const count = counts.reduce((sum, one) => sum + one, 0);
-    const skipped = Math.min(surplus, count);
-    surplus -= skipped;
-    places.push([at + limit.windowMs - now, count - skipped]);
+export function forecastInMs(
+  log: SlotLog,
+  limit: Limit,
+  now: number,
+  { calls, lane, waiting = none }: { readonly calls: number; readonly lane: Lane; readonly waiting?: Counts },
+): number {
+  const { windowMs } = limit;
+  const moments = prune(log, windowMs, now).map((moment): Moment => [...moment]);
+  const counts: Tallied = { ...used(moments, windowMs, now) };
+  const left: Tallied = { ...served(limit, waiting) };
+  left[lane] += calls;
+  let at = now;
+  let before: Scene = { at, moments: [], left };
+  for (let steps = 1, next = 1; ; steps++) {
+    note(moments, noted(windowMs, at), grantAll(limit, counts, left));
+    if (left[lane] === 0) return at - now;
+    const scene = { at, moments, left };
+    if (isAgain(before, scene) && noted(windowMs, at - before.at) === at - before.at) {
+      at += skip(before, scene);
+      next = steps;
+    }
+    if (steps >= next) {
+      before = { at, moments: moments.map((moment): Moment => [...moment]), left: { ...left } };
+      next = steps * 2;
+    }
+    const freed = moments.shift();
+    if (freed === undefined) return Number.POSITIVE_INFINITY; // no slot is left to this lane
+    at = freed[0] + windowMs;
+    for (const each of lanes) counts[each] -= freed[column[each]];
   }
-  const grantedBy = (ms: number): number =>
-    places.reduce(
-      (sum, [freeInMs, count]) =>
-        ms < freeInMs ? sum : sum + count * (Math.floor((ms - freeInMs) / limit.windowMs) + 1),
-      0,
-    );
-  let low = 0;
-  let high = Math.ceil((places.at(-1)?.[0] ?? 0) + limit.windowMs * Math.ceil(calls / most));
+}
+
+type Moment = [at: number, interactive: number, recovery: number, bulk: number];
+type Tallied = Record<Lane, number>;
+
+/** What decides how the play goes on. */
+interface Scene {
+  readonly at: number;
+  readonly moments: readonly Moment[];
+  readonly left: Tallied;
+}
+
+/** Grants all slots that are free; how many in each lane. */
+function grantAll(limit: Limit, counts: Tallied, left: Tallied): Counts {
+  const granted: Tallied = { ...none };
+  for (;;) {
+    const lane = turn(limit, counts, (other) => left[other] > 0);
+    if (lane === null) return granted;
+    const many = inARow(limit, counts, left, lane);
+    counts[lane] += many;
+    left[lane] -= many;
+    granted[lane] += many;
+  }
+}
+
+/** How many slots the lane gets before another's turn comes. */
+function inARow(limit: Limit, counts: Counts, left: Counts, lane: Lane): number {
+  let low = 1;
+  let high = Math.min(left[lane], limit.calls - total(counts));
   while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if (grantedBy(middle) >= calls) high = middle;
-    else low = middle + 1;
+    const middle = Math.ceil((low + high) / 2);
+    const then = { ...counts, [lane]: counts[lane] + middle - 1 };
+    if (turn(limit, then, (other) => left[other] > 0) === lane) low = middle;
+    else high = middle - 1;
   }
   return low;
+}
+
+/** Adds what was granted to the moments, which stay in order. */
+function note(moments: Moment[], at: number, granted: Counts): void {
+  if (total(granted) === 0) return;
+  const index = moments.findLastIndex((moment) => moment[0] <= at);
+  let moment = moments[index];
+  if (moment?.[0] !== at) moments.splice(index + 1, 0, (moment = [at, 0, 0, 0]));
+  for (const lane of lanes) moment[column[lane]] += granted[lane];
+}
+
+/** Whether all is as it was, only later. */
+function isAgain(before: Scene, scene: Scene): boolean {
+  const by = scene.at - before.at;
+  const isSame = (moment: Moment, other: Moment | undefined): boolean =>
+    moment[0] - by === other?.[0] && lanes.every((lane) => moment[column[lane]] === other[column[lane]]);
+  return (
+    before.moments.length === scene.moments.length &&
+    lanes.every((lane) => before.left[lane] > 0 === scene.left[lane] > 0) &&
+    scene.moments.every((moment, index) => isSame(moment, before.moments[index]))
+  );
+}
+
+/** Repeats what happened since `before` until a lane is about to be empty; how many milliseconds later that is. */
+function skip(before: Scene, { at, moments, left }: Scene): number {
+  const passed = lanes.map((lane) => before.left[lane] - left[lane]);
+  const times = lanes.map((lane, index) => Math.floor((left[lane] - 1) / (passed[index] ?? 0)));
+  const most = Math.min(...times.filter((_, index) => passed[index] !== 0));
+  lanes.forEach((lane, index) => (left[lane] -= most * (passed[index] ?? 0)));
+  for (const moment of moments) moment[0] += most * (at - before.at);
+  return most * (at - before.at);
 }
 
 /** The slot of a call that is granted at `now` and may arrive up to `holdMs` later. */

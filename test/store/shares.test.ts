@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { lanes, type Counts, type Lane, type Limit } from "../../src/store/contract.ts";
-import { ahead, mayTake, none, reach, total, turn } from "../../src/store/lane-scheduler.ts";
+import { ahead, mayTake, none, total, turn } from "../../src/store/lane-scheduler.ts";
 
 const limits: fc.Arbitrary<Limit> = fc
   .record({ calls: fc.integer({ min: 1, max: 40 }), reserved: fc.double({ min: 0, max: 1, noNaN: true }) })
@@ -70,7 +70,6 @@ describe("store/shares", () => {
         const asking = Array.from({ length: limit.calls + 5 }, () => [lane]);
         const most = lane === "interactive" ? limit.calls : Math.max(limit.calls - (limit.reserved ?? 0), 0);
         expect(filled(limit, asking)[lane]).toBe(most);
-        expect(reach(limit, lane)).toBe(Math.max(1, most));
       }),
     );
   });

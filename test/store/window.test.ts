@@ -4,7 +4,7 @@ import type { Limit, Slot } from "../../src/store/contract.ts";
 import {
   add,
   emptyLog,
-  grantedInMs,
+  forecastInMs,
   noted,
   prune,
   settled,
@@ -110,38 +110,42 @@ describe("store/window", () => {
     fc.integer({ min: 1, max: 20 }),
   );
 
-  it("grantedInMs() is what waiting millisecond by millisecond finds, when no call is under way", () => {
+  it("forecastInMs() is what waiting millisecond by millisecond finds, when no call is under way", () => {
     fc.assert(
       fc.property(questions, ([plan, calls]) => {
         const { limit, log, now } = play(plan);
         const then = now + plan.holdMs; // by then every call is over
-        expect(grantedInMs(log, limit, then, calls, "bulk")).toBe(waitedFor(log, limit, then, calls));
+        expect(forecastInMs(log, limit, then, { calls, lane: "bulk" })).toBe(
+          waitedFor(log, limit, then, calls),
+        );
       }),
       { numRuns: 300, interruptAfterTimeLimit: 2_000 },
     );
   });
 
-  it("grantedInMs() is what waiting finds while calls are under way, too", () => {
+  it("forecastInMs() is what waiting finds while calls are under way, too", () => {
     fc.assert(
       fc.property(questions, ([plan, calls]) => {
         const { limit, log, now } = play(plan);
-        expect(grantedInMs(log, limit, now, calls, "bulk")).toBe(waitedFor(log, limit, now, calls));
+        expect(forecastInMs(log, limit, now, { calls, lane: "bulk" })).toBe(
+          waitedFor(log, limit, now, calls),
+        );
       }),
       { numRuns: 300, interruptAfterTimeLimit: 2_000 },
     );
   });
 
-  it("grantedInMs() counts that a slot which is free now is free again before one whose call is under way", () => {
+  it("forecastInMs() counts that a slot which is free now is free again before one whose call is under way", () => {
     const limit: Limit = { name: "calls", calls: 2, windowMs: 100 };
     const log = add(emptyLog, slotAt(limit, 1_000, 50, "bulk").at, "bulk", 1);
-    expect(grantedInMs(log, limit, 1_000, 2, "bulk")).toBe(waitedFor(log, limit, 1_000, 2));
+    expect(forecastInMs(log, limit, 1_000, { calls: 2, lane: "bulk" })).toBe(waitedFor(log, limit, 1_000, 2));
   });
 
-  it("grantedInMs() for one call names a moment at which a slot is free, and not a millisecond before", () => {
+  it("forecastInMs() for one call names a moment at which a slot is free, and not a millisecond before", () => {
     fc.assert(
       fc.property(schedule, (plan) => {
         const { limit, log, now } = play(plan);
-        const wait = grantedInMs(log, limit, now, 1, "bulk");
+        const wait = forecastInMs(log, limit, now, { calls: 1, lane: "bulk" });
         expect(free(log, limit, now + wait)).toBeGreaterThan(0);
         if (wait > 0) expect(free(log, limit, now + wait - 1)).toBe(0);
       }),
@@ -149,12 +153,12 @@ describe("store/window", () => {
     );
   });
 
-  it("grantedInMs() never names a moment later than one at which a slot is free, though the limit was lowered", () => {
+  it("forecastInMs() never names a moment later than one at which a slot is free, though the limit was lowered", () => {
     fc.assert(
       fc.property(schedule, (plan) => {
         const { limit, log, now } = play(plan);
         const lower = { ...limit, calls: Math.max(1, limit.calls - 2) };
-        const wait = grantedInMs(log, lower, now, 1, "bulk");
+        const wait = forecastInMs(log, lower, now, { calls: 1, lane: "bulk" });
         if (wait > 0) expect(free(log, lower, now + wait - 1)).toBe(0);
       }),
       { numRuns: 200, interruptAfterTimeLimit: 2_000 },
@@ -248,7 +252,7 @@ describe("store/window", () => {
           open.push({ at: now + took, slot });
           open.sort((a, b) => a.at - b.at);
         }
-        const wait = grantedInMs(log, limit, now, 1, "bulk");
+        const wait = forecastInMs(log, limit, now, { calls: 1, lane: "bulk" });
         now = Math.min(now + wait, open[0]?.at ?? Number.POSITIVE_INFINITY);
       }
       const took = (grants[windows * limit.calls] ?? 0) - (grants[0] ?? 0);

@@ -34,7 +34,7 @@ import {
   type Row,
   type Tombstone,
 } from "../row-rules.ts";
-import { ahead, isServed, served, turn, waitedMs } from "../lane-scheduler.ts";
+import { isServed, turn, waitedMs } from "../lane-scheduler.ts";
 import { newLog, opened, withSlot } from "../slot-log.ts";
 import type { Jump } from "../steady-time.ts";
 import { sameAccount } from "./same-account.ts";
@@ -42,7 +42,7 @@ import { headOf, isRecord, put, rowOf, storeRow } from "./table-rows.ts";
 import { append, encodeEvents, tableOutbox } from "./table-outbox.ts";
 import { freeSlot, giveBack, note, openedLog, settle, type Time } from "./table-slots.ts";
 import { tableTransfer } from "./table-transfer.ts";
-import { freeInMs, grantedInMs, slotAt, used } from "../sliding-window.ts";
+import { forecastInMs, freeInMs, slotAt, used } from "../sliding-window.ts";
 import type { MovableStore } from "../movable.ts";
 import type { TableEngine, Tables } from "./tables.ts";
 
@@ -277,7 +277,7 @@ function forecast(
     used: used(log, limit.windowMs, now),
     waiting,
     oldestMs: waitedMs(now, since),
-    inMs: grantedInMs(log, limit, now, ahead(served(limit, waiting), lane) + calls, lane),
+    inMs: forecastInMs(log, limit, now, { calls, lane, waiting }),
   };
 }
 
