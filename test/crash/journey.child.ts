@@ -60,7 +60,8 @@ const shared = told.by === "opening" ? null : await openAt(told.place);
 async function live(life: Life): Promise<void> {
   const fate = fates.get(life.id) ?? new Fate(null, stop);
   try {
-    await lives.run(fate, async () => go(shared ?? (await openAt(ownPlace(told.place, life))), life));
+    const place = shared === null ? ownPlace(told.place, life) : told.place;
+    await lives.run(fate, async () => go(shared ?? (await openAt(place)), life, place));
   } catch (error) {
     if (!fate.stands) throw error;
   }

@@ -1,12 +1,14 @@
 /** What the crash sweeps and their children agree on. */
-import { join } from "node:path";
+import * as path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { isLifecycleError, type Grant, type Lifecycle } from "oneup-lifecycle";
+import type { Patient } from "fhir/r4.js";
+import { Client } from "pg";
 import type { Instant } from "../support/dying.ts";
 import type { Place } from "../support/places.ts";
 
 /** All ways an application can send a user on. */
-export const journeys = [
+const journeys = [
   /** a new user */
   "onboard",
   /** a user of which the application knows that 1upHealth has it */
@@ -33,9 +35,18 @@ export const journeys = [
   "adopt with access",
   /** taken over with a refresh token that was revoked */
   "adopt in vain",
+  /** a Patient is ensured, with an access token that expired */
+  "ensure",
+  /** a new user, written in a transaction of the application, which only PostgreSQL offers */
+  "join",
 ] as const;
 
 export type Journey = (typeof journeys)[number];
+
+/** Those that a store offers. */
+export function journeysOn({ type }: Place): readonly Journey[] {
+  return journeys.filter((journey) => journey !== "join" || type === "postgres");
+}
 
 /** Lists that an application brings in; each life of one has some users. */
 export type ListJourney = "import" | "import of new users";
@@ -54,6 +65,8 @@ export const costs: Readonly<Record<Journey, number>> = {
   retry: 1,
   rename: 1,
   hold: 0,
+  ensure: 0,
+  join: 1,
   offboard: 2, // before its number is purged, 1upHealth is asked whose it is; and to begin anew
 };
 
@@ -71,6 +84,8 @@ export const steps: Readonly<Record<Journey, { readonly write: number; readonly 
   adopt: { write: 3, call: 1 },
   "adopt with access": { write: 1, call: 0 },
   "adopt in vain": { write: 5, call: 3 },
+  ensure: { write: 4, call: 5 },
+  join: { write: 4, call: 2 },
   offboard: { write: 7, call: 4 },
 };
 
@@ -108,7 +123,7 @@ export interface Fated {
 /** Where a user has a store of its own. */
 export function ownPlace(place: Place, { id }: Life): Place {
   if (place.type !== "lmdb") throw new Error("only a folder can hold several stores");
-  return { type: "lmdb", path: join(place.path, id.replaceAll(/\W/g, "_")) };
+  return { type: "lmdb", path: path.join(place.path, id.replaceAll(/\W/g, "_")) };
 }
 
 /** The id of a user who has been renamed. */
@@ -117,7 +132,7 @@ export function renamed(id: string): string {
 }
 
 /** Sends a user on its journey; what was begun by a process that died is not begun anew. */
-export async function go(lifecycle: Lifecycle, life: Omit<Life, "instant">): Promise<void> {
+export async function go(lifecycle: Lifecycle, life: Omit<Life, "instant">, place: Place): Promise<void> {
   const { id, journey, grant } = life;
   switch (journey) {
     case "import":
@@ -155,7 +170,35 @@ export async function go(lifecycle: Lifecycle, life: Omit<Life, "instant">): Pro
       return void (await lifecycle.accessToken(id));
     case "offboard":
       return offboard(lifecycle, id);
+    case "ensure":
+      return ensure(lifecycle, id);
+    case "join":
+      await join(lifecycle, id, place);
+      return void (await lifecycle.onboard(id));
   }
+}
+
+/** By what a user's Patient is ensured. */
+export function identifierOf(id: string): string {
+  return `https://clinic.example|${id.replaceAll(/\W+/g, "-")}`;
+}
+
+async function ensure(lifecycle: Lifecycle, id: string): Promise<void> {
+  const identifier = identifierOf(id);
+  const [system = "", value = ""] = identifier.split("|");
+  const patient: Patient = { resourceType: "Patient", identifier: [{ system, value }] };
+  await lifecycle.fhir(id, "r4").ensure(patient, { by: { identifier } });
+}
+
+/** Writes the user in a transaction, and commits it. */
+async function join(lifecycle: Lifecycle, id: string, place: Place): Promise<void> {
+  if (place.type !== "postgres") throw new Error("only PostgreSQL has transactions");
+  const client = new Client({ connectionString: place.url });
+  await client.connect();
+  await client.query("BEGIN");
+  await lifecycle.onboard(id, { within: client, waitMs: 0 });
+  await client.query("COMMIT");
+  await client.end();
 }
 
 /** Until nothing is left. */
