@@ -218,7 +218,7 @@ export class Live {
     this.#tellUsers();
   }
 
-  /** Tells the pages whose user has another record by now. Where events are on, they tell it. */
+  /** Tells the pages that show a user or a list as it is no longer. Where events are on, they tell it. */
   async #tellOutdated(): Promise<void> {
     if (this.#feed.followsAll()) return;
     const pages = await this.#watched.outdated().catch(() => []); // the store does not respond: looked at again

@@ -130,6 +130,8 @@ export interface UserRows {
   readonly users: readonly UserRow[];
   /** Pass it as `after` to get the next page; `null`: there is none. */
   readonly next: string | null;
+  /** Another one as soon as the page shows something else: `POST api/watch` takes it. */
+  readonly mark: string;
 }
 
 /** One user: `POST api/user`. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { check, whole, aText, type Rules } from "../checks.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import type { Lifecycle, UserFilter, UserPage, UserState, UserStatus } from "../index.ts";
@@ -44,7 +45,7 @@ export async function listUsers(views: Views, fields: Fields, masked: boolean): 
   const { state, after, limit = usualUsers, id } = check<UserQuery>("list users", fields, query);
   if (id !== undefined) {
     const status = await follow(id, (current) => lifecycle.inspect(current));
-    return { users: [rowOf(views, status, masked)], next: null };
+    return { users: [rowOf(views, status, masked)], next: null, mark: markOf([status]) };
   }
   const cursor = after === undefined ? undefined : ids.open("cursor", after);
   if (cursor === null)
@@ -56,7 +57,21 @@ export async function listUsers(views: Views, fields: Fields, masked: boolean): 
   return {
     users: users.map((status) => rowOf(views, status, masked)),
     next: next === null ? null : ids.seal("cursor", next),
+    mark: markOf(users),
   };
+}
+
+/** A digest of what their rows show, beside times. */
+function markOf(users: readonly UserStatus[]): string {
+  const rows = users.map(({ appUserId, state, usable, pause, hold, failure }) => [
+    appUserId,
+    state,
+    usable,
+    pause?.reason,
+    hold,
+    failure,
+  ]);
+  return createHash("sha256").update(JSON.stringify(rows)).digest("base64url");
 }
 
 /** Users that are read at most for a page of those that expire, which no index lists. */

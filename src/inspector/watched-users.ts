@@ -1,24 +1,28 @@
 /**
- * The users that open pages show: whether the store has another record of them by now. Where events are off, nothing else
- * tells that another process has held a user.
+ * What open pages show of users, one of them or a list: whether it is something else by now. Where events are off, nothing
+ * else tells that another process has held a user.
  *
  * @module
  */
-import { aText, check, whole, type Rules } from "../checks.ts";
+import { anything, aText, check, isObject, whole, type Rules } from "../checks.ts";
 import { isLifecycleError } from "../errors.ts";
-import { recordOf, withUser, type Fields, type Views } from "./views.ts";
+import { listUsers, recordOf, withUser, type Fields, type Views } from "./views.ts";
 
 /** `POST api/watch`: what a page shows from now on. */
 export interface Watching {
   /** The name that the stream has given to the page. */
   readonly page: string;
-  /** Names the user. Missing: it shows none. */
+  /** Names the user that it shows. */
   readonly key?: string;
   /** The revision of its record that the page shows. */
   readonly revision?: number;
+  /** The list that it shows, if it shows one: as for `POST api/users`. */
+  readonly list?: object;
+  /** The mark of the list that the page shows. */
+  readonly mark?: string;
 }
 
-const rules: Rules<Watching> = { page: aText, key: aText, revision: whole(0) };
+const rules: Rules<Watching> = { page: aText, key: aText, revision: whole(0), list: anything, mark: aText };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function readWatching(fields: Fields): Watching {
@@ -26,13 +30,15 @@ export function readWatching(fields: Fields): Watching {
   return { page, ...shown };
 }
 
-/** Users that are looked at in one round; of more, some wait for the next round. */
-const mostLooked = 20;
+/** Users that are looked at in one round, and lists, each of which is many; of more, some wait for the next round. */
+const [mostLooked, mostLists] = [20, 1];
 
-/** A user as a page shows it. */
+/** What a page shows. */
 interface Shown {
-  readonly key: string;
-  readonly revision: number | null;
+  /** {@link Watching.key} or {@link Watching.list}, as JSON. */
+  readonly what: string;
+  /** Its revision or mark. */
+  readonly seen: number | string | null;
 }
 
 /** See the module. `P`: a page. */
@@ -44,9 +50,10 @@ export class WatchedUsers<P extends object> {
     this.#views = views;
   }
 
-  show(page: P, { key, revision }: Pick<Watching, "key" | "revision">): void {
+  show(page: P, { key, revision, list, mark }: Omit<Watching, "page">): void {
     this.leave(page);
-    if (key !== undefined) this.#shown.set(page, { key, revision: revision ?? null });
+    const what = JSON.stringify(key ?? list);
+    if (what !== undefined) this.#shown.set(page, { what, seen: revision ?? mark ?? null });
   }
 
   /** The page shows no user. */
@@ -54,27 +61,34 @@ export class WatchedUsers<P extends object> {
     this.#shown.delete(page);
   }
 
-  /** Looks at them. Resolves with the pages that show a user as it is no longer. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+  /** Looks at all. Resolves with the pages that show something else by now. @throws {LifecycleError} `STORE_UNAVAILABLE` */
   async outdated(): Promise<readonly P[]> {
-    const keys = [...new Set([...this.#shown.values()].map(({ key }) => key))].slice(0, mostLooked);
-    const found = new Map(await Promise.all(keys.map(async (key) => [key, await this.#look(key)] as const)));
-    return [...this.#shown].flatMap(([page, { key, revision }]) => {
-      const now = found.get(key);
+    const all = [...new Set([...this.#shown.values()].map(({ what }) => what))].map((what) => ({
+      what,
+      of: JSON.parse(what) as string | object, // as it was shown
+    }));
+    const users = all.filter(({ of }) => !isObject(of)).slice(0, mostLooked);
+    const lists = all.filter(({ of }) => isObject(of)).slice(0, mostLists);
+    const looks = [...users, ...lists].map(async ({ what, of }) => [what, await this.#look(of)] as const);
+    const found = new Map(await Promise.all(looks));
+    return [...this.#shown].flatMap(([page, { what, seen }]) => {
+      const now = found.get(what);
       if (now === undefined) return [];
       this.#shown.delete(page); // behind those that wait for the next round
-      this.#shown.set(page, { key, revision: now });
-      return now === revision ? [] : [page];
+      this.#shown.set(page, { what, seen: now });
+      return now === seen ? [] : [page];
     });
   }
 
-  /** The revision of the user's record; `null`: there is none that can be read. */
-  async #look(key: string): Promise<number | null> {
+  /** The revision of the user's record, or the mark of the list; `null`: there is none that can be read. */
+  async #look(of: string | object): Promise<number | string | null> {
+    const views = this.#views;
     try {
-      const { lifecycle } = this.#views;
+      if (typeof of === "object") return (await listUsers(views, { ...of }, true)).mark;
       return await withUser<number | null>(
-        this.#views,
-        key,
-        async (id) => (await recordOf(lifecycle, id)).revision,
+        views,
+        of,
+        async (id) => (await recordOf(views.lifecycle, id)).revision,
       );
     } catch (error) {
       if (isLifecycleError(error) && !error.retryable) return null;

@@ -127,6 +127,38 @@ describe("inspector/live", () => {
     expect((await view.ask("watch", { key: 7 })).status).toBe(400);
   });
 
+  it("tells a page that its list shows something else, also where no number has changed: another process holds a user", async () => {
+    const { open } = await scene();
+    let looked = 0;
+    const store = altered(memory(), ({ page }) => ({ page: (ask) => (looked++, page(ask)) }));
+    const [watched, other] = [await open({ store }), await open({ store })];
+    for (const id of ["ada", "bob", "cyd"]) await other.onboard(id);
+    const view = await openedOn({ lifecycle: watched });
+    const stream = await view.live();
+    const [{ name: page }] = await having(stream, "page", 1);
+    const list = { state: "tokenActive", limit: 50 };
+    const { mark } = (await view.ask("users", list)).body;
+    for (const change of [() => other.hold("bob", "a complaint"), () => other.unhold("bob")]) {
+      const { mark: shown } = (await view.ask("users", list)).body;
+      expect((await view.ask("watch", { page, list, mark: shown })).status).toBe(200);
+      await seconds(view, 3);
+      const before = stream.all("users").length;
+      await change();
+      const told = async (): Promise<number> => (await seconds(view, 1), stream.all("users").length);
+      await expect.poll(told, { interval: 1, timeout: 30_000 }).toBe(before + 1);
+      await seconds(view, 3);
+      expect(stream.all("users")).toHaveLength(before + 1);
+    }
+    expect((await view.ask("users", list)).body.mark).toBe(mark);
+    await view.ask("watch", { page });
+    await seconds(view, 2);
+    const before = looked;
+    await seconds(view, 3);
+    expect(looked).toBe(before);
+    expect((await view.ask("watch", { page, list: { limit: "many" } })).status).toBe(200); // as one that is empty
+    await seconds(view, 3);
+  });
+
   it("tells each step of all processes where events are on, and those before it was opened", async () => {
     const { open } = await scene();
     const events = { keep: "7d" } as const;

@@ -140,15 +140,15 @@ export function useAnswer<T>(what: string, body: object, changed: number): Asked
   return asked.of === words ? asked : { value: null, error: null };
 }
 
-/** Tells the server which user is shown, in which revision, so that it looks at it. `page`: the name of the stream. */
-export function useWatching(page: string | null, key: string, revision: number | undefined): void {
-  const tell = (shown: object): void => void ask("watch", { page, ...shown }).catch(() => {}); // the stream tells it
+/** Tells the server what is shown of users, so that it looks at it. `page`: the name of the stream. */
+export function useWatching(page: string | null, shown: object | undefined): void {
+  const tell = (what: object): void => void ask("watch", { page, ...what }).catch(() => {}); // the stream tells it
   useEffect(() => {
-    if (page !== null && revision !== undefined) tell({ key, revision });
-  }, [page, key, revision]);
+    if (page !== null && shown !== undefined) tell(shown);
+  }, [page, JSON.stringify(shown)]);
   useEffect(() => {
     if (page !== null) return () => tell({});
-  }, [page, key]);
+  }, [page]);
 }
 
 /** The current time, which moves on once a second. `ahead`: how far the server's clock is ahead of the browser's, ms. */

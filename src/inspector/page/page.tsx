@@ -114,7 +114,14 @@ function Page(): JSX.Element {
         {view === "users" && key !== undefined && key !== "" ? (
           <User key={key} userKey={key} page={live.page} me={me} changed={changed} now={now} />
         ) : view === "users" ? (
-          <Users overview={overview} place={place(state, address)} changed={changed} now={now} go={go} />
+          <Users
+            overview={overview}
+            place={place(state, address)}
+            page={live.page}
+            changed={changed}
+            now={now}
+            go={go}
+          />
         ) : view === "account" ? (
           <Account changed={changed} now={now} />
         ) : view === "sandbox" ? (

@@ -24,7 +24,7 @@ export function User(props: {
   const { userKey, page, me, changed, now } = props;
   const [acts, setActs] = useState(0);
   const { value, error } = useAnswer<UserView>("user", { key: userKey }, changed + acts);
-  useWatching(page, userKey, value?.revision);
+  useWatching(page, value === null ? undefined : { key: userKey, revision: value.revision });
   if (value === null)
     return error === null ? (
       <p class="empty">Loading…</p>

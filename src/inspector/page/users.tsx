@@ -7,7 +7,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { UserState } from "../../index.ts";
 import { ask, type Overview, type UserRows, type UserRow } from "./data.ts";
-import { useAnswer } from "./live.ts";
+import { useAnswer, useWatching } from "./live.ts";
 import { Foreign, State, Trouble, When } from "./parts.tsx";
 import { count, pauseInWords, stateNames, toneOf } from "./words.ts";
 
@@ -24,13 +24,16 @@ export interface Place {
 export function Users(props: {
   readonly overview: Overview | null;
   readonly place: Place;
+  readonly page: string | null;
   readonly changed: number;
   readonly now: number;
   readonly go: (address: string) => void;
 }): JSX.Element {
-  const { overview, place, changed, now, go } = props;
+  const { overview, place, page, changed, now, go } = props;
   const { state, after } = place;
-  const { value, error } = useAnswer<UserRows>("users", { state, after, limit: pageSize }, changed);
+  const list = { state, after, limit: pageSize };
+  const { value, error } = useAnswer<UserRows>("users", list, changed);
+  useWatching(page, value === null ? undefined : { list, mark: value.mark });
   const address = (next: Partial<Place>): string => {
     const words = new URLSearchParams(
       Object.entries(next).filter((entry): entry is [string, string] => entry[1] !== undefined),
