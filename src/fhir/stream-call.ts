@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import { LifecycleError } from "../errors.ts";
 import { describeCall, type Answer, type Call, type Unanswered } from "../http/call.ts";
-import type { StreamedAnswer } from "../http/streaming/stream.ts";
+import { startedOf, type StreamedAnswer } from "../http/streaming/stream.ts";
 import { withCall, type Executor } from "./execute.ts";
 import { readResponse } from "./fhir-response.ts";
 import type { Operation } from "./operation.ts";
@@ -25,6 +25,13 @@ export interface HostedCall {
   readonly isForeign?: boolean;
 }
 
+/** How the answer to a call is judged, and how it is ended. */
+export interface Hosting {
+  /** Statuses of the answers that are wanted. */
+  readonly isWanted: (status: number) => boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * The answer, if its status is one of those that are wanted.
  *
@@ -34,11 +41,12 @@ export async function sendHosted(
   executor: Executor,
   task: Operation,
   call: HostedCall,
-  isWanted: (status: number) => boolean,
-  signal: AbortSignal | undefined,
+  hosting: Hosting,
 ): Promise<Answer> {
-  return exchange<Answer>(executor, task, call, isWanted, signal, (call) =>
-    executor.sender.send(call, { signal }),
+  const { signal } = hosting;
+  const publicOnly = call.isForeign === true;
+  return reported<Answer>(executor, task, call, hosting, (call) =>
+    executor.sender.send(call, { signal, publicOnly }),
   );
 }
 
@@ -47,43 +55,57 @@ export async function openHosted(
   executor: Executor,
   task: Operation,
   call: HostedCall,
-  isWanted: (status: number) => boolean,
-  signal: AbortSignal | undefined,
+  hosting: Hosting,
 ): Promise<StreamedAnswer> {
-  const { sender } = executor;
-  const open = async (described: Call): Promise<StreamedAnswer | Answer | Unanswered> => {
-    const publicOnly = call.isForeign === true;
-    const opened =
-      sender.stream === undefined
-        ? asStream(await sender.send(described, { signal }))
-        : await sender.stream(described, { signal, publicOnly });
-    if (opened.type !== "stream" || isWanted(opened.status)) return opened;
-    return wholeOf(opened); // an error
-  };
-  const answer = await exchange(executor, task, call, isWanted, signal, open);
+  const stream = executor.sender.stream?.bind(executor.sender);
+  if (stream === undefined) return asStream(await sendHosted(executor, task, call, hosting));
+  const options = { ...hosting, publicOnly: call.isForeign === true };
+  const answer = await reported(executor, task, call, hosting, (call) => stream(call, options));
   if (answer.type === "stream") return answer;
   throw new TypeError("Cannot open a file: its answer is no stream"); // and would have been read as an error
 }
 
-async function exchange<T extends { readonly type: string; readonly status: number }>(
+type Sent = Answer | StreamedAnswer;
+
+/** Reports the exchange, unless the host is not 1upHealth's. */
+function reported<T extends Sent>(
   executor: Executor,
   task: Operation,
-  { isOwn, isForeign: _, ...fields }: HostedCall,
-  isWanted: (status: number) => boolean,
-  signal: AbortSignal | undefined,
+  { isOwn, isForeign, ...fields }: HostedCall,
+  hosting: Hosting,
+  send: (call: Call) => Promise<T | Answer | Unanswered>,
+): Promise<T | Answer> {
+  const { report } = executor;
+  const call = describeCall({ ...fields, endpoint: "fhir" });
+  if (report === undefined || isForeign === true) return exchange(executor, task, call, isOwn, hosting, send);
+  return report(call, (seen) =>
+    exchange(executor, task, call, isOwn, hosting, async (call) => {
+      const answer = await send(call);
+      seen(answer.type === "stream" ? startedOf(answer) : answer);
+      return answer;
+    }),
+  );
+}
+
+async function exchange<T extends Sent>(
+  executor: Executor,
+  task: Operation,
+  call: Call,
+  isOwn: boolean,
+  { isWanted, signal }: Hosting,
   send: (call: Call) => Promise<T | Answer | Unanswered>,
 ): Promise<T | Answer> {
   signal?.throwIfAborted();
-  const call = describeCall({ ...fields, endpoint: "fhir" });
   let proof = isOwn ? await executor.access(signal) : null;
   for (let attempt = 1; ; attempt++) {
     const answer = await send(proof === null ? call : proof.on(call));
     if ("status" in answer && isWanted(answer.status)) return answer;
-    const response = readResponse(task, answer as Answer | Unanswered); // a stream is only kept if it is wanted
+    const unwanted = answer as Answer | Unanswered; // a stream is only kept if it is wanted
+    const response = readResponse(task, unwanted);
     const failed = (error: LifecycleError): LifecycleError =>
-      withCall(error, call, answer as Answer | Unanswered, { attempt, clock: executor.clock });
+      withCall(error, call, unwanted, { attempt, clock: executor.clock });
     if (response.type === "error") throw failed(response.error);
-    const { status = 0 } = answer as Partial<Answer>;
+    const { status = 0 } = unwanted as Partial<Answer>;
     if (response.type === "done") throw failed(unexpected(task, status));
     if (proof === null)
       throw failed(
@@ -101,26 +123,7 @@ function unexpected(task: Operation, status: number): LifecycleError {
   return new LifecycleError("BAD_ANSWER", `Cannot ${task.words}: the server answered ${status}`, { status });
 }
 
-/** The longest error that is read, in bytes. */
-const longestError = 65_536;
-
-async function wholeOf({ status, headers, body, receivedAt }: StreamedAnswer): Promise<Answer | Unanswered> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  try {
-    for await (const piece of body) {
-      pieces.push(piece);
-      length += piece.length;
-      if (length > longestError) break;
-    }
-  } catch {} // its status is enough
-  const text = Buffer.concat(pieces).toString("utf8", 0, longestError);
-  return { type: "answer", status, headers, text, sentAt: receivedAt, receivedAt };
-}
-
-function asStream(answer: Answer | Unanswered): StreamedAnswer | Unanswered {
-  if (answer.type !== "answer") return answer;
-  const { status, headers, text, receivedAt } = answer;
+function asStream({ status, headers, text, receivedAt }: Answer): StreamedAnswer {
   async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
     yield Buffer.from(text);
   }

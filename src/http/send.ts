@@ -11,7 +11,7 @@ import type { Answer, Call, Unanswered } from "./call.ts";
 import { printAs } from "../secret.ts";
 import { readingOf } from "./charset.ts";
 import { callCheck, splitUrl } from "./safety.ts";
-import { openStream, type StreamedAnswer, type StreamOptions } from "./streaming/stream.ts";
+import { openStream, startedOf, type StreamedAnswer, type StreamOptions } from "./streaming/stream.ts";
 import { survey, type JsonBounds } from "./survey.ts";
 import {
   type LazyRequest,
@@ -44,6 +44,11 @@ export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
   /** Latest `clock.monotonic()` at which the call may leave; checked in the same tick as the write. */
   readonly notAfter?: number | undefined;
+  /**
+   * The server was chosen by another one, and is not 1upHealth: only a public address may be called, as far as the transport
+   * can tell, and the outcome shows nothing about an endpoint.
+   */
+  readonly publicOnly?: boolean | undefined;
 }
 
 export interface Sender {
@@ -56,8 +61,11 @@ export interface Sender {
    *   carried out then, unless the signal was aborted before `send()`
    */
   send(call: Call, options?: SendOptions): Promise<Answer | Unanswered>;
-  /** Opens a call whose answer is read piece by piece, if the transport can. It is checked like every other call. */
-  stream?(call: Call, options: StreamOptions): Promise<StreamedAnswer | Unanswered>;
+  /**
+   * Opens a call whose answer is read piece by piece, if the transport can. It is checked and limited like every other call;
+   * its outcome is known once the answer begins.
+   */
+  stream?(call: Call, options: StreamOptions): Promise<StreamedAnswer | Answer | Unanswered>;
   /** Whether it can send a body with a GET. */
   readonly sendsGetBody: boolean;
   /** Closes the transport after pending calls. */
@@ -101,7 +109,7 @@ export function createSender(options: SenderOptions): Sender {
 
   return {
     sendsGetBody: transport.sendsGetBody === true,
-    async send(call, { signal, notAfter } = {}) {
+    async send(call, { signal, notAfter, publicOnly } = {}) {
       check(call);
       signal?.throwIfAborted();
       const attempt = new Attempt(call, mostBytes(call, maxBytes), clock, notAfter);
@@ -121,14 +129,16 @@ export function createSender(options: SenderOptions): Sender {
         cancel();
         unhear?.();
       }
-      seen?.(call, answered);
+      if (publicOnly !== true) seen?.(call, answered);
       return answered;
     },
 
     ...(open !== undefined && {
-      async stream(call: Call, options: StreamOptions): Promise<StreamedAnswer | Unanswered> {
+      async stream(call: Call, options: StreamOptions): Promise<StreamedAnswer | Answer | Unanswered> {
         check(call);
-        return openStream({ open, clock, timeoutMs }, call, options);
+        const opened = await openStream({ open, clock, timeoutMs }, call, options);
+        if (options.publicOnly !== true) seen?.(call, opened.type === "stream" ? startedOf(opened) : opened);
+        return opened;
       },
     }),
 

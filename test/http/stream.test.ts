@@ -27,7 +27,7 @@ it("a stream that is left unread for a minute ends its connection, and fails whe
     template: "/{file}",
     headers: {},
   });
-  const answer = await openStream(streaming, call, {});
+  const answer = await openStream(streaming, call, { isWanted: () => true });
   if (answer.type !== "stream") throw new TypeError("Cannot open the stream");
   const pieces = answer.body[Symbol.asyncIterator]();
   await pieces.next();

@@ -6,8 +6,11 @@ import { inRequest, isHidden, useSdk } from "./sdk.ts";
 
 const sdk = useSdk();
 
-async function world(options: TestLifecycleOptions["lifecycle"] = {}) {
-  const made = await createTestLifecycle({ lifecycle: { telemetry: openTelemetry(), ...options } });
+async function world(
+  options: TestLifecycleOptions["lifecycle"] = {},
+  sandbox: TestLifecycleOptions["sandbox"] = {},
+) {
+  const made = await createTestLifecycle({ lifecycle: { telemetry: openTelemetry(), ...options }, sandbox });
   onTestFinished(() => made.close());
   return made;
 }
@@ -76,6 +79,31 @@ describe("spans", () => {
     ]);
     const states = named("GET /r4/Patient").map(({ attributes }) => attributes["oneup.user.state"]);
     expect(states).toEqual(["refreshed"]);
+  });
+
+  it("calls whose answers are read piece by piece are operations, unless they go to another host", async () => {
+    const { lifecycle, sandbox } = await world({}, { exportLinks: { origin: "https://files.example.net" } });
+    await lifecycle.onboard("ada");
+    const [id = ""] = sandbox.addResources("ada", "r4", [{ resourceType: "Binary", data: "aGVsbG8=" }]);
+    const analytics = "https://analytics.1up.health/bulk-data";
+    const fhir = lifecycle.fhir("ada", "r4", { analytics });
+    sdk.reset();
+    await (await fhir.attachment(id)).bytes();
+    for await (const _ of fhir.bulkExport());
+    expect(paths()).toEqual(["GET /r4/Binary/{id}", "GET /r4/$export"]);
+    sandbox.fail({ call: "fhir.read", status: 403 });
+    await expect(fhir.attachment(id)).rejects.toThrow();
+    expect(named("GET /r4/Binary/{id}").at(-1)?.attributes).toMatchObject({
+      "error.type": "FORBIDDEN",
+      "http.response.status_code": 403,
+    });
+    sdk.reset();
+    const own = await world();
+    await own.lifecycle.onboard("ada");
+    own.sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }]);
+    sdk.reset();
+    for await (const _ of own.lifecycle.fhir("ada", "r4", { analytics }).bulkExport());
+    expect(paths()).toEqual(["GET /r4/$export", "GET /{file}"]);
   });
 
   it("a failed call has the code of its cause, and the span of its caller the code of the error", async () => {

@@ -86,7 +86,8 @@ export function attachmentVerb({ place, performer }: VerbParts, longestJson: num
         };
         const template = `/${place.version}/${binaryId === undefined ? "{attachment}" : "Binary/{id}"}`;
         const mediaType = mediaTypeOf(source.contentType);
-        const request = { executor: performer, place, task, url, template, mediaType };
+        const executor = { ...performer, report: undefined }; // what follows reports all of it
+        const request = { executor, place, task, url, template, mediaType };
         const isText = performer.sender.stream === undefined;
         const announced = { mediaType, binaryId, maxBytes: expected.maxBytes, longestJson, isText };
         const call = describeCall({

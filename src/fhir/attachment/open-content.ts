@@ -42,7 +42,7 @@ export async function openContent(
       isOwn: true,
     };
     const isWanted = (status: number): boolean => status === 200 || isRedirect(status);
-    const answer = await openHosted(executor, task, call, isWanted, signal);
+    const answer = await openHosted(executor, task, call, { isWanted, signal });
     if (!isRedirect(answer.status)) return answer;
     for await (const _ of answer.body) break; // ends the connection
     const target = contentUrl(place, answer.headers["location"] ?? "", url);

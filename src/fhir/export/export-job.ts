@@ -53,13 +53,7 @@ export async function begin({ executor, address, template, signal }: Job): Promi
     headers,
     isOwn: true,
   };
-  const answer = await sendHosted(
-    executor,
-    starting,
-    call,
-    (status) => status === 200 || status === 202,
-    signal,
-  );
+  const answer = await sendHosted(executor, starting, call, { isWanted: isAccepted, signal });
   if (answer.status === 200) return { manifest: manifestIn(answer, address) };
   const location = answer.headers["content-location"];
   if (location === undefined)
@@ -94,13 +88,7 @@ export async function untilReady(
   const url = new URL(address).origin + status;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
     const answer = await repeated(executor, repetition, signal, () =>
-      sendHosted(
-        executor,
-        asking,
-        stateCall("GET", url),
-        (status) => status === 200 || status === 202,
-        signal,
-      ),
+      sendHosted(executor, asking, stateCall("GET", url), { isWanted: isAccepted, signal }),
     ).catch((error: unknown) => {
       throw isGone(error) ? gone(error) : error;
     });
@@ -117,12 +105,18 @@ export async function untilReady(
 /** Ends an export. One that is gone is ended. */
 export async function end({ executor, address, repetition, signal }: Job, status: string): Promise<void> {
   const call = stateCall("DELETE", new URL(address).origin + status);
-  const isDone = (status: number): boolean => status === 200 || status === 202 || status === 204;
+  const isWanted = (status: number): boolean => isAccepted(status) || status === 204;
   try {
-    await repeated(executor, repetition, signal, () => sendHosted(executor, ending, call, isDone, signal));
+    await repeated(executor, repetition, signal, () =>
+      sendHosted(executor, ending, call, { isWanted, signal }),
+    );
   } catch (error) {
     if (!isGone(error)) throw error;
   }
+}
+
+function isAccepted(status: number): boolean {
+  return status === 200 || status === 202;
 }
 
 function stateCall(method: "GET" | "DELETE", url: string): HostedCall {

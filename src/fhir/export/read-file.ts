@@ -102,7 +102,7 @@ async function followed(
       isOwn: isOwn && needsAccess,
       isForeign: !isOwn,
     } as const;
-    const answer = await openHosted(executor, task, call, isWanted, signal);
+    const answer = await openHosted(executor, task, call, { isWanted, signal });
     if (!isRedirect(answer.status)) return answer;
     for await (const _ of answer.body) break; // ends the connection
     ({ url, isOwn } = fileLink(base, url, answer.headers["location"] ?? ""));

@@ -5,9 +5,11 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { onAbort } from "../../abort.ts";
 import type { Clock } from "../../clock.ts";
-import type { Call, Unanswered } from "../call.ts";
+import type { Answer, Call, Unanswered } from "../call.ts";
+import type { SendOptions } from "../send.ts";
 import { aborted, networkError, TransportError, type Transport, type TransportStream } from "../transport.ts";
 
 /** The start of an answer. Reading `body` throws a `TransportError`, or the reason of the caller's signal. */
@@ -17,10 +19,9 @@ export interface StreamedAnswer extends TransportStream {
   readonly receivedAt: number;
 }
 
-export interface StreamOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** The server was chosen by another one, so only a public address may be called. */
-  readonly publicOnly?: boolean | undefined;
+export interface StreamOptions extends SendOptions {
+  /** Statuses of answers that are read piece by piece. Any other is read at once: an error is short. */
+  readonly isWanted: (status: number) => boolean;
 }
 
 /** What a stream is opened with. */
@@ -33,13 +34,22 @@ export interface Streaming {
 /** A caller that asks for no piece for so long may never come back, and holds a connection; ms. */
 const longestRestMs = 60_000;
 
+/** The start of an answer as an answer: what is known of it before it is read. */
+export function startedOf({ status, headers, receivedAt }: StreamedAnswer): Answer {
+  return { type: "answer", status, headers, text: "", sentAt: receivedAt, receivedAt };
+}
+
+/** The longest error that is read, in bytes. */
+const longestError = 65_536;
+
 /** @throws the signal's reason */
 export async function openStream(
   { open, clock, timeoutMs }: Streaming,
   { method, url, headers }: Call,
-  { signal, publicOnly = false }: StreamOptions,
-): Promise<StreamedAnswer | Unanswered> {
+  { signal, notAfter = Infinity, publicOnly = false, isWanted }: StreamOptions,
+): Promise<StreamedAnswer | Answer | Unanswered> {
   const own = new AbortController();
+  let sentAt = clock.now();
   const unhear = signal === undefined ? undefined : onAbort(signal, () => own.abort());
 
   /** One step of the exchange, limited in time. */
@@ -92,15 +102,35 @@ export async function openStream(
     headers,
     signal: own.signal,
     maxBytes: Infinity,
-    onSending: () => true,
+    onSending() {
+      if (own.signal.aborted || clock.monotonic() > notAfter) return false;
+      sentAt = clock.now();
+      return true;
+    },
     publicOnly,
   };
   try {
     const { status, headers, body } = await step(() => open(request));
-    return { type: "stream", status, headers, body: pieces(body), receivedAt: clock.now() };
+    const [receivedAt, all] = [clock.now(), pieces(body)];
+    if (isWanted(status)) return { type: "stream", status, headers, body: all, receivedAt };
+    return { type: "answer", status, headers, text: await startOf(all), sentAt, receivedAt };
   } catch (error) {
     unhear?.();
     signal?.throwIfAborted();
     return { type: error instanceof TransportError && !error.sent ? "notSent" : "lost", cause: error };
   }
+}
+
+/** The text of an error, as far as it comes: its status is enough. */
+async function startOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const piece of body) {
+      pieces.push(piece);
+      length += piece.length;
+      if (length > longestError) break;
+    }
+  } catch {}
+  return Buffer.concat(pieces).toString("utf8", 0, longestError);
 }

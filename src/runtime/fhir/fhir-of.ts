@@ -11,10 +11,11 @@ import type { Report } from "../../fhir/execute.ts";
 import type { FhirClient } from "../../fhir/fhir-client.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { EnsureOptions, UserFhirClient } from "../../fhir/user-fhir-client.ts";
-import type { Answer, Unanswered } from "../../http/call.ts";
+import type { Answer, Call, Unanswered } from "../../http/call.ts";
 import type { JsonObject } from "../../http/json.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
-import type { Sender } from "../../http/send.ts";
+import type { Sender, SendOptions } from "../../http/send.ts";
+import type { StreamedAnswer } from "../../http/streaming/stream.ts";
 import { checkFhir } from "../operations/call-checks.ts";
 import { longestThrottlingMs } from "../options/backoff.ts";
 import type { KnownCredentials } from "../options/credentials.ts";
@@ -93,33 +94,51 @@ function reportOf({ engine, tokens }: FhirParts, id: string): Report | undefined
 
 /**
  * Sends FHIR calls within the account's limits, none after `notAfter`: after a 429 for one call, all processes hold back
- * the others.
+ * the others, also those whose answers are read piece by piece. A file at another host is none: it has no credentials, and
+ * that host's limits are its own.
  *
- * @throws {LifecycleError} `RATE_LIMITED` from `send()` while the endpoint is throttled
+ * @throws {LifecycleError} `RATE_LIMITED` while the endpoint is throttled
  */
 function fhirSender(engine: Engine, notAfter: number | undefined): Pick<Sender, "send" | "stream"> {
-  const stream = engine.sender.stream?.bind(engine.sender);
+  const { sender } = engine;
+  const stream = sender.stream?.bind(sender);
+
+  async function withinLimits<Begun extends StreamedAnswer>(
+    call: Call,
+    signal: AbortSignal | undefined,
+    send?: (call: Call, options: SendOptions) => Promise<Answer | Begun | Unanswered>,
+  ): Promise<Answer | Begun | Unanswered> {
+    const outcome = await callWithinLimits(engine, {
+      gated: "fhir",
+      lane: null,
+      signal,
+      // seam: a-create-leaves-within-its-lease
+      notAfter,
+      describe: () => call,
+      send,
+      read(answer: Answer | Begun) {
+        if (answer.type !== "answer" || answer.status !== 429) return answer;
+        const namedMs = retryAfterMs(answer.headers, answer.receivedAt);
+        return { type: "throttled" as const, retryAfterMs: namedMs, answer };
+      },
+    });
+    if (outcome.type === "shut") throw shutOut(outcome.until - engine.clock.now());
+    return outcome.type === "throttled"
+      ? withWaitInForce(engine, outcome.answer, outcome.retryAfterMs)
+      : outcome;
+  }
+
   return {
-    ...(stream !== undefined && { stream }), // a file counts toward no limit of calls
-    async send(call, { signal } = {}) {
-      const outcome = await callWithinLimits(engine, {
-        gated: "fhir",
-        lane: null,
-        signal,
-        // seam: a-create-leaves-within-its-lease
-        notAfter,
-        describe: () => call,
-        read(answer) {
-          if (answer.status !== 429) return answer;
-          const namedMs = retryAfterMs(answer.headers, answer.receivedAt);
-          return { type: "throttled" as const, retryAfterMs: namedMs, answer };
-        },
-      });
-      if (outcome.type === "shut") throw shutOut(outcome.until - engine.clock.now());
-      return outcome.type === "throttled"
-        ? withWaitInForce(engine, outcome.answer, outcome.retryAfterMs)
-        : outcome;
-    },
+    send: (call, options = {}) =>
+      options.publicOnly === true ? sender.send(call, options) : withinLimits<never>(call, options.signal),
+    ...(stream !== undefined && {
+      stream: (call, options) =>
+        options.publicOnly === true
+          ? stream(call, options)
+          : withinLimits<StreamedAnswer>(call, options.signal, (call, how) =>
+              stream(call, { ...options, ...how }),
+            ),
+    }),
   };
 }
 

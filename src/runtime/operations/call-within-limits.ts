@@ -7,6 +7,8 @@
 import { type Cause, isLifecycleError, type LifecycleError } from "../../errors.ts";
 import type { Answer, Call, Unanswered } from "../../http/call.ts";
 import { causeOf, printed } from "../../http/cause.ts";
+import type { SendOptions } from "../../http/send.ts";
+import type { StreamedAnswer } from "../../http/streaming/stream.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Hold } from "../../store/envelope.ts";
 import type { Blocked, Outcome, Permit } from "../gates/account.ts";
@@ -17,8 +19,8 @@ import { slotFate } from "../engine/in-doubt.ts";
 import { reported } from "../telemetry/call-work.ts";
 import { heldBy, knowPauses, stopOfLane, stopped } from "../engine/stop.ts";
 
-/** What to send, and how. */
-export interface LimitedCall<T extends Outcome> {
+/** What to send, and how. `Begun`: an answer that is not read to its end. */
+export interface LimitedCall<T extends Outcome, Begun extends StreamedAnswer = never> {
   /** The call as the gates know it. */
   readonly gated: "listUsers" | "fhir";
   /** The user that it is about, if it is a single one. */
@@ -32,7 +34,9 @@ export interface LimitedCall<T extends Outcome> {
   readonly notAfter?: number | undefined;
   /** Describes the call at the moment of sending, with the credentials in use then. */
   readonly describe: () => Call;
-  readonly read: (answer: Answer) => T;
+  /** Sends it. @default as every other call, whose answer is read whole */
+  readonly send?: ((call: Call, options: SendOptions) => Promise<Answer | Begun | Unanswered>) | undefined;
+  readonly read: (answer: Answer | Begun) => T;
 }
 
 /** A gate is shut, so nothing was sent. */
@@ -48,16 +52,16 @@ export type LimitedOutcome<T extends Outcome> = (T | Unanswered | Shut) & {
  *
  * @throws {LifecycleError} `PAUSED` for a management call while its lane is paused; of the store; the signal's reason
  */
-export function callWithinLimits<T extends Outcome>(
+export function callWithinLimits<T extends Outcome, Begun extends StreamedAnswer = never>(
   engine: Engine,
-  limited: LimitedCall<T>,
+  limited: LimitedCall<T, Begun>,
 ): Promise<LimitedOutcome<T>> {
   return untilGivenUp(engine.clock, limited.signal, callOnce(engine, limited));
 }
 
-async function callOnce<T extends Outcome>(
+async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
   engine: Engine,
-  limited: LimitedCall<T>,
+  limited: LimitedCall<T, Begun>,
 ): Promise<LimitedOutcome<T>> {
   const { account, guard, sender } = engine;
   const { gated, about, lane, signal, describe, notAfter: ownEnd = Infinity } = limited;
@@ -84,9 +88,10 @@ async function callOnce<T extends Outcome>(
         const call = describe();
         const notAfter = Math.min(slotEnd, ownEnd);
         const { recorder } = engine;
+        const send = sendOf(engine, limited);
         const answer =
           recorder === null || isFhir // FHIR operations report themselves
-            ? await sender.send(call, { notAfter, signal })
+            ? await send(call, { notAfter, signal })
             : await reported(recorder, call, () => sender.send(call, { notAfter, signal }));
         const value = outcomeOf(engine, limited, call, answer);
         await account.recordOutcome(gated, value, permit);
@@ -105,36 +110,44 @@ async function callOnce<T extends Outcome>(
 }
 
 /** A call that needs no slot, while no gate is shut: nothing has to be waited for. */
-async function sendAtOnce<T extends Outcome>(
+async function sendAtOnce<T extends Outcome, Begun extends StreamedAnswer>(
   engine: Engine,
-  limited: LimitedCall<T>,
+  limited: LimitedCall<T, Begun>,
   permit: Permit,
 ): Promise<LimitedOutcome<T>> {
-  const { account, guard, sender } = engine;
+  const { account, guard } = engine;
   const { gated, signal, notAfter: ownEnd = Infinity } = limited;
   const call = limited.describe();
   const notAfter = Math.min(guard.ask("fhir", null).notAfter, ownEnd);
-  const answer = await sender.send(call, { notAfter, signal });
+  const answer = await sendOf(engine, limited)(call, { notAfter, signal });
   const outcome = outcomeOf(engine, limited, call, answer);
   if (!account.recordAtOnce(gated, outcome, permit)) await account.recordOutcome(gated, outcome, permit);
   return outcome;
 }
 
-function outcomeOf<T extends Outcome>(
+function sendOf<T extends Outcome, Begun extends StreamedAnswer>(
+  { sender }: Engine,
+  { send = (call, options) => sender.send(call, options) }: LimitedCall<T, Begun>,
+): NonNullable<LimitedCall<T, Begun>["send"]> {
+  return send;
+}
+
+function outcomeOf<T extends Outcome, Begun extends StreamedAnswer>(
   engine: Engine,
-  { read }: LimitedCall<T>,
+  { read }: LimitedCall<T, Begun>,
   call: Call,
-  answer: Answer | Unanswered,
+  answer: Answer | Begun | Unanswered,
 ): LimitedOutcome<T> {
+  if (answer.type === "stream") return read(answer); // an answer that is wanted
   const value = answer.type === "answer" ? read(answer) : answer;
   const failedCall = whyItFailed(engine, call, answer, value);
   return failedCall === null ? value : { ...value, failedCall };
 }
 
 /** Why the call must not leave now: an operator has stopped it, or what is stopped cannot be read. Never rejects. */
-async function stopOfCall<T extends Outcome>(
+async function stopOfCall(
   engine: Engine,
-  { lane, subject }: LimitedCall<T>,
+  { lane, subject }: Pick<LimitedCall<Outcome>, "lane" | "subject">,
 ): Promise<LifecycleError | null> {
   try {
     await knowPauses(engine);

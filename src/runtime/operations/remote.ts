@@ -125,7 +125,7 @@ async function ask<T extends { readonly type: string }>(
   read: (answer: Answer) => T | Refusal,
 ): Promise<Exclude<T, Refusal>> {
   const { pager } = engine.settings;
-  const outcome = await callWithinLimits(engine, {
+  const outcome = await callWithinLimits<T | Refusal>(engine, {
     gated: "listUsers",
     about: query.appUserId,
     ...options,
