@@ -50,6 +50,19 @@ export type Unanswered =
   | { readonly type: "notSent"; readonly cause: unknown }
   | { readonly type: "lost"; readonly cause: unknown };
 
+/** How a call is sent. */
+export interface SendOptions {
+  /** Aborts the wait. See `Sender.send` for the effect on the call. */
+  readonly signal?: AbortSignal | undefined;
+  /** Latest `clock.monotonic()` at which the call may leave; checked in the same tick as the write. */
+  readonly notAfter?: number | undefined;
+  /**
+   * The server was chosen by another one, and is not 1upHealth: only a public address may be called, as far as the transport
+   * can tell, and the outcome shows nothing about an endpoint.
+   */
+  readonly publicOnly?: boolean | undefined;
+}
+
 /** The client's data for every call. */
 export interface Client {
   /** Base of user management and FHIR, e.g. `https://api.1up.health`. */

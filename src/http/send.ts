@@ -7,7 +7,7 @@
 import { onAbort } from "../abort.ts";
 import type { Clock } from "../clock.ts";
 import { checkValue, whole, type Rule } from "../checks.ts";
-import type { Answer, Call, Unanswered } from "./call.ts";
+import type { Answer, Call, SendOptions, Unanswered } from "./call.ts";
 import { printAs } from "../secret.ts";
 import { readingOf } from "./charset.ts";
 import { callCheck, splitUrl } from "./safety.ts";
@@ -37,18 +37,6 @@ export interface SenderOptions {
   readonly maxBytes: number;
   /** Receives the outcome of each call. */
   readonly seen?: ((call: Call, answered: Answer | Unanswered) => void) | undefined;
-}
-
-export interface SendOptions {
-  /** Aborts the wait. See {@link Sender.send} for the effect on the call. */
-  readonly signal?: AbortSignal | undefined;
-  /** Latest `clock.monotonic()` at which the call may leave; checked in the same tick as the write. */
-  readonly notAfter?: number | undefined;
-  /**
-   * The server was chosen by another one, and is not 1upHealth: only a public address may be called, as far as the transport
-   * can tell, and the outcome shows nothing about an endpoint.
-   */
-  readonly publicOnly?: boolean | undefined;
 }
 
 export interface Sender {

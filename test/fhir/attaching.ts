@@ -71,7 +71,7 @@ export async function against(
   const fhir = createFhirClient({
     version: "r4",
     api: origin,
-    token: { get: () => "token" },
+    token: { get: () => "token", rejected: async () => "new" },
     transport,
     retries: 0,
   });

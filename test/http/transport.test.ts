@@ -1,9 +1,9 @@
 import { Agent, MockAgent, Pool, type Dispatcher } from "undici";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import type { Answer, Call, Unanswered } from "../../src/http/call.ts";
+import type { Answer, Call, SendOptions, Unanswered } from "../../src/http/call.ts";
 import { fetchTransport } from "../../src/http/fetch-transport.ts";
-import { createSender, type SendOptions } from "../../src/http/send.ts";
+import { createSender } from "../../src/http/send.ts";
 import { TransportError, type Transport } from "../../src/http/transport.ts";
 import { undiciTransport, type UndiciTransportOptions } from "../../src/http/undici-transport.ts";
 import { deadPort, serve } from "./local-server.ts";

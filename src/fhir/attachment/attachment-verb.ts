@@ -16,6 +16,7 @@ import type { AttachmentElement, AttachmentOptions, FhirAttachment } from "./att
 import { decoded } from "./binary-json.ts";
 import { checkedContent, refuseTooLong, type Expected } from "./checked-content.ts";
 import { checkedType, contentOf, mediaTypeOf, type Content } from "./content-of.ts";
+import { continued } from "./continued-body.ts";
 import { openContent } from "./open-content.ts";
 import { lost, openedContent, type Opened } from "./opened-content.ts";
 
@@ -65,11 +66,11 @@ export function attachmentVerb({ place, performer }: VerbParts, longestJson: num
       const expected = { ...(verify ? checkedValues(source) : nothing), maxBytes };
       refuseTooLong(expected.size, maxBytes);
       const { data } = source;
+      const repetition = repetitionOf(how, performer.retries, ofCall);
       const once =
         data === undefined
           ? fetching(source, expected)
           : () => open(source, expected, signal, async () => inline(data));
-      const repetition = repetitionOf(how, performer.retries, ofCall);
       const opened = await repeated(performer, repetition, signal, once);
       return openedContent(opened, clock, (first, read) =>
         repeated(performer, { ...repetition, first }, signal, async () => read(await once())),
@@ -104,7 +105,13 @@ export function attachmentVerb({ place, performer }: VerbParts, longestJson: num
             open(source, expected, signal, async (linked) => {
               const answer = await openContent(request, linked.signal);
               seen?.(answer.status, answer.receivedAt);
-              return contentOf(answer, announced);
+              const body = continued(answer, {
+                isHashed: expected.hash !== undefined,
+                retries: repetition.retries,
+                open: (part) => openContent({ ...request, executor: performer }, linked.signal, part),
+                again: (first, once) => repeated(performer, { ...repetition, first }, linked.signal, once),
+              });
+              return contentOf({ ...answer, body }, announced);
             });
           if (report === undefined) return run();
           return report(call, (seen) =>

@@ -173,7 +173,7 @@ function mayBeObject(text: string): boolean {
   return /^(?:(?:\u00EF\u00BB\u00BF)?\s*(?:\{|$)|\u00EF\u00BB?$)/.test(text);
 }
 
-function lengthIn(header: string | undefined): number | undefined {
+export function lengthIn(header: string | undefined): number | undefined {
   return header !== undefined && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
 }
 

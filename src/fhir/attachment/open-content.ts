@@ -10,6 +10,7 @@ import type { Operation } from "../operation.ts";
 import { openHosted, type HostedCall } from "../stream-call.ts";
 import { baseOf, contentUrl } from "./attachment-link.ts";
 import { isJson, unusable } from "./content-of.ts";
+import type { Part } from "./continued-body.ts";
 
 /** The most redirects in a row that are followed. */
 const mostRedirects = 5;
@@ -30,7 +31,13 @@ export interface ContentRequest {
 export async function openContent(
   { executor, place, task, url: first, template, mediaType }: ContentRequest,
   signal: AbortSignal,
+  part?: Part,
 ): Promise<StreamedAnswer> {
+  const range =
+    part === undefined
+      ? {}
+      : { range: `bytes=${part.from}-`, ...(part.etag !== undefined && { "if-range": part.etag }) };
+  const statuses = part === undefined ? [200] : [200, 206, 416];
   let url = first;
   for (let redirects = 0; redirects <= mostRedirects; redirects++) {
     const call: HostedCall = {
@@ -38,10 +45,10 @@ export async function openContent(
       method: "GET",
       url,
       template,
-      headers: { accept: acceptOf(executor, mediaType), "accept-encoding": "identity" },
+      headers: { accept: acceptOf(executor, mediaType), "accept-encoding": "identity", ...range },
       isOwn: true,
     };
-    const isWanted = (status: number): boolean => status === 200 || isRedirect(status);
+    const isWanted = (status: number): boolean => statuses.includes(status) || isRedirect(status);
     const answer = await openHosted(executor, task, call, { isWanted, signal });
     if (!isRedirect(answer.status)) return answer;
     for await (const _ of answer.body) break; // ends the connection

@@ -7,6 +7,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
+import { isStrong } from "../../http/streaming/strong-etag.ts";
 
 /** A position in a file: the lines before it, and their length in bytes. */
 export interface Position {
@@ -56,11 +57,6 @@ export function exportPlaceAt(print: string, cursor: unknown): ExportPlace {
   if (owner !== print) throw refused("must be used with the options it came from, got it with others");
   const position = { line, byte, etag };
   return { status, at: isPrint(set) && isPrint(file) ? { set, file, position } : null };
-}
-
-/** A validator that compares byte by byte (RFC 9110, 8.8.3). */
-export function isStrong(etag: unknown): etag is string {
-  return typeof etag === "string" && /^"[\x21\x23-\x7e]{1,200}"$/.test(etag);
 }
 
 /** A path and a query that stay at the host that they are put behind. */

@@ -6,9 +6,10 @@
  */
 import { LifecycleError } from "../../errors.ts";
 import type { StreamedAnswer } from "../../http/streaming/stream.ts";
+import { isStrong } from "../../http/streaming/strong-etag.ts";
 import type { Executor } from "../execute.ts";
 import { openHosted } from "../stream-call.ts";
-import { isStrong, type Position } from "./export-cursor.ts";
+import type { Position } from "./export-cursor.ts";
 import { fileLink, type ExportLink } from "./export-link.ts";
 import { exporting } from "./export-job.ts";
 import { linesOf, type Line } from "./ndjson.ts";

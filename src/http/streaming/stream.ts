@@ -8,8 +8,7 @@
 import { Buffer } from "node:buffer";
 import { onAbort } from "../../abort.ts";
 import type { Clock } from "../../clock.ts";
-import type { Answer, Call, Unanswered } from "../call.ts";
-import type { SendOptions } from "../send.ts";
+import type { Answer, Call, SendOptions, Unanswered } from "../call.ts";
 import { aborted, networkError, TransportError, type Transport, type TransportStream } from "../transport.ts";
 
 /** The start of an answer. Reading `body` throws a `TransportError`, or the reason of the caller's signal. */

@@ -5,9 +5,8 @@
  * @module
  */
 import { type Cause, isLifecycleError, type LifecycleError } from "../../errors.ts";
-import type { Answer, Call, Unanswered } from "../../http/call.ts";
+import type { Answer, Call, SendOptions, Unanswered } from "../../http/call.ts";
 import { causeOf, printed } from "../../http/cause.ts";
-import type { SendOptions } from "../../http/send.ts";
 import type { StreamedAnswer } from "../../http/streaming/stream.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Hold } from "../../store/envelope.ts";

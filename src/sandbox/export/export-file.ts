@@ -1,8 +1,8 @@
 /** A file of an export: one resource a line. Its address holds all that it depends on. */
 
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
-import { header, type Incoming, type Outgoing } from "../base/message.ts";
+import { inPart } from "../base/in-part.ts";
+import type { Incoming } from "../base/message.ts";
 import { issue } from "../fhir/operation-outcome.ts";
 import { type Carried, refused } from "../base/plan.ts";
 import type { FhirVersion } from "../resources/fhir-types.ts";
@@ -57,11 +57,9 @@ export function fileOf(world: World, incoming: Incoming, key: string): Carried {
   const lines = exportedOf(world, read, read.type)
     .slice(read.start, read.end)
     .map((one) => (shown(one, now)?.text ?? "").replaceAll(/\n\s*/g, " "));
-  return {
-    outgoing: partOf(world, incoming, lines.map((line) => `${line}\n`).join("")),
-    outcome: "read",
-    committed: true,
-  };
+  const whole = { status: 200, headers: ndjson, body: lines.map((line) => `${line}\n`).join("") };
+  const outgoing = inPart(incoming, whole, world.settings.exportRanges);
+  return { outgoing, outcome: "read", committed: true };
 }
 
 /** The OperationOutcomes of an export. */
@@ -71,21 +69,6 @@ export function outcomesFile(): Carried {
 }
 
 const ndjson = { "content-type": "application/fhir+ndjson" };
-
-/** The whole, or the part that a range asks for (RFC 9110, 14). */
-function partOf({ settings }: World, incoming: Incoming, body: string): Outgoing {
-  const etag = `"${createHash("sha256").update(body).digest("hex").slice(0, 16)}"`;
-  const headers = { ...ndjson, etag };
-  const from = /^bytes=(\d{1,15})-$/.exec(header(incoming, "range") ?? "")?.[1];
-  const condition = header(incoming, "if-range");
-  if (from === undefined || !settings.exportRanges || (condition !== undefined && condition !== etag))
-    return { status: 200, headers, body };
-  const bytes = Buffer.from(body);
-  const range = { "content-range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` };
-  if (Number(from) >= bytes.length)
-    return { status: 416, headers: { ...headers, "content-range": `bytes */${bytes.length}` }, body: "" };
-  return { status: 206, headers: { ...headers, ...range }, body: bytes.toString("utf8", Number(from)) };
-}
 
 function keyOf(text: string): FileKey | undefined {
   try {

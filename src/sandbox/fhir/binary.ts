@@ -1,6 +1,7 @@
 /** A Binary as a response: its bytes, or the resource around them (FHIR R4, 2.9.3). */
 
 import { Buffer } from "node:buffer";
+import { inPart } from "../base/in-part.ts";
 import { header, type Outgoing, parseObject } from "../base/message.ts";
 import { type Carried, refused } from "../base/plan.ts";
 import type { Revision } from "../resources/stored-resource.ts";
@@ -16,7 +17,8 @@ export function binaryAnswer({ world, incoming }: FhirCall, state: Revision): Ca
   }
   const asked = header(incoming, "accept") ?? "";
   const isResource = binary === "json" || (binary !== "raw" && /^application\/([\w.]+\+)?json/.test(asked));
-  const outgoing = isResource ? resourceAnswer(200, state) : contentOf(state, binary);
+  const whole = isResource ? resourceAnswer(200, state) : contentOf(state, binary);
+  const outgoing = world.settings.binaryRanges ? inPart(incoming, whole, true) : whole;
   return { outgoing, outcome: "read", committed: true };
 }
 

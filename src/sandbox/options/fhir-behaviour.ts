@@ -79,6 +79,8 @@ export interface FhirBehaviour {
    * @default "negotiated"
    */
   readonly binary: "negotiated" | "json" | "raw" | "changed" | "short" | { readonly redirect: string };
+  /** Whether a Binary has a strong ETag and is sent in parts. 1upHealth documents no ranges. @default false */
+  readonly binaryRanges: boolean;
   /**
    * Resources that one purge erases in its 30 seconds, before it is cut with a 504; they stay erased. The response comes
    * at once: `fail({ call: "fhir.purge", delayMs: 30_000, delay: "after" })` delays it.
@@ -141,6 +143,7 @@ export const usualFhirBehaviour: FhirBehaviour = {
   invalidStatus: 200,
   batchAnswer: "usual",
   binary: "negotiated",
+  binaryRanges: false,
   purgeBatch: Infinity,
   exportKickOff: "files",
   exportMs: 0,
@@ -180,6 +183,7 @@ export const fhirBehaviourRules: Rules<FhirBehaviour> = {
     holds: (value) =>
       binaries.some((one) => one === value) || (isObject(value) && typeof value["redirect"] === "string"),
   },
+  binaryRanges: aSwitch,
   purgeBatch: orInfinity(whole(1)),
   exportKickOff: among("files", "job"),
   exportMs: orInfinity(between(0)),
