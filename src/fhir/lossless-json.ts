@@ -22,8 +22,36 @@ import {
   survey,
 } from "../http/survey.ts";
 
-/** The source digits, by field name, of objects and arrays with numbers that JavaScript would write differently. */
-const remembered = new WeakMap<object, Map<string, string>>();
+/** Source digits by field name; of a single number, as most objects have, as a pair, which takes less time to build. */
+type Digits = Map<string, string> | { readonly name: string; readonly digits: string };
+
+/** A constructor whose new object is the given one. */
+const Given = function (object: object): object {
+  return object;
+} as unknown as new (object: object) => object; // TypeScript knows no constructor that is a function
+
+/**
+ * Remembers the source digits of an object or array with numbers that JavaScript would write differently. A private
+ * field of the object itself is as invisible as an entry in a `WeakMap`, and costs a page full of such numbers, and
+ * each garbage collection after it, far less.
+ */
+class Remembered extends Given {
+  #digits: Digits;
+
+  private constructor(object: object, digits: Digits) {
+    super(object);
+    this.#digits = digits;
+  }
+
+  static of(object: object): Digits | undefined {
+    return #digits in object ? object.#digits : undefined;
+  }
+
+  static set(object: object, digits: Digits): void {
+    if (#digits in object) object.#digits = digits;
+    else void new Remembered(object, digits);
+  }
+}
 
 /**
  * Parses JSON like `JSON.parse`, and remembers the digits of numbers that JavaScript would write differently (`1.50`,
@@ -96,7 +124,9 @@ export function digitsOf<T extends object>(holder: T, name: keyof T & (string | 
 }
 
 function digitsIn(holder: unknown, name: string): string | undefined {
-  return typeof holder === "object" && holder !== null ? remembered.get(holder)?.get(name) : undefined;
+  const known = isHolder(holder) ? Remembered.of(holder) : undefined;
+  if (known === undefined || known instanceof Map) return known?.get(name);
+  return known.name === name ? known.digits : undefined;
 }
 
 /**
@@ -107,12 +137,9 @@ function remember(value: unknown, text: string): void {
   const path = new JsonPath(value, text);
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at);
-    if (char === quote) {
-      const end = endOfString(text, at);
-      path.text(at, end);
-      at = end;
-    } else if (char === comma) path.next();
-    else if (char === openObject || char === openList) path.enter(char === openList);
+    if (char === quote) at = endOfString(text, at);
+    else if (char === comma) path.next(at);
+    else if (char === openObject || char === openList) path.enter(at, char === openList);
     else if (char === closeObject || char === closeList) path.leave();
     else if (isDigit(char) || char === minus) {
       const end = endOfNumber(text, at);
@@ -122,14 +149,18 @@ function remember(value: unknown, text: string): void {
   }
 }
 
-/** The position of a scan in a parsed text. Only objects and arrays on the way to an inexact number are looked up. */
+/**
+ * The position of a scan in a parsed text. Only objects and arrays on the way to an inexact number are looked up, and
+ * only the names on that way are read.
+ */
 class JsonPath {
   readonly #root: unknown;
   readonly #text: string;
-  /** By depth: the current index of an array; the start of the current name of an object, below zero. */
-  readonly #places: number[] = [];
-  readonly #nameEnds: number[] = [];
-  #isName = false;
+  #depth = 0;
+  /** By depth: the current index of an array; below zero in an object. */
+  readonly #indexes: number[] = [];
+  /** By depth: the end of the comma or bracket before the current member. */
+  readonly #starts: number[] = [];
   /** By depth, as far as they were looked up. */
   readonly #holders: unknown[] = [];
 
@@ -138,42 +169,30 @@ class JsonPath {
     this.#text = text;
   }
 
-  enter(isList: boolean): void {
-    this.#places.push(isList ? 0 : -1);
-    this.#nameEnds.push(0);
-    this.#isName = !isList;
+  enter(at: number, isList: boolean): void {
+    this.#starts[this.#depth] = at + 1;
+    this.#indexes[this.#depth] = isList ? 0 : -1;
+    this.#depth++;
   }
 
   leave(): void {
-    this.#places.pop();
-    this.#nameEnds.pop();
-    if (this.#holders.length > this.#places.length) this.#holders.pop();
-    this.#isName = false;
+    this.#depth--;
+    if (this.#holders.length > this.#depth) this.#holders.pop();
   }
 
-  next(): void {
-    const depth = this.#places.length - 1;
-    const place = this.#places[depth] ?? 0;
-    if (place < 0) this.#isName = true;
-    else this.#places[depth] = place + 1;
-  }
-
-  /** A string, which may be a name. */
-  text(start: number, end: number): void {
-    if (!this.#isName) return;
-    const depth = this.#places.length - 1;
-    this.#places[depth] = -start - 1;
-    this.#nameEnds[depth] = end;
-    this.#isName = false;
+  next(at: number): void {
+    const depth = this.#depth - 1;
+    const index = this.#indexes[depth] ?? 0;
+    if (index < 0) this.#starts[depth] = at + 1;
+    else this.#indexes[depth] = index + 1;
   }
 
   note(digits: string): void {
-    const depth = this.#places.length;
-    for (let at = this.#holders.length; at < depth; at++)
+    for (let at = this.#holders.length; at < this.#depth; at++)
       this.#holders.push(at === 0 ? this.#root : this.#child(at - 1));
-    const holder = this.#holders[depth - 1];
+    const holder = this.#holders[this.#depth - 1];
     if (!isHolder(holder)) return;
-    const name = this.#name(depth - 1);
+    const name = this.#name(this.#depth - 1);
     // Of a name that an object has twice, the last one counts.
     if (Object.is(holder[name], Number(digits))) note(holder, name, digits);
   }
@@ -184,22 +203,25 @@ class JsonPath {
   }
 
   #name(depth: number): string {
-    const place = this.#places[depth] ?? 0;
-    if (place >= 0) return String(place);
-    const name = this.#text.slice(-place, this.#nameEnds[depth]);
+    const index = this.#indexes[depth] ?? 0;
+    if (index >= 0) return String(index);
+    const start = this.#text.indexOf('"', this.#starts[depth]);
+    const name = this.#text.slice(start + 1, endOfString(this.#text, start));
     return name.includes("\\") ? (JSON.parse(`"${name}"`) as string) : name;
   }
 }
 
 function note(holder: object, name: string, digits: string): void {
-  const all = remembered.get(holder) ?? new Map<string, string>();
-  remembered.set(holder, all.set(name, digits));
+  const known = Remembered.of(holder);
+  if (known === undefined) Remembered.set(holder, { name, digits });
+  else if (known instanceof Map) known.set(name, digits);
+  else Remembered.set(holder, new Map([[known.name, known.digits]]).set(name, digits));
 }
 
 function holdsDigits(value: unknown): boolean {
   const found = new Set<object>(isHolder(value) ? [value] : []);
   for (const holder of found) {
-    if (remembered.has(holder)) return true;
+    if (Remembered.of(holder) !== undefined) return true;
     for (const one of Object.values(holder)) if (isHolder(one)) found.add(one); // the loop visits it later
   }
   return false;

@@ -17,6 +17,14 @@ describe("parseFhirJson() and stringifyFhirJson()", () => {
     expect(digitsOf(parsed, "value")).toBe(digits);
   });
 
+  it("find numbers after any space, under any name, and as often as an object has some", () => {
+    const text =
+      '{ "a\\"b\\u0063" : [ 1 , { "x" : "1.0, {[" , "" : 2.0 , "y" : [ [ ] , -0 , 1e2 ] } ] , "z" : 3.0 }';
+    expect(stringifyFhirJson(parseFhirJson(text))).toBe(
+      '{"a\\"bc":[1,{"x":"1.0, {[","":2.0,"y":[[],-0,1e2]}],"z":3.0}',
+    );
+  });
+
   it("write a number that was changed as it is now, and one that was put back as it was", () => {
     const parsed = parseFhirJson('{"a":1.50,"b":1.50}') as { a?: number; b?: number };
     parsed.a = 1.6;
