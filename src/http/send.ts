@@ -12,7 +12,7 @@ import { printAs } from "../secret.ts";
 import { readingOf } from "./charset.ts";
 import { callCheck, splitUrl } from "./safety.ts";
 import { openStream, startedOf, type StreamedAnswer, type StreamOptions } from "./streaming/stream.ts";
-import { survey, type JsonBounds } from "./survey.ts";
+import { openList, openObject, survey, type JsonBounds } from "./survey.ts";
 import {
   type LazyRequest,
   networkError,
@@ -116,6 +116,7 @@ export function createSender(options: SenderOptions): Sender {
       } finally {
         cancel();
         unhear?.();
+        attempt.end();
       }
       if (publicOnly !== true) seen?.(call, answered);
       return answered;
@@ -159,7 +160,8 @@ export function boundsOf(maxBytes: number): JsonBounds {
 
 /** Only JSON that starts with a bracket can be expensive to parse. */
 function isContainer(text: string): boolean {
-  return /^[\uFEFF\s]*[[{]/.test(text);
+  const first = text.charCodeAt(0);
+  return first === openObject || first === openList || /^[\uFEFF\s]*[[{]/.test(text);
 }
 
 /** One call in progress, as passed to the transport. It contains secrets, so it prints and serialises without them. */
@@ -209,6 +211,14 @@ class Attempt implements LazyRequest {
     this.#isAborted = true;
     this.#controller?.abort();
     this.#task?.();
+  }
+
+  /**
+   * Lets go of the answer. The garbage collector may have placed the attempt among old objects, and those keep what
+   * they refer to until the next full collection.
+   */
+  end(): void {
+    this.#task = undefined;
   }
 
   [taskOnAbort](task: () => void): void {

@@ -55,22 +55,24 @@ export function callWithinLimits<T extends Outcome, Begun extends StreamedAnswer
   engine: Engine,
   limited: LimitedCall<T, Begun>,
 ): Promise<LimitedOutcome<T>> {
-  return untilGivenUp(engine.clock, limited.signal, callOnce(engine, limited));
+  const { account, clock, guard } = engine;
+  const permit = account.permitFor(limited.about);
+  const isFree = limited.gated === "fhir" && guard.limits.fhir === null && account.enterAtOnce(permit);
+  const outcome = isFree ? sendAtOnce(engine, limited, permit) : callOnce(engine, limited, permit);
+  return untilGivenUp(clock, limited.signal, outcome);
 }
 
 async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
   engine: Engine,
   limited: LimitedCall<T, Begun>,
+  permit: Permit,
 ): Promise<LimitedOutcome<T>> {
   const { account, guard, sender } = engine;
   const { gated, about, lane, signal, describe, notAfter: ownEnd = Infinity } = limited;
-  const permit = account.permitFor(about);
   const isFhir = gated === "fhir";
   const stop = isFhir ? null : await stopOfCall(engine, limited);
   if (stop !== null) throw stop;
-  const isOpen = account.enterAtOnce(permit);
-  if (isOpen && isFhir && guard.limits.fhir === null) return sendAtOnce(engine, limited, permit);
-  const blocked = isOpen ? null : await account.enter(gated, permit);
+  const blocked = account.enterAtOnce(permit) ? null : await account.enter(gated, permit);
   if (blocked !== null) return { ...blocked, type: "shut" };
   const served = lane && engine.lanes.join(); // users in the lanes go first, so a process has to serve them
   let outcome: LimitedOutcome<T> | LifecycleError;
@@ -105,7 +107,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
   if (isLifecycleError(outcome)) throw outcome;
   // Refused for credentials that have been replaced since: that proves nothing about the new ones.
   const isOutdated = outcome.type === "credentialsRefused" && account.isOutdated(permit);
-  return isOutdated ? callOnce(engine, limited) : outcome;
+  return isOutdated ? callOnce(engine, limited, account.permitFor(about)) : outcome;
 }
 
 /** A call that needs no slot, while no gate is shut: nothing has to be waited for. */
