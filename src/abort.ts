@@ -9,6 +9,8 @@
 
 /** The tasks to run when a signal aborts. */
 const tasksOf = new WeakMap<AbortSignal, Set<() => void>>();
+/** The signals of {@link linkSignals}, which runs their tasks itself: a listener costs more than the tasks. */
+const linkedSignals = new WeakSet<AbortSignal>();
 
 function runTasks(this: AbortSignal): void {
   const tasks = tasksOf.get(this) ?? [];
@@ -29,7 +31,7 @@ export function onAbort(signal: AbortSignal, task: () => void): () => void {
   if (tasks === undefined) {
     tasks = new Set();
     tasksOf.set(signal, tasks);
-    signal.addEventListener("abort", runTasks, { once: true });
+    if (!linkedSignals.has(signal)) signal.addEventListener("abort", runTasks, { once: true });
   }
   const all = tasks;
   const own = (): void => task(); // two waits may run the same function
@@ -67,9 +69,11 @@ export function untilAborted<T>(
   });
 }
 
-/** A signal for one call, see {@link linkSignals}. */
+/** A signal for one call, or for several in turn, see {@link linkSignals}. */
 export interface LinkedSignal {
   readonly signal: AbortSignal;
+  /** Subscribes to others. */
+  link(...others: readonly (AbortSignal | undefined)[]): void;
   /** Aborts the signal and unsubscribes from the others. */
   abort(reason?: unknown): void;
   /** Unsubscribes from the others: from now on they do not abort the signal. */
@@ -79,6 +83,7 @@ export interface LinkedSignal {
 /** A signal that aborts with the first of these and with its reason, until it is released. */
 export function linkSignals(...others: readonly (AbortSignal | undefined)[]): LinkedSignal {
   const own = new AbortController();
+  linkedSignals.add(own.signal);
   const links: (() => void)[] = [];
   const release = (): void => {
     for (const unlink of links.splice(0)) unlink();
@@ -86,12 +91,16 @@ export function linkSignals(...others: readonly (AbortSignal | undefined)[]): Li
   const abort = (reason?: unknown): void => {
     release();
     own.abort(reason);
+    runTasks.call(own.signal);
   };
-  for (const other of others) {
-    if (own.signal.aborted) break;
-    if (other !== undefined) links.push(onAbort(other, () => abort(other.reason)));
-  }
-  return { signal: own.signal, abort, release };
+  const link: LinkedSignal["link"] = (...others) => {
+    for (const other of others) {
+      if (own.signal.aborted) break;
+      if (other !== undefined) links.push(onAbort(other, () => abort(other.reason)));
+    }
+  };
+  link(...others);
+  return { signal: own.signal, link, abort, release };
 }
 
 /**

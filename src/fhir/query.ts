@@ -114,8 +114,9 @@ const secrets: ReadonlySet<string> = new Set(["access_token", "client_secret", "
 /** A query that a server sent, without those. */
 export function withoutSecrets(query: string): string {
   const isSecret = (part: string): boolean => secrets.has([...new URLSearchParams(part).keys()][0] ?? "");
+  if (!/_token|_secret|%/.test(query)) return query;
   const parts = query.split("&");
-  return query.includes("_") ? parts.filter((part) => !isSecret(part)).join("&") : query;
+  return parts.filter((part) => !isSecret(part)).join("&");
 }
 
 /** The query, without its question mark. */

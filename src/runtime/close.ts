@@ -18,7 +18,7 @@ const storeClosesMs = 10_000;
  */
 export async function close(
   engine: Engine,
-  { closing, leaving }: Readonly<Record<keyof Ends, AbortController>>,
+  { closing, leaving }: Readonly<Record<keyof Ends, Pick<AbortController, "signal" | "abort">>>,
   allAtRest: () => Promise<void>,
 ): Promise<void> {
   const { clock, sender, settings, store } = engine;

@@ -61,7 +61,7 @@ import type { Ended } from "../telemetry.ts";
 /** A lifecycle on this engine. `close()` aborts `closing` and `leaving`, whose signals the engine holds. */
 export function lifecycleOver(
   engine: Engine,
-  { closing, leaving }: Readonly<Record<keyof Ends, AbortController>>,
+  { closing, leaving }: Readonly<Record<keyof Ends, Pick<AbortController, "signal" | "abort">>>,
 ): Lifecycle {
   const { clock, recorder, settings, store } = engine;
   const withDeadline = withDeadlines(clock, engine);

@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import { setImmediate } from "node:timers";
+import { linkSignals } from "../abort.ts";
 import { randomName, systemClock } from "../clock.ts";
 import { createGuard } from "../guard/guard.ts";
 import { defaultTransport } from "../http/default-transport.ts";
@@ -77,7 +78,7 @@ export async function openLifecycle(options: LifecycleOptions, seams: Seams = {}
 /** Opens a lifecycle and returns its engine too. @throws {LifecycleError} as {@link openLifecycle} */
 export async function openParts(options: LifecycleOptions, seams: Seams = {}): Promise<Opened> {
   const settings = checkOptions(options);
-  const ending = { closing: new AbortController(), leaving: new AbortController() };
+  const ending = { closing: linkSignals(), leaving: linkSignals() };
   const ends = { closing: ending.closing.signal, leaving: ending.leaving.signal };
   const engine = await openEngine(settings, ends, seams);
   return { lifecycle: lifecycleOver(engine, ending), engine };

@@ -55,6 +55,25 @@ describe("linkSignals()", () => {
     expect(listeners(signal)).toBe(0);
   });
 
+  it("needs no listener for tasks on its own signal, and is linked anew after a release", () => {
+    const ran: string[] = [];
+    const one = new AbortController();
+    const linked = linkSignals();
+    onAbort(linked.signal, () => ran.push("ended"))();
+    onAbort(linked.signal, () => ran.push(String(linked.signal.reason)));
+    expect(listeners(linked.signal)).toBe(0);
+    for (let round = 0; round < 3; round++) {
+      linked.link(one.signal, undefined);
+      expect(listeners(one.signal)).toBe(1);
+      linked.release();
+      expect(listeners(one.signal)).toBe(0);
+    }
+    linked.link(one.signal);
+    one.abort("because");
+    linked.abort("later");
+    expect(ran).toEqual(["because"]);
+  });
+
   it("aborts by itself, and nothing once it was released", () => {
     const lasting = new AbortController();
     const [own, released] = [linkSignals(lasting.signal), linkSignals(lasting.signal)];

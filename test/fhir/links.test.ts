@@ -22,6 +22,7 @@ describe("a link to the next page", () => {
     [`${base}/Patient?identifier=a|b&_skip=9990`, "/Patient", "identifier=a%7Cb&_skip=9990"],
     [`${base}/Patient?name=B%C3%BCrger+M&_after=x%2By`, "/Patient", "name=B%C3%BCrger+M&_after=x%2By"],
     [`${base}/Patient?access_token=t&_after=9&client%5Fsecret=s`, "/Patient", "_after=9"], // no credentials in URLs
+    [`${base}/Patient?access%5Ftoken=t&after=9`, "/Patient", "after=9"],
   ])("%s is followed", (link, path, query) => {
     expect(nextLink(place, here, link)).toEqual({ path, query });
   });

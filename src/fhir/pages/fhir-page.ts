@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { JsonObject } from "../../http/json.ts";
 import type { PageContent } from "./read-bundle.ts";
 import type { FhirPlace } from "../calls.ts";
 import { cursorOf, type Search } from "./cursor.ts";
+import { Fingerprint } from "./fingerprint.ts";
 import type { FhirIssue } from "../../http/fhir-issue.ts";
 import { nextLink, type PagePlace } from "./next-link.ts";
 import { createVisited, type Visited } from "./visited.ts";
@@ -118,10 +118,11 @@ async function pageAt(
 ): Promise<PageHere> {
   const { trail, step } = at;
   const { place: here, bundle, content } = await source.load(at.here, signal, attempt);
-  const places = [`${here.path}?${here.query}`, ...(content.marks === "" ? [] : [content.marks])];
-  const seen = places.map((place) => trail.passed(short(place), step));
-  if (seen.includes(true)) throw astray(source, "a page must not come again, got one a second time");
-  const empty = content.marks === "" ? at.empty + 1 : 0;
+  const isEmpty = content.mark === "";
+  const known = trail.passed(`at ${String(new Fingerprint().add(here.path).add(here.query))}`, step);
+  if ((!isEmpty && trail.passed(content.mark, step)) || known)
+    throw astray(source, "a page must not come again, got one a second time");
+  const empty = isEmpty ? at.empty + 1 : 0;
   const next = content.next === undefined ? null : followed(source, here, content.next);
 
   async function nextHere(signal: AbortSignal | undefined, attempt?: Attempt): Promise<PageHere | null> {
@@ -155,11 +156,6 @@ function followed({ place }: PageSource, here: PagePlace, link: string): PagePla
     if (isLifecycleError(error)) return error;
     throw error;
   }
-}
-
-/** A hash of a position: queries and ids are long, and need not be kept. */
-function short(place: string): string {
-  return createHash("sha256").update(place).digest("base64url").slice(0, 16);
 }
 
 function astray({ task }: PageSource, rule: string): LifecycleError {

@@ -56,7 +56,6 @@ interface Loading {
   readonly page: Promise<PageHere | null>;
   /** Fetches it again after an error that may pass, if it was fetched ahead. */
   readonly again: ((error: LifecycleError) => Loading) | null;
-  abort(): void;
 }
 
 /** One pass over the pages. */
@@ -82,19 +81,20 @@ export function createWalk(
 ): AnyWalk {
   let place: PagePlace | null = start;
 
-  /** Starts to fetch a page. An error waits for the caller to get there; a caller that never does is not told. */
-  function load(fetch: PageHere["next"], attempt?: Attempt): Loading {
-    const linked = linkSignals(signal, ending);
-    const page = fetch(linked.signal, attempt).finally(linked.release);
-    page.catch(() => {});
-    const again = attempt === "ahead" ? (error: LifecycleError) => load(fetch, error) : null;
-    return { page, again, abort: linked.abort };
-  }
-
   /** Goes through the pages. It refers to no page that it has returned, so that one can be collected early. */
   function steps(): Steps {
     let further: PageHere["next"] | null = place && ((signal) => firstPage(source, place ?? start, signal));
     let loading: Loading | null = null;
+    const linked = linkSignals(); // while a page is being fetched, to those of the walk
+
+    /** Starts to fetch a page. An error waits for the caller to get there; a caller that never does is not told. */
+    function load(fetch: PageHere["next"], attempt?: Attempt): Loading {
+      linked.link(signal, ending);
+      const page = fetch(linked.signal, attempt).finally(linked.release);
+      page.catch(() => {});
+      return { page, again: attempt === "ahead" ? (error) => load(fetch, error) : null };
+    }
+
     async function arrived(): Promise<PageHere | null> {
       try {
         return loading && (await loading.page);
@@ -121,7 +121,9 @@ export function createWalk(
         if (at.length <= longestBeforeAhead) loading = load(further, "ahead");
         return at.page;
       },
-      stop: () => loading?.abort(),
+      stop() {
+        if (loading !== null) linked.abort();
+      },
     };
   }
 

@@ -5,6 +5,7 @@
  */
 import { field, isObject, numeric, text, type JsonObject } from "../../http/json.ts";
 import { issuesIn, type FhirIssue } from "../../http/fhir-issue.ts";
+import { Fingerprint } from "./fingerprint.ts";
 
 /** The content of a page. */
 export interface PageContent {
@@ -14,8 +15,8 @@ export interface PageContent {
   readonly total: number | undefined;
   /** The link to the next page, as received. */
   readonly next: string | undefined;
-  /** Identifies the page: the ids and versions on it, in order. `""` if it is empty. */
-  readonly marks: string;
+  /** Identifies the page by the ids and versions on it, in order. `""` if it is empty. */
+  readonly mark: string;
   /** Characters of the response. */
   readonly length: number;
 }
@@ -37,17 +38,24 @@ export function readBundle(
   const matches: JsonObject[] = [];
   const included: JsonObject[] = [];
   const issues: FhirIssue[] = [];
+  const marks = new Fingerprint();
+  // JSON.parse() has made these objects, so a name is their own or on no object; asking each of them takes longer.
   for (const one of entry as readonly unknown[]) {
-    const resource = field(one, "resource");
+    const { resource, search }: JsonObject = isObject(one) ? one : {};
     if (resource === undefined && isDeletion(one)) continue;
-    const type = text(field(resource, "resourceType"));
+    const type = isObject(resource) ? text(resource["resourceType"]) : undefined;
     if (!isObject(resource) || type === undefined) return "a resource in each entry of the Bundle";
-    const mode = field(field(one, "search"), "mode");
+    const mode = isObject(search) ? search["mode"] : undefined;
     const wanted = resourceType === undefined || resourceType === type;
-    if (type === "OperationOutcome" && resourceType !== type) issues.push(...issuesIn(resource));
-    else if (mode === "include" || (mode === undefined && !wanted)) included.push(resource);
+    if (type === "OperationOutcome" && resourceType !== type) {
+      issues.push(...issuesIn(resource));
+      continue;
+    }
+    if (mode === "include" || (mode === undefined && !wanted)) included.push(resource);
     else if (wanted) matches.push(resource);
     else return `a ${resourceType} in each entry that matches`;
+    if (type !== resourceType) marks.add(type);
+    mark(marks, resource);
   }
   const next = nextLink(link);
   if (next === null) return "a URL in the link to the next page";
@@ -57,7 +65,7 @@ export function readBundle(
     issues,
     total: numeric(field(bundle, "total")),
     next,
-    marks: [...matches, ...included].map(mark).join(" "),
+    mark: matches.length + included.length === 0 ? "" : String(marks),
     length,
   };
 }
@@ -74,7 +82,7 @@ function nextLink(links: readonly unknown[]): string | null | undefined {
   return next === undefined ? undefined : url === "" ? null : (url ?? null);
 }
 
-function mark(resource: JsonObject): string {
-  const { meta, resourceType, id } = resource;
-  return `${String(resourceType)}/${String(id)}/${String(field(meta, "versionId", "lastUpdated"))}`;
+function mark(marks: Fingerprint, { id, meta }: JsonObject): void {
+  const { versionId, lastUpdated }: JsonObject = isObject(meta) ? meta : {};
+  marks.add(String(id)).add(String(versionId ?? lastUpdated));
 }
