@@ -194,7 +194,43 @@ describe("a job", () => {
     await exported.cancel();
     await exported.cancel();
     expect(world.sandbox.journal.count("fhir.exportEnd")).toBe(2);
-    expect(await errorOf(all(exported))).toMatchObject({ code: "FHIR_REFUSED", status: 404 });
+    for (const later of [() => all(exported), () => exported.files(), () => exported.start()])
+      expect(await errorOf(later())).toMatchObject({
+        code: "INVALID_OPTION",
+        message: "Cannot go on with the export: it was cancelled; start another one",
+      });
+    const another = fhir.bulkExport({ cursor: exported.cursor });
+    expect(await errorOf(another.files())).toMatchObject({ code: "FHIR_REFUSED", status: 404 });
+  });
+
+  it("that is cancelled meanwhile waits no longer, asks no more, and hands out nothing more", async () => {
+    const { fhir, world } = await exporting({ ...job, exportMs: Infinity });
+    const exported = fhir.bulkExport();
+    const waiting = [errorOf(exported.files()), errorOf(all(exported)), errorOf(all(exported.outcomes()))];
+    await expect.poll(() => world.sandbox.journal.count("fhir.exportState")).toBeGreaterThan(1);
+    await exported.cancel();
+    for (const error of await Promise.all(waiting)) expect(error.message).toContain("it was cancelled");
+    const asked = world.sandbox.journal.count("fhir.exportState");
+    await world.clock.advance("1h");
+    expect(world.sandbox.journal.count("fhir.exportState")).toBe(asked);
+
+    const early = fhir.bulkExport();
+    const starting = early.start();
+    await early.cancel(); // once the kick-off has an answer
+    await starting;
+    expect(world.sandbox.journal.count("fhir.exportEnd")).toBe(2);
+    expect((await errorOf(early.files())).message).toContain("it was cancelled");
+
+    world.sandbox.behave({ exportMs: 0 });
+    const read = fhir.bulkExport({ types: ["Patient"] });
+    const found: unknown[] = [];
+    const error = await errorOf(
+      (async () => {
+        for await (const one of read) if (found.push(one) === 1) await read.cancel();
+      })(),
+    );
+    expect(error.message).toContain("it was cancelled");
+    expect(found).toHaveLength(1);
   });
 
   it("survives failures that pass, and tokens that expire", async () => {

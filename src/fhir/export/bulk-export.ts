@@ -107,7 +107,8 @@ export interface BulkExport<R = unknown, Outcome = unknown> extends AsyncIterabl
    */
   outcomes(): AsyncGenerator<Outcome, void, undefined>;
   /**
-   * Ends the export at the server, which may then delete the files. Safe to repeat.
+   * Ends the export at the server, which may then delete the files, and here: what waits for files or reads them, now or
+   * later, rejects. Safe to repeat.
    *
    * @example
    * ```ts

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { linkSignals } from "../../abort.ts";
+import { linkSignals, withSignals } from "../../abort.ts";
 import {
   anything,
   aSignal,
@@ -100,12 +100,14 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
   let [filesRead, resources, bytes] = [0, 0, 0];
 
   let starting: Promise<void> | undefined;
+  const ended = new AbortController();
 
   /** Once, however many ask for it at the same time. */
-  function start(): Promise<void> {
-    if (status !== null || manifest !== undefined) return Promise.resolve();
+  async function start(): Promise<void> {
+    ended.signal.throwIfAborted();
+    if (status !== null || manifest !== undefined) return;
     starting ??= kickOff().finally(() => (starting = undefined));
-    return starting;
+    await starting;
   }
 
   async function kickOff(): Promise<void> {
@@ -120,8 +122,12 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
   async function listed(): Promise<Manifest> {
     await start();
     if (manifest !== undefined) return manifest;
-    // `start()` has set one of the two.
-    return (manifest = await untilReady(job, status ?? "", waitMs, (words) => (server = words)));
+    return withSignals(signal, ended.signal, async (signal) => {
+      signal.throwIfAborted(); // it was cancelled while it started
+      // `start()` has set one of the two.
+      manifest = await untilReady({ ...job, signal }, status ?? "", waitMs, (words) => (server = words));
+      return manifest;
+    });
   }
 
   /** Asks for the list again, for fresh links. */
@@ -145,7 +151,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     let isFresh = false;
     /** The position behind the lines that came, of which the last may not have been asked for yet. */
     let ahead = start;
-    const linked = linkSignals(signal, executor.ending);
+    const linked = linkSignals(signal, executor.ending, ended.signal);
     const open = async (): Promise<OpenFile> => {
       const { needsAccess } = await listed();
       const link = fresh.get(file.url) ?? file;
@@ -185,10 +191,11 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     };
     try {
       for (;;) {
-        const batch = await repeated(executor, repetition, signal, next);
+        const batch = await repeated(executor, repetition, linked.signal, next);
         if (batch === null) return;
         isFresh = false;
         for (const one of batch) {
+          linked.signal.throwIfAborted();
           yield one;
           bytes += one.here.byte - here.byte;
           ({ here } = one);
@@ -242,6 +249,9 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
         if (file.list === "error") for await (const { resource } of read(file, beginning)) yield resource;
     },
     async cancel() {
+      if (phase === "new" && starting === undefined) return; // nothing has begun
+      ended.abort(cancelled());
+      await starting?.catch(() => {}); // it may have begun at the server
       if (status !== null) await end(job, status);
     },
     [Symbol.asyncIterator]: all,
@@ -300,6 +310,13 @@ function outdated(): LifecycleError {
   return new LifecycleError(
     "CURSOR_EXPIRED",
     "Cannot continue the export: 1upHealth lists other files now; start another one without a cursor",
+  );
+}
+
+function cancelled(): LifecycleError {
+  return new LifecycleError(
+    "INVALID_OPTION",
+    "Cannot go on with the export: it was cancelled; start another one",
   );
 }
 
