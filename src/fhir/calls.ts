@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isElementName } from "../capabilities/element-names.ts";
 import { describeCall, formType, under, type Call } from "../http/call.ts";
 import { type Sendable, refuse } from "./checks.ts";
 import { stringifyFhirJson } from "./lossless-json.ts";
@@ -153,16 +154,51 @@ function isName(part: string, index: number): boolean {
   return (index === 0 && /^[A-Z][A-Za-z]{0,63}$/.test(part)) || /^[$_][A-Za-z-]{1,63}$/.test(part);
 }
 
+/**
+ * The path of an address behind the base of the version: `/Patient/1`, or "" for the base itself; `null`: it is elsewhere.
+ * 1upHealth serves a version under two bases, `/r4` and the older `/fhir/r4`, and may give links to either.
+ */
+export function pathUnder({ version }: FhirPlace, base: URL, { pathname }: URL): string | null {
+  const own = base.pathname.replace(/\/$/, "");
+  const names = [`/${version}`, `/fhir/${version}`];
+  const start = (names.includes(own) ? names : [own]).find(
+    (name) => pathname === name || pathname.startsWith(`${name}/`),
+  );
+  return start === undefined ? null : pathname.slice(start.length);
+}
+
 /** @throws {LifecycleError} `INVALID_RESOURCE` */
 export function serialise(task: string, resource: Sendable): string {
   let text: string | undefined;
   try {
     text = stringifyFhirJson(resource);
   } catch {} // the engine's message would quote field names of the resource
-  if (text !== undefined) return text;
+  if (text === undefined)
+    throw refuse(
+      task,
+      "a resource must serialise as JSON",
+      "one with a cycle or a value that JSON cannot hold",
+    );
+  // JSON writes numbers that it has no text for as null.
+  const place = text.includes("null") ? placeOfNoNumber(resource, String(resource["resourceType"])) : null;
+  if (place === null) return text;
   throw refuse(
     task,
-    "a resource must serialise as JSON",
-    "one with a cycle or a value that JSON cannot hold",
+    "the numbers and times of a resource must be such that JSON can hold",
+    `another one at ${place}`,
   );
+}
+
+/** Where NaN, an infinite number or an invalid Date stands, without names that are none of FHIR. */
+function placeOfNoNumber(value: unknown, place: string): string | null {
+  if (typeof value === "number") return Number.isFinite(value) ? null : place;
+  if (typeof value !== "object" || value === null) return null;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? place : null;
+  const isList = Array.isArray(value);
+  for (const [name, one] of Object.entries(value)) {
+    const step = isElementName(name.replace(/^_/, "")) ? `.${name}` : ".…";
+    const found = placeOfNoNumber(one, place + (isList ? `[${name}]` : step));
+    if (found !== null) return found;
+  }
+  return null;
 }

@@ -39,6 +39,23 @@ function newReading(contentType: string): Reading {
   }
 }
 
+/** What no characters belong to in a decoded body. */
+const replacement = "\uFFFD";
+
+/** Whether a text holds all of its body: bytes that are no characters in its charset were replaced. */
+export function isDecoded(text: string, contentType: string | undefined, body: Uint8Array): boolean {
+  if (!text.includes(replacement)) return true; // a text of ASCII is not even searched
+  const reading = readingOf(contentType);
+  try {
+    new TextDecoder(reading instanceof TextDecoder ? reading.encoding : "utf-8", { fatal: true }).decode(
+      body,
+    );
+    return true; // the body has that character itself
+  } catch {
+    return false;
+  }
+}
+
 /** Decodes the body. @throws {TransportError} `ANSWER_CHARSET` for non-ASCII characters in an unknown charset */
 export function textOf(contentType: string | undefined, body: Uint8Array, asUtf8: () => string): string {
   const reading = readingOf(contentType);

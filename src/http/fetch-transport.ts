@@ -133,7 +133,17 @@ async function* piecesOf({ body }: Response): AsyncGenerator<Uint8Array, void, u
 async function read(response: Response, maxBytes: number, signal: AbortSignal): Promise<TransportResponse> {
   const [status, headers] = [statusOf(response), headersOf(response)];
   const reading = readingOf(headers["content-type"]);
-  const decoder = new TextDecoder(reading instanceof TextDecoder ? reading.encoding : "utf-8");
+  const charset = reading instanceof TextDecoder ? reading.encoding : "utf-8";
+  let decoder = new TextDecoder(charset, { fatal: true });
+  const decode = (bytes?: Uint8Array): string => {
+    const more = { stream: bytes !== undefined };
+    try {
+      return decoder.decode(bytes, more);
+    } catch {
+      decoder = new TextDecoder(charset);
+      return decoder.decode(bytes, more);
+    }
+  };
   let text = "";
   let bytes = 0;
   const reader = response.body?.getReader();
@@ -149,9 +159,10 @@ async function read(response: Response, maxBytes: number, signal: AbortSignal): 
       giveUp();
       throw unknownCharset(reading.unknown);
     }
-    text += decoder.decode(part.value, { stream: true });
+    text += decode(part.value);
   }
-  return { status, headers, text: text + decoder.decode() };
+  text += decode();
+  return decoder.fatal ? { status, headers, text } : { status, headers, text, isDecoded: false };
 }
 
 /** Whether the error proves that no connection was ever established. */

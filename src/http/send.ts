@@ -22,6 +22,7 @@ import {
   TransportError,
   type Transport,
   type TransportResponse,
+  undecodable,
   unknownCharset,
 } from "./transport.ts";
 
@@ -82,13 +83,17 @@ export function createSender(options: SenderOptions): Sender {
 
   function answerTo(
     { endpoint }: Call,
-    { status, headers, text }: TransportResponse,
+    { status, headers, text, isDecoded }: TransportResponse,
     sentAt: number,
   ): Answer | Unanswered {
     const odd = endpoint === "fhir" ? readingOf(headers["content-type"]) : "utf-8";
     if (typeof odd === "object" && "unknown" in odd)
       return { type: "lost", cause: unknownCharset(odd.unknown) };
-    const found = isContainer(text) ? survey(text, bounds) : "exact";
+    const isJson = isContainer(text);
+    // A resource that is read with other characters would be written back with them.
+    if (isDecoded === false && endpoint === "fhir" && status >= 200 && status < 300 && isJson)
+      return { type: "lost", cause: undecodable() };
+    const found = isJson ? survey(text, bounds) : "exact";
     if (found === "tooMany") return { type: "lost", cause: tooMany(bounds.values) };
     if (found === "tooDeep") return { type: "lost", cause: tooDeep(bounds.depth) };
     const isExact = found === "exact";

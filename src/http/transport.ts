@@ -56,6 +56,8 @@ export interface TransportResponse {
   readonly headers: Readonly<Record<string, string>>;
   /** The body, decoded with the charset declared in its `content-type`, otherwise as UTF-8. */
   readonly text: string;
+  /** Whether all bytes of the body are characters in that charset. Others stand as U+FFFD in `text`. @default true */
+  readonly isDecoded?: boolean;
 }
 
 /** Sends requests; never repeats one, never follows a redirect. Rejects with a {@link TransportError}. */
@@ -163,6 +165,14 @@ export function tooDeep(depth: number): TransportError {
 export function unknownCharset(charset: string): TransportError {
   const name = /^[\w.:-]{1,40}$/.test(charset) ? ` ${charset}` : "";
   return unread("ANSWER_CHARSET", `its charset must be one that can be decoded, and${name} is not`);
+}
+
+/** The body contains bytes that are no characters in its charset. */
+export function undecodable(): TransportError {
+  return unread(
+    "ANSWER_CHARSET",
+    "all of its body must be characters in its charset (UTF-8 unless it names another)",
+  );
 }
 
 const unreadPrefix = "Cannot read the answer: ";

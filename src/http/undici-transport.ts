@@ -6,7 +6,7 @@
 import type { Agent, Dispatcher } from "undici";
 import { check, whole, withMethods, type Rules } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
-import { textOf } from "./charset.ts";
+import { isDecoded, textOf } from "./charset.ts";
 import { splitUrl } from "./safety.ts";
 import { streamed } from "./streaming/undici-stream.ts";
 import {
@@ -208,7 +208,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     const headers = this.#headers;
     try {
       const text = body && textOf(headers["content-type"], body, () => body.toString("utf8"));
-      this.#resolve({ status: this.#status, headers, text: text ?? "" });
+      const response = { status: this.#status, headers, text: text ?? "" };
+      const isWhole = body === undefined || isDecoded(response.text, headers["content-type"], body);
+      this.#resolve(isWhole ? response : { ...response, isDecoded: false });
     } catch (error) {
       this.#reject(error instanceof TransportError ? error : networkError(error, true));
     }

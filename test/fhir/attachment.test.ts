@@ -112,6 +112,15 @@ describe("attachment()", () => {
     );
   });
 
+  it("takes the base by its other name, and sends its call to its own", async () => {
+    const { fhir, id, sent } = await withBinary();
+    const file = await fhir.attachment({ url: `https://api.1up.health/fhir/r4/Binary/${id}` });
+    expect((await read(file)).equals(content)).toBe(true);
+    expect(sent.map(({ url }) => url)).toEqual([`${base}/Binary/${id}`]);
+    for (const url of ["/fhir/stu3/Binary/1", "/fhir/r4", "/fhir/r4x/Binary/1", "/x/r4/Binary/1"])
+      expect((await errorOf(fhir.attachment({ url }))).code).toBe("INVALID_RESOURCE");
+  });
+
   it("follows redirects to the content, but in no circle", async () => {
     const { fhir, id, sent, sandbox } = await withBinary({ binary: { redirect: "?part=1" } });
     expect((await read(await fhir.attachment(id))).equals(content)).toBe(true);

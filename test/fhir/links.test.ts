@@ -27,6 +27,28 @@ describe("a link to the next page", () => {
     expect(nextLink(place, here, link)).toEqual({ path, query });
   });
 
+  const [root, alias] = ["https://api.example.org/r4", `${base}/Patient?_after=9`];
+  const next = { path: "/Patient", query: "_after=9" };
+  it("may name the base of the version by its other name, and by no other", () => {
+    expect(nextLink(place, here, `${root}/Patient?_after=9`)).toEqual(next);
+    expect(nextLink(place, here, "/r4/Patient?_after=9")).toEqual(next);
+    const atRoot = { ...place, api: "https://api.example.org/" };
+    expect(nextLink(atRoot, here, alias)).toEqual(next);
+    const behindGateway = { ...place, api: "https://api.example.org/gateway" };
+    for (const [at, link] of [
+      [place, "https://api.example.org/dstu2/Patient"],
+      [place, "https://api.example.org/r4x/Patient"],
+      [place, "https://api.example.org/fhir/fhir/r4/Patient"],
+      [place, "https://api.example.org/FHIR/r4/Patient"],
+      [place, "https://evil.example/r4/Patient"],
+      [atRoot, "https://api.example.org/fhir/stu3/Patient"],
+      [behindGateway, `${root}/Patient`],
+      [behindGateway, alias],
+      [behindGateway, "https://api.example.org/gateway/fhir/r4/Patient"],
+    ] as const)
+      expect(() => nextLink(at, here, link)).toThrow("nothing was sent there");
+  });
+
   it.each<[string, string]>([
     ["https://evil.example/fhir/r4/Patient?_after=9", "another origin"],
     ["https://api.example.org.evil.example/fhir/r4/Patient", "another origin"],

@@ -1,4 +1,4 @@
-import type { Patient } from "fhir/r4.js";
+import type { Observation, Patient } from "fhir/r4.js";
 import { describe, expect, it } from "vitest";
 import { errorOf, withAda } from "./ada.ts";
 
@@ -71,6 +71,47 @@ describe("update()", () => {
     const { fhir, sandbox } = await withAda("r4");
     expect(await errorOf(fhir.update(resource as Patient))).toMatchObject({ code: "INVALID_RESOURCE" });
     expect(sandbox.journal.count("fhir.update")).toBe(0);
+  });
+});
+
+describe("numbers that JSON cannot hold", () => {
+  const weight = {
+    resourceType: "Observation",
+    id: "1",
+    status: "final",
+    code: { text: "weight" },
+  } as const;
+  it.each<[string, object]>([
+    ["Observation.valueQuantity.value", { ...weight, valueQuantity: { value: Number.NaN } }],
+    ["Observation.component[1].valueInteger", { ...weight, component: [{}, { valueInteger: -Infinity }] }],
+    ["Observation.issued", { ...weight, issued: new Date(Number.NaN) }],
+    ["Observation.….value", { ...weight, "Ada Lovelace": { value: Infinity } }],
+  ])("are refused before anything is sent: %s", async (place, resource) => {
+    const { fhir, sandbox } = await withAda("r4");
+    sandbox.journal.clear();
+    const given = resource as Observation & { readonly id: string };
+    const calls = [
+      () => fhir.create(given),
+      () => fhir.update(given),
+      () => fhir.validate(given),
+      () => fhir.operation("validate", { resourceType: "Observation", body: given }),
+      () => fhir.batch([{ type: "create", resource: given }]),
+    ];
+    for (const call of calls) {
+      const error = await errorOf(call());
+      expect(error.code).toBe("INVALID_RESOURCE");
+      expect(error.message.endsWith(`must be such that JSON can hold, got another one at ${place}`)).toBe(
+        true,
+      );
+    }
+    expect(sandbox.journal.entries()).toEqual([]);
+  });
+
+  it("are not those of a null, a text or a list with a gap", async () => {
+    const { fhir } = await withAda("r4");
+    const given = [null, "Nulla"] as unknown as string[];
+    const { name } = await fhir.create({ resourceType: "Patient", name: [{ given, text: "null" }] });
+    expect(name).toEqual([{ given, text: "null" }]);
   });
 });
 

@@ -1,6 +1,13 @@
-import { createFhirClient, fetchTransport, systemClock, type FhirClient } from "oneup-lifecycle";
+import {
+  createFhirClient,
+  fetchTransport,
+  systemClock,
+  undiciTransport,
+  type FhirClient,
+} from "oneup-lifecycle";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
+import { serve } from "../http/local-server.ts";
 import { all, errorOf } from "./ada.ts";
 
 const page = (index: number): string =>
@@ -55,6 +62,68 @@ describe("an answer in another charset", () => {
     },
   );
 });
+
+describe("an answer with bytes that are no characters", () => {
+  const cutInHalf = Buffer.from([0xc3]);
+  const named = (name: string | Buffer): Buffer =>
+    Buffer.concat([
+      Buffer.from('{"resourceType":"Patient","id":"p1","name":[{"text":"'),
+      Buffer.from(name),
+      Buffer.from('"}]}'),
+    ]);
+
+  describe.each(["undici", "fetch"] as const)("by %s", (kind) => {
+    async function serving(body: Buffer, status = 200, type = "application/fhir+json"): Promise<Served> {
+      let asked = 0;
+      const { url } = await serve((response) => {
+        asked++;
+        response.writeHead(status, { "content-type": type });
+        response.write(body.subarray(0, 53));
+        setImmediate(() => response.end(body.subarray(53)));
+      });
+      const transport = kind === "fetch" ? fetchTransport() : undiciTransport();
+      const options = { version: "r4", api: new URL(url).origin, transport } as const;
+      return { fhir: createFhirClient({ ...options, token: { get: () => "hush" } }), asked: () => asked };
+    }
+
+    it.each([
+      ["a cut character", Buffer.concat([Buffer.from("M"), cutInHalf, Buffer.from("ller")])],
+      ["Latin 1", Buffer.from("Müller", "latin1")],
+      ["a lone surrogate", Buffer.from([0xed, 0xa0, 0x80])],
+    ])("is refused, once: %s", async (_, name) => {
+      const { fhir, asked } = await serving(named(name));
+      const error = await errorOf(fhir.read("Patient", "p1"));
+      expect(error).toMatchObject({
+        code: "BAD_ANSWER",
+        retryable: false,
+        failedCall: { code: "ANSWER_CHARSET" },
+      });
+      expect(error.message).toContain("all of its body must be characters in its charset");
+      expect(asked()).toBe(1);
+      expect(await errorOf(fhir.create({ resourceType: "Patient" }))).toMatchObject({ code: "IN_DOUBT" });
+    });
+
+    it("is an ordinary refusal otherwise", async () => {
+      const { fhir } = await serving(named(Buffer.from("Müller", "latin1")), 404);
+      expect(await errorOf(fhir.read("Patient", "p1"))).toMatchObject({ code: "FHIR_REFUSED", status: 404 });
+    });
+
+    it.each(["\uFFFD", "Müller", "€\uFFFD😀", ""])("is none with real characters: %j", async (name) => {
+      const { fhir } = await serving(named(name));
+      expect((await fhir.read("Patient", "p1")).name).toEqual([{ text: name }]);
+    });
+
+    it("is one that ends in the middle of a character too", async () => {
+      const { fhir } = await serving(Buffer.concat([named("x"), Buffer.from("\n"), cutInHalf]));
+      expect((await errorOf(fhir.read("Patient", "p1"))).failedCall?.code).toBe("ANSWER_CHARSET");
+    });
+  });
+});
+
+interface Served {
+  readonly fhir: FhirClient<"r4">;
+  readonly asked: () => number;
+}
 
 /** A server whose every second answer is not readable. */
 function client(

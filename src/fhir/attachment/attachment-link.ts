@@ -5,7 +5,7 @@
  * @module
  */
 import { under } from "../../http/call.ts";
-import type { FhirPlace } from "../calls.ts";
+import { pathUnder, type FhirPlace } from "../calls.ts";
 
 /** The longest address that is called; servers reject longer ones. */
 const longestLink = 16_000;
@@ -23,9 +23,9 @@ export function contentUrl(place: FhirPlace, link: string, from?: string): URL |
   if (target.origin !== base.origin) return "one with another origin";
   if (target.username !== "" || target.password !== "") return "one with credentials in it";
   // Characters that a server may decode to another path are refused.
-  const path = target.pathname.slice(base.pathname.length);
-  if (!target.pathname.startsWith(base.pathname) || !/^[\w$.~-]+(?:\/[\w$.~-]+)*$/.test(path))
-    return "one with another path";
+  const path = pathUnder(place, base, target);
+  if (path === null || !/^(?:\/[\w$.~-]+)+$/.test(path)) return "one with another path";
+  target.pathname = base.pathname + path.slice(1);
   target.hash = "";
   return target;
 }

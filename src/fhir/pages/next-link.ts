@@ -6,7 +6,7 @@
  */
 import { LifecycleError } from "../../errors.ts";
 import { under } from "../../http/call.ts";
-import type { FhirPlace } from "../calls.ts";
+import { pathUnder, type FhirPlace } from "../calls.ts";
 import { deepestSkip, withoutSecrets } from "../query.ts";
 
 /** Of each client, because links are many. */
@@ -51,7 +51,8 @@ function plainQuery({ href, pathname }: URL, from: PagePlace, link: string): str
 }
 
 /**
- * The target of a link: relative links are resolved; absolute ones must have the same origin and base path.
+ * The target of a link: relative links are resolved; absolute ones must have the same origin and base path, or that of the same
+ * base under its other name.
  *
  * @throws {LifecycleError} `BAD_ANSWER`
  */
@@ -67,9 +68,8 @@ export function nextLink(place: FhirPlace, from: PagePlace, link: string): PageP
   if (target === null) throw refused("a link that is no URL");
   if (target.origin !== base.origin) throw refused("a link to another origin");
   if (target.username !== "" || target.password !== "") throw refused("a link with credentials in it");
-  const path = target.pathname.slice(base.pathname.length).replace(/\/$/, "");
-  if (!target.pathname.startsWith(base.pathname) || !/^(?:\/[\w$.-]+)*$/.test(path))
-    throw refused("a link to another path");
+  const path = pathUnder(place, base, target)?.replace(/\/$/, "");
+  if (path === undefined || !/^(?:\/[\w$.-]+)*$/.test(path)) throw refused("a link to another path");
   if (Number(target.searchParams.get("_skip") ?? 0) > deepestSkip)
     throw refused(
       `a link beyond _skip ${deepestSkip}, where 1upHealth ends: narrow the search, by _lastUpdated`,
