@@ -79,7 +79,7 @@ export interface SearchOptions extends PageOptions {
   readonly method?: "GET" | "POST" | undefined;
 }
 
-/** Options of {@link FhirClient.history}, {@link FhirClient.historyAll} and {@link FhirClient.everything}. */
+/** Options of {@link FhirClient.history}, {@link FhirClient.historyAll}, {@link FhirClient.everything} and {@link FhirClient.everythingOf}. */
 export interface CountOptions extends PageOptions {
   /** Resources per page, 1 to 100. @default 10, as at 1upHealth */
   readonly count?: number | undefined;
@@ -407,6 +407,23 @@ export interface FhirClient<V extends FhirVersion> {
    * ```
    */
   everything(patientId: string, options?: CountOptions): WalkOf<V>;
+  /**
+   * All resources about all patients that the credentials may read (`Patient/$everything`), each once, like
+   * {@link FhirClient.everything}. 1upHealth's capability statement for r4 declares `$everything` of Patient alone.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * await fhir.create({ resourceType: "Patient" }, { untilReadable: true });
+   * const walk = fhir.everythingOf("Patient", { count: 100 }); // resume later with { cursor }
+   * for await (const resource of walk) console.log(resource.resourceType, walk.cursor); // Patient …
+   * ```
+   */
+  everythingOf(resourceType: "Patient", options?: CountOptions): WalkOf<V>;
   /**
    * Exports in bulk (`$export`) from the analytics host, which the option `analytics` of the client names: resources
    * one by one, in constant memory, across expiring tokens and files that are cut.

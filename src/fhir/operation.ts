@@ -121,6 +121,11 @@ export const readingEverything: Operation = {
   isMixed: true,
 };
 
+/** Reads everything about all of a type that the credentials may read. */
+export function readingEverythingOf(resourceType: string): Operation {
+  return { ...readingEverything, words: `read everything of all ${resourceType} resources`, resourceType };
+}
+
 /** Sends a batch: what becomes of its entries is found out one by one. */
 export function batching(entries: number): Operation {
   return {

@@ -1,7 +1,7 @@
 /** Parts of resources, searches by POST, histories as walks, and validations. */
 import type { PartOf } from "oneup-lifecycle";
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { all, errorOf, withAda } from "./ada.ts";
+import { ada, all, errorOf, withAda } from "./ada.ts";
 import type { Patient } from "fhir/r4.js";
 
 const grete = { resourceType: "Patient" as const, name: [{ family: "Samsa" }], gender: "female" as const };
@@ -60,6 +60,35 @@ describe("search() for a part of each resource", () => {
     const page = await fhir.search("Observation", { _include: "Observation:subject" });
     expect(page.resources).toHaveLength(2);
     expect(page.included).toMatchObject([{ resourceType: "Patient", id }]);
+  });
+
+  it("includes what refers to the matches of its page, once, and not what is gone", async () => {
+    const { fhir, sandbox } = await withAda("r4", { readLagMs: 0 });
+    const [one, two] = [await fhir.create(grete), await fhir.create(grete)];
+    const about = (id: string | undefined) => ({
+      resourceType: "Observation",
+      subject: { reference: `Patient/${id}` },
+      performer: [{ reference: `Patient/${id}` }],
+    });
+    const [first = "", second = "", third = ""] = sandbox.addResources(ada, "r4", [
+      about(one.id),
+      about(one.id),
+      about(two.id),
+    ]);
+    sandbox.addResources(ada, "r4", [
+      { resourceType: "Condition", subject: { reference: `Patient/${one.id}` } },
+    ]);
+    await fhir.delete("Observation", second);
+    const asked = ["Observation:subject", "Observation:performer:Patient"] as const;
+    const page = await fhir.search("Patient", { _revinclude: asked, _count: 1 });
+    expect(page.resources).toMatchObject([{ id: one.id }]);
+    expect(page.included.map(({ id }) => id)).toEqual([first]);
+    const next = await page.next();
+    expect(next?.included.map(({ id }) => id)).toEqual([third]);
+    const other = await fhir.search("Patient", { _revinclude: "Observation:subject:Group" });
+    expect(other.included).toEqual([]);
+    const types = page.bundle.entry?.map(({ search }) => search?.mode);
+    expect(types).toContain("include");
   });
 });
 

@@ -1,7 +1,7 @@
 import type { Observation, Patient } from "fhir/r4.js";
 import type { SearchParams } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
-import { all, errorOf, withAda } from "./ada.ts";
+import { ada, all, errorOf, withAda } from "./ada.ts";
 
 const patients = (count: number): Patient[] =>
   Array.from({ length: count }, (_, index) => ({
@@ -218,5 +218,30 @@ describe("everything()", () => {
     expect(walk.cursor).toMatch(/^[\w-]+$/);
     expect(Buffer.from(walk.cursor ?? "", "base64url").toString()).not.toContain(id);
     expect(await all(fhir.everything(id, { count: 4, cursor: walk.cursor }))).toHaveLength(15);
+  });
+
+  it("of a type gives what belongs to all patients, each once, across pages", async () => {
+    const { fhir, sandbox } = await withAda("r4", {}, { strict: true });
+    const patients = sandbox.addResources(ada, "r4", [
+      { resourceType: "Patient" },
+      { resourceType: "Patient" },
+    ]);
+    const [one, two] = patients.map((id) => ({ reference: `Patient/${id}` }));
+    sandbox.addResources(ada, "r4", [
+      ...Array.from({ length: 12 }, () => ({ resourceType: "Observation", subject: one })),
+      { resourceType: "Observation", subject: two, performer: [one] },
+      { resourceType: "Organization" },
+    ]);
+    const found = await all(fhir.everythingOf("Patient", { count: 4 }));
+    expect(found).toHaveLength(15);
+    expect(new Set(found.map(({ id }) => id)).size).toBe(15);
+    expect(sandbox.journal.count("fhir.everything")).toBe(4);
+    const walk = fhir.everythingOf("Patient");
+    for await (const page of walk.pages()) if (page.resources.length > 0 && walk.cursor !== undefined) break;
+    const rest = await all(fhir.everythingOf("Patient", { cursor: walk.cursor }));
+    expect(rest.length).toBeGreaterThan(0);
+    expect(await errorOf(all(fhir.everythingOf("Encounter" as "Patient")))).toMatchObject({
+      code: "NOT_DECLARED",
+    });
   });
 });

@@ -62,6 +62,9 @@ describe("the types of the FHIR client", () => {
       ).resolves.toEqualTypeOf<r4.Bundle>();
       expectTypeOf(three.searchAll("Observation")).toExtend<AsyncIterable<r4.Observation>>();
       expectTypeOf(three.everything("1")).toExtend<AsyncIterable<r4.FhirResource>>();
+      expectTypeOf(three.everythingOf("Patient")).toExtend<AsyncIterable<r4.FhirResource>>();
+      // @ts-expect-error 1upHealth declares it for Patient alone
+      void three.everythingOf("Encounter");
       expectTypeOf(three.operation("validate")).resolves.toEqualTypeOf<r4.FhirResource | null>();
       // @ts-expect-error DSTU2 has no Task
       void one.searchAll("Task");

@@ -13,7 +13,13 @@ import { firstPage, type AnyPage, type Attempt, type Load, type PageSource } fro
 import { halving } from "./halving.ts";
 import { execute, type VerbParts } from "../execute.ts";
 import { longestPage, pairsOf, type Pairs, type SearchParams } from "../query.ts";
-import { lookingBack, readingEverything, searching, type Operation } from "../operation.ts";
+import {
+  lookingBack,
+  readingEverything,
+  readingEverythingOf,
+  searching,
+  type Operation,
+} from "../operation.ts";
 import { ofCall, ofWalk, readRules, repetitionOf, type Repetition } from "../repeat.ts";
 import { createWalk, walkOverPages, type AnyPages, type AnyWalk } from "./fhir-walk.ts";
 
@@ -25,6 +31,7 @@ export interface PageVerbs {
   history(resourceType: string, id?: string, options?: CountOptions): Promise<AnyPage>;
   historyAll(resourceType: string, id?: string, options?: CountOptions): AnyWalk;
   everything(patientId: string, options?: CountOptions): AnyWalk;
+  everythingOf(resourceType: string, options?: CountOptions): AnyWalk;
 }
 
 const ofPage: Rules<PageOptions> = { ...readRules, cursor: anything };
@@ -134,6 +141,10 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
     everything(patientId, options) {
       const id = checkResourceId(readingEverything.words, patientId);
       return all(counted(readingEverything, `/Patient/${id}/$everything`, ofWalk, options));
+    },
+    everythingOf(resourceType, options) {
+      const task = readingEverythingOf(checkType("read everything", resourceType));
+      return all(counted(task, `/${resourceType}/$everything`, ofWalk, options));
     },
   };
 }

@@ -27,9 +27,24 @@ export function search(call: FhirCall): Carried {
   return page(call, found, query.search, `${root}/${type}`);
 }
 
+/** `GET /{version}/Patient/$everything`: all patients, and the resources that refer to one of them. */
+function everythingOfAll(call: FhirCall): Carried {
+  const { world, incoming, reader, version, root } = call;
+  const query = readQuery(incoming.query);
+  if ("outcome" in query) return query;
+  const now = world.now();
+  const patients = world.resources.find(reader, version, { type: "Patient" }, now, "", () => true);
+  const found = patients.flatMap(({ id }) =>
+    world.resources.find(reader, version, { patient: id }, now, "", () => true),
+  );
+  const each = [...new Set(found)].sort((one, other) => one.order - other.order);
+  return page(call, each, query.search, `${root}/Patient/$everything`);
+}
+
 /** `GET /{version}/Patient/{id}/$everything`: the patient, and the resources that refer to it. */
 export function everything(call: FhirCall): Carried {
   const { world, incoming, reader, version, id, root } = call;
+  if (id === "$everything") return everythingOfAll(call);
   return withReadable(call, (stored) => {
     const query = readQuery(incoming.query);
     if ("outcome" in query) return query;
@@ -62,7 +77,7 @@ function page(
   };
   const kind = { type: "searchset", self } as const;
   if (query.get("_summary") === "count") return countOf(found);
-  if (!query.has("_include")) return pageOf(call, found, entryOf, query, kind);
+  if (!query.has("_include") && !query.has("_revinclude")) return pageOf(call, found, entryOf, query, kind);
   return pageOf(call, found, entryOf, query, kind, (matches) =>
     includedIn(call, query, matches).map((stored) => ({
       ...entryOf(stored),

@@ -112,6 +112,8 @@ function nameOf(method: string, type: string, rest: readonly string[]): FhirCall
   }
   if (rest.length === 1 && id === "_search" && method === "POST") return "fhir.search";
   if (rest.length === 1 && id === "_history" && method === "GET") return "fhir.history";
+  if (type === "Patient" && rest.length === 1 && id === "$everything" && method === "GET")
+    return "fhir.everything";
   if (rest.length === 1 && id === "$validate" && method === "POST") return "fhir.validate";
   if (id === "" || id === "_history" || type === "") return undefined;
   if (rest.length === 1) {

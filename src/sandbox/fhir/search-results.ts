@@ -34,7 +34,10 @@ export function partFor(
   };
 }
 
-/** The resources that matches refer to by the search parameters that `_include` names, each once. */
+/**
+ * The resources that matches refer to by the search parameters that `_include` names, and those that refer to matches by
+ * those of `_revinclude`, each once.
+ */
 export function includedIn(
   { world, reader, version }: FhirCall,
   search: URLSearchParams,
@@ -42,19 +45,30 @@ export function includedIn(
 ): readonly StoredResource[] {
   const now = world.now();
   const found = new Set<StoredResource>();
-  for (const asked of search.getAll("_include")) {
-    const [type = "", name = ""] = asked.split(":");
+
+  /** What a resource of `type` refers to by a parameter: `Observation:subject`, or only to one type: `…:Patient`. */
+  function targetsOf(stored: StoredResource, asked: string): readonly StoredResource[] {
+    const [type = "", name = "", only] = asked.split(":");
+    const resource = stored.type === type ? parseObject(shown(stored, now)?.text ?? "") : undefined;
     const paths = searchParameter(type, name)?.paths ?? [];
-    for (const match of matches) {
-      const resource = match.type === type ? parseObject(shown(match, now)?.text ?? "") : undefined;
-      if (resource === undefined) continue;
-      for (const element of paths.flatMap((path) => along(resource, path))) {
+    return paths
+      .flatMap((path) => along(resource, path))
+      .flatMap((element) => {
         const reference = isObject(element) ? String(element["reference"]) : "";
         const [, target = "", id = ""] = /(?:^|\/)([A-Z]\w+)\/([^/]+)$/.exec(reference) ?? [];
+        if (only !== undefined && only !== target) return [];
         const one = world.resources.readable(reader, version, target, id, now);
-        if (one !== undefined && shown(one, now)?.text !== undefined) found.add(one);
-      }
-    }
+        return one === undefined || shown(one, now)?.text === undefined ? [] : [one];
+      });
   }
-  return [...found].filter((one) => !matches.includes(one));
+
+  for (const asked of search.getAll("_include"))
+    for (const match of matches) for (const one of targetsOf(match, asked)) found.add(one);
+  const all = new Set(matches);
+  for (const asked of search.getAll("_revinclude")) {
+    const [type = ""] = asked.split(":");
+    for (const one of world.resources.find(reader, version, { type }, now, "", () => true))
+      if (targetsOf(one, asked).some((target) => all.has(target))) found.add(one);
+  }
+  return [...found].filter((one) => !all.has(one));
 }
