@@ -58,20 +58,15 @@ export { digitsOf, parseFhirJson, stringifyFhirJson } from "./fhir/lossless-json
 export type {
   CountOptions,
   CreateOptions,
-  ExportOf,
   FhirCallOptions,
-  FhirClient,
   FhirReadOptions,
   OperationOptions,
-  PageOf,
-  FhirValidation,
   PageOptions,
   SearchOptions,
   UpdateOptions,
-  PagesOf,
   ValidateOptions,
-  WalkOf,
-} from "./fhir/fhir-client.ts";
+} from "./fhir/fhir-call-options.ts";
+export type { ExportOf, FhirClient, PageOf, FhirValidation, PagesOf, WalkOf } from "./fhir/fhir-client.ts";
 export type { AttachmentElement, AttachmentOptions, FhirAttachment } from "./fhir/attachment/attachment.ts";
 export type {
   BulkExport,

@@ -8,7 +8,7 @@ import { sleep, type Clock } from "../clock.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { check, isObject, whole, wrong } from "../checks.ts";
 import type { JsonObject } from "../http/json.ts";
-import type { CreateOptions } from "./fhir-client.ts";
+import type { CreateOptions } from "./fhir-call-options.ts";
 
 const ofReadable = { withinMs: whole(100, 600_000) };
 const readWaitMs = { first: 50, longest: 1_000, all: 10_000 };

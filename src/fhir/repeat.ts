@@ -8,7 +8,7 @@ import { withSignals } from "../abort.ts";
 import { aSignal, between, orInfinity, whole, type Rule, type Rules } from "../checks.ts";
 import { sleep, type Clock } from "../clock.ts";
 import { isLifecycleError, tried, type LifecycleError } from "../errors.ts";
-import type { FhirReadOptions } from "./fhir-client.ts";
+import type { FhirReadOptions } from "./fhir-call-options.ts";
 
 /** How often and for how long a call is repeated. */
 export interface Repetition {

@@ -40,7 +40,7 @@ import type {
   FhirReadOptions,
   OperationOptions,
   UpdateOptions,
-} from "./fhir-client.ts";
+} from "./fhir-call-options.ts";
 import { execute, refuseUndeclared, type Done, type VerbParts } from "./execute.ts";
 import { pairsOf, queryOf } from "./query.ts";
 import { creating, deleting, operating, permitting, reading, searching, updating } from "./operation.ts";

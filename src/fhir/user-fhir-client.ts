@@ -4,7 +4,8 @@
  * @module
  */
 import type { BatchOptions, BatchResults, UserBatchEntry } from "./batch/batch.ts";
-import type { FhirCallOptions, FhirClient } from "./fhir-client.ts";
+import type { FhirCallOptions } from "./fhir-call-options.ts";
+import type { FhirClient } from "./fhir-client.ts";
 import type { FhirVersion, ResourceOf, ResourceType } from "./fhir-version.ts";
 
 /** Options of {@link UserFhirClient.ensure}. */

@@ -10,7 +10,8 @@ import { field, text } from "../http/json.ts";
 import { operationCall, serialise } from "./calls.ts";
 import { checkResource } from "./checks.ts";
 import { execute, type VerbParts } from "./execute.ts";
-import type { FhirValidation, ValidateOptions } from "./fhir-client.ts";
+import type { ValidateOptions } from "./fhir-call-options.ts";
+import type { FhirValidation } from "./fhir-client.ts";
 import { operating } from "./operation.ts";
 import { ofCall, readRules, repetitionOf } from "./repeat.ts";
 

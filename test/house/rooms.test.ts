@@ -39,12 +39,20 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   },
   "src/fhir": {
     batch: [anyFile],
-    pages: ["calls.ts", "checks.ts", "execute.ts", "fhir-client.ts", "operation.ts", "query.ts", "repeat.ts"],
+    pages: [
+      "calls.ts",
+      "checks.ts",
+      "execute.ts",
+      "fhir-call-options.ts",
+      "operation.ts",
+      "query.ts",
+      "repeat.ts",
+    ],
     attachment: ["calls.ts", "checks.ts", "execute.ts", "operation.ts", "repeat.ts", "stream-call.ts"],
     export: [
       "checks.ts",
       "execute.ts",
-      "fhir-client.ts",
+      "fhir-call-options.ts",
       "lossless-json.ts",
       "operation.ts",
       "query.ts",

@@ -7,7 +7,7 @@ import { pageCall, searchCall } from "../calls.ts";
 import { among, anything, check, whole, type Rules } from "../../checks.ts";
 import { checkResourceId, checkType, markPart } from "../checks.ts";
 import { placeAt, startOf, type Search } from "./cursor.ts";
-import type { CountOptions, PageOptions, SearchOptions } from "../fhir-client.ts";
+import type { CountOptions, PageOptions, SearchOptions } from "../fhir-call-options.ts";
 import type { PagePlace } from "./next-link.ts";
 import { firstPage, type AnyPage, type Attempt, type Load, type PageSource } from "./fhir-page.ts";
 import { halving } from "./halving.ts";

@@ -17,7 +17,7 @@ import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { serialise } from "../../fhir/calls.ts";
 import { checkResource, type Sendable } from "../../fhir/checks.ts";
 import { refuseUndeclared } from "../../fhir/execute.ts";
-import type { CreateOptions, FhirReadOptions, PageOptions } from "../../fhir/fhir-client.ts";
+import type { CreateOptions, FhirReadOptions, PageOptions } from "../../fhir/fhir-call-options.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import { parseFhirJson } from "../../fhir/lossless-json.ts";
 import { searching } from "../../fhir/operation.ts";
