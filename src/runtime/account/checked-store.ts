@@ -45,44 +45,58 @@ export async function openChecked(
   recorder: Recorder | null = null,
 ): Promise<CheckedStore> {
   const unseen: Unseen = recorder === null ? (ask) => ask() : (ask) => recorder.unseen(ask);
-  const within = boundedCalls(adapter, unseen);
-  const opened = await within("open", opensMs, () => adapter.open({ account, clock }));
+  const calls = boundedCalls(adapter, unseen);
+  const opened = await openIn(calls, () => adapter.open({ account, clock }));
   if (typeof opened !== "object" || opened === null) {
     throw new LifecycleError(
       "STORE_UNUSABLE",
       `Cannot use the ${adapter.name} store: open() must resolve with a store, not ${String(opened)}`,
     );
   }
-  return checked(opened, clock, (verb, ask) => within(verb, answerMs, ask), unseen);
+  return checked(opened, clock, calls, unseen);
+}
+
+async function openIn({ within, explained }: BoundedCalls, open: () => Promise<Store>): Promise<Store> {
+  try {
+    return await within("open", opensMs, open);
+  } catch (error) {
+    throw explained("open", error);
+  }
 }
 
 /** Runs a call of the adapter so that other instrumentations do not report it. */
 type Unseen = <T>(ask: () => Promise<T>) => Promise<T>;
 
-/**
- * Runs one call of the adapter within its time, and turns foreign errors into `STORE_UNAVAILABLE`. The time is real, as
- * the store is: a test may let hours pass on the lifecycle's clock while the store works.
- */
-function boundedCalls({ name, timeoutMs }: StoreAdapter, unseen: Unseen) {
-  return <T>(verb: string, ms: number, ask: () => Promise<T>): Promise<T> => {
-    const failed = (why: string, cause?: unknown): LifecycleError =>
-      new LifecycleError("STORE_UNAVAILABLE", `Cannot use the ${name} store: ${verb}() ${why}`, {
-        retryable: true,
-        cause,
-      });
-    const asked = async (): Promise<T> => {
-      try {
-        return await unseen(ask);
-      } catch (error) {
-        if (isLifecycleError(error)) throw error;
-        const cause = underneath(error);
-        // While it opens, no user's data are at hand that the message could quote.
-        const words = verb === "open" ? `${inWords(error)}: ${cause.message}` : inWords(error);
-        throw failed(`failed with ${words}`, cause);
-      }
-    };
-    if (timeoutMs !== undefined) return asked();
-    return inTime(systemClock, ms, asked, () => failed(`did not answer within ${ms} ms`));
+/** Calls of an adapter. */
+interface BoundedCalls {
+  /**
+   * Runs one call within its time, which is real, as the store is: a test may let hours pass on the lifecycle's clock
+   * while the store works.
+   */
+  readonly within: <T>(verb: string, ms: number, ask: () => Promise<T>) => Promise<T>;
+  /** The error of a call: this library's own, or `STORE_UNAVAILABLE` for any other. */
+  readonly explained: (verb: string, error: unknown) => LifecycleError;
+}
+
+function boundedCalls({ name, timeoutMs }: StoreAdapter, unseen: Unseen): BoundedCalls {
+  const failed = (verb: string, why: string, cause?: unknown): LifecycleError =>
+    new LifecycleError("STORE_UNAVAILABLE", `Cannot use the ${name} store: ${verb}() ${why}`, {
+      retryable: true,
+      cause,
+    });
+  return {
+    within(verb, ms, ask) {
+      if (timeoutMs !== undefined) return unseen(ask);
+      const late = (): LifecycleError => failed(verb, `did not answer within ${ms} ms`);
+      return inTime(systemClock, ms, () => unseen(ask), late);
+    },
+    explained(verb, error) {
+      if (isLifecycleError(error)) return error;
+      const cause = underneath(error);
+      // While it opens, no user's data are at hand that the message could quote.
+      const words = verb === "open" ? `${inWords(error)}: ${cause.message}` : inWords(error);
+      return failed(verb, `failed with ${words}`, cause);
+    },
   };
 }
 
@@ -95,7 +109,7 @@ function boundedCalls({ name, timeoutMs }: StoreAdapter, unseen: Unseen) {
 function checked(
   opened: Store,
   clock: Clock,
-  ask: <T>(verb: string, call: () => Promise<T>) => Promise<T>,
+  { within, explained }: BoundedCalls,
   unseen: Unseen,
 ): CheckedStore {
   const { slots, events, join, account: record } = opened;
@@ -115,8 +129,9 @@ function checked(
   async function call<T>(verb: string, question: () => Promise<T>): Promise<T> {
     refuseLost();
     try {
-      return await ask(verb, question);
-    } catch (error) {
+      return await within(verb, answerMs, question);
+    } catch (thrown) {
+      const error = explained(verb, thrown);
       if (isLostStore(error)) {
         if (verb !== "account.load") await load(); // throws if it is lost
         throw moved ?? (lost ??= error);
@@ -161,35 +176,32 @@ function checked(
   }
 
   /** Asks the store to change something, with the identity of the account's record. */
-  async function write<A extends OfAccount, T>(
+  function write<A extends OfAccount, T>(
     verb: string,
     asked: A,
     question: (asked: A) => Promise<T>,
   ): Promise<T> {
-    if (moved !== null) await refuseMoved();
+    if (moved !== null) return refuseMoved().then(() => write(verb, asked, question));
     // seam: a-write-carries-the-identity-of-the-account
     if (identity !== undefined) return call(verb, () => question({ ...asked, identity }));
-    refuseLost();
-    if (hasRecord) await look();
-    return call(verb, () => question(asked));
+    const ask = (): Promise<T> => call(verb, () => question(asked));
+    return hasRecord ? look().then(ask) : ask();
   }
 
-  /** The store returned nothing. That is true, unless it was emptied. */
-  async function doubt(): Promise<void> {
-    if (hasRecord && clock.monotonic() - seenAt > doubtfulMs) await look();
-  }
+  /** The store returned nothing: whether it may have been emptied since the account's record was read. */
+  const isDoubtful = (): boolean => hasRecord && clock.monotonic() - seenAt > doubtfulMs;
 
   /** No user is in any state, or so it seems. */
   async function counted<T>(verb: string, question: () => Promise<Readonly<Record<string, T>>>) {
     const counts = await call(verb, question);
-    if (Object.keys(counts).length === 0) await doubt();
+    if (Object.keys(counts).length === 0 && isDoubtful()) await look();
     return counts;
   }
 
   const store: Store = {
     async load(id) {
       const loaded = await call("load", () => opened.load(id));
-      if (loaded.type === "absent") await doubt();
+      if (loaded.type === "absent" && isDoubtful()) await look();
       return loaded;
     },
     commit: (commit) => write("commit", commit, (asked) => opened.commit(asked)),

@@ -84,24 +84,21 @@ export class Writability {
   }
 
   #noting(store: Store): Store {
-    const refused = (error: unknown): void => {
-      if (!isLifecycleError(error, "STORE_UNAVAILABLE")) return;
-      this.#failed = true;
-      this.#note(error);
+    const refused = (error: unknown): never => {
+      if (isLifecycleError(error, "STORE_UNAVAILABLE")) {
+        this.#failed = true;
+        this.#note(error);
+      }
+      throw error;
     };
     /** A result without a change, such as a conflict, proves nothing. */
-    const write =
-      <A, T>(verb: (ask: A) => Promise<T>, hasWritten: (answer: T) => boolean) =>
-      async (ask: A): Promise<T> => {
-        try {
-          const answer = await verb(ask);
-          if (hasWritten(answer)) this.#note(null);
-          return answer;
-        } catch (error) {
-          refused(error);
-          throw error;
-        }
+    const write = <A, T>(verb: (ask: A) => Promise<T>, hasWritten: (answer: T) => boolean) => {
+      const answered = (answer: T): T => {
+        if (hasWritten(answer)) this.#note(null);
+        return answer;
       };
+      return (ask: A): Promise<T> => verb(ask).then(answered, refused);
+    };
     const isCommitted = ({ type }: Committed): boolean => type === "committed";
     const isLeased = ({ claimed }: Batch): boolean => claimed.length > 0;
     const always = (): boolean => true;
