@@ -13,15 +13,21 @@ export const arrivalOf = (context: UserContext, event: UserEvent): Partial<UserC
     ? { mayArriveUntil: Math.max(event.mayArriveUntil, context.mayArriveUntil ?? 0) }
     : {};
 
-/** A code to exchange, and what is known afresh because of it. */
+/**
+ * A code to exchange, and what is known afresh because of it. That of a create is decisive, see {@link decided}.
+ *
+ * Each onboarding takes this step and `holdTokens`, so both name all that they change: to put the object together from
+ * others costs up to a hundred times as much.
+ */
 const withCode = (
   context: UserContext,
   event: UserEvent,
   codeFrom: "creation" | "request",
 ): Partial<UserContext> => {
   const user = "user" in event ? event.user : undefined;
+  const { refusals, absences, search } = codeFrom === "creation" ? decided : context;
   return {
-    oneupUserId: user?.oneupUserId ?? context.oneupUserId, // as `userOf()`, whose copy would cost more than all the rest
+    oneupUserId: user?.oneupUserId ?? context.oneupUserId,
     active: user?.active ?? context.active,
     codeFrom,
     codeAt: event.at,
@@ -31,6 +37,9 @@ const withCode = (
     saidMissing: false,
     attempt: 0,
     unconfirmed: unconfirmedAfterCode(context, user?.oneupUserId),
+    refusals,
+    absences,
+    search,
   };
 };
 
@@ -55,7 +64,7 @@ export type GrantChangeName =
 
 /** See the module. */
 export const grantChanges: Readonly<Record<GrantChangeName, Change>> = {
-  holdFirstCode: (context, event) => ({ ...withCode(context, event, "creation"), ...decided }),
+  holdFirstCode: (context, event) => withCode(context, event, "creation"),
   holdRequestedCode: (context, event) => withCode(context, event, "request"),
   exchangeOnceMore: (context) => ({ exchanges: 1, attempt: context.attempt + 1 }),
   exchangeInDoubt: (context, event) => ({
@@ -86,24 +95,30 @@ export const grantChanges: Readonly<Record<GrantChangeName, Change>> = {
     codesRefused: context.codesRefused + 1,
     attempt: 0,
   }),
-  holdTokens: (context, event) => ({
-    ...userOf(context, event),
-    unconfirmed: "user" in event || context.unconfirmed === "answered" ? null : context.unconfirmed,
-    wasGranted: true,
-    expiresAt: "expiresAt" in event ? event.expiresAt : null,
-    grantedAt: event.at,
-    shortGrants: isShort(event) ? context.shortGrants + 1 : 0,
-    mayArriveUntil: (context.mayArriveUntil ?? 0) > event.at ? context.mayArriveUntil : null,
-    exchanges: 0,
-    maybeSpent: false,
-    codesSpent: 0,
-    codesRefused: 0,
-    saidExists: false,
-    saidMissing: false,
-    attempt: 0,
-    failure: null,
-    ...decided,
-  }),
+  holdTokens: (context, event) => {
+    const user = "user" in event ? event.user : undefined;
+    return {
+      oneupUserId: user?.oneupUserId ?? context.oneupUserId,
+      active: user?.active ?? context.active,
+      unconfirmed: "user" in event || context.unconfirmed === "answered" ? null : context.unconfirmed,
+      wasGranted: true,
+      expiresAt: "expiresAt" in event ? event.expiresAt : null,
+      grantedAt: event.at,
+      shortGrants: isShort(event) ? context.shortGrants + 1 : 0,
+      mayArriveUntil: (context.mayArriveUntil ?? 0) > event.at ? context.mayArriveUntil : null,
+      exchanges: 0,
+      maybeSpent: false,
+      codesSpent: 0,
+      codesRefused: 0,
+      saidExists: false,
+      saidMissing: false,
+      attempt: 0,
+      failure: null,
+      refusals: null,
+      absences: null,
+      search: null,
+    };
+  },
   // Its time is unknown, and problems of another grant prove nothing about this one.
   holdAdoptedGrant: (context, event) => ({
     ...nothingKnown,

@@ -120,7 +120,7 @@ export function under(base: string, path: string): string {
 /** The content type that 1upHealth's guide uses for user management and for the token endpoint. */
 export const formType = "application/x-www-form-urlencoded";
 
-/** Encodes fields as {@link formType}, for bodies and queries. */
-export function form(fields: Record<string, string>): string {
+/** Encodes fields, by name or in a list, as {@link formType}, for bodies and queries. */
+export function form(fields: Record<string, string> | string[][]): string {
   return new URLSearchParams(fields).toString();
 }

@@ -43,12 +43,12 @@ function tokenCall(client: Client, name: string, grant: Record<string, string>, 
     url: under(client.auth, "/oauth2/token"),
     template: "/oauth2/token",
     headers: { accept: "application/json", "content-type": formType },
-    body: form({
-      ...grant,
-      client_id: client.clientId,
-      client_secret: client.clientSecret.reveal(),
-      grant_type: grantType,
-    }),
+    body: form([
+      ...Object.entries(grant),
+      ["client_id", client.clientId],
+      ["client_secret", client.clientSecret.reveal()],
+      ["grant_type", grantType],
+    ]),
   });
 }
 

@@ -64,12 +64,19 @@ describe("offboardMany({ onlyAfterExport }) of an export that left something out
 });
 
 describe("the mark of an export", () => {
-  const at = (state: string, oneupUserId: number | null): { readonly position: Position } =>
-    ({ position: { state, context: { oneupUserId } } }) as unknown as { readonly position: Position }; // enough of it
+  const exports = [["spring", 4]] as const;
+  const at = (state: string, oneupUserId: number | null) => ({
+    position: { state, context: { oneupUserId } } as unknown as Position, // enough of it
+    exports,
+    restarted: 5,
+  });
   const event = { type: "USER_FOUND", at: 1 } as unknown as UserEvent; // of a look-up
 
   it("goes when the user turns out to have another number", () => {
-    expect(unexportedAt(at("locating", 7), at("usable", 8).position, event)).toEqual({ exports: [] });
+    expect(unexportedAt(at("locating", 7), at("usable", 8).position, event)).toEqual({
+      exports: [],
+      restarted: 5,
+    });
   });
 
   it.each([
@@ -77,6 +84,9 @@ describe("the mark of an export", () => {
     [7, null],
     [null, 8],
   ])("stays from number %s to %s", (before, after) => {
-    expect(unexportedAt(at("locating", before), at("usable", after).position, event)).toEqual({});
+    expect(unexportedAt(at("locating", before), at("usable", after).position, event)).toEqual({
+      exports,
+      restarted: 5,
+    });
   });
 });

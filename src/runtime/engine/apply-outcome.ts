@@ -9,7 +9,8 @@ import { printed, type CallCause } from "../../http/cause.ts";
 import type { Tokens } from "../../http/token.ts";
 import { isAboutAnother } from "../../http/user-management.ts";
 import type { Pause } from "../../store/envelope.ts";
-import type { Secrets } from "../../store/sealing/sealer.ts";
+import type { Secret } from "../../secret.ts";
+import type { SecretName, Secrets } from "../../store/sealing/sealer.ts";
 import { clientOf, type Engine } from "./engine.ts";
 import {
   doubtAbout,
@@ -51,11 +52,13 @@ export function applyOutcome(
   const event = eventOf(user.position.state, outcome, now.at, user.intent?.at);
   const erased = erasedBy(user, outcome, now.at);
   const after = stepped({ ...user, intent: null, pause: null, erased }, event);
+  const { lane, origin } = hasTokens(outcome) ? onceArrived(after) : after;
   return {
     ...after,
-    secrets: held(after.position.state, { ...user.secrets, ...newSecrets(outcome) }, user.secrets),
+    lane,
+    origin,
+    secrets: held(after.position.state, newSecrets(outcome), user.secrets),
     pause: pauseBetween(user, outcome, after, now, scope),
-    ...(hasTokens(outcome) && onceArrived(after)),
   };
 }
 
@@ -113,7 +116,7 @@ function inDoubt(user: User, doubt: InDoubt | undefined, now: Moment, until: num
   const after = stepped(settled, { type: doubt.event, at: now.at, mayArriveUntil: until });
   return {
     ...after,
-    secrets: held(after.position.state, user.secrets, user.secrets),
+    secrets: held(after.position.state, none, user.secrets),
     pause: pauseOf(doubt.waits, after.position, now),
   };
 }
@@ -205,10 +208,15 @@ function newSecrets(outcome: CallOutcome): Secrets {
 
 const none: Secrets = {};
 
-/** Keeps the secrets that a state may hold and erases the rest. Returns the same object if nothing changed. */
-function held(state: UserState, secrets: Secrets, before: Secrets): Secrets {
-  const { causeText } = secrets;
-  const kept = { ...grantIn(state, secrets), ...(causeText && { causeText }) };
+/** Those of `fresh` and `before` that a state may hold, without the rest. Returns the same object if nothing changed. */
+function held(state: UserState, fresh: Secrets, before: Secrets): Secrets {
+  const { causeText } = before;
+  const grant = grantIn(state, {
+    code: fresh.code ?? before.code,
+    accessToken: fresh.accessToken ?? before.accessToken,
+    refreshToken: fresh.refreshToken ?? before.refreshToken,
+  });
+  const kept: Secrets = causeText === undefined ? grant : { ...grant, causeText };
   const same = (["code", "accessToken", "refreshToken", "causeText"] as const).every(
     (name) => kept[name] === before[name],
   );
@@ -216,7 +224,10 @@ function held(state: UserState, secrets: Secrets, before: Secrets): Secrets {
 }
 
 /** The code or tokens that a state may hold. */
-function grantIn(state: UserState, { code, accessToken, refreshToken }: Secrets): Secrets {
+function grantIn(
+  state: UserState,
+  { code, accessToken, refreshToken }: Record<Exclude<SecretName, "causeText">, Secret | undefined>,
+): Secrets {
   switch (state) {
     case "codeIssued":
       return code === undefined ? none : { code };

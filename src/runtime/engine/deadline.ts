@@ -18,7 +18,7 @@ export interface Deadline {
   /** A user that waits in a lane behind this one moves to this one. */
   readonly lane?: Lane;
   /** The caller has already received its error because the store was too late: nothing more is started. @default never */
-  readonly isOver?: () => boolean;
+  readonly isOver?: (() => boolean) | undefined;
 }
 
 /** Runs a task with the deadline of its call. The task's signal must not be used after the task has ended. */

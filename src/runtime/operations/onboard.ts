@@ -39,7 +39,8 @@ export async function onboard(
   { onOffboarded, expect = "new", lane = "interactive" }: Onboarding,
   deadline: Deadline,
 ): Promise<User> {
-  const wait = { ...deadline, lane };
+  const { until, signal, isOver } = deadline;
+  const wait = { until, signal, isOver, lane };
   wait.signal.throwIfAborted();
   for (;;) {
     const found = await findHere(engine, id, wait);

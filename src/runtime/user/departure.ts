@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Erasure, Leaving } from "../../store/envelope.ts";
+import type { Erasure, ExportMark, Leaving } from "../../store/envelope.ts";
 import type { UserEvent } from "../../../machines/index.ts";
 import type { Position } from "./step.ts";
 
@@ -34,19 +34,25 @@ export function leavingAt(
   };
 }
 
+/** Which exports have finished the data of a user, and when it started over. */
+interface Exported {
+  readonly exports: readonly ExportMark[];
+  readonly restarted: number | null;
+}
+
 /**
- * What changes when the user starts over, or turns out to have another number: no export has finished the data that it
- * has from then on.
+ * The same once the user moves to this position. If it starts over, or turns out to have another number, no export has
+ * finished the data that it has from then on.
  */
 export function unexportedAt(
-  { position: { state, context } }: { readonly position: Position },
+  { exports, restarted, position: { state, context } }: Exported & { readonly position: Position },
   position: Position,
   { type, at }: UserEvent,
-): { readonly exports?: readonly []; readonly restarted?: number } {
+): Exported {
   if (state === "offboarded" && (type === "ONBOARD" || type === "ADOPTED"))
     return { exports: [], restarted: at };
   const { oneupUserId } = position.context;
   const isAnother =
     context.oneupUserId !== null && oneupUserId !== null && oneupUserId !== context.oneupUserId;
-  return isAnother ? { exports: [] } : {};
+  return { exports: isAnother ? [] : exports, restarted };
 }

@@ -323,7 +323,8 @@ export function stepped(user: User, event: UserEvent, by: string | null = null):
   const position = step(user.position, event);
   if (position === user.position) return user;
   const leaving = leavingAt(user, position, event.at);
-  const moved = { ...user, position, leaving, ...unexportedAt(user, position, event) };
+  const { exports, restarted } = unexportedAt(user, position, event);
+  const moved = { ...user, position, leaving, exports, restarted };
   return noted(moved, user.position.state, event, by);
 }
 
