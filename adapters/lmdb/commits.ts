@@ -23,7 +23,7 @@ export function groupCommits(
   time: SteadyTime,
   { folder, timeoutMs }: { readonly folder: string; readonly timeoutMs: number },
 ): TableEngine {
-  const { root, isThere, isLocked, close } = share;
+  const { root, isThere, isReplaced, isLocked, close } = share;
   interface Unit {
     readonly until: number;
     readonly run: () => void;
@@ -36,16 +36,21 @@ export function groupCommits(
   let cancel = (): void => {};
   let closed = false;
 
+  function refuseAstray(): void {
+    if (!isThere()) throw astray("write to", isReplaced());
+  }
+
   /** Asynchronous, so that {@link commitAll} never ends before its caller knows of it. */
-  async function refuseUnlocked(): Promise<void> {
-    if (isThere() && !isLocked()) throw unlocked();
+  async function refuseLost(): Promise<void> {
+    refuseAstray();
+    if (!isLocked()) throw unlocked();
   }
 
   async function commitAll(): Promise<void> {
     watch(timeoutMs);
     while (waiting.length > 0) {
       try {
-        await refuseUnlocked();
+        await refuseLost();
         await writing(
           share,
           () => waiting.length > 0,
@@ -55,7 +60,7 @@ export function groupCommits(
             within(() => begun.forEach((unit) => unit.run()));
           },
         );
-        if (!isThere()) throw astray("write to");
+        refuseAstray(); // it may have been removed meanwhile
         for (const unit of begun) unit.settle();
       } catch (cause) {
         const failed = begun.length > 0 ? begun : waiting.splice(0);
@@ -108,8 +113,7 @@ export function groupCommits(
       return reading(root, () => unit(tables, time.now(), time.past()));
     },
     async probe() {
-      if (!isThere()) throw astray("write to");
-      if (!isLocked()) throw unlocked();
+      await refuseLost();
       if (!hasRoom(folder)) throw full();
       await engine.write(() => undefined); // acquires the write lock without anything to sync
     },

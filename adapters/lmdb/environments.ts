@@ -34,6 +34,8 @@ export interface Share {
    * and those writes could never be found again.
    */
   isThere(): boolean;
+  /** Whether the folder holds another file in its place: a new store, or one that was restored. */
+  isReplaced(): boolean;
   /**
    * Whether the folder still holds the `lock.mdb` that was opened. Another process would create a new one, and the two
    * would write at the same time.
@@ -158,6 +160,7 @@ function share(folder: string, environment: Environment, timeoutMs: number): Sha
     root,
     maxAccounts,
     isThere: () => fileIn(folder) === file,
+    isReplaced: () => ![file, undefined].includes(fileIn(folder)),
     isLocked: () => fileIn(folder, "lock.mdb") === lock,
     async enter(wanted, begin) {
       // If this process has a pending transaction, it already holds the lock, and LMDB lets both share the transaction.

@@ -55,9 +55,12 @@ export function isFull(cause: unknown): boolean {
   );
 }
 
-/** Retryable, because the folder may be moved back. */
-export function astray(doing: string): LifecycleError {
-  const why = "its folder was removed, moved or replaced, and new writes would be lost";
+/** Retryable while the folder is gone, because it may be moved back; final once another store is in its place. */
+export function astray(doing: string, isReplaced = false): LifecycleError {
+  if (isReplaced)
+    return lostStore("another store took its place in the folder while this process had it open");
+  const why =
+    "its folder was removed or moved away, and new writes would be lost; put it back, or stop this process";
   return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the LMDB store: ${why}`, {
     retryable: true,
   });

@@ -7,7 +7,7 @@
 import type { UserActorLogic } from "../runtime/watching/actor.ts";
 import { isObject } from "../checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
-import { gone, never, type TestProcess } from "./test-process.ts";
+import { gone, never, waitsInStep, type TestProcess } from "./test-process.ts";
 import type { SteeredTime } from "./test-clock.ts";
 
 /** What the instrumentation needs. */
@@ -115,6 +115,7 @@ function timed<T>({ life, time }: Watch, call: Promise<T>): Promise<T> {
 
 /** The call's result, unless the process died meanwhile. Calls on a dead process are a mistake in the test, and reject. */
 function unlessDead<T>(life: TestProcess, call: Promise<T>): Promise<T> {
+  waitsInStep();
   if (life.isOver) {
     call.catch(() => {}); // its own result is not used
     return Promise.reject(gone());

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { sleep, type Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
 import { among, check, invalid, whole, type Rules } from "../checks.ts";
@@ -52,6 +53,25 @@ interface Fate {
   left: number;
 }
 
+/** Operations of a process at one instant, of which the last waits. */
+const mostAtOnce = 1_000;
+/** The longest such wait, ms. */
+const longestPauseMs = 60_000;
+
+/** An operation that takes real time, unless it turns out to wait for the clock of its process. */
+interface Operation {
+  /** It waits for the clock, which must go on. */
+  waits(): void;
+}
+
+/** The step of the application's own in which code runs. */
+const stepOf = new AsyncLocalStorage<Operation>();
+
+/** Code that runs in a step waits for the clock from now on, or for a call that may. */
+export function waitsInStep(): void {
+  stepOf.getStore()?.waits();
+}
+
 /** The simulated process. */
 export class TestProcess {
   readonly clock: Clock;
@@ -59,10 +79,15 @@ export class TestProcess {
   readonly #lastWords = new Set<() => void>();
   #fate: Fate | null = null;
   #isOver = false;
-  /** Number of pending store operations. */
+  /** Number of pending operations that take real time: those of the store, and steps. */
   #asking = 0;
   /** The store that it has open. */
   #open: Store | null = null;
+
+  /** The instant of the last operation, how many there were at it, and how long the last pause took. */
+  #instant = -1;
+  #atOnce = 0;
+  #pauseMs = 1;
 
   readonly #strike: ((steps: readonly Step[]) => Strike) | null;
 
@@ -75,6 +100,7 @@ export class TestProcess {
       random: () => clock.random(),
       timer: (ms, task) => {
         if (this.#isOver) return () => {};
+        waitsInStep();
         const cancel = clock.timer(ms, () => {
           this.#cancels.delete(cancel);
           task();
@@ -136,7 +162,8 @@ export class TestProcess {
     const isMet = fate !== null && names().some((name) => name === (before ?? after));
     if (isMet && before !== undefined) this.#come(fate);
     const strike = this.#strike?.(names()) ?? null;
-    if (strike !== null && strike.delayMs > 0) await sleep(this.clock, strike.delayMs);
+    const delayMs = strike === null ? 0 : Math.max(strike.delayMs, this.#costMs());
+    if (delayMs > 0) await sleep(this.clock, delayMs);
     if (strike?.end?.when === "before") this.#meet(strike.end);
     if (this.#isOver) return never();
     try {
@@ -149,6 +176,30 @@ export class TestProcess {
       if (this.#isOver) return await never();
       throw error;
     }
+  }
+
+  /** Performs a step of the application's own. While it does real work, such as a query, the clock stands still. */
+  step<T>(effect: () => T | Promise<T>): Promise<T> {
+    return this.reach(
+      () => ["step"],
+      () => {
+        const end = this.#begin();
+        const done = stepOf.run({ waits: end }, async () => effect());
+        return done.finally(end);
+      },
+    );
+  }
+
+  /**
+   * What a further operation costs at the same instant, ms. Nothing, unless code asks again and again without a pause: a real
+   * store would take its time then, and without it the clock would stand still for ever.
+   */
+  #costMs(): number {
+    const now = this.clock.monotonic();
+    if (now !== this.#instant) [this.#instant, this.#atOnce] = [now, 0];
+    if (++this.#atOnce < mostAtOnce) return 0;
+    this.#atOnce = 0;
+    return (this.#pauseMs = Math.min(2 * this.#pauseMs, longestPauseMs));
   }
 
   /** The store, as this process uses it. */
@@ -249,12 +300,22 @@ export class TestProcess {
 
   /** Counts an operation until it is settled. */
   async #answered<T>(answer: Promise<T>): Promise<T> {
-    this.#asking++;
+    const end = this.#begin();
     try {
       return await answer;
     } finally {
-      if (!this.#isOver) this.#asking--;
+      end();
     }
+  }
+
+  /** Begins an operation. The returned function ends it, once. */
+  #begin(): () => void {
+    let isUnderWay = true;
+    this.#asking++;
+    return () => {
+      if (isUnderWay && !this.#isOver) this.#asking--;
+      isUnderWay = false;
+    };
   }
 }
 

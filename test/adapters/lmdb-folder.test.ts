@@ -12,6 +12,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -74,11 +75,30 @@ describe("the folder of adapters/lmdb", () => {
     await expect(store.commit(write("bob"))).rejects.toMatchObject(refused);
     await (await lmdb(`${folder}.other`).open(opening)).close();
     renameSync(`${folder}.other`, folder);
-    await expect(store.commit(write("eve"))).rejects.toMatchObject(refused);
+    const error = { code: "STORE_UNUSABLE", retryable: false, facts: { storeLost: true } };
+    await expect(store.commit(write("eve"))).rejects.toMatchObject(error);
     rmSync(folder, { recursive: true });
     renameSync(`${folder}.away`, folder);
     await store.commit(write("finn"));
     expect(await store.load("finn")).toMatchObject({ type: "record" });
+    expect(await store.counts(), "what was refused is not in the file either").toEqual({ created: 2 });
+  });
+
+  it("that another store took the place of ends work(), and every call of its lifecycle", async () => {
+    const folder = join(folderOfTest(), "store");
+    const encryption = { keys: ["0".repeat(64)] };
+    const { lifecycle } = await createTestLifecycle({ lifecycle: { store: lmdb(folder), encryption } });
+    await lifecycle.onboard("ada");
+    const working = lifecycle.work({ pollMs: 100 }).catch((error: unknown) => error);
+    rmSync(folder, { recursive: true });
+    await (await lmdb(folder).open(opening)).close();
+    const lost = { code: "STORE_UNUSABLE", retryable: false, facts: { storeLost: true } };
+    await expect(lifecycle.onboard("bob")).rejects.toMatchObject(lost);
+    expect(await working).toMatchObject(lost);
+    await expect(lifecycle.inspect("ada")).rejects.toMatchObject(lost);
+    await expect(lifecycle.counts()).rejects.toMatchObject(lost);
+    expect(await lifecycle.health()).toMatchObject({ ready: false, problem: "STORE_UNUSABLE" });
+    await lifecycle.close();
   });
 
   it("that is replaced while it is opened is not the one that was opened", async () => {
@@ -92,7 +112,7 @@ describe("the folder of adapters/lmdb", () => {
     await expect(again).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
     const other = await openStore(folder);
     await other.commit(write("ada"));
-    await expect(store.commit(write("bob"))).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await expect(store.commit(write("bob"))).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
     expect(await other.counts()).toEqual({ created: 1 });
   });
 

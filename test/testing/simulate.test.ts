@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { isLifecycleError } from "oneup-lifecycle";
 import {
   simulate,
@@ -44,6 +45,57 @@ describe("simulate()", () => {
     expect(report.seeds).toBe(20);
     expect(report.crashes).toBeGreaterThan(5);
     expect(report.refusals).toBeGreaterThan(5);
+  });
+
+  it("lets a step take real time, such as a query, while its own clock stands still", async () => {
+    const scenario: SimulateOptions["scenario"] = async ({ process, clock }) => {
+      const table = new Set<string>();
+      await process(async ({ lifecycle, step }) => {
+        while (!(await lifecycle.onboard("ada")).usable);
+        await step("reads a file", () => readFile(new URL(import.meta.url)));
+        await step("waits for a driver", () => new Promise((resolve) => setTimeout(resolve, 2)));
+        await step("writes", () => table.add("ada"));
+      });
+      expect([...table]).toEqual(["ada"]);
+      expect(clock.now() - Date.UTC(2026, 0, 1)).toBeLessThan(24 * 3_600_000);
+    };
+    expect((await simulate({ seeds: 5, scenario })).seeds).toBe(5);
+  });
+
+  it("lets time pass in a step that waits for its clock, or makes a call", async () => {
+    const scenario: SimulateOptions["scenario"] = ({ process }) =>
+      process(async ({ lifecycle, clock, step }) => {
+        await step("waits", () => new Promise<void>((resolve) => void clock.timer(60_000, resolve)));
+        await step("onboards", async () => {
+          while (!(await lifecycle.onboard("ada")).usable);
+        });
+      });
+    expect((await simulate({ seeds: 5, scenario })).calls).toBeGreaterThan(5);
+  });
+
+  it("lets time pass for a process that asks again and again without a pause", async () => {
+    const scenario: SimulateOptions["scenario"] = async ({ process }) => {
+      await Promise.all([
+        process(async ({ lifecycle }) => {
+          while (!(await lifecycle.onboard("ada")).usable);
+        }),
+        process(async ({ lifecycle }) => {
+          while (!(await lifecycle.inspect("ada").catch(() => null))?.usable);
+        }),
+      ]);
+    };
+    expect((await simulate({ seeds: 3, scenario })).seeds).toBe(3);
+  });
+
+  it("finds a scenario that proves nothing: it does not wait for its processes, or has none", async () => {
+    const forgotten = await findingOf({
+      scenario({ process }) {
+        void process(async ({ lifecycle }) => void (await lifecycle.onboard("ada")));
+      },
+    });
+    expect(forgotten.message).toContain("The scenario ended before its processes: await each process(…)");
+    const empty = await findingOf({ scenario: () => {} });
+    expect(empty.message).toContain("The scenario ran no process: await process(…)");
   });
 
   it("finds a step that a crash repeats, and plays that seed again step by step", async () => {

@@ -123,6 +123,8 @@ class Story {
   /** Processes that are up. */
   readonly #up = new Set<TestProcess>();
   #processes = 0;
+  /** Processes that have not come to their end. */
+  #left = 0;
 
   constructor(seed: number, options: SimulateOptions) {
     this.#seed = seed;
@@ -165,12 +167,17 @@ class Story {
       sandbox: this.sandbox,
       clock: time,
       random: () => this.#dice.next(),
-      process: (run) => this.#process(`p${++this.#processes}`, run),
+      process: async (run) => {
+        this.#left++;
+        await this.#process(`p${++this.#processes}`, run).finally(() => this.#left--);
+      },
     };
     const played = Promise.race([(async () => this.#options.scenario(world))(), tooLong]);
     const stop = time.waitFor(played);
     try {
       await played;
+      if (this.#processes === 0) throw new Error("The scenario ran no process: await process(…)");
+      if (this.#left > 0) throw new Error("The scenario ended before its processes: await each process(…)");
     } finally {
       stop();
       for (const process of this.#up) process.end();
@@ -210,13 +217,10 @@ class Story {
         random: () => this.#dice.next(),
         life,
         step: (name, effect) =>
-          process.reach(
-            () => ["step"],
-            async () => {
-              this.#note(label, name);
-              return effect();
-            },
-          ),
+          process.step(() => {
+            this.#note(label, name);
+            return effect();
+          }),
       });
       return "is done";
     } catch (error) {
