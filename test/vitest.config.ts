@@ -2,6 +2,7 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import type { VitestPluginContext } from "vitest/node";
 import { draw, thorough } from "./support/effort.ts";
 import { LongestFirst } from "./support/longest-first.ts";
 
@@ -23,8 +24,16 @@ if (!thorough) {
   );
 }
 
+/** Vitest 4.1 cannot print an error of a global setup that it read from its cache. */
+const uncachedSetups = {
+  name: "uncached-setups",
+  configureVitest: ({ experimental_defineCacheKeyGenerator: define }: VitestPluginContext) =>
+    define(({ id }) => (id.startsWith(`${root}test/support/`) ? false : undefined)),
+};
+
 export default defineConfig({
   root,
+  plugins: [uncachedSetups],
   resolve: {
     // Tests and examples import the entry points by name and get the source.
     alias: [
