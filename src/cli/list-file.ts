@@ -17,8 +17,8 @@ import { isSystemError } from "./system-error.ts";
 export interface ListFile {
   /** The path; `-` is the standard input. */
   readonly path: string;
-  /** The column of a CSV file; `undefined`: see {@link idsIn}. */
-  readonly column: string | undefined;
+  /** The column of a CSV file; `undefined`: see {@link idsIn}; `null`: it has one entry per line, whatever its name. */
+  readonly column: string | null | undefined;
 }
 
 /** The default column of a CSV file. */
@@ -35,7 +35,7 @@ export const usualColumn = "app_user_id";
  */
 export async function* idsIn({ path, column }: ListFile, signal: AbortSignal): AsyncGenerator<string, void> {
   const source = path === "-" ? process.stdin : await opened(path);
-  const isCsv = column !== undefined || /\.[ct]sv$/i.test(path);
+  const isCsv = typeof column === "string" || (column === undefined && /\.[ct]sv$/i.test(path));
   try {
     if (isCsv) yield* cellsOf(source, path, column ?? usualColumn, signal);
     else yield* linesOf(source, path, signal);

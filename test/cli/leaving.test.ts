@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { operatorStage } from "./operator.ts";
@@ -53,6 +53,9 @@ describe("cli export, leave and receipts", () => {
       err: "",
       out: "2 receipts verified, closed with their count\n",
     });
+    const renamed = join(path, "receipts.csv");
+    copyFileSync(receipts, renamed);
+    expect(await run(["receipts", renamed]), "whatever the name of the file").toMatchObject({ code: 0 });
     writeFileSync(receipts, readFileSync(receipts, "utf8").split("\n").slice(0, -2).join("\n"));
     const cut = await run(["receipts", receipts, "--public-key", key]);
     expect(cut).toMatchObject({ code: 1, out: expect.stringContaining("the receipts are not closed") });

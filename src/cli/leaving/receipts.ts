@@ -26,7 +26,7 @@ export const receipts: Command = {
     const { argument: path, texts } = given;
     const publicKey =
       texts.get("public-key") ?? (await withStore(given, async (lifecycle) => lifecycle.receiptsKey()));
-    const lines = idsIn({ path, column: undefined }, signal);
+    const lines = idsIn({ path, column: null }, signal);
     const verified = await verifyReceipts(lines, { publicKey });
     const { ok, receipts: found, skipped, problem } = verified;
     print(given, verified, [

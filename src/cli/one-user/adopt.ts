@@ -44,7 +44,6 @@ export const adopt: Command = {
 async function tokenOf(signal: AbortSignal): Promise<string> {
   const set = process.env[variable] ?? "";
   if (set !== "") return set;
-  if (!process.stdin.isTTY)
-    for await (const line of idsIn({ path: "-", column: undefined }, signal)) return line;
+  if (!process.stdin.isTTY) for await (const line of idsIn({ path: "-", column: null }, signal)) return line;
   throw new UsageError(`adopt needs the refresh token on the standard input, or in ${variable}`);
 }
