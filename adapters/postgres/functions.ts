@@ -107,7 +107,7 @@ BEGIN
   END LOOP;
   FOR _lane IN 1..3 LOOP
     IF _asks[_lane] AND (_lane = 1 OR _taken < _rest OR _owed[_lane] > 0) THEN
-      IF _free > _owed_to_all - _owed[_lane] THEN RETURN _lane; END IF;
+      IF (CASE _lane WHEN 1 THEN _free ELSE _rest - _taken END) > _owed_to_all - _owed[_lane] THEN RETURN _lane; END IF;
       IF _owed[_lane] > 0 AND _owing IS NULL THEN _owing := _lane; END IF;
     END IF;
   END LOOP;

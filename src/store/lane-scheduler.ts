@@ -20,8 +20,8 @@ export function total(counts: Counts): number {
 /**
  * The lane that gets the next slot, among those that request one; `null` if none may have it.
  *
- * The first lane in order gets it if a slot remains after what the other requesting lanes are still owed. If they are
- * owed more than is free, the first lane that is owed a slot gets it.
+ * The first lane in order gets it if a slot remains after what the other requesting lanes are still owed; the slots that
+ * are reserved for `interactive` remain for no other lane. Otherwise the first lane that is owed a slot gets it.
  */
 export function turn(limit: Limit, used: Counts, asks: (lane: Lane) => boolean): Lane | null {
   const taken = total(used);
@@ -33,8 +33,9 @@ export function turn(limit: Limit, used: Counts, asks: (lane: Lane) => boolean):
     lane === "interactive" ? 0 : Math.max(0, Math.min(left, (limit.least?.[lane] ?? 0) - used[lane]));
   const asking = lanes.filter(asks);
   const allowed = asking.filter((lane) => lane === "interactive" || taken < rest || owed(lane) > 0);
+  const room = (lane: Lane): number => (lane === "interactive" ? free : rest - taken);
   const spare = (lane: Lane): boolean =>
-    free > asking.reduce((sum, other) => (other === lane ? sum : sum + owed(other)), 0);
+    room(lane) > asking.reduce((sum, other) => (other === lane ? sum : sum + owed(other)), 0);
   return allowed.find(spare) ?? allowed.find((lane) => owed(lane) > 0) ?? null;
 }
 

@@ -16,12 +16,16 @@ const inPeace = told.lives.every(({ instant }) => instant === null);
 let stopped = 0;
 let left = told.lives.length;
 
-function stop(): void {
+/** What to do once a user stands at its instant, or has arrived. */
+const then = new Map<string, () => void>();
+
+function stop(id: string): void {
   stopped++;
-  away();
+  away(id);
 }
 
-function away(): void {
+function away(id: string): void {
+  then.get(id)?.();
   if (--left === 0 && !inPeace) end();
 }
 
@@ -30,7 +34,7 @@ function end(): void {
   die();
 }
 
-const fates = new Map(told.lives.map(({ id, instant }) => [id, new Fate(instant, stop)]));
+const fates = new Map(told.lives.map(({ id, instant }) => [id, new Fate(instant, () => stop(id))]));
 if (told.by === "claim") {
   const fate = new Fate({ of: "write", n: 1, when: "after" }, die);
   fates.set("claim", fate).set("grant", fate);
@@ -58,18 +62,36 @@ function openAt(place: Place): Promise<Lifecycle> {
 const shared = told.by === "opening" ? null : await openAt(told.place);
 
 async function live(life: Life): Promise<void> {
-  const fate = fates.get(life.id) ?? new Fate(null, stop);
+  const fate = fates.get(life.id) ?? new Fate(null, () => stop(life.id));
   try {
     const place = shared === null ? ownPlace(told.place, life) : told.place;
-    await lives.run(fate, async () => go(shared ?? (await openAt(place)), life, place));
+    const its = isJoin(life) ? await openAt(place) : shared;
+    await lives.run(fate, async () => go(its ?? (await openAt(place)), life, place));
   } catch (error) {
     if (!fate.stands) throw error;
   }
-  if (!fate.stands) away();
+  if (!fate.stands) away(life.id);
+}
+
+/**
+ * A user that has joined waits for a slot, and what asks for slots goes on with it. So each has a lifecycle of its own, one
+ * after the other: what happens to it then happens in its life.
+ */
+function isJoin({ journey }: Life): boolean {
+  return journey === "join";
+}
+
+/** Resolves once the user stands or has arrived. */
+function lived(life: Life): Promise<void> {
+  return new Promise((resolve, reject) => {
+    then.set(life.id, resolve);
+    live(life).catch(reject);
+  });
 }
 
 if (shared === null || asking) {
-  await Promise.all(told.lives.map(live));
+  await Promise.all(told.lives.filter((life) => !isJoin(life)).map(lived));
+  for (const life of told.lives.filter(isJoin)) await lived(life);
 } else {
   const { timeoutMs, graceMs, leaseMs } = told.times;
   if (told.by === "claim") await pause(leaseMs); // so that it claims all users at once

@@ -35,7 +35,7 @@ const many = thorough ? 500 : 300;
 
 function fleets(type: "redis" | "postgres", server: () => Promise<Server>, outageMs: number): void {
   const placesOn = ({ url }: Server, size: number): readonly Place[] =>
-    Array.from({ length: size }, () => ({ type, url, key: anyKey }));
+    Array.from({ length: size }, () => ({ type, url, key: anyKey, timeoutMs: 5_000 }));
 
   it("import all users though one is killed in the middle: none twice, never above the limit", async () => {
     const limit = { calls: size / 6, windowMs: 1_000 };

@@ -54,6 +54,18 @@ describe("store/shares", () => {
     );
   });
 
+  it("turn() gives bulk its minimum while recovery always asks and no one asks in interactive", () => {
+    fc.assert(
+      fc.property(limits, (limit) => {
+        const asking = Array.from({ length: limit.calls + 5 }, (): readonly Lane[] => ["recovery", "bulk"]);
+        const used = filled(limit, asking);
+        expect(used.recovery).toBeGreaterThanOrEqual(limit.least?.recovery ?? 0);
+        expect(used.bulk).toBeGreaterThanOrEqual(limit.least?.bulk ?? 0);
+        expect(total(used)).toBe(limit.calls - (limit.reserved ?? 0));
+      }),
+    );
+  });
+
   it("turn() leaves `reserved` places to people, whatever the others are owed", () => {
     fc.assert(
       fc.property(limits, moments, (limit, asking) => {

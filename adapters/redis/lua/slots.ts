@@ -209,7 +209,8 @@ local function turn(limit, taken, asks)
   local owing = nil
   for _, lane in ipairs(lanes) do
     if asks[lane] and (lane == 'interactive' or sum < rest or owed[lane] > 0) then
-      if free > owedToAll - owed[lane] then return lane end
+      local room = lane == 'interactive' and free or rest - sum
+      if room > owedToAll - owed[lane] then return lane end
       if owed[lane] > 0 and not owing then owing = lane end
     end
   end

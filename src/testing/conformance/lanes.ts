@@ -217,6 +217,15 @@ export const lanes: Chapter = (it) => {
     assert.equal(await granted(bench, 99), "i6 i7 i8 i9 r4 r5 b3 b4", "two stay free");
   });
 
+  it("grant() gives bulk its minimum, however many users wait in recovery, and keeps `reserved` free", async (bench) => {
+    const names = (lane: string): string[] => Array.from({ length: 9 }, (_, n) => `${lane}${n + 1}`);
+    await bench.wait("bulk", ...names("b"));
+    await bench.wait("recovery", ...names("r"));
+    assert.equal(await granted(bench, 99), "r1 r2 r3 r4 r5 r6 b1 b2", "two stay free");
+    await bench.wait("interactive", "i1", "i2", "i3");
+    assert.equal(await granted(bench, 99), "i1 i2");
+  });
+
   it("grant() gives a lane its minimum after interactive used those slots while the lane was empty", async (bench) => {
     const limit = shared(bench);
     for (let call = 1; call <= 8; call++) {
