@@ -156,6 +156,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
           meta: { call: "refreshToken", description: "the token is within its refresh window" },
           on: {
             TOKEN_GRANTED: { target: "refreshed", actions: "holdTokens" },
+            // seam: a-grant-that-is-refused-is-replaced
             GRANT_LOST: { target: "#userLifecycle.reauthorizing", actions: "loseGrant" },
             IN_DOUBT: { actions: "tryAgainLater" },
             HELD: { actions: "tryAgainLater" },

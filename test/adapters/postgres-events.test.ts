@@ -8,6 +8,7 @@ import { systemClock } from "../../src/clock.ts";
 import type { EventOutbox, Store } from "../../src/store/contract.ts";
 import { write } from "../support/commits.ts";
 import { forgetful, sql, withPgbouncer, withPostgres, withSharedPostgres } from "../support/postgres.ts";
+import { patientMs } from "../support/places.ts";
 import { newStore, openStore, urlWith } from "./postgres-scene.ts";
 
 /** A commit of that revision with one event that names it. */
@@ -69,11 +70,11 @@ withSharedPostgres("adapters/postgres with events", (place) => {
     await client.connect();
     onTestFinished(() => client.end());
     await client.query("SET application_name = 'long'");
-    const store = await newStore(url, { schema });
+    const store = await newStore(url, { schema, timeoutMs: patientMs });
     const inClient: PostgresPool = {
       connect: async () => ({ query: (statement) => client.query(statement), release() {} }),
     };
-    const slow = await openStore(inClient, { schema });
+    const slow = await openStore(inClient, { schema, timeoutMs: patientMs });
     await store.commit(step("first", 1));
     await client.query("BEGIN");
     await slow.commit(step("slow", 1)); // its id is lower than those that follow
@@ -95,8 +96,8 @@ withSharedPostgres("adapters/postgres with events", (place) => {
 
   it("readers that follow many writers miss nothing, and see each user in order", async () => {
     const { url, schema } = place();
-    const store = await newStore(url, { schema });
-    const others = await Promise.all([1, 2].map(() => openStore(url, { schema })));
+    const store = await newStore(url, { schema, timeoutMs: patientMs });
+    const others = await Promise.all([1, 2].map(() => openStore(url, { schema, timeoutMs: patientMs })));
     await followed([store, ...others], 12, 8);
     const [deadlocks] = await sql(
       url,
@@ -107,8 +108,8 @@ withSharedPostgres("adapters/postgres with events", (place) => {
 
   it("trim() beside readers never removes what one has yet to read without naming it", async () => {
     const { url, schema } = place();
-    const store = await newStore(url, { schema });
-    const other = await openStore(url, { schema });
+    const store = await newStore(url, { schema, timeoutMs: patientMs });
+    const other = await openStore(url, { schema, timeoutMs: patientMs });
     const count = 300;
     const writing = Promise.all(Array.from({ length: count }, (_, n) => store.commit(step(`user ${n}`, 1))));
     let isOver = false;
@@ -131,7 +132,7 @@ withSharedPostgres("adapters/postgres with events", (place) => {
 
   it("a commit without events touches no table of events", async () => {
     const { url, schema } = place();
-    const store = await newStore(url, { schema });
+    const store = await newStore(url, { schema, timeoutMs: patientMs });
     await sql(url, `DROP TABLE "${schema}".arrivals, "${schema}".events, "${schema}".outboxes`);
     expect(await store.commit(write("ada"))).toMatchObject({ type: "committed" });
     await expect(store.commit(step("ada", 2))).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
@@ -140,7 +141,7 @@ withSharedPostgres("adapters/postgres with events", (place) => {
 
   it("forget() of a user with thousands of events among others leaves those of the others", async () => {
     const { url, schema } = place();
-    const store = await newStore(url, { schema });
+    const store = await newStore(url, { schema, timeoutMs: patientMs });
     const many = (key: string, count: number) => Array.from({ length: count }, (_, n) => ({ key, value: n }));
     for (const id of ["ada", "bob", "ada2"])
       await store.commit(write(id, { events: many(id, id === "ada" ? 2_500 : 3_000) }));

@@ -116,13 +116,11 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
 
     async dies(by) {
       const ended = await child(by, points);
-      // At first every user meets the end; later some arrive before.
-      const out = {
-        asking: deaths++ === 0 ? `stopped ${points.length}\n` : anyNumber,
-        working: anyNumber,
-        claim: "",
-      };
-      expect(ended).toEqual({ code: null, signal: "SIGKILL", out: out[by], err: "" });
+      const out: unknown = by === "claim" ? "" : expect.stringMatching(/^stopped [1-9]\d*\n$/);
+      expect(ended).toEqual({ code: null, signal: "SIGKILL", out, err: "" });
+      // At first all users meet their end, but for one or another to whom a busy machine costs a step; later some arrive before.
+      const stopped = Number(/\d+/.exec(ended.out)?.[0] ?? points.length);
+      if (deaths++ === 0) expect(stopped).toBeGreaterThanOrEqual(Math.floor(0.9 * points.length));
     },
 
     async goesHome(deathsOfEach) {
@@ -312,7 +310,6 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
 }
 
 const inWords = ({ call, status, outcome, at }: JournalEntry): string => `${at} ${call} ${status} ${outcome}`;
-const anyNumber: unknown = expect.stringMatching(/^stopped [1-9]\d*\n$/);
 const notAllowed = { success: false, error: "app_user_id is not allowed" };
 /** Users who have not arrived and who do not wait, as they must, because their codes were lost. */
 async function underWay(lifecycle: Lifecycle): Promise<readonly string[]> {

@@ -6,6 +6,7 @@ import type { LifecycleOptions } from "oneup-lifecycle";
 import type { Fault, SandboxOptions } from "oneup-lifecycle/sandbox";
 import type { Incoming } from "../../src/sandbox/base/message.ts";
 import { answerKinds } from "./answer-kinds.ts";
+import { elsewhere } from "./attaching.ts";
 import { doubtKinds } from "./doubt-kinds.ts";
 import { blocks, refusedOnes, type Passing } from "./blocks.ts";
 import { askedBy, isManagement } from "./faults.ts";
@@ -94,6 +95,10 @@ export const kinds: Readonly<Record<string, Kind>> = {
   returning: { share: 0.1, process: () => ({ events: { keep: "7d" } }) },
   /** In the end all users are exported and purged, with receipts, by processes that die: see `leaves.ts`. */
   leaves: { share: 0.1 },
+  /** In the end the store of yesterday is restored: see `restored.ts`. */
+  restored: { share: 0.1, process: () => ({ events: { keep: "7d" } }) },
+  /** Attachments and redirects name addresses elsewhere: see `attaching.ts`. */
+  attachments: { share: 0.1, sandbox: (dice) => ({ binary: { redirect: dice.pick(elsewhere) } }) },
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */

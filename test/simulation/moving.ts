@@ -9,18 +9,9 @@ import { newestFormat } from "../../src/store/envelope.ts";
 import { marksOf } from "../../src/store/moved-store.ts";
 import { never } from "./life.ts";
 import type { PlainStore } from "./plain-store.ts";
-import type { Process } from "./process.ts";
+import type { Places } from "./restored.ts";
 import type { Stage } from "./stage.ts";
 import { Dice, hour, minute, second } from "./time.ts";
-
-/** What the move needs beside the stage. */
-interface Places {
-  readonly processes: readonly Process[];
-  /** Another store, empty. */
-  readonly another: () => PlainStore;
-  /** From now on this is the store. */
-  readonly use: (store: PlainStore) => void;
-}
 
 /** One life of the process that moves. */
 interface Mover {

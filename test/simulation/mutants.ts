@@ -5,6 +5,7 @@
 import type { Mutant, Rewrite } from "./breaking.ts";
 import { mutantsOfDoubt } from "./mutants-of-doubt.ts";
 import { mutantsOfAnswers } from "./mutants-of-answers.ts";
+import { mutantsOfAttachments } from "./mutants-of-attachments.ts";
 import { mutantsOfCauses } from "./mutants-of-causes.ts";
 import { mutantsOfEnsuring } from "./mutants-of-ensuring.ts";
 import { mutantsOfEvents } from "./mutants-of-events.ts";
@@ -12,6 +13,7 @@ import { mutantsOfLeaves } from "./mutants-of-leaves.ts";
 import { mutantsOfMoves } from "./mutants-of-moves.ts";
 import { mutantsOfNumbers } from "./mutants-of-numbers.ts";
 import { mutantsOfPauses } from "./mutants-of-pauses.ts";
+import { mutantsOfRestores } from "./mutants-of-restores.ts";
 
 const none: Rewrite = () => "null";
 const no: Rewrite = () => "false";
@@ -335,4 +337,6 @@ export const mutants: readonly Mutant[] = [
   ...mutantsOfMoves,
   ...mutantsOfEnsuring,
   ...mutantsOfLeaves,
+  ...mutantsOfRestores,
+  ...mutantsOfAttachments,
 ];

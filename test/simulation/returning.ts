@@ -3,21 +3,18 @@
  * and onboarded by another at the same moment, while processes die. In the end each is one user with a token, and its
  * events are one life after the other without a gap.
  */
-import { isLifecycleError, type HistoryStep, type Lifecycle } from "oneup-lifecycle";
+import type { HistoryStep, Lifecycle } from "oneup-lifecycle";
 import { forgottenType, readUserEvent, type UserEventValue } from "../../src/runtime/user/user-event.ts";
-import { fairErrors } from "./fair-errors.ts";
+import { Asking } from "./asking.ts";
 import type { Process } from "./process.ts";
 import type { Stage } from "./stage.ts";
-import { Dice, hour, minute, second } from "./time.ts";
+import { Dice, hour, second } from "./time.ts";
 
 /** How often each of them leaves and comes back. */
 const rounds = 3;
 /** A process that is asked may die, and another be away: so often the same is asked. */
 const attempts = 6;
 const people = ["returner-1", "returner-2"];
-
-/** What came of a request: its answer, or the code of its error. */
-type Told<T> = { readonly answer: T } | { readonly code: string };
 
 /** See the module. */
 export class Returning {
@@ -26,11 +23,13 @@ export class Returning {
   readonly #stage: Stage;
   readonly #processes: readonly Process[];
   readonly #dice: Dice;
+  readonly #asking: Asking;
 
   constructor(stage: Stage, processes: readonly Process[]) {
     this.#stage = stage;
     this.#processes = processes;
     this.#dice = new Dice(stage.scenario.seed, "returning");
+    this.#asking = new Asking(stage, this.#dice, this.blamed);
   }
 
   /** Plays the story to its end, if it has one; returns the broken promises. */
@@ -45,9 +44,9 @@ export class Returning {
   }
 
   async #live(id: string): Promise<void> {
-    await this.#until(id, "onboard", this.#comesBack(id));
+    await this.#asking.until(id, "onboard", this.#comesBack(id));
     for (let round = 0; round < rounds; round++) {
-      await this.#until(id, "offboard", (lifecycle) => lifecycle.offboard(id, { purge: false }));
+      await this.#asking.until(id, "offboard", (lifecycle) => lifecycle.offboard(id, { purge: false }));
       await Promise.all([this.#forget(id), this.#return(id), this.#dies()]);
       await this.#judge(id);
     }
@@ -61,64 +60,26 @@ export class Returning {
   /** Until it is forgotten, or is here again. */
   async #forget(id: string): Promise<void> {
     for (let attempt = 1; attempt <= attempts; attempt++) {
-      const told = await this.#ask(id, "forget", (lifecycle) => lifecycle.forget(id, { waitMs: 5 * second }));
+      const told = await this.#asking.ask(id, "forget", (lifecycle) =>
+        lifecycle.forget(id, { waitMs: 5 * second }),
+      );
       if ("answer" in told || told.code === "USER_NOT_READY") return;
-      await this.#wait(10 * second);
+      await this.#asking.wait(10 * second);
     }
     this.blamed.push(`P2: forget(${id}) does not end`);
   }
 
   async #return(id: string): Promise<void> {
-    await this.#wait(this.#dice.between(0, 2 * second));
-    await this.#until(id, "onboard", this.#comesBack(id));
+    await this.#asking.wait(this.#dice.between(0, 2 * second));
+    await this.#asking.until(id, "onboard", this.#comesBack(id));
   }
 
   /** Now and then a process dies meanwhile. */
   async #dies(): Promise<void> {
     if (!this.#dice.hits(0.5)) return;
-    await this.#wait(this.#dice.between(0, 2 * second));
+    await this.#asking.wait(this.#dice.between(0, 2 * second));
     const one = this.#dice.pick(this.#processes);
     if (one.life !== null) one.crash(one.life);
-  }
-
-  /** Asks until the answer is there and is not `false`. */
-  async #until(
-    id: string,
-    verb: string,
-    question: (lifecycle: Lifecycle) => Promise<unknown>,
-  ): Promise<void> {
-    for (;;) {
-      const told = await this.#ask(id, verb, question);
-      if ("answer" in told && told.answer !== false) return;
-      await this.#wait(this.#dice.between(second, minute));
-    }
-  }
-
-  /** Asks one process; one that dies answers nothing, and after a while another is asked. */
-  async #ask<T>(id: string, verb: string, question: (lifecycle: Lifecycle) => Promise<T>): Promise<Told<T>> {
-    const { fit, time, trace } = this.#stage;
-    if (fit.length === 0) {
-      await this.#wait(10 * second);
-      return { code: "CLOSED" };
-    }
-    const { life, lifecycle } = this.#dice.pick(fit);
-    trace.note(life.name, `${verb} ${id}?`);
-    const told = await new Promise<Told<T>>((resolve) => {
-      time.after(5 * minute, () => resolve({ code: "CLOSED" }));
-      question(lifecycle).then(
-        (answer) => resolve({ answer }),
-        (error: unknown) => resolve({ code: isLifecycleError(error) ? error.code : String(error) }),
-      );
-    });
-    trace.note(life.name, `${verb} ${id}: ${"answer" in told ? "done" : told.code}`);
-    const isFair =
-      "answer" in told || told.code === "CLOSED" || fairErrors.some((code) => code === told.code);
-    if (!isFair) this.blamed.push(`P7: ${verb}(${id}) rejected with ${told.code}`);
-    return told;
-  }
-
-  #wait(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#stage.time.after(ms, resolve));
   }
 
   /** It is one user, and its events tell what its history tells. */
@@ -128,7 +89,7 @@ export class Returning {
     if (there !== 1) this.blamed.push(`P2: ${id} is ${there} users at 1upHealth`);
     let alias = "";
     let history: readonly HistoryStep[] = [];
-    await this.#until(id, "history", async (lifecycle) => {
+    await this.#asking.until(id, "history", async (lifecycle) => {
       alias = lifecycle.alias(id);
       history = await lifecycle.history(id);
     });

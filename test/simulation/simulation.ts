@@ -14,6 +14,7 @@ import type { SealMemory } from "../../src/store/sealing/sealer.ts";
 import { StoreKeys } from "../../src/runtime/account/store-keys.ts";
 import { HiddenNames } from "../../src/store/sealing/hidden-names.ts";
 import { keyRing } from "../../src/store/sealing/key-ring.ts";
+import { Attaching } from "./attaching.ts";
 import { beginStore } from "./first-record.ts";
 import { hasArrived } from "./dossier.ts";
 import { checkUp, lastLook, reconcileAll } from "./last-looks.ts";
@@ -31,6 +32,7 @@ import { playEmptying } from "./emptying.ts";
 import { Moving } from "./moving.ts";
 import { plainStore, type PlainStore } from "./plain-store.ts";
 import { Process } from "./process.ts";
+import { Restored, type Places } from "./restored.ts";
 import { Returning } from "./returning.ts";
 import { memoryOf } from "./seals.ts";
 import {
@@ -82,6 +84,7 @@ export class Simulation implements Stage {
   readonly judge: Judge;
   readonly #shelf: Shelf;
   readonly #processes: readonly Process[];
+  readonly #places: Places;
   readonly #operator: Operator;
   readonly #pausing: Pausing;
   readonly #moving: Moving;
@@ -108,11 +111,12 @@ export class Simulation implements Stage {
     this.#processes = Array.from({ length: processes }, (_, index) => new Process(this, index));
     this.#operator = new Operator(this, this.#processes);
     this.#pausing = new Pausing(this);
-    this.#moving = new Moving(this, {
+    this.#places = {
       processes: this.#processes,
       another: () => plainStore(this.time.clock(this.kinds.storeClock())),
       use: (store) => void (this.#shelf.store = store),
-    });
+    };
+    this.#moving = new Moving(this, this.#places);
     this.#consumer = new Consumer(this);
     for (let number = 1; number <= strangers.first; number++) this.#stranger(number);
     this.#people = Array.from({ length: users }, (_, index) => new Person(this, index + 1));
@@ -199,6 +203,7 @@ export class Simulation implements Stage {
     this.#pausing.begin(this.#people);
     this.#consumer.begin();
     new Ensuring(this).begin(this.#people);
+    new Attaching(this).begin(this.#people);
     this.#moving.begin();
     this.#happenings();
     const broken = brokenBy(judge, time);
@@ -232,7 +237,9 @@ export class Simulation implements Stage {
     }
     if (!broken()) await this.#consumer.end(broken);
     if (!broken()) await new Leaves(this, this.#processes).play(broken);
-    return this.#outcome(broken() ? judge.blamed : await new Returning(this, this.#processes).play());
+    if (broken()) return this.#outcome(judge.blamed);
+    const returned = await new Returning(this, this.#processes).play();
+    return this.#outcome([...returned, ...(await new Restored(this, this.#places).play())]);
   }
 
   #outcome(blamed: readonly string[]): Outcome {

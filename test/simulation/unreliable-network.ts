@@ -14,6 +14,12 @@ import { beginning, Dice } from "./time.ts";
 /** A call that was decided before a 429 may still be on its way through a slow store, ms. */
 const underWayMs = 45_000;
 
+/** Where 1upHealth is. */
+const origins: ReadonlySet<string | undefined> = new Set([
+  "https://api.1up.health",
+  "https://auth.1up.health",
+]);
+
 /** A transport for one life of a process. */
 export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Transport {
   const { handler, time, judge, scenario } = stage;
@@ -67,6 +73,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           }
           if (!request.onSending()) return reject(heldBack());
           sent = true;
+          if (!origins.has(incoming.origin)) judge.blame(`P3: a call leaves for ${incoming.origin}`);
           judge.grants.leaves(life, incoming.path, incoming.body);
           judge.pauses.leaves(life, incoming, userOf(stage, incoming));
           if (dice.hits(rates.answerLost / 2)) {

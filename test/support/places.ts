@@ -30,7 +30,7 @@ export type Place =
 /**
  * A busy machine makes a server wait, and a process that was killed holds LMDB's lock for as long as it takes to end it.
  */
-const patientMs = 30_000;
+export const patientMs = 30_000;
 
 /** The options of a lifecycle that keeps its users there. */
 export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption"> {

@@ -20,6 +20,7 @@ export function contentUrl(place: FhirPlace, link: string, from?: string): URL |
   if (link.length > longestLink) return `one of more than ${longestLink} characters`;
   if (!URL.canParse(link, from ?? base)) return "one that is no URL";
   const target = new URL(link, from ?? base);
+  // seam: an-attachment-stays-at-its-server
   if (target.origin !== base.origin) return "one with another origin";
   if (target.username !== "" || target.password !== "") return "one with credentials in it";
   // Characters that a server may decode to another path are refused.

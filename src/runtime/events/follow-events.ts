@@ -96,6 +96,7 @@ async function read({ keys, outbox, sealer }: Engine, { number, mark }: Place): 
   // The event at the place comes along, unless its user was forgotten.
   const { events, ...page } = await outbox.events.read({ after: number - 1, limit: pageSize + 1 });
   const here = events.find((event) => event.number === number);
+  // seam: an-event-that-took-a-number-is-noticed
   if (here !== undefined && markOf(sealer, here) !== mark) throw restored();
   return { ...page, events: events.filter((event) => event !== here) };
 }
@@ -105,6 +106,7 @@ function refuseGap({ outbox }: Engine, { epoch, number }: Place, { trimmed, last
   const recorded = outbox.setting?.epoch ?? 0;
   // seam: a-gap-is-never-silent
   if (number < trimmed) throw expired("they are no longer kept", "trimmed");
+  // seam: a-place-behind-all-events-is-noticed
   if (number > last || epoch > recorded) throw restored();
   if (epoch < recorded) throw turnedOff();
 }
