@@ -14,11 +14,6 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     ],
   },
   {
-    name: "takes the first 429 that a user meets for one of this user alone",
-    at: "only-a-429-after-a-429-may-concern-one-user",
-    becomes: (_, { part }) => part("left"),
-  },
-  {
     name: "finds no slot for a neutral call while its user holds the only one",
     at: "a-neutral-call-uses-the-slot-that-its-user-was-granted",
     becomes: none,

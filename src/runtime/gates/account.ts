@@ -230,7 +230,6 @@ export class Account {
     if (endpoint === null) return false;
     const about = permit.about ?? permit.number;
     const { type } = outcome;
-    // seam: only-a-429-after-a-429-may-concern-one-user
     const isAgain = permit.tries.size === 0 && this.#region.wasThrottled(about);
     if (type === "throttled" && isAgain) return this.#region.isAlone(endpoint, about, type);
     const triesSecret = type === "credentialsRefused" && permit.tries.has("secret");
