@@ -33,7 +33,8 @@ export interface OnboardManyOptions extends ListOptions<ImportProgress> {
    * What is known about the users at 1upHealth, as for `onboard()`; a function is called for each user that is added.
    * If omitted, 1upHealth's own list of users is read along with the rows, as far as that saves calls: a page of a
    * thousand users costs one call, and each user found saves one. The pages cost at most one call more than they save,
-   * or a fiftieth of the users added, and the rows wait for them for at most ten minutes in total.
+   * or a fiftieth of the users added, and the rows wait for pages that 1upHealth does not return for at most ten minutes in
+   * total. The wait for a free slot of the limit comes on top: the users themselves wait for the same slots.
    */
   readonly expect?: "new" | "existing" | ((appUserId: string) => "new" | "existing") | undefined;
 }

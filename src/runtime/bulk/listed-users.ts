@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { linkSignals } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -18,9 +17,9 @@ import { retryField } from "../options/logger.ts";
 /** Users per page, and after a page that 1upHealth did not return. */
 const pageSize = 1_000;
 const smallerPageSize = 100;
-/** Rows wait for pages for at most this time in total, ms. */
+/** Rows wait for pages that 1upHealth does not return for at most this time in total, ms. */
 const longestWaitMs = 10 * 60_000;
-/** The shortest and longest wait after a page that 1upHealth did not return, ms. */
+/** The shortest and longest pause after such a page, ms. */
 const shortestPauseMs = 1_000;
 const longestPauseMs = 60_000;
 
@@ -79,30 +78,30 @@ export class ListedUsers {
     return this.#sought > 1 && this.#calls - this.#known < Math.max(1, this.#sought / 50);
   }
 
-  /** Reads a page; pauses if 1upHealth does not return it. */
+  /**
+   * Reads a page; pauses if 1upHealth does not return it. The wait for a slot does not count: the users of the import
+   * wait for the same slots, so without the list they would not be usable any sooner.
+   */
   async #read(): Promise<void> {
     const { clock, settings } = this.#engine;
-    const began = clock.monotonic();
-    const { signal, abort, release } = linkSignals(this.#signal);
-    const cancel = clock.timer(this.#waitLeftMs, abort);
+    let sentAt: number | undefined;
+    const onSending = (): void => void (sentAt = clock.monotonic());
     try {
       const page = { skip: this.#skip, limit: this.#limit };
-      this.#add(await askForPage(this.#engine, page, { lane: "recovery", signal }));
+      this.#add(await askForPage(this.#engine, page, { lane: "recovery", signal: this.#signal, onSending }));
     } catch (error) {
       this.#signal.throwIfAborted();
-      if (signal.aborted) return; // the time is over
       // seam: an-import-does-without-the-list
       if (!isLifecycleError(error)) throw error;
+      sentAt ??= clock.monotonic();
       [this.#limit, this.#longest] = [smallerPageSize, 0];
       const ms = Math.min(longestPauseMs, Math.max(shortestPauseMs, error.retryAfterMs ?? 0));
       const fields = { call: "listUsers", error: error.code, retryAt: retryField(clock.now(), ms) };
       settings.logger.warn(fields, `Cannot read 1upHealth's list of users: ${inWords(error)}`);
       await sleep(clock, ms, this.#signal);
+      this.#waitLeftMs -= clock.monotonic() - sentAt;
     } finally {
-      cancel();
-      release();
       this.#calls++; // until then, all rows wait for this page
-      this.#waitLeftMs -= clock.monotonic() - began;
     }
   }
 

@@ -76,6 +76,8 @@ interface QueryOptions {
   readonly signal: AbortSignal | undefined;
   /** The user here on whose behalf it is sent: if an operator holds it, nothing is sent. */
   readonly subject?: string | undefined;
+  /** Called when it has its slot, just before it is sent. */
+  readonly onSending?: () => void;
 }
 
 /**
@@ -125,11 +127,15 @@ async function ask<T extends { readonly type: string }>(
   read: (answer: Answer) => T | Refusal,
 ): Promise<Exclude<T, Refusal>> {
   const { pager } = engine.settings;
+  const { onSending, ...limited } = options;
   const outcome = await callWithinLimits<T | Refusal>(engine, {
     gated: "listUsers",
     about: query.appUserId,
-    ...options,
-    describe: () => listUsersCall(clientOf(engine), { ...query, pager }),
+    ...limited,
+    describe: () => {
+      onSending?.();
+      return listUsersCall(clientOf(engine), { ...query, pager });
+    },
     read,
   });
   const failed = outcome as Exclude<typeof outcome, T>; // one of T is no failure, and the result is null
