@@ -158,11 +158,11 @@ describe("inspector/act: on a user", () => {
     const made = await ada({ actions: true, maskIds: true });
     const done = await withAda(made, { action: "hold", reason });
     expect(done.body.user.appUserId).toBe("a…");
-    expect(done.text).not.toContain("ada");
+    expect(done.text).not.toMatch(/\bada\b/);
     await made.world.lifecycle.account.pause({ reason: "a bill" });
     const refused = await withAda(made, { action: "reauthorize" });
     expect(refused.status).toBe(409);
-    expect(refused.text).not.toContain("ada");
+    expect(refused.text).not.toMatch(/\bada\b/);
   });
 });
 

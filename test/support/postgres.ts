@@ -1,5 +1,5 @@
 /** PostgreSQL servers for tests, each on a free port, with a folder of its own. */
-import { execFile, execFileSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -13,7 +13,6 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, onTestFinished } from "vitest";
 import { needing, pathOf, type Program } from "./needs.ts";
@@ -101,10 +100,33 @@ export async function startPostgres(settings: Settings = {}): Promise<Server> {
 export async function startReplica(url: string, settings: Settings = {}): Promise<Server> {
   const folder = newFolder("replica");
   const data = join(folder, "data");
-  const words = ["-d", url, "-D", data, "-R", "--checkpoint=fast", "--no-sync"];
-  await promisify(execFile)(pathOf("pg_basebackup") ?? "pg_basebackup", words);
+  const label = await copyRunning(url, data);
+  writeFileSync(join(data, "backup_label"), label);
+  writeFileSync(join(data, "standby.signal"), "");
+  chmodSync(data, 0o700);
   own(data);
-  return serve(folder, data, settings);
+  return serve(folder, data, { primary_conninfo: url, ...settings });
+}
+
+/** Copies the folder of a running server, as `pg_basebackup` would, which not every build has; the label of the copy. */
+async function copyRunning(url: string, to: string): Promise<string> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    const shown = await client.query<Record<string, string>>("SHOW server_version_num");
+    const isOld = Number(shown.rows[0]?.["server_version_num"]) < 150_000;
+    await client.query(
+      isOld ? "SELECT pg_start_backup('replica', true, false)" : "SELECT pg_backup_start('replica', true)",
+    );
+    const place = await client.query<{ data_directory: string }>("SHOW data_directory");
+    execFileSync("cp", ["-R", place.rows[0]?.data_directory ?? "", to]);
+    const stop = isOld ? "pg_stop_backup(false, false)" : "pg_backup_stop(false)";
+    const ended = await client.query<{ labelfile: string }>(`SELECT labelfile FROM ${stop}`);
+    for (const own of ["postmaster.pid", "postmaster.opts"]) rmSync(join(to, own), { force: true });
+    return ended.rows[0]?.labelfile ?? "";
+  } finally {
+    await client.end();
+  }
 }
 
 /** Serves a folder of data, which is removed in the end. */
@@ -127,8 +149,19 @@ async function serve(folder: string, data: string, settings: Settings): Promise<
     port,
     as,
     answers: () => answers(url),
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    remove: () => {
+      removeSegment(data);
+      rmSync(folder, { recursive: true, force: true });
+    },
   });
+}
+
+/** Removes the shared memory that a killed server leaves: the system has room for some thousands of them. */
+function removeSegment(data: string): void {
+  try {
+    const [, segment = ""] = /^ *\d+ +(\d+)$/m.exec(readFileSync(join(data, "postmaster.pid"), "utf8")) ?? [];
+    execFileSync("ipcrm", ["-m", segment], { stdio: "ignore" });
+  } catch {} // it left none, or the system has no such program
 }
 
 function answers(url: string): Promise<boolean> {
