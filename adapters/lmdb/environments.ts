@@ -13,6 +13,7 @@ import type { RootDatabase } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
 import { inVain } from "./failures.ts";
 import { endAtExit } from "./leaving.ts";
+import { openOrClose } from "./open-or-close.ts";
 import { lookAt, type Look, type Sight } from "./writer-lock.ts";
 
 /** How to open an environment. */
@@ -82,9 +83,14 @@ export async function shareOf(folder: string, opening: Opening): Promise<Share> 
   const until = systemClock.monotonic() + timeoutMs;
   const queue = new Queue(() => lookAt(folder, false)?.());
   for (;;) {
-    const known = environments.get(fileIn(folder) ?? "");
-    if (known === undefined ? queue.isOurTurn() : known.closing === undefined) {
-      return share(folder, known ?? opened(folder, opening), timeoutMs);
+    const known = knownIn(folder);
+    if (known !== undefined && known.closing === undefined) return share(folder, known, timeoutMs);
+    if (known === undefined && queue.isOurTurn()) {
+      const first = await openOrClose(folder, (waited) => {
+        if (knownIn(folder) !== undefined || (waited && !queue.isOurTurn())) return undefined;
+        return share(folder, opened(folder, opening), timeoutMs);
+      });
+      if (first !== undefined) return first;
     }
     if (systemClock.monotonic() > until) throw inVain("open", timeoutMs);
     if (known?.closing === undefined) await queue.wait();
@@ -139,7 +145,7 @@ function share(folder: string, environment: Environment, timeoutMs: number): Sha
     // LMDB closes on the JavaScript thread, which would block on the pending transaction.
     if (environment.underWay > 0) await new Promise<void>((resolve) => (environment.idle = resolve));
     try {
-      await root.close();
+      await openOrClose(folder, () => root.close());
     } finally {
       environments.delete(file);
     }
@@ -181,6 +187,10 @@ function share(folder: string, environment: Environment, timeoutMs: number): Sha
     },
     close: () => (given ??= giveBack()), // a repeated call must not release another reference
   };
+}
+
+function knownIn(folder: string): Environment | undefined {
+  return environments.get(fileIn(folder) ?? "");
 }
 
 /** The identity of a file in the folder. */

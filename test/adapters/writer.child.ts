@@ -11,7 +11,7 @@ import type { Commit, Limit } from "../../src/store/contract.ts";
 const [folder = "", task = "", name = "child"] = process.argv.slice(2);
 const limit: Limit = { name: "calls", calls: 30, windowMs: 3_600_000 };
 const store = await lmdb(folder).open({ account: "account", clock: systemClock });
-if (task === "open and close") await store.close();
+if (task.startsWith("open and close")) await store.close();
 
 function write(id: string, change: Partial<Commit> = {}): Commit {
   return {
@@ -82,6 +82,12 @@ switch (task) {
       await again.close();
     }
     process.exit(1); // its parent has not ended it
+  case "open and close often":
+    for (let n = 0; n < 800; n++) {
+      const again = await lmdb(folder).open({ account: "account", clock: systemClock });
+      await again.close();
+    }
+    process.exit(0); // it is closed
   case "read":
     say(JSON.stringify(await store.counts()));
     break;
