@@ -195,8 +195,8 @@ const statusWords =
   /^\s*(bad request|not found|method not allowed|conflict|gone|unprocessable (entity|content))\s*$/i;
 
 /**
- * The same for an endpoint that always exists, as those of the account do: a router that does not know the path, and
- * whose answer says nothing about the request, says nothing about the user or client either.
+ * The same for an endpoint that always exists, as those of the account do. An answer by which a router tells that it does
+ * not know the path is none of 1upHealth's, and proves nothing about the user or client.
  *
  * @param body the answer's JSON, or `undefined` if it is not JSON
  */

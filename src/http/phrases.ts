@@ -1,8 +1,8 @@
 /**
  * Recognises user management's messages about one user: "this user already exists", "this user does not exist", and
- * refusals of its id. These errors have no code, so their text must be parsed. It decides whether a user is created a
- * second time, whether it fails for good and whether a purge counts as done. So a message counts only in an answer that may decide, and only if the user is the subject of
- * its sentence: `relation "user" does not exist`, "user service not found" and "database connection already in use" do
+ * refusals of its id. These errors have no code, so their text must be parsed. What is found there decides whether a
+ * user is created a second time, whether it fails for good and whether a purge counts as done. So a message counts only
+ * in an answer that may decide, and only if the user is the subject of its sentence: `relation "user" does not exist`, "user service not found" and "database connection already in use" do
  * not count.
  *
  * @module

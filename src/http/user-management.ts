@@ -1,7 +1,7 @@
 /**
  * Calls to user management, `/user-management/v1/user`, and the meaning of their answers. Source: 1upHealth user
- * management guide. Answers are interpreted by their body, because the same refusal has been seen with several
- * statuses.
+ * management guide. The status decides first whether an answer may say anything about the user; among those that may, the
+ * body decides, because the same refusal has been seen with several statuses.
  *
  * @module
  */

@@ -77,8 +77,8 @@ export function freeInMs(
 }
 
 /**
- * In how many milliseconds from `now` `calls` more calls of `lane` will have been granted, if each ends as soon as it
- * is granted and no others are requested than those of `waiting`, which come before them in the same lane. It plays the
+ * The time until `calls` more calls of `lane` are granted, ms from `now`. It is assumed that each call ends as soon as it
+ * is granted, and that the only other requests are those in `waiting`, which come first in the same lane. It plays the
  * scheduler forward from one freed slot to the next, and skips what repeats itself: a million waiting users cost no
  * more than a few windows of them.
  */

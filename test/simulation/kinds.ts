@@ -33,7 +33,7 @@ export interface Kind {
   readonly late?: (incoming: Incoming, dice: Dice) => number | undefined;
   /** What something on the way answers in place of 1upHealth, while things go wrong. */
   readonly between?: (dice: Dice) => (passing: Passing) => Fault | undefined;
-  /** What is on the way stays there when everything else is in order. */
+  /** `between` goes on answering after all other trouble has ended. */
   readonly lasts?: true;
   /** How 1upHealth is, from beginning to end. */
   readonly sandbox?: (dice: Dice) => SandboxOptions;

@@ -69,8 +69,8 @@ export class ListedUsers {
   }
 
   /**
-   * Whether the next page may be worth its call. It must be able to save one, and the pages may cost one call more than
-   * they save, or a fiftieth of what the users so far cost, because their position in the list is unknown.
+   * Whether the next page may be worth its call. So far the pages must not have cost more than they saved, but for one
+   * call or a fiftieth of the users: where in the list these stand is unknown.
    */
   #pays(): boolean {
     if (this.#isAtEnd || this.#waitLeftMs <= 0) return false;

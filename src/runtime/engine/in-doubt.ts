@@ -4,17 +4,17 @@
  * Before a call is sent, its intent is written to the record. A call can then end without an outcome in four ways:
  * {@link slotFates} names them, and they are the columns of {@link doubts}, which has one entry for each call:
  *
- * - **event**: the event sent to the machine, which alone decides what follows; `next` and `slots` document the result,
- *   and `test/runtime/doubt.test.ts` keeps both in agreement.
+ * - **event**: the event sent to the machine, which alone decides what follows. `next` and `slots` only document that
+ *   decision, and `test/runtime/doubt.test.ts` compares them with the machine.
  * - **waits**: how long the user pauses first, and why ({@link Wait}).
  * - **next**: the call made then. It is either safe to repeat, or finds out what happened.
  * - **slots**: the management slots that this may cost at most, beyond the call's own.
- * - **presents**, of the call itself: a secret that works once. Many servers revoke every grant of a code or refresh
- *   token that is presented twice. So an abandoned call and its repetition must not overlap: a running process waits
- *   until the first one can no longer arrive. After a crash the secret is presented at once, since the lease was
- *   already a wait. Either way the resulting grant is usable, and **provisional** for the maximum duration of a call
- *   ({@link mayArriveUntil}): if the first call arrives after all, it ends the grant, and the first 401 is acted on at
- *   once (`until-forced-refresh-ms.ts`).
+ * - **presents**: the call presents a secret that works once, a code or a refresh token. Many servers revoke every grant
+ *   of such a secret when it is presented twice. So the repetition must arrive after the abandoned call, or not at all:
+ *   a running process waits until the first call can no longer arrive. After a crash the secret is presented at once,
+ *   because the lease was a wait already. The grant that comes of it is usable. It is **provisional** for as long as the
+ *   first call could still arrive and end it ({@link mayArriveUntil}): until then the first 401 is acted on at once
+ *   (`until-forced-refresh-ms.ts`).
  *
  * The machine (`machines/user-lifecycle.ts`) defines what the response to the next call means, and so how a doubt ends.
  * Calls without an intent in a user's record are not listed, because they leave nothing in doubt: a list of users is
