@@ -15,7 +15,7 @@ interface Bounds extends SendOptions {
 }
 
 function sendOver(transport: Transport, call: Call, bounds: Bounds = {}): Promise<Answer | Unanswered> {
-  const { timeoutMs = 2000, maxBytes = 1000, ...options } = bounds;
+  const { timeoutMs = 60_000, maxBytes = 1000, ...options } = bounds;
   const sender = createSender({ transport, clock: systemClock, timeoutMs, maxBytes });
   onTestFinished(() => sender.close());
   return sender.send(call, options);
@@ -246,18 +246,22 @@ describe("undiciTransport()", () => {
   });
 
   it("stays with sent when a dispatcher starts a request a second time, too late", async () => {
+    let now = 0;
+    const clock = { ...systemClock, monotonic: () => now };
     const controller = { aborted: false, paused: false, reason: null, abort() {}, pause() {}, resume() {} };
     const dispatcher: Pick<Dispatcher, "dispatch"> = {
       dispatch(_, handler) {
         handler.onRequestStart?.(controller, null);
-        setTimeout(() => handler.onRequestStart?.(controller, null), 30);
+        setImmediate(() => {
+          now = 30;
+          handler.onRequestStart?.(controller, null);
+        });
         return true;
       },
     };
-    const notAfter = systemClock.monotonic() + 20;
-    const result = await sendOver(undiciTransport({ dispatcher }), secretCall("https://a.example"), {
-      notAfter,
-    });
+    const transport = undiciTransport({ dispatcher });
+    const sender = createSender({ transport, clock, timeoutMs: 60_000, maxBytes: 1_000 });
+    const result = await sender.send(secretCall("https://a.example"), { notAfter: 20 });
     expect(result.type).toBe("lost");
   });
 
