@@ -11,7 +11,7 @@ import { retryAfterMs } from "../http/retry-after.ts";
 import { sizeRuleIn } from "../http/transport.ts";
 import { readBundle, type PageContent } from "./pages/read-bundle.ts";
 import { isResourceId } from "./checks.ts";
-import { parseFhirJson, parseKnown } from "./lossless-json.ts";
+import { parseFhirJson, parseKnown, remember } from "./lossless-json.ts";
 import { issuesIn } from "../http/fhir-issue.ts";
 import type { Operation } from "./operation.ts";
 
@@ -36,7 +36,7 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   if (answer.type === "lost") return unread(task, answer.cause);
 
   const { status } = answer;
-  const body = lossless ? parse(answer) : parseJson(answer.text);
+  const body = parse(answer, lossless);
   const isSuccess = status >= 200 && status < 300;
   const read = isSuccess ? readSuccess(task, status, body, answer) : null;
   if (read !== null && typeof read !== "string") return read;
@@ -143,7 +143,12 @@ function wanted({ expects, resourceType, id }: Operation): string {
   }
 }
 
-function parse({ text, isExact }: Answer): unknown {
+function parse({ text, json, isExact }: Answer, lossless: boolean): unknown {
+  if (json !== undefined) {
+    if (lossless && isExact !== true) remember(json, text);
+    return json;
+  }
+  if (!lossless) return parseJson(text);
   try {
     return isExact === undefined ? parseFhirJson(text) : parseKnown(text, isExact);
   } catch {

@@ -73,7 +73,7 @@ export function parseFhirJson(text: string): unknown {
 
 const unbounded = { depth: Number.POSITIVE_INFINITY, values: Number.POSITIVE_INFINITY };
 
-/** The same for a text of which it is known whether JavaScript writes all its numbers unchanged. */
+/** The same for a text of which it may be known that JavaScript writes all its numbers unchanged. */
 export function parseKnown(text: string, isAllExact: boolean): unknown {
   const source = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
   const value: unknown = JSON.parse(source);
@@ -133,7 +133,7 @@ function digitsIn(holder: unknown, name: string): string | undefined {
  * Finds the numbers whose digits would be lost, and notes them beside the objects and arrays of `value` that hold them.
  * The text has been parsed, so it is JSON.
  */
-function remember(value: unknown, text: string): void {
+export function remember(value: unknown, text: string): void {
   const path = new JsonPath(value, text);
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at);

@@ -29,11 +29,13 @@ export interface Answer {
   /** Names in lower case; repeated headers are joined with a comma. */
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
+  /** The JSON value of `text`, if it has been parsed. */
+  readonly json?: unknown;
   /** `clock.now()` when the first byte of the call was written. */
   readonly sentAt: number;
   /** `clock.now()` when the last byte of the answer was read. */
   readonly receivedAt: number;
-  /** Whether JavaScript would print every number in the JSON body unchanged; missing if not checked. */
+  /** True if JavaScript would print every number in the JSON body unchanged; missing if not checked. */
   readonly isExact?: boolean;
   /**
    * For a 429: how long such calls are held back locally, counted from `receivedAt`, ms; if missing, the answer's own

@@ -10,9 +10,10 @@ import { checkValue, whole, type Rule } from "../checks.ts";
 import type { Answer, Call, SendOptions, Unanswered } from "./call.ts";
 import { printAs } from "../secret.ts";
 import { readingOf } from "./charset.ts";
+import { parseJson } from "./json.ts";
 import { callCheck, splitUrl } from "./safety.ts";
 import { openStream, startedOf, type StreamedAnswer, type StreamOptions } from "./streaming/stream.ts";
-import { openList, openObject, survey, type JsonBounds } from "./survey.ts";
+import { openList, openObject, survey, surveyParsed, type JsonBounds } from "./survey.ts";
 import {
   type LazyRequest,
   networkError,
@@ -93,11 +94,14 @@ export function createSender(options: SenderOptions): Sender {
     // A resource that is read with other characters would be written back with them.
     if (isDecoded === false && endpoint === "fhir" && status >= 200 && status < 300 && isJson)
       return { type: "lost", cause: undecodable() };
-    const found = isJson ? survey(text, bounds) : "exact";
+    const isShort = text.length <= Math.min(longestParsed, bounds.values); // so it holds no more values
+    const json = isJson && isShort && endpoint === "fhir" ? parseJson(text) : undefined;
+    const found =
+      json !== undefined ? surveyParsed(text, json, bounds.depth) : isJson ? survey(text, bounds) : "exact";
     if (found === "tooMany") return { type: "lost", cause: tooMany(bounds.values) };
     if (found === "tooDeep") return { type: "lost", cause: tooDeep(bounds.depth) };
     const isExact = found === "exact";
-    return { type: "answer", status, headers, text, sentAt, receivedAt: clock.now(), isExact };
+    return { type: "answer", status, headers, text, json, sentAt, receivedAt: clock.now(), isExact };
   }
 
   return {
@@ -157,6 +161,9 @@ const deepest = 512;
 /** A real value takes more bytes than this, including its name and its share of the surrounding syntax. */
 const bytesOfValue = 64;
 const fewestValues = 10_000;
+
+/** An answer of so many characters is parsed within hundredths of a second, whatever it holds. */
+const longestParsed = 262_144;
 
 /** The limits on parsing an answer of at most this many bytes. */
 export function boundsOf(maxBytes: number): JsonBounds {

@@ -1,6 +1,6 @@
 /**
  * Scans a JSON text before it is parsed. Parsing sixteen megabytes of nested brackets or of distinct names blocks the
- * event loop for seconds; scanning takes a hundredth of that.
+ * event loop for seconds; scanning takes a hundredth of that. A short text is parsed first, and scanned in half the time.
  *
  * @module
  */
@@ -25,6 +25,8 @@ export const comma = 44;
 export const minus = 45;
 const zero = 48;
 const nine = 57;
+const colon = 58;
+const space = 32;
 export const openList = 91;
 const backslash = 92;
 export const closeList = 93;
@@ -95,4 +97,72 @@ export function isExact(text: string, start: number, end: number): boolean {
   }
   const digits = text.slice(start, end);
   return String(Number(digits)) === digits;
+}
+
+/**
+ * The same for a text that has been parsed, in half the time: depth and large numbers are seen in the value, and in the
+ * text the engine's own search finds the few places that may be a decimal number. Depth is that of the value (of a name
+ * that an object has twice, the last one counts), and a number in a string may make a text `inexact`.
+ */
+export function surveyParsed(text: string, value: unknown, deepest: number): Exclude<Survey, "tooMany"> {
+  const found = typeof value === "object" && value !== null ? surveyOf(value, deepest) : "exact";
+  if (found !== "exact") return found;
+  return hasInexactDecimal(text) || exponent.test(text) ? "inexact" : "exact";
+}
+
+/** From here on JavaScript may round an integer. */
+const roundedFrom = 1e15;
+
+function surveyOf(holder: object, levels: number): Exclude<Survey, "tooMany"> {
+  if (levels === 0) return "tooDeep";
+  let result: Survey = "exact";
+  if (Array.isArray(holder)) {
+    for (const one of holder as readonly unknown[]) {
+      const found = surveyOfMember(one, levels);
+      if (found === "tooDeep") return found;
+      if (found === "inexact") result = found;
+    }
+    return result;
+  }
+  // JSON.parse() has made this object, and asking for a list of its names takes longer.
+  for (const name in holder) {
+    const found = surveyOfMember((holder as Readonly<Record<string, unknown>>)[name], levels);
+    if (found === "tooDeep") return found;
+    if (found === "inexact") result = found;
+  }
+  return result;
+}
+
+function surveyOfMember(one: unknown, levels: number): Exclude<Survey, "tooMany"> {
+  if (typeof one === "object") return one === null ? "exact" : surveyOf(one, levels - 1);
+  if (typeof one !== "number") return "exact";
+  return one > -roundedFrom && one < roundedFrom && !Object.is(one, -0) ? "exact" : "inexact";
+}
+
+/** What ends an integer with an exponent; one with a point is found by that. */
+const exponent = /\d[eE][-+]?\d+[\s,}\]]/;
+
+/** Whether it has a number with a point that JavaScript would print otherwise. */
+function hasInexactDecimal(text: string): boolean {
+  for (let at = text.indexOf("."); at >= 0; at = text.indexOf(".", at + 1)) {
+    if (!isDigit(text.charCodeAt(at - 1))) continue;
+    let start = at - 1;
+    while (isDigit(text.charCodeAt(start - 1))) start--;
+    if (text.charCodeAt(start - 1) === minus) start--;
+    // Each end is looked for once: what stands before a number stands in none.
+    if (!isBeforeValue(text.charCodeAt(start - 1))) continue;
+    const end = endOfNumber(text, at);
+    if (isAfterValue(text.charCodeAt(end)) && !isExact(text, start, end)) return true;
+  }
+  return false;
+}
+
+/** `:`, `[`, a comma, or white space. */
+function isBeforeValue(char: number): boolean {
+  return char === colon || char === comma || char === openList || char <= space;
+}
+
+/** A comma, `]`, `}`, or white space. */
+function isAfterValue(char: number): boolean {
+  return char === comma || char === closeList || char === closeObject || char <= space;
 }
