@@ -68,10 +68,11 @@ export interface Guard {
   readonly holdMs: number;
   /**
    * A request for a slot, to be made as part of a commit; without a slot if the endpoint has no limit. Create one for
-   * every attempt, because the deadline starts now. Only management calls have a queue; `lane: null` skips it.
+   * every attempt, because the deadline starts now (`now`, on `clock.monotonic()`). Only management calls have a queue;
+   * `lane: null` skips it.
    * `refresh`: ahead of time, at the token endpoint; it leaves some of its slots to codes and to users without a token.
    */
-  ask(endpoint: keyof Limits | "refresh", lane: Lane | null): Ask;
+  ask(endpoint: keyof Limits | "refresh", lane: Lane | null, now?: number): Ask;
   /**
    * Waits for a slot, if the endpoint has a limit, then makes a call that belongs to no user's record. `lane` is called
    * before every attempt.
@@ -115,11 +116,11 @@ export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardO
     if (endpoint !== "refresh") return limits[endpoint];
     return limits.token && { ...limits.token, calls: limits.token.calls - leftToCodes(limits.token) };
   };
-  const ask = (endpoint: keyof Limits | "refresh", lane: Lane | null): Ask => {
+  const ask: Guard["ask"] = (endpoint, lane, now = clock.monotonic()) => {
     const limit = limitOf(endpoint);
     return {
       slot: limit === null ? undefined : { limit, holdMs, lane: endpoint === "management" ? lane : null },
-      notAfter: clock.monotonic() + timeoutMs,
+      notAfter: now + timeoutMs,
     };
   };
 

@@ -85,7 +85,7 @@ export function createSender(options: SenderOptions): Sender {
   function answerTo(
     { endpoint }: Call,
     { status, headers, text, isDecoded }: TransportResponse,
-    sentAt: number,
+    sentAt: number | undefined,
   ): Answer | Unanswered {
     const odd = endpoint === "fhir" ? readingOf(headers["content-type"]) : "utf-8";
     if (typeof odd === "object" && "unknown" in odd)
@@ -101,7 +101,10 @@ export function createSender(options: SenderOptions): Sender {
     if (found === "tooMany") return { type: "lost", cause: tooMany(bounds.values) };
     if (found === "tooDeep") return { type: "lost", cause: tooDeep(bounds.depth) };
     const isExact = found === "exact";
-    return { type: "answer", status, headers, text, json, sentAt, receivedAt: clock.now(), isExact };
+    const receivedAt = clock.now();
+    // A transport that does not tell when it sent the call sent it within the time limit.
+    const sent = sentAt ?? receivedAt - timeoutMs;
+    return { type: "answer", status, headers, text, json, sentAt: sent, receivedAt, isExact };
   }
 
   return {
@@ -186,8 +189,8 @@ class Attempt implements LazyRequest {
   /** An own property, like all the others: a transport may wrap another one and pass a copy of the request. */
   declare readonly signal: AbortSignal;
   readonly onSending: () => boolean;
-  /** The latest time at which a byte may have left; until then, the time at which the attempt started. */
-  sentAt: number;
+  /** The latest time at which a byte may have left; `undefined` until one may have. */
+  sentAt: number | undefined = undefined;
   #controller: AbortController | undefined;
   #isAborted = false;
   #task: (() => void) | undefined;
@@ -198,7 +201,6 @@ class Attempt implements LazyRequest {
     this.headers = call.headers;
     if (call.body !== undefined) this.body = call.body;
     this.maxBytes = maxBytes;
-    this.sentAt = clock.now();
     Object.defineProperty(this, "signal", lazySignal);
     this.onSending = () => {
       if (this.#isAborted) return false;

@@ -107,6 +107,13 @@ describe("send()", () => {
     });
   });
 
+  it("takes a call whose transport does not tell when it left for one that left as early as it can have", async () => {
+    const clock: Clock = { ...systemClock, now: () => 5_000 };
+    const transport: Transport = { send: async () => ({ status: 200, headers: {}, text: "" }) };
+    const answer = await sender({ clock, transport }).send(secretCall("https://a.example"));
+    expect(answer).toMatchObject({ sentAt: 4_000, receivedAt: 5_000 });
+  });
+
   it("refuses the write when the deadline passes between send() and the write", async () => {
     let time = 0;
     const clock: Clock = { ...systemClock, monotonic: () => time };

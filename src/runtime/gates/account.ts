@@ -185,17 +185,18 @@ export class Account {
    * @throws {LifecycleError} `STORE_UNUSABLE`
    */
   enterAtOnce(permit: Permit): boolean {
-    const { ageMs } = this.#board;
+    const now = this.#parts.clock.monotonic();
+    const ageMs = this.#board.ageAt(now);
     if (ageMs > tooStaleMs) return false;
     if (ageMs > staleMs) void this.refresh(); // in time for the next call
     this.#parts.refuseLost();
     if (!this.#board.isQuiet) return false;
-    this.#admit(permit);
+    this.#admit(permit, now);
     return true;
   }
 
-  #admit(permit: Permit): void {
-    permit.enteredAt = this.#parts.clock.monotonic();
+  #admit(permit: Permit, now = this.#parts.clock.monotonic()): void {
+    permit.enteredAt = now;
     permit.secret = this.#credentials.key;
   }
 

@@ -64,7 +64,12 @@ export class SharedGates {
 
   /** How old the view is, ms. */
   get ageMs(): number {
-    return this.#parts.clock.monotonic() - this.#readAt;
+    return this.ageAt(this.#parts.clock.monotonic());
+  }
+
+  /** The same at this time on `clock.monotonic()`. */
+  ageAt(now: number): number {
+    return now - this.#readAt;
   }
 
   gate(name: GateName): Gate {

@@ -119,7 +119,7 @@ async function sendAtOnce<T extends Outcome, Begun extends StreamedAnswer>(
   const { account, guard } = engine;
   const { gated, signal, notAfter: ownEnd = Infinity } = limited;
   const call = limited.describe();
-  const notAfter = Math.min(guard.ask("fhir", null).notAfter, ownEnd);
+  const notAfter = Math.min(guard.ask("fhir", null, permit.enteredAt).notAfter, ownEnd); // it has just entered
   const answer = await sendOf(engine, limited)(call, { notAfter, signal });
   const outcome = outcomeOf(engine, limited, call, answer);
   if (!account.recordAtOnce(gated, outcome, permit)) await account.recordOutcome(gated, outcome, permit);
