@@ -185,8 +185,11 @@ export interface Lifecycle
    * is not replaced: the call rejects with `USER_NOT_READY`, and `retryAfterMs` is the rest of that time. A provisional
    * token ({@link UserStatus.provisionalUntil}) is replaced at once.
    *
+   * The client is for one person: if the id passes to another user of 1upHealth after its first call, calls and walks
+   * reject with `USER_CONFLICT`, and `fhir()` returns a client for the other one.
+   *
    * @throws {LifecycleError} `INVALID_ID`; `INVALID_RESOURCE` for a version that 1upHealth does not serve;
-   * `INVALID_OPTION`; the calls also as {@link accessToken}
+   * `INVALID_OPTION`; the calls also as {@link accessToken}, and `USER_CONFLICT`
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -364,7 +367,7 @@ export interface Lifecycle
    * left. Safe to call any number of times; without `purge` it ends a purge that is under way.
    *
    * The user stays at 1upHealth, which has no call to delete one; `onboard()` starts over with a fresh code. Another
-   * process that has the user's token in memory may return it until it is due for renewal.
+   * process that has the user's token in memory may use it for five seconds more.
    *
    * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `USER_NOT_READY` if `waitMs` elapses while a call for the
    * user is under way; `USER_FAILED` if 1upHealth refuses to purge: `retry()`; `USER_CONFLICT` if its data is also

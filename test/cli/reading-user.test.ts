@@ -2,7 +2,7 @@
 import { createClient } from "@keyv/redis";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { postgres } from "oneup-lifecycle/adapters/postgres";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { anyKey, type Place } from "../support/places.ts";
 import { sql, withPostgres } from "../support/postgres.ts";
 import { afterwards } from "../support/scene.ts";
@@ -49,7 +49,8 @@ async function looksOnly(operator: Operator, lacking: RegExp): Promise<void> {
     const init = { method: "POST", headers, body: JSON.stringify(fields) };
     return answerOf(await fetch(`${new URL(link).origin}/api/${name}`, init));
   };
-  expect((await ask("overview", {})).body).toMatchObject({ ready: true, total: 1 });
+  const overview = async (): Promise<unknown> => (await ask("overview", {})).body;
+  await vi.waitFor(async () => expect(await overview()).toMatchObject({ ready: true, total: 1 }));
   const [{ key }] = (await ask("users", {})).body.users;
   expect((await ask("user", { key })).body).toMatchObject({ appUserId: "ada", state: "tokenActive" });
   expect((await ask("account", {})).status).toBe(200);

@@ -252,17 +252,13 @@ describe("undiciTransport()", () => {
     const dispatcher: Pick<Dispatcher, "dispatch"> = {
       dispatch(_, handler) {
         handler.onRequestStart?.(controller, null);
-        setImmediate(() => {
-          now = 30;
-          handler.onRequestStart?.(controller, null);
-        });
+        setImmediate(() => ((now = 30), handler.onRequestStart?.(controller, null)));
         return true;
       },
     };
-    const transport = undiciTransport({ dispatcher });
-    const sender = createSender({ transport, clock, timeoutMs: 60_000, maxBytes: 1_000 });
-    const result = await sender.send(secretCall("https://a.example"), { notAfter: 20 });
-    expect(result.type).toBe("lost");
+    const how = { transport: undiciTransport({ dispatcher }), clock, timeoutMs: 60_000, maxBytes: 1_000 };
+    const { type } = await createSender(how).send(secretCall("https://a.example"), { notAfter: 20 });
+    expect(type).toBe("lost");
   });
 
   it("calls a request that a dispatcher refuses outright not sent", async () => {

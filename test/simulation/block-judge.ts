@@ -29,8 +29,8 @@ export class BlockJudge {
   /** When calls of each user were stopped, lately, processes that had one stopped. */
   readonly #users = new Map<string, number[]>();
   readonly #lives = new Set<Life>();
-  /** When each gate was shut that has been shut in a row since. */
-  readonly #shutSince = new Map<string, number>();
+  /** When each gate was shut that has been shut in a row since, and how often. */
+  readonly #shut = new Map<string, { readonly since: number; readonly times: number }>();
 
   /** The calls that users may cost whose tokens live for a moment. */
   readonly renewals: RenewalJudge;
@@ -95,9 +95,11 @@ export class BlockJudge {
   /** One user's 429 holds all back as it asks for, and its second one does not; a refused client holds back that user. */
   #refusedAlone(key: string, state: string, attempt: number): void {
     const { now } = this.#time;
-    if (attempt <= 1) this.#shutSince.set(key, now);
-    const isForLong = now - (this.#shutSince.get(key) ?? now) > betweenNeutralMs;
-    if (state === "suspended" || (state === "throttled" && attempt > mostAttempts && isForLong))
+    const before = attempt <= 1 ? undefined : this.#shut.get(key);
+    const since = before?.since ?? now;
+    this.#shut.set(key, { since, times: attempt });
+    const isShutAgain = state === "throttled" && attempt > (before?.times ?? 0); // and not merely probed
+    if (state === "suspended" || (isShutAgain && attempt > mostAttempts && now - since > betweenNeutralMs))
       this.#judge.blame(`P2: "${key}" is shut for all users, ${attempt} times in a row, because of one user`);
   }
 

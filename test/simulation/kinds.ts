@@ -99,6 +99,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
   restored: { share: 0.1, process: () => ({ events: { keep: "7d" } }) },
   /** Attachments and redirects name addresses elsewhere: see `attaching.ts`. */
   attachments: { share: 0.1, sandbox: (dice) => ({ binary: { redirect: dice.pick(elsewhere) } }) },
+  /** In the end ids pass from one person to another: see `passing.ts`. */
+  passing: { share: 0.1 },
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */

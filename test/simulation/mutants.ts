@@ -6,6 +6,7 @@ import type { Mutant, Rewrite } from "./breaking.ts";
 import { mutantsOfDoubt } from "./mutants-of-doubt.ts";
 import { mutantsOfAnswers } from "./mutants-of-answers.ts";
 import { mutantsOfAttachments } from "./mutants-of-attachments.ts";
+import { mutantsOfPassing } from "./mutants-of-passing.ts";
 import { mutantsOfCauses } from "./mutants-of-causes.ts";
 import { mutantsOfEnsuring } from "./mutants-of-ensuring.ts";
 import { mutantsOfEvents } from "./mutants-of-events.ts";
@@ -339,4 +340,5 @@ export const mutants: readonly Mutant[] = [
   ...mutantsOfLeaves,
   ...mutantsOfRestores,
   ...mutantsOfAttachments,
+  ...mutantsOfPassing,
 ];

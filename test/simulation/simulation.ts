@@ -33,6 +33,7 @@ import { Moving } from "./moving.ts";
 import { plainStore, type PlainStore } from "./plain-store.ts";
 import { Process } from "./process.ts";
 import { Restored, type Places } from "./restored.ts";
+import { Passing } from "./passing.ts";
 import { Returning } from "./returning.ts";
 import { memoryOf } from "./seals.ts";
 import {
@@ -239,7 +240,8 @@ export class Simulation implements Stage {
     if (!broken()) await new Leaves(this, this.#processes).play(broken);
     if (broken()) return this.#outcome(judge.blamed);
     const returned = await new Returning(this, this.#processes).play();
-    return this.#outcome([...returned, ...(await new Restored(this, this.#places).play())]);
+    const passed = await new Passing(this).play();
+    return this.#outcome([...returned, ...passed, ...(await new Restored(this, this.#places).play())]);
   }
 
   #outcome(blamed: readonly string[]): Outcome {

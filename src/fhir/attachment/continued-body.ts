@@ -1,6 +1,7 @@
 /**
  * The body of an answer that goes on where it was cut: the rest is requested with a range. It must be a part of the same
- * content, which a strong ETag shows, or the same length together with any ETag or with a hash that is compared at the end.
+ * content, which a strong ETag shows, or the same length together with a hash that is compared at the end. A weak ETag
+ * shows nothing about bytes (RFC 9110, 8.8.1).
  *
  * @module
  */
@@ -42,7 +43,7 @@ export async function* continued(
   const { headers } = first;
   const [length, etag] = [lengthIn(headers["content-length"]), headers["etag"]];
   const strong = isStrong(etag) ? etag : undefined;
-  const hasProof = strong !== undefined || (length !== undefined && (etag !== undefined || isHashed));
+  const hasProof = strong !== undefined || (length !== undefined && isHashed);
   const isContinuable = hasProof && headers["accept-ranges"] !== "none";
   let { body } = first;
   let [at, skipped, attempts, countedFrom] = [0, 0, 0, 0];

@@ -52,7 +52,9 @@ export async function openContent(
     const answer = await openHosted(executor, task, call, { isWanted, signal });
     if (!isRedirect(answer.status)) return answer;
     for await (const _ of answer.body) break; // ends the connection
-    const target = contentUrl(place, answer.headers["location"] ?? "", url);
+    const { location } = answer.headers;
+    if (location === undefined) throw unusable(`a redirect (${answer.status}) must name its target`);
+    const target = contentUrl(place, location, url);
     if (typeof target === "string")
       throw unusable(
         `a redirect must stay under ${baseOf(place).href}, got ${target}; nothing was sent there`,

@@ -26,7 +26,13 @@ import { confirmNumber } from "../operations/confirm-number.ts";
 import { loadUser } from "../engine/load-user.ts";
 import { untilGivenUp } from "../engine/deadline.ts";
 import { callWork } from "../telemetry/call-work.ts";
-import type { AccessTokens } from "../operations/access-tokens.ts";
+import {
+  holderOf,
+  isAnother,
+  type AccessTokens,
+  type HeldToken,
+  type Holder,
+} from "../operations/access-tokens.ts";
 import { notUsable } from "../engine/user-errors.ts";
 import { batchWithEnsures } from "./batch-with-ensures.ts";
 import { ensure, type EnsureVerbs } from "./ensure.ts";
@@ -40,18 +46,26 @@ export interface FhirParts {
   readonly tokens: AccessTokens;
 }
 
-/** See `Lifecycle.fhir`. */
+/**
+ * See `Lifecycle.fhir`.
+ *
+ * @param holder the person whom the client is for, if that is known
+ */
 export function fhirOf<V extends FhirVersion>(
   parts: FhirParts,
   id: string,
   version: V,
   given: FhirOptions | undefined,
+  holder?: Holder,
 ): UserFhirClient<V> {
   const { engine } = parts;
+  const person = forOnePerson(engine, id, holder);
   const { as = "user", strict, lossless, retries, analytics } = checkFhir(given);
+  const token = tokensOf(parts, id, person);
+  const access = clientFor(engine, id, person);
   const client = (notAfter?: number): FhirClient<V> =>
     createFhirClient({
-      ...(as === "user" ? { token: tokensOf(parts, id) } : { client: clientFor(engine, id) }),
+      ...(as === "user" ? { token } : { client: access }),
       sender: fhirSender(engine, notAfter),
       report: reportOf(parts, id),
       api: engine.settings.api,
@@ -157,14 +171,51 @@ function shutOut(waitMs: number): LifecycleError {
   );
 }
 
-function tokensOf({ tokens }: FhirParts, id: string): TokenSource {
+/** The one person whom a client is for. */
+interface OnePerson {
+  /** Whether the id has passed to another one. */
+  isAnother(now: Holder): boolean;
+  /** @throws {LifecycleError} `USER_CONFLICT` if it has */
+  check(now: Holder): void;
+}
+
+/**
+ * A client is for one person, the one that has the id at its first call: a walk must not go on with another person's
+ * pages, nor a resource be created for another person, because the id was given away meanwhile.
+ */
+function forOnePerson(engine: Engine, id: string, known: Holder | undefined): OnePerson {
+  let holder = known;
   return {
-    get: (signal) => tokens.inMemory(id) ?? tokens.get(id, { signal }),
-    rejected: (token, signal) => tokens.rejected(id, token, { signal }),
+    isAnother: (now) => holder !== undefined && holder !== now && isAnother(holder, now),
+    check(now) {
+      holder ??= now;
+      // seam: a-client-is-for-one-person
+      if (holder === now || !isAnother(holder, now)) return;
+      throw new LifecycleError(
+        "USER_CONFLICT",
+        `Cannot call FHIR for user ${engine.sealer.alias(id)}: since this client was made, its id has passed to another user of 1upHealth, for whom fhir() makes another client`,
+      );
+    },
   };
 }
 
-function clientFor(engine: Engine, id: string): ClientSource {
+function tokensOf({ tokens }: FhirParts, id: string, person: OnePerson): TokenSource {
+  const checked = ({ token, holder }: HeldToken): string => {
+    person.check(holder);
+    return token;
+  };
+  return {
+    get(signal) {
+      const hit = tokens.inMemory(id);
+      if (hit !== undefined && !person.isAnother(hit.holder)) return checked(hit);
+      if (hit !== undefined) tokens.forget(id); // of the one who had the id before, perhaps
+      return tokens.get(id, { signal }).then(checked);
+    },
+    rejected: async (token, signal) => checked(await tokens.rejected(id, token, { signal })),
+  };
+}
+
+function clientFor(engine: Engine, id: string, person: OnePerson): ClientSource {
   const { account } = engine;
 
   async function access(credentials: KnownCredentials, signal?: AbortSignal): Promise<ClientAccess> {
@@ -174,6 +225,7 @@ function clientFor(engine: Engine, id: string): ClientSource {
     const { user } = await loadUser(engine, id);
     const { oneupUserId } = user.position.context;
     if (oneupUserId === null || user.position.state === "offboarded") throw notUsable(engine, user);
+    person.check(holderOf(user));
     const until = engine.clock.monotonic() + confirmWaitMs;
     await confirmNumber(engine, user, "call FHIR as the client for", {
       until,

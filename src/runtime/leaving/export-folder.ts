@@ -67,6 +67,13 @@ export function exportFolder(path: string): ExportWriter {
     async open(file) {
       return openFile(path, name, checkFile(file));
     },
+    async end() {
+      for (const user of await readdir(path, { withFileTypes: true })) {
+        if (!user.isDirectory()) continue;
+        const folder = join(path, user.name);
+        for (const part of await partsIn(folder)) await removePart(part);
+      }
+    },
   };
 }
 
@@ -133,7 +140,7 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
   const own = join(folder, `${base}.${randomName()}`);
   const [part, sidecar] = [`${own}.part`, `${own}.cursor`];
   const isWhole = (await stat(final).catch(ifMissing)) !== null;
-  const earlier = isWhole ? null : await lastPart(folder, base);
+  const earlier = await lastPart(folder, base, isWhole);
   let handle: FileHandle | null = null;
   let bytes = 0;
 
@@ -163,7 +170,9 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
 
   /** Another process has removed what belongs to this part, unless the folder itself has vanished. */
   async function ifTakenOver(refusal: unknown): Promise<never> {
-    const isTaken = codeOf(refusal) === "ENOENT" && (await stat(folder).catch(ifMissing)) !== null;
+    const code = codeOf(refusal);
+    const isTaken =
+      code === "EEXIST" || (code === "ENOENT" && (await stat(folder).catch(ifMissing)) !== null);
     throw isTaken ? takenOver("export", name) : refusal;
   }
 
@@ -205,9 +214,12 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
       handle = null;
       await rm(sidecar, { force: true });
       if (bytes === 0) return rm(part, { force: true });
-      // Only the process that owns the part can name it.
-      await rename(part, final).catch(ifTakenOver);
+      // Only the process that owns the part can name it, and never over a file that another process has finished.
+      await nameOnce(part, final).catch(ifTakenOver);
       await namesToDisk(folder);
+    },
+    async discard() {
+      await removePart(part);
     },
     async close() {
       await handle?.close();
@@ -216,26 +228,44 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
   };
 }
 
-/** The part of an earlier process that can be gone on with; all others are removed. */
+/** Gives the part its name. @throws `EEXIST` if there is a file of that name */
+async function nameOnce(part: string, final: string): Promise<void> {
+  try {
+    await link(part, final);
+  } catch (error) {
+    const cannotLink = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(String(codeOf(error)));
+    if (!cannotLink) throw error;
+    // A file system without hard links, on which nothing else is as good.
+    if ((await stat(final).catch(ifMissing)) !== null) throw Object.assign(new Error(), { code: "EEXIST" });
+    return rename(part, final);
+  }
+  await rm(part, { force: true });
+}
+
+/** The part of an earlier process that can be gone on with, if the file `isWhole` not yet; all others are removed. */
 async function lastPart(
   folder: string,
   base: string,
+  isWhole: boolean,
 ): Promise<(Checkpoint & { readonly path: string }) | null> {
-  const names = (await readdir(folder).catch(ifMissing)) ?? [];
   let best: (Checkpoint & { readonly path: string }) | null = null;
-  for (const name of names) {
-    if (!name.startsWith(`${base}.`)) continue;
-    const path = join(folder, name);
-    if (!name.endsWith(".part")) continue;
+  for (const path of await partsIn(folder, `${base}.`)) {
     const checkpoint = readCheckpoint(
       await readFile(path.replace(/part$/, "cursor"), "utf8").catch(ifMissing),
     );
-    const isFurther = checkpoint !== null && checkpoint.bytes > (best?.bytes ?? 0);
+    const isFurther = !isWhole && checkpoint !== null && checkpoint.bytes > (best?.bytes ?? 0);
     if (isFurther && best !== null) await removePart(best.path);
     if (isFurther) best = { ...checkpoint, path };
     else await removePart(path);
   }
   return best;
+}
+
+/** The unfinished files in a folder, those whose names begin like this. */
+async function partsIn(folder: string, start = ""): Promise<readonly string[]> {
+  const names = (await readdir(folder).catch(ifMissing)) ?? [];
+  const parts = names.filter((name) => name.startsWith(start) && name.endsWith(".part"));
+  return parts.map((name) => join(folder, name));
 }
 
 /** The cursor goes first, also one that was being written: without it, a part is begun anew. */

@@ -90,9 +90,12 @@ export async function exportMany(
     if (failures.size < mostNamed) failures.set(id, error);
   }
 
+  const refuseTakenOver = (): Promise<void> => patiently(() => run.refuseTakenOver());
+  const exported = { name, writer, versions, types, refuseTakenOver };
+
   async function one(id: string): Promise<void> {
     try {
-      await patiently(() => run.refuseTakenOver());
+      await refuseTakenOver();
       const wrote = ({
         resources,
         isShort,
@@ -105,7 +108,7 @@ export async function exportMany(
         if (isShort) counts.short++;
         if (pace.isDue()) report("exporting");
       };
-      const isNew = await exportUser(parts, id, { name, writer, versions, types }, inHand, wrote, signal);
+      const isNew = await exportUser(parts, id, exported, inHand, wrote, signal);
       if (isNew) counts.exported++;
       else counts.present++;
       waiting.delete(id);
@@ -153,6 +156,10 @@ export async function exportMany(
     }
   } finally {
     stop.release();
+  }
+  if (counts.failed + waiting.size + unkept === 0) {
+    await refuseTakenOver();
+    await writer.end?.();
   }
   report("done");
   const unfinished = [...waiting, ...failures].slice(0, mostNamed);

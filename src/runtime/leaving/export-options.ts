@@ -23,7 +23,8 @@ export interface ExportFile {
 
 /**
  * Where an export writes. `exportFolder()` returns one for a folder. Several files are open at once. If another process
- * opens a file that is open here, `append` and `finish` must write nothing that the other one has read or may finish.
+ * opens a file that is open here, `append` and `finish` must write nothing that the other one has read or may finish, and
+ * `finish` must never replace a file that is whole.
  */
 export interface ExportWriter {
   /**
@@ -33,6 +34,8 @@ export interface ExportWriter {
   begin(name: string): Promise<string>;
   /** Opens a file, and what an earlier process has written of it up to its last cursor. */
   open(file: ExportFile): Promise<OpenExportFile>;
+  /** Called when every user is finished: what killed processes have left of unfinished files can go. */
+  end?(): Promise<void>;
 }
 
 /** A file of an export that is being written. */
@@ -49,6 +52,8 @@ export interface OpenExportFile {
   restart(): Promise<void>;
   /** Makes the file whole and durable. One without lines need not exist. */
   finish(): Promise<void>;
+  /** Another process goes on with the export: what this one wrote of the file can go. Only `close` is called then. */
+  discard?(): Promise<void>;
   /** Releases it as it is, to go on later. Called in any case, last. */
   close(): Promise<void>;
 }

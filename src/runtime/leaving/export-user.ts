@@ -4,7 +4,7 @@
  * @module
  */
 import { isPurging, type UserState } from "../../../machines/index.ts";
-import { LifecycleError } from "../../errors.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { capabilitiesOf } from "../../fhir/capabilities.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { AnyWalk } from "../../fhir/pages/fhir-walk.ts";
@@ -14,6 +14,7 @@ import { loadUser } from "../engine/load-user.ts";
 import { notUsable } from "../engine/user-errors.ts";
 import { confirmNumber } from "../operations/confirm-number.ts";
 import { fhirOf, type FhirParts } from "../fhir/fhir-of.ts";
+import { holderOf } from "../operations/access-tokens.ts";
 import type { User } from "../user/user.ts";
 import { changeRecord } from "./change-record.ts";
 import type { ExportFile, ExportWriter } from "./export-options.ts";
@@ -26,6 +27,8 @@ export interface Exported {
   readonly versions: readonly FhirVersion[];
   /** `undefined`: all that 1upHealth declares as searchable. */
   readonly types: readonly string[] | undefined;
+  /** Whether this process still has the export. @throws {LifecycleError} `TAKEN_OVER` */
+  readonly refuseTakenOver: () => Promise<void>;
 }
 
 /** How long the confirmation of a number is waited for, ms. */
@@ -70,16 +73,12 @@ export async function exportUser(
     await before?.catch(() => {});
     const as = hasFailed ? "client" : "user"; // a failed user has no grant
     for (const version of exported.versions) {
-      const fhir = fhirOf(parts, id, version, { as });
+      const fhir = fhirOf(parts, id, version, { as }, holderOf(user)); // its files are named by the number
       for (const type of exported.types ?? (await searchable(version))) {
         const search = (cursor: string | undefined): AnyWalk =>
           fhir.searchAll(type as never, {}, { cursor, signal }) as unknown as AnyWalk; // checked to be a type
-        const filled = await write(
-          exported.writer,
-          { oneupUserId, version, type, restarted },
-          search,
-          signal,
-        );
+        const file = { oneupUserId, version, type, restarted };
+        const filled = await write(exported, file, search, signal);
         if (filled !== null) wrote(filled);
       }
     }
@@ -96,7 +95,7 @@ export async function exportUser(
 
 /** Writes one file; `null`: it is there. */
 async function write(
-  writer: ExportWriter,
+  { writer, refuseTakenOver }: Exported,
   file: ExportFile,
   search: (cursor: string | undefined) => AnyWalk,
   signal: AbortSignal,
@@ -104,7 +103,14 @@ async function write(
   signal.throwIfAborted();
   const opened = await writer.open(file);
   try {
-    return opened.isWhole ? null : await fillFile(opened, search, () => signal.throwIfAborted());
+    if (opened.isWhole) return null;
+    return await fillFile(opened, search, {
+      goOn: () => signal.throwIfAborted(),
+      mayFinish: refuseTakenOver,
+    });
+  } catch (error) {
+    if (isLifecycleError(error, "TAKEN_OVER")) await opened.discard?.();
+    throw error;
   } finally {
     await opened.close();
   }

@@ -19,8 +19,20 @@ export interface Filled {
   readonly isShort: boolean;
 }
 
-/** Fills and finishes the file. `before` is called before each write, and throws to end it. */
-export async function fillFile(file: OpenExportFile, search: Search, before: () => void): Promise<Filled> {
+/** What may end the filling of a file, by throwing. */
+export interface Checks {
+  /** Called before each write. */
+  readonly goOn: () => void;
+  /** Called before the file gets its name: whether this process may finish it. */
+  readonly mayFinish: () => Promise<void>;
+}
+
+/** Fills and finishes the file. */
+export async function fillFile(
+  file: OpenExportFile,
+  search: Search,
+  { goOn, mayFinish }: Checks,
+): Promise<Filled> {
   const seen = new Set<string>();
   /** Lines in the file, and those of them that this call has written. */
   let lines = 0;
@@ -41,7 +53,7 @@ export async function fillFile(file: OpenExportFile, search: Search, before: () 
   }
 
   async function write({ resources: found, total: named, nextCursor }: AnyPage): Promise<void> {
-    before();
+    goOn();
     const added: string[] = [];
     for (const resource of found) {
       const id = idOf(resource);
@@ -72,7 +84,8 @@ export async function fillFile(file: OpenExportFile, search: Search, before: () 
       await restart();
       continue;
     }
-    before();
+    if (lines > 0) await mayFinish();
+    goOn();
     await file.finish();
     return { resources, isShort };
   }

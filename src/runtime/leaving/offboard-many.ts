@@ -119,6 +119,7 @@ export async function offboardMany(
       stop.abort();
       await working.catch(() => {}); // handled above
     }
+    await patiently(() => run.refuseTakenOver());
     // Users that have signed up again are in other states.
     const counts = await patiently(async () => leavingIn(name, await engine.store.counts()));
     for (const state of Object.keys(counts) as UserState[])

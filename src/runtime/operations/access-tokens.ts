@@ -3,10 +3,14 @@
  * of processes, cause one refresh: the process that gets the user's lease sends it, and the others wait and read the
  * result.
  *
+ * A token in memory is compared with the store every few seconds, because another process may have offboarded, forgotten
+ * or renamed the user, and its id may belong to another person by now.
+ *
  * @module
  */
 import { isPurging, type UserState } from "../../../machines/index.ts";
-import { inWords, LifecycleError } from "../../errors.ts";
+import { inTime } from "../../clock.ts";
+import { inWords, isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { Secret } from "../../secret.ts";
 import { waitForUser, firstLookMs, longestLookMs, sendEvent } from "../engine/wait-for-user.ts";
 import { answerMs, type Deadline, type WithDeadline } from "../engine/deadline.ts";
@@ -22,32 +26,53 @@ import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import type { User } from "../user/user.ts";
 import { blockedUser, notUsable } from "../engine/user-errors.ts";
 
+/** The person behind an id. An id may pass to another person, these do not. */
+export interface Holder {
+  readonly oneupUserId: number | null;
+  /** When its record was begun, ms since 1970. */
+  readonly begun: number | null;
+}
+
+/** An access token, and whose it is. */
+export interface HeldToken {
+  readonly token: string;
+  readonly holder: Holder;
+}
+
 /** See {@link createAccessTokens}. */
 export interface AccessTokens {
   /** A working token. */
-  get(id: string, options?: WaitOptions): Promise<string>;
-  /** The same at once, if it is in memory. */
-  inMemory(id: string): string | undefined;
+  get(id: string, options?: WaitOptions): Promise<HeldToken>;
+  /** The same at once, if it is in memory and was compared with the store a moment ago. */
+  inMemory(id: string): HeldToken | undefined;
   /** 1upHealth answered 401 to `token`: returns another token that works. */
-  rejected(id: string, token: string, options?: WaitOptions): Promise<string>;
+  rejected(id: string, token: string, options?: WaitOptions): Promise<HeldToken>;
   /** Drops the user's token from memory. */
   forget(id: string): void;
   /** The user's state when its token was put into memory; `undefined`: it is not there. */
   stateOf(id: string): UserState | undefined;
 }
 
+/** How long a token in memory is used without a look at the store, ms. */
+const recheckMs = 5_000;
+/** How long such a look may delay a call whose token is in memory, ms. */
+const longestLookBackMs = 1_000;
+
 interface Cached {
   readonly token: Secret;
+  readonly holder: Holder;
   /** When it was granted, and when it is due for renewal, ms since 1970. */
   readonly grantedAt: number;
   readonly renewAt: number;
   readonly state: UserState;
+  /** When the store was last seen to have it, on `clock.monotonic()`. */
+  seenAt: number;
 }
 
 /** A pending read of the store, and when it started, on `clock.monotonic()`. */
 interface PendingRead {
   readonly at: number;
-  readonly answer: Promise<string | null>;
+  readonly answer: Promise<HeldToken | null>;
 }
 
 /** The access tokens of one lifecycle. */
@@ -72,9 +97,10 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
    * Returns the token and caches it, evicting the oldest entries beyond the limit. It is not cached if any token was
    * forgotten since `asOf`, a count taken before the user was read.
    */
-  function cacheAndReturn(user: User, asOf: number): string {
+  function cacheAndReturn(user: User, asOf: number): HeldToken {
     const token = user.secrets.accessToken;
     if (token === undefined || !isUsableNow(engine, user)) throw notUsable(engine, user);
+    const holder = holderOf(user);
     cache.delete(user.id);
     if (settings.cachedTokens > 0 && asOf === forgotten) {
       for (const oldest of cache.keys()) {
@@ -83,19 +109,49 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
       }
       const grantedAt = user.position.context.grantedAt ?? 0;
       const { state } = user.position;
-      cache.set(user.id, { token, grantedAt, renewAt: refreshAt(user, settings.windowMs), state });
+      const renewAt = refreshAt(user, settings.windowMs);
+      cache.set(user.id, { token, holder, grantedAt, renewAt, state, seenAt: clock.monotonic() });
     }
-    return token.reveal();
+    return { token: token.reveal(), holder };
   }
 
-  function inMemory(id: string): string | undefined {
+  /** What is in memory and not due for renewal. */
+  function known(id: string): Cached | undefined {
     engine.refuseLost();
     const hit = cache.get(id);
-    return hit !== undefined && clock.latest(hit.grantedAt) < hit.renewAt ? hit.token.reveal() : undefined;
+    return hit !== undefined && clock.latest(hit.grantedAt) < hit.renewAt ? hit : undefined;
+  }
+
+  function inMemory(id: string): HeldToken | undefined {
+    const hit = known(id);
+    if (hit === undefined) return undefined;
+    // seam: a-token-in-memory-is-compared-with-the-store
+    const isCompared = clock.monotonic() - hit.seenAt < recheckMs;
+    return isCompared ? held(hit) : undefined;
+  }
+
+  /**
+   * A token without waiting for a call, or `null`. While the store cannot be read, a token in memory is used.
+   * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`
+   */
+  async function atOnce(id: string): Promise<HeldToken | null> {
+    const hit = known(id);
+    if (hit === undefined) return readOnce(id);
+    try {
+      return await inTime(clock, longestLookBackMs, () => readOnce(id), tooLate);
+    } catch (error) {
+      if (isLifecycleError(error, "USER_UNKNOWN") || isLifecycleError(error, "RENAMED")) {
+        forget(id);
+        throw error;
+      }
+      engine.refuseLost();
+      hit.seenAt = clock.monotonic();
+      return held(hit);
+    }
   }
 
   /** A token without waiting for a call, or `null`. Each caller then waits with its own deadline. */
-  async function fromStore(id: string): Promise<string | null> {
+  async function fromStore(id: string): Promise<HeldToken | null> {
     const asOf = forgotten;
     const { user, record } = await loadUser(engine, checkId(id));
     if (!isUsableNow(engine, user)) return null;
@@ -115,13 +171,13 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
   }
 
   /** Waits for a token. */
-  async function waitForToken(id: string, deadline: Deadline): Promise<string> {
+  async function waitForToken(id: string, deadline: Deadline): Promise<HeldToken> {
     const asOf = forgotten;
     return cacheAndReturn(await waitForUser(engine, id, deadline), asOf);
   }
 
   /** At most one pending read of the store per user. */
-  function readOnce(id: string): Promise<string | null> {
+  function readOnce(id: string): Promise<HeldToken | null> {
     const pending = pendingReads.get(id);
     const at = clock.monotonic();
     // A read that never completes must not block the user's tokens for ever.
@@ -172,7 +228,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
       if (hit !== undefined) return hit;
       return withDeadline(options, async (wait) => {
         wait.signal.throwIfAborted();
-        return (await readOnce(id)) ?? waitForToken(id, wait);
+        return (await atOnce(id)) ?? waitForToken(id, wait);
       });
     },
 
@@ -193,4 +249,25 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
     forget,
     stateOf: (id) => cache.get(id)?.state,
   };
+}
+
+function held({ token, holder }: Cached): HeldToken {
+  return { token: token.reveal(), holder };
+}
+
+/** The person that the user is now. */
+export function holderOf({ begun, position }: User): Holder {
+  return { oneupUserId: position.context.oneupUserId, begun };
+}
+
+/** Whether two users that had the same id, one after the other, are different persons. */
+export function isAnother(one: Holder, other: Holder): boolean {
+  if (one.oneupUserId !== null && other.oneupUserId !== null) return one.oneupUserId !== other.oneupUserId;
+  return one.begun !== other.begun;
+}
+
+function tooLate(): LifecycleError {
+  return new LifecycleError("STORE_UNAVAILABLE", "Cannot read a user: the store did not answer in time", {
+    retryable: true,
+  });
 }

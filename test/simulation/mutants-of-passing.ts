@@ -1,0 +1,16 @@
+/** Mistakes when an id passes from one person to another. Part of `mutants.ts`. */
+import type { Mutant } from "./breaking.ts";
+
+/** See the module. */
+export const mutantsOfPassing: readonly Mutant[] = [
+  {
+    name: "uses a token in memory for as long as it lives, without a look at the store",
+    at: "a-token-in-memory-is-compared-with-the-store",
+    becomes: () => "true",
+  },
+  {
+    name: "goes on with a walk though its id has passed to another person",
+    at: "a-client-is-for-one-person",
+    when: "always",
+  },
+];

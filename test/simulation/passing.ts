@@ -1,0 +1,128 @@
+/**
+ * The end of a story in which ids pass from one person to another, as a shared e-mail address does, while every process
+ * has a token of the first one in memory, and one walks over its resources. No walk holds resources of both, and soon no
+ * process takes the second person for the first.
+ */
+import { isLifecycleError, type Lifecycle } from "oneup-lifecycle";
+import { addResources } from "../../src/sandbox/state/add-resources.ts";
+import { Asking } from "./asking.ts";
+import { fairErrors } from "./fair-errors.ts";
+import type { Stage } from "./stage.ts";
+import { Dice, hour, second } from "./time.ts";
+
+/** How often an id passes on. */
+const rounds = 3;
+const resources = 12;
+/** A token in memory is compared with the store at least as often, ms. */
+const recheckMs = 5 * second;
+
+/** See the module. */
+export class Passing {
+  /** The broken promises. */
+  readonly blamed: string[] = [];
+  readonly #stage: Stage;
+  readonly #dice: Dice;
+  readonly #asking: Asking;
+
+  constructor(stage: Stage) {
+    this.#stage = stage;
+    this.#dice = new Dice(stage.scenario.seed, "passing");
+    this.#asking = new Asking(stage, this.#dice, this.blamed);
+  }
+
+  /** Plays the story to its end, if it has one; returns the broken promises. */
+  async play(): Promise<readonly string[]> {
+    const { scenario, time } = this.#stage;
+    if (!scenario.kinds.includes("passing")) return [];
+    let left = 1;
+    void this.#live().then(() => left--);
+    await time.run(time.now + 24 * hour, () => left === 0);
+    if (left > 0) this.blamed.push("P2: ids do not pass on");
+    return this.blamed;
+  }
+
+  async #live(): Promise<void> {
+    let holder = await this.#comes("shared");
+    for (let round = 1; round <= rounds; round++) {
+      const next = await this.#comes(`next-${round}`);
+      await this.#all(holder, "before");
+      const walking = this.#walk(holder);
+      await this.#asking.wait(this.#dice.between(0, second));
+      await this.#renames("shared", `former-${round}`);
+      await this.#renames(`next-${round}`, "shared");
+      await walking;
+      await this.#asking.wait(recheckMs + second);
+      await this.#all(next, "after");
+      holder = next;
+    }
+  }
+
+  /** Signs up; the number. */
+  async #comes(id: string): Promise<number> {
+    let number = 0;
+    await this.#asking.until(id, "onboard", async (lifecycle) => {
+      const { usable, oneupUserId } = await lifecycle.onboard(id, { waitMs: 20 * second });
+      number = oneupUserId ?? 0;
+      return usable;
+    });
+    const made = Array.from({ length: resources }, () => ({
+      resourceType: "Basic",
+      code: { text: `${number}` },
+    }));
+    addResources(this.#stage.handler.world, number, "r4", made);
+    return number;
+  }
+
+  async #renames(from: string, to: string): Promise<void> {
+    await this.#asking.until(from, "rename", async (lifecycle) => {
+      try {
+        await lifecycle.rename(from, to, { waitMs: 20 * second });
+        return true;
+      } catch (error) {
+        // It was done, though nothing told so.
+        if (isLifecycleError(error, "RENAMED") || isLifecycleError(error, "USER_UNKNOWN")) return true;
+        throw error;
+      }
+    });
+  }
+
+  /** Whose token each process has. */
+  async #all(holder: number, when: "before" | "after"): Promise<void> {
+    const { fit, handler } = this.#stage;
+    for (const { life, lifecycle } of fit) {
+      const token = await lifecycle.accessToken("shared", { waitMs: 20 * second }).catch(() => null);
+      if (token === null) continue; // of a process that died, or is held back
+      const owner = handler.world.grants.ownerOf("accessToken", token);
+      if (owner !== holder)
+        this.blamed.push(
+          `P5: ${when} its id passed on, ${life.name} gives the token of ${owner} for ${holder}`,
+        );
+    }
+  }
+
+  /** Reads page after page, slowly. */
+  async #walk(holder: number): Promise<void> {
+    const { fit } = this.#stage;
+    if (fit.length === 0) return;
+    const { life, lifecycle } = this.#dice.pick(fit);
+    const found = new Set<string>();
+    const read = async (one: Lifecycle): Promise<void> => {
+      for await (const { code } of one.fhir("shared", "r4").searchAll("Basic", { _count: 2 })) {
+        found.add(code?.text ?? "");
+        await this.#asking.wait(this.#dice.between(0, 4 * second));
+      }
+    };
+    await Promise.race([
+      this.#asking.wait(hour),
+      read(lifecycle).catch((error: unknown) => {
+        const code = isLifecycleError(error) ? error.code : String(error);
+        const isFair = ["RENAMED", "CLOSED", ...fairErrors].some((fair) => fair === code);
+        if (!isFair) this.blamed.push(`P7: a walk of shared rejected with ${code}`);
+      }),
+    ]);
+    if (found.size > 1 || (found.size === 1 && !found.has(`${holder}`)))
+      this.blamed.push(
+        `P5: a walk of ${life.name} for ${holder} holds resources of ${[...found].join(", ")}`,
+      );
+  }
+}
