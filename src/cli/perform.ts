@@ -25,7 +25,7 @@ function widthOfHelp(): number {
 async function run(words: readonly string[], signal: AbortSignal, self: string): Promise<number> {
   const [name = "help"] = words;
   if (name === workerCommand) return runWorker(signal);
-  if (name === "--version" || name === "-v") return say(version());
+  if (["--version", "-v", "-V"].includes(name)) return say(version());
   if (name === "help" || name === "--help" || name === "-h") return help(words.slice(1));
   const command = commandIn(words);
   if (command === undefined) {

@@ -73,6 +73,17 @@ describe("a server", () => {
     expect((await errorOf(fhir.attachment("1"))).message).toContain("compressed");
   });
 
+  it("that redirects to nowhere fails at once", async () => {
+    let asked = 0;
+    const { fhir } = await against((_, response) => {
+      asked++;
+      response.writeHead(302).end();
+    });
+    const error = await errorOf(fhir.attachment("1", { retries: 0 }));
+    expect(error.message).toContain("a redirect (302) must name its target");
+    expect(asked).toBe(1);
+  });
+
   it("that never ends is left, and so is one whose reader stops", async () => {
     let open = 0;
     let written = 0;

@@ -160,7 +160,7 @@ async function serve(folder: string, data: string, settings: Settings): Promise<
 function removeSegment(data: string): void {
   try {
     const [, segment = ""] = /^ *\d+ +(\d+)$/m.exec(readFileSync(join(data, "postmaster.pid"), "utf8")) ?? [];
-    execFileSync("ipcrm", ["-m", segment], { stdio: "ignore" });
+    execFileSync(pathOf("ipcrm") ?? "ipcrm", ["-m", segment], { stdio: "ignore" });
   } catch {} // it left none, or the system has no such program
 }
 
