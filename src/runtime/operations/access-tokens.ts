@@ -65,7 +65,7 @@ interface Cached {
   readonly grantedAt: number;
   readonly renewAt: number;
   readonly state: UserState;
-  /** When the store was last seen to have it, on `clock.monotonic()`. */
+  /** When the store was last seen to have it, ms since 1970. */
   seenAt: number;
 }
 
@@ -110,24 +110,19 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
       const grantedAt = user.position.context.grantedAt ?? 0;
       const { state } = user.position;
       const renewAt = refreshAt(user, settings.windowMs);
-      cache.set(user.id, { token, holder, grantedAt, renewAt, state, seenAt: clock.monotonic() });
+      cache.set(user.id, { token, holder, grantedAt, renewAt, state, seenAt: clock.now() });
     }
     return { token: token.reveal(), holder };
   }
 
-  /** What is in memory and not due for renewal. */
-  function known(id: string): Cached | undefined {
+  function inMemory(id: string): HeldToken | undefined {
     engine.refuseLost();
     const hit = cache.get(id);
-    return hit !== undefined && clock.latest(hit.grantedAt) < hit.renewAt ? hit : undefined;
-  }
-
-  function inMemory(id: string): HeldToken | undefined {
-    const hit = known(id);
     if (hit === undefined) return undefined;
+    const now = clock.latest(hit.grantedAt);
     // seam: a-token-in-memory-is-compared-with-the-store
-    const isCompared = clock.monotonic() - hit.seenAt < recheckMs;
-    return isCompared ? held(hit) : undefined;
+    const isCompared = Math.abs(now - hit.seenAt) < recheckMs;
+    return isCompared && now < hit.renewAt ? held(hit) : undefined;
   }
 
   /**
@@ -135,8 +130,8 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
    * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`
    */
   async function atOnce(id: string): Promise<HeldToken | null> {
-    const hit = known(id);
-    if (hit === undefined) return readOnce(id);
+    const hit = cache.get(id);
+    if (hit === undefined || clock.latest(hit.grantedAt) >= hit.renewAt) return readOnce(id);
     try {
       return await inTime(clock, longestLookBackMs, () => readOnce(id), tooLate);
     } catch (error) {
@@ -145,7 +140,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
         throw error;
       }
       engine.refuseLost();
-      hit.seenAt = clock.monotonic();
+      hit.seenAt = clock.now();
       return held(hit);
     }
   }
