@@ -174,7 +174,7 @@ describe("refused credentials", () => {
           ? Promise.resolve({ ...sandbox.credentials, clientSecret: "wrong" })
           : new Promise<never>(() => {}),
     });
-    hurry(sandbox);
+    hurry(sandbox, 200); // in larger steps the wait of a second is over before anything else had a turn
     await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
     await expect(lifecycle.onboard("bob", { waitMs: 1_000 })).rejects.toMatchObject(wrong);
     await lifecycle.close();
