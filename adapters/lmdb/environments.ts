@@ -86,7 +86,7 @@ export async function shareOf(folder: string, opening: Opening): Promise<Share> 
     const known = knownIn(folder);
     if (known !== undefined && known.closing === undefined) return share(folder, known, timeoutMs);
     if (known === undefined && queue.isOurTurn()) {
-      const first = await openOrClose(folder, (waited) => {
+      const first = await openOrClose(folder, timeoutMs, (waited) => {
         if (knownIn(folder) !== undefined || (waited && !queue.isOurTurn())) return undefined;
         return share(folder, opened(folder, opening), timeoutMs);
       });
@@ -145,7 +145,7 @@ function share(folder: string, environment: Environment, timeoutMs: number): Sha
     // LMDB closes on the JavaScript thread, which would block on the pending transaction.
     if (environment.underWay > 0) await new Promise<void>((resolve) => (environment.idle = resolve));
     try {
-      await openOrClose(folder, () => root.close());
+      await openOrClose(folder, timeoutMs, () => root.close());
     } finally {
       environments.delete(file);
     }

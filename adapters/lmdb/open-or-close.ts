@@ -14,33 +14,47 @@ import { sleep, systemClock } from "../../src/clock.ts";
 /** Opening and closing take milliseconds. What stands for longer than this is of a process that was killed or suspended, ms. */
 const staleMs = 2_000;
 
-/** Runs `task` while no other process opens or closes the folder. `waited`: another did, just before. */
-export async function openOrClose<T>(folder: string, task: (waited: boolean) => T | Promise<T>): Promise<T> {
+/**
+ * Runs `task` while no other process opens or closes the folder, or after `timeoutMs` in any case. `waited`: another did,
+ * just before.
+ */
+export async function openOrClose<T>(
+  folder: string,
+  timeoutMs: number,
+  task: (waited: boolean) => T | Promise<T>,
+): Promise<T> {
   const mark = join(folder, "opening");
-  const { made, waited } = await make(mark);
+  const { own, waited } = await make(mark, timeoutMs);
   try {
     return await task(waited);
   } finally {
-    if (made) remove(mark);
+    // A process that stood still may have lost it to another one.
+    if (own !== undefined && identityOf(mark) === own) remove(mark);
   }
 }
 
-/** Makes the mark, once it is gone or stale. A folder in which nothing can be made is opened and closed without it. */
-async function make(mark: string): Promise<{ readonly made: boolean; readonly waited: boolean }> {
-  let seen: string | undefined;
-  let since = 0;
+/**
+ * Makes the mark, once it is gone or stale. A folder in which none can be made or removed is opened and closed without
+ * it. `own`: the mark that was made.
+ */
+async function make(
+  mark: string,
+  timeoutMs: number,
+): Promise<{ readonly own?: string | undefined; readonly waited: boolean }> {
+  const since = systemClock.monotonic();
+  let [seen, seenSince]: [string | undefined, number] = [undefined, since];
   for (let waited = false; ; waited = true) {
     try {
       mkdirSync(mark);
-      return { made: true, waited };
+      return { own: identityOf(mark), waited };
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST"))
-        return { made: false, waited };
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) return { waited };
     }
     const now = systemClock.monotonic();
+    if (now - since > timeoutMs) return { waited };
     const there = identityOf(mark);
-    if (there !== seen) [seen, since] = [there, now];
-    else if (now - since > staleMs) remove(mark);
+    if (there !== seen) [seen, seenSince] = [there, now];
+    else if (now - seenSince > Math.min(staleMs, timeoutMs / 2)) remove(mark);
     await sleep(systemClock, 1);
   }
 }
@@ -55,6 +69,6 @@ function remove(mark: string): void {
   try {
     rmdirSync(mark);
   } catch {
-    // another process found it stale, or the store's folder was removed
+    // another process found it stale, the store's folder was removed, or it is no empty folder
   }
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,7 @@ import { isLifecycleError } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { runs } from "../support/built.ts";
+import { systemClock } from "../../src/clock.ts";
 import { startChild } from "../support/child.ts";
 import { thorough } from "../support/effort.ts";
 import { write } from "../support/commits.ts";
@@ -137,6 +138,15 @@ describe("adapters/lmdb while another process opens the folder", () => {
     mkdirSync(join(folder, "opening"));
     expect(await (await openStore(folder)).commit(write("ada"))).toMatchObject({ type: "committed" });
     expect(readdirSync(folder)).not.toContain("opening");
+  });
+
+  it("open() and close() end in time though something else stands where their mark would be", async () => {
+    const folder = folderOfTest();
+    await (await openStore(folder)).close();
+    writeFileSync(join(folder, "opening"), "");
+    const store = await lmdb(folder, { timeoutMs: 500 }).open({ account: "account", clock: systemClock });
+    expect(await store.commit(write("ada"))).toMatchObject({ type: "committed" });
+    await store.close();
   });
 
   it("open() asks to start again when locks are destroyed all the same", async () => {

@@ -73,6 +73,27 @@ describe("a token in memory", () => {
     await expect(one.fhir("ada", "r4").search("Observation")).rejects.toMatchObject({ code });
   });
 
+  it("is gone though the store takes longer to tell so than a call waits", async () => {
+    let isSlow = false;
+    const gates: (() => void)[] = [];
+    const store = through(memory(), async (name, ask) => {
+      if (name === "load" && isSlow) await new Promise<void>((resolve) => gates.push(resolve));
+      return ask();
+    });
+    const { sandbox, one, other } = await twoPeople({ store });
+    const token = await one.accessToken("ada");
+    await other.offboard("ada");
+    isSlow = true;
+    sandbox.clock.advance(5_000);
+    const late = one.accessToken("ada");
+    await expect.poll(() => gates.length).toBe(1);
+    sandbox.clock.advance(1_200);
+    expect(await late).toBe(token);
+    isSlow = false;
+    for (const open of gates) open();
+    await expect.poll(() => one.accessToken("ada").catch(({ code }) => code)).toBe("USER_OFFBOARDED");
+  });
+
   it("is used until it is due for renewal while the store cannot be read, or does not answer", async () => {
     let trouble: "none" | "fails" | "hangs" = "none";
     const inner = memory();

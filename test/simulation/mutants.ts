@@ -93,7 +93,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "drops the refresh token when an answer brings none",
     at: "a-refresh-token-stays-until-another-comes",
-    when: "never",
+    becomes: (_, { part }) => part("left"),
   },
   {
     name: "treats a failed save as done",

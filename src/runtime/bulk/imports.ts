@@ -34,7 +34,8 @@ export interface OnboardManyOptions extends ListOptions<ImportProgress> {
    * If omitted, 1upHealth's own list of users is read along with the rows, as far as that saves calls: a page of a
    * thousand users costs one call, and each user found saves one. The pages cost at most one call more than they save,
    * or a fiftieth of the users added, and the rows wait for pages that 1upHealth does not return for at most ten minutes in
-   * total. The wait for a free slot of the limit comes on top: the users themselves wait for the same slots.
+   * total. The wait for a free slot of the limit, for which the users themselves wait too, comes on top, up to a window of
+   * the limit longer.
    */
   readonly expect?: "new" | "existing" | ((appUserId: string) => "new" | "existing") | undefined;
 }

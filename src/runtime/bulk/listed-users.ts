@@ -6,11 +6,13 @@
  *
  * @module
  */
+import { linkSignals } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { askForPage } from "../operations/remote.ts";
 import type { Page } from "../operations/user-walk.ts";
+import type { Lane } from "../../store/contract.ts";
 import { hashOf } from "./hash-of.ts";
 import { retryField } from "../options/logger.ts";
 
@@ -26,6 +28,7 @@ const longestPauseMs = 60_000;
 /** 1upHealth's list, as far as one import has read it. */
 export class ListedUsers {
   readonly #engine: Engine;
+  readonly #lane: Lane;
   readonly #signal: AbortSignal;
   /** Hashes of the ids read so far; if two ids had the same one, a user would cost a call more. */
   readonly #ids = new Set<number>();
@@ -40,8 +43,11 @@ export class ListedUsers {
   #sought = 0;
   #known = 0;
 
-  constructor(engine: Engine, signal: AbortSignal) {
+  /** `lane`: that of the import's users. */
+  constructor(engine: Engine, lane: Lane, signal: AbortSignal) {
     this.#engine = engine;
+    // In the lane of bulk it would wait behind all users of earlier lists.
+    this.#lane = lane === "interactive" ? lane : "recovery";
     this.#signal = signal;
   }
 
@@ -79,18 +85,25 @@ export class ListedUsers {
   }
 
   /**
-   * Reads a page; pauses if 1upHealth does not return it. The wait for a slot does not count: the users of the import
-   * wait for the same slots, so without the list they would not be usable any sooner.
+   * Reads a page; pauses if 1upHealth does not return it. The wait for a slot does not count, because the users of the
+   * import wait for the same slots. If it lasts for more than a window of the limit, others are in front, and the import
+   * does without the list.
    */
   async #read(): Promise<void> {
-    const { clock, settings } = this.#engine;
+    const { clock, guard, settings } = this.#engine;
+    const { signal, abort, release } = linkSignals(this.#signal);
+    const cancel = clock.timer(guard.limits.management.windowMs + longestWaitMs, abort);
     let sentAt: number | undefined;
-    const onSending = (): void => void (sentAt = clock.monotonic());
+    const onSending = (): void => {
+      sentAt = clock.monotonic();
+      cancel();
+    };
     try {
       const page = { skip: this.#skip, limit: this.#limit };
-      this.#add(await askForPage(this.#engine, page, { lane: "recovery", signal: this.#signal, onSending }));
+      this.#add(await askForPage(this.#engine, page, { lane: this.#lane, signal, onSending }));
     } catch (error) {
       this.#signal.throwIfAborted();
+      if (signal.aborted) return void (this.#waitLeftMs = 0);
       // seam: an-import-does-without-the-list
       if (!isLifecycleError(error)) throw error;
       sentAt ??= clock.monotonic();
@@ -101,6 +114,8 @@ export class ListedUsers {
       await sleep(clock, ms, this.#signal);
       this.#waitLeftMs -= clock.monotonic() - sentAt;
     } finally {
+      cancel();
+      release();
       this.#calls++; // until then, all rows wait for this page
     }
   }

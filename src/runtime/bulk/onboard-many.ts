@@ -42,7 +42,7 @@ export async function onboardMany(
   const tally = new RowTally(engine.keys);
   const pace = new Throttle(engine, options.everyMs);
   const unreadable = new DamagedUsers(engine, name);
-  const listed = new ListedUsers(engine, signal);
+  const listed = new ListedUsers(engine, lane, signal);
   const before = await retryWrite(engine, signal, "read the progress of an import", () =>
     standing(engine, name),
   );

@@ -192,7 +192,6 @@ function eventOf(
 
 function newSecrets(outcome: CallOutcome): Secrets {
   const ofTokens = ({ accessToken, refreshToken }: Tokens): Secrets =>
-    // seam: a-refresh-token-stays-until-another-comes
     refreshToken === undefined ? { accessToken } : { accessToken, refreshToken };
   switch (outcome.type) {
     case "created":
@@ -214,6 +213,7 @@ function held(state: UserState, fresh: Secrets, before: Secrets): Secrets {
   const grant = grantIn(state, {
     code: fresh.code ?? before.code,
     accessToken: fresh.accessToken ?? before.accessToken,
+    // seam: a-refresh-token-stays-until-another-comes
     refreshToken: fresh.refreshToken ?? before.refreshToken,
   });
   const kept: Secrets = causeText === undefined ? grant : { ...grant, causeText };

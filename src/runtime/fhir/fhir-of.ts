@@ -193,7 +193,7 @@ function forOnePerson(engine: Engine, id: string, known: Holder | undefined): On
       if (holder === now || !isAnother(holder, now)) return;
       throw new LifecycleError(
         "USER_CONFLICT",
-        `Cannot call FHIR for user ${engine.sealer.alias(id)}: since this client was made, its id has passed to another user of 1upHealth, for whom fhir() makes another client`,
+        `Cannot call FHIR for user ${engine.sealer.alias(id)}: since this client was made, its id has passed to another user of 1upHealth, or its oneup_user_id was corrected; fhir() makes a client for the user that has the id now`,
       );
     },
   };
@@ -208,8 +208,8 @@ function tokensOf({ tokens }: FhirParts, id: string, person: OnePerson): TokenSo
     get(signal) {
       const hit = tokens.inMemory(id);
       if (hit !== undefined && !person.isAnother(hit.holder)) return checked(hit);
-      if (hit !== undefined) tokens.forget(id); // of the one who had the id before, perhaps
-      return tokens.get(id, { signal }).then(checked);
+      const afresh = hit !== undefined; // of the one who had the id before, perhaps
+      return tokens.get(id, { signal }, afresh).then(checked);
     },
     rejected: async (token, signal) => checked(await tokens.rejected(id, token, { signal })),
   };

@@ -72,6 +72,8 @@ export function exportFolder(path: string): ExportWriter {
         if (!user.isDirectory()) continue;
         const folder = join(path, user.name);
         for (const part of await partsIn(folder)) await removePart(part);
+        for (const name of await readdir(folder))
+          if (/\.cursor(?:\.new)?$/.test(name)) await rm(join(folder, name), { force: true });
       }
     },
   };
@@ -103,8 +105,8 @@ async function marked(path: string, name: string): Promise<string> {
     await chmod(path, 0o700);
     const made = `${file}.${randomName()}`;
     await writeWhole(made, JSON.stringify({ format: 1, export: name, id: randomName() }));
-    await link(made, file).catch(ifThere); // another process may have been faster
-    await rm(made);
+    await nameOnce(made, file).catch(ifThere); // another process may have been faster
+    await rm(made, { force: true });
     await namesToDisk(path);
     return marked(path, name);
   }

@@ -41,8 +41,8 @@ export interface HeldToken {
 
 /** See {@link createAccessTokens}. */
 export interface AccessTokens {
-  /** A working token. */
-  get(id: string, options?: WaitOptions): Promise<HeldToken>;
+  /** A working token. `afresh`: from the store, even if one is in memory. */
+  get(id: string, options?: WaitOptions, afresh?: boolean): Promise<HeldToken>;
   /** The same at once, if it is in memory and was compared with the store a moment ago. */
   inMemory(id: string): HeldToken | undefined;
   /** 1upHealth answered 401 to `token`: returns another token that works. */
@@ -65,7 +65,7 @@ interface Cached {
   readonly grantedAt: number;
   readonly renewAt: number;
   readonly state: UserState;
-  /** When the store was last seen to have it, ms since 1970. */
+  /** When the store was last seen to have it, or could not be asked, ms since 1970. */
   seenAt: number;
 }
 
@@ -73,6 +73,14 @@ interface Cached {
 interface PendingRead {
   readonly at: number;
   readonly answer: Promise<HeldToken | null>;
+}
+
+/** What was known before a user was read. */
+interface Reading {
+  /** How often tokens had been forgotten. */
+  readonly forgotten: number;
+  /** When, ms since 1970. */
+  readonly at: number;
 }
 
 /** The access tokens of one lifecycle. */
@@ -86,6 +94,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
   function forget(id: string): void {
     forgotten++;
     cache.delete(id);
+    pendingReads.delete(id);
   }
 
   // A user that any part of this process offboards loses its cached token too.
@@ -95,14 +104,14 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
 
   /**
    * Returns the token and caches it, evicting the oldest entries beyond the limit. It is not cached if any token was
-   * forgotten since `asOf`, a count taken before the user was read.
+   * forgotten since `asOf.forgotten`. `asOf` was taken before the user was read.
    */
-  function cacheAndReturn(user: User, asOf: number): HeldToken {
+  function cacheAndReturn(user: User, asOf: Reading): HeldToken {
     const token = user.secrets.accessToken;
     if (token === undefined || !isUsableNow(engine, user)) throw notUsable(engine, user);
     const holder = holderOf(user);
     cache.delete(user.id);
-    if (settings.cachedTokens > 0 && asOf === forgotten) {
+    if (settings.cachedTokens > 0 && asOf.forgotten === forgotten) {
       for (const oldest of cache.keys()) {
         if (cache.size < settings.cachedTokens) break;
         cache.delete(oldest);
@@ -110,7 +119,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
       const grantedAt = user.position.context.grantedAt ?? 0;
       const { state } = user.position;
       const renewAt = refreshAt(user, settings.windowMs);
-      cache.set(user.id, { token, holder, grantedAt, renewAt, state, seenAt: clock.now() });
+      cache.set(user.id, { token, holder, grantedAt, renewAt, state, seenAt: asOf.at });
     }
     return { token: token.reveal(), holder };
   }
@@ -126,28 +135,39 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
   }
 
   /**
-   * A token without waiting for a call, or `null`. While the store cannot be read, a token in memory is used.
-   * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`
+   * A token without waiting for a call, or `null`. While the store cannot be read, a token in memory is used; a look that
+   * takes too long for one call still counts for the next ones.
+   *
+   * @throws {LifecycleError} of the store, if it shows that the user is gone or cannot be used
    */
   async function atOnce(id: string): Promise<HeldToken | null> {
     const hit = cache.get(id);
     if (hit === undefined || clock.latest(hit.grantedAt) >= hit.renewAt) return readOnce(id);
+    const isStill = (): boolean => cache.get(id) === hit;
+    const look = readOnce(id);
     try {
-      return await inTime(clock, longestLookBackMs, () => readOnce(id), tooLate);
+      return await inTime(clock, longestLookBackMs, () => look, tooLate);
     } catch (error) {
-      if (isLifecycleError(error, "USER_UNKNOWN") || isLifecycleError(error, "RENAMED")) {
-        forget(id);
-        throw error;
-      }
+      // The look may go on: what it shows later counts.
+      look.then(
+        (found) => found === null && isStill() && forget(id),
+        (late: unknown) => !isUnreadable(late) && isStill() && forget(id),
+      );
       engine.refuseLost();
+      if (!isUnreadable(error) && isStill()) forget(id);
+      if (!isUnreadable(error) || !isStill()) throw error;
       hit.seenAt = clock.now();
       return held(hit);
     }
   }
 
+  function reading(): Reading {
+    return { forgotten, at: clock.now() };
+  }
+
   /** A token without waiting for a call, or `null`. Each caller then waits with its own deadline. */
   async function fromStore(id: string): Promise<HeldToken | null> {
-    const asOf = forgotten;
+    const asOf = reading();
     const { user, record } = await loadUser(engine, checkId(id));
     if (!isUsableNow(engine, user)) return null;
     const next = awakeNow(engine, user);
@@ -167,8 +187,9 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
 
   /** Waits for a token. */
   async function waitForToken(id: string, deadline: Deadline): Promise<HeldToken> {
-    const asOf = forgotten;
-    return cacheAndReturn(await waitForUser(engine, id, deadline), asOf);
+    const { forgotten: before } = reading();
+    const user = await waitForUser(engine, id, deadline);
+    return cacheAndReturn(user, { forgotten: before, at: clock.now() }); // it was read last a moment ago
   }
 
   /** At most one pending read of the store per user. */
@@ -218,12 +239,12 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
 
   return {
     inMemory,
-    async get(id, options) {
-      const hit = inMemory(id);
+    async get(id, options, afresh = false) {
+      const hit = afresh ? undefined : inMemory(id);
       if (hit !== undefined) return hit;
       return withDeadline(options, async (wait) => {
         wait.signal.throwIfAborted();
-        return (await atOnce(id)) ?? waitForToken(id, wait);
+        return (await (afresh ? fromStore(id) : atOnce(id))) ?? waitForToken(id, wait);
       });
     },
 
@@ -259,6 +280,11 @@ export function holderOf({ begun, position }: User): Holder {
 export function isAnother(one: Holder, other: Holder): boolean {
   if (one.oneupUserId !== null && other.oneupUserId !== null) return one.oneupUserId !== other.oneupUserId;
   return one.begun !== other.begun;
+}
+
+/** Whether the store told nothing about the user; anything else is an answer. Tokens outlast a move of their store. */
+function isUnreadable(error: unknown): boolean {
+  return !isLifecycleError(error) || error.retryable || error.code === "STORE_MOVED";
 }
 
 function tooLate(): LifecycleError {
