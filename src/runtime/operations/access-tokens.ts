@@ -187,9 +187,9 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
 
   /** Waits for a token. */
   async function waitForToken(id: string, deadline: Deadline): Promise<HeldToken> {
-    const { forgotten: before } = reading();
+    const asOf = reading();
     const user = await waitForUser(engine, id, deadline);
-    return cacheAndReturn(user, { forgotten: before, at: clock.now() }); // it was read last a moment ago
+    return cacheAndReturn(user, { ...asOf, at: clock.now() }); // it was read last a moment ago
   }
 
   /** At most one pending read of the store per user. */
