@@ -102,6 +102,7 @@ export const grantChanges: Readonly<Record<GrantChangeName, Change>> = {
       active: user?.active ?? context.active,
       unconfirmed: "user" in event || context.unconfirmed === "answered" ? null : context.unconfirmed,
       wasGranted: true,
+      lostGrant: false,
       expiresAt: "expiresAt" in event ? event.expiresAt : null,
       grantedAt: event.at,
       shortGrants: isShort(event) ? context.shortGrants + 1 : 0,
@@ -132,5 +133,11 @@ export const grantChanges: Readonly<Record<GrantChangeName, Change>> = {
   }),
   // No time is stored: another process, whose clock is behind, would take it to be in the future.
   markUnusable: () => ({ expiresAt: null, attempt: 0 }),
-  loseGrant: () => ({ ...decided, expiresAt: null, grantedAt: null, attempt: 0 }),
+  loseGrant: () => ({
+    ...decided,
+    lostGrant: /* seam: a-lost-grant-is-remembered */ true,
+    expiresAt: null,
+    grantedAt: null,
+    attempt: 0,
+  }),
 };

@@ -93,6 +93,7 @@ export const renameChanges: Readonly<Record<RenameChangeName, Change>> = {
   // The grant is discarded at once, and the user needs another one under whichever id it has then.
   reauthorizeAfterRename: ({ rename }) => ({
     rename: rename && { ...rename, from: "reauthorizing" },
+    lostGrant: true,
     expiresAt: null,
     grantedAt: null,
   }),

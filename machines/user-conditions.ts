@@ -82,7 +82,8 @@ export type ConditionName =
   | "failedWhilePurging"
   | "failedAsAnother"
   | "isUnheardOf"
-  | "bringsAccessToken";
+  | "bringsAccessToken"
+  | "lostItsGrant";
 
 /**
  * The conditions of transitions, by name.
@@ -133,5 +134,6 @@ export const conditions: Readonly<Record<ConditionName, Condition>> = {
   failedWhilePurging: (context) => context.failure?.in === "offboarding",
   failedAsAnother: ({ oneupUserId, failure }) => oneupUserId !== null && failure?.reason === "anotherUser",
   isUnheardOf: (context, event) => context.oneupUserId === null && "isNew" in event && event.isNew === true,
+  lostItsGrant: ({ lostGrant }) => lostGrant,
   bringsAccessToken: (_, event) => "expiresAt" in event && event.expiresAt !== null,
 };

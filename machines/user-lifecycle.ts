@@ -1,9 +1,8 @@
 /**
  * The lifecycle of one user at 1upHealth, as a table: read it top to bottom.
  *
- * The machine is pure. It makes no call, sets no timer and holds no secret, so its state survives a restore
- * unchanged. A state that needs a call names it in its `meta.call`; the code that runs the machine makes the call and
- * sends the outcome as an event. Waiting is not a state: it is a pause stored beside the snapshot.
+ * The machine is pure: no call, no timer, no secret. A state names the call it needs in `meta.call`; the code that runs
+ * the machine makes it and sends the outcome as an event. Waiting is no state, but a pause stored beside the snapshot.
  *
  * @module
  */
@@ -36,7 +35,7 @@ function mapped<K extends string, A, B>(table: Readonly<Record<K, A>>, turn: (va
   return Object.fromEntries(entries) as Record<K, B>; // the same keys
 }
 
-/** In every state without a grant, one that the application supplies is as good as a new one. */
+/** Without a grant, one that the application supplies is as good as a new one. */
 const adoption = [
   {
     guard: "bringsAccessToken" as const,
@@ -45,6 +44,9 @@ const adoption = [
   },
   { target: "#userLifecycle.authorized.expiring", actions: "holdAdoptedGrant" as const },
 ];
+
+/** One supplied to replace a lost one is presumably no newer: it would cost the user its place, or a day. */
+const adoptionUnlessLost = [{ guard: "lostItsGrant" as const }, ...adoption];
 
 /** A state of a user with a token that lasts. */
 const usable = (state: AuthorizedState, description: string) => ({
@@ -90,7 +92,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
     created: {
       meta: { call: "createUser", description: "durable here; not yet known to exist at 1upHealth" },
       on: {
-        ADOPTED: adoption,
+        ADOPTED: adoptionUnlessLost,
         EXPECT_EXISTING: { target: "reauthorizing", actions: "noteKnown" },
         USER_CREATED: { target: "codeIssued", actions: "holdFirstCode" },
         USER_AUTHORIZED: { target: "authorized.tokenActive", actions: "holdTokens" },
@@ -180,7 +182,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
       meta: { call: "issueAuthCode", description: "no usable grant: a fresh code is needed" },
       on: {
         // seam: a-user-without-a-grant-gets-the-adopted-one
-        ADOPTED: adoption,
+        ADOPTED: adoptionUnlessLost,
         RENAME: renameFrom("reauthorizing"),
         CODE_ISSUED: { target: "codeIssued", actions: "holdRequestedCode" },
         ID_TAKEN: { target: "failed", actions: "failIdTaken" },
@@ -219,7 +221,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
           "1upHealth no longer knows its app_user_id, or has it with another number: it is looked up by both",
       },
       on: {
-        ADOPTED: adoption,
+        ADOPTED: adoptionUnlessLost,
         FOUND_ELSEWHERE: { target: "reauthorizing", actions: "noteKnown" },
         USER_FOUND: { target: "reauthorizing", actions: "noteFound" },
         NUMBER_CORRECTED: { target: "reauthorizing", actions: "correctNumber" },

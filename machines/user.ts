@@ -82,6 +82,11 @@ export interface UserContext {
   /** 1upHealth has granted it a token: it exists there, also where its number was never confirmed. */
   readonly wasGranted: boolean;
   /**
+   * It had a grant here, which was refused or given up, and gets another one. A grant that the application brings is
+   * then presumably no newer than the one that was lost.
+   */
+  readonly lostGrant: boolean;
+  /**
    * 1upHealth's latest value. `false`: it lists the user as inactive; the meaning is undocumented, and calls are
    * still made.
    */
@@ -295,6 +300,7 @@ export const nothingKnown: UserContext = {
   oneupUserId: null,
   unconfirmed: null,
   wasGranted: false,
+  lostGrant: false,
   active: null,
   codeFrom: null,
   codeAt: null,

@@ -1,28 +1,12 @@
 /** A process whose clock is a day off shuts a gate for others no longer than it meant to. */
-import { createLifecycle, fetchTransport, type Lifecycle } from "oneup-lifecycle";
+import type { Lifecycle } from "oneup-lifecycle";
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards } from "../support/scene.ts";
+import { beside } from "../support/wrong-clock.ts";
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
-
-/** A process on the same store whose clock differs by so much. */
-async function beside({ sandbox, store, clock }: TestLifecycle, aheadMs: number): Promise<Lifecycle> {
-  const lifecycle = await createLifecycle({
-    credentials: sandbox.credentials,
-    store,
-    clock: {
-      now: () => clock.now() + aheadMs,
-      monotonic: () => clock.monotonic(),
-      random: () => clock.random(),
-      timer: (ms, task) => clock.timer(ms, task),
-    },
-    transport: fetchTransport((request, options) => sandbox.fetch(new Request(request, options))),
-  });
-  afterwards(() => lifecycle.close());
-  return lifecycle;
-}
 
 /** It signs up a user, whose call is refused. */
 async function heldBack({ clock }: TestLifecycle, wrong: Lifecycle): Promise<void> {

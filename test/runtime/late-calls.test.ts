@@ -2,6 +2,7 @@ import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing
 import type { Lifecycle, UserStatus } from "oneup-lifecycle";
 import type { SandboxOptions } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
+import { beside } from "../support/wrong-clock.ts";
 
 /*
  * 1upHealth ends all that came of a code or a refresh token when it is presented twice, and a call that was given up
@@ -210,6 +211,27 @@ describe("a call of a process that died, and that arrives late", () => {
     expect(await search()).toMatchObject({ code: "USER_NOT_READY", retryAfterMs: 59_000 });
     await clock.advance("30s");
     expect(await search()).toMatchObject({ code: "USER_NOT_READY", retryAfterMs: 29_000 });
+    expect(sandbox.journal.count("refreshToken")).toBe(3);
+    await stage.close();
+  });
+
+  it("lets none cost more where another process, whose clock is behind, forced the refreshes", async () => {
+    const stage = await world();
+    const { sandbox, clock } = stage;
+    await stage.crash({ before: "exchangeCode" }, () => stage.lifecycle.onboard(id));
+    const lifecycle = await stage.restart();
+    await lifecycle.onboard(id);
+    const behind = await beside(stage, -35_000);
+    sandbox.fail({ call: "fhir.search", times: Infinity, status: 401, body: "" });
+    const search = (from: Lifecycle): Promise<unknown> =>
+      told(from.fhir(id, "r4").search("Patient", {}, { retries: 0 }));
+    for (let round = 0; round < 3; round++) {
+      expect(await search(behind)).toMatchObject({ code: "FHIR_REFUSED" });
+      await clock.advance(round === 0 ? "25s" : "1s");
+    }
+    await clock.advance("4s");
+    expect(provisionalMs(await lifecycle.inspect(id), stage)).toBeGreaterThan(0);
+    expect(await search(lifecycle)).toMatchObject({ code: "USER_NOT_READY" });
     expect(sandbox.journal.count("refreshToken")).toBe(3);
     await stage.close();
   });

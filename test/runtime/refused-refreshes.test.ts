@@ -50,4 +50,25 @@ describe("a user whose refreshes alone are refused", () => {
     expect(sandbox.journal.count("issueAuthCode")).toBe(0);
     expect(await lifecycle.inspect("ada")).toMatchObject({ state: "refreshed", usable: true });
   });
+
+  it("does not begin another day with the grant that the application brings meanwhile", async () => {
+    const made = await workingWorld();
+    const { lifecycle, sandbox, clock } = made;
+    const { oneupUserId } = await lifecycle.onboard("ada");
+    sandbox.fail({ call: "refreshToken", appUserId: "ada", times: Infinity, status: 400, body: "" });
+    sandbox.fail({ call: "issueAuthCode", times: Infinity, status: 503 });
+    await hoursPass(made, 28);
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "reauthorizing" });
+    // Its history has no step any more that tells of the grant.
+    await clock.advance(24 * hour);
+    const { history } = await lifecycle.inspect("ada");
+    expect(history.filter(({ to }) => to === "expiring")).toEqual([]);
+
+    const grant = { oneupUserId: oneupUserId ?? 0, refreshToken: "the-one-it-had" };
+    const adopted = lifecycle.adopt("ada", grant, { waitMs: 0 });
+    expect(await adopted).toMatchObject({ state: "reauthorizing" });
+    sandbox.clearFaults();
+    await lifecycle.accessToken("ada", { waitMs: 8 * hour });
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "reauthorized", usable: true });
+  });
 });

@@ -26,8 +26,8 @@ export class Dossier {
   readonly steps = { code: 0, grant: 0, other: 0 };
   /** Purges that 1upHealth called done, and how many of them the record has taken for done. */
   readonly purges = { done: 0, believed: 0 };
-  /** When its tokens were given up because 1upHealth refused them. */
-  readonly rejections: number[] = [];
+  /** When its tokens were given up because 1upHealth refused them, and when by the clock of the process that did. */
+  readonly rejections: { readonly when: number; readonly at: number }[] = [];
   /** The application has let it go once. */
   wasLetGo = false;
   /** The number that the application takes for its own, and that is another user's; `null`: it is right. */

@@ -73,13 +73,16 @@ export class GrantJudge {
     dossier.ends.add(expiresAt);
   }
 
-  /** A user took a step: a token that 1upHealth refuses is given up at once three times in a minute at most. */
-  step({ id, rejections }: Dossier, event: string): void {
+  /**
+   * A user took a step: a token that 1upHealth refuses is given up at once three times in a minute at most. A process
+   * whose clock is ahead takes the tokens of another for older than they are.
+   */
+  step({ id, rejections }: Dossier, event: string, at: number): void {
     if (event !== "TOKEN_REJECTED") return;
-    rejections.push(this.#time.now);
-    while ((rejections[0] ?? Infinity) <= this.#time.now - minute) rejections.shift();
-    if (rejections.length > 3)
-      this.#judge.blame(`P6: ${rejections.length} tokens of ${id} were given up within a minute`);
+    rejections.push({ when: this.#time.now, at });
+    while ((rejections[0]?.when ?? Infinity) <= this.#time.now - minute) rejections.shift();
+    const times = rejections.filter((one) => one.at > at - minute).length;
+    if (times > 3) this.#judge.blame(`P6: ${times} tokens of ${id} were given up within a minute`);
   }
 
   /** A token left the library. */

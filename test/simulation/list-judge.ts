@@ -15,6 +15,14 @@ import { minute, type Time } from "./time.ts";
 const stopping: ReadonlySet<number> = new Set([200, 302, 401, 403, 406, 511]);
 /** A call may arrive so long after its process gave it up, ms. */
 const longestOnItsWay = 45_000;
+/** The states of a user that has a grant. */
+const granted: ReadonlySet<string> = new Set(["tokenActive", "expiring", "refreshed", "reauthorized"]);
+
+/** Whether the user had a grant since it was let go last, as far as its history goes back. */
+function hadGrant({ history }: Envelope): boolean {
+  const start = history.findLastIndex(([, , event]) => event === "ONBOARD" || event === "OFFBOARDED");
+  return history.slice(start + 1).some(([, state]) => granted.has(state));
+}
 
 /** See the module. */
 export class ListJudge {
@@ -144,9 +152,8 @@ export class ListJudge {
     if (event !== "ADOPTED") return;
     if (before.intent !== null)
       this.#judge.blame(`P7: ${id} was taken over while its ${before.intent.call} was in doubt`);
-    const granted = ["tokenActive", "expiring", "refreshed", "reauthorized"].includes(before.state);
-    const lost = before.history.some(([, , step]) => step === "GRANT_LOST" || step === "REAUTHORIZE");
-    if (granted || (lost && before.state === "reauthorizing"))
+    const replaced = ["created", "reauthorizing", "locating"].includes(before.state) && hadGrant(before);
+    if (granted.has(before.state) || replaced)
       this.#judge.blame(`P2: the grant of ${id} was replaced by an older one`);
   }
 

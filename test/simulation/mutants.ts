@@ -294,6 +294,11 @@ export const mutants: readonly Mutant[] = [
     becomes: (it, { whole }) => `{ ...${it}, ${whole("a-user-without-a-grant-gets-the-adopted-one")} }`,
   },
   {
+    name: "takes a lost grant back that the application brings",
+    at: "a-lost-grant-is-remembered",
+    becomes: no,
+  },
+  {
     name: "holds a process back because of one user whose calls are blocked",
     at: "a-blocked-call-concerns-one-user-until-a-neutral-call-is-blocked",
     when: "always",

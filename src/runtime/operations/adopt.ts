@@ -100,7 +100,7 @@ export async function adopt(
     const user = adopted(before, grant, { at, by });
     if (before.history.some(([when, , event]) => event === "ADOPTED" && when === unacknowledgedAt))
       return "adopted";
-    if (user === before || isRecovering(before)) return "present";
+    if (user === before) return "present";
     if (source === "inList" && wasOffboarded(there)) return "present";
     // seam: an-adopted-user-is-scheduled
     const place = schedule(engine, user, null);
@@ -127,15 +127,6 @@ function refuseAnother({ sealer }: Engine, user: User, { oneupUserId }: CheckedG
     "USER_CONFLICT",
     `Cannot adopt user ${sealer.alias(user.id)}: its oneup_user_id must be the one stored here, ${known}, got ${oneupUserId}`,
   );
-}
-
-/**
- * Whether it had a grant here and is getting a new one. The application's grant is then presumably no newer than the
- * one that was lost, and would only cost the user its place in the lane.
- */
-function isRecovering({ position, history }: User): boolean {
-  const lost = history.some(([, , event]) => event === "GRANT_LOST" || event === "REAUTHORIZE");
-  return position.state === "reauthorizing" && lost;
 }
 
 /** The user with its grant; the same object if it needs none. */

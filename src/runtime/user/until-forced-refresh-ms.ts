@@ -24,10 +24,10 @@ const oldestYoungMs = 8 * youngMs;
 
 const hourMs = 60 * youngMs;
 
-/** A grant further in the future than this was stored by a process with a wrong clock, ms. */
+/** Clocks of two processes differ by this at most: a grant further in the future was stored by one with a wrong clock, ms. */
 const furthestAheadMs = 5 * youngMs;
 
-/** While a grant is provisional, this many forced refreshes within that time are not delayed. */
+/** While a grant is provisional, this many forced refreshes are not delayed. */
 const atOnce = 3;
 
 /**
@@ -42,7 +42,9 @@ export function untilForcedRefreshMs(user: User, now: number): number {
   const age = grantedAt === null ? oldestYoungMs : now - grantedAt;
   const leastMs = leastAgeMs(user, now);
   if (age < -furthestAheadMs || age >= leastMs) return 0;
-  if (provisionalUntil(user, now) !== null && forcedSince(user, now - youngMs) < atOnce) return 0;
+  // Those that another process noted count by its clock.
+  const lately = forcedSince(user, now - youngMs - furthestAheadMs);
+  if (provisionalUntil(user, now) !== null && lately < atOnce) return 0;
   return leastMs - age;
 }
 

@@ -203,6 +203,8 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
 function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts is UserContext {
   const { oneupUserId, unconfirmed, active, codeFrom, failure } = facts;
   const counts = [facts.exchanges, facts.codesSpent, facts.codesRefused, facts.attempt, facts.shortGrants];
+  const marks = [facts.wasGranted, facts.lostGrant, facts.maybeSpent, facts.idTaken];
+  marks.push(facts.saidExists, facts.saidMissing);
   const times = [facts.codeAt, facts.expiresAt, facts.grantedAt, facts.mayArriveUntil, facts.identifiedAt];
   return (
     (oneupUserId === null || isCount(oneupUserId)) &&
@@ -211,11 +213,7 @@ function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts i
     (codeFrom === null || codeFrom === "creation" || codeFrom === "request") &&
     counts.every(isCount) &&
     times.every((time) => time === null || isTime(time)) &&
-    typeof facts.wasGranted === "boolean" &&
-    typeof facts.maybeSpent === "boolean" &&
-    typeof facts.saidExists === "boolean" &&
-    typeof facts.saidMissing === "boolean" &&
-    typeof facts.idTaken === "boolean" &&
+    marks.every((mark) => typeof mark === "boolean") &&
     [facts.toPurge, facts.purged].every((versions) => versions === null || isVersions(versions)) &&
     (facts.unpurged === null || isUnpurged(facts.unpurged)) &&
     [facts.refusals, facts.absences].every((odd) => odd === null || isSpan(odd)) &&
