@@ -116,7 +116,7 @@ export type {
   Reconciliation,
   Repair,
   Repaired,
-} from "./runtime/bulk/differences.ts";
+} from "./runtime/bulk/reconciliation.ts";
 export type { EndpointHealth } from "./http/endpoints.ts";
 export type { Health } from "./runtime/operations/health.ts";
 export type { HistoryStep } from "./runtime/user/history-of.ts";
@@ -137,7 +137,7 @@ export type {
   LimitConflict,
   LimitName,
   NewLimits,
-} from "./runtime/options/limits.ts";
+} from "./runtime/options/account-limits.ts";
 export type { LifecycleOptions, RefreshPolicy } from "./runtime/options/lifecycle-options.ts";
 export { exportFolder } from "./runtime/leaving/export-folder.ts";
 export type {
@@ -148,7 +148,7 @@ export type {
   ExportWriter,
   OpenExportFile,
   UnexportedUser,
-} from "./runtime/leaving/export-options.ts";
+} from "./runtime/leaving/export-many-options.ts";
 export type { LeaveVerbs } from "./runtime/leaving/leave-verbs.ts";
 export type {
   DryLeaveOptions,
@@ -157,7 +157,7 @@ export type {
   LeaveSummary,
   OffboardManyOptions,
   ReceiptLog,
-} from "./runtime/leaving/leave-options.ts";
+} from "./runtime/leaving/offboard-many-options.ts";
 export { receiptFile } from "./runtime/leaving/receipt-file.ts";
 export { verifyReceipts, type VerifiedReceipts } from "./runtime/leaving/verify-receipts.ts";
 export type { LogFields, Logger } from "./runtime/options/logger.ts";
@@ -166,7 +166,7 @@ export type { Rows } from "./runtime/bulk/for-each-row.ts";
 export type { UserWalk, Walk } from "./runtime/operations/user-walk.ts";
 export type { Pager, RemoteUser } from "./http/user-management.ts";
 export type { JoinedStatus, UserHold, UserPause, UserStatus } from "./runtime/user/user-status.ts";
-export type { AccountAct } from "./runtime/account/acts.ts";
+export type { AccountAct } from "./runtime/account/account-act.ts";
 export type { AccountPause } from "./runtime/account/pauses.ts";
 export type {
   AccountVerbs,
@@ -178,9 +178,9 @@ export type { ExplainVerbs } from "./runtime/operations/explain-verbs.ts";
 export type { EventOptions, EventVerbs } from "./runtime/events/event-verbs.ts";
 export type { LifecycleEvent, LifecycleEventType } from "./runtime/events/lifecycle-event.ts";
 export type { WatchOptions, WatchVerbs } from "./runtime/watching/watch-verbs.ts";
-export type { UserActorLogic } from "./runtime/watching/actor.ts";
+export type { UserActorLogic } from "./runtime/watching/actor-logic.ts";
 export type { ActorInput, WatcherInput } from "./runtime/watching/actor-input.ts";
-export type { UserSnapshot } from "./runtime/watching/actor-snapshot.ts";
+export type { UserSnapshot } from "./runtime/watching/user-snapshot.ts";
 export type { WorkSummary } from "./runtime/engine/work.ts";
 export type { PauseReason } from "./store/envelope.ts";
 export type {

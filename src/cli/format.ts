@@ -6,7 +6,7 @@
 import { stripVTControlCharacters } from "node:util";
 import type { AccountPause, BudgetView, Counts, ShutGate, UserState, UserStatus } from "../index.ts";
 import { callOf } from "../runtime/user/step.ts";
-import { distanceInWords, spanInWords } from "../runtime/options/time-words.ts";
+import { distanceInWords, spanInWords } from "../runtime/options/time-in-words.ts";
 import type { Given } from "./command.ts";
 import { escapeControl } from "./escape-control.ts";
 import type { Paint } from "./paint.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ImportProgress, ImportSummary } from "../index.ts";
-import { spanInWords } from "../runtime/options/time-words.ts";
+import { spanInWords } from "../runtime/options/time-in-words.ts";
 import type { Paint } from "./paint.ts";
 import { number, plural } from "./format.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { spanOf } from "../runtime/options/time-words.ts";
+import { spanOf } from "../runtime/options/time-in-words.ts";
 import { UsageError } from "./arguments.ts";
 
 /** Parses a whole number. @throws {UsageError} with the option, the rule and the value */

@@ -6,7 +6,7 @@
 import { isPurging } from "../../machines/index.ts";
 import { untilAborted, withSignals } from "../abort.ts";
 import { ahead, total } from "../store/lane-scheduler.ts";
-import { writeAct } from "./account/acts.ts";
+import { writeAct } from "./account/account-act.ts";
 import { adopt, checkGrant } from "./operations/adopt.ts";
 import { waitForUser, sendEvent } from "./engine/wait-for-user.ts";
 import { type Ends, type Deadline, onSilence, withDeadlines } from "./engine/deadline.ts";

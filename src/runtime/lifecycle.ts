@@ -21,7 +21,7 @@ import type {
 } from "./options/call-options.ts";
 import type { AdoptedRow } from "./bulk/adopt-many.ts";
 import type { Grant } from "./operations/adopt.ts";
-import type { ReconcileOptions, Reconciliation } from "./bulk/differences.ts";
+import type { ReconcileOptions, Reconciliation } from "./bulk/reconciliation.ts";
 import type { Health } from "./operations/health.ts";
 import type { AdoptManyOptions, ImportSummary, OnboardManyOptions, RowSummary } from "./bulk/imports.ts";
 import type { KeyVerbs } from "./keys/key-verbs.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
-import { spanOf } from "../runtime/options/time-words.ts";
+import { spanOf } from "../runtime/options/time-in-words.ts";
 
 /** A duration: milliseconds, or a number with a unit. */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;

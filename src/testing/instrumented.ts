@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { UserActorLogic } from "../runtime/watching/actor.ts";
+import type { UserActorLogic } from "../runtime/watching/actor-logic.ts";
 import { isObject } from "../checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
 import { gone, never, waitsInStep, type TestProcess } from "./test-process.ts";

@@ -5,7 +5,7 @@
  */
 import type { HistoryStep } from "../runtime/user/history-of.ts";
 import type { UserPause, UserStatus } from "../runtime/user/user-status.ts";
-import { spanInFull } from "../runtime/options/time-words.ts";
+import { spanInFull } from "../runtime/options/time-in-words.ts";
 import type { JournalEntry } from "../sandbox/journal.ts";
 
 /**

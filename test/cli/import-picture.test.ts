@@ -2,7 +2,7 @@ import type { ImportProgress } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { importPicture, importSummary } from "../../src/cli/import-picture.ts";
 import { paintFor } from "../../src/cli/paint.ts";
-import { spanInWords } from "../../src/runtime/options/time-words.ts";
+import { spanInWords } from "../../src/runtime/options/time-in-words.ts";
 
 const plain = paintFor({ isTTY: false }, {});
 const now = Date.UTC(2026, 10, 25, 9);

@@ -30,7 +30,7 @@ describe("code", () => {
       places(path, code(path).replaceAll(/^import type .*$/gm, ""), pattern),
     );
     expect(running).toEqual([]);
-    expect(others).toEqual(["src/runtime/watching/actor-snapshot.ts", "src/runtime/watching/actor.ts"]); // what applications run in theirs
+    expect(others).toEqual(["src/runtime/watching/actor-logic.ts", "src/runtime/watching/user-snapshot.ts"]);
     expect(users).toContain("machines/user-lifecycle.ts");
   });
 

@@ -103,6 +103,15 @@ function importsOf(path: string): readonly string[] {
   return Array.from(found, ([, specifier = ""]) => posix.join(posix.dirname(path), specifier));
 }
 
+/** Whether a file is named after one of its exports: `when-idle.ts` after `whenIdle`, `import.ts` after `Import`. */
+function isNamedAfterAnExport(path: string): boolean {
+  const name = posix.basename(path, ".ts").replaceAll("-", "");
+  const declared = code(path).matchAll(
+    /^export (?:declare |abstract |async )*(?:const|let|function\*?|class|interface|type|enum) (\w+)/gm,
+  );
+  return Array.from(declared, ([, one = ""]) => one.toLowerCase()).includes(name);
+}
+
 /** The names of the folders in a folder. */
 function foldersIn(path: string): readonly string[] {
   const entries = readdirSync(join(root, path), { withFileTypes: true });
@@ -170,3 +179,16 @@ describe("imports", () => {
     expect(circles).toEqual([]);
   });
 });
+
+/** Of a hundred files; the others hold several things of one kind. */
+const namedAfterAnExport = 85;
+
+it.each(["src/runtime/", "src/sandbox/"])(
+  "most files of %s are named after one of their exports",
+  (house) => {
+    const files = product.filter((path) => path.startsWith(house) && posix.basename(path) !== "index.ts");
+    const others = files.filter((path) => !isNamedAfterAnExport(path));
+    const allowed = Math.floor((files.length * (100 - namedAfterAnExport)) / 100);
+    expect(others.slice(allowed)).toEqual([]);
+  },
+);

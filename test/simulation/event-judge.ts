@@ -5,7 +5,7 @@
 import type { Commit, EventOutbox, LifecycleEvent, StoredEvent } from "oneup-lifecycle";
 import type { HistoryEntry } from "../../src/store/envelope.ts";
 import type { Sealer } from "../../src/store/sealing/sealer.ts";
-import { readUserEvent, type UserEventValue } from "../../src/runtime/user/user-event.ts";
+import { readUserEvent, type UserEventValue } from "../../src/runtime/user/user-event-value.ts";
 import type { Judge } from "./judge.ts";
 
 /** An event in the store. */

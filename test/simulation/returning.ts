@@ -4,7 +4,11 @@
  * events are one life after the other without a gap.
  */
 import type { HistoryStep, Lifecycle } from "oneup-lifecycle";
-import { forgottenType, readUserEvent, type UserEventValue } from "../../src/runtime/user/user-event.ts";
+import {
+  forgottenType,
+  readUserEvent,
+  type UserEventValue,
+} from "../../src/runtime/user/user-event-value.ts";
 import { Asking } from "./asking.ts";
 import type { Process } from "./process.ts";
 import type { Stage } from "./stage.ts";

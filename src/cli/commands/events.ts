@@ -4,7 +4,7 @@
  * @module
  */
 import type { EventOptions, LifecycleEvent } from "../../index.ts";
-import { timeInWords } from "../../runtime/options/time-words.ts";
+import { timeInWords } from "../../runtime/options/time-in-words.ts";
 import type { Command, Given } from "../command.ts";
 import { escapeControl } from "../escape-control.ts";
 import { withStore } from "../open-store.ts";

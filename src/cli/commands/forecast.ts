@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../../clock.ts";
 import type { Lane } from "../../index.ts";
-import { momentInWords } from "../../runtime/options/time-words.ts";
+import { momentInWords } from "../../runtime/options/time-in-words.ts";
 import { UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { withStore } from "../open-store.ts";

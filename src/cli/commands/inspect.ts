@@ -6,7 +6,7 @@
 import { systemClock } from "../../clock.ts";
 import { LifecycleError, type HistoryStep, type Lifecycle, type UserStatus } from "../../index.ts";
 import { internalsOf } from "../../runtime/internals.ts";
-import { momentInWords, timeInWords } from "../../runtime/options/time-words.ts";
+import { momentInWords, timeInWords } from "../../runtime/options/time-in-words.ts";
 import { UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { fitted, hanging, wrapped } from "../columns.ts";

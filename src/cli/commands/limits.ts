@@ -4,7 +4,7 @@
  * @module
  */
 import type { AccountLimits, Ceiling } from "../../index.ts";
-import { spanInWords } from "../../runtime/options/time-words.ts";
+import { spanInWords } from "../../runtime/options/time-in-words.ts";
 import { whole } from "../parse-units.ts";
 import { UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";

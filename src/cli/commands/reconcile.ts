@@ -10,7 +10,7 @@ import { escapeControl } from "../escape-control.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { printError } from "../screen.ts";
-import { spanInWords } from "../../runtime/options/time-words.ts";
+import { spanInWords } from "../../runtime/options/time-in-words.ts";
 import { whole } from "../parse-units.ts";
 
 /** See the module. */

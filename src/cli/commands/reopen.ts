@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../../clock.ts";
 import type { BudgetView, Lane, Lifecycle } from "../../index.ts";
-import { momentInWords } from "../../runtime/options/time-words.ts";
+import { momentInWords } from "../../runtime/options/time-in-words.ts";
 import { byOption, doerIn } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { gateLine, number, plural, print } from "../format.ts";

@@ -8,7 +8,7 @@ import type { BudgetView, Ceiling, Health, UserState } from "../../index.ts";
 import { causeInWords } from "../../errors.ts";
 import { internalsOf } from "../../runtime/internals.ts";
 import { escapeControl } from "../escape-control.ts";
-import { momentInWords, spanInWords, timeInWords } from "../../runtime/options/time-words.ts";
+import { momentInWords, spanInWords, timeInWords } from "../../runtime/options/time-in-words.ts";
 import type { Command, Given } from "../command.ts";
 import { hanging } from "../columns.ts";
 import { paintFor, type Paint } from "../paint.ts";

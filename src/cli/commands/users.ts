@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../../clock.ts";
 import type { UserFilter, UserStatus } from "../../index.ts";
-import { spanInWords } from "../../runtime/options/time-words.ts";
+import { spanInWords } from "../../runtime/options/time-in-words.ts";
 import { whole } from "../parse-units.ts";
 import type { Command, Given } from "../command.ts";
 import { fitted, placesIn } from "../columns.ts";

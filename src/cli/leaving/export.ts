@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../../clock.ts";
 import type { ExportManyOptions, ExportProgress, FhirVersion } from "../../index.ts";
-import { momentInWords } from "../../runtime/options/time-words.ts";
+import { momentInWords } from "../../runtime/options/time-in-words.ts";
 import { someOf, UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { number, plural, print } from "../format.ts";

@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../../clock.ts";
 import type { DryLeaveOptions, LeaveForecast, LeaveProgress, OffboardManyOptions } from "../../index.ts";
-import { momentInWords } from "../../runtime/options/time-words.ts";
+import { momentInWords } from "../../runtime/options/time-in-words.ts";
 import { byOption, doerIn, UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { confirm } from "../confirm.ts";

@@ -6,7 +6,7 @@
  */
 import type { Json } from "../../store/contract.ts";
 import { isCount, isObject } from "../../store/guards.ts";
-import type { Ceiling } from "../options/limits.ts";
+import type { Ceiling } from "../options/account-limits.ts";
 
 /** The previous limit, and when it ended, ms since 1970. */
 export interface FormerLimit extends Ceiling {

@@ -20,7 +20,7 @@ import {
   type LaneShares,
   type LimitConflict,
   type NewLimits,
-} from "../options/limits.ts";
+} from "../options/account-limits.ts";
 const limitNames: readonly LimitName[] = ["management", "token", "fhir"];
 
 /** The limits in the account's record. What cannot be read counts as not recorded. */

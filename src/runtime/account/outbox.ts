@@ -10,7 +10,7 @@ import { inWords, isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { AccountRecord, EventOutbox, Json, Store, StoreAdapter } from "../../store/contract.ts";
 import { isCount, isObject } from "../../store/guards.ts";
 import { errorField, type Logger } from "../options/logger.ts";
-import { spanInWords } from "../options/time-words.ts";
+import { spanInWords } from "../options/time-in-words.ts";
 
 /** The setting, as the account's record holds it. */
 export interface OutboxSetting {

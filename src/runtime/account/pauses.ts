@@ -7,8 +7,8 @@
 import type { Clock } from "../../clock.ts";
 import { lanes, type AccountRecord, type Json, type Lane, type Store } from "../../store/contract.ts";
 import { isObject, isTime } from "../../store/guards.ts";
-import { writeAct, type AccountAct } from "./acts.ts";
-import { momentInWords } from "../options/time-words.ts";
+import { writeAct, type AccountAct } from "./account-act.ts";
+import { momentInWords } from "../options/time-in-words.ts";
 import type { Logger, LogFields } from "../options/logger.ts";
 
 /** A pause of the account. */

@@ -16,7 +16,7 @@ import {
   type Rules,
 } from "../../checks.ts";
 import { aLane, someOf } from "../operations/call-checks.ts";
-import type { ReconcileOptions, Repair } from "./differences.ts";
+import type { ReconcileOptions, Repair } from "./reconciliation.ts";
 import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";
 import type { Rows } from "./for-each-row.ts";
 

@@ -8,7 +8,7 @@ import { isRenaming } from "../../../machines/index.ts";
 import { isLifecycleError } from "../../errors.ts";
 import type { RemoteUser } from "../../http/user-management.ts";
 import { isId } from "../options/check-id.ts";
-import type { Difference } from "./differences.ts";
+import type { Difference } from "./reconciliation.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { listUserIds, loadRecord, lookForUser } from "../engine/load-user.ts";

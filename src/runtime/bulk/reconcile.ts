@@ -12,7 +12,7 @@ import {
   type Reconciliation,
   type Repair,
   type Repaired,
-} from "./differences.ts";
+} from "./reconciliation.ts";
 import type { Engine } from "../engine/engine.ts";
 import { UserComparison } from "./finding.ts";
 import { retryWrite } from "../engine/retry-write.ts";

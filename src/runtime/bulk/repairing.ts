@@ -5,7 +5,7 @@
  */
 import { isLifecycleError } from "../../errors.ts";
 import type { RemoteUser } from "../../http/user-management.ts";
-import type { Difference } from "./differences.ts";
+import type { Difference } from "./reconciliation.ts";
 import type { Engine } from "../engine/engine.ts";
 import { findUser, isBusy, isLeased, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
 import { longestLookMs } from "../engine/wait-for-user.ts";

@@ -16,7 +16,7 @@ import { retryLimit, type RetryLimit } from "./deadline.ts";
 import { afterTrouble, fullJitter, whileLeaving } from "../options/backoff.ts";
 import { retryField } from "../options/logger.ts";
 import { indexKeyOf } from "../user/index-key.ts";
-import { eventsOf } from "../user/user-event.ts";
+import { eventsOf } from "../user/user-event-value.ts";
 import { untilExpiringMs } from "../user/user-status.ts";
 import { writeUser, type User } from "../user/user.ts";
 

@@ -14,7 +14,7 @@ import { sleep } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
 import type { Lane } from "../../store/contract.ts";
 import { scopeOf, unpausing, type AccountPause } from "../account/pauses.ts";
-import { momentInWords } from "../options/time-words.ts";
+import { momentInWords } from "../options/time-in-words.ts";
 import { awakeNow } from "../user/token-time.ts";
 import { callOf, type Position } from "../user/step.ts";
 import type { User } from "../user/user.ts";

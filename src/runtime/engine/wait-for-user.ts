@@ -13,7 +13,7 @@ import type { Blocked } from "../gates/account.ts";
 import { runUser } from "./run-user.ts";
 import { mayArriveForMs } from "./in-doubt.ts";
 import type { Engine } from "./engine.ts";
-import { comeForward, isBehind } from "./lane.ts";
+import { comeForward, isBehind } from "./come-forward.ts";
 import { findUser, isLeased, loadUser, type LoadedUser } from "./load-user.ts";
 import { inTimeFor, type Deadline } from "./deadline.ts";
 import { stopOf } from "./stop.ts";

@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { LifecycleError } from "../../errors.ts";
 import type { StoredEvent } from "../../store/contract.ts";
 import type { Sealer } from "../../store/sealing/sealer.ts";
-import { readUserEvent } from "../user/user-event.ts";
+import { readUserEvent } from "../user/user-event-value.ts";
 
 /** The place of an event. */
 export interface Place {

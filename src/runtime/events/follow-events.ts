@@ -8,7 +8,7 @@ import { LifecycleError } from "../../errors.ts";
 import type { StoredEvent } from "../../store/contract.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import { placeOf, readUserEvent, type UserEventValue } from "../user/user-event.ts";
+import { placeOf, readUserEvent, type UserEventValue } from "../user/user-event-value.ts";
 import { cursorOf, expired, markOf, type Place } from "./cursor.ts";
 import type { LifecycleEvent } from "./lifecycle-event.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { UserEvent } from "../../../machines/index.ts";
 import type { OperatorStep } from "../user/user.ts";
-import { forgottenType, movedType } from "../user/user-event.ts";
+import { forgottenType, movedType } from "../user/user-event-value.ts";
 import { eventTypes } from "../user/history-of.ts";
 
 /**

@@ -5,7 +5,7 @@
  */
 import type { Json, StoredEvent } from "../../store/contract.ts";
 import type { Engine } from "../engine/engine.ts";
-import { placeOf, readUserEvent } from "../user/user-event.ts";
+import { placeOf, readUserEvent } from "../user/user-event-value.ts";
 
 /** Events read at once. */
 const pageSize = 100;

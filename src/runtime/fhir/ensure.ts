@@ -27,13 +27,7 @@ import { carries } from "../../fhir/recover-create.ts";
 import type { EnsureOptions } from "../../fhir/user-fhir-client.ts";
 import { endSlot, type SlotFate } from "../../guard/guard.ts";
 import type { JsonObject } from "../../http/json.ts";
-import {
-  leaseName,
-  longestLeaseMs,
-  takeLease,
-  unseenMs,
-  type CreateLease,
-} from "../account/create-leases.ts";
+import { leaseName, longestLeaseMs, takeLease, unseenMs, type CreateLease } from "../account/create-lease.ts";
 import type { Engine } from "../engine/engine.ts";
 import { loadUser } from "../engine/load-user.ts";
 

@@ -7,7 +7,7 @@ import type { Deadline } from "../engine/deadline.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isLeased, loadUser, type LoadedUser } from "../engine/load-user.ts";
 import { samePlace, saveIdle } from "../engine/save-user.ts";
-import { again, whenIdle } from "../engine/until-idle.ts";
+import { again, whenIdle } from "../engine/when-idle.ts";
 import type { User } from "../user/user.ts";
 
 /** How long the writing of one record is waited for, ms. */

@@ -11,7 +11,7 @@ import type { Engine } from "../engine/engine.ts";
 import { isLeased, loadUser, type LoadedUser } from "../engine/load-user.ts";
 import { moveIdle, saveIdle, samePlace } from "../engine/save-user.ts";
 import { schedule } from "../engine/schedule.ts";
-import { again, whenIdle } from "../engine/until-idle.ts";
+import { again, whenIdle } from "../engine/when-idle.ts";
 import { readOrDamaged } from "../operations/damaged-record.ts";
 import { isOffboarded, withoutSecrets } from "../operations/offboard.ts";
 import { leavingAt } from "../user/departure.ts";

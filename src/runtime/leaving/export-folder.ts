@@ -31,7 +31,7 @@ import { fhirVersions } from "../../fhir/fhir-version.ts";
 import { isObject } from "../../checks.ts";
 import { isCount, isTime } from "../../store/guards.ts";
 import { makeFolder } from "../../store/make-folder.ts";
-import type { ExportFile, ExportWriter, OpenExportFile } from "./export-options.ts";
+import type { ExportFile, ExportWriter, OpenExportFile } from "./export-many-options.ts";
 import { takenOver } from "./named-run.ts";
 
 /** The file that says which export a folder holds. */

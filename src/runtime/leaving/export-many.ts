@@ -15,7 +15,7 @@ import type { FhirParts } from "../fhir/fhir-of.ts";
 import { callListener } from "../options/call-listener.ts";
 import { chosenUsers, numberOf } from "./chosen-users.ts";
 import { exportFolder } from "./export-folder.ts";
-import type { ExportManyOptions, ExportProgress, ExportSummary } from "./export-options.ts";
+import type { ExportManyOptions, ExportProgress, ExportSummary } from "./export-many-options.ts";
 import { exportUser, type InHand } from "./export-user.ts";
 import { beginRun } from "./named-run.ts";
 

@@ -17,7 +17,7 @@ import { fhirOf, type FhirParts } from "../fhir/fhir-of.ts";
 import { holderOf } from "../operations/access-tokens.ts";
 import type { User } from "../user/user.ts";
 import { changeRecord } from "./change-record.ts";
-import type { ExportFile, ExportWriter } from "./export-options.ts";
+import type { ExportFile, ExportWriter } from "./export-many-options.ts";
 import { fillFile, type Filled } from "./fill-file.ts";
 
 /** What an export is about. */

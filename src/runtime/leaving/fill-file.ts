@@ -8,7 +8,7 @@ import type { AnyPage } from "../../fhir/pages/fhir-page.ts";
 import type { AnyWalk } from "../../fhir/pages/fhir-walk.ts";
 import { parseFhirJson, stringifyFhirJson } from "../../fhir/lossless-json.ts";
 import { field } from "../../http/json.ts";
-import type { OpenExportFile } from "./export-options.ts";
+import type { OpenExportFile } from "./export-many-options.ts";
 
 /** A search from a cursor on. */
 export type Search = (cursor: string | undefined) => Pick<AnyWalk, "pages">;

@@ -13,7 +13,7 @@ import { readOrDamaged } from "../operations/damaged-record.ts";
 import { isOffboarded } from "../operations/offboard.ts";
 import { chosenUsers } from "./chosen-users.ts";
 import { isLeftOut, isOfLeave, mustWait, type Leave } from "./enlist-user.ts";
-import type { LeaveForecast } from "./leave-options.ts";
+import type { LeaveForecast } from "./offboard-many-options.ts";
 import { findRun, scopeInWords } from "./named-run.ts";
 
 /** The users of a leave. `isFixed`: all of them are marked, so users that came since are no part of it. */

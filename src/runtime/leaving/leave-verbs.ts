@@ -24,12 +24,17 @@ import type { FhirParts } from "../fhir/fhir-of.ts";
 import type { Cancellable } from "../options/call-options.ts";
 import { isTypeName } from "./export-folder.ts";
 import { exportMany } from "./export-many.ts";
-import type { ExportManyOptions, ExportSummary } from "./export-options.ts";
+import type { ExportManyOptions, ExportSummary } from "./export-many-options.ts";
 import type { Leave } from "./enlist-user.ts";
 import { forecastLeave } from "./forecast-leave.ts";
-import type { DryLeaveOptions, LeaveForecast, LeaveSummary, OffboardManyOptions } from "./leave-options.ts";
+import type {
+  DryLeaveOptions,
+  LeaveForecast,
+  LeaveSummary,
+  OffboardManyOptions,
+} from "./offboard-many-options.ts";
 import { offboardMany, type Acting } from "./offboard-many.ts";
-import { publicKeyOf, receiptKey } from "./receipts.ts";
+import { publicKeyOf, receiptKey } from "./receipt-chain.ts";
 
 /** The methods for leaving. */
 export interface LeaveVerbs {

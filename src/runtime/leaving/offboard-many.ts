@@ -26,7 +26,7 @@ import { changeRecord } from "./change-record.ts";
 import { chosenUsers } from "./chosen-users.ts";
 import { enlistUser, type Leave } from "./enlist-user.ts";
 import { countLeave } from "./forecast-leave.ts";
-import type { LeaveProgress, LeaveSummary, OffboardManyOptions } from "./leave-options.ts";
+import type { LeaveProgress, LeaveSummary, OffboardManyOptions } from "./offboard-many-options.ts";
 import { openLog, type OpenLog } from "./open-log.ts";
 import { beginRun } from "./named-run.ts";
 import { isWaitInVain, unfinishedOf, unlessUnusable } from "./unfinished-users.ts";

@@ -8,9 +8,16 @@ import { randomName } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
 import type { Leaving } from "../../store/envelope.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { ReceiptLog } from "./leave-options.ts";
+import type { ReceiptLog } from "./offboard-many-options.ts";
 import { receiptFile } from "./receipt-file.ts";
-import { publicKeyOf, ReceiptChain, receiptKey, receiptOf, writeAnew, type ReceiptLine } from "./receipts.ts";
+import {
+  publicKeyOf,
+  ReceiptChain,
+  receiptKey,
+  receiptOf,
+  writeAnew,
+  type ReceiptLine,
+} from "./receipt-chain.ts";
 
 /** See the module. */
 export interface OpenLog {

@@ -13,7 +13,7 @@ import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { ifMissing, namesToDisk } from "./export-folder.ts";
-import type { ReceiptLog } from "./leave-options.ts";
+import type { ReceiptLog } from "./offboard-many-options.ts";
 import { LifecycleError } from "../../errors.ts";
 import { makeFolder } from "../../store/make-folder.ts";
 

@@ -11,7 +11,7 @@ import { stopOf, stopped } from "../engine/stop.ts";
 import { refusal, statusOf } from "../engine/user-errors.ts";
 import { leaveKey, leavingIn } from "../user/index-key.ts";
 import type { User } from "../user/user.ts";
-import type { UnexportedUser } from "./export-options.ts";
+import type { UnexportedUser } from "./export-many-options.ts";
 
 /** Users listed per request to the store. */
 const pageSize = 100;

@@ -4,7 +4,7 @@
  * @module
  */
 import { wrong } from "../../checks.ts";
-import { publicKeyFrom, ReceiptChain, writeAnew } from "./receipts.ts";
+import { publicKeyFrom, ReceiptChain, writeAnew } from "./receipt-chain.ts";
 
 /** The result of {@link verifyReceipts}. */
 export interface VerifiedReceipts {

@@ -11,7 +11,7 @@ import { isObject } from "../../store/guards.ts";
 import type { Row, Tombstone } from "../../store/row-rules.ts";
 import type { HiddenNames } from "../../store/sealing/hidden-names.ts";
 import type { Owner, Sealer, Secrets } from "../../store/sealing/sealer.ts";
-import { placeOf, readUserEvent } from "../user/user-event.ts";
+import { placeOf, readUserEvent } from "../user/user-event-value.ts";
 
 /** The part of a user's record that secrets are bound to. */
 interface Kept {

@@ -12,7 +12,7 @@ import type { Contents } from "./contents.ts";
 import type { MoveSummary } from "./move-options.ts";
 import { eventsText, logText, redated, textOf, textsOf } from "./row-text.ts";
 import { ContentDigest, HeldDigest, Tally, type Watching } from "./tally.ts";
-import { leaseNames } from "../account/create-leases.ts";
+import { leaseNames } from "../account/create-lease.ts";
 
 /** The limits whose logs move: those of calls, and the leases of `ensure()`, whose creates may still be under way. */
 export const limitNames: readonly string[] = ["management", "token", "fhir", ...leaseNames];

@@ -8,7 +8,7 @@ import { isPurging } from "../../../machines/index.ts";
 import { LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import { onceArrived } from "../engine/apply-outcome.ts";
-import { again, whenIdle } from "../engine/until-idle.ts";
+import { again, whenIdle } from "../engine/when-idle.ts";
 import { checkValue, only, whole, type Names } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lookForUser, type LoadedUser, type MissingUser } from "../engine/load-user.ts";

@@ -12,7 +12,7 @@ import type { Lane } from "../../store/contract.ts";
 import type { ShutGate } from "./budget.ts";
 import { callOf, describeState } from "../user/step.ts";
 import type { UserPause, UserStatus } from "../user/user-status.ts";
-import { distanceInWords, momentInWords } from "../options/time-words.ts";
+import { distanceInWords, momentInWords } from "../options/time-in-words.ts";
 
 /** What the explanation needs besides the status. */
 export interface Circumstances {

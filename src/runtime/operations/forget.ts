@@ -8,7 +8,7 @@
 import { randomName } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
 import { longestLookMs } from "../engine/wait-for-user.ts";
-import { again, whenIdle } from "../engine/until-idle.ts";
+import { again, whenIdle } from "../engine/when-idle.ts";
 import { readOrDamaged } from "./damaged-record.ts";
 import type { Commit, Lease, NewEvent } from "../../store/contract.ts";
 import { newLease, type Engine } from "../engine/engine.ts";
@@ -16,7 +16,7 @@ import { retryWrite } from "../engine/retry-write.ts";
 import { samePlace } from "../engine/save-user.ts";
 import { findUser, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
 import { nameOf, tombstone, tombstoneId, tombstoneKey } from "../user/tombstone.ts";
-import { forgottenEvent } from "../user/user-event.ts";
+import { forgottenEvent } from "../user/user-event-value.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import type { User } from "../user/user.ts";
 

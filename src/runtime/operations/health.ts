@@ -11,7 +11,7 @@ import { viewOf, type BudgetView, type ShutGate } from "./budget.ts";
 import type { AccountPause } from "../account/pauses.ts";
 import type { EndpointHealth } from "../../http/endpoints.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { LimitConflict } from "../options/limits.ts";
+import type { LimitConflict } from "../options/account-limits.ts";
 
 /** What `health()` returns. */
 export interface Health {

@@ -11,7 +11,7 @@ import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { StoredRecord } from "../../store/contract.ts";
 import { afterDeath } from "../engine/apply-outcome.ts";
 import type { ArrivalPredicate } from "../engine/wait-for-user.ts";
-import { again, whenIdle } from "../engine/until-idle.ts";
+import { again, whenIdle } from "../engine/when-idle.ts";
 import { mayArriveForMs } from "../engine/in-doubt.ts";
 import { readOrDamaged } from "./damaged-record.ts";
 import type { Engine } from "../engine/engine.ts";

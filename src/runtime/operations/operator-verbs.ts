@@ -5,20 +5,20 @@
  */
 import type { Hold } from "../../store/envelope.ts";
 import type { Lane } from "../../store/contract.ts";
-import { readActs, writeAct, type AccountAct } from "../account/acts.ts";
+import { readActs, writeAct, type AccountAct } from "../account/account-act.ts";
 import type { AccountPause } from "../account/pauses.ts";
 import type { Deadline, WithDeadline } from "../engine/deadline.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isLeased, loadUser, type LoadedUser } from "../engine/load-user.ts";
 import { moveIdle, samePlace, type Place } from "../engine/save-user.ts";
 import { isStoppable } from "../engine/stop.ts";
-import { again, whenIdle } from "../engine/until-idle.ts";
+import { again, whenIdle } from "../engine/when-idle.ts";
 import { statusOf } from "../engine/user-errors.ts";
 import type { ActOptions } from "../options/call-options.ts";
 import { check, checkValue, oneLine, type Rule, type Rules } from "../../checks.ts";
 import { checkId } from "../options/check-id.ts";
 import { checkNewLimits } from "../options/check-new-limits.ts";
-import type { AccountLimits, Ceiling, NewLimits } from "../options/limits.ts";
+import type { AccountLimits, Ceiling, NewLimits } from "../options/account-limits.ts";
 import { noted, type User } from "../user/user.ts";
 import type { UserStatus } from "../user/user-status.ts";
 import { aDoer, aLane, checkAct } from "./call-checks.ts";

@@ -12,7 +12,7 @@ import { confirmNumber } from "./confirm-number.ts";
 import { hasItsId, waitForUser } from "../engine/wait-for-user.ts";
 import type { CallOutcome } from "../user/call-outcome.ts";
 import type { Deadline } from "../engine/deadline.ts";
-import { whenIdle } from "../engine/until-idle.ts";
+import { whenIdle } from "../engine/when-idle.ts";
 import { doubtOf, mayArriveForMs } from "../engine/in-doubt.ts";
 import { heldBy, stopOfLane, whenNotStopped, type Stop } from "../engine/stop.ts";
 import { runUser } from "../engine/run-user.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { check, checkValue, isObject, wrong, type Rule } from "../../checks.ts";
-import { spanOf } from "./time-words.ts";
+import { spanOf } from "./time-in-words.ts";
 
 /** The option `events`: how long events are kept; `false`: none are written. */
 export type EventsOption = false | { readonly keep: string };

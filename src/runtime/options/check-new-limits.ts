@@ -4,7 +4,7 @@
  * @module
  */
 import { between, checkValue, only, whole, type Names, type Rules } from "../../checks.ts";
-import { longestWindowMs, type Ceiling, type NewLimits } from "./limits.ts";
+import { longestWindowMs, type Ceiling, type NewLimits } from "./account-limits.ts";
 
 /** The rules for a {@link Ceiling}. */
 export const ofCeiling: Rules<Ceiling> = { calls: whole(1, 1e9), windowMs: between(1, longestWindowMs) };

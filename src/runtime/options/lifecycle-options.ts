@@ -29,7 +29,7 @@ import { credentialSource, type Credentials, type CredentialSource } from "./cre
 import { checkEncryption } from "./check-encryption.ts";
 import { checkEvents, type EventsOption } from "./check-events.ts";
 import { ceiling, ofCeiling } from "./check-new-limits.ts";
-import type { Ceiling, ConfiguredLimits, LaneShares } from "./limits.ts";
+import type { Ceiling, ConfiguredLimits, LaneShares } from "./account-limits.ts";
 import { unbreakable } from "./call-listener.ts";
 import { levels, type Logger } from "./logger.ts";
 

@@ -6,7 +6,7 @@
 import { isPurging } from "../../../machines/index.ts";
 import { linkSignals, withSignals } from "../../abort.ts";
 import type { ActorInput, WatcherInput } from "./actor-input.ts";
-import { actorLogic, type Task, type UserActorLogic } from "./actor.ts";
+import { actorLogic, type Task, type UserActorLogic } from "./actor-logic.ts";
 import { checkId } from "../options/check-id.ts";
 import { aSignal, between, check, type Rules } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";

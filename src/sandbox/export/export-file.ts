@@ -5,7 +5,7 @@ import { inPart } from "../base/in-part.ts";
 import type { Incoming } from "../base/message.ts";
 import { issue } from "../fhir/operation-outcome.ts";
 import { type Carried, refused } from "../base/plan.ts";
-import type { FhirVersion } from "../resources/fhir-types.ts";
+import type { FhirVersion } from "../resources/served-types.ts";
 import { type Reader, shown, type StoredResource } from "../resources/stored-resource.ts";
 import type { World } from "../state/world.ts";
 

@@ -2,7 +2,7 @@
 
 import { json } from "../base/message.ts";
 import type { Carried } from "../base/plan.ts";
-import { servedTypes } from "../resources/fhir-types.ts";
+import { servedTypes } from "../resources/served-types.ts";
 import type { World } from "../state/world.ts";
 import { type Exported, exportedOf, keyText } from "./export-file.ts";
 

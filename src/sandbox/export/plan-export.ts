@@ -8,7 +8,7 @@ import { header, type Incoming } from "../base/message.ts";
 import { type Carried, type Plan, refused } from "../base/plan.ts";
 import { issue } from "../fhir/operation-outcome.ts";
 import { authenticate, refusedToken } from "../fhir/plan-fhir.ts";
-import { type FhirVersion, isFhirVersion, isServed } from "../resources/fhir-types.ts";
+import { type FhirVersion, isFhirVersion, isServed } from "../resources/served-types.ts";
 import { type Reader, shown } from "../resources/stored-resource.ts";
 import type { World } from "../state/world.ts";
 import { expiredLink, type Exported, fileOf, outcomesFile } from "./export-file.ts";

@@ -1,9 +1,9 @@
 /** Dispatches FHIR calls by name, once the caller is known. */
 
-import { batch } from "./fhir-batch.ts";
+import { batch } from "./batch.ts";
 import type { FhirCall } from "./fhir-call.ts";
-import { history, read, readVersion } from "./fhir-reads.ts";
-import { everything, search } from "./fhir-search.ts";
+import { history, read, readVersion } from "./read.ts";
+import { everything, search } from "./search.ts";
 import { create, erase, permit, purge, update, validate } from "./fhir-writes.ts";
 import type { Carried, FhirCallName } from "../base/plan.ts";
 

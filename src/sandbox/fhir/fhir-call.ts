@@ -1,6 +1,6 @@
 /** A parsed FHIR call, and responses that several calls share. */
 
-import type { FhirVersion } from "../resources/fhir-types.ts";
+import type { FhirVersion } from "../resources/served-types.ts";
 import type { Incoming } from "../base/message.ts";
 import { issue } from "./operation-outcome.ts";
 import type { Carried } from "../base/plan.ts";

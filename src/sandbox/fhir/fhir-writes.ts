@@ -2,7 +2,7 @@
 
 import { absent, ambiguous, type FhirCall, gone } from "./fhir-call.ts";
 import { header, json, parseObject } from "../base/message.ts";
-import { deepest, isDeeper } from "../base/nesting.ts";
+import { deepest, isDeeper } from "../base/is-deeper.ts";
 import { itemsOf, membersOf } from "../resources/resource-text.ts";
 import { fhirJson, issue, issues, placed, resourceAnswer } from "./operation-outcome.ts";
 import type { Carried } from "../base/plan.ts";

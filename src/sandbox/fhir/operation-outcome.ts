@@ -1,6 +1,6 @@
 /** FHIR responses: resources, and OperationOutcomes for refusals. */
 
-import type { FhirVersion } from "../resources/fhir-types.ts";
+import type { FhirVersion } from "../resources/served-types.ts";
 import { json, type Outgoing } from "../base/message.ts";
 import { type Carried, refused } from "../base/plan.ts";
 import type { Revision } from "../resources/stored-resource.ts";

@@ -6,7 +6,7 @@
 
 import type { FhirCall } from "./fhir-call.ts";
 import { carryOutFhir } from "./carry-out-fhir.ts";
-import { isDeclared, isFhirVersion, isServed } from "../resources/fhir-types.ts";
+import { isDeclared, isFhirVersion, isServed } from "../resources/served-types.ts";
 import { header, type Incoming, json, type Outgoing } from "../base/message.ts";
 import { issue } from "./operation-outcome.ts";
 import {

@@ -2,7 +2,7 @@
 
 import { isObject } from "../../checks.ts";
 import { isInSpan, spanOf, spanOfElement } from "./date-span.ts";
-import type { ParameterKind } from "./search-parameters.ts";
+import type { ParameterKind } from "./search-parameter.ts";
 
 /** Whether an element matches the value. */
 export type SearchComparison = (element: unknown) => boolean;

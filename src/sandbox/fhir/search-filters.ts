@@ -1,12 +1,12 @@
 /** Turns the parameters of a search into one filter. */
 
 import { isObject } from "../../checks.ts";
-import { type FhirVersion, isDeclaredParameter } from "../resources/fhir-types.ts";
+import { type FhirVersion, isDeclaredParameter } from "../resources/served-types.ts";
 import { parseObject } from "../base/message.ts";
 import { issue } from "./operation-outcome.ts";
 import type { Carried } from "../base/plan.ts";
 import { pagingNames, resultNames } from "./read-query.ts";
-import { searchParameter } from "./search-parameters.ts";
+import { searchParameter } from "./search-parameter.ts";
 import { type SearchComparison, comparison } from "./search-comparison.ts";
 
 /** The filter of a search. */

@@ -6,7 +6,7 @@ import type { FhirCall } from "./fhir-call.ts";
 import { shown, type StoredResource } from "../resources/stored-resource.ts";
 import { parseObject } from "../base/message.ts";
 import { along } from "./search-filters.ts";
-import { searchParameter } from "./search-parameters.ts";
+import { searchParameter } from "./search-parameter.ts";
 
 /** Makes the part of a resource, given as JSON, that a search asks for; `undefined`: all of it. */
 export function partFor(

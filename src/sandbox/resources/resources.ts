@@ -1,7 +1,7 @@
 /** The FHIR resources of all users: versions, read lag, sharing, and folders to find them. */
 
 import type { Chance } from "../base/chance.ts";
-import type { FhirVersion } from "./fhir-types.ts";
+import type { FhirVersion } from "./served-types.ts";
 import { Folder } from "./folder.ts";
 import { stamped } from "./resource-text.ts";
 import {

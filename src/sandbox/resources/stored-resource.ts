@@ -1,6 +1,6 @@
 /** A stored resource: its owner, its position, and its states. */
 
-import type { FhirVersion } from "./fhir-types.ts";
+import type { FhirVersion } from "./served-types.ts";
 
 /** One state of a resource; without `text` it is deleted. */
 export interface Revision {

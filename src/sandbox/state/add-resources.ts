@@ -1,8 +1,8 @@
 /** Adds resources without a call: the data that a test needs before its first call. */
 
-import { isFhirVersion, isServed } from "../resources/fhir-types.ts";
+import { isFhirVersion, isServed } from "../resources/served-types.ts";
 import { parseObject } from "../base/message.ts";
-import { isDeeper } from "../base/nesting.ts";
+import { isDeeper } from "../base/is-deeper.ts";
 import { invalid } from "../../checks.ts";
 import type { World } from "./world.ts";
 

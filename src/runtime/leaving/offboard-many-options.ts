@@ -5,7 +5,7 @@
  */
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { Cancellable } from "../options/call-options.ts";
-import type { UnexportedUser } from "./export-options.ts";
+import type { UnexportedUser } from "./export-many-options.ts";
 
 /** Where receipts are kept. `receiptFile()` returns one for a file. */
 export interface ReceiptLog {

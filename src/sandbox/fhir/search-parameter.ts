@@ -1,6 +1,6 @@
 /**
  * The search parameters that the sandbox evaluates: how each compares, and which elements it reads. The names are
- * FHIR's; `fhir-types.ts` knows which ones 1upHealth declares for a type.
+ * FHIR's; `served-types.ts` knows which ones 1upHealth declares for a type.
  */
 
 /** How a parameter compares (FHIR R4, 3.1.1.4.4). */

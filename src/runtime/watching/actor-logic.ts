@@ -6,7 +6,7 @@
  */
 import type { ActorLogic, EventObject } from "xstate";
 import { checkActorInput, type ActorInput } from "./actor-input.ts";
-import { persistedSnapshot, restoredSnapshot, type UserSnapshot } from "./actor-snapshot.ts";
+import { persistedSnapshot, restoredSnapshot, type UserSnapshot } from "./user-snapshot.ts";
 import type { UserStatus } from "../user/user-status.ts";
 
 /** Actor logic for `setup({ actors })`, `invoke`, `spawn` and `createActor()`. It accepts no events. */

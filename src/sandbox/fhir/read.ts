@@ -1,6 +1,6 @@
 /** The FHIR calls that read one resource: its current state, a version, and its history. */
 
-import { binaryAnswer } from "./binary.ts";
+import { binaryAnswer } from "./binary-answer.ts";
 import { type Entry, pageOf } from "./bundle.ts";
 import { absent, type FhirCall, gone, withReadable } from "./fhir-call.ts";
 import { readQuery } from "./read-query.ts";

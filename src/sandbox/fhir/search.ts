@@ -2,7 +2,7 @@
 
 import { type Entry, pageOf } from "./bundle.ts";
 import { type FhirCall, gone, withReadable } from "./fhir-call.ts";
-import { isDeclared } from "../resources/fhir-types.ts";
+import { isDeclared } from "../resources/served-types.ts";
 import { fhirJson, issue } from "./operation-outcome.ts";
 import type { Carried } from "../base/plan.ts";
 import { readQuery } from "./read-query.ts";

@@ -1,5 +1,5 @@
 /**
- * The lane in which a user waits.
+ * Moves a waiting user to a faster lane.
  *
  * @module
  */
