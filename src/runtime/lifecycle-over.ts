@@ -201,7 +201,7 @@ export function lifecycleOver(
     async accessToken(appUserId, options) {
       open();
       if (options !== undefined) checkWait("get an access token", options);
-      return (await tokens.get(appUserId, options)).token;
+      return (tokens.inMemory(appUserId) ?? (await tokens.get(appUserId, options))).token;
     },
 
     fhir(appUserId, version, options) {
