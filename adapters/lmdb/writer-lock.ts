@@ -23,8 +23,8 @@ export interface Sight {
   readonly commit: number;
 }
 
-/** Reads the state of the lock. */
-export type Look = () => Sight;
+/** Reads the state of the lock; `undefined`: it is no longer visible, because another thread closed the store. */
+export type Look = () => Sight | undefined;
 
 /** Number of bytes at the start of the file that are read. */
 const headBytes = 256;
@@ -87,8 +87,12 @@ function inMemory(address: number): Look | undefined {
   const lock = lockIn(head);
   if (lock === undefined) return undefined;
   return () => {
-    read(4 * (lock + 1));
-    return sightIn(head, lock);
+    try {
+      read(4 * (lock + 1));
+    } catch {
+      return undefined; // nothing is mapped there any more
+    }
+    return head[0] === stamp ? sightIn(head, lock) : undefined;
   };
 }
 

@@ -1,8 +1,10 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { expect, it } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
+import { lookAt } from "../../adapters/lmdb/writer-lock.ts";
 import { write } from "../support/commits.ts";
 import { folderOfTest, openStore } from "./lmdb-scene.ts";
 
@@ -37,3 +39,16 @@ it("its lifecycle stops: work() ends, and health() is not ready", async () => {
   expect(await lifecycle.health()).toMatchObject({ ready: false, problem: "STORE_UNUSABLE" });
   await lifecycle.close();
 });
+
+it.runIf(process.platform === "linux")(
+  "a look at the lock of a store that another thread closed meanwhile sees none",
+  async () => {
+    const folder = folderOfTest();
+    const store = await openStore(folder);
+    const look = lookAt(folder, true);
+    await store.commit(write("ada"));
+    expect(look?.()).toMatchObject({ holder: 0 });
+    await store.close(); // the file is mapped no longer
+    expect(look?.()).toBeUndefined();
+  },
+);
