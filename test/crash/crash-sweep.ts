@@ -4,7 +4,7 @@ import { connectSandboxClock, createSandbox, type JournalEntry } from "oneup-lif
 import { expect, it, vi, type TestContext } from "vitest";
 import { each, startChild } from "../support/child.ts";
 import type { Instant } from "../support/dying.ts";
-import { oneIn } from "../support/effort.ts";
+import { oneIn, thorough } from "../support/effort.ts";
 import { at, type Place } from "../support/places.ts";
 import { accountOf } from "../../src/store/account-of.ts";
 import type { Ended } from "../support/started.ts";
@@ -116,7 +116,9 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
 
     async dies(by) {
       const ended = await child(by, points);
-      const out: unknown = by === "claim" ? "" : expect.stringMatching(/^stopped [1-9]\d*\n$/);
+      // A worker gets to few of the points that an everyday run draws, or to none: some are calls, or precede all writes.
+      const some = thorough ? /^stopped [1-9]\d*\n$/ : /^stopped \d+\n$/;
+      const out: unknown = by === "claim" ? "" : expect.stringMatching(some);
       expect(ended).toEqual({ code: null, signal: "SIGKILL", out, err: "" });
       // At first all users meet their end, but for one or another to whom a busy machine costs a step; later some arrive before.
       const stopped = Number(/\d+/.exec(ended.out)?.[0] ?? points.length);
