@@ -163,7 +163,7 @@ export interface Lifecycle
    * secret. Do not keep the token; call this again when you need it.
    *
    * A refresh that timed out is repeated once the first request can no longer arrive, `graceMs` later. Until then a
-   * token that has not expired is returned.
+   * token that has not expired is returned. With `waitMs: 0` a refresh is begun, and a later call returns its token.
    *
    * @throws {LifecycleError} `USER_UNKNOWN`; `USER_NOT_READY` when `waitMs` elapses (retryable, after `retryAfterMs`
    * if the end of the wait is known); as {@link onboard}

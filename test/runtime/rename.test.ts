@@ -205,7 +205,8 @@ describe("rename() in doubt", () => {
   it("without a free slot leaves the worker to others, and ends with its wait", async () => {
     const { sandbox, open } = await scene();
     const limits = { management: { calls: 3, windowMs: 3_600_000 } };
-    const times = { timeoutMs: 100, graceMs: 50, leaseMs: 200 };
+    // A call that a busy machine delays for longer would take the slot of the rename.
+    const times = { timeoutMs: 20_000, graceMs: 50, leaseMs: 21_000 };
     const lifecycle = await open({ limits, ...times, refresh: { policy: "eager" } });
     await lifecycle.onboard("ada");
     await lifecycle.onboard("bob");

@@ -101,6 +101,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
   attachments: { share: 0.1, sandbox: (dice) => ({ binary: { redirect: dice.pick(elsewhere) } }) },
   /** In the end ids pass from one person to another: see `passing.ts`. */
   passing: { share: 0.1 },
+  /** In the end the application asks without time to wait: see `hasty.ts`. */
+  hasty: { share: 0.1 },
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */

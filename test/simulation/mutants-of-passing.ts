@@ -1,4 +1,4 @@
-/** Mistakes when an id passes from one person to another. Part of `mutants.ts`. */
+/** Mistakes when an id passes from one person to another, or is asked for. Part of `mutants.ts`. */
 import type { Mutant } from "./breaking.ts";
 
 /** See the module. */
@@ -12,5 +12,10 @@ export const mutantsOfPassing: readonly Mutant[] = [
     name: "goes on with a walk though its id has passed to another person",
     at: "a-client-is-for-one-person",
     when: "always",
+  },
+  {
+    name: "does nothing for a caller without time to wait",
+    at: "a-user-that-is-asked-for-is-run",
+    when: "never",
   },
 ];

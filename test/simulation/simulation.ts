@@ -33,6 +33,7 @@ import { Moving } from "./moving.ts";
 import { plainStore, type PlainStore } from "./plain-store.ts";
 import { Process } from "./process.ts";
 import { Restored, type Places } from "./restored.ts";
+import { Hasty } from "./hasty.ts";
 import { Passing } from "./passing.ts";
 import { Returning } from "./returning.ts";
 import { memoryOf } from "./seals.ts";
@@ -241,7 +242,9 @@ export class Simulation implements Stage {
     if (broken()) return this.#outcome(judge.blamed);
     const returned = await new Returning(this, this.#processes).play();
     const passed = await new Passing(this).play();
-    return this.#outcome([...returned, ...passed, ...(await new Restored(this, this.#places).play())]);
+    const asked = await new Hasty(this).play();
+    const restored = await new Restored(this, this.#places).play();
+    return this.#outcome([...returned, ...passed, ...asked, ...restored]);
   }
 
   #outcome(blamed: readonly string[]): Outcome {

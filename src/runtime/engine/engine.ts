@@ -79,6 +79,8 @@ export interface Engine {
 export interface LaneService {
   /** Registers a waiter; the returned function unregisters it. */
   join(): () => void;
+  /** Serves for half a minute, for a caller that has no time to wait. */
+  serveAWhile(): void;
   /** Resolves when serving has stopped, soon after the lifecycle closes. */
   settled(): Promise<void>;
 }

@@ -10,7 +10,7 @@ import { isPurging, isRenaming, type UserCall, type UserEvent } from "../../../m
 import type { Lane } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
 import type { Blocked } from "../gates/account.ts";
-import { runUser } from "./run-user.ts";
+import { runAside, runUser } from "./run-user.ts";
 import { mayArriveForMs } from "./in-doubt.ts";
 import type { Engine } from "./engine.ts";
 import { comeForward, isBehind } from "./come-forward.ts";
@@ -47,9 +47,21 @@ export async function waitForUser(
   deadline: Deadline,
   arrived: ArrivalPredicate = settled,
 ): Promise<User> {
+  return waited(engine, id, { deadline, arrived, asks: false });
+}
+
+/**
+ * The same for a caller that asks for a usable user. If it has no time to wait, what the user needs is begun all the
+ * same, and the next caller finds it further on.
+ */
+export function askForUser(engine: Engine, id: string, deadline: Deadline): Promise<User> {
+  return waited(engine, id, { deadline, arrived: settled, asks: true });
+}
+
+async function waited(engine: Engine, id: string, wait: Omit<Wait, "queue">): Promise<User> {
   const queue = new Queue(engine);
   try {
-    return await untilArrived(engine, id, { deadline, queue, arrived });
+    return await untilArrived(engine, id, { ...wait, queue });
   } finally {
     queue.leave();
   }
@@ -77,13 +89,19 @@ interface Wait {
   readonly deadline: Deadline;
   readonly queue: Queue;
   readonly arrived: ArrivalPredicate;
+  /** Whether the user is run even if there is no time to wait. */
+  readonly asks: boolean;
 }
 
-async function untilArrived(engine: Engine, id: string, { deadline, queue, arrived }: Wait): Promise<User> {
+async function untilArrived(
+  engine: Engine,
+  id: string,
+  { deadline, queue, arrived, asks }: Wait,
+): Promise<User> {
   const began = engine.clock.monotonic();
   let look = firstLookMs;
   let rest = longestLookMs;
-  for (;;) {
+  for (let isFirst = asks; ; isFirst = false) {
     deadline.signal.throwIfAborted();
     const found = await stored(engine, id);
     const { user, record } = found;
@@ -93,8 +111,13 @@ async function untilArrived(engine: Engine, id: string, { deadline, queue, arriv
     const call = callOf(next.position.state);
     const blocked = call === undefined ? null : await standing(engine, call, deadline);
     const isStopped = await isStoppedFor(engine, next, left);
-    if (arrived(engine, user, blocked) || left <= 0 || isStopped) return user;
+    if (arrived(engine, user, blocked) || isStopped) return user;
     inTimeFor(deadline);
+    if (left <= 0) {
+      // seam: a-user-that-is-asked-for-is-run
+      if (isFirst) begin(engine, found, blocked);
+      return user;
+    }
 
     const ours = engine.running.get(id);
     if (ours !== undefined) {
@@ -119,6 +142,16 @@ async function untilArrived(engine: Engine, id: string, { deadline, queue, arriv
       await within(engine, runUser(engine, { ...next, pause: null }), deadline);
     }
   }
+}
+
+/** Runs the user, or serves the lanes if it waits in one, unless a process runs it or it has to rest. Waits for nothing. */
+function begin(engine: Engine, found: LoadedUser, blocked: Blocked | null): void {
+  const { user, record } = found;
+  const next = awakeNow(engine, user);
+  const needsNothing = callOf(next.position.state) === undefined;
+  if (needsNothing || engine.running.has(user.id) || isLeased(record)) return;
+  if (record.lane !== null && record.lease === null) engine.lanes.serveAWhile();
+  else if (restsMs(engine, found, blocked) <= 0) runAside(engine, { ...next, pause: null });
 }
 
 /**

@@ -263,6 +263,9 @@ async function serve(engine: Engine, stop: AbortSignal): Promise<void> {
   }
 }
 
+/** How long the lanes are served for a caller that has no time to wait, ms. */
+const whileMs = 30_000;
+
 /**
  * A single loop serves the lanes while any caller waits. It takes users in the order of the lanes, so every waiting
  * user gets its turn.
@@ -271,21 +274,36 @@ export function laneService(engine: () => Engine): LaneService {
   let waiting = 0;
   let stop: LinkedSignal | null = null;
   let serving: Promise<unknown> = Promise.resolve();
+  let isServingAWhile = false;
+
+  function join(): () => void {
+    waiting++;
+    if (stop === null) {
+      stop = linkSignals(engine().closing);
+      const { signal } = stop;
+      const served = apart(engine(), () => serve(engine(), signal));
+      serving = Promise.all([serving, served]).then(() => undefined);
+    }
+    return () => {
+      if (--waiting > 0) return;
+      stop?.abort();
+      stop = null;
+    };
+  }
+
   return {
     settled: async () => void (await serving),
-    join() {
-      waiting++;
-      if (stop === null) {
-        stop = linkSignals(engine().closing);
-        const { signal } = stop;
-        const served = apart(engine(), () => serve(engine(), signal));
-        serving = Promise.all([serving, served]).then(() => undefined);
-      }
-      return () => {
-        if (--waiting > 0) return;
-        stop?.abort();
-        stop = null;
+    join,
+    serveAWhile() {
+      if (isServingAWhile) return;
+      isServingAWhile = true;
+      const leave = join();
+      const { clock, closing } = engine();
+      const end = (): void => {
+        isServingAWhile = false;
+        leave();
       };
+      sleep(clock, whileMs, closing).then(end, end);
     },
   };
 }

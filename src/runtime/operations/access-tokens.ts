@@ -10,16 +10,15 @@
  */
 import { isPurging, type UserState } from "../../../machines/index.ts";
 import { inTime } from "../../clock.ts";
-import { inWords, isLifecycleError, LifecycleError } from "../../errors.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { Secret } from "../../secret.ts";
-import { waitForUser, firstLookMs, longestLookMs, sendEvent } from "../engine/wait-for-user.ts";
+import { askForUser, firstLookMs, longestLookMs, sendEvent } from "../engine/wait-for-user.ts";
 import { answerMs, type Deadline, type WithDeadline } from "../engine/deadline.ts";
 import type { WaitOptions } from "../options/call-options.ts";
-import { runUser } from "../engine/run-user.ts";
+import { runAside } from "../engine/run-user.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isLeased, loadUser } from "../engine/load-user.ts";
 import { checkId } from "../options/check-id.ts";
-import { errorField } from "../options/logger.ts";
 import { untilForcedRefreshMs } from "../user/until-forced-refresh-ms.ts";
 import { refreshAt } from "../user/user-status.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
@@ -176,22 +175,15 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
     const next = awakeNow(engine, user);
     const busy = isLeased(record);
     const waits = user.pause !== null && (record.dueInMs ?? 0) > 0;
-    if (next.position.state === "expiring" && !busy && !waits && blockedUser(engine, next) === null) {
-      runUser(engine, next).catch((error: unknown) => {
-        const alias = engine.sealer.alias(id);
-        settings.logger.warn(
-          { user: alias, state: next.position.state, error: errorField(error) },
-          `Cannot refresh user ${alias} ahead of time: ${inWords(error)}`,
-        );
-      });
-    }
+    if (next.position.state === "expiring" && !busy && !waits && blockedUser(engine, next) === null)
+      runAside(engine, next);
     return cacheAndReturn(user, asOf);
   }
 
   /** Waits for a token. */
   async function waitForToken(id: string, deadline: Deadline): Promise<HeldToken> {
     const asOf = reading();
-    const user = await waitForUser(engine, id, deadline);
+    const user = await askForUser(engine, id, deadline);
     return cacheAndReturn(user, { ...asOf, at: clock.now() }); // it was read last a moment ago
   }
 

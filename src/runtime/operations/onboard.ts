@@ -6,7 +6,7 @@
 import { isPurging } from "../../../machines/index.ts";
 import { LifecycleError } from "../../errors.ts";
 import type { TransactionClient } from "../../store/joining.ts";
-import { waitForUser, firstLookMs, hasItsId, within } from "../engine/wait-for-user.ts";
+import { askForUser, waitForUser, firstLookMs, hasItsId, within } from "../engine/wait-for-user.ts";
 import { runUser } from "../engine/run-user.ts";
 import { newLease, type Engine, type RunResult } from "../engine/engine.ts";
 import { comeForward } from "../engine/come-forward.ts";
@@ -54,6 +54,7 @@ export async function onboard(
     const begun = user === null ? undefined : await within(engine, begin(engine, user, how), wait);
     if (begun?.type === "rested" && isUsableNow(engine, begun.user)) return begun.user;
     // Another process held the lease. The user is still offboarded, so it is started over in the next round.
+    if (user === null) return askForUser(engine, id, wait);
     if (begun?.type !== "overtaken" || found.user === null) return waitForUser(engine, id, wait);
     if (wait.until <= engine.clock.monotonic()) throw underWay(engine, "onboard a user", id);
     await engine.changes.ofUser(id, firstLookMs, wait.signal);
