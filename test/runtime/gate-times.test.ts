@@ -2,6 +2,7 @@
 import type { Lifecycle } from "oneup-lifecycle";
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
+import { warningsIn } from "../support/loggers.ts";
 import { afterwards } from "../support/scene.ts";
 import { beside } from "../support/wrong-clock.ts";
 
@@ -51,4 +52,16 @@ describe("a gate that a process with a wrong clock shut", () => {
     await world.clock.advance("3m");
     expect(await world.lifecycle.onboard("eve", { waitMs: 2 * minute })).toMatchObject({ usable: true });
   });
+});
+
+it("a token that a process with another clock granted is no silent matter", async () => {
+  const warnings: string[] = [];
+  const world = await createTestLifecycle({ lifecycle: { logger: warningsIn(warnings) } });
+  afterwards(() => world.close());
+  const ahead = await beside(world, day);
+  for (const id of ["ada", "bob"]) await ahead.onboard(id);
+  for (const id of ["ada", "bob", "ada"]) await world.lifecycle.accessToken(id);
+  expect(warnings).toEqual([
+    `The clock of the process that granted the token of user ${world.lifecycle.alias("ada")} is 1 d ahead of the one here: expired tokens may be handed out; synchronise the clocks`,
+  ]);
 });

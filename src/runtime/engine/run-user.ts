@@ -8,7 +8,6 @@
  * @module
  */
 import { randomName, sleep } from "../../clock.ts";
-import { inWords } from "../../errors.ts";
 import type { Lease, Limit } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
 import { isPurging, isRenaming, type UserCall } from "../../../machines/index.ts";
@@ -27,7 +26,6 @@ import { schedule } from "./schedule.ts";
 import { stopsAtOnce, stopsOnceRead } from "./stop.ts";
 import { saveUser, type How } from "./save-user.ts";
 import { codeRegistersMs } from "../options/backoff.ts";
-import { errorField } from "../options/logger.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import { callOf } from "../user/step.ts";
 import { grantTime } from "../telemetry/grant-time.ts";
@@ -49,15 +47,6 @@ export function runUser(engine: Engine, user: User, start?: Start): Promise<RunR
   const way = withPermit(engine, user, from).finally(() => engine.running.delete(user.id));
   engine.running.set(user.id, way);
   return way;
-}
-
-/** Runs a user for which no caller waits. An error is logged: the store had one, and the next caller or a worker tries again. */
-export function runAside(engine: Engine, user: User): void {
-  runUser(engine, user).catch((error: unknown) => {
-    const alias = engine.sealer.alias(user.id);
-    const fields = { user: alias, state: user.position.state, error: errorField(error) };
-    engine.settings.logger.warn(fields, `Cannot continue with user ${alias}: ${inWords(error)}`);
-  });
 }
 
 /** Releases the gates that this run was probing, and its reserved slot, however the run ends. */

@@ -5,12 +5,12 @@
  */
 import { onAbort } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
-import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { inWords, isLifecycleError, LifecycleError } from "../../errors.ts";
 import { isPurging, isRenaming, type UserCall, type UserEvent } from "../../../machines/index.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
 import type { Blocked } from "../gates/account.ts";
-import { runAside, runUser } from "./run-user.ts";
+import { runUser } from "./run-user.ts";
 import { mayArriveForMs } from "./in-doubt.ts";
 import type { Engine } from "./engine.ts";
 import { comeForward, isBehind } from "./come-forward.ts";
@@ -18,6 +18,7 @@ import { findUser, isLeased, loadUser, type LoadedUser } from "./load-user.ts";
 import { inTimeFor, type Deadline } from "./deadline.ts";
 import { stopOf } from "./stop.ts";
 import { lookAfter } from "../options/backoff.ts";
+import { errorField } from "../options/logger.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import { callOf } from "../user/step.ts";
 import { isHeldAlone, refusedAlone } from "./user-errors.ts";
@@ -145,13 +146,18 @@ async function untilArrived(
 }
 
 /** Runs the user, or serves the lanes if it waits in one, unless a process runs it or it has to rest. Waits for nothing. */
-function begin(engine: Engine, found: LoadedUser, blocked: Blocked | null): void {
+export function begin(engine: Engine, found: LoadedUser, blocked: Blocked | null): void {
   const { user, record } = found;
   const next = awakeNow(engine, user);
   const needsNothing = callOf(next.position.state) === undefined;
   if (needsNothing || engine.running.has(user.id) || isLeased(record)) return;
-  if (record.lane !== null && record.lease === null) engine.lanes.serveAWhile();
-  else if (restsMs(engine, found, blocked) <= 0) runAside(engine, { ...next, pause: null });
+  if (record.lane !== null && record.lease === null) return engine.lanes.serveAWhile();
+  if (restsMs(engine, found, blocked) > 0) return;
+  runUser(engine, { ...next, pause: null }).catch((error: unknown) => {
+    const alias = engine.sealer.alias(user.id);
+    const fields = { user: alias, state: next.position.state, error: errorField(error) };
+    engine.settings.logger.warn(fields, `Cannot continue with user ${alias}: ${inWords(error)}`);
+  });
 }
 
 /**

@@ -12,14 +12,14 @@ import { isPurging, type UserState } from "../../../machines/index.ts";
 import { inTime } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { Secret } from "../../secret.ts";
-import { askForUser, firstLookMs, longestLookMs, sendEvent } from "../engine/wait-for-user.ts";
+import { askForUser, begin, firstLookMs, longestLookMs, sendEvent } from "../engine/wait-for-user.ts";
 import { answerMs, type Deadline, type WithDeadline } from "../engine/deadline.ts";
 import type { WaitOptions } from "../options/call-options.ts";
-import { runAside } from "../engine/run-user.ts";
 import type { Engine } from "../engine/engine.ts";
-import { isLeased, loadUser } from "../engine/load-user.ts";
+import { loadUser } from "../engine/load-user.ts";
 import { checkId } from "../options/check-id.ts";
-import { untilForcedRefreshMs } from "../user/until-forced-refresh-ms.ts";
+import { spanInWords } from "../options/time-in-words.ts";
+import { furthestAheadMs, untilForcedRefreshMs } from "../user/until-forced-refresh-ms.ts";
 import { refreshAt } from "../user/user-status.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import type { User } from "../user/user.ts";
@@ -92,6 +92,8 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
   const pendingReads = new Map<string, PendingRead>();
   /** Incremented by each `forget()`: a read that started before it must not fill the cache. */
   let forgotten = 0;
+  /** On `clock.monotonic()`. */
+  let quietUntil = Number.NEGATIVE_INFINITY;
 
   function forget(id: string): void {
     forgotten++;
@@ -104,6 +106,18 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
     if (position.state === "offboarded" || isPurging(position.state)) forget(id);
   });
 
+  /** Warns, once an hour, of a token that a process with another clock granted: it may expire without notice. */
+  function noticeClocks({ id, position }: User): void {
+    const aheadMs = (position.context.grantedAt ?? 0) - clock.now();
+    if (aheadMs <= furthestAheadMs || clock.monotonic() < quietUntil) return;
+    quietUntil = clock.monotonic() + 3_600_000;
+    const alias = engine.sealer.alias(id);
+    settings.logger.warn(
+      { user: alias },
+      `The clock of the process that granted the token of user ${alias} is ${spanInWords(aheadMs)} ahead of the one here: expired tokens may be handed out; synchronise the clocks`,
+    );
+  }
+
   /**
    * Returns the token and caches it, evicting the oldest entries beyond the limit. It is not cached if any token was
    * forgotten since `asOf.forgotten`. `asOf` was taken before the user was read.
@@ -112,6 +126,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
     const token = user.secrets.accessToken;
     if (token === undefined || !isUsableNow(engine, user)) throw notUsable(engine, user);
     const holder = holderOf(user);
+    noticeClocks(user);
     cache.delete(user.id);
     if (settings.cachedTokens > 0 && asOf.forgotten === forgotten) {
       for (const oldest of cache.keys()) {
@@ -173,10 +188,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
     const { user, record } = await loadUser(engine, checkId(id));
     if (!isUsableNow(engine, user)) return null;
     const next = awakeNow(engine, user);
-    const busy = isLeased(record);
-    const waits = user.pause !== null && (record.dueInMs ?? 0) > 0;
-    if (next.position.state === "expiring" && !busy && !waits && blockedUser(engine, next) === null)
-      runAside(engine, next);
+    if (next.position.state === "expiring") begin(engine, { user, record }, blockedUser(engine, next));
     return cacheAndReturn(user, asOf);
   }
 

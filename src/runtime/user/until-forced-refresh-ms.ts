@@ -25,7 +25,7 @@ const oldestYoungMs = 8 * youngMs;
 const hourMs = 60 * youngMs;
 
 /** Clocks of two processes differ by this at most: a grant further in the future was stored by one with a wrong clock, ms. */
-const furthestAheadMs = 5 * youngMs;
+export const furthestAheadMs: number = 5 * youngMs;
 
 /** While a grant is provisional, this many forced refreshes are not delayed. */
 const atOnce = 3;
