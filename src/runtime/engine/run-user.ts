@@ -19,11 +19,10 @@ import { afterDeath, applyOutcome, noteCause } from "./apply-outcome.ts";
 import type { CallOutcome, FailureScope } from "../user/call-outcome.ts";
 import { doubtAbout, momentOf, slotFate } from "./in-doubt.ts";
 import { laneOfCalls, newLease, type Engine, type RunResult, type Start } from "./engine.ts";
-import { tombstoneRevision } from "./load-user.ts";
 import { hasUser, moveUser } from "./move-user.ts";
 import { heldInARow } from "./pause-after.ts";
 import { schedule } from "./schedule.ts";
-import { stopsAtOnce, stopsOnceRead } from "./stop.ts";
+import { isStoppable, knowPauses, stopOf } from "./stop.ts";
 import { saveUser, type How } from "./save-user.ts";
 import { codeRegistersMs } from "../options/backoff.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
@@ -53,11 +52,7 @@ export function runUser(engine: Engine, user: User, start?: Start): Promise<RunR
 async function withPermit(engine: Engine, user: User, start: Start): Promise<RunResult> {
   const permit = engine.account.permitFor(user.id);
   try {
-    const result = await onward(engine, user, start, permit);
-    if (result.type !== "overtaken" || !result.atFirst || start.overTombstone === undefined) return result;
-    const revision = await tombstoneRevision(engine, user.id);
-    const anew = revision === 0 ? null : start.overTombstone(revision);
-    return anew === null ? result : await onward(engine, anew, start, permit);
+    return await onward(engine, user, start, permit);
   } finally {
     if (permit.tries.size > 0) await engine.account.leave(permit);
     if (permit.exchangeSlot !== null) await engine.store.slots.giveBack(permit.exchangeSlot).catch(() => {}); // the slot expires by itself
@@ -82,7 +77,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
   /** What the next commit does with the slot of the finished call. */
   let over: SlotEnd = {};
   let hasOutcome = false;
-  const rest = (waits: Blocked | "slot" | null, retryInMs = 0): RunResult | Promise<RunResult> => {
+  const rest = async (waits: Blocked | "slot" | null, retryInMs = 0): Promise<RunResult> => {
     // A rename that cannot begin is not stored: its caller decides, and the user's tokens are refreshed meanwhile.
     if (user.position.state === "renaming")
       return { type: "notBegun", blocked: waits === "slot" ? null : waits, retryInMs };
@@ -92,16 +87,14 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
   for (;;) {
     const wanted = nextCall(user, clock.now());
     const isEnding = engine.closing.aborted || (stop?.aborted ?? false);
-    const stops = (call: UserCall): boolean | null => stopsAtOnce(engine, user, call, isEnding);
-    let isStopped = wanted !== undefined && (stops(wanted) ?? (await stopsOnceRead(engine, user)));
+    let isStopped = wanted !== undefined && (await stops(engine, user, wanted, isEnding));
     const endpoint = wanted === undefined || isStopped ? undefined : endpointOf(wanted);
     permit.isAgain = heldInARow(user.history) > 0;
     permit.hasFailed = user.position.context.exchanges > 0 || user.position.context.codesSpent > 0;
     permit.granted = slot === null || endpoint !== "management" ? null : { slot, notAfter };
-    const isThrough = wanted === undefined || isStopped || entersAtOnce(engine, wanted, permit);
-    const blocked = isThrough ? null : await blockedBefore(engine, wanted, permit);
+    const blocked = wanted === undefined || isStopped ? null : await blockedBefore(engine, wanted, permit);
     // The gates may have taken a while. From here on the call leaves within its time-out, or not at all.
-    isStopped ||= !isThrough && blocked === null && (stops(wanted) ?? (await stopsOnceRead(engine, user)));
+    isStopped ||= wanted !== undefined && blocked === null && (await stops(engine, user, wanted, isEnding));
     const call = isStopped ? undefined : wanted;
     if (endpoint === "management" && permit.granted === null) slot = null; // a neutral call has used it
     // A user that was granted a slot but may not start a call any more returns to its place in the lane.
@@ -132,7 +125,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
       take: ask?.slot,
       ...over,
     });
-    if (done.type === "conflict") return overtaken(user);
+    if (done.type === "conflict") return { type: "overtaken" };
     if (done.type === "refused") {
       user = { ...user, pause: { reason: "rateLimit", until: clock.now() + done.retryInMs } };
       return rest(endpoint === "management" ? "slot" : null, done.retryInMs);
@@ -150,8 +143,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
     over = slotAfter(slot, slotFate(outcome.type));
     slot = null;
     const isTooEarly = mayBeTooEarly(user, call, outcome, permit);
-    const isPlain = isTooEarly || reportedAtOnce(engine, user, call, outcome, permit);
-    const scope = isPlain ? "plain" : await reported(engine, user, call, outcome, permit);
+    const scope = isTooEarly ? "plain" : await reported(engine, user, call, outcome, permit);
     if (outcome.type === "notSent") user = { ...user, calls: counted(user, call, -1) };
     user = noteCause(engine, applyOutcome(user, outcome, momentOf(engine), scope), failed);
     if (isTooEarly && (await hasRegistered(engine))) user = { ...user, pause: null };
@@ -165,11 +157,6 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
         user = stepped(user, { type: "ID_TAKEN", at: clock.now() });
     }
   }
-}
-
-/** The write that would have followed this revision was not applied. */
-function overtaken({ revision }: User): RunResult {
-  return { type: "overtaken", atFirst: revision === 0 };
 }
 
 /** Warns about a response that concerns another user of 1upHealth. It is not used, and an operator should investigate. */
@@ -200,22 +187,11 @@ function hasRegistered({ clock, closing }: Engine): Promise<boolean> {
   );
 }
 
-/** Whether the call passes the gates without a wait: none is shut, and it needs no place for its code. */
-function entersAtOnce(engine: Engine, call: UserCall, permit: Permit): boolean {
-  return limitOfItsCode(engine, call, permit) === null && engine.account.enterAtOnce(permit);
-}
-
 /** The gate that blocks the call, if any. */
 function blockedBefore(engine: Engine, call: UserCall, permit: Permit): Promise<Blocked | null> {
-  const limit = limitOfItsCode(engine, call, permit);
-  return limit === null
-    ? engine.account.enter(call, permit)
-    : withPlaceForItsCode(engine, call, permit, limit);
-}
-
-/** The limit of the token endpoint, if the call brings a code that has no place there yet. */
-function limitOfItsCode({ guard }: Engine, call: UserCall, { exchangeSlot }: Permit): Limit | null {
-  return bringsCode(call) && exchangeSlot === null ? guard.limits.token : null;
+  const limit = engine.guard.limits.token;
+  const plain = limit === null || !bringsCode(call) || permit.exchangeSlot !== null;
+  return plain ? engine.account.enter(call, permit) : withPlaceForItsCode(engine, call, permit, limit);
 }
 
 /**
@@ -240,28 +216,7 @@ async function withPlaceForItsCode(
 /** Outcomes that show nothing about the credentials. */
 const inconclusive: readonly CallOutcome["type"][] = ["notSent", "lost", "inDoubt", "throttled", "blocked"];
 
-/** Outcomes that normally concern the whole account. */
-const refusals: readonly CallOutcome["type"][] = ["credentialsRefused", "blocked", "throttled"];
-
-/** Whether the endpoint may be down, or only this user's code at fault. */
-function isDoubtful({ position }: User, { type }: CallOutcome): boolean {
-  return doubtAbout(position, type)?.whileDown !== undefined;
-}
-
-/** Reports an outcome to the account if that needs no wait. It then means nothing for the user beyond itself. */
-function reportedAtOnce(
-  { account }: Engine,
-  user: User,
-  call: UserCall,
-  outcome: CallOutcome,
-  permit: Permit,
-): boolean {
-  if (!inconclusive.includes(outcome.type)) account.isDoubted = outcome.type === "credentialsRefused";
-  if (refusals.includes(outcome.type) || isDoubtful(user, outcome)) return false;
-  return account.recordAtOnce(call, outcome, permit);
-}
-
-/** Reports any other outcome. Returns what it means for the user beyond the outcome itself. */
+/** Reports the outcome of a call to the account. Returns what it means for the user beyond the outcome itself. */
 async function reported(
   engine: Engine,
   user: User,
@@ -271,7 +226,8 @@ async function reported(
 ): Promise<FailureScope> {
   const { account } = engine;
   const tried = permit.tries.size > 0;
-  if (refusals.includes(outcome.type)) {
+  if (!inconclusive.includes(outcome.type)) account.isDoubted = outcome.type === "credentialsRefused";
+  if (outcome.type === "credentialsRefused" || outcome.type === "blocked" || outcome.type === "throttled") {
     // 1upHealth also refuses a purge of a user it does not have, so a refused purge says nothing about the account.
     if (call === "purge" && outcome.type !== "throttled") {
       await account.leave(permit);
@@ -282,7 +238,7 @@ async function reported(
     const triedInVain = tried && outcome.type === "credentialsRefused" && endpointOf(call) === "management";
     return trouble === "own" || triedInVain ? "own" : "plain";
   }
-  if (isDoubtful(user, outcome)) {
+  if (doubtAbout(user.position, outcome.type)?.whileDown !== undefined) {
     // Other exchanges are answered, so this code is at fault; or one code may be spent to find out whether it is.
     if (!permit.tries.has("exchange") || account.spendCode(permit)) return "plain";
     await account.recordOutcome(call, outcome, permit);
@@ -301,6 +257,22 @@ function pauseFor({ reason, until }: Blocked): Pause {
 function nextCall(user: User, now: number): UserCall | undefined {
   if (user.pause !== null && user.pause.until > now) return undefined;
   return callOf(user.position.state);
+}
+
+/**
+ * Whether the call must not begin, because this process ends or an operator has stopped it. What could not be read of
+ * the account's pauses stops it as well.
+ */
+async function stops(engine: Engine, user: User, call: UserCall, isEnding: boolean): Promise<boolean> {
+  if (endpointOf(call) === "token") return false;
+  if (isEnding) return true;
+  if (!isStoppable(user.position)) return false;
+  try {
+    await knowPauses(engine);
+  } catch {
+    return true; // the next write gets the error
+  }
+  return stopOf(engine, user) !== null;
 }
 
 /** The user's calls, with one more or one less. */
@@ -334,7 +306,7 @@ async function end(
   const saving = saveUser(engine, user, /* seam: an-outcome-is-saved-in-the-end */ hasOutcome, how);
   const rested = { ...user, revision: user.revision + 1 };
   // seam: only-what-is-saved-is-returned
-  if ((await saving).type !== "committed") return overtaken(user);
+  if ((await saving).type !== "committed") return { type: "overtaken" };
   const granted = engine.recorder === null || !hasOutcome ? null : grantTime(rested);
   if (granted !== null) engine.recorder?.granted(granted.kind, granted.ms);
   engine.changes.rested(rested, place);
