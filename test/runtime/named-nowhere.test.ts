@@ -128,7 +128,7 @@ describe.each([{ hideIds: false }, { hideIds: true }])(
       await lifecycle.close();
       await failing(lifecycle.inspect(id("ada")), "CLOSED");
 
-      expect(said.join("\n")).toContain(lifecycle.alias(id("bob")));
+      expect(said.join("\n")).toContain(lifecycle.alias(id("ada")));
       expect(said.filter((line) => line.includes(mark))).toEqual([]);
     });
   },
