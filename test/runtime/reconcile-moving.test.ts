@@ -1,8 +1,8 @@
-import type { Lifecycle, StoreAdapter } from "oneup-lifecycle";
+import { LifecycleError, type Lifecycle, type StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { altered } from "../support/altered.ts";
-import { renamedThere, scene } from "../support/scene.ts";
+import { hurry, renamedThere, scene } from "../support/scene.ts";
 
 /** A store in memory in which something else happens just before it lists all users. */
 function disturbed(before: () => Promise<void>): StoreAdapter {
@@ -37,6 +37,37 @@ describe("reconcile() while users take steps", () => {
     expect(await lifecycle.inspect("augusta")).toMatchObject({ oneupUserId, usable: true });
     expect(stage.sandbox.users()).toMatchObject([{ appUserId: "augusta", oneupUserId }]);
   });
+
+  it.each([
+    { minutes: 0, lookUps: 1 },
+    { minutes: 11, lookUps: 2 },
+  ])(
+    "asks about a user $lookUps × where the store fails for $minutes min after the answer",
+    async ({ minutes, lookUps }) => {
+      const stage = await scene();
+      const { sandbox } = stage;
+      const asked = (): number =>
+        sandbox.journal
+          .entries()
+          .filter(({ call, oneupUserId }) => call === "listUsers" && oneupUserId !== undefined).length;
+      let failures = 3;
+      const store = altered(memory(), ({ load }) => ({
+        async load(id) {
+          if (asked() === 0 || failures-- <= 0) return load(id);
+          if (failures === 0) sandbox.clock.advance(minutes * 60_000);
+          throw new LifecycleError("STORE_UNAVAILABLE", "Cannot load: the store fails", { retryable: true });
+        },
+      }));
+      const lifecycle = await stage.open({ store });
+      const { oneupUserId } = await lifecycle.onboard("ada");
+      await renamedThere(stage, oneupUserId, "augusta");
+      hurry(sandbox, 100);
+      const report = await lifecycle.reconcile({ repair: ["move"] });
+      expect(report.repaired).toEqual({ adopted: 0, moved: 1, left: 0 });
+      expect(await lifecycle.inspect("augusta")).toMatchObject({ oneupUserId, usable: true });
+      expect(asked()).toBe(lookUps);
+    },
+  );
 
   it("adopts no user that changes its state meanwhile", async () => {
     let step = async (): Promise<void> => {};

@@ -158,6 +158,7 @@ export class Judge {
     if (call === "updateUser" && entry.committed) this.#alsoKnownAs(dossier, id);
     if (management) this.blocks.renewals.arrived(dossier.id);
     if (management) dossier.spent++;
+    if (call === "listUsers") this.lists.asksAbout(life, dossier);
     if (fault !== undefined) dossier.causes.push(`${call}: ${fault}`);
     else if (failing.has(outcome)) dossier.causes.push(`${call}: ${outcome}`);
     countRefusal(dossier, entry);

@@ -5,7 +5,7 @@ import type { World } from "../../src/sandbox/state/world.ts";
 import { isStoppedCall } from "./pause-judge.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
 import { callOf } from "../../src/runtime/user/step.ts";
-import { isLeft } from "./dossier.ts";
+import { isLeft, type Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
 import type { ListPlan } from "./scenario.ts";
@@ -34,6 +34,8 @@ export class ListJudge {
   readonly #missing: { readonly ids: readonly string[]; readonly found: Set<string> }[] = [];
   /** Processes that compare all users with 1upHealth's list, at any cost. */
   readonly #reconciling = new Set<Life>();
+  /** When each of them asked about one user last. */
+  readonly #asked = new Map<Life, Map<Dossier, number>>();
   /** Processes that had a call stopped, and when each last made one that names no user. */
   readonly #stopped = new Set<Life>();
   readonly #neutralAt = new Map<Life, number>();
@@ -76,6 +78,14 @@ export class ListJudge {
   /** A process reads 1upHealth's list because it was asked to. */
   reconciles(life: Life): void {
     this.#reconciling.add(life);
+  }
+
+  /** A process that reconciles asks about one user; if its answer is older than ten minutes, it may do so again. */
+  asksAbout(life: Life, dossier: Dossier): void {
+    if (!this.#reconciling.has(life)) return;
+    const asked = this.#asked.get(life) ?? new Map<Dossier, number>();
+    if (this.#time.now - (asked.get(dossier) ?? this.#time.now) > 10 * minute) dossier.base++;
+    this.#asked.set(life, asked.set(dossier, this.#time.now));
   }
 
   /** The import reports that all users have arrived; `alone`: no other process has imported that list. */

@@ -92,7 +92,7 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
   const mends = complete && repairs.length > 0;
   if (mends) {
     await forEachRow(renamed, width, signal, async (difference) => {
-      const done = await mend(engine, signal, () => followRename(engine, difference, signal));
+      const done = await mend(engine, signal, followRename(engine, difference, signal));
       if (done) reconciling.moved(difference.appUserId);
       repaired[done ? "moved" : "left"]++;
       report("repairing");
@@ -112,7 +112,7 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
   return { ...done, complete, differences, repaired: mends ? (repaired satisfies Repaired) : null };
 }
 
-/** Runs one repair. False: not possible, for example because a record cannot be read. */
+/** Runs one repair, and repeats it while the store fails. False: not possible, for example because a record cannot be read. */
 async function mend(engine: Engine, signal: AbortSignal, task: () => Promise<boolean>): Promise<boolean> {
   try {
     return await retryWrite(engine, signal, "reconcile users", task);

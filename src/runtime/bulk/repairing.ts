@@ -30,38 +30,55 @@ export async function adoptStranger(
 
 type Renamed = Extract<Difference, { readonly type: "renamed" }>;
 
+/** 1upHealth's answer to a look-up is used so long, ms: over a store that fails read after read. */
+const longestAnswerMs = 10 * 60_000;
+
 /**
  * Moves a record to the id that its user has at 1upHealth, for one management call, because the list may be out of
- * date. True as well if another process has just moved it there. False: the user has another id there by now, the
- * record does not become idle, an operator holds the user, its number is unconfirmed, the id is taken here, or a user with that id was forgotten
- * here.
+ * date. The returned function may be repeated after an error of the store: 1upHealth's answer is kept for ten minutes.
+ *
+ * It resolves with true as well if another process has just moved the record there. False: the user has another id
+ * there by now, the record does not become idle, an operator holds the user, its number is unconfirmed, the id is taken
+ * here, or a user with that id was forgotten here.
  */
-export async function followRename(engine: Engine, renamed: Renamed, signal: AbortSignal): Promise<boolean> {
-  if (await move(engine, renamed, signal)) return true;
-  const loaded = await engine.store.load(renamed.appUserId);
-  // seam: a-user-that-another-process-has-moved-is-moved
-  return loaded.type === "renamed" && loaded.to === renamed.thereAppUserId;
-}
-
-async function move(engine: Engine, renamed: Renamed, signal: AbortSignal): Promise<boolean> {
+export function followRename(engine: Engine, renamed: Renamed, signal: AbortSignal): () => Promise<boolean> {
+  const { clock } = engine;
   const { appUserId, thereAppUserId, oneupUserId } = renamed;
-  if ((await movable(engine, renamed, signal)) === null) return false;
-  const there = await lookUp(engine, { oneupUserId }, { lane: "recovery", signal, subject: appUserId });
-  // A forgotten user stays forgotten: rename() refuses such an id too.
-  const isThere =
-    there?.appUserId === thereAppUserId && (await tombstoneRevision(engine, thereAppUserId)) === 0;
-  // A rename() that begins after this point changes the record first.
-  const found = isThere ? await movable(engine, renamed, signal) : null;
-  if (found === null) return false;
-  const { user, record } = found;
-  const { context } = user.position;
-  const moved: User = {
-    ...underNewId(engine, user, thereAppUserId),
-    position: { ...user.position, context: { ...context, idTaken: false } },
-    secrets: { ...user.secrets }, // sealed again, because the seal is bound to the id
+  let answer: { readonly user: RemoteUser | null; readonly at: number } | null = null;
+
+  async function isThere(): Promise<boolean> {
+    // seam: an-answer-outlives-a-failing-store
+    if (answer === null || clock.monotonic() - answer.at > longestAnswerMs) {
+      const query = { lane: "recovery", signal, subject: appUserId } as const;
+      answer = { user: await lookUp(engine, { oneupUserId }, query), at: clock.monotonic() };
+    }
+    return answer.user?.appUserId === thereAppUserId;
+  }
+
+  async function move(): Promise<boolean> {
+    if ((await movable(engine, renamed, signal)) === null || !(await isThere())) return false;
+    // A forgotten user stays forgotten: rename() refuses such an id too.
+    if ((await tombstoneRevision(engine, thereAppUserId)) !== 0) return false;
+    // A rename() that begins after this point changes the record first.
+    const found = await movable(engine, renamed, signal);
+    if (found === null) return false;
+    const { user, record } = found;
+    const { context } = user.position;
+    const moved: User = {
+      ...underNewId(engine, user, thereAppUserId),
+      position: { ...user.position, context: { ...context, idTaken: false } },
+      secrets: { ...user.secrets }, // sealed again, because the seal is bound to the id
+    };
+    const done = await moveIdle(engine, moved, samePlace(record), signal, appUserId);
+    return done.type === "committed";
+  }
+
+  return async () => {
+    if (await move()) return true;
+    const loaded = await engine.store.load(appUserId);
+    // seam: a-user-that-another-process-has-moved-is-moved
+    return loaded.type === "renamed" && loaded.to === thereAppUserId;
   };
-  const done = await moveIdle(engine, moved, samePlace(record), signal, appUserId);
-  return done.type === "committed";
 }
 
 /**
