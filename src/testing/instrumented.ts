@@ -7,7 +7,7 @@
 import type { UserActorLogic } from "../runtime/watching/actor-logic.ts";
 import { isObject } from "../checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
-import { gone, never, waitsInStep, type TestProcess } from "./test-process.ts";
+import { never, waitsInStep, type TestProcess } from "./test-process.ts";
 import type { SteeredTime } from "./test-clock.ts";
 
 /** What the instrumentation needs. */
@@ -113,12 +113,12 @@ function timed<T>({ life, time }: Watch, call: Promise<T>): Promise<T> {
   return unlessDead(life, call);
 }
 
-/** The call's result, unless the process died meanwhile. Calls on a dead process are a mistake in the test, and reject. */
+/** The call's result, unless the process died meanwhile, or is dead. */
 function unlessDead<T>(life: TestProcess, call: Promise<T>): Promise<T> {
   waitsInStep();
   if (life.isOver) {
     call.catch(() => {}); // its own result is not used
-    return Promise.reject(gone());
+    return life.refuse();
   }
   return call.then(
     (value) => (life.isOver ? never() : value),

@@ -133,6 +133,14 @@ export class TestProcess {
     this.#fate?.die();
   }
 
+  /**
+   * What a new call on the dead process gets. A test that killed it made a mistake, and sees an error. Where it died by chance,
+   * the rest of its code, which no longer runs in a real process, gets nothing.
+   */
+  refuse(): Promise<never> {
+    return this.#strike === null ? Promise.reject(gone()) : never();
+  }
+
   /** Calls `say` when the process dies, unless the returned function was called before. */
   whenOver(say: () => void): () => void {
     this.#lastWords.add(say);
@@ -324,7 +332,7 @@ export function never(): Promise<never> {
   return new Promise(() => {});
 }
 
-/** The error of new operations on a dead process. */
+/** The error of new calls on a process that a test has killed. */
 export function gone(): LifecycleError {
   return new LifecycleError(
     "CLOSED",

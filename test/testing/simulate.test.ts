@@ -87,6 +87,22 @@ describe("simulate()", () => {
     expect((await simulate({ seeds: 3, scenario })).seeds).toBe(3);
   });
 
+  it("lets the code of a dead process get no answer, not even an error", async () => {
+    const errors = new Set<string>();
+    const scenario: SimulateOptions["scenario"] = ({ process }) =>
+      process(async ({ lifecycle }) => {
+        const looks = async (): Promise<void> => {
+          for (let n = 0; n < 500; n++)
+            await lifecycle.inspect("ada").catch((error: unknown) => {
+              errors.add(isLifecycleError(error) ? error.code : String(error));
+            });
+        };
+        await Promise.all([looks(), lifecycle.onboard("ada"), looks()]);
+      });
+    expect((await simulate({ seeds: 20, scenario })).crashes).toBeGreaterThan(5);
+    expect([...errors].toSorted()).toEqual(["STORE_UNAVAILABLE", "USER_UNKNOWN"]);
+  });
+
   it("finds a scenario that proves nothing: it does not wait for its processes, or has none", async () => {
     const forgotten = await findingOf({
       scenario({ process }) {
