@@ -100,7 +100,7 @@ async function openEngine(
   const credentials = await askForCredentials(settings.credentials, systemClock);
   const account = accountOf(credentials.clientId);
   const recorder = guardedRecorder(settings.telemetry, { store: settings.store.name }, settings.logger);
-  const checked = await openChecked(settings.store, account, clock, recorder);
+  const checked = await openChecked(settings.store, account, clock, { recorder, logger: settings.logger });
   const writability = new Writability(checked.store, clock, settings.logger);
   const opened = writability.store;
   try {

@@ -34,7 +34,8 @@ async function judge(place: Place): Promise<void> {
   const server = await sandbox.listen();
   onTestFinished(() => server.close());
   const warnings: string[] = [];
-  const logger = warningsIn(warnings);
+  const errors: unknown[] = [];
+  const logger = { ...warningsIn(warnings), error: (fields: object) => void errors.push(fields) };
   const open = async (store: StoreAdapter): Promise<Lifecycle> => {
     const { credentials } = sandbox;
     const lifecycle = await createLifecycle({
@@ -85,6 +86,7 @@ async function judge(place: Place): Promise<void> {
   expect(await next.accessToken("dan")).toMatch(/./);
   expect(await next.health()).toMatchObject({ ready: true });
   expect(warnings.join()).not.toContain("damaged");
+  expect(errors).toEqual([{ error: "STORE_UNUSABLE" }, { error: "STORE_UNUSABLE" }]); // each process says so once
 }
 
 /** A store of one's own that holds everything in memory, and may pass on only what it knows. */

@@ -11,6 +11,7 @@ import { isObject } from "../../store/guards.ts";
 import { isLostStore, lostStore } from "../../store/lost-store.ts";
 import { movedAway } from "../../store/moved-store.ts";
 import type { Recorder } from "../../telemetry.ts";
+import type { Logger } from "../options/logger.ts";
 
 /** Time limit of a call to a store whose adapter has none of its own, ms. */
 const answerMs = 5_000;
@@ -33,6 +34,12 @@ export interface CheckedStore {
   readonly refuseMoved: (olderThanMs?: number) => Promise<void>;
 }
 
+/** What learns of the calls to the store, and of its loss. */
+interface Listeners {
+  readonly recorder: Recorder | null;
+  readonly logger: Pick<Logger, "error">;
+}
+
 /**
  * Opens the store and checks each call to it.
  * @throws {LifecycleError} what the adapter throws; `STORE_UNAVAILABLE` for any other error, or if it is not open in
@@ -42,7 +49,7 @@ export async function openChecked(
   adapter: StoreAdapter,
   account: string,
   clock: Clock,
-  recorder: Recorder | null = null,
+  { recorder, logger }: Listeners,
 ): Promise<CheckedStore> {
   const unseen: Unseen = recorder === null ? (ask) => ask() : (ask) => recorder.unseen(ask);
   const calls = boundedCalls(adapter, unseen);
@@ -53,7 +60,7 @@ export async function openChecked(
       `Cannot use the ${adapter.name} store: open() must resolve with a store, not ${String(opened)}`,
     );
   }
-  return checked(opened, clock, calls, unseen);
+  return checked(opened, clock, calls, logger);
 }
 
 async function openIn({ within, explained }: BoundedCalls, open: () => Promise<Store>): Promise<Store> {
@@ -76,6 +83,7 @@ interface BoundedCalls {
   readonly within: <T>(verb: string, ms: number, ask: () => Promise<T>) => Promise<T>;
   /** The error of a call: this library's own, or `STORE_UNAVAILABLE` for any other. */
   readonly explained: (verb: string, error: unknown) => LifecycleError;
+  readonly unseen: Unseen;
 }
 
 function boundedCalls({ name, timeoutMs }: StoreAdapter, unseen: Unseen): BoundedCalls {
@@ -85,6 +93,7 @@ function boundedCalls({ name, timeoutMs }: StoreAdapter, unseen: Unseen): Bounde
       cause,
     });
   return {
+    unseen,
     within(verb, ms, ask) {
       if (timeoutMs !== undefined) return unseen(ask);
       const late = (): LifecycleError => failed(verb, `did not answer within ${ms} ms`);
@@ -109,8 +118,8 @@ function boundedCalls({ name, timeoutMs }: StoreAdapter, unseen: Unseen): Bounde
 function checked(
   opened: Store,
   clock: Clock,
-  { within, explained }: BoundedCalls,
-  unseen: Unseen,
+  { within, explained, unseen }: BoundedCalls,
+  logger: Listeners["logger"],
 ): CheckedStore {
   const { slots, events, join, account: record } = opened;
   let lost: LifecycleError | null = null;
@@ -126,6 +135,11 @@ function checked(
     if (lost !== null) throw lost;
   };
 
+  function lose(error: LifecycleError): LifecycleError {
+    if (lost === null) logger.error({ error: error.code }, `Cannot start new work: ${error.message}`);
+    return (lost ??= error);
+  }
+
   async function call<T>(verb: string, question: () => Promise<T>): Promise<T> {
     refuseLost();
     try {
@@ -134,7 +148,7 @@ function checked(
       const error = explained(verb, thrown);
       if (isLostStore(error)) {
         if (verb !== "account.load") await load(); // throws if it is lost
-        throw moved ?? (lost ??= error);
+        throw moved ?? lose(error);
       }
       throw lost ?? error;
     }
@@ -147,7 +161,7 @@ function checked(
     // seam: another-account-is-a-lost-store
     const isOther =
       found === null ? hasRecord : isAnother(identity, found.identity) || isAnother(written, markIn(found));
-    if (isOther && moved === null) lost ??= lostStore();
+    if (isOther && moved === null) lose(lostStore());
     refuseLost();
     if (found === null || moved !== null) return;
     hasRecord = true;
