@@ -30,6 +30,7 @@ interface Measurable {
 }
 
 const of0Ms = ["ratio", "cpu", "users_per_s", "bare_per_s", "cpu_per_user", "bare_cpu_per_user"];
+const ofWalks = ["pages.0ms", "pages.cpu", "0ms", "cpu", "digits.0ms"];
 const ofEvents = ["ratio.alone", "commits_per_s.alone", "ratio.together", "commits_per_s.together"];
 const ofInspector = ["first.growth", "users.growth", "next.growth", "pages.20", "first", "users", "next"];
 const outcomes = ["created_twice", "failed", "lost", "all_done_s"];
@@ -45,8 +46,8 @@ const measurables: readonly Measurable[] = [
   { names: ["token.warm"], take: tokenFromMemory },
   { names: ["token.store"], take: tokenFromStore },
   { names: ["fhir.ratio.25ms"], take: fhirAt25Ms },
-  { names: ["fhir.read.0ms", "fhir.read.cpu"], take: fhirReads },
-  { names: ["fhir.walk.0ms", "fhir.walk.cpu", "fhir.walk.digits.0ms"], take: fhirWalks },
+  { names: ["fhir.read.0ms", "fhir.read.cpu", "fhir.read.in_time.cpu"], take: fhirReads },
+  { names: ofWalks.map((what) => `fhir.walk.${what}`), take: fhirWalks },
   { names: ["redis.onboard.ratio.50ms"], take: redisAt50Ms },
   { names: ["redis.onboard.ratio.0ms"], take: redisAt0Ms },
   { names: ["redis.trips", "redis.commands"], take: redisTrips },

@@ -3,22 +3,20 @@
  *
  * @module
  */
-import type { LifecycleOptions } from "oneup-lifecycle";
-import { startProvider } from "./provider.ts";
+import { compare, ratio } from "./compare.ts";
 import type { Measurement } from "./report.ts";
-import { median, pairs, round, type Pair } from "./rounds.ts";
-import { loops, type Effort } from "./settings.ts";
-import { bareSide, durableSide } from "./sides.ts";
+import { median, type Pair } from "./rounds.ts";
+import type { Effort } from "./settings.ts";
 
 /** With a provider 25 ms away: throughput as an application sees it. */
 export async function onboardAt25Ms(effort: Effort): Promise<Measurement[]> {
-  const measured = await compare(25, effort);
+  const measured = await compare({ work: "onboard", latencyMs: 25, effort });
   return [{ name: "onboard.ratio.25ms", value: ratio(measured), unit: "of bare", bar: 0.93 }];
 }
 
 /** With a provider that responds at once: the cost of the library itself. */
 export async function onboardAt0Ms(effort: Effort): Promise<Measurement[]> {
-  const measured = await compare(0, effort);
+  const measured = await compare({ work: "onboard", latencyMs: 0, effort });
   const cpu = median(measured.map(({ bare, durable }) => bare.cpuMicros / durable.cpuMicros));
   const perSecond = (side: keyof Pair): number => median(measured.map((pair) => pair[side].perSecond));
   const micros = (side: keyof Pair): number => median(measured.map((pair) => pair[side].cpuMicros));
@@ -30,32 +28,4 @@ export async function onboardAt0Ms(effort: Effort): Promise<Measurement[]> {
     { name: "onboard.cpu_per_user.0ms", value: micros("durable"), unit: "µs", bar: null },
     { name: "onboard.bare_cpu_per_user.0ms", value: micros("bare"), unit: "µs", bar: null },
   ];
-}
-
-/** The library's throughput as a share of the bare side's. */
-export function ratio(measured: readonly Pair[]): number {
-  return median(measured.map(({ bare, durable }) => durable.perSecond / bare.perSecond));
-}
-
-/** Runs both sides in turn, against a provider with a latency of `latencyMs`. */
-export async function compare(
-  latencyMs: number,
-  effort: Effort,
-  options: Partial<LifecycleOptions> = {},
-): Promise<readonly Pair[]> {
-  const provider = await startProvider(latencyMs);
-  const bare = bareSide(provider.url);
-  const durable = await durableSide(provider.url, options);
-  let users = 0;
-  try {
-    return await pairs(
-      (each) => round(() => bare.onboard(`user-${++users}@example.org`), loops, each),
-      (each) => round(() => durable.onboard(`user-${++users}@example.org`), loops, each),
-      effort,
-    );
-  } finally {
-    await durable.close();
-    await bare.close();
-    await provider.close();
-  }
 }

@@ -7,7 +7,7 @@
 import type { StoreAdapter } from "oneup-lifecycle";
 import type { PostgresPool } from "oneup-lifecycle/adapters/postgres";
 import { Pool } from "pg";
-import { compare, ratio } from "./onboard.ts";
+import { compare, ratio } from "./compare.ts";
 import { encryption, inPlace } from "./places.ts";
 import { postgres } from "./product.ts";
 import { startProvider } from "./provider.ts";
@@ -27,7 +27,12 @@ async function storeAt(where: string | PostgresPool): Promise<StoreAdapter> {
 export function postgresAt50Ms(effort: Effort): Promise<Measurement[]> {
   const name = "postgres.onboard.ratio.50ms";
   return inPlace("postgres", name, async ({ address }) => {
-    const measured = await compare(50, effort, { store: await storeAt(address), encryption });
+    const measured = await compare({
+      work: "onboard",
+      latencyMs: 50,
+      effort,
+      place: { kind: "postgres", address },
+    });
     return [{ name, value: ratio(measured), unit: "of bare", bar: 0.9 }];
   });
 }
@@ -36,7 +41,12 @@ export function postgresAt50Ms(effort: Effort): Promise<Measurement[]> {
 export function postgresAt0Ms(effort: Effort): Promise<Measurement[]> {
   const name = "postgres.onboard.ratio.0ms";
   return inPlace("postgres", name, async ({ address }) => {
-    const measured = await compare(0, effort, { store: await storeAt(address), encryption });
+    const measured = await compare({
+      work: "onboard",
+      latencyMs: 0,
+      effort,
+      place: { kind: "postgres", address },
+    });
     const perSecond = median(measured.map(({ durable }) => durable.perSecond));
     return [
       { name, value: ratio(measured), unit: "of bare", bar: null },

@@ -5,7 +5,7 @@
  * @module
  */
 import { createClient } from "@keyv/redis";
-import { compare, ratio } from "./onboard.ts";
+import { compare, ratio } from "./compare.ts";
 import type { Measurement } from "./report.ts";
 import { redis } from "./product.ts";
 import { startProvider } from "./provider.ts";
@@ -25,7 +25,12 @@ async function onRedis(
 ): Promise<Measurement[]> {
   const { url, stop } = await startRedis();
   try {
-    const measured = await compare(latencyMs, effort, { store: redis(url), encryption });
+    const measured = await compare({
+      work: "onboard",
+      latencyMs,
+      effort,
+      place: { kind: "redis", address: url },
+    });
     return [{ name, value: ratio(measured), unit: "of bare", bar }];
   } finally {
     await stop();

@@ -73,8 +73,11 @@ export interface Pair {
   readonly durable: Round;
 }
 
+/** Pairs of rounds that do not count: until the code is compiled. */
+export const warmUps = 2;
+
 /**
- * Rounds of both sides in turn, after a warm-up pair. Other load on the machine affects both, so the ratio within a pair is
+ * Rounds of both sides in turn, after the warm-up. Other load on the machine affects both, so the ratio within a pair is
  * steadier than either number; which side goes first alternates.
  */
 export async function pairs(
@@ -82,8 +85,10 @@ export async function pairs(
   durable: (effort: Effort) => Promise<Round>,
   effort: Effort,
 ): Promise<readonly Pair[]> {
-  await bare(effort);
-  await durable(effort);
+  for (let index = 0; index < warmUps; index++) {
+    await bare(effort);
+    await durable(effort);
+  }
   const done: Pair[] = [];
   for (let index = 0; index < effort.pairs; index++) {
     if (index % 2 === 0) {

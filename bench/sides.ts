@@ -17,8 +17,22 @@ export interface Side {
   close(): Promise<void>;
 }
 
+/** The side without the library. */
+export interface BareSide extends Side {
+  /** Resolves with the token. */
+  onboard(appUserId: string): Promise<string>;
+  /** FHIR calls with one long-lived token: bodies read and parsed, no error expected. */
+  fhir(token: string): BareFhir;
+}
+
+/** See {@link BareSide.fhir}. */
+export interface BareFhir {
+  get(path: string, signal?: AbortSignal): Promise<unknown>;
+  post(path: string, resource: object): Promise<{ readonly id: string }>;
+}
+
 /** Bare undici: no store, no retry, no limit, like a script that must never fail. */
-export function bareSide(providerUrl: string): Side {
+export function bareSide(providerUrl: string): BareSide {
   const pool = new Pool(providerUrl, { connections });
   const { clientId: client_id, clientSecret: client_secret } = credentials;
   const content = { "content-type": "application/x-www-form-urlencoded", accept: "application/json" };
@@ -40,9 +54,31 @@ export function bareSide(providerUrl: string): Side {
         grant_type: "authorization_code",
       };
       const tokens = await post("/oauth2/token", content, grant);
-      if (typeof tokens["access_token"] !== "string") throw new Error(`No token for ${app_user_id}`);
+      const { access_token } = tokens;
+      if (typeof access_token !== "string") throw new Error(`No token for ${app_user_id}`);
+      return access_token;
     },
+    fhir: (token) => bareFhir(pool, token),
     close: () => pool.close(),
+  };
+}
+
+function bareFhir(pool: Pool, token: string): BareFhir {
+  const headers = {
+    accept: "application/json",
+    "content-type": "application/json",
+    authorization: `Bearer ${token}`,
+  };
+  return {
+    async get(path, signal) {
+      const { body } = await pool.request({ method: "GET", path, headers, ...(signal && { signal }) });
+      return body.json();
+    },
+    async post(path, resource) {
+      const body = JSON.stringify(resource);
+      const created = await pool.request({ method: "POST", path, headers, body });
+      return (await created.body.json()) as { readonly id: string }; // our own provider's format
+    },
   };
 }
 

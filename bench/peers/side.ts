@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Effort } from "../settings.ts";
+
 /** The provider to call. */
 export interface Provider {
   readonly url: string;
@@ -36,4 +38,10 @@ export interface Side {
 /** A peer's module. */
 export interface Peer {
   open(told: Told): Promise<Side>;
+}
+
+/** A round. */
+export interface Task extends Pick<Effort, "rampMs" | "roundMs"> {
+  /** Concurrent users. */
+  readonly loops: number;
 }

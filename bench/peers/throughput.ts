@@ -1,14 +1,16 @@
 /**
- * Users per second from nothing to a stored token, for each program, in rounds that alternate.
+ * Users per second from nothing to a stored token, for each program, in rounds that alternate. Each runs in a process of
+ * its own.
  *
  * @module
  */
 import { inPlace, type Place } from "../places.ts";
 import { startProvider } from "../provider.ts";
-import { median, round, type Round } from "../rounds.ts";
+import { startApart, type Apart } from "../apart.ts";
+import { median, warmUps, type Round } from "../rounds.ts";
 import { connections, credentials, type Effort } from "../settings.ts";
 import { bare, blind, durable, longQueue, type Contender } from "./contenders.ts";
-import type { Peer, Side } from "./side.ts";
+import type { Task, Told } from "./side.ts";
 
 /** The rounds of one program, comparable with those of the others by index. */
 export interface Rounds {
@@ -16,35 +18,39 @@ export interface Rounds {
   readonly rounds: readonly Round[];
 }
 
-/** Runs a round of each program in turn, after a warm-up round; the order changes. */
+/** Runs a round of each program in turn, after warm-up rounds; the order changes. */
 export async function throughput(latencyMs: number, effort: Effort): Promise<readonly Rounds[]> {
   const provider = await startProvider(latencyMs);
   const left: (() => Promise<void>)[] = [];
-  let users = 0;
   try {
-    const sides: { readonly contender: Contender; readonly side: Side; readonly rounds: Round[] }[] = [];
+    const sides: {
+      readonly contender: Contender;
+      readonly apart: Apart<Task, Round>;
+      readonly rounds: Round[];
+    }[] = [];
     for (const contender of [bare, ...blind, ...durable, longQueue]) {
       const place = await opened(contender, left);
       if (place === undefined) continue;
-      const { open } = (await import(contender.module)) as Peer; // each module exports it
-      const side = await open({
+      const told: Told = {
         provider: { url: provider.url, credentials, connections },
         server: place.address,
         atATime: connections,
         leaseMs: 30_000,
         users: [],
+      };
+      const apart = await startApart<Task, Round>({
+        name: contender.name,
+        script: new URL("peer-process.ts", import.meta.url),
+        args: [contender.module, JSON.stringify(told)],
       });
-      left.push(() => side.close());
-      sides.push({ contender, side, rounds: [] });
+      left.push(() => apart.close());
+      sides.push({ contender, apart, rounds: [] });
     }
-    for (let turn = -1; turn < effort.pairs; turn++) {
+    const { rampMs, roundMs } = effort;
+    for (let turn = -warmUps; turn < effort.pairs; turn++) {
       const first = Math.max(0, turn) % sides.length;
-      for (const { contender, side, rounds } of [...sides.slice(first), ...sides.slice(0, first)]) {
-        const onboard = async (): Promise<void> => {
-          const id = `user-${++users}@example.org`;
-          if (!(await side.onboard(id))) throw new Error(`${contender.name} gave up a user`);
-        };
-        const measured = await round(onboard, contender.underWay, effort);
+      for (const { contender, apart, rounds } of [...sides.slice(first), ...sides.slice(0, first)]) {
+        const measured = await apart.ask({ loops: contender.underWay, rampMs, roundMs });
         if (turn >= 0) rounds.push(measured);
       }
     }

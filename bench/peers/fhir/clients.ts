@@ -3,9 +3,7 @@
  *
  * @module
  */
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { startApart, type Apart } from "../../apart.ts";
 import { versionOf } from "../versions.ts";
 import type { Outcome, Task, Told } from "./side.ts";
 
@@ -29,36 +27,15 @@ export const others: readonly Client[] = [
 ];
 
 /** A client's process. */
-export interface Running {
-  ask(task: Task): Promise<Outcome>;
-  close(): Promise<void>;
-}
+export type Running = Apart<Task, Outcome>;
 
 /** Starts a process with a client. */
-export async function start({ key, name }: Client, told: Told): Promise<Running> {
-  const script = fileURLToPath(new URL("worker.mjs", import.meta.url));
+export function start({ key, name }: Client, told: Told): Promise<Running> {
   const module = new URL(`${key}.mjs`, import.meta.url).href;
-  const process = fork(script, [module, JSON.stringify(told)], {
+  return startApart({
+    name,
+    script: new URL("worker.mjs", import.meta.url),
+    args: [module, JSON.stringify(told)],
     execArgv: ["--expose-gc", "--no-warnings"],
   });
-  const exit = once(process, "exit").then(([code]) => {
-    throw new Error(`Cannot measure ${name}: its process exited with code ${String(code)}`);
-  });
-  exit.catch(() => {}); // it matters only while an answer is awaited
-  const answer = async (): Promise<unknown> => {
-    const [message] = await Promise.race([once(process, "message"), exit]);
-    return message;
-  };
-  await answer();
-  return {
-    async ask(task) {
-      const next = answer();
-      process.send(task);
-      return (await next) as Outcome; // worker.mjs sends nothing else
-    },
-    async close() {
-      process.disconnect();
-      await exit.catch(() => {});
-    },
-  };
 }
