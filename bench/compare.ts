@@ -1,12 +1,13 @@
 /**
- * Compares the library with the same work by hand, on bare undici: rounds in turn, each side in a process of its own.
+ * Compares the library with the same work by hand, on bare undici: rounds in turn, each side in a process of its own, and
+ * each pair of rounds in new processes. How V8 compiles a program differs from process to process, by half of its time.
  *
  * @module
  */
 import { startApart, type Apart } from "./apart.ts";
 import type { Place } from "./places.ts";
 import { startProvider } from "./provider.ts";
-import { median, pairs, type Pair, type Round } from "./rounds.ts";
+import { median, pair, type Pair, type Round } from "./rounds.ts";
 import { loops, type Effort } from "./settings.ts";
 
 /** A kind of work that both sides can do. */
@@ -42,30 +43,42 @@ export interface Scene {
 /** The pages of one walk. A walk is a unit of work, so a round holds many of them. */
 export const pagesOfWalk = 20;
 
-/** Runs both sides in turn. */
-export async function compare(scene: Scene): Promise<readonly Pair[]> {
-  const { work, effort, latencyMs, place = null, loops: atATime = loops } = scene;
+/** Runs pairs of both sides, each pair after a warm-up pair in the same processes. */
+export async function compare({
+  effort,
+  latencyMs,
+  place = null,
+  ...scene
+}: Scene): Promise<readonly Pair[]> {
   const provider = await startProvider(latencyMs, pagesOfWalk);
-  const running: Apart<Task, Round>[] = [];
-  const start = async (side: Told["side"]): Promise<Apart<Task, Round>> => {
-    const told: Told = { side, url: provider.url, place };
-    const script = new URL("side-process.ts", import.meta.url);
-    const apart = await startApart<Task, Round>({ name: side, script, args: [JSON.stringify(told)] });
-    running.push(apart);
-    return apart;
-  };
+  const { work, loops: atATime = loops } = scene;
+  const asked = ({ rampMs, roundMs }: Effort): Task => ({ work, loops: atATime, rampMs, roundMs });
+  const done: Pair[] = [];
   try {
-    const [bare, durable] = [await start("bare"), await start("durable")];
-    const asked = ({ rampMs, roundMs }: Effort): Task => ({ work, loops: atATime, rampMs, roundMs });
-    return await pairs(
-      (each) => bare.ask(asked(each)),
-      (each) => durable.ask(asked(each)),
-      effort,
-    );
+    while (done.length < effort.pairs) {
+      const told = (side: Told["side"]): Told => ({ side, url: provider.url, place });
+      const [bare, durable] = [await start(told("bare")), await start(told("durable"))];
+      const sides = [
+        (each: Effort) => bare.ask(asked(each)),
+        (each: Effort) => durable.ask(asked(each)),
+      ] as const;
+      try {
+        await pair(...sides, effort, done.length);
+        done.push(await pair(...sides, effort, done.length));
+      } finally {
+        await bare.close();
+        await durable.close();
+      }
+    }
+    return done;
   } finally {
-    for (const apart of running) await apart.close();
     await provider.close();
   }
+}
+
+function start(told: Told): Promise<Apart<Task, Round>> {
+  const script = new URL("side-process.ts", import.meta.url);
+  return startApart({ name: `the ${told.side} side`, script, args: [JSON.stringify(told)] });
 }
 
 /** The library's throughput as a share of the bare side's. */

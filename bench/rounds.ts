@@ -73,11 +73,8 @@ export interface Pair {
   readonly durable: Round;
 }
 
-/** Pairs of rounds that do not count: until the code is compiled. */
-export const warmUps = 2;
-
 /**
- * Rounds of both sides in turn, after the warm-up. Other load on the machine affects both, so the ratio within a pair is
+ * Rounds of both sides in turn, after a warm-up pair. Other load on the machine affects both, so the ratio within a pair is
  * steadier than either number; which side goes first alternates.
  */
 export async function pairs(
@@ -85,21 +82,26 @@ export async function pairs(
   durable: (effort: Effort) => Promise<Round>,
   effort: Effort,
 ): Promise<readonly Pair[]> {
-  for (let index = 0; index < warmUps; index++) {
-    await bare(effort);
-    await durable(effort);
-  }
+  await bare(effort);
+  await durable(effort);
   const done: Pair[] = [];
-  for (let index = 0; index < effort.pairs; index++) {
-    if (index % 2 === 0) {
-      const first = await bare(effort);
-      done.push({ bare: first, durable: await durable(effort) });
-    } else {
-      const first = await durable(effort);
-      done.push({ bare: await bare(effort), durable: first });
-    }
-  }
+  for (let index = 0; index < effort.pairs; index++) done.push(await pair(bare, durable, effort, index));
   return done;
+}
+
+/** One pair; its number decides which side goes first. */
+export async function pair(
+  bare: (effort: Effort) => Promise<Round>,
+  durable: (effort: Effort) => Promise<Round>,
+  effort: Effort,
+  index: number,
+): Promise<Pair> {
+  if (index % 2 === 0) {
+    const first = await bare(effort);
+    return { bare: first, durable: await durable(effort) };
+  }
+  const first = await durable(effort);
+  return { bare: await bare(effort), durable: first };
 }
 
 /** The median. */

@@ -20,6 +20,7 @@ const patient: Patient = {
   gender: "male",
   birthDate: "1993-06-20",
 };
+const first = `first-${process.pid}@example.org`; // the store may hold users of earlier processes
 const [type, id] = ["Patient", "0a0cee5487a8"] as const;
 
 const told = JSON.parse(process.argv[2] ?? "") as Told; // by compare.ts
@@ -31,11 +32,11 @@ serveTasks((task) => {
 
 async function durableWorks({ url, place }: Told): Promise<{ works: Works; close: () => Promise<void> }> {
   const side = await durableSide(url, place === null ? {} : { store: storeIn(place), encryption });
-  await side.onboard("first@example.org");
-  const fhir = side.lifecycle.fhir("first@example.org", "r4");
+  await side.onboard(first);
+  const fhir = side.lifecycle.fhir(first, "r4");
   let users = 0;
   const works: Works = {
-    onboard: () => side.onboard(`user-${++users}@example.org`),
+    onboard: () => side.onboard(`user-${process.pid}-${++users}@example.org`),
     async createAndRead() {
       const created = await fhir.create<"Patient">(patient);
       await fhir.read(type, created.id ?? "");
@@ -66,10 +67,10 @@ async function pageByPage(fhir: UserFhirClient<"r4">): Promise<number> {
 
 async function bareWorks({ url }: Told): Promise<{ works: Works; close: () => Promise<void> }> {
   const side = bareSide(url);
-  const fhir = side.fhir(await side.onboard("first@example.org"));
+  const fhir = side.fhir(await side.onboard(first));
   let users = 0;
   const works: Works = {
-    onboard: () => side.onboard(`user-${++users}@example.org`),
+    onboard: () => side.onboard(`user-${process.pid}-${++users}@example.org`),
     async createAndRead() {
       const created = await fhir.post(`/r4/${type}`, patient);
       await fhir.get(`/r4/${type}/${created.id}`);

@@ -14,7 +14,7 @@ const side = await open(JSON.parse(words) as Told); // by throughput.ts
 let users = 0;
 
 async function onboard(): Promise<void> {
-  const id = `user-${++users}@example.org`;
+  const id = `user-${process.pid}-${++users}@example.org`; // the store holds users of earlier processes
   if (!(await side.onboard(id))) throw new Error(`Cannot compare: ${id} was given up`);
 }
 

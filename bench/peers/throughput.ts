@@ -1,13 +1,13 @@
 /**
- * Users per second from nothing to a stored token, for each program, in rounds that alternate. Each runs in a process of
- * its own.
+ * Users per second from nothing to a stored token, for each program, in rounds that alternate. Each round is
+ * the second one of a new process.
  *
  * @module
  */
 import { inPlace, type Place } from "../places.ts";
 import { startProvider } from "../provider.ts";
 import { startApart, type Apart } from "../apart.ts";
-import { median, warmUps, type Round } from "../rounds.ts";
+import { median, type Round } from "../rounds.ts";
 import { connections, credentials, type Effort } from "../settings.ts";
 import { bare, blind, durable, longQueue, type Contender } from "./contenders.ts";
 import type { Task, Told } from "./side.ts";
@@ -18,15 +18,14 @@ export interface Rounds {
   readonly rounds: readonly Round[];
 }
 
-/** Runs a round of each program in turn, after warm-up rounds; the order changes. */
+/** Runs a round of each program in turn; the order changes. */
 export async function throughput(latencyMs: number, effort: Effort): Promise<readonly Rounds[]> {
   const provider = await startProvider(latencyMs);
   const left: (() => Promise<void>)[] = [];
   try {
     const sides: {
-      readonly contender: Contender;
-      readonly apart: Apart<Task, Round>;
-      readonly rounds: Round[];
+      readonly start: () => Promise<Apart<Task, Round>>;
+      readonly its: Rounds & { readonly rounds: Round[] };
     }[] = [];
     for (const contender of [bare, ...blind, ...durable, longQueue]) {
       const place = await opened(contender, left);
@@ -38,27 +37,32 @@ export async function throughput(latencyMs: number, effort: Effort): Promise<rea
         leaseMs: 30_000,
         users: [],
       };
-      const apart = await startApart<Task, Round>({
-        name: contender.name,
-        script: new URL("peer-process.ts", import.meta.url),
-        args: [contender.module, JSON.stringify(told)],
-      });
-      left.push(() => apart.close());
-      sides.push({ contender, apart, rounds: [] });
+      sides.push({ start: () => startPeer(contender, told), its: { contender, rounds: [] } });
     }
     const { rampMs, roundMs } = effort;
-    for (let turn = -warmUps; turn < effort.pairs; turn++) {
-      const first = Math.max(0, turn) % sides.length;
-      for (const { contender, apart, rounds } of [...sides.slice(first), ...sides.slice(0, first)]) {
-        const measured = await apart.ask({ loops: contender.underWay, rampMs, roundMs });
-        if (turn >= 0) rounds.push(measured);
+    for (let turn = 0; turn < effort.pairs; turn++) {
+      const first = turn % sides.length;
+      for (const { start, its } of [...sides.slice(first), ...sides.slice(0, first)]) {
+        const task = { loops: its.contender.underWay, rampMs, roundMs };
+        const apart = await start();
+        try {
+          await apart.ask(task);
+          its.rounds.push(await apart.ask(task));
+        } finally {
+          await apart.close();
+        }
       }
     }
-    return sides;
+    return sides.map(({ its }) => its);
   } finally {
     for (const leave of left.reverse()) await leave();
     await provider.close();
   }
+}
+
+function startPeer({ name, module }: Contender, told: Told): Promise<Apart<Task, Round>> {
+  const script = new URL("peer-process.ts", import.meta.url);
+  return startApart({ name, script, args: [module, JSON.stringify(told)] });
 }
 
 /** Opens a place that is removed after all rounds; `undefined` if its server is not available. */
