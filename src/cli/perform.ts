@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isLifecycleError, type ErrorCode } from "../errors.ts";
+import { isLifecycleError, type ErrorCode, type LifecycleError } from "../errors.ts";
 import { isSystemError, systemErrorInWords } from "./system-error.ts";
 import { nextStepOf } from "../next-step.ts";
 import { readArguments, UsageError } from "./arguments.ts";
@@ -82,6 +82,13 @@ const outages: ReadonlySet<ErrorCode> = new Set([
   "UNAVAILABLE",
 ]);
 
+/** Whether the arguments or the environment are wrong, so that nothing was done. */
+function isOfOptions({ code, facts }: LifecycleError): boolean {
+  // A key that is missing or malformed; one that does not fit the store is refused without that fact.
+  const isWrongKey = code === "KEY_REFUSED" && facts["option"] === "encryption";
+  return code === "INVALID_OPTION" || code === "INVALID_ID" || isWrongKey;
+}
+
 /**
  * Runs the command that `words` name until it is done or `signal` aborts, and prints errors. `self` is the path of the
  * main module.
@@ -101,7 +108,7 @@ export async function perform(words: readonly string[], signal: AbortSignal, sel
       printError(`${error.message} [${error.code}]`);
       if (outages.has(error.code) && !words.includes("--json"))
         printError(`What to do: ${asCommands(nextStepOf(error))}`);
-      return error.code === "INVALID_OPTION" || error.code === "INVALID_ID" ? 2 : 1;
+      return isOfOptions(error) ? 2 : 1;
     }
     if (signal.aborted) return 130;
     if (error instanceof Declined) {

@@ -5,7 +5,8 @@
  */
 import { isObject, kindOf } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
-import { fhirVersions } from "./fhir-version.ts";
+import type { JsonObject } from "../http/json.ts";
+import { fhirVersions, type FhirVersion } from "./fhir-version.ts";
 
 /** @throws {LifecycleError} `INVALID_RESOURCE` */
 export function checkVersion(version: string): void {
@@ -50,14 +51,29 @@ export function checkResource(task: string, resource: unknown): Sendable {
   return resource;
 }
 
-/** Parts of resources, and their `meta`, which a copy shares: not every server tags them. */
-const parts = new WeakSet<object>();
+/** The code system of the tag `SUBSETTED`. */
+const tagSystems: Readonly<Record<FhirVersion, string>> = {
+  dstu2: "http://hl7.org/fhir/v3/ObservationValue",
+  stu3: "http://hl7.org/fhir/v3/ObservationValue",
+  r4: "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+};
 
-/** Remembers that a search returned a part of a resource. */
-export function markPart(resource: Sendable): void {
+/**
+ * Tags a resource of which a search returned a part, where the server did not: every copy has the tag, too, and without
+ * it an update would erase the rest.
+ */
+export function tagPart(version: FhirVersion, resource: JsonObject): void {
+  if (isTaggedPart(resource)) return;
+  const given = own(resource, "meta");
+  const meta = isObject(given) ? given : {};
+  const tag = [own(meta, "tag") ?? []].flat().concat({ system: tagSystems[version], code: "SUBSETTED" });
+  Object.assign(resource, { meta: Object.assign(meta, { tag }) });
+}
+
+function isTaggedPart(resource: Sendable): boolean {
   const meta = own(resource, "meta");
-  parts.add(resource);
-  if (isObject(meta)) parts.add(meta);
+  const tags: readonly unknown[] = isObject(meta) ? [own(meta, "tag")].flat() : [];
+  return tags.some((tag) => isObject(tag) && own(tag, "code") === "SUBSETTED");
 }
 
 /**
@@ -66,10 +82,7 @@ export function markPart(resource: Sendable): void {
  * @throws {LifecycleError} `INVALID_RESOURCE`
  */
 export function checkWhole(task: string, resource: Sendable): Sendable {
-  const meta = own(resource, "meta");
-  const tags: readonly unknown[] = isObject(meta) ? [own(meta, "tag")].flat() : [];
-  const isTagged = tags.some((tag) => isObject(tag) && tag["code"] === "SUBSETTED");
-  if (isTagged || parts.has(resource) || (isObject(meta) && parts.has(meta)))
+  if (isTaggedPart(resource))
     throw refuse(
       task,
       "a resource must be whole, so read it first",

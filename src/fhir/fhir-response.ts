@@ -71,13 +71,13 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
       return refusal satisfies never;
   }
   const changes = task.interaction === "update" || task.interaction === "delete";
-  if (changes && (status === 409 || status === 412))
-    return failed(
-      task,
-      "FHIR_CONFLICT",
-      `it has changed meanwhile (${status}); read it again first`,
-      details,
-    );
+  if (changes && (status === 409 || status === 412)) {
+    const why =
+      task.interaction === "delete"
+        ? `others refer to it, or it has changed meanwhile (${status})`
+        : `it has changed meanwhile (${status}); read it again first`;
+    return failed(task, "FHIR_CONFLICT", why, details);
+  }
   // A gateway that gave up waiting sends 408 or 425: that is no rejection by the FHIR server.
   const isNo = status >= 400 && status < 500 && status !== 408 && status !== 425;
   if (isNo || (isSuccess && task.expects === "yes" && namesAnError(body)))
@@ -88,7 +88,11 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   }
   const id = task.interaction === "create" ? idFrom(answer, task.resourceType) : undefined;
   const facts = { ...details.facts, ...(id !== undefined && { id }) };
-  const rule = `the answer (${status}) must hold ${read ?? wanted(task)}, got something else`;
+  const coding = codingOf(answer);
+  const rule =
+    coding === undefined
+      ? `the answer (${status}) must hold ${read ?? wanted(task)}, got something else`
+      : `the answer (${status}) must be uncompressed, as was asked for, got content-encoding ${coding}`;
   // Truncated, empty, or a page of a proxy: the next response may be complete.
   return unclear(task, "BAD_ANSWER", rule, { status, facts, retryable: !isObject(body) });
 }
@@ -124,14 +128,22 @@ function readSuccess(task: Operation, status: number, body: unknown, answer: Ans
   }
 }
 
+/** The coding of an answer that a proxy, perhaps, has compressed although `identity` was asked for. */
+function codingOf({ headers }: Answer): string | undefined {
+  const coding = Object.hasOwn(headers, "content-encoding") ? headers["content-encoding"] : undefined;
+  return coding !== undefined && /^(?!identity)[a-z-]{1,20}$/i.test(coding) ? coding : undefined;
+}
+
 function isBlank(text: string): boolean {
   return !/\S/.test(text);
 }
 
-function wanted({ expects, resourceType, id }: Operation): string {
+function wanted({ expects, resourceType, id, versionId }: Operation): string {
   switch (expects) {
-    case "resource":
-      return `a ${resourceType} with ${id === undefined ? "an id" : "the id that was asked for"}`;
+    case "resource": {
+      const asked = versionId === undefined ? "the id" : "the id and version";
+      return `a ${resourceType} with ${id === undefined ? "an id" : `${asked} ${versionId === undefined ? "that was" : "that were"} asked for`}`;
+    }
     case "page":
       return "a Bundle";
     case "anything":
@@ -161,8 +173,13 @@ function isResource(task: Operation, body: unknown): body is JsonObject {
   return (
     isObject(body) &&
     field(body, "resourceType") === task.resourceType &&
-    (task.id === undefined ? isResourceId(id) : id === task.id)
+    (task.id === undefined ? isResourceId(id) : id === task.id) &&
+    (task.versionId === undefined || [undefined, task.versionId].includes(versionIn(body)))
   );
+}
+
+function versionIn(resource: JsonObject): string | undefined {
+  return text(field(field(resource, "meta"), "versionId"));
 }
 
 /** The id of a created resource, from the `Location` header. */

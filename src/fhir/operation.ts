@@ -33,6 +33,8 @@ export interface Operation {
   readonly isMixed?: boolean | undefined;
   /** The id that the response must have; not known for a create. */
   readonly id?: string | undefined;
+  /** The version that the response must have, if it names one. */
+  readonly versionId?: string | undefined;
   /** For calls that must not be repeated blindly when the response is lost. */
   readonly doubt?: Doubt | undefined;
   /** Names of search parameters. */
@@ -62,9 +64,10 @@ export function creating(resourceType: string): Operation {
 }
 
 /** Reads a resource, or one of its versions. */
-export function reading(resourceType: string, id: string, interaction: "read" | "vread" = "read"): Operation {
-  const what = interaction === "read" ? "the" : "a version of the";
-  return { interaction, words: `read ${what} ${resourceType}`, expects: "resource", resourceType, id };
+export function reading(resourceType: string, id: string, versionId?: string): Operation {
+  const words = `read ${versionId === undefined ? "the" : "a version of the"} ${resourceType}`;
+  const interaction = versionId === undefined ? "read" : "vread";
+  return { interaction, words, expects: "resource", resourceType, id, versionId };
 }
 
 /** Replaces a resource. */

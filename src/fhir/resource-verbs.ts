@@ -141,7 +141,7 @@ export function resourceVerbs({ place, performer, clock }: VerbParts, find: Find
       checkAddress(words, resourceType, id);
       checkResourceId(words, versionId, "a versionId");
       const call = calls.readVersionCall(place, resourceType, id, versionId);
-      const task = reading(resourceType, id, "vread");
+      const task = reading(resourceType, id, versionId);
       const checked = check(words, options, readRules);
       const repetition = repetitionOf(checked, performer.retries, ofCall);
       return resourceOf(await execute(performer, task, call, checked.signal, repetition));

@@ -104,6 +104,10 @@ describe("cli keys fingerprint", () => {
     expect(wrong).toMatchObject({ code: 1, out: "" });
     expect(wrong.err).toMatch(/^Cannot read the key file: it must exist, and it does not \[KEY_REFUSED\]\n/);
     expect(wrong.err).not.toContain(pasted);
+    for (const key of [{ ONEUP_KEY_FILE: "" }, { ONEUP_KEY_FILE: "", ONEUP_KEY: "short" }])
+      expect((await operator.run(["status"], key)).code, "without a key that can be one").toBe(2);
+    const another = { ONEUP_KEY_FILE: "", ONEUP_KEY: "cd".repeat(32) };
+    expect((await operator.run(["status"], another)).code, "with the key of another store").toBe(1);
     const none = await operator.run(["keys", "fingerprint"], { ONEUP_KEY_FILE: "" });
     expect(none).toMatchObject({ code: 2, err: expect.stringContaining("needs a FILE, or ONEUP_KEY_FILE") });
   });

@@ -219,7 +219,7 @@ describe("cli, looking at a store", () => {
     ],
     [["status", "--store", "mysql://db"], 2, /--store must be the path .* and it is a mysql: URL/],
     [["status", "--store", "nothing.mjs"], 2, /Cannot use the store of nothing\.mjs: /],
-    [["status", "--key-file", "nowhere/key"], 1, /the key file is missing/],
+    [["status", "--key-file", "nowhere/key"], 2, /the key file is missing/],
     [["inspect"], 2, /inspect needs ID: oneup-lifecycle inspect ada@example.org, or --alias ALIAS/],
     [["inspect", "ada", "--alias", "0123456789"], 2, /ID: .* or --alias ALIAS, not both/],
     [["inspect", "--alias", "ada"], 2, /--alias must be the 10 digits, 0 to f, of an alias/],

@@ -61,6 +61,7 @@ describe("cli pause", () => {
       "Paused: all management calls, by eve: a bill\n",
     );
     expect((await act("unpause")).out).toBe("Nothing is paused now\n");
+    expect((await act("unpause")).out).toBe("Nothing was paused\n");
   });
 
   it.each([

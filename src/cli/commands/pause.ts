@@ -67,12 +67,14 @@ function laneIn({ texts }: Given): Lane | undefined {
 
 /** Changes the pauses, and prints those that are in force then. */
 async function change(given: Given, act: (lifecycle: Lifecycle) => Promise<void>): Promise<number> {
-  const { paused } = await withStore(given, async (lifecycle) => {
+  const [before, { paused }] = await withStore(given, async (lifecycle) => {
+    const { paused: before } = await lifecycle.budget.refresh();
     await act(lifecycle);
-    return lifecycle.budget.refresh();
+    return [before, await lifecycle.budget.refresh()] as const;
   });
   if (given.switches.has("json")) console.log(JSON.stringify({ paused }));
-  else if (paused.length === 0) console.log("Nothing is paused now");
+  else if (paused.length === 0)
+    console.log(before.length === 0 ? "Nothing was paused" : "Nothing is paused now");
   else for (const one of paused) console.log(`Paused: ${pauseLine(one, systemClock.now())}`);
   return 0;
 }

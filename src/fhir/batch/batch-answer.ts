@@ -79,7 +79,10 @@ function partOf(part: unknown): EntryAnswer | undefined {
   const resource = field(part, "resource");
   const outcome = field(response, "outcome");
   const body = isObject(resource) ? resource : isObject(outcome) ? outcome : undefined;
-  const named = /^\s*([1-5]\d\d)\b/.exec(text(field(response, "status")) ?? "")?.[1];
+  const given = field(response, "status");
+  const named = /^\s*([1-5]\d\d)\b/.exec(
+    typeof given === "number" ? String(given) : (text(given) ?? ""),
+  )?.[1];
   const status = named === undefined ? undefined : Number(named);
   return status === undefined ? undefined : { status, location: text(field(response, "location")), body };
 }
@@ -97,6 +100,7 @@ function fitOf(entry: Prepared, part: EntryAnswer | undefined): Fit {
   if (part.location !== undefined && located === undefined) return "contradicts";
   if (body !== undefined && !(isOutcome(body) && entry.resourceType !== "OperationOutcome"))
     return located === undefined || located === body["id"] ? fitOfResource(entry, body) : "contradicts";
+  if (entry.type === "update" && located === undefined) return "plausible";
   if (entry.type === "read" || located === undefined) return "incomplete";
   return entry.id === undefined ? "plausible" : located === entry.id ? "proves" : "contradicts";
 }

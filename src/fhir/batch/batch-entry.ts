@@ -4,7 +4,8 @@
  * @module
  */
 import { among, anything, aSwitch, check, checkValue, invalid, isObject, wrong } from "../../checks.ts";
-import { serialise, type FhirPlace } from "../calls.ts";
+import type { Call } from "../../http/call.ts";
+import { createResourceCall, serialise, updateResourceCall, type FhirPlace } from "../calls.ts";
 import { checkResource, checkResourceId, checkType, checkWhole, own, type Sendable } from "../checks.ts";
 import { creating, deleting, reading, updating, type Operation } from "../operation.ts";
 import { checkFindBy, type FindBy } from "../recover-create.ts";
@@ -21,6 +22,8 @@ export interface Prepared {
   /** The resource that is sent. */
   readonly sent: Sendable | undefined;
   readonly findBy: FindBy | undefined;
+  /** A create or an update by itself, with the resource as it was. */
+  readonly call?: Call | undefined;
   /** The entry, as JSON. */
   readonly text: string;
 }
@@ -41,10 +44,10 @@ export function checkEntries(entries: unknown): readonly Readonly<Record<string,
 
 /** @throws {LifecycleError} `INVALID_OPTION`, `INVALID_RESOURCE` */
 export function prepareEntries(
-  { version }: FhirPlace,
+  place: FhirPlace,
   entries: readonly Readonly<Record<string, unknown>>[],
 ): readonly Prepared[] {
-  const prepared = entries.map((entry, index) => prepare(version, entry, index));
+  const prepared = entries.map((entry, index) => prepare(place, entry, index));
   // Each would be found as the other one.
   const found = prepared.flatMap(({ resourceType, findBy }) =>
     findBy === undefined ? [] : [`${resourceType} ${JSON.stringify(findBy)}`],
@@ -58,7 +61,7 @@ const ofAddress = { type: anything, resourceType: anything, id: anything };
 const ofCreate = { type: anything, resource: anything, findBy: anything };
 const ofUpdate = { type: anything, resource: anything, ifMatch: aSwitch };
 
-function prepare(version: string, entry: Readonly<Record<string, unknown>>, index: number): Prepared {
+function prepare(place: FhirPlace, entry: Readonly<Record<string, unknown>>, index: number): Prepared {
   const task = `send entries[${index}] of the batch`;
   const type = checkValue(task, "type", entry["type"], among("create", "read", "update", "delete"));
   switch (type) {
@@ -66,6 +69,7 @@ function prepare(version: string, entry: Readonly<Record<string, unknown>>, inde
       const { resource: given, findBy } = check(task, entry, ofCreate);
       const resource = checkResource(task, given);
       const resourceType = String(resource["resourceType"]); // a name, as was checked
+      const body = serialise(task, resource);
       return {
         type,
         operation: creating(resourceType),
@@ -74,7 +78,8 @@ function prepare(version: string, entry: Readonly<Record<string, unknown>>, inde
         sent: resource,
         // checkFindBy() takes any value: it was given by a caller.
         findBy: checkFindBy(task, findBy as FindBy | undefined, resource),
-        text: entryText({ method: "POST", url: resourceType }, serialise(task, resource)),
+        call: createResourceCall(place, resourceType, body),
+        text: entryText({ method: "POST", url: resourceType }, body),
       };
     }
     case "update": {
@@ -82,12 +87,23 @@ function prepare(version: string, entry: Readonly<Record<string, unknown>>, inde
       const resource = checkWhole(task, checkResource(task, given));
       const resourceType = String(resource["resourceType"]); // a name, as was checked
       const id = checkResourceId(task, own(resource, "id"));
-      const versionId = versionToReplace(task, version, resource, ifMatch as boolean | undefined); // as was checked
+      const versionId = versionToReplace(task, place.version, resource, ifMatch as boolean | undefined); // as was checked
       const match = versionId === undefined ? {} : { ifMatch: `W/"${versionId}"` };
       const request = { method: "PUT", url: `${resourceType}/${id}`, ...match };
-      const text = entryText(request, serialise(task, resource));
+      const body = serialise(task, resource);
+      const call = updateResourceCall(place, resourceType, id, { method: "PUT", body, versionId });
+      const text = entryText(request, body);
       const operation = updating(resourceType, id);
-      return { type, operation, resourceType, id, sent: resource, findBy: undefined, text };
+      return {
+        type,
+        operation,
+        resourceType,
+        id,
+        sent: resource,
+        findBy: undefined,
+        call,
+        text,
+      };
     }
     case "read":
     case "delete": {

@@ -58,6 +58,21 @@ export function batchVerb(
     }
   }
 
+  /** The token ended within the batch, so this entry was not carried out: it is sent by itself, which renews the token. */
+  async function sentAgain(entry: Prepared, signal: AbortSignal): Promise<AnyResult> {
+    const { type, operation, call } = entry;
+    if (call === undefined) return resolved(entry, { why: "it was refused" }, signal);
+    try {
+      const { resource } = await execute(performer, operation, call, signal);
+      const id = resource?.["id"] as string; // the reader has checked it
+      return { error: null, status: undefined, id, resource };
+    } catch (error) {
+      const isDoubtful = type === "create" && isLifecycleError(error, "IN_DOUBT");
+      if (!isDoubtful) return failed(error, signal);
+      return resolved(entry, { why: "the answer was lost", cause: error, status: error.status }, signal);
+    }
+  }
+
   /** The result of an entry whose answer is there. */
   async function answered(entry: Prepared, part: EntryAnswer, signal: AbortSignal): Promise<AnyResult> {
     const { operation, type } = entry;
@@ -79,10 +94,7 @@ export function batchVerb(
       performer.lossless,
     );
     if (response.type === "done") return { error: null, status, id, resource: response.resource };
-    if (response.type === "proofRefused") {
-      const why = `Cannot ${operation.words}: 1upHealth refused it (${status})`;
-      return { error: new LifecycleError("FHIR_REFUSED", why, { status }), status, resource: null };
-    }
+    if (response.type === "proofRefused") return sentAgain(entry, signal);
     const { error } = response;
     if (error.code !== "IN_DOUBT") return { error, status, resource: null };
     return resolved(entry, { why: `1upHealth answered ${status}`, status }, signal);

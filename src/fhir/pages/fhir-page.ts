@@ -89,8 +89,8 @@ export interface PageSource {
   readonly load: Load;
 }
 
-/** A walk fails after this many consecutive empty pages. */
-const mostEmpty = 10;
+/** A walk fails after this many consecutive pages that are empty, or hold one resource that came before. */
+const mostIdle = 10;
 
 /** Fetches the first page, or that of a cursor. */
 export function firstPage(
@@ -98,7 +98,7 @@ export function firstPage(
   here: PagePlace,
   signal: AbortSignal | undefined,
 ): Promise<PageHere> {
-  return pageAt(source, { here, trail: createVisited(), step: 1, empty: 0 }, signal);
+  return pageAt(source, { here, trail: createVisited(), step: 1, idle: 0 }, signal);
 }
 
 /** A step of the walk. */
@@ -106,8 +106,8 @@ interface Step {
   readonly here: PagePlace;
   readonly trail: Visited;
   readonly step: number;
-  /** Consecutive empty pages before it. */
-  readonly empty: number;
+  /** Consecutive pages before it that brought nothing new. */
+  readonly idle: number;
 }
 
 async function pageAt(
@@ -119,17 +119,21 @@ async function pageAt(
   const { trail, step } = at;
   const { place: here, bundle, content } = await source.load(at.here, signal, attempt);
   const isEmpty = content.mark === "";
+  const cameBefore = !isEmpty && trail.passed(content.mark, step);
   const known = trail.passed(`at ${String(new Fingerprint().add(here.path).add(here.query))}`, step);
-  if ((!isEmpty && trail.passed(content.mark, step)) || known)
+  // One that was added meanwhile moves another one on to the next page.
+  const mayHaveMoved = content.matches.length + content.included.length <= 1;
+  if (known || (cameBefore && !mayHaveMoved))
     throw astray(source, "a page must not come again, got one a second time");
-  const empty = isEmpty ? at.empty + 1 : 0;
+  const idle = isEmpty || cameBefore ? at.idle + 1 : 0;
   const next = content.next === undefined ? null : followed(source, here, content.next);
 
   async function nextHere(signal: AbortSignal | undefined, attempt?: Attempt): Promise<PageHere | null> {
     if (next === null) return null;
     if (isLifecycleError(next)) throw next;
-    if (empty >= mostEmpty) throw astray(source, `pages must lead to something, got ${empty} empty ones`);
-    return pageAt(source, { here: next, trail, step: step + 1, empty }, signal, attempt);
+    if (idle >= mostIdle)
+      throw astray(source, `pages must lead to something, got ${idle} that were empty or came before`);
+    return pageAt(source, { here: next, trail, step: step + 1, idle }, signal, attempt);
   }
 
   const page: AnyPage = {

@@ -5,7 +5,7 @@
  */
 import { pageCall, searchCall } from "../calls.ts";
 import { among, anything, check, whole, type Rules } from "../../checks.ts";
-import { checkResourceId, checkType, markPart } from "../checks.ts";
+import { checkResourceId, checkType, tagPart } from "../checks.ts";
 import { placeAt, startOf, type Search } from "./cursor.ts";
 import type { CountOptions, PageOptions, SearchOptions } from "../fhir-call-options.ts";
 import type { PagePlace } from "./next-link.ts";
@@ -73,7 +73,7 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
       );
       if (resource === null || page === undefined)
         throw new TypeError("Cannot read a page: the response has none"); // and would not be a success
-      if (returnsParts) [...page.matches, ...page.included].forEach(markPart);
+      if (returnsParts) for (const part of [...page.matches, ...page.included]) tagPart(place.version, part);
       return { place: at, bundle: resource, content: page };
     };
     const count = pairs.find(([name]) => name === "_count")?.[1];

@@ -15,7 +15,7 @@ export interface PageContent {
   readonly total: number | undefined;
   /** The link to the next page, as received. */
   readonly next: string | undefined;
-  /** Identifies the page by the ids and versions on it, in order. `""` if it is empty. */
+  /** Identifies the page by the ids, versions and deletions on it, in order. `""` if it is empty. */
   readonly mark: string;
   /** Characters of the response. */
   readonly length: number;
@@ -39,10 +39,15 @@ export function readBundle(
   const included: JsonObject[] = [];
   const issues: FhirIssue[] = [];
   const marks = new Fingerprint();
+  let deletions = 0;
   // JSON.parse() has made these objects, so a name is their own or on no object; asking each of them takes longer.
   for (const one of entry as readonly unknown[]) {
     const { resource, search }: JsonObject = isObject(one) ? one : {};
-    if (resource === undefined && isDeletion(one)) continue;
+    if (resource === undefined && isDeletion(one)) {
+      deletions++;
+      markDeletion(marks, one);
+      continue;
+    }
     const type = isObject(resource) ? text(resource["resourceType"]) : undefined;
     if (!isObject(resource) || type === undefined) return "a resource in each entry of the Bundle";
     const mode = isObject(search) ? search["mode"] : undefined;
@@ -65,7 +70,7 @@ export function readBundle(
     issues,
     total: numeric(field(bundle, "total")),
     next,
-    mark: matches.length + included.length === 0 ? "" : String(marks),
+    mark: matches.length + included.length + deletions === 0 ? "" : String(marks),
     length,
   };
 }
@@ -73,6 +78,12 @@ export function readBundle(
 /** Whether the entry of a history is a deletion. */
 function isDeletion(entry: unknown): boolean {
   return field(field(entry, "request"), "method") === "DELETE";
+}
+
+function markDeletion(marks: Fingerprint, entry: unknown): void {
+  const { request, response, fullUrl } = entry as JsonObject; // it has a request
+  const when = field(response, "etag", "lastModified") ?? fullUrl;
+  marks.add(String(field(request, "url"))).add(String(when));
 }
 
 /** The link to the next page; `undefined` on the last page; `null` if it leads nowhere. */

@@ -27,6 +27,7 @@ export function checkEncryption(
     throw new LifecycleError(
       "KEY_REFUSED",
       `Cannot ${verb}: the ${store.name} store keeps tokens on disk, so it needs encryption, e.g. keyFile("./lifecycle.key")`,
+      { facts: { option: "encryption" } },
     );
   }
   if (!forms.some((form) => form.holds(encryption))) throw notEncryption(verb);

@@ -105,6 +105,7 @@ export function keyFile(path: string): KeySource {
         throw new LifecycleError(
           "KEY_REFUSED",
           `Cannot open the store: it was written with a key, and the key file is missing: ${file}`,
+          { facts: { option: "encryption" } },
         );
       }
       if (found !== null && storeIsNew) namesToDiskIfPossible(dirname(file));
@@ -145,6 +146,7 @@ function readIfThere(file: string): string | null {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return null;
     throw new LifecycleError("KEY_REFUSED", `Cannot read the key file: it must be a readable file: ${file}`, {
       cause,
+      facts: { option: "encryption" },
     });
   }
 }
@@ -217,6 +219,7 @@ function parseKey(key: string | Uint8Array, where: string): RingKey {
     throw new LifecycleError(
       "KEY_REFUSED",
       `Cannot use the key of ${where}: a key is 32 bytes, as base64 or 64 hexadecimal digits, and this ${found}`,
+      { facts: { option: "encryption" } },
     );
   }
   const id = createHash("sha256").update("oneup-lifecycle key id").update(bytes).digest("hex").slice(0, 12);
