@@ -1,13 +1,13 @@
 /**
  * Compares the library with the same work by hand, on bare undici: rounds in turn, each side in a process of its own, and
- * each pair of rounds in new processes. How V8 compiles a program differs from process to process, by half of its time.
+ * in several of them one after the other: how V8 compiles a program differs from process to process, by half of its time.
  *
  * @module
  */
 import { startApart, type Apart } from "./apart.ts";
 import type { Place } from "./places.ts";
 import { startProvider } from "./provider.ts";
-import { median, pair, type Pair, type Round } from "./rounds.ts";
+import { median, pairs, type Pair, type Round } from "./rounds.ts";
 import { loops, type Effort } from "./settings.ts";
 
 /** A kind of work that both sides can do. */
@@ -43,7 +43,10 @@ export interface Scene {
 /** The pages of one walk. A walk is a unit of work, so a round holds many of them. */
 export const pagesOfWalk = 20;
 
-/** Runs pairs of both sides, each pair after a warm-up pair in the same processes. */
+/** Processes of each side, one after the other. */
+const processes = 3;
+
+/** Runs pairs of both sides. */
 export async function compare({
   effort,
   latencyMs,
@@ -52,19 +55,16 @@ export async function compare({
 }: Scene): Promise<readonly Pair[]> {
   const provider = await startProvider(latencyMs, pagesOfWalk);
   const { work, loops: atATime = loops } = scene;
-  const asked = ({ rampMs, roundMs }: Effort): Task => ({ work, loops: atATime, rampMs, roundMs });
+  const share = { ...effort, pairs: Math.ceil(effort.pairs / processes) };
   const done: Pair[] = [];
   try {
-    while (done.length < effort.pairs) {
+    for (let index = 0; index < processes; index++) {
       const told = (side: Told["side"]): Told => ({ side, url: provider.url, place });
       const [bare, durable] = [await start(told("bare")), await start(told("durable"))];
-      const sides = [
-        (each: Effort) => bare.ask(asked(each)),
-        (each: Effort) => durable.ask(asked(each)),
-      ] as const;
+      const ask = (side: Apart<Task, Round>) => (each: Effort) =>
+        side.ask({ work, loops: atATime, rampMs: each.rampMs, roundMs: each.roundMs });
       try {
-        await pair(...sides, effort, done.length);
-        done.push(await pair(...sides, effort, done.length));
+        done.push(...(await pairs(ask(bare), ask(durable), share)));
       } finally {
         await bare.close();
         await durable.close();

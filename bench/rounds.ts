@@ -73,8 +73,11 @@ export interface Pair {
   readonly durable: Round;
 }
 
+/** Rounds that do not count: until the code is compiled. */
+export const warmUps = 2;
+
 /**
- * Rounds of both sides in turn, after a warm-up pair. Other load on the machine affects both, so the ratio within a pair is
+ * Rounds of both sides in turn, after a warm-up. Other load on the machine affects both, so the ratio within a pair is
  * steadier than either number; which side goes first alternates.
  */
 export async function pairs(
@@ -82,26 +85,19 @@ export async function pairs(
   durable: (effort: Effort) => Promise<Round>,
   effort: Effort,
 ): Promise<readonly Pair[]> {
-  await bare(effort);
-  await durable(effort);
   const done: Pair[] = [];
-  for (let index = 0; index < effort.pairs; index++) done.push(await pair(bare, durable, effort, index));
-  return done;
-}
-
-/** One pair; its number decides which side goes first. */
-export async function pair(
-  bare: (effort: Effort) => Promise<Round>,
-  durable: (effort: Effort) => Promise<Round>,
-  effort: Effort,
-  index: number,
-): Promise<Pair> {
-  if (index % 2 === 0) {
-    const first = await bare(effort);
-    return { bare: first, durable: await durable(effort) };
+  for (let index = -warmUps; index < effort.pairs; index++) {
+    let measured: Pair;
+    if (index % 2 === 0) {
+      const first = await bare(effort);
+      measured = { bare: first, durable: await durable(effort) };
+    } else {
+      const first = await durable(effort);
+      measured = { bare: await bare(effort), durable: first };
+    }
+    if (index >= 0) done.push(measured);
   }
-  const first = await durable(effort);
-  return { bare: await bare(effort), durable: first };
+  return done;
 }
 
 /** The median. */

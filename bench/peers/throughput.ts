@@ -1,13 +1,13 @@
 /**
- * Users per second from nothing to a stored token, for each program, in rounds that alternate. Each round is
- * the second one of a new process.
+ * Users per second from nothing to a stored token, for each program, in rounds that alternate. Each has
+ * processes of its own.
  *
  * @module
  */
 import { inPlace, type Place } from "../places.ts";
 import { startProvider } from "../provider.ts";
 import { startApart, type Apart } from "../apart.ts";
-import { median, type Round } from "../rounds.ts";
+import { median, warmUps, type Round } from "../rounds.ts";
 import { connections, credentials, type Effort } from "../settings.ts";
 import { bare, blind, durable, longQueue, type Contender } from "./contenders.ts";
 import type { Task, Told } from "./side.ts";
@@ -18,15 +18,21 @@ export interface Rounds {
   readonly rounds: readonly Round[];
 }
 
-/** Runs a round of each program in turn; the order changes. */
+/** Processes of each program, one after the other. */
+const processes = 2;
+
+/** A program, and the rounds that it has run. */
+interface Program {
+  readonly start: () => Promise<Apart<Task, Round>>;
+  readonly its: Rounds & { readonly rounds: Round[] };
+}
+
+/** Runs rounds of each program. */
 export async function throughput(latencyMs: number, effort: Effort): Promise<readonly Rounds[]> {
   const provider = await startProvider(latencyMs);
   const left: (() => Promise<void>)[] = [];
   try {
-    const sides: {
-      readonly start: () => Promise<Apart<Task, Round>>;
-      readonly its: Rounds & { readonly rounds: Round[] };
-    }[] = [];
+    const sides: Program[] = [];
     for (const contender of [bare, ...blind, ...durable, longQueue]) {
       const place = await opened(contender, left);
       if (place === undefined) continue;
@@ -39,24 +45,29 @@ export async function throughput(latencyMs: number, effort: Effort): Promise<rea
       };
       sides.push({ start: () => startPeer(contender, told), its: { contender, rounds: [] } });
     }
-    const { rampMs, roundMs } = effort;
-    for (let turn = 0; turn < effort.pairs; turn++) {
-      const first = turn % sides.length;
-      for (const { start, its } of [...sides.slice(first), ...sides.slice(0, first)]) {
-        const task = { loops: its.contender.underWay, rampMs, roundMs };
-        const apart = await start();
-        try {
-          await apart.ask(task);
-          its.rounds.push(await apart.ask(task));
-        } finally {
-          await apart.close();
-        }
-      }
-    }
+    for (let block = 0; block < processes; block++) await inProcesses(sides, effort);
     return sides.map(({ its }) => its);
   } finally {
     for (const leave of left.reverse()) await leave();
     await provider.close();
+  }
+}
+
+/** Starts all programs, and runs a round of each in turn after a warm-up; the order changes. */
+async function inProcesses(programs: readonly Program[], effort: Effort): Promise<void> {
+  const { pairs, rampMs, roundMs } = effort;
+  const running: { readonly apart: Apart<Task, Round>; readonly its: Program["its"] }[] = [];
+  try {
+    for (const { start, its } of programs) running.push({ apart: await start(), its });
+    for (let turn = -warmUps; turn < Math.ceil(pairs / processes); turn++) {
+      const first = Math.max(0, turn) % running.length;
+      for (const { apart, its } of [...running.slice(first), ...running.slice(0, first)]) {
+        const measured = await apart.ask({ loops: its.contender.underWay, rampMs, roundMs });
+        if (turn >= 0) its.rounds.push(measured);
+      }
+    }
+  } finally {
+    for (const { apart } of running) await apart.close();
   }
 }
 
