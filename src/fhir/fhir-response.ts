@@ -141,8 +141,9 @@ function isBlank(text: string): boolean {
 function wanted({ expects, resourceType, id, versionId }: Operation): string {
   switch (expects) {
     case "resource": {
-      const asked = versionId === undefined ? "the id" : "the id and version";
-      return `a ${resourceType} with ${id === undefined ? "an id" : `${asked} ${versionId === undefined ? "that was" : "that were"} asked for`}`;
+      const asked =
+        versionId === undefined ? "the id that was asked for" : "the id and version that were asked for";
+      return `a ${resourceType} with ${id === undefined ? "an id" : asked}`;
     }
     case "page":
       return "a Bundle";

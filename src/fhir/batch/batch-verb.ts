@@ -58,7 +58,7 @@ export function batchVerb(
     }
   }
 
-  /** The token ended within the batch, so this entry was not carried out: it is sent by itself, which renews the token. */
+  /** The token ended within the batch, so the entry was not carried out: sent by itself, it renews the token. */
   async function sentAgain(entry: Prepared, signal: AbortSignal): Promise<AnyResult> {
     const { type, operation, call } = entry;
     if (call === undefined) return resolved(entry, { why: "it was refused" }, signal);

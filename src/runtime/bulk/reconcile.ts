@@ -112,7 +112,10 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
   return { ...done, complete, differences, repaired: mends ? (repaired satisfies Repaired) : null };
 }
 
-/** Runs one repair, and repeats it while the store fails. False: not possible, for example because a record cannot be read. */
+/**
+ * Runs one repair, and repeats it while the store fails. False: it is not possible, for example because a record cannot
+ * be read.
+ */
 async function mend(engine: Engine, signal: AbortSignal, task: () => Promise<boolean>): Promise<boolean> {
   try {
     return await retryWrite(engine, signal, "reconcile users", task);
