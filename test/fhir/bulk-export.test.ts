@@ -218,7 +218,11 @@ describe("a job", () => {
     const starting = early.start();
     await early.cancel(); // once the kick-off has an answer
     await starting;
-    expect(world.sandbox.journal.count("fhir.exportEnd")).toBe(2);
+    // A token may end while the first job waits, so that its end is asked for twice.
+    const ended = world.sandbox.journal
+      .entries()
+      .filter(({ call, status }) => call === "fhir.exportEnd" && Number(status) < 300);
+    expect(ended).toHaveLength(2);
     expect((await errorOf(early.files())).message).toContain("it was cancelled");
 
     world.sandbox.behave({ exportMs: 0 });
