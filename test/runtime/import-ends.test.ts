@@ -22,6 +22,25 @@ describe("onboardMany() ends", () => {
     expect(await importing).toMatchObject({ phase: "done", arrived: 5, failed: 0, left: 0, unreadable: 0 });
   });
 
+  it("not before a user has arrived that is in another state whenever its page is read", async () => {
+    const { sandbox, open } = await scene();
+    let pages = 0;
+    const store = altered(memory(), () => ({
+      async page() {
+        pages++;
+        if (pages === 3) sandbox.clearFaults();
+        return [];
+      },
+    }));
+    const lifecycle = await open({ ...plenty, store });
+    sandbox.fail({ call: "createUser", appUserId: "user 3", status: 503, times: Infinity });
+    sandbox.fail({ call: "issueAuthCode", appUserId: "user 3", status: 503, times: Infinity });
+    hurry(sandbox, 1_000);
+    const done = await lifecycle.onboardMany(people(5), { name: "spring", expect: "new" });
+    expect(done).toMatchObject({ phase: "done", arrived: 5, left: 0, unreadable: 0 });
+    expect(pages).toBeGreaterThan(2);
+  });
+
   it("with hidden ids, though a record does not even name its user, and counts it", async () => {
     const { sandbox, open } = await scene();
     let commits = 0;

@@ -67,9 +67,10 @@ export class DamagedUsers {
         listed++;
         if (await this.#isDamaged(id)) ids.push(id);
       }
-      // With hidden ids, a record that does not contain its id is counted under its index key, but not listed.
-      const isSteady = listed < count && (await this.#counts())[state] === count;
-      if (isSteady) nameless += count - listed;
+      // Only with hidden ids is a record counted that is not listed: one that does not contain its id. Otherwise a user
+      // was in another state while its page was read.
+      const isMissing = this.#engine.hidden !== null && listed < count;
+      if (isMissing && (await this.#counts())[state] === count) nameless += count - listed;
     }
     this.#ids = ids;
     this.#nameless = nameless;
