@@ -150,7 +150,6 @@ export class Judge {
     this.#trace.note(life.name, `→ ${call} ${id ?? "?"}: ${status} ${outcome}${committed} ${fault ?? ""}`);
     const management = isManagement(call);
     if (management) this.limits.arrived(outcome, status);
-    if (management && (outcome === "code" || outcome === "created")) this.#outage.code();
     if (id === undefined) return call === "listUsers" ? this.#page(life, entry) : undefined;
     const remote = oneupUserId === undefined ? undefined : this.#byRemote.get(oneupUserId);
     const dossier = claimant ?? remote ?? this.of(id);
@@ -293,6 +292,7 @@ export class Judge {
       if (before !== null) this.lists.step(dossier.id, before, event);
     }
     if (before === null) this.lists.added(life, dossier.id, after);
+    this.#outage.written(before, after);
     this.#causes.written(dossier, before, after);
     this.leaving.written(dossier, before, after);
     this.numbers.written(dossier, after);

@@ -1,4 +1,5 @@
 /** Judges an outage of the token endpoint: no code is spent that could not be exchanged. */
+import type { Envelope } from "../../src/store/envelope.ts";
 import type { Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Scenario } from "./scenario.ts";
@@ -25,10 +26,13 @@ export class OutageJudge {
   }
 
   /**
-   * A code was issued. While the token endpoint is down, one further code is spent on finding out; later on a user
-   * without a code may try, every ten minutes at most.
+   * A user has another code, perhaps: an answer that was lost, or is about another user, brings none. While the token
+   * endpoint is down, one further code is spent on finding out; later on a user without a code may try, every ten
+   * minutes at most.
    */
-  code(): void {
+  written(before: Envelope | null, after: Envelope): void {
+    const { codeAt } = after.context;
+    if (typeof codeAt !== "number" || codeAt === before?.context["codeAt"]) return;
     const { spells, rates } = this.#scenario;
     const ms = this.#time.now - beginning;
     const down = spells.find(({ type, forMs }) => type === "tokenDown" && forMs >= hour);

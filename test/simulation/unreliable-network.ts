@@ -132,7 +132,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
             } = delivery.type === "answer" ? delivery.outgoing : {};
             if (waits && namesLimit(status, body)) toldToWait(headers);
             // It shows that one user alone is to wait.
-            else if (delivery.type === "answer" && isNeutral(incoming)) {
+            else if (waits && delivery.type === "answer" && comesThrough(incoming, status)) {
               life.toldToWait.delete(endpointOf(incoming));
               life.neutralAt.set(endpointOf(incoming), time.now);
             }
@@ -178,6 +178,13 @@ const refusing: ReadonlySet<string> = new Set(["unauthorized", "invalid_client",
 function isNeutral({ path, query, body }: Incoming): boolean {
   if (path.endsWith("/oauth2/token")) return !/(^|&)(code|refresh_token)=/.test(body);
   return path.startsWith("/user-management") && /(^|&)limit=1(&|$)/.test(query);
+}
+
+/** Does the answer show that calls about no user come through? A page of 1upHealth's list does, too. */
+function comesThrough(incoming: Incoming, status: number): boolean {
+  const { method, path, query } = incoming;
+  const isPage = method === "GET" && path.endsWith("/user") && !/(^|&)(app|oneup)_user_id=/.test(query);
+  return isNeutral(incoming) || (isPage && status === 200);
 }
 
 function endpointOf({ path }: Incoming): string {
