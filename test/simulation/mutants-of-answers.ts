@@ -71,6 +71,11 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     becomes: no,
   },
   {
+    name: "spends code after code while no exchange is answered",
+    at: "one-user-without-an-answer-shuts-no-gate",
+    becomes: () => "true",
+  },
+  {
     name: "gives a user up for a code that is refused",
     at: "a-day-of-refused-codes-is-the-end",
     becomes: (it) => `{ ...${it}, guard: undefined }`,
