@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -100,5 +100,22 @@ describe("npm pack --ignore-scripts", () => {
     removeStale(place);
     const isThere = (path: string): boolean => existsSync(join(place, path));
     expect([kept.filter(isThere), gone.filter(isThere)]).toEqual([kept, []]);
+  });
+});
+
+describe("npm publish", () => {
+  /** What stands before it, for a package.json that names these. */
+  function publishing(...named: readonly string[]): { status: number | null; stderr: string } {
+    const file = join(folder("addresses"), "package.json");
+    const addresses = named.map((name) => [name, "https://example.org/lifecycle"]);
+    writeFileSync(file, JSON.stringify({ name: "lifecycle", ...Object.fromEntries(addresses) }));
+    const words = ["--import", "tsx", "test/published/addresses.ts", file];
+    return spawnSync("node", words, { cwd: root, encoding: "utf8" });
+  }
+
+  it("is refused until package.json names the repository, the issues and the home", () => {
+    const { status, stderr } = publishing("repository");
+    expect([status, stderr]).toEqual([1, expect.stringContaining("got no bugs, homepage")]);
+    expect(publishing("repository", "bugs", "homepage").status).toBe(0);
   });
 });
