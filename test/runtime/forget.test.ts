@@ -22,33 +22,6 @@ describe("forget()", () => {
     expect(await lifecycle.counts()).toEqual({ reauthorized: 1 });
   });
 
-  it("reads no tombstone of a new user, and lets a forgotten one begin again however short its deadline is", async () => {
-    const adapter = memory();
-    const loaded: string[] = [];
-    const { open } = await scene();
-    const lifecycle = await open({
-      store: {
-        ...adapter,
-        async open(how) {
-          const store = await adapter.open(how);
-          return {
-            ...store,
-            load(id) {
-              loaded.push(id);
-              return store.load(id);
-            },
-          };
-        },
-      },
-    });
-    await lifecycle.onboard("ada");
-    expect(loaded).toEqual(["ada"]);
-    await lifecycle.offboard("ada");
-    await lifecycle.forget("ada");
-    await lifecycle.onboard("ada", { waitMs: 0 });
-    expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
-  });
-
   it("does nothing to an unknown user, and refuses one that was not offboarded", async () => {
     const { open } = await scene({ purgeBatch: 1 });
     const lifecycle = await open();
@@ -81,31 +54,6 @@ describe("forget()", () => {
     hurry(sandbox);
     await lifecycle.forget("ada", { waitMs: 600_000 });
     await expect(lifecycle.inspect("ada")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
-  });
-
-  it("lets no onboarding that stood still before its first write bring the user back", async () => {
-    const adapter = memory();
-    const { sandbox, open } = await scene();
-    const lifecycle = await open({ store: adapter });
-    let goOn = (): void => {};
-    const stoodStill = new Promise<void>((resolve) => (goOn = resolve));
-    const slow = await open({
-      store: {
-        ...adapter,
-        async open(how) {
-          const store = await adapter.open(how);
-          return { ...store, commit: (commit) => stoodStill.then(() => store.commit(commit)) };
-        },
-      },
-    });
-    const late = slow.onboard("ada", { waitMs: 3_600_000 }).catch((error: unknown) => error);
-    await lifecycle.onboard("ada");
-    await lifecycle.offboard("ada");
-    await lifecycle.forget("ada");
-    sandbox.clock.advance(600_000);
-    goOn();
-    expect(await late).toMatchObject({ code: "USER_UNKNOWN" });
-    expect(await lifecycle.counts()).toEqual({});
   });
 
   it("lets no process that stood still write the user back, neither then nor in its next life", async () => {

@@ -127,8 +127,8 @@ export function gathering(nextTurn: (task: () => void) => void): () => Promise<v
 export type RunResult =
   /** The user is stored and idle; its lease is released. */
   | { readonly type: "rested"; readonly user: User }
-  /** Another process runs the user; our last write was not applied. `atFirst`: nor was any before it. */
-  | { readonly type: "overtaken"; readonly atFirst: boolean }
+  /** Another process runs the user; our last write was not applied. */
+  | { readonly type: "overtaken" }
   /** A rename could not begin now, and nothing was stored. `retryInMs`: when a slot may be free. */
   | { readonly type: "notBegun"; readonly blocked: Blocked | null; readonly retryInMs: number };
 
@@ -137,11 +137,6 @@ export interface Start {
   /** `claimed`: the lease is held already. `free`: the first commit takes it. */
   readonly by: "claimed" | "free";
   readonly lease: Lease;
-  /**
-   * Makes a new user over the tombstone of this revision; `null`: it stays forgotten. With it, no tombstone has to be looked
-   * for before the run: the first write of a user that was forgotten is not applied, and the run then begins again.
-   */
-  readonly overTombstone?: (revision: number) => User | null;
   /** A slot granted with the lease. */
   readonly slot?: Slot | null;
   /** The time on `clock.monotonic()` after which a call on that slot must not be sent. */

@@ -32,7 +32,7 @@ export async function moveUser(
     engine.changes.rested(rested, place);
     return { type: "rested", user: rested };
   }
-  return (await isTaken(engine, user.id, to)) ? null : { type: "overtaken", atFirst: false };
+  return (await isTaken(engine, user.id, to)) ? null : { type: "overtaken" };
 }
 
 /** Whether a user here that was not offboarded has this id. An unreadable record counts as one. */

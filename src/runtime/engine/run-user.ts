@@ -19,7 +19,6 @@ import { afterDeath, applyOutcome, noteCause } from "./apply-outcome.ts";
 import type { CallOutcome, FailureScope } from "../user/call-outcome.ts";
 import { doubtAbout, momentOf, slotFate } from "./in-doubt.ts";
 import { laneOfCalls, newLease, type Engine, type RunResult, type Start } from "./engine.ts";
-import { tombstoneRevision } from "./load-user.ts";
 import { hasUser, moveUser } from "./move-user.ts";
 import { heldInARow } from "./pause-after.ts";
 import { schedule } from "./schedule.ts";
@@ -53,11 +52,7 @@ export function runUser(engine: Engine, user: User, start?: Start): Promise<RunR
 async function withPermit(engine: Engine, user: User, start: Start): Promise<RunResult> {
   const permit = engine.account.permitFor(user.id);
   try {
-    const result = await onward(engine, user, start, permit);
-    if (result.type !== "overtaken" || !result.atFirst || start.overTombstone === undefined) return result;
-    const revision = await tombstoneRevision(engine, user.id);
-    const anew = revision === 0 ? null : start.overTombstone(revision);
-    return anew === null ? result : await onward(engine, anew, start, permit);
+    return await onward(engine, user, start, permit);
   } finally {
     if (permit.tries.size > 0) await engine.account.leave(permit);
     if (permit.exchangeSlot !== null) await engine.store.slots.giveBack(permit.exchangeSlot).catch(() => {}); // the slot expires by itself
@@ -130,7 +125,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
       take: ask?.slot,
       ...over,
     });
-    if (done.type === "conflict") return overtaken(user);
+    if (done.type === "conflict") return { type: "overtaken" };
     if (done.type === "refused") {
       user = { ...user, pause: { reason: "rateLimit", until: clock.now() + done.retryInMs } };
       return rest(endpoint === "management" ? "slot" : null, done.retryInMs);
@@ -162,11 +157,6 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
         user = stepped(user, { type: "ID_TAKEN", at: clock.now() });
     }
   }
-}
-
-/** The write that would have followed this revision was not applied. */
-function overtaken({ revision }: User): RunResult {
-  return { type: "overtaken", atFirst: revision === 0 };
 }
 
 /** Warns about a response that concerns another user of 1upHealth. It is not used, and an operator should investigate. */
@@ -316,7 +306,7 @@ async function end(
   const saving = saveUser(engine, user, /* seam: an-outcome-is-saved-in-the-end */ hasOutcome, how);
   const rested = { ...user, revision: user.revision + 1 };
   // seam: only-what-is-saved-is-returned
-  if ((await saving).type !== "committed") return overtaken(user);
+  if ((await saving).type !== "committed") return { type: "overtaken" };
   const granted = engine.recorder === null || !hasOutcome ? null : grantTime(rested);
   if (granted !== null) engine.recorder?.granted(granted.kind, granted.ms);
   engine.changes.rested(rested, place);

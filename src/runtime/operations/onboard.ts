@@ -8,11 +8,11 @@ import { LifecycleError } from "../../errors.ts";
 import type { TransactionClient } from "../../store/joining.ts";
 import { askForUser, waitForUser, firstLookMs, hasItsId, within } from "../engine/wait-for-user.ts";
 import { runUser } from "../engine/run-user.ts";
-import { newLease, type Engine, type RunResult } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { comeForward } from "../engine/come-forward.ts";
 import { joinUser } from "../engine/save-user.ts";
 import type { JoinOptions, OnboardOptions } from "../options/call-options.ts";
-import { findUser, lookForUser, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
+import { lookForUser, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
 import { forecast } from "./forecast.ts";
 import { isOffboardingOver } from "./offboard.ts";
 import { inTimeFor, type Deadline } from "../engine/deadline.ts";
@@ -26,8 +26,6 @@ export interface Onboarding extends Pick<OnboardOptions, "expect" | "lane"> {
   /** `restart`: it starts over. `keep`: it stays offboarded, or forgotten, because the caller may not know of that. */
   readonly onOffboarded: "restart" | "keep";
 }
-
-type How = { readonly [Name in keyof Onboarding]-?: NonNullable<Onboarding[Name]> };
 
 /**
  * The user when the deadline has passed, or when there is nothing more to wait for: usable, or refused.
@@ -45,13 +43,12 @@ export async function onboard(
   const wait = { until, signal, isOver, lane };
   wait.signal.throwIfAborted();
   for (;;) {
-    const found = await findHere(engine, id, wait, onOffboarded);
+    const found = await findHere(engine, id, wait);
     inTimeFor(wait);
     if (found.user !== null) await comeForward(engine, found, lane);
     else if (found.isForgotten && onOffboarded === "keep") throw forgotten(engine, id);
-    const how = { onOffboarded, expect, lane };
-    const user = firstStep(engine, id, found, how);
-    const begun = user === null ? undefined : await within(engine, begin(engine, user, how), wait);
+    const user = firstStep(engine, id, found, { onOffboarded, expect, lane });
+    const begun = user === null ? undefined : await within(engine, runUser(engine, user), wait);
     if (begun?.type === "rested" && isUsableNow(engine, begun.user)) return begun.user;
     if (user === null) return askForUser(engine, id, wait);
     // Another process held the lease. The user is still offboarded, so it is started over in the next round.
@@ -66,10 +63,17 @@ export async function onboard(
  * The first step of an unknown user, or of one that starts over; `null` for one that is on its way or stays
  * offboarded.
  */
-function firstStep(engine: Engine, id: string, found: LoadedUser | MissingUser, how: How): User | null {
-  if (found.user === null) return newcomer(engine, id, found.revision, how);
-  const { onOffboarded, expect, lane } = how;
-  const at = engine.clock.now();
+function firstStep(
+  { clock }: Engine,
+  id: string,
+  found: LoadedUser | MissingUser,
+  { onOffboarded, expect, lane }: { readonly [Name in keyof Onboarding]-?: NonNullable<Onboarding[Name]> },
+): User | null {
+  const at = clock.now();
+  if (found.user === null) {
+    const user = newUser(id, lane, at, found.revision);
+    return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
+  }
   const { user, record } = found;
   if (user.position.state !== "offboarded" || onOffboarded === "keep") return null;
   // An earlier create may still arrive. The store measures for how long, because other processes' clocks differ.
@@ -79,36 +83,9 @@ function firstStep(engine: Engine, id: string, found: LoadedUser | MissingUser, 
   return stepped({ ...user, lane, pause }, { type: "ONBOARD", at, isNew });
 }
 
-/** A new user, over the tombstone of this revision; 0 = there is none. */
-function newcomer({ clock }: Engine, id: string, revision: number, { expect, lane }: How): User {
-  const at = clock.now();
-  const user = newUser(id, lane, at, revision);
-  return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
-}
-
-/** Runs the user from its first step on. */
-function begin(engine: Engine, user: User, how: How): Promise<RunResult> {
-  if (how.onOffboarded === "keep") return runUser(engine, user);
-  const { clock, settings } = engine;
-  const began = clock.monotonic();
-  // The user may have been forgotten while this process stood still. It is not brought back then.
-  const overTombstone = (revision: number): User | null =>
-    clock.monotonic() - began > settings.leaseMs ? null : newcomer(engine, user.id, revision, how);
-  return runUser(engine, user, { by: "free", lease: newLease(engine), overTombstone });
-}
-
-/** A user that is not stored here. If it starts over, its run finds out whether it was forgotten. */
-const unknownHere: MissingUser = { user: null, isForgotten: false, revision: 0 };
-
 /** The user, after any rename or offboarding under way has finished. */
-async function findHere(
-  engine: Engine,
-  id: string,
-  wait: Deadline,
-  onOffboarded: Onboarding["onOffboarded"],
-): Promise<LoadedUser | MissingUser> {
-  const found =
-    onOffboarded === "keep" ? await lookForUser(engine, id) : ((await findUser(engine, id)) ?? unknownHere);
+async function findHere(engine: Engine, id: string, wait: Deadline): Promise<LoadedUser | MissingUser> {
+  const found = await lookForUser(engine, id);
   if (found.user === null) return found;
   const { state, context } = found.user.position;
   if (context.rename?.from === "offboarded") await waitForUser(engine, id, wait, hasItsId);
