@@ -96,6 +96,9 @@ const missing: ReadonlySet<string> = new Set(["3F000", "42P01", "42883", "42704"
 /** What to do about them. */
 export const toMigrate = "call migrate() of the adapter once, or run oneup-lifecycle migrate";
 
+/** The same where the store may have been in use: an empty one would take its place. */
+export const toMigrateOrRestore = `${toMigrate}; if users were in it, restore its data instead`;
+
 /** Whether this refusal is temporary. */
 export function isPassing(code: string): boolean {
   return code in passing || code.startsWith("08");
@@ -143,7 +146,7 @@ export function storeError(doing: string, place: string, error: unknown): Lifecy
   const text =
     code !== undefined
       ? missing.has(code)
-        ? `what migrate() creates is missing (${code}): ${toMigrate}`
+        ? `what migrate() creates is missing (${code}): ${toMigrateOrRestore}`
         : (passing[code] ?? lasting[code] ?? `PostgreSQL answered ${code}`) + rightIn(code, error)
       : error instanceof Silence
         ? `${error.message} from ${place}`
@@ -170,7 +173,7 @@ export function openError(place: string, schema: string, error: unknown): Lifecy
   const known = code === undefined ? undefined : (passing[code] ?? lasting[code]);
   const text =
     code !== undefined && missing.has(code)
-      ? `its schema "${schema}" is missing or incomplete: ${toMigrate}`
+      ? `its schema "${schema}" is missing or incomplete: ${toMigrateOrRestore}`
       : (known ?? (code === undefined ? words : `PostgreSQL answered ${code}`)) + rightIn(code, error);
   const passes = code !== undefined && code !== "25006" && isPassing(code);
   return new LifecycleError(

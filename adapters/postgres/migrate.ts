@@ -6,7 +6,7 @@
 import { LifecycleError } from "../../src/errors.ts";
 import { commitFunction } from "./commits.ts";
 import type { Connection } from "./connection.ts";
-import { openError, toMigrate } from "./failures.ts";
+import { openError, toMigrateOrRestore } from "./failures.ts";
 import { sharedFunctions } from "./functions.ts";
 import { joinFunctions } from "./join-functions.ts";
 import type { PostgresClient } from "./links.ts";
@@ -105,7 +105,7 @@ export async function look(connection: Connection, schema: string): Promise<numb
       await refuseServer(connection.place, client);
       const found = await versionOf(connection, client, schema);
       if (found === undefined) {
-        throw unusable(connection.place, `its schema "${schema}" is missing: ${toMigrate}`);
+        throw unusable(connection.place, `its schema "${schema}" is missing: ${toMigrateOrRestore}`);
       }
       return found;
     }),

@@ -116,12 +116,23 @@ export function isAboutAnother<T extends { readonly type: string; readonly why?:
 }
 
 function namesAnother(body: unknown, { appUserId, oneupUserId }: AskedFor): boolean {
-  const echo = field(body, "app_user_id", "appUserId");
+  const echo = echoIn(body);
   // seam: an-answer-is-about-the-user-that-was-asked-for
-  if (echo !== undefined && echo !== null && echo !== "" && !isEcho(echo, appUserId)) return true;
+  if (echo !== undefined && !isEcho(echo, appUserId)) return true;
   const id = idIn(body);
   // seam: a-known-number-never-changes
   return id !== undefined && typeof oneupUserId === "number" && id !== oneupUserId;
+}
+
+/** Whether it names a user, whichever it is. */
+function namesOne(body: unknown): boolean {
+  return echoIn(body) !== undefined || idIn(body) !== undefined;
+}
+
+/** The `app_user_id` in an answer; `undefined`: none. */
+function echoIn(body: unknown): unknown {
+  const echo = field(body, "app_user_id", "appUserId");
+  return echo === null || echo === "" ? undefined : echo;
 }
 
 /** The user is new. Exchange the code at once. */
@@ -278,7 +289,9 @@ export function readUpdatedUser(
     const isUnclear = refusal.type === "unexplained" && answer.status < 300;
     return isUnclear ? { type: "inDoubt", why: refusal.why } : refusal;
   }
-  return namesAnother(user, asked) || namesAnother(body, asked) ? anotherUser : { type: "updated" };
+  if (namesAnother(user, asked) || namesAnother(body, asked)) return anotherUser;
+  // A success of anything: a look-up decides.
+  return namesOne(user) || namesOne(body) ? { type: "updated" } : { type: "inDoubt", why: "names_no_user" };
 }
 
 /** Whether it is a 2xx whose body is an object that does not deny success. */

@@ -387,7 +387,8 @@ export interface Lifecycle
   /**
    * Forgets a user that was offboarded: its record is deleted, and `inspect()` throws `USER_UNKNOWN`. For each id
    * that the user has or had, a tombstone without any facts stays under an HMAC of that id. It keeps a process that
-   * was suspended meanwhile from writing the user back, and lists and {@link reconcile} from adding it again.
+   * was suspended meanwhile from writing the user back, and lists and {@link reconcile} from adding it again; an
+   * `onboard()` or `adopt()` that was under way rejects with `USER_UNKNOWN`.
    * `onboard()` of any of these ids starts from nothing; until then no other user can be renamed to one of them.
    * Resolves at once for a user that is not known here, and completes a deletion that a crashed process had begun.
    *

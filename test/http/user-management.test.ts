@@ -194,6 +194,8 @@ describe("readUpdatedUser()", () => {
     ["camelCase", 200, { oneUpUserId: 251, success: true }, { type: "updated" }],
     ["the user", 200, { oneup_user_id: 251, app_user_id: "bob", active: true }, { type: "updated" }],
     ["the user in a list", 200, { entry: [{ oneup_user_id: 251 }] }, { type: "updated" }],
+    ["the new id alone", 200, { app_user_id: "bob", success: true }, { type: "updated" }],
+    ["a success of no user", 200, { success: true }, { type: "inDoubt", why: "names_no_user" }],
     ["a taken id", 400, no("this user already exists"), { type: "conflict" }],
     ["a taken id, other words", 200, no("app_user_id is already in use"), { type: "conflict" }],
     ["an unknown user", 404, no("this user does not exist"), { type: "missing" }],

@@ -16,6 +16,7 @@ import { describe, expect, it } from "vitest";
 import { accountOf } from "../../src/store/account-of.ts";
 import type { Json } from "../../src/store/contract.ts";
 import type { MovableStore } from "../../src/store/movable.ts";
+import { ringOf } from "../../src/store/sealing/keys.ts";
 import { readKeyRecord } from "../../src/store/sealing/key-record.ts";
 import { heldBack, scene } from "../support/scene.ts";
 
@@ -116,6 +117,38 @@ describe("moveStore() with newEncryption", () => {
     const { from, to, move } = await twoStores();
     await moveStore(from, to, { ...move, newEncryption: move.encryption as Encryption });
     expect(await keysIn(to, move)).toEqual(await keysIn(from, move));
+  });
+
+  it("begins while a process replaces and retires a key, between its look at the record and that at the ring", async () => {
+    const { sandbox, open } = await scene();
+    const [from, older, newer] = [memory(), "1".repeat(64), "2".repeat(64)];
+    let keys = [older];
+    const encryption: Encryption = { ring: (isNew) => ringOf({ keys }, isNew) };
+    const lifecycle = await open({ store: from, encryption });
+    await lifecycle.onboard("ada");
+    const [former] = await lifecycle.keys.list();
+    keys = [newer, older];
+    let rotates = true;
+    const source: StoreAdapter = {
+      ...from,
+      async open(how) {
+        const store = (await from.open(how)) as MovableStore;
+        const load: typeof store.account.load = async () => {
+          const record = await store.account.load();
+          if (!rotates) return record;
+          rotates = false;
+          await lifecycle.rotateKeys();
+          await lifecycle.keys.retire(former?.id ?? "");
+          keys = [newer];
+          return record;
+        };
+        return { ...store, account: { ...store.account, load } };
+      },
+    };
+    const { clientId } = sandbox.credentials;
+    const move = moveStore(source, memory(), { clientId, clock: sandbox.clock, encryption });
+    expect(await move).toMatchObject({ users: 1 });
+    expect(rotates).toBe(false);
   });
 
   it("goes on with the same key only, and writes nothing twice", async () => {

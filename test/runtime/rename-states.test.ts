@@ -22,6 +22,18 @@ async function inDoubt({ lifecycle, sandbox }: TestLifecycle, drop: "before" | "
 }
 
 describe("a rename in doubt", () => {
+  it("is decided by a look-up where a success names no user", async () => {
+    const { lifecycle, sandbox } = await world();
+    await lifecycle.onboard("ada");
+    // The server answers, and renames nothing.
+    sandbox.fail({ call: "updateUser", status: 200, body: { success: true } });
+    await expect(lifecycle.rename("ada", "new")).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect(await lifecycle.inspect("ada")).toMatchObject({ usable: true });
+    await lifecycle.rename("ada", "new");
+    expect(await lifecycle.inspect("new")).toMatchObject({ usable: true });
+    expect(sandbox.users()).toMatchObject([{ appUserId: "new" }]);
+  });
+
   it("shows in the state, and the token works until it is decided", async () => {
     const made = await world();
     const { lifecycle, clock, sandbox } = made;

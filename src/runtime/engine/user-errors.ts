@@ -144,9 +144,11 @@ export function shared({ sealer }: Engine, id: string): LifecycleError {
 /** The retryable error for onboarding a user again whose data are still being erased. */
 export function stillPurged(engine: Engine, user: User): LifecycleError {
   const pause = longer(blockedUser(engine, user), user.pause);
+  const stop = stopOf(engine, user);
+  const until = stop === null ? "" : `, once what an operator has stopped goes on (${stop.reason})`;
   return new LifecycleError(
     "USER_OFFBOARDED",
-    `Cannot onboard user ${engine.sealer.alias(user.id)} yet: its data at 1upHealth are being erased`,
+    `Cannot onboard user ${engine.sealer.alias(user.id)} yet: its data at 1upHealth are being erased${until}`,
     {
       retryable: true,
       retryAfterMs: pause === null ? undefined : leftMs(engine, pause),

@@ -85,13 +85,11 @@ async function untilArrived(
     id = current;
     refuseOthers(source, target);
     if (moved === undefined) {
-      const { value } = source.record;
       // Keys that do not open a store are refused before anything is interrupted.
-      if (target === null) id = await markTarget(both, source, await beginKeys(value, both, options));
-      else {
-        await movingKeys(value, target.marks.moving?.storeKey, both, options);
-        await fence(both, source, target, toName);
-      }
+      const keys = await keysFor(both, source, target, options);
+      if (keys === null) continue;
+      if (target === null) id = await markTarget(both, source, keys.fresh);
+      else await fence(both, source, target, toName);
     } else if (arrived === undefined) {
       await fill(both, source, moved, target, options).catch((error: unknown) => {
         if (!isLostStore(error)) throw error; // another call has finished the move, or has called it off
@@ -100,6 +98,23 @@ async function untilArrived(
       await checkKeys(target?.record.value ?? null, both, options);
       return { arrived, moved };
     } else await markSource(both, source, { ...moved, isDone: true });
+  }
+}
+
+/** Opens the keys. `null`: a process has replaced and retired one since the record was read, which is read again. */
+async function keysFor(
+  both: BothStores,
+  { record: { value, revision } }: Marked,
+  target: Marked | null,
+  options: MoveOptions,
+): Promise<{ readonly fresh: WrappedStoreKey | undefined } | null> {
+  try {
+    if (target === null) return { fresh: await beginKeys(value, both, options) };
+    await movingKeys(value, target.marks.moving?.storeKey, both, options);
+    return { fresh: undefined };
+  } catch (error) {
+    if ((await both.from.account.load())?.revision === revision) throw error;
+    return null;
   }
 }
 

@@ -11,7 +11,7 @@ import { onceArrived } from "../engine/apply-outcome.ts";
 import { again, whenIdle } from "../engine/when-idle.ts";
 import { checkValue, only, whole, type Names } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
-import { lookForUser, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
+import { lookForUser, unknownUser, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import { schedule } from "../engine/schedule.ts";
 import { moveIdle } from "../engine/save-user.ts";
@@ -79,7 +79,7 @@ export type GrantSource = "byName" | "inList";
  *
  * @throws {LifecycleError} `USER_CONFLICT` if it is another user of 1upHealth here; `USER_NOT_READY` if the deadline
  * passes while a call for it is under way; `STORE_UNAVAILABLE` if it passes while the store takes no writes; as
- * {@link lookForUser}; the signal's reason
+ * {@link lookForUser}; the signal's reason; `USER_UNKNOWN` if it is forgotten meanwhile
  */
 export async function adopt(
   engine: Engine,
@@ -89,8 +89,11 @@ export async function adopt(
   { source, by }: { readonly source: GrantSource; readonly by?: string | undefined },
 ): Promise<"adopted" | "present"> {
   let unacknowledgedAt: number | null = null;
+  let first: LoadedUser | MissingUser | null = null;
   const load = async (): Promise<LoadedUser | MissingUser> => {
     const there = await lookForUser(engine, id);
+    if (source === "byName" && isForgottenSince(first, there)) throw unknownUser(engine, id);
+    first ??= there;
     if (there.user !== null) refuseAnother(engine, there.user, grant);
     return there;
   };
@@ -110,6 +113,12 @@ export async function adopt(
     if (done.unacknowledged === true) unacknowledgedAt = at; // it may have been written, and the user may have moved on since
     return again; // or another process was faster
   });
+}
+
+/** Whether the user was forgotten between two looks. */
+function isForgottenSince(first: LoadedUser | MissingUser | null, there: LoadedUser | MissingUser): boolean {
+  if (first === null || there.user !== null || !there.isForgotten) return false;
+  return first.user !== null || first.revision !== there.revision;
 }
 
 /** Whether it was offboarded, and perhaps forgotten after that. */

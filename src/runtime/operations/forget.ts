@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isPurging } from "../../../machines/index.ts";
 import { randomName } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
 import { longestLookMs } from "../engine/wait-for-user.ts";
@@ -29,11 +30,15 @@ import type { User } from "../user/user.ts";
 export async function forget(engine: Engine, id: string, deadline: Deadline, by?: string): Promise<void> {
   const load = (): Promise<LoadedUser | null> => findUser(engine, id, readOrDamaged);
   return whenIdle(engine, id, { verb, deadline, load }, async (found) => {
-    if (found === null) return eraseId(engine, id, deadline);
+    if (found === null) {
+      await renewTombstone(engine, id, deadline);
+      return eraseId(engine, id, deadline);
+    }
     const { position, pause } = found.user;
-    if (position.state !== "offboarded")
-      throw notReady(engine, id, `it is ${position.state}: offboard() it first`);
-    const waitMs = pause === null ? 0 : (found.record.dueInMs ?? 0);
+    const waitMs = pause === null ? 0 : Math.max(0, found.record.dueInMs ?? 0);
+    if (isPurging(position.state))
+      throw notReady(engine, id, "its data at 1upHealth are still being erased", waitMs);
+    if (position.state !== "offboarded") throw notReady(engine, id, whatFirst(found.user));
     if (waitMs > 0) {
       const left = deadline.until - engine.clock.monotonic();
       if (left <= 0) throw notReady(engine, id, "a create for it may still arrive", waitMs);
@@ -54,6 +59,13 @@ export async function forget(engine: Engine, id: string, deadline: Deadline, by?
     }
     return (await leaveTombstone(engine, held, deadline)) ? eraseId(engine, id, deadline) : again;
   });
+}
+
+/** What is to be done before the user can be forgotten. */
+function whatFirst({ position: { state, context } }: User): string {
+  if (state === "failed" && isPurging(context.failure?.in ?? ""))
+    return `its purge failed (${context.failure?.why}): retry() it, or offboard() it without a purge`;
+  return `it is ${state}: offboard() it first`;
 }
 
 /** A user that no other process runs while it is forgotten. */
@@ -109,6 +121,14 @@ async function leaveTombstone(
     { ...tombstoneCommit(engine, id, revision), mode: "end", lease },
     deadline,
   );
+}
+
+/** Gives the tombstone, if there is one, another revision: an `onboard()` that has read it does not bring the user back. */
+async function renewTombstone(engine: Engine, id: string, deadline: Deadline): Promise<void> {
+  const there = await tombstoneRevision(engine, id);
+  if (there === 0) return;
+  const commit = tombstoneCommit(engine, tombstoneId(engine, id), there);
+  await retryWrite(engine, deadline, verb, () => engine.store.commit(commit)); // a conflict: it has come back already
 }
 
 /** The event that is left of a user with this id; none if events are off. */

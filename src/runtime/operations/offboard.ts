@@ -7,6 +7,7 @@
  * @module
  */
 import { isPurging, isRenaming, leftToPurge } from "../../../machines/index.ts";
+import { LifecycleError } from "../../errors.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { StoredRecord } from "../../store/contract.ts";
 import { afterDeath } from "../engine/apply-outcome.ts";
@@ -38,7 +39,8 @@ interface Offboarding {
  *
  * @throws {LifecycleError} `USER_CONFLICT` for a purge of a user that shares its number with another user here;
  * `USER_NOT_READY` if the deadline passes while a call for the user is under way; `STORE_UNAVAILABLE` if it passes
- * while the store takes no writes; as {@link loadUser}; the signal's reason
+ * while the store takes no writes; `USER_UNKNOWN` for a purge of a user that has started over meanwhile; as
+ * {@link loadUser}; the signal's reason
  */
 export async function offboard(
   engine: Engine,
@@ -46,11 +48,20 @@ export async function offboard(
   { purge, by }: Offboarding,
   deadline: Deadline,
 ): Promise<void> {
-  const load = (): Promise<LoadedUser> => loadUser(engine, id, readOrDamaged);
+  let first: User | null = null;
+  const load = async (): Promise<LoadedUser> => {
+    const found = await loadUser(engine, id, readOrDamaged);
+    first ??= found.user;
+    return found;
+  };
   // It does not wait for the outcome of another call in doubt: its secrets must go at once.
   const waitsFor = ({ user, record }: LoadedUser): boolean =>
     isLeased(record) || isRenaming(user.position.state);
   await whenIdle(engine, id, { verb: "offboard a user", deadline, load, waitsFor }, async (found) => {
+    if (hasBegunAnew(first ?? found.user, found.user)) {
+      if (purge.length === 0) return;
+      throw begunAnew(engine, id);
+    }
     if (purge.length > 0 && found.user.position.context.idTaken) throw shared(engine, id);
     if (isOffboarded(found.user, purge)) return;
     const user = withoutSecrets(engine, found, { purge, by });
@@ -58,6 +69,18 @@ export async function offboard(
     const done = await moveIdle(engine, user, place, deadline);
     return done.type === "committed" ? undefined : again; // our own write may have been the faster one
   });
+}
+
+/** Whether the user was offboarded between two looks and has started over, or was forgotten and another one has its id. */
+function hasBegunAnew(first: User, { begun, restarted }: User): boolean {
+  return first.begun !== begun || first.restarted !== restarted;
+}
+
+function begunAnew({ sealer }: Engine, id: string): LifecycleError {
+  return new LifecycleError(
+    "USER_UNKNOWN",
+    `Cannot offboard a user, ${sealer.alias(id)}: it was offboarded meanwhile and has started over, and what was to be erased may be in use again; offboard it once more if that is meant`,
+  );
 }
 
 /** Whether that is stored already: a repeated call must not restart the purge. */

@@ -12,7 +12,7 @@ import type { Engine } from "../engine/engine.ts";
 import { comeForward } from "../engine/come-forward.ts";
 import { joinUser } from "../engine/save-user.ts";
 import type { JoinOptions, OnboardOptions } from "../options/call-options.ts";
-import { lookForUser, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
+import { lookForUser, unknownUser, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
 import { forecast } from "./forecast.ts";
 import { isOffboardingOver } from "./offboard.ts";
 import { inTimeFor, type Deadline } from "../engine/deadline.ts";
@@ -31,7 +31,7 @@ export interface Onboarding extends Pick<OnboardOptions, "expect" | "lane"> {
  * The user when the deadline has passed, or when there is nothing more to wait for: usable, or refused.
  *
  * @throws {LifecycleError} `USER_OFFBOARDED` for a user that was forgotten and stays so, or whose data is still being
- * erased; `USER_NOT_READY` if another process works on an offboarded user until the deadline; as {@link waitForUser}; the signal's reason
+ * erased; `USER_UNKNOWN` if it is forgotten meanwhile; `USER_NOT_READY` if another process works on an offboarded user until the deadline; as {@link waitForUser}; the signal's reason
  */
 export async function onboard(
   engine: Engine,
@@ -42,9 +42,10 @@ export async function onboard(
   const { until, signal, isOver } = deadline;
   const wait = { until, signal, isOver, lane };
   wait.signal.throwIfAborted();
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     const found = await findHere(engine, id, wait);
     inTimeFor(wait);
+    if (found.user === null && !isFirst) throw unknownUser(engine, id); // it was there, and has been forgotten
     if (found.user !== null) await comeForward(engine, found, lane);
     else if (found.isForgotten && onOffboarded === "keep") throw forgotten(engine, id);
     const user = firstStep(engine, id, found, { onOffboarded, expect, lane });

@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import type { Lifecycle, StoreAdapter } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { scene } from "../support/scene.ts";
+
+/** A process that stands still before one of its writes, until it goes on. */
+interface Frozen {
+  readonly store: StoreAdapter;
+  /** It stands still. */
+  readonly stands: Promise<void>;
+  goOn(): void;
+}
+
+function frozenBefore(adapter: StoreAdapter, nth: number): Frozen {
+  let [goOn, standStill] = [(): void => {}, (): void => {}];
+  const going = new Promise<void>((resolve) => (goOn = resolve));
+  const stands = new Promise<void>((resolve) => (standStill = resolve));
+  let writes = 0;
+  const before = async (): Promise<void> => {
+    if (++writes !== nth) return;
+    standStill();
+    await going;
+  };
+  const store: StoreAdapter = {
+    ...adapter,
+    async open(how) {
+      const opened = await adapter.open(how);
+      return {
+        ...opened,
+        commit: (commit) => before().then(() => opened.commit(commit)),
+        move: (move) => before().then(() => opened.move(move)),
+      };
+    },
+  };
+  return { store, stands, goOn: () => goOn() };
+}
+
+/** Longer than a process stands still. */
+const waitMs = 3_600_000;
+
+type Verb = "onboard" | "offboard" | "forget" | "purge" | "adopt";
+
+/** The calls of one story: before the process stands still, its own one, and those of another process meanwhile. */
+interface Story {
+  readonly before: readonly Verb[];
+  readonly call: Verb;
+  readonly nth: number;
+  readonly meanwhile: readonly Verb[];
+}
+
+async function played({
+  before,
+  call,
+  nth,
+  meanwhile,
+}: Story): Promise<{ error: unknown; there: Lifecycle }> {
+  const adapter = memory();
+  const { sandbox, open } = await scene();
+  const there = await open({ store: adapter });
+  let number = 10_000_001;
+  const does: Readonly<Record<Verb, (it: Lifecycle) => Promise<unknown>>> = {
+    onboard: (it) => it.onboard("ada", { waitMs }),
+    offboard: (it) => it.offboard("ada", { waitMs }),
+    purge: (it) => it.offboard("ada", { purge: ["r4"], waitMs }),
+    forget: (it) => it.forget("ada"),
+    adopt: (it) => it.adopt("ada", { oneupUserId: number, refreshToken: "f".repeat(40) }, { waitMs }),
+  };
+  for (const verb of before) await does[verb](there);
+  number = (await there.inspect("ada").catch(() => null))?.oneupUserId ?? number;
+  const { store, stands, goOn } = frozenBefore(adapter, nth);
+  const slow = await open({ store });
+  const late = does[call](slow).then(
+    () => null,
+    (error: unknown) => error,
+  );
+  await Promise.race([stands, late]);
+  sandbox.clock.advance(600_000); // its lease is over
+  for (const verb of meanwhile) await does[verb](there);
+  goOn();
+  return { error: await late, there };
+}
+
+const wholeLife = ["onboard", "offboard", "forget"] as const;
+
+describe("a user that another process forgets while this one stands still", () => {
+  it.each<[string, Story]>([
+    ["onboard() of a new id", { before: [], call: "onboard", nth: 1, meanwhile: wholeLife }],
+    ["onboard() of a forgotten id", { before: wholeLife, call: "onboard", nth: 1, meanwhile: wholeLife }],
+    ["the same, forgotten once more", { before: wholeLife, call: "onboard", nth: 1, meanwhile: ["forget"] }],
+    [
+      "onboard() of an offboarded user",
+      { before: ["onboard", "offboard"], call: "onboard", nth: 1, meanwhile: ["forget"] },
+    ],
+    [
+      "the same, after its start was saved",
+      { before: ["onboard", "offboard"], call: "onboard", nth: 2, meanwhile: ["offboard", "forget"] },
+    ],
+    ["adopt() of a new id", { before: [], call: "adopt", nth: 1, meanwhile: wholeLife }],
+    ["adopt() of a forgotten id", { before: wholeLife, call: "adopt", nth: 1, meanwhile: wholeLife }],
+    ["the same, forgotten once more", { before: wholeLife, call: "adopt", nth: 1, meanwhile: ["forget"] }],
+    [
+      "adopt() of an offboarded user",
+      { before: ["onboard", "offboard"], call: "adopt", nth: 1, meanwhile: ["forget"] },
+    ],
+  ])("is not brought back by %s", async (_, story) => {
+    const { error, there } = await played(story);
+    expect(error).toMatchObject({ code: "USER_UNKNOWN" });
+    expect(await there.counts()).toEqual({});
+    // A call that begins now is another decision.
+    expect(await there.onboard("ada")).toMatchObject({ usable: true });
+  });
+});
+
+describe("a user that begins anew while an offboarding stands still", () => {
+  it.each<[string, readonly Verb[]]>([
+    ["after it was forgotten", [...wholeLife.slice(1), "onboard"]],
+    ["after it was offboarded", ["offboard", "onboard"]],
+  ])("stays, %s", async (_, meanwhile) => {
+    const plain = await played({ before: ["onboard"], call: "offboard", nth: 1, meanwhile });
+    expect(plain.error).toBeNull(); // the user that it was called for is offboarded
+    expect(await plain.there.inspect("ada")).toMatchObject({ usable: true });
+    const purging = await played({ before: ["onboard"], call: "purge", nth: 1, meanwhile });
+    expect(purging.error).toMatchObject({ code: "USER_UNKNOWN" });
+    expect(await purging.there.inspect("ada")).toMatchObject({ usable: true });
+  });
+});
