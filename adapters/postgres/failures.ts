@@ -97,7 +97,7 @@ const missing: ReadonlySet<string> = new Set(["3F000", "42P01", "42883", "42704"
 export const toMigrate = "call migrate() of the adapter once, or run oneup-lifecycle migrate";
 
 /** The same where the store may have been in use: an empty one would take its place. */
-export const toMigrateOrRestore = `${toMigrate}; if users were in it, restore its data instead`;
+export const toMigrateOrRestore: string = `${toMigrate}; if users were in it, restore its data instead`;
 
 /** Whether this refusal is temporary. */
 export function isPassing(code: string): boolean {
