@@ -290,7 +290,7 @@ export function readUpdatedUser(
     return isUnclear ? { type: "inDoubt", why: refusal.why } : refusal;
   }
   if (namesAnother(user, asked) || namesAnother(body, asked)) return anotherUser;
-  // A success of anything: a look-up decides.
+  // seam: a-rename-is-done-if-its-answer-names-the-user
   return namesOne(user) || namesOne(body) ? { type: "updated" } : { type: "inDoubt", why: "names_no_user" };
 }
 

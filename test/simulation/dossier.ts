@@ -1,6 +1,7 @@
 /** What the judge knows of one user. */
 import type { UserState } from "oneup-lifecycle";
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
+import { isPurging } from "../../machines/index.ts";
 import { indexKey } from "../../src/runtime/user/index-key.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
 
@@ -97,4 +98,10 @@ export function hasArrived({ envelope, claim }: Dossier): boolean {
 /** Has 1upHealth confirmed the number in the record? */
 export function isConfirmed(envelope: Envelope | null): boolean {
   return (envelope?.context["unconfirmed"] ?? null) === null;
+}
+
+/** Has a user that left begun anew? */
+export function isBack({ envelope }: Dossier): boolean {
+  const { state = "offboarded" } = envelope ?? {};
+  return state !== "offboarded" && state !== "failed" && !isPurging(state);
 }

@@ -60,7 +60,7 @@ const special: Readonly<Record<Asked, readonly Fault[]>> = {
   ],
   issueAuthCode: [{ omit: ["code"] }, { status: 200, body: { success: false, code: null } }],
   listUsers: [],
-  updateUser: [],
+  updateUser: [{ status: 200, body: { success: true } }], // it names no user
   exchangeCode: [
     { omit: ["expires_in"] },
     { omit: ["refresh_token"] },

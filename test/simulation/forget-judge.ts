@@ -43,8 +43,9 @@ export class ForgetJudge {
     if (users !== people) this.#judge.blame(`P2: ${people} people are ${users} users`);
   }
 
-  beginsAnew(id: string): void {
-    this.#ids.set(id, true);
+  /** The person signs up with this id, perhaps again. */
+  signsUp(id: string): void {
+    if (this.#ids.has(id)) this.#ids.set(id, true);
   }
 
   /** forget() resolved: no row is left, and no row names any of these ids. */

@@ -1,7 +1,8 @@
 /** People who are forgotten once they are offboarded, and come back as if they were new, under any id they had. */
+import { isBack } from "./dossier.ts";
 import type { Person } from "./people.ts";
 import type { Stage } from "./stage.ts";
-import { Dice, minute } from "./time.ts";
+import { Dice, minute, second } from "./time.ts";
 
 /** Of one person. */
 export class Forgetting {
@@ -30,8 +31,47 @@ export class Forgetting {
     if (this.#dice === null || isOver || !isPlain || !this.#dice.hits(0.7)) return false;
     if (handler.world.users.find(id) === undefined) return false;
     this.isOn = true;
-    time.after(this.#dice.between(5 * minute, 10 * minute), () => person.forget());
+    const late = this.#dice.hits(0.4);
+    time.after(this.#dice.between(5 * minute, 10 * minute), () =>
+      late ? this.#signsUpLate(person) : person.forget(),
+    );
     return true;
+  }
+
+  /** A process stands still in a sign-up, just before its first write, and another one forgets the user. */
+  #signsUpLate(person: Person): void {
+    const { fit, time, trace } = this.#stage;
+    const place = fit.length === 0 ? undefined : this.#dice?.pick(fit);
+    if (place === undefined) return person.forget();
+    const { life, lifecycle } = place;
+    const { id } = person;
+    const told = (): void => void time.after(second, () => person.forget());
+    const standsBefore = { id, told };
+    life.standsBefore = standsBefore;
+    trace.note(life.name, `onboard ${id}, late?`);
+    const ended = (how: string): void => trace.note(life.name, `onboard ${id}, late: ${how}`);
+    lifecycle.onboard(id, { waitMs: 10 * minute }).then(
+      () => ended("done"),
+      (error) => ended(String(error)),
+    );
+    time.after(15 * minute, () => {
+      if (life.standsBefore !== standsBefore) return;
+      life.standsBefore = null; // it did not come to a write
+      this.#givesUp(person);
+    });
+  }
+
+  /** It was not forgotten yet. */
+  triesAgain(person: Person, attempts: number): void {
+    const { judge, time } = this.#stage;
+    if (isBack(judge.of(person.id))) this.#givesUp(person);
+    else time.after(minute * attempts, () => person.forget(attempts + 1));
+  }
+
+  /** The user has begun anew meanwhile. */
+  #givesUp(person: Person): void {
+    this.isOn = false;
+    person.signUp();
   }
 
   /** It was forgotten: it starts over under an id that it had. `expects`: the application takes it for one who is at 1upHealth. */
@@ -45,7 +85,6 @@ export class Forgetting {
     trace.note("", `${id} is forgotten, and will come as ${person.id}`);
     const exists = handler.world.users.find(person.id) !== undefined;
     if (!exists) judge.forgets.orphans++;
-    judge.forgets.beginsAnew(person.id);
     judge.expects(person.id, exists === expects ? 1 : 2);
     this.isOn = false;
   }

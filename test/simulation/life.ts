@@ -13,6 +13,8 @@ export class Life {
   ceiling: { readonly calls: number; readonly windowMs: number } | null = null;
   /** Until then it stands still, on the true time. */
   stalledUntil = 0;
+  /** It is to stand still before its next write about this user; then that is told. */
+  standsBefore: { readonly id: string; readonly told: () => void } | null = null;
   /** The wait that a 429 asked for, by endpoint. */
   readonly toldToWait = new Map<string, { readonly since: number; readonly until: number }>();
   /** When a call about this user was last answered 429. */

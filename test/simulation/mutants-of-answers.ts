@@ -71,6 +71,11 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     becomes: no,
   },
   {
+    name: "takes a success that names no user for a rename",
+    at: "a-rename-is-done-if-its-answer-names-the-user",
+    when: "always",
+  },
+  {
     name: "spends code after code while no exchange is answered",
     at: "one-user-without-an-answer-shuts-no-gate",
     becomes: () => "true",

@@ -4,6 +4,11 @@ import type { Mutant } from "./breaking.ts";
 /** See the module. */
 export const mutantsOfLeaves: readonly Mutant[] = [
   {
+    name: "brings a user back that was forgotten while its process stood still",
+    at: "a-user-forgotten-meanwhile-is-not-brought-back",
+    when: "never",
+  },
+  {
     name: "writes the receipt of a user again after a crash",
     at: "a-user-gets-one-receipt",
     becomes: (_, { part }) => part("callee.object"),

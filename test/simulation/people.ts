@@ -22,6 +22,8 @@ type Kind = "new" | "unexpected" | "existing" | "believedToExist" | "connected";
 /** How long a call may take beside the time it was told to wait: slow stores and networks, whole calls. */
 const slackMs = 5 * minute;
 
+const nothing = (): void => {};
+
 /** One person with one account at the application. */
 export class Person {
   id: string;
@@ -82,6 +84,7 @@ export class Person {
   signUp(): void {
     if (this.#forgetting.isOn) return;
     const { judge } = this.#stage;
+    judge.forgets.signsUp(this.id);
     if (!this.#signedUp) {
       this.#signedUp = true;
       const twice = this.#kind === "unexpected" || this.#kind === "believedToExist";
@@ -109,13 +112,7 @@ export class Person {
     });
     // Some press the button twice, and the second request goes to another process.
     if (this.#dice.hits(0.3)) {
-      this.#ask(
-        verb,
-        waitMs,
-        onboard,
-        () => {},
-        (life, status) => judge.told(life, status),
-      );
+      this.#ask(verb, waitMs, onboard, nothing, (life, status) => judge.told(life, status));
     }
   }
 
@@ -218,7 +215,7 @@ export class Person {
 
   /** The application forgets it; it signs up again, under one of its ids. */
   forget(attempts = 1): void {
-    const again = (): void => this.#later(minute * attempts, () => this.forget(attempts + 1));
+    const again = (): void => this.#forgetting.triesAgain(this, attempts);
     const ask = (lifecycle: Lifecycle): Promise<void> => lifecycle.forget(this.id, { waitMs: second });
     this.#ask("forget", second, ask, again, () => {
       void this.#forgetting.ends(this, this.#expectsItself);
@@ -323,7 +320,6 @@ export class Person {
   }
 
   #retry(): void {
-    const nothing = (): void => {};
     this.#stage.judge.expects(this.id, 2);
     this.#ask("retry", 0, (lifecycle) => lifecycle.retry(this.id, { waitMs: 0 }), nothing, nothing);
   }

@@ -23,6 +23,8 @@ export interface Mortal {
   readonly index: number;
   /** True: it is dead now. */
   meetsItsFate(life: Life): boolean;
+  /** Stands still. */
+  stall(life: Life): void;
 }
 
 /** One seed's world. */

@@ -2,6 +2,7 @@
 import {
   LifecycleError,
   type Batch,
+  type Committed,
   type Json,
   type Lease,
   type Store,
@@ -65,6 +66,16 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     });
   }
 
+  /** Writes about a user, unless the process is to stand still before: then once it goes on. */
+  function write<T>(id: string, ask: () => Promise<T>): Promise<T> {
+    const { standsBefore } = life;
+    if (standsBefore?.id !== id) return ask();
+    life.standsBefore = null;
+    process.stall(life);
+    standsBefore.told();
+    return new Promise((resolve, reject) => void life.hear(0, () => ask().then(resolve, reject)));
+  }
+
   /** The same, with the user's own id, for the judge. */
   function known<T extends { readonly id: string; readonly value: Json }>(record: T): T {
     if (names === null) return record;
@@ -87,11 +98,12 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
 
   const seen: Store = {
     load: (id) => ask("load", [], () => store.load(id)),
-    commit: (commit) =>
-      ask("commit", [known(commit).id], async () => {
+    commit(commit) {
+      const its = known(commit);
+      const put = async (): Promise<Committed> => {
         const answer = await answered(store.commit(commit));
-        if (isPlaceOfMark(known(commit).id)) return answer;
-        judge.committed(life, known(commit), answer);
+        if (isPlaceOfMark(its.id)) return answer;
+        judge.committed(life, its, answer);
         if (answer.type === "committed" && commit.take !== undefined && answer.slot !== null)
           await judge.limits.slotTaken(
             life,
@@ -99,7 +111,9 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
             store.slots,
           );
         return answer;
-      }),
+      };
+      return write(its.id, () => ask("commit", [its.id], put));
+    },
     claim: (question) => {
       const ids: string[] = [];
       return ask("claim", ids, async () =>

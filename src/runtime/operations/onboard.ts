@@ -45,6 +45,7 @@ export async function onboard(
   for (let isFirst = true; ; isFirst = false) {
     const found = await findHere(engine, id, wait);
     inTimeFor(wait);
+    // seam: a-user-forgotten-meanwhile-is-not-brought-back
     if (found.user === null && !isFirst) throw unknownUser(engine, id); // it was there, and has been forgotten
     if (found.user !== null) await comeForward(engine, found, lane);
     else if (found.isForgotten && onOffboarded === "keep") throw forgotten(engine, id);
