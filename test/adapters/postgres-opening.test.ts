@@ -103,7 +103,7 @@ withPostgres("adapters/postgres, opened", (server) => {
     const { url } = await server(forgetful);
     expect(await refusal(url)).toMatchObject({
       ...unusable,
-      message: `Cannot open the store in PostgreSQL at ${url.replace("postgres@", "")}: its schema "oneup_lifecycle" is missing: call migrate() of the adapter once, or run oneup-lifecycle migrate`,
+      message: `Cannot open the store in PostgreSQL at ${url.replace("postgres@", "")}: its schema "oneup_lifecycle" is missing: call migrate() of the adapter once, or run oneup-lifecycle migrate; if users were in it, restore its data instead`,
     });
     await sql(url, "CREATE DATABASE odd ENCODING 'SQL_ASCII' TEMPLATE template0");
     const odd = await refusal(urlWith(url, { database: "odd" }));

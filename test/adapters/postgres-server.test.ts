@@ -211,7 +211,7 @@ withSharedPostgres("adapters/postgres on a server that others use, too", (place)
       "57014": "PostgreSQL cancelled the statement (statement_timeout, or an administrator)",
       "42501": "this PostgreSQL user lacks a right that the store needs",
       "42883":
-        "what migrate() creates is missing (42883): call migrate() of the adapter once, or run oneup-lifecycle migrate",
+        "what migrate() creates is missing (42883): call migrate() of the adapter once, or run oneup-lifecycle migrate; if users were in it, restore its data instead",
     };
     for (const [code, words] of Object.entries(refusals)) {
       const store = await openStore(failing(url, code), { schema });
