@@ -44,6 +44,13 @@ function stallAfter(nth: number): Stall {
   };
 }
 
+/** Something that is waited for. */
+function signal(): { readonly given: Promise<void>; readonly give: () => void } {
+  let give = (): void => {};
+  const given = new Promise<void>((resolve) => (give = resolve));
+  return { given, give };
+}
+
 async function twoStores() {
   const { sandbox, server } = await scene();
   const open = (store: StoreAdapter) =>
@@ -94,6 +101,36 @@ describe("a call that stood still", () => {
       await comes("eve", from, open);
     }
     expect(calledOff).toBeGreaterThan(10);
+  });
+
+  it("of a process, refused by a move that was called off since, is made again", async () => {
+    const { from, to, move, open } = await twoStores();
+    const [held, sent, refused, heard] = [signal(), signal(), signal(), signal()];
+    let isArmed = false;
+    const slow = through(from, (name, ask) => {
+      if (name !== "commit" || !isArmed) return ask();
+      isArmed = false;
+      held.give();
+      return sent.given.then(ask).catch(async (error: unknown) => {
+        refused.give();
+        await heard.given;
+        throw error;
+      });
+    });
+    const lifecycle = await open(slow);
+    isArmed = true;
+    const coming = lifecycle.onboard("bob");
+    await held.given;
+    const stop = new AbortController();
+    const half = moveStore(from, to, { ...move, signal: stop.signal, onProgress: () => stop.abort() });
+    await expect(half).rejects.toMatchObject({ name: "AbortError" });
+    sent.give();
+    await refused.given;
+    await abortMove(from, to, move);
+    heard.give();
+    expect(await coming).toMatchObject({ usable: true });
+    expect(await lifecycle.onboard("cy")).toMatchObject({ usable: true });
+    await lifecycle.close();
   });
 
   it("of abortMove() fences no store that another move has filled meanwhile", async () => {

@@ -28,6 +28,11 @@ export class ForgetJudge {
     return this.#ids.has(id);
   }
 
+  /** Is it a user that was forgotten, and about which a late write was refused? */
+  isGone({ id, envelope }: Dossier): boolean {
+    return envelope === null && this.#ids.get(id) === false;
+  }
+
   /** A record is written the first time: is it the one of a user who was forgotten, and starts over? */
   isReborn({ id }: Dossier): boolean {
     if (this.#ids.get(id) === false)

@@ -97,7 +97,7 @@ export class Judge {
 
   /** All users, each once. */
   all(): readonly Dossier[] {
-    return [...new Set(this.#dossiers.values())];
+    return [...new Set(this.#dossiers.values())].filter((dossier) => !this.forgets.isGone(dossier));
   }
 
   /** The application asks for something that costs so many management calls when nothing goes wrong. */

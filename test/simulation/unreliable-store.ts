@@ -73,7 +73,7 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     life.standsBefore = null;
     process.stall(life);
     standsBefore.told();
-    return new Promise((resolve, reject) => void life.hear(0, () => ask().then(resolve, reject)));
+    return new Promise<void>((resolve) => void life.hear(0, resolve)).then(ask);
   }
 
   /** The same, with the user's own id, for the judge. */

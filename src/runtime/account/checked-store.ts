@@ -22,6 +22,9 @@ const opensMs = 60_000;
 /** An unknown user may be unknown because the store was emptied: the account's record is read again if the last read is older, ms. */
 const doubtfulMs = 1_000;
 
+/** Attempts of a call that is refused as if the store were another one, and it is not: a move was begun and called off. */
+const mostAttempts = 3;
+
 /** An opened store, and whether it is lost. */
 export interface CheckedStore {
   readonly store: Store;
@@ -140,18 +143,20 @@ function checked(
     return (lost ??= error);
   }
 
-  async function call<T>(verb: string, question: () => Promise<T>): Promise<T> {
+  async function call<T>(verb: string, question: () => Promise<T>, attempt = 1): Promise<T> {
     refuseLost();
     try {
       return await within(verb, answerMs, question);
     } catch (thrown) {
       const error = explained(verb, thrown);
-      if (isLostStore(error)) {
-        if (verb !== "account.load") await load(); // throws if it is lost
-        throw moved ?? lose(error);
-      }
-      throw lost ?? error;
+      if (!isLostStore(error)) throw lost ?? error;
+      const found = verb === "account.load" ? null : await load(); // throws if it is lost
+      if (moved !== null) throw moved;
+      // seam: a-move-that-was-called-off-loses-no-store
+      const isItself = identity !== undefined && found?.identity === identity;
+      if (!isItself || attempt === mostAttempts) throw lose(error);
     }
+    return call(verb, question, attempt + 1);
   }
 
   function see(found: AccountRecord | null): void {

@@ -153,3 +153,11 @@ export function unknownUser({ sealer }: Engine, id: string): LifecycleError {
     `Cannot find user ${sealer.alias(id)}: this store has no such app_user_id; call onboard() first`,
   );
 }
+
+/** The error for a call that was under way when its user was forgotten. */
+export function forgottenMeanwhile({ sealer }: Engine, id: string): LifecycleError {
+  return new LifecycleError(
+    "USER_UNKNOWN",
+    `Cannot go on with user ${sealer.alias(id)}: it was forgotten while the call was under way; call again to begin anew`,
+  );
+}

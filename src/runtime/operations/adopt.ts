@@ -11,7 +11,7 @@ import { onceArrived } from "../engine/apply-outcome.ts";
 import { again, whenIdle } from "../engine/when-idle.ts";
 import { checkValue, only, whole, type Names } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
-import { lookForUser, unknownUser, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
+import { lookForUser, forgottenMeanwhile, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import { schedule } from "../engine/schedule.ts";
 import { moveIdle } from "../engine/save-user.ts";
@@ -92,7 +92,7 @@ export async function adopt(
   let first: LoadedUser | MissingUser | null = null;
   const load = async (): Promise<LoadedUser | MissingUser> => {
     const there = await lookForUser(engine, id);
-    if (source === "byName" && isForgottenSince(first, there)) throw unknownUser(engine, id);
+    if (source === "byName" && isForgottenSince(first, there)) throw forgottenMeanwhile(engine, id);
     first ??= there;
     if (there.user !== null) refuseAnother(engine, there.user, grant);
     return there;

@@ -37,7 +37,12 @@ export async function forget(engine: Engine, id: string, deadline: Deadline, by?
     const { position, pause } = found.user;
     const waitMs = pause === null ? 0 : Math.max(0, found.record.dueInMs ?? 0);
     if (isPurging(position.state))
-      throw notReady(engine, id, "its data at 1upHealth are still being erased", waitMs);
+      throw notReady(
+        engine,
+        id,
+        "its data at 1upHealth are still being erased",
+        Math.max(waitMs, longestLookMs),
+      );
     if (position.state !== "offboarded") throw notReady(engine, id, whatFirst(found.user));
     if (waitMs > 0) {
       const left = deadline.until - engine.clock.monotonic();

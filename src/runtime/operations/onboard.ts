@@ -12,7 +12,7 @@ import type { Engine } from "../engine/engine.ts";
 import { comeForward } from "../engine/come-forward.ts";
 import { joinUser } from "../engine/save-user.ts";
 import type { JoinOptions, OnboardOptions } from "../options/call-options.ts";
-import { lookForUser, unknownUser, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
+import { lookForUser, forgottenMeanwhile, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
 import { forecast } from "./forecast.ts";
 import { isOffboardingOver } from "./offboard.ts";
 import { inTimeFor, type Deadline } from "../engine/deadline.ts";
@@ -46,7 +46,7 @@ export async function onboard(
     const found = await findHere(engine, id, wait);
     inTimeFor(wait);
     // seam: a-user-forgotten-meanwhile-is-not-brought-back
-    if (found.user === null && !isFirst) throw unknownUser(engine, id); // it was there, and has been forgotten
+    if (found.user === null && !isFirst) throw forgottenMeanwhile(engine, id);
     if (found.user !== null) await comeForward(engine, found, lane);
     else if (found.isForgotten && onOffboarded === "keep") throw forgotten(engine, id);
     const user = firstStep(engine, id, found, { onOffboarded, expect, lane });
