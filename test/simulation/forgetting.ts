@@ -45,20 +45,29 @@ export class Forgetting {
     if (place === undefined) return person.forget();
     const { life, lifecycle } = place;
     const { id } = person;
-    const told = (): void => void time.after(second, () => person.forget());
-    const standsBefore = { id, told };
-    life.standsBefore = standsBefore;
+    let stands = false;
+    life.standsBefore = {
+      id,
+      told() {
+        stands = true;
+        time.after(second, () => person.forget());
+      },
+    };
     trace.note(life.name, `onboard ${id}, late?`);
-    const ended = (how: string): void => trace.note(life.name, `onboard ${id}, late: ${how}`);
+    let isOver = false;
+    const ended = (how: string): void => {
+      if (isOver) return;
+      isOver = true;
+      trace.note(life.name, `onboard ${id}, late: ${how}`);
+      if (stands) return;
+      if (life.standsBefore?.id === id) life.standsBefore = null;
+      this.#givesUp(person); // it did not come to a write
+    };
     lifecycle.onboard(id, { waitMs: 10 * minute }).then(
       () => ended("done"),
       (error) => ended(String(error)),
     );
-    time.after(15 * minute, () => {
-      if (life.standsBefore !== standsBefore) return;
-      life.standsBefore = null; // it did not come to a write
-      this.#givesUp(person);
-    });
+    time.after(15 * minute, () => ended("no answer")); // its process has died
   }
 
   /** It was not forgotten yet. */

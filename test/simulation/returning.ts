@@ -3,7 +3,7 @@
  * and onboarded by another at the same moment, while processes die. In the end each is one user with a token, and its
  * events are one life after the other without a gap.
  */
-import type { HistoryStep, Lifecycle } from "oneup-lifecycle";
+import { isLifecycleError, type HistoryStep, type Lifecycle } from "oneup-lifecycle";
 import {
   forgottenType,
   readUserEvent,
@@ -58,8 +58,14 @@ export class Returning {
 
   readonly #comesBack =
     (id: string) =>
-    async (lifecycle: Lifecycle): Promise<boolean> =>
-      (await lifecycle.onboard(id, { waitMs: 20 * second })).usable;
+    async (lifecycle: Lifecycle): Promise<boolean> => {
+      try {
+        return (await lifecycle.onboard(id, { waitMs: 20 * second })).usable;
+      } catch (error) {
+        if (isLifecycleError(error, "USER_UNKNOWN")) return false; // it was forgotten meanwhile
+        throw error;
+      }
+    };
 
   /** Until it is forgotten, or is here again. */
   async #forget(id: string): Promise<void> {
