@@ -88,11 +88,16 @@ export class Pauses {
     this.#parts.changed();
   }
 
-  /** Reads the record, unless the last read is recent. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+  /** Whether the last read is recent. */
+  get isFresh(): boolean {
+    return this.#parts.clock.monotonic() - this.#seenAt <= longestUnknownMs;
+  }
+
+  /** Reads the record, unless the last read {@link isFresh}. @throws {LifecycleError} `STORE_UNAVAILABLE` */
   async renew(): Promise<void> {
+    if (this.isFresh) return;
     const { record, clock } = this.#parts;
     const at = clock.monotonic();
-    if (at - this.#seenAt <= longestUnknownMs) return;
     const found = await record.load();
     if (found !== null) this.see(found, at);
   }

@@ -55,15 +55,17 @@ export interface Performed {
 }
 
 /** Makes the call. A failure to send is a value, like every other outcome. */
-export async function performCall(
+export function performCall(
   engine: Engine,
   user: User,
   call: UserCall,
   notAfter: number,
 ): Promise<Performed> {
   const prepared = prepare(engine, user, call);
-  if ("unsent" in prepared)
-    return { outcome: prepared.unsent, failed: causeWithoutCall(engine, call, prepared.why), status: null };
+  if ("unsent" in prepared) {
+    const failed = causeWithoutCall(engine, call, prepared.why);
+    return Promise.resolve({ outcome: prepared.unsent, failed, status: null });
+  }
   const { recorder } = engine;
   if (recorder === null) return sent(engine, user, call, prepared, notAfter);
   const about = { alias: engine.sealer.alias(user.id), state: user.position.state };

@@ -22,7 +22,7 @@ import { laneOfCalls, newLease, type Engine, type RunResult, type Start } from "
 import { hasUser, moveUser } from "./move-user.ts";
 import { heldInARow } from "./pause-after.ts";
 import { schedule } from "./schedule.ts";
-import { isStoppable, knowPauses, stopOf } from "./stop.ts";
+import { stopsAtOnce, stopsOnceRead } from "./stop.ts";
 import { saveUser, type How } from "./save-user.ts";
 import { codeRegistersMs } from "../options/backoff.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
@@ -77,7 +77,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
   /** What the next commit does with the slot of the finished call. */
   let over: SlotEnd = {};
   let hasOutcome = false;
-  const rest = async (waits: Blocked | "slot" | null, retryInMs = 0): Promise<RunResult> => {
+  const rest = (waits: Blocked | "slot" | null, retryInMs = 0): RunResult | Promise<RunResult> => {
     // A rename that cannot begin is not stored: its caller decides, and the user's tokens are refreshed meanwhile.
     if (user.position.state === "renaming")
       return { type: "notBegun", blocked: waits === "slot" ? null : waits, retryInMs };
@@ -87,14 +87,16 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
   for (;;) {
     const wanted = nextCall(user, clock.now());
     const isEnding = engine.closing.aborted || (stop?.aborted ?? false);
-    let isStopped = wanted !== undefined && (await stops(engine, user, wanted, isEnding));
+    const stops = (call: UserCall): boolean | null => stopsAtOnce(engine, user, call, isEnding);
+    let isStopped = wanted !== undefined && (stops(wanted) ?? (await stopsOnceRead(engine, user)));
     const endpoint = wanted === undefined || isStopped ? undefined : endpointOf(wanted);
     permit.isAgain = heldInARow(user.history) > 0;
     permit.hasFailed = user.position.context.exchanges > 0 || user.position.context.codesSpent > 0;
     permit.granted = slot === null || endpoint !== "management" ? null : { slot, notAfter };
-    const blocked = wanted === undefined || isStopped ? null : await blockedBefore(engine, wanted, permit);
+    const isThrough = wanted === undefined || isStopped || entersAtOnce(engine, wanted, permit);
+    const blocked = isThrough ? null : await blockedBefore(engine, wanted, permit);
     // The gates may have taken a while. From here on the call leaves within its time-out, or not at all.
-    isStopped ||= wanted !== undefined && blocked === null && (await stops(engine, user, wanted, isEnding));
+    isStopped ||= !isThrough && blocked === null && (stops(wanted) ?? (await stopsOnceRead(engine, user)));
     const call = isStopped ? undefined : wanted;
     if (endpoint === "management" && permit.granted === null) slot = null; // a neutral call has used it
     // A user that was granted a slot but may not start a call any more returns to its place in the lane.
@@ -143,7 +145,8 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
     over = slotAfter(slot, slotFate(outcome.type));
     slot = null;
     const isTooEarly = mayBeTooEarly(user, call, outcome, permit);
-    const scope = isTooEarly ? "plain" : await reported(engine, user, call, outcome, permit);
+    const isPlain = isTooEarly || reportedAtOnce(engine, user, call, outcome, permit);
+    const scope = isPlain ? "plain" : await reported(engine, user, call, outcome, permit);
     if (outcome.type === "notSent") user = { ...user, calls: counted(user, call, -1) };
     user = noteCause(engine, applyOutcome(user, outcome, momentOf(engine), scope), failed);
     if (isTooEarly && (await hasRegistered(engine))) user = { ...user, pause: null };
@@ -187,11 +190,22 @@ function hasRegistered({ clock, closing }: Engine): Promise<boolean> {
   );
 }
 
+/** Whether the call passes the gates without a wait: none is shut, and it needs no place for its code. */
+function entersAtOnce(engine: Engine, call: UserCall, permit: Permit): boolean {
+  return limitOfItsCode(engine, call, permit) === null && engine.account.enterAtOnce(permit);
+}
+
 /** The gate that blocks the call, if any. */
 function blockedBefore(engine: Engine, call: UserCall, permit: Permit): Promise<Blocked | null> {
-  const limit = engine.guard.limits.token;
-  const plain = limit === null || !bringsCode(call) || permit.exchangeSlot !== null;
-  return plain ? engine.account.enter(call, permit) : withPlaceForItsCode(engine, call, permit, limit);
+  const limit = limitOfItsCode(engine, call, permit);
+  return limit === null
+    ? engine.account.enter(call, permit)
+    : withPlaceForItsCode(engine, call, permit, limit);
+}
+
+/** The limit of the token endpoint, if the call brings a code that has no place there yet. */
+function limitOfItsCode({ guard }: Engine, call: UserCall, { exchangeSlot }: Permit): Limit | null {
+  return bringsCode(call) && exchangeSlot === null ? guard.limits.token : null;
 }
 
 /**
@@ -216,7 +230,28 @@ async function withPlaceForItsCode(
 /** Outcomes that show nothing about the credentials. */
 const inconclusive: readonly CallOutcome["type"][] = ["notSent", "lost", "inDoubt", "throttled", "blocked"];
 
-/** Reports the outcome of a call to the account. Returns what it means for the user beyond the outcome itself. */
+/** Outcomes that normally concern the whole account. */
+const refusals: readonly CallOutcome["type"][] = ["credentialsRefused", "blocked", "throttled"];
+
+/** Whether the endpoint may be down, or only this user's code at fault. */
+function isDoubtful({ position }: User, { type }: CallOutcome): boolean {
+  return doubtAbout(position, type)?.whileDown !== undefined;
+}
+
+/** Reports an outcome to the account if that needs no wait. It then means nothing for the user beyond itself. */
+function reportedAtOnce(
+  { account }: Engine,
+  user: User,
+  call: UserCall,
+  outcome: CallOutcome,
+  permit: Permit,
+): boolean {
+  if (!inconclusive.includes(outcome.type)) account.isDoubted = outcome.type === "credentialsRefused";
+  if (refusals.includes(outcome.type) || isDoubtful(user, outcome)) return false;
+  return account.recordAtOnce(call, outcome, permit);
+}
+
+/** Reports any other outcome. Returns what it means for the user beyond the outcome itself. */
 async function reported(
   engine: Engine,
   user: User,
@@ -226,8 +261,7 @@ async function reported(
 ): Promise<FailureScope> {
   const { account } = engine;
   const tried = permit.tries.size > 0;
-  if (!inconclusive.includes(outcome.type)) account.isDoubted = outcome.type === "credentialsRefused";
-  if (outcome.type === "credentialsRefused" || outcome.type === "blocked" || outcome.type === "throttled") {
+  if (refusals.includes(outcome.type)) {
     // 1upHealth also refuses a purge of a user it does not have, so a refused purge says nothing about the account.
     if (call === "purge" && outcome.type !== "throttled") {
       await account.leave(permit);
@@ -238,7 +272,7 @@ async function reported(
     const triedInVain = tried && outcome.type === "credentialsRefused" && endpointOf(call) === "management";
     return trouble === "own" || triedInVain ? "own" : "plain";
   }
-  if (doubtAbout(user.position, outcome.type)?.whileDown !== undefined) {
+  if (isDoubtful(user, outcome)) {
     // Other exchanges are answered, so this code is at fault; or one code may be spent to find out whether it is.
     if (!permit.tries.has("exchange") || account.spendCode(permit)) return "plain";
     await account.recordOutcome(call, outcome, permit);
@@ -257,22 +291,6 @@ function pauseFor({ reason, until }: Blocked): Pause {
 function nextCall(user: User, now: number): UserCall | undefined {
   if (user.pause !== null && user.pause.until > now) return undefined;
   return callOf(user.position.state);
-}
-
-/**
- * Whether the call must not begin, because this process ends or an operator has stopped it. What could not be read of
- * the account's pauses stops it as well.
- */
-async function stops(engine: Engine, user: User, call: UserCall, isEnding: boolean): Promise<boolean> {
-  if (endpointOf(call) === "token") return false;
-  if (isEnding) return true;
-  if (!isStoppable(user.position)) return false;
-  try {
-    await knowPauses(engine);
-  } catch {
-    return true; // the next write gets the error
-  }
-  return stopOf(engine, user) !== null;
 }
 
 /** The user's calls, with one more or one less. */

@@ -13,6 +13,7 @@
 import { sleep } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
 import type { Lane } from "../../store/contract.ts";
+import type { UserCall } from "../../../machines/index.ts";
 import { scopeOf, unpausing, type AccountPause } from "../account/pauses.ts";
 import { momentInWords } from "../options/time-in-words.ts";
 import { awakeNow } from "../user/token-time.ts";
@@ -47,6 +48,27 @@ export function stopOf(engine: Engine, user: User): Stop | null {
   return stopOfLane(engine, user.position.state === "renaming" ? "interactive" : user.lane); // a rename is in no lane
 }
 
+/**
+ * Whether the call must not begin, because this process ends or an operator has stopped it; `null`: the account's pauses
+ * must be read first, see {@link stopsOnceRead}.
+ */
+export function stopsAtOnce(engine: Engine, user: User, call: UserCall, isEnding: boolean): boolean | null {
+  if (endpointOf(call) === "token") return false;
+  if (isEnding) return true;
+  if (!isStoppable(user.position)) return false;
+  return knowsPauses(engine) ? stopOf(engine, user) !== null : null;
+}
+
+/** Whether an operator has stopped the call. What could not be read of the account's pauses stops it as well. */
+export async function stopsOnceRead(engine: Engine, user: User): Promise<boolean> {
+  try {
+    await knowPauses(engine);
+  } catch {
+    return true; // the next write gets the error
+  }
+  return stopOf(engine, user) !== null;
+}
+
 /** What stops calls in this lane, as far as this process knows. */
 export function stopOfLane({ pauses }: Pick<Engine, "pauses">, lane: Lane): Stop | null {
   const pause = pauses.of(lane);
@@ -59,8 +81,13 @@ export function heldBy({ reason, since, by }: NonNullable<User["hold"]>): Stop {
   return { type: "held", lane: null, reason, since: new Date(since), until: null, by: by ?? null };
 }
 
+/** Whether this process has read the pauses lately: no call begins on older knowledge. */
+function knowsPauses({ account, pauses }: Engine): boolean {
+  return account.isFresh(longestRefreshMs) && pauses.isFresh;
+}
+
 /**
- * Reads the pauses again if this process has not read them lately: no call begins on older knowledge.
+ * Reads the pauses again, unless this process has read them lately.
  * @throws {LifecycleError} `STORE_UNAVAILABLE`
  */
 export async function knowPauses({ account, pauses }: Engine): Promise<void> {

@@ -128,7 +128,12 @@ export class Account {
     return highest;
   }
 
-  /** Reads what other processes have written, if the last read is older than `ms`. Never rejects. */
+  /** Whether the last read of what other processes have written is no older than `ms`. */
+  isFresh(ms: number): boolean {
+    return this.#board.ageMs <= ms;
+  }
+
+  /** Reads what other processes have written, unless that {@link isFresh}. Never rejects. */
   refresh(ms: number = staleMs): Promise<void> {
     return this.#board.refresh(ms);
   }
@@ -205,6 +210,7 @@ export class Account {
 
   /** Reports the outcome of a call that {@link enter} admitted; resolves with the scope of the failure. */
   async recordOutcome(call: GatedCall, outcome: Outcome, permit: Permit): Promise<TroubleScope> {
+    if (this.recordAtOnce(call, outcome, permit)) return "shared";
     if (outcome.type !== "notSent") this.#holding.sent();
     if (await this.#isOwn(call, outcome, permit)) return "own";
     if (call === "refreshToken") this.#outage.recordRefresh(outcome, permit);
@@ -215,10 +221,16 @@ export class Account {
     return "shared";
   }
 
-  /** Records an outcome like {@link recordOutcome} if it changes no gate. */
-  recordAtOnce(call: GatedCall, { type }: Outcome, permit: Permit): boolean {
-    if (permit.tries.size > 0 || neutralFor(call) !== null || shutBy(call, type) !== null) return false;
+  /** Records an outcome like {@link recordOutcome} if that needs no wait: it changes no gate. */
+  recordAtOnce(call: GatedCall, outcome: Outcome, permit: Permit): boolean {
+    const { type } = outcome;
+    const endpoint = neutralFor(call);
+    if (permit.tries.size > 0 || shutBy(call, type) !== null) return false;
+    if (type === "blocked" && endpoint !== null) return false;
     if (type !== "notSent") this.#holding.sent();
+    if (endpoint !== null) this.#region.recordOutcome(endpoint, permit.about ?? permit.number, type);
+    if (call === "refreshToken") this.#outage.recordRefresh(outcome, permit);
+    if (call === "exchangeCode") this.#outage.recordExchange(outcome);
     return true;
   }
 

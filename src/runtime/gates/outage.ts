@@ -50,8 +50,9 @@ export class Outage {
   }
 
   /** Reports the outcome of an exchange. True: it was not answered, and that concerns its user only. */
-  async isAlone({ type }: Outcome, permit: Permit): Promise<boolean> {
-    if (type === "tokens" || type === "grantRefused") this.#answered();
+  async isAlone(outcome: Outcome, permit: Permit): Promise<boolean> {
+    const { type } = outcome;
+    this.recordExchange(outcome);
     if (type !== "lost" && type !== "inDoubt") return false;
     // A user whose codes have failed before is no new evidence.
     if (!permit.hasFailed) this.#row.add(permit.about ?? permit.number);
@@ -60,6 +61,11 @@ export class Outage {
     const isDown = this.#met?.isUp === false && !this.#isMute;
     // seam: one-user-without-an-answer-shuts-no-gate
     return !isDown && this.#row.size < many && this.#unrefreshed.size < many;
+  }
+
+  /** Reports the outcome of an exchange that was answered. */
+  recordExchange({ type }: Outcome): void {
+    if (type === "tokens" || type === "grantRefused") this.#answered();
   }
 
   /** Reports the outcome of a refresh. */
