@@ -11,7 +11,15 @@ import { median, pairs, type Pair, type Round } from "./rounds.ts";
 import { loops, type Effort } from "./settings.ts";
 
 /** A kind of work that both sides can do. */
-export type Work = "onboard" | "createAndRead" | "read" | "readInTime" | "walk" | "walkPages" | "walkDigits";
+export type Work =
+  | "onboard"
+  | "createAndRead"
+  | "read"
+  | "readInTime"
+  | "walk"
+  | "walkPages"
+  | "walkDigits"
+  | "pageAtWork";
 
 /** What a side is told when it starts. */
 export interface Told {
@@ -42,6 +50,9 @@ export interface Scene {
 
 /** The pages of one walk. A walk is a unit of work, so a round holds many of them. */
 export const pagesOfWalk = 20;
+
+/** How long the caller works on each page, ms. */
+export const workOnPageMs = 10;
 
 /** Processes of each side, one after the other. */
 const processes = 3;

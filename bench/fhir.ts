@@ -24,6 +24,12 @@ export async function fhirReads(effort: Effort): Promise<Measurement[]> {
   ];
 }
 
+/** A walk with a provider 25 ms away, whose caller takes 10 ms for each page: as an application sees it. */
+export async function fhirWalkAt25Ms(effort: Effort): Promise<Measurement[]> {
+  const measured = await compare({ work: "pageAtWork", latencyMs: 25, loops: 1, effort });
+  return [{ name: "fhir.walk.25ms", value: ratio(measured), unit: "of bare", bar: 1.2 }];
+}
+
 /** Walks over pages of 100 small Observations, one walk at a time. */
 export async function fhirWalks(effort: Effort): Promise<Measurement[]> {
   const scene = { latencyMs: 0, loops: 1, effort };

@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { eventsOnLmdb, eventsOnPostgres, eventsOnRedis } from "./events.ts";
 import { exactOnLmdb, exactOnPostgres, exactOnRedis } from "./exact.ts";
 import { exportKilled } from "./export.ts";
-import { fhirAt25Ms, fhirReads, fhirWalks } from "./fhir.ts";
+import { fhirAt25Ms, fhirReads, fhirWalks, fhirWalkAt25Ms } from "./fhir.ts";
 import { flatOnLmdb, flatOnPostgres, flatOnRedis } from "./flat.ts";
 import { coldToken, importTime, onboardMemory } from "./fresh.ts";
 import { inspectorOnLmdb } from "./inspector.ts";
@@ -47,6 +47,7 @@ const measurables: readonly Measurable[] = [
   { names: ["token.store"], take: tokenFromStore },
   { names: ["fhir.ratio.25ms"], take: fhirAt25Ms },
   { names: ["fhir.read.0ms", "fhir.read.cpu", "fhir.read.in_time.cpu"], take: fhirReads },
+  { names: ["fhir.walk.25ms"], take: fhirWalkAt25Ms },
   { names: ofWalks.map((what) => `fhir.walk.${what}`), take: fhirWalks },
   { names: ["redis.onboard.ratio.50ms"], take: redisAt50Ms },
   { names: ["redis.onboard.ratio.0ms"], take: redisAt0Ms },

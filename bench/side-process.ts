@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Patient } from "fhir/r4.js";
 import type { UserFhirClient } from "oneup-lifecycle";
 import { serveTasks } from "./apart.ts";
-import { pagesOfWalk, type Task, type Told, type Work } from "./compare.ts";
+import { pagesOfWalk, workOnPageMs, type Task, type Told, type Work } from "./compare.ts";
 import { encryption, storeIn } from "./places.ts";
 import { round } from "./rounds.ts";
 import { bareSide, durableSide, type BareFhir } from "./sides.ts";
@@ -45,6 +46,7 @@ async function durableWorks({ url, place }: Told): Promise<{ works: Works; close
     readInTime: () => fhir.read(type, id), // each of its calls has a time limit
     walk: async () => complete(await oneByOne(fhir, "Observation")),
     walkPages: async () => complete(await pageByPage(fhir)),
+    pageAtWork: workingOn(() => fhir.searchPages("Observation")),
     walkDigits: async () => complete(await oneByOne(fhir, "Media")),
   };
   return { works, close: () => side.close() };
@@ -79,6 +81,7 @@ async function bareWorks({ url }: Told): Promise<{ works: Works; close: () => Pr
     readInTime: () => fhir.get(`/r4/${type}/${id}`, AbortSignal.timeout(30_000)),
     walk: async () => complete(await byHand(fhir, "Observation")),
     walkPages: async () => complete(await byHand(fhir, "Observation")),
+    pageAtWork: workingOn(() => pagesByHand(fhir, "Observation")),
     walkDigits: async () => complete(await byHand(fhir, "Media")),
   };
   return { works, close: () => side.close() };
@@ -92,6 +95,26 @@ async function byHand(fhir: BareFhir, walked: string): Promise<number> {
     next = link.find(({ relation }) => relation === "next")?.url;
   }
   return seen;
+}
+
+/** The same as a generator, which costs more. */
+
+async function* pagesByHand(fhir: BareFhir, walked: string): AsyncGenerator<BundleOfProvider["entry"]> {
+  for (let next: string | undefined = `/r4/${walked}?_count=100`; next !== undefined;) {
+    const { entry, link } = (await fhir.get(next)) as BundleOfProvider;
+    yield entry;
+    next = link.find(({ relation }) => relation === "next")?.url;
+  }
+}
+
+/** Gets the next page of a walk and works on it; after the last one, another walk begins. */
+function workingOn(begin: () => AsyncIterable<unknown>): () => Promise<void> {
+  let pages = begin()[Symbol.asyncIterator]();
+  return async () => {
+    const { done } = await pages.next();
+    if (done === true) pages = begin()[Symbol.asyncIterator]();
+    else await sleep(workOnPageMs);
+  };
 }
 
 function complete(seen: number): void {
