@@ -90,9 +90,17 @@ async function bringIn(users: number, seed: number): Promise<void> {
   if (blamed.length > 0) process.exitCode = 1;
 }
 
-/** One line that is written over again, on a terminal. */
+/** Without a terminal, progress is printed this often, ms. */
+const betweenLinesMs = 30_000;
+let lineAt = performance.now();
+
+/** On a terminal, one line that is written over again. */
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r${text}`);
+  else if (performance.now() - lineAt >= betweenLinesMs) {
+    lineAt = performance.now();
+    process.stderr.write(`${text}\n`);
+  }
 }
 
 function wiped(): string {

@@ -16,18 +16,33 @@ import { productRooms, productSources, type Sources } from "./seams.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const copied = [...productRooms, "test/simulation", "test/support", "package.json", "tsconfig.json"];
 
-const { values } = parseArgs({
-  options: {
-    /** Only mistakes whose name holds this. */
-    only: { type: "string", default: "" },
-    /** Seeds that are played at most for each. */
-    seeds: { type: "string", default: "2000" },
-    /** Plays the seed first that noticed the mistake when `noticed.json` was written. */
-    noted: { type: "boolean", default: false },
-    /** Writes down in `noticed.json` which seed noticed which mistake. */
-    note: { type: "boolean", default: false },
-  },
-});
+const usage = `npm run mutants -- [--only TEXT]    the mistakes whose name holds TEXT (all)
+                   [--seeds N]      stories that are played at most for each (2000)
+                   [--noted]        first the story that noticed the mistake when noticed.json was written
+                   [--note]         write down in noticed.json which story noticed which mistake`;
+
+function readWords() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: "string", default: "" },
+        seeds: { type: "string", default: "2000" },
+        noted: { type: "boolean", default: false },
+        note: { type: "boolean", default: false },
+      },
+    });
+    return Number.isSafeInteger(Number(values.seeds)) && Number(values.seeds) > 0 ? values : null;
+  } catch {
+    return null; // a word that is none of these
+  }
+}
+
+const values = readWords() ?? refused();
+
+function refused(): never {
+  process.stderr.write(`${usage}\n`);
+  process.exit(2);
+}
 
 /** What the first seed that noticed reported. */
 interface Noticed {
