@@ -16,6 +16,7 @@ const standings: readonly Partial<UserStatus>[] = [
 const given = { command: explain, texts: new Map<string, string>() };
 const quiet = {
   shut: [],
+  ahead: null,
   cause: null,
   text: null,
   unwritable: null,

@@ -195,6 +195,29 @@ describe("a cause", () => {
   });
 });
 
+describe("a new user behind a gate that others have shut", () => {
+  it("is told which gate that is, and the failed call behind it, while it waits for the gate and in line", async () => {
+    const made = await world();
+    const { lifecycle, sandbox, clock } = made;
+    sandbox.fail({ call: "exchangeCode", status: 503, times: 99 });
+    for (const id of ["mary", "eve", "joan", "rosa"]) await lifecycle.onboard(id, { waitMs: 0 });
+    expect((await lifecycle.health()).shut).toMatchObject([{ gate: "exchange" }]);
+    await lifecycle.onboard("ada", { waitMs: 0 });
+    const met = /the exchange of codes is shut, for all users of the account\)?: exchangeCode at .* http_503/;
+    for (let minute = 0; minute < 10; minute++) {
+      const { calls, pause } = await lifecycle.inspect("ada");
+      expect(calls).toEqual({ management: 0, token: 0 });
+      if (pause !== null && pause.until !== null && pause.until.getTime() > clock.now())
+        expect(pause.cause).toMatchObject({ call: "exchangeCode", status: 503 });
+      const said = await lifecycle.explain("ada");
+      expect(said).toMatch(met);
+      expect(said).toContain("What to do: wait, and ask 1upHealth's support if it goes on");
+      expect(said).not.toMatch(/its call brought|as attempt/);
+      await clock.advance(60_000);
+    }
+  });
+});
+
 describe("the text of a response", () => {
   const words = "Mary Shelley born 1797-08-30 pays with planted-secret-planted-secret, see mary@example.org";
   const refusal = { success: false, error: words };

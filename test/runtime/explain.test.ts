@@ -8,6 +8,7 @@ import { at, now, user } from "../support/statuses.ts";
 const around: Circumstances = {
   now,
   shut: [],
+  ahead: null,
   cause: null,
   text: null,
   unwritable: null,

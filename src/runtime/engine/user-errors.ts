@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { isPurging } from "../../../machines/index.ts";
+import { isPurging, type Gate } from "../../../machines/index.ts";
 import { causeInWords, LifecycleError, type Cause } from "../../errors.ts";
 import type { Pause } from "../../store/envelope.ts";
+import { gatesBefore, type GateName } from "../../guard/gates.ts";
 import type { Blocked } from "../gates/account.ts";
+import { troubleAt } from "../gates/gate-rules.ts";
 import type { Engine } from "./engine.ts";
-import { endpointOf } from "./perform-call.ts";
 import { lastCause } from "../user/causes.ts";
 import { describeUser, type UserStatus } from "../user/user-status.ts";
 import { awakeNow, tokenTime } from "../user/token-time.ts";
@@ -19,16 +20,30 @@ import type { User } from "../user/user.ts";
 /** The current status of the user, including what blocks its next call. */
 export function statusOf(engine: Engine, user: User): UserStatus {
   const blocked = blockedUser(engine, user);
-  const met = blocked === null ? null : troubleAhead(engine, user);
+  const met = blocked === null ? null : troubleBehind(engine, blocked.by);
   const now = tokenTime(engine, user);
   const seen = engine.running.has(user.id) ? { ...user, leaseMs: undefined } : user;
   return describeUser(seen, engine.settings.windowMs, now, blocked, stopOf(engine, user), met);
 }
 
-/** Why the endpoint of its next call does not work, as this process has seen it. */
-function troubleAhead(engine: Engine, user: User): Cause | null {
+/** The failed call because of which the gate is shut, as this process has seen it. */
+function troubleBehind({ endpoints }: Engine, gate: GateName): Cause | null {
+  return troubleAt(gate, (endpoint) => endpoints.trouble(endpoint));
+}
+
+/** The gate that the next call of the user must pass and that is not open, even if it may be probed now; and why. */
+export function gateAhead(engine: Engine, user: User): GateAhead | null {
   const call = callOf(awakeNow(engine, user).position.state);
-  return call === undefined ? null : engine.endpoints.trouble(endpointOf(call));
+  const gates = engine.account.gates();
+  const isShut = ({ state, reason }: Gate): boolean => state !== "open" && reason !== "rateLimit"; // which a slot ends
+  const gate = call && gatesBefore[call].find((name) => isShut(gates[name]));
+  return gate === undefined ? null : { gate, cause: troubleBehind(engine, gate) };
+}
+
+/** See {@link gateAhead}. */
+export interface GateAhead {
+  readonly gate: GateName;
+  readonly cause: Cause | null;
 }
 
 /** The failed call because of which the user waits. */

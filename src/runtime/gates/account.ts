@@ -123,7 +123,7 @@ export class Account {
       const opensAt = this.#probing.opensAt(name, call);
       if (gate.state === "open" || now >= opensAt) continue;
       const until = name === "region" ? opensAt : gate.until;
-      if (highest === null || until > highest.until) highest = { ...blockedBy(gate), until };
+      if (highest === null || until > highest.until) highest = { ...blockedBy(name, gate), until };
     }
     return highest;
   }
@@ -290,7 +290,7 @@ export class Account {
   async full(ms: number): Promise<Blocked> {
     const at = this.#parts.clock.now();
     const held = { type: "HELD", at, reason: "rateLimit", until: at + ms } as const;
-    return blockedBy(await this.#board.change("token", held, "own"));
+    return blockedBy("token", await this.#board.change("token", held, "own"));
   }
 
   /** The permit ends without a call: another one may probe. */

@@ -9,6 +9,8 @@ import type { Slot } from "../../store/contract.ts";
 
 /** Why a call is blocked, and until when (ms since 1970) at least. */
 export interface Blocked {
+  /** The gate. */
+  readonly by: GateName;
   readonly reason: GateReason;
   readonly until: number;
   readonly attempt: number;
@@ -74,6 +76,6 @@ export function isStated({ type }: Outcome): boolean {
 }
 
 /** Describes a shut gate as a {@link Blocked}. */
-export function blockedBy(gate: Gate): Blocked {
-  return { reason: gate.reason ?? "unavailable", until: gate.until, attempt: gate.attempt };
+export function blockedBy(name: GateName, gate: Gate): Blocked {
+  return { by: name, reason: gate.reason ?? "unavailable", until: gate.until, attempt: gate.attempt };
 }

@@ -54,14 +54,14 @@ export class Probing {
     const gate = board.gate(name);
     const now = clock.now();
     if (gate.state === "open") return null;
-    if (neutralInMs !== null) return { ...blockedBy(gate), until: now + Math.max(1, neutralInMs) };
-    if (!mayTry(name, outage.seen(gate, now), call, now)) return blockedBy(gate);
+    if (neutralInMs !== null) return { ...blockedBy(name, gate), until: now + Math.max(1, neutralInMs) };
+    if (!mayTry(name, outage.seen(gate, now), call, now)) return blockedBy(name, gate);
     const isWary = name === "exchange" ? outage.isSuspect(permit) : permit.isAgain && isThrottling(name);
     // seam: the-user-that-shut-a-gate-lets-others-probe-it-first
     const yieldedAt = isWary ? yieldsUntil(name, gate) : now;
-    if (now < yieldedAt) return { ...blockedBy(gate), until: yieldedAt, yields: true };
+    if (now < yieldedAt) return { ...blockedBy(name, gate), until: yieldedAt, yields: true };
     if (!(await this.#probe(name, permit)))
-      return board.gate(name).state === "open" ? null : blockedBy(board.gate(name));
+      return board.gate(name).state === "open" ? null : blockedBy(name, board.gate(name));
     // seam: a-neutral-call-precedes-that-of-the-user-that-shut-a-gate
     return isWary && (name === "management" || name === "token") ? this.#tryNeutrally(name, permit) : null;
   }
@@ -88,7 +88,7 @@ export class Probing {
     // Another permit may have asked just before: its outcome then counts for this gate as well.
     if (met === "throttled" && permit.tries.has(name)) await holding.shut(name, { type: met }, permit);
     const gate = board.gate(name);
-    if (!permit.tries.has(name)) return gate.state === "open" ? null : blockedBy(gate);
+    if (!permit.tries.has(name)) return gate.state === "open" ? null : blockedBy(name, gate);
     if (cameThrough(met)) await this.opened(name, permit);
     return null;
   }

@@ -20,6 +20,8 @@ export interface Circumstances {
   readonly now: number;
   /** Gates of the account that are not open. */
   readonly shut: readonly ShutGate[];
+  /** The gate among them that its next call must pass, and the failed call because of which it is shut. */
+  readonly ahead: { readonly gate: GateName; readonly cause: Cause | null } | null;
   /** Why the call of its last step brought nothing, if so. */
   readonly cause: Cause | null;
   /** The text of the response that brought nothing, if texts are kept. */
@@ -151,15 +153,25 @@ function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
     const isKnown = cause === null || circumstances.cause !== null; // the cause of its last step has been named
     const met = isKnown ? "" : `: ${causeInWords(cause)}, ${distanceInWords(cause.at, now)}`;
     const reason = `It waits because ${whyItWaits(pause.reason, circumstances.shut)}${met}`;
-    return `${reason}; ${next} can leave at ${momentInWords(until, now)}, as attempt ${pause.attempt}. ${continuation}`;
+    const attempt = status.calls.management + status.calls.token === 0 ? "" : `, as attempt ${pause.attempt}`;
+    return `${reason}; ${next} can leave at ${momentInWords(until, now)}${attempt}. ${continuation}`;
   }
-  if (queue !== null) return `${inLine(queue, next, status, now)} ${continuation}`;
-  return `Next is ${next}, ${dueInWords(circumstances)}.`;
+  const gate = aheadInWords(circumstances);
+  if (queue !== null) return `${inLine(queue, next, status, now)}${gate} ${continuation}`;
+  return `Next is ${next}, ${dueInWords(circumstances)}.${gate}`;
+}
+
+/** The gate that its next call must pass, where nothing else of it tells of that. */
+function aheadInWords({ ahead, now }: Circumstances): string {
+  if (ahead === null) return "";
+  const { gate, cause } = ahead;
+  const met = cause === null ? "" : `: ${causeInWords(cause)}, ${distanceInWords(cause.at, now)}`;
+  return ` But ${gateInWords[gate]}, for all users of the account${met}; one call at a time finds out whether that is over.`;
 }
 
 /** What an operator does about what holds it up. */
 function whatToDo({ failure, pause, usable }: UserStatus, around: Circumstances): readonly string[] {
-  const cause = pause?.cause ?? (usable ? null : around.cause);
+  const cause = pause?.cause ?? (usable ? null : (around.cause ?? around.ahead?.cause ?? null));
   const step =
     failure === null ? cause && nextStepAfter(cause) : `${failureSteps[failure.reason]}, then call retry()`;
   return [
@@ -265,7 +277,7 @@ function whyItWaits(reason: UserPause["reason"] | GateReason, shut: readonly Shu
         ? "1upHealth answered 429 for this user, while other users' calls succeed"
         : `1upHealth answered 429 though a slot was free, so the account is also used elsewhere${forAll}`;
     case "unavailable":
-      return `its call brought no answer of 1upHealth's own, or a server error${forAll}`;
+      return `${gate?.gate === "exchange" ? "exchanges of codes bring" : "its call brought"} no answer of 1upHealth's own, or a server error${forAll}`;
     case "credentials":
       return `1upHealth refuses the client id and secret${gate === undefined ? ` for this user, while other users' calls succeed` : forAll}`;
     case "forbidden":

@@ -12,7 +12,7 @@ import { unwritable } from "./health.ts";
 import { causeNow } from "../user/causes.ts";
 import { historyOf, type HistoryStep } from "../user/history-of.ts";
 import { loadUser, type LoadedUser } from "../engine/load-user.ts";
-import { statusOf } from "../engine/user-errors.ts";
+import { gateAhead, statusOf } from "../engine/user-errors.ts";
 
 /** Methods for support and on-call engineers. They make no call to 1upHealth and change nothing. */
 export interface ExplainVerbs {
@@ -77,6 +77,7 @@ async function circumstancesOf(engine: Engine, { user, record }: LoadedUser): Pr
   return {
     now,
     shut: shutGates(account.gates()),
+    ahead: gateAhead(engine, user),
     cause: causeNow(user),
     text: user.secrets.causeText?.reveal() ?? null,
     unwritable: refusal,
