@@ -36,7 +36,16 @@ const failures = Object.keys({
   anotherUser: true,
 } satisfies Record<FailureReason, true>) as FailureReason[]; // its keys
 
-const around = { now, shut: [], ahead: null, cause: null, text: null, unwritable: null, dueAt: null, queue: null };
+const around = {
+  now,
+  shut: [],
+  ahead: null,
+  cause: null,
+  text: null,
+  unwritable: null,
+  dueAt: null,
+  queue: null,
+};
 
 /** What `status` shows of a shut gate. */
 function shut(gate: GateName): string {

@@ -28,11 +28,6 @@ export const mutantsOfMoves: readonly Mutant[] = [
     becomes: () => "null",
   },
   {
-    name: "takes a store for a lost one because of a move that was called off",
-    at: "a-move-that-was-called-off-loses-no-store",
-    becomes: () => "false",
-  },
-  {
     name: "calls a move off, and leaves the store fenced",
     at: "a-store-gets-its-identity-back",
     becomes: (_, { at }) => at("the-identity-of-a-fenced-store"),

@@ -18,9 +18,4 @@ export const mutantsOfNumbers: readonly Mutant[] = [
     at: "answers-about-another-user-come-to-an-end",
     when: "never",
   },
-  {
-    name: "asks for a number again whenever the store fails",
-    at: "an-answer-outlives-a-failing-store",
-    when: "always",
-  },
 ];

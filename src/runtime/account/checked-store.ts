@@ -152,7 +152,6 @@ function checked(
       if (!isLostStore(error)) throw lost ?? error;
       const found = verb === "account.load" ? null : await load(); // throws if it is lost
       if (moved !== null) throw moved;
-      // seam: a-move-that-was-called-off-loses-no-store
       const isItself = identity !== undefined && found?.identity === identity;
       if (!isItself || attempt === mostAttempts) throw lose(error);
     }

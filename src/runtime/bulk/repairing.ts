@@ -47,7 +47,6 @@ export function followRename(engine: Engine, renamed: Renamed, signal: AbortSign
   let answer: { readonly user: RemoteUser | null; readonly at: number } | null = null;
 
   async function isThere(): Promise<boolean> {
-    // seam: an-answer-outlives-a-failing-store
     if (answer === null || clock.monotonic() - answer.at > longestAnswerMs) {
       const query = { lane: "recovery", signal, subject: appUserId } as const;
       answer = { user: await lookUp(engine, { oneupUserId }, query), at: clock.monotonic() };
