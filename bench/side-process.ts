@@ -98,7 +98,6 @@ async function byHand(fhir: BareFhir, walked: string): Promise<number> {
 }
 
 /** The same as a generator, which costs more. */
-
 async function* pagesByHand(fhir: BareFhir, walked: string): AsyncGenerator<BundleOfProvider["entry"]> {
   for (let next: string | undefined = `/r4/${walked}?_count=100`; next !== undefined;) {
     const { entry, link } = (await fhir.get(next)) as BundleOfProvider;

@@ -5,7 +5,7 @@ import { explain } from "../../src/cli/commands/explain.ts";
 import { atShell } from "../../src/cli/shell-words.ts";
 import { explainUser, type Circumstances } from "../../src/runtime/operations/explain-user.ts";
 import { states } from "../machines/events.ts";
-import { at, now, stepOf, user } from "../support/statuses.ts";
+import { at, quiet, stepOf, user } from "../support/statuses.ts";
 
 const standings: readonly Partial<UserStatus>[] = [
   {},
@@ -14,17 +14,6 @@ const standings: readonly Partial<UserStatus>[] = [
 ];
 
 const given = { command: explain, texts: new Map<string, string>() };
-const quiet = {
-  shut: [],
-  ahead: null,
-  cause: null,
-  text: null,
-  unwritable: null,
-  isRunning: false,
-  dueAt: null,
-  queue: null,
-};
-
 const around: readonly Partial<Circumstances>[] = [
   {},
   { isRunning: true },
@@ -37,7 +26,7 @@ const around: readonly Partial<Circumstances>[] = [
 function said(state: UserState): string[] {
   return standings.flatMap((standing) =>
     around.map((more) => {
-      const circumstances = { now, ...quiet, ...more };
+      const circumstances = { ...quiet, ...more };
       return atShell(explainUser(user(state, standing), circumstances), given);
     }),
   );

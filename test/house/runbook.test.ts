@@ -6,7 +6,7 @@ import { reasonOf } from "../../src/runtime/gates/gate-rules.ts";
 import { gateNames } from "../../src/runtime/gates/shared-gates.ts";
 import { explainUser } from "../../src/runtime/operations/explain-user.ts";
 import { gateLine } from "../../src/cli/format.ts";
-import { at, now, user } from "../support/statuses.ts";
+import { at, now, quiet, user } from "../support/statuses.ts";
 import { entriesOf, symptomOf } from "../support/runbook.ts";
 import { read } from "./repository.ts";
 
@@ -36,17 +36,6 @@ const failures = Object.keys({
   anotherUser: true,
 } satisfies Record<FailureReason, true>) as FailureReason[]; // its keys
 
-const around = {
-  now,
-  shut: [],
-  ahead: null,
-  cause: null,
-  text: null,
-  unwritable: null,
-  dueAt: null,
-  queue: null,
-};
-
 /** What `status` shows of a shut gate. */
 function shut(gate: GateName): string {
   const state = reasonOf[gate] === "throttled" || gate === "exchange" ? "throttled" : "suspended";
@@ -57,12 +46,12 @@ function shut(gate: GateName): string {
 function waiting(reason: UserPause["reason"]): string {
   const pause = { reason, until: at(5), attempt: 1, cause: null, why: "a bill" };
   const hold = reason === "held" ? { reason: "a complaint", since: at(-5), by: null } : null;
-  return explainUser(user("created", { pause, hold }), { ...around, isRunning: false });
+  return explainUser(user("created", { pause, hold }), quiet);
 }
 
 function failed(reason: FailureReason): string {
   const failure = { reason, in: "created", why: "http_400" } as const;
-  return explainUser(user("failed", { failure }), { ...around, isRunning: false });
+  return explainUser(user("failed", { failure }), quiet);
 }
 
 describe("the runbook", () => {

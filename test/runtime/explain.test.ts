@@ -3,19 +3,7 @@ import { describe, expect, it } from "vitest";
 import { explainUser, type Circumstances } from "../../src/runtime/operations/explain-user.ts";
 import { callOf } from "../../src/runtime/user/step.ts";
 import { states } from "../machines/events.ts";
-import { at, now, user } from "../support/statuses.ts";
-
-const around: Circumstances = {
-  now,
-  shut: [],
-  ahead: null,
-  cause: null,
-  text: null,
-  unwritable: null,
-  isRunning: false,
-  dueAt: null,
-  queue: null,
-};
+import { at, quiet, user } from "../support/statuses.ts";
 
 const pauses: Readonly<Record<PauseReason, RegExp>> = {
   rateLimit: /no slot of the limit is free/,
@@ -45,7 +33,7 @@ const calling = states.filter((state) => callOf(state) !== undefined);
 
 describe("runtime/explain", () => {
   it.each(states)("explain() of %s names the state, since when, and what comes next", (state) => {
-    const text = explainUser(user(state), around);
+    const text = explainUser(user(state), quiet);
     expect(text).toMatch(
       new RegExp(`^The user is ${state} \\(.+\\) since 2026-11-25 13:55:00 UTC, 5 min ago\\. `),
     );
@@ -59,7 +47,7 @@ describe("runtime/explain", () => {
     calling.flatMap((state) => Object.entries(pauses).map(([reason, why]) => [state, reason, why] as const)),
   )("explain() of %s that waits (%s) says why, until when, and who goes on", (state, reason, why) => {
     const pause = { reason: reason as PauseReason, until: at(90), attempt: 3, cause: null };
-    const text = explainUser(user(state, { pause }), { ...around, dueAt: at(90) });
+    const text = explainUser(user(state, { pause }), { ...quiet, dueAt: at(90) });
     expect(text).toMatch(why);
     expect(text).toContain(`the call ${callOf(state)} can leave at 2026-11-25 15:30:00 UTC, in 1 h 30 min`);
     expect(text).toMatch(/as attempt 3\. Any process that calls work\(\)/);
@@ -71,14 +59,14 @@ describe("runtime/explain", () => {
     (gate, [reason, why]) => {
       const shut: ShutGate = { gate: gate as GateName, state: "throttled", reason, until: at(2) };
       const pause = { reason: reason ?? "unavailable", until: at(2), attempt: 1, cause: null };
-      expect(explainUser(user("created", { pause }), { ...around, shut: [shut] })).toMatch(why);
+      expect(explainUser(user("created", { pause }), { ...quiet, shut: [shut] })).toMatch(why);
     },
   );
 
   it("explain() of a user in a lane names who goes first and when its turn comes at the latest", () => {
     const pause = { reason: "rateLimit", until: at(1), attempt: 1, cause: null } as const;
     const line = (ahead: number, inMs: number): string =>
-      explainUser(user("created", { pause }), { ...around, queue: { lane: "bulk", ahead, inMs } });
+      explainUser(user("created", { pause }), { ...quiet, queue: { lane: "bulk", ahead, inMs } });
     expect(line(1_205, 14_400_000)).toContain(
       "in the lane bulk for a slot of the account's limit, where 1,204 other users are ahead: its turn comes at 2026-11-25 18:00:00 UTC, in 4 h at the latest",
     );
@@ -136,13 +124,13 @@ describe("runtime/explain", () => {
   ] satisfies readonly (readonly [string, Partial<UserStatus>, Partial<Circumstances>, RegExp])[])(
     "explain() of %s",
     (_, status, circumstances, says) => {
-      expect(explainUser(user("created", status), { ...around, ...circumstances })).toMatch(says);
+      expect(explainUser(user("created", status), { ...quiet, ...circumstances })).toMatch(says);
     },
   );
 
   it("explain() of an idle user names when its token expires and when it is renewed", () => {
     const rests = user("refreshed", { usable: true, expiresAt: at(115) });
-    expect(explainUser(rests, { ...around, dueAt: at(9_000) })).toMatch(
+    expect(explainUser(rests, { ...quiet, dueAt: at(9_000) })).toMatch(
       /works until 2026-11-25 15:55:00 UTC, in 1 h 55 min\. Its token is renewed when .* by a worker at 2026-12-01 20:00:00 UTC, in 6 d 6 h\.$/,
     );
   });
@@ -154,7 +142,7 @@ describe("runtime/explain", () => {
     ["idTaken", /that another user here has/],
   ] as const)("explain() of one that failed (%s) says why, and what helps", (reason, says) => {
     const failure = { reason, in: "created", why: "No such thing." } as const;
-    const text = explainUser(user("failed", { failure }), around);
+    const text = explainUser(user("failed", { failure }), quiet);
     expect(text).toMatch(says);
     expect(text).toMatch(/It failed in created, .* Nothing happens by itself: retry\(\) takes it back/);
   });

@@ -1,5 +1,6 @@
 /** A user's status made up, for what puts one into words. */
 import type { HistoryStep, UserState, UserStatus } from "oneup-lifecycle";
+import type { Circumstances } from "../../src/runtime/operations/explain-user.ts";
 
 /** When it is looked at, ms since 1970. */
 export const now = Date.UTC(2026, 10, 25, 14, 0, 0);
@@ -33,3 +34,16 @@ export function user(state: UserState, more: Partial<UserStatus> = {}): UserStat
     ...more,
   };
 }
+
+/** What `explain()` knows besides, where nothing holds up the user. */
+export const quiet: Circumstances = {
+  now,
+  shut: [],
+  ahead: null,
+  cause: null,
+  text: null,
+  unwritable: null,
+  isRunning: false,
+  dueAt: null,
+  queue: null,
+};
