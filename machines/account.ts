@@ -26,7 +26,7 @@ export type GateReason =
   | "throttled"
   /** The configured limit of the endpoint is reached. */
   | "rateLimit"
-  /** The token endpoint does not answer, or answers with server errors. */
+  /** The token endpoint, or user management, does not answer, or answers with server errors. */
   | "unavailable"
   /** 1upHealth refuses the client id and secret. */
   | "credentials"
@@ -38,7 +38,7 @@ export interface GateContext {
   readonly reason: GateReason | null;
   /** `throttled`, `suspended`: when a call may probe. `probing`: when the probe counts as lost. */
   readonly until: number;
-  /** How many times in a row the gate was shut. */
+  /** How many times in a row the gate was shut for this reason. */
   readonly attempt: number;
   /** When it entered this state: answers to calls sent earlier are not evidence about it. */
   readonly since: number;
@@ -128,7 +128,7 @@ const gate = setup({
         ? {
             reason: event.reason,
             until: event.until,
-            attempt: context.attempt + 1,
+            attempt: context.reason === event.reason ? context.attempt + 1 : 1,
             since: event.at,
             probe: null,
             probeCodeAt: (event.type === "HELD" ? event.probeCodeAt : undefined) ?? context.probeCodeAt,

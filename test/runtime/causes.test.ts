@@ -212,7 +212,7 @@ describe("a new user behind a gate that others have shut", () => {
       const said = await lifecycle.explain("ada");
       expect(said).toMatch(met);
       expect(said).toContain("What to do: wait, and ask 1upHealth's support if it goes on");
-      expect(said).not.toMatch(/its call brought|as attempt/);
+      expect(said).not.toMatch(/its call brought|as attempt (?!1\b)/);
       await clock.advance(60_000);
     }
   });

@@ -12,6 +12,7 @@ import { blocks, refusedOnes, type Passing } from "./blocks.ts";
 import { askedBy, isManagement } from "./faults.ts";
 import { sandboxKinds } from "./sandbox-kinds.ts";
 import type { Stage } from "./stage.ts";
+import { silences } from "./silences.ts";
 import { storeKinds } from "./store-kinds.ts";
 import { throttlings } from "./throttling.ts";
 import { Dice, hour, minute } from "./time.ts";
@@ -103,6 +104,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
   passing: { share: 0.1 },
   /** In the end the application asks without time to wait: see `hasty.ts`. */
   hasty: { share: 0.1 },
+  ...silences,
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */

@@ -3,6 +3,7 @@ import type { Json, Limit, Slot, Store } from "oneup-lifecycle";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
 import type { Scenario } from "./scenario.ts";
+import { SilenceJudge } from "./silence-judge.ts";
 import { stubbornSpell } from "./throttling.ts";
 import { beginning, Dice, second, type Time } from "./time.ts";
 
@@ -22,6 +23,8 @@ export class LimitJudge {
   /** Answers 429 to management calls, and how often the gate was shut for them. */
   readonly #throttled = { answers: 0, shut: 0, attempt: 0 };
   readonly #stubborn: { readonly from: number; readonly until: number };
+  /** What an outage of user management costs. */
+  readonly silences: SilenceJudge;
   #triedFrom: number | null = null;
   #tries = 0;
 
@@ -29,6 +32,7 @@ export class LimitJudge {
     this.#judge = judge;
     this.#scenario = scenario;
     this.#time = time;
+    this.silences = new SilenceJudge(judge, scenario, time);
     const chance = new Dice(scenario.seed, "reach of stubbornThrottling").next();
     const { atMs, forMs } = stubbornSpell(chance);
     this.#stubborn = { from: beginning + atMs, until: beginning + atMs + forMs };
@@ -50,6 +54,7 @@ export class LimitJudge {
     if (outcome === "rate_limited" && !this.#foreign.some(({ from, until }) => now >= from && now <= until))
       this.#judge.blame("P4: a call was refused although no other client spends the account's calls");
     if (status === 429) this.#throttled.answers++;
+    this.silences.arrived();
     if (this.#scenario.alone !== "stubbornThrottling") return;
     if (now < this.#stubborn.from || now >= this.#stubborn.until) return;
     this.#triedFrom ??= now + 2 * second; // the first may not be alone
@@ -99,7 +104,9 @@ export class LimitJudge {
   /** The account's record was written: only a 429 shuts the gate that a 429 shuts. */
   account(value: Json): void {
     const { gates = {} } = value as { gates?: Record<string, GateValue> }; // written by the library
-    const attempt = gates["management"]?.attempt ?? 0;
+    this.silences.account(value);
+    const { attempt = 0, reason } = gates["management"] ?? {};
+    if (reason === "unavailable") return;
     const before = this.#throttled.attempt;
     this.#throttled.attempt = attempt;
     if (attempt <= before) return; // a try that was not made, or a later time that was named, shuts nothing anew
@@ -116,4 +123,5 @@ type JournalStatus = number | string | null | undefined;
 interface GateValue {
   /** How often it was shut in a row. */
   readonly attempt: number;
+  readonly reason: string;
 }

@@ -114,12 +114,15 @@ export class ListJudge {
     if (stopping.has(status) || (isPage && status === 400)) this.#stopped.add(life);
   }
 
-  /** A page of one user, without an id: it shows whether calls of this process are stopped. One in five minutes. */
-  neutral(life: Life): void {
+  /**
+   * A page of one user, without an id: it shows whether calls of this process are stopped. One in five minutes, except
+   * in an outage.
+   */
+  neutral(life: Life, isOutage: boolean): void {
     const before = this.#neutralAt.get(life) ?? Number.NEGATIVE_INFINITY;
-    if (!this.#stopped.has(life) && !this.#wasThrottled)
+    if (!this.#stopped.has(life) && !this.#wasThrottled && !isOutage)
       this.#judge.blame(`P6: ${life.name} makes a neutral call for nothing`);
-    if (this.#time.now - before < 5 * minute - longestOnItsWay)
+    if (this.#time.now - before < 5 * minute - longestOnItsWay && !isOutage)
       this.#judge.blame(`P6: ${life.name} makes a second neutral call within five minutes`);
     this.#neutralAt.set(life, this.#time.now);
     this.#isNeutral = true;

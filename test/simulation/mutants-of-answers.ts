@@ -71,6 +71,16 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     becomes: no,
   },
   {
+    name: "shuts user management for users whose calls alone get no answer",
+    at: "some-users-without-an-answer-shut-no-gate",
+    becomes: () => "true",
+  },
+  {
+    name: "spends the limit on an outage of user management",
+    at: "some-users-without-an-answer-shut-no-gate",
+    becomes: no,
+  },
+  {
     name: "takes a success that names no user for a rename",
     at: "a-rename-is-done-if-its-answer-names-the-user",
     when: "always",

@@ -5,7 +5,7 @@ import { onAbort } from "../../src/abort.ts";
 import { aborted, heldBack, networkError, TransportError } from "../../src/http/transport.ts";
 import type { Delivery } from "../../src/sandbox/handler.ts";
 import type { Incoming } from "../../src/sandbox/base/message.ts";
-import { askedBy, faultFor } from "./faults.ts";
+import { askedBy, faultFor, isManagement } from "./faults.ts";
 import { never, type Life } from "./life.ts";
 import type { Mortal, Stage } from "./stage.ts";
 import { namesLimit } from "./throttling.ts";
@@ -60,10 +60,18 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
         onAbort(request.signal, () => {
           waits = false;
           noteCause(incoming);
+          if (sent) isUnanswered();
           reject(aborted(sent));
         });
         const lost = (ms: number, code: string): void => {
-          life.hear(ms, () => reject(networkError({ code }, sent)));
+          life.hear(ms, () => {
+            if (sent) isUnanswered();
+            reject(networkError({ code }, sent));
+          });
+        };
+        const about = isManagement(askedBy(incoming)) ? userOf(stage, incoming) : undefined;
+        const isUnanswered = (): void => {
+          if (about !== undefined) judge.limits.silences.unanswered(life, about);
         };
 
         const write = (): void => {
@@ -100,7 +108,8 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           judge.grants.isOver(life, incoming.path, incoming.body);
           const fault = inBetween(incoming) ?? faultFor(stage, incoming, dice);
           if (fault !== undefined) handler.faults.add(fault);
-          void handler.handle(incoming).then((delivery) => back(delivery, arrived(delivery)));
+          const isFaulty = fault !== undefined;
+          void handler.handle(incoming).then((delivery) => back(delivery, arrived(delivery), isFaulty));
         };
 
         const arrived = (delivery: Delivery): string | undefined => {
@@ -112,11 +121,15 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           const body = delivery.type === "answer" ? delivery.outgoing.body : "";
           if (isRefused && typeof status === "number")
             judge.lists.heard(life, namesLimit(status, body) ? 429 : status, isPage);
-          if (call === "listUsers" && isNeutral(incoming)) judge.lists.neutral(life);
+          if (call === "listUsers" && isNeutral(incoming)) {
+            const isOutage = judge.limits.silences.isOutage(life);
+            judge.lists.neutral(life, isOutage);
+            if (isOutage) judge.limits.silences.neutral(life);
+          }
           return judge.arrived(life, entry) ?? judge.numbers.presentsDead(incoming.body);
         };
 
-        const back = (delivery: Delivery, id: string | undefined): void => {
+        const back = (delivery: Delivery, id: string | undefined, isFaulty: boolean): void => {
           const ms = dice.hits(rates.slow) ? dice.between(1_000, 60_000) : dice.between(5, 80);
           if (process.meetsItsFate(life)) return;
           if (dice.hits(rates.answerLost)) {
@@ -130,6 +143,8 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
               headers = {},
               body = "",
             } = delivery.type === "answer" ? delivery.outgoing : {};
+            if (waits && isFaulty) isUnanswered();
+            else if (waits && isManagement(askedBy(incoming))) judge.limits.silences.answered(life);
             if (waits && namesLimit(status, body)) toldToWait(headers);
             // It shows that one user alone is to wait.
             else if (waits && delivery.type === "answer" && comesThrough(incoming, status)) {

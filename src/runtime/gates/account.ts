@@ -23,7 +23,8 @@ import {
   type TroubleScope,
 } from "./permit.ts";
 import type { AccountParts } from "./account-parts.ts";
-import { Outage } from "./outage.ts";
+import { ExchangeOutage } from "./exchange-outage.ts";
+import { ManagementOutage } from "./management-outage.ts";
 import { Probing } from "./probing.ts";
 import { Region } from "./region.ts";
 import { isThrottling, neutralFor, shutBy } from "./gate-rules.ts";
@@ -40,7 +41,8 @@ export class Account {
   readonly #credentials: CredentialsInUse;
   readonly #region: Region;
   readonly #holding: Holding;
-  readonly #outage: Outage;
+  readonly #exchangeOutage: ExchangeOutage;
+  readonly #managementOutage: ManagementOutage;
   readonly #probing: Probing;
   /** Permits are many, and their names must differ between processes: one random name and a number. */
   readonly #name: string;
@@ -54,7 +56,8 @@ export class Account {
     const neutral = (endpoint: NeutralEndpoint): Promise<NeutralOutcome> =>
       this.#probing.askNeutral(endpoint);
     this.#region = new Region({ ...parts, board: this.#board, by: this.#name, neutral });
-    this.#outage = new Outage(parts.clock, () => this.#region.ask("token"));
+    this.#exchangeOutage = new ExchangeOutage(parts.clock, () => this.#region.ask("token"));
+    this.#managementOutage = new ManagementOutage(parts.clock, () => this.#region.ask("management"));
     const [nameOf, secretKey] = [(one: Permit) => this.#nameOf(one), () => this.#credentials.key];
     this.#holding = new Holding({ ...parts, board: this.#board, nameOf, secretKey });
     this.#probing = new Probing({
@@ -62,7 +65,8 @@ export class Account {
       board: this.#board,
       credentials: this.#credentials,
       region: this.#region,
-      outage: this.#outage,
+      exchangeOutage: this.#exchangeOutage,
+      managementOutage: this.#managementOutage,
       holding: this.#holding,
       nameOf,
       permitFor: () => this.permitFor(),
@@ -213,10 +217,13 @@ export class Account {
     if (this.recordAtOnce(call, outcome, permit)) return "shared";
     if (outcome.type !== "notSent") this.#holding.sent();
     if (await this.#isOwn(call, outcome, permit)) return "own";
-    if (call === "refreshToken") this.#outage.recordRefresh(outcome, permit);
-    const isAlone = call === "exchangeCode" && (await this.#outage.isAlone(outcome, permit));
-    const shut = isAlone ? null : shutBy(call, outcome.type);
-    const limited = shut === "exchange" ? { ...outcome, mostMs: this.#outage.mostMs(permit) } : outcome;
+    if (call === "refreshToken") this.#exchangeOutage.recordRefresh(outcome, permit);
+    const isAlone = call === "exchangeCode" && (await this.#exchangeOutage.isAlone(outcome, permit));
+    const shut = isAlone
+      ? null
+      : (shutBy(call, outcome.type) ?? (await this.#shutByOutage(call, outcome, permit)));
+    const limited =
+      shut === "exchange" ? { ...outcome, mostMs: this.#exchangeOutage.mostMs(permit) } : outcome;
     if (shut !== null || permit.tries.size > 0) await this.#concluded(call, limited, permit, shut);
     return "shared";
   }
@@ -227,11 +234,25 @@ export class Account {
     const endpoint = neutralFor(call);
     if (permit.tries.size > 0 || shutBy(call, type) !== null) return false;
     if (type === "blocked" && endpoint !== null) return false;
+    if (endpoint === "management" && this.#mayBeDown(outcome, permit)) return false;
     if (type !== "notSent") this.#holding.sent();
     if (endpoint !== null) this.#region.recordOutcome(endpoint, permit.about ?? permit.number, type);
-    if (call === "refreshToken") this.#outage.recordRefresh(outcome, permit);
-    if (call === "exchangeCode") this.#outage.recordExchange(outcome);
+    if (call === "refreshToken") this.#exchangeOutage.recordRefresh(outcome, permit);
+    if (call === "exchangeCode") this.#exchangeOutage.recordExchange(outcome);
     return true;
+  }
+
+  /** Records a user's call to user management. True: it may be down, which a neutral call must find out. */
+  #mayBeDown(outcome: Outcome, permit: Permit): boolean {
+    const isOld = permit.enteredAt < this.#board.openedAt("management"); // it shows nothing about the time since
+    return !isOld && this.#managementOutage.record(outcome, permit);
+  }
+
+  /** The gate `management`, if a neutral call is answered no more than those of several users. */
+  async #shutByOutage(call: GatedCall, outcome: Outcome, permit: Permit): Promise<GateName | null> {
+    if (neutralFor(call) !== "management" || !this.#mayBeDown(outcome, permit)) return null;
+    const isDown = !permit.tries.has("management") && (await this.#managementOutage.isDown());
+    return isDown ? "management" : null;
   }
 
   /**
@@ -277,7 +298,8 @@ export class Account {
       release(permit, name);
       // What shuts one gate shows nothing about another, but any response other than 429 shows that no 429 is in force.
       // seam: any-answer-but-429-ends-a-throttling
-      const isThrottledNoMore = outcome.type === "inDoubt" && isThrottling(name);
+      const isThrottled = isThrottling(name) && this.#board.gate(name).reason !== "unavailable";
+      const isThrottledNoMore = outcome.type === "inDoubt" && isThrottled;
       if (isThrottledNoMore || (shut === null && !undecided)) {
         await this.#probing.opened(name, permit);
       } else if (undecided) await this.#holding.again(name, permit, outcome);

@@ -10,6 +10,7 @@ import type { GateReason } from "../../../machines/index.ts";
 import {
   afterForbidden,
   afterNamedThrottling,
+  afterOutage,
   afterRefusedCredentials,
   afterThrottling,
   afterTrouble,
@@ -18,6 +19,7 @@ import {
   type Backoff,
 } from "../options/backoff.ts";
 import type { NeutralEndpoint } from "./blocking.ts";
+import { isUnanswered } from "./permit.ts";
 
 /** The backoff of a gate that is shut repeatedly. */
 const backoffs: Readonly<Record<GateName, Backoff>> = {
@@ -29,7 +31,7 @@ const backoffs: Readonly<Record<GateName, Backoff>> = {
   region: afterForbidden,
 };
 
-/** The reason that each gate is shut for. */
+/** The reason that each gate is normally shut for. */
 export const reasonOf: Readonly<Record<GateName, GateReason>> = {
   management: "throttled",
   token: "throttled",
@@ -38,6 +40,11 @@ export const reasonOf: Readonly<Record<GateName, GateReason>> = {
   secret: "credentials",
   region: "forbidden",
 };
+
+/** The reason that such an outcome shuts the gate for. */
+export function reasonFor(name: GateName, outcome: string): GateReason {
+  return name === "management" && isUnanswered(outcome) ? "unavailable" : reasonOf[name];
+}
 
 /** What an error with such a cause is called; `null`: the configured limit is reached, which is no error. */
 export const errorOf: Readonly<Record<GateReason, ErrorCode | null>> = {
@@ -95,6 +102,8 @@ export interface GateRules {
   readonly retryAfterMs?: number | undefined;
   /** A call was sent to probe the gate and got no response. */
   readonly isUnanswered: boolean;
+  /** The reason that it is shut for. */
+  readonly reason: GateReason;
   /** The window of the management limit, ms. */
   readonly windowMs: number;
 }
@@ -105,7 +114,7 @@ export interface GateRules {
  */
 export function shutForMs(
   name: GateName,
-  { attempt, retryAfterMs, isUnanswered, windowMs }: GateRules,
+  { attempt, retryAfterMs, isUnanswered, reason, windowMs }: GateRules,
 ): number {
   if (retryAfterMs !== undefined && !Number.isNaN(retryAfterMs)) {
     // seam: each-429-in-a-row-lengthens-the-wait
@@ -116,6 +125,7 @@ export function shutForMs(
   // A 429 without a time is waited for as long as its predecessors suggest, but no longer than the window of the limit:
   // by then its slots are free again.
   if (!isThrottling(name)) return doubling(backoffs[name], attempt);
+  if (reason === "unavailable") return doubling(afterOutage, attempt);
   // seam: a-429-without-a-time-is-waited-for
   return Math.min(doubling(isUnanswered ? afterTrouble : backoffs[name], attempt), windowMs);
 }
@@ -123,7 +133,7 @@ export function shutForMs(
 /** How long a user waits that 1upHealth throttles individually, ms. */
 export function throttledAloneMs(attempt: number, retryAfterMs: number | undefined): number {
   const ownMs = 2 * doubling(afterThrottling, attempt);
-  const named = { attempt, retryAfterMs, isUnanswered: false, windowMs: ownMs };
+  const named = { attempt, retryAfterMs, isUnanswered: false, reason: "throttled", windowMs: ownMs } as const;
   return Math.max(ownMs, shutForMs("token", named));
 }
 

@@ -9,7 +9,7 @@ import type { AccountParts } from "./account-parts.ts";
 import type { SharedGates } from "./shared-gates.ts";
 import { release, isStated, noTries, type Outcome, type Permit } from "./permit.ts";
 import { afterTrouble, doubling } from "../options/backoff.ts";
-import { reasonOf, shutForMs } from "./gate-rules.ts";
+import { reasonFor, reasonOf, shutForMs } from "./gate-rules.ts";
 
 /** The dependencies of {@link Holding}. */
 export interface HoldingParts extends Pick<AccountParts, "clock" | "windowMs"> {
@@ -45,7 +45,7 @@ export class Holding {
     if (name === "secret" && permit.secret !== secretKey()) return;
     if (!tries && gate.state === "open" && permit.enteredAt < board.openedAt(name)) return;
     if (!tries && gate.state !== "open") return this.#extend(name, outcome);
-    await this.#hold(name, gate, permit, reasonOf[name], outcome);
+    await this.#hold(name, gate, permit, reasonFor(name, outcome.type), outcome);
   }
 
   /** The permit ends without a call: another one may probe. */
@@ -84,7 +84,7 @@ export class Holding {
       const until = at + doubling(afterTrouble, ++this.#unsent);
       return board.holdBack(name, { type, at, reason, until }, nameOf(permit));
     }
-    const until = at + this.#waitMs(name, gate.attempt + 1, outcome);
+    const until = at + this.#waitMs(name, inARow(gate, reason), reason, outcome);
     const held = { type, at, reason, until, probeCodeAt: permit.probeCodeAt } as const;
     await board.change(name, held, outcome !== undefined && isStated(outcome) ? "shared" : undefined);
     if (outcome !== undefined && board.gate(name).until < until) await this.#extend(name, outcome); // another process was faster
@@ -95,13 +95,22 @@ export class Holding {
     if (outcome.retryAfterMs === undefined) return;
     const { board, clock } = this.#parts;
     const at = clock.now();
-    await board.change(name, { type: "TOLD", at, until: at + this.#waitMs(name, 1, outcome) }, "shared");
+    await board.change(
+      name,
+      { type: "TOLD", at, until: at + this.#waitMs(name, 1, reasonOf[name], outcome) },
+      "shared",
+    );
   }
 
-  #waitMs(name: GateName, attempt: number, outcome?: Outcome): number {
+  #waitMs(name: GateName, attempt: number, reason: GateReason, outcome?: Outcome): number {
     const isUnanswered = outcome?.type === "lost";
     const { windowMs } = this.#parts;
-    const ms = shutForMs(name, { attempt, isUnanswered, windowMs, retryAfterMs: outcome?.retryAfterMs });
-    return Math.min(ms, outcome?.mostMs ?? Infinity);
+    const rules = { attempt, isUnanswered, reason, windowMs, retryAfterMs: outcome?.retryAfterMs };
+    return Math.min(shutForMs(name, rules), outcome?.mostMs ?? Infinity);
   }
+}
+
+/** How often in a row the gate will have been shut for this reason. */
+function inARow(gate: Gate, reason: GateReason): number {
+  return gate.reason === reason ? gate.attempt + 1 : 1;
 }

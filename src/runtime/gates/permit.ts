@@ -13,7 +13,6 @@ export interface Blocked {
   readonly by: GateName;
   readonly reason: GateReason;
   readonly until: number;
-  readonly attempt: number;
   /** Others may probe the gate first, because this user shut it. */
   readonly yields?: true;
 }
@@ -52,6 +51,8 @@ export interface Permit {
 export interface Outcome {
   readonly type: string;
   readonly retryAfterMs?: number | undefined;
+  /** The reason, if it is a refusal or decides nothing. */
+  readonly why?: string;
   /** The gate that it shuts need not stay shut for longer, ms. */
   readonly mostMs?: number;
 }
@@ -75,7 +76,12 @@ export function isStated({ type }: Outcome): boolean {
   return type === "throttled" || type === "credentialsRefused";
 }
 
+/** Whether a call with this outcome got no response, or one that decides nothing, like a server error. */
+export function isUnanswered(outcome: string): boolean {
+  return outcome === "lost" || outcome === "inDoubt";
+}
+
 /** Describes a shut gate as a {@link Blocked}. */
 export function blockedBy(name: GateName, gate: Gate): Blocked {
-  return { by: name, reason: gate.reason ?? "unavailable", until: gate.until, attempt: gate.attempt };
+  return { by: name, reason: gate.reason ?? "unavailable", until: gate.until };
 }

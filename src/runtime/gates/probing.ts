@@ -10,7 +10,8 @@ import { cameThrough, type NeutralEndpoint, type NeutralOutcome } from "./blocki
 import type { CredentialsInUse } from "../account/credentials-in-use.ts";
 import { isThrottling, shutBy } from "./gate-rules.ts";
 import type { Holding } from "./holding.ts";
-import type { Outage } from "./outage.ts";
+import type { ManagementOutage } from "./management-outage.ts";
+import type { ExchangeOutage } from "./exchange-outage.ts";
 import { blockedBy, release, type Blocked, type Permit } from "./permit.ts";
 import type { Region } from "./region.ts";
 import type { SharedGates } from "./shared-gates.ts";
@@ -20,7 +21,8 @@ export interface ProbingParts extends Pick<AccountParts, "clock" | "lostMs" | "n
   readonly board: SharedGates;
   readonly credentials: CredentialsInUse;
   readonly region: Region;
-  readonly outage: Outage;
+  readonly exchangeOutage: ExchangeOutage;
+  readonly managementOutage: ManagementOutage;
   readonly holding: Holding;
   /** The name under which a permit probes a gate. */
   readonly nameOf: (permit: Permit) => string;
@@ -40,28 +42,31 @@ export class Probing {
 
   /** From when on the shut gate may be probed for `call`. */
   opensAt(name: GateName, call: GatedCall): number {
-    const { board, clock, outage, region } = this.#parts;
+    const { board, clock, exchangeOutage, region } = this.#parts;
     const neutralInMs = name === "region" ? region.triesInMs : null;
     if (neutralInMs !== null) return clock.now() + neutralInMs;
-    return triesAt(name, outage.seen(board.gate(name), clock.now()), call);
+    return triesAt(name, exchangeOutage.seen(board.gate(name), clock.now()), call);
   }
 
   /** Probes the gate with this permit, if its time has come. `null`: the call may be sent. */
   async try(name: GateName, call: GatedCall, permit: Permit): Promise<Blocked | null> {
-    const { board, clock, credentials, outage, region } = this.#parts;
+    const { board, clock, credentials, exchangeOutage, managementOutage, region } = this.#parts;
     const neutralInMs = name === "region" ? region.triesInMs : null; // no user's call probes it
     if (name === "secret") await credentials.renew(false);
     const gate = board.gate(name);
     const now = clock.now();
     if (gate.state === "open") return null;
     if (neutralInMs !== null) return { ...blockedBy(name, gate), until: now + Math.max(1, neutralInMs) };
-    if (!mayTry(name, outage.seen(gate, now), call, now)) return blockedBy(name, gate);
-    const isWary = name === "exchange" ? outage.isSuspect(permit) : permit.isAgain && isThrottling(name);
+    if (!mayTry(name, exchangeOutage.seen(gate, now), call, now)) return blockedBy(name, gate);
+    const isOutage = name === "management" && gate.reason === "unavailable";
+    const isAgain = permit.isAgain && isThrottling(name) && !isOutage;
+    const isWary = name === "exchange" ? exchangeOutage.isSuspect(permit) : isAgain;
     // seam: the-user-that-shut-a-gate-lets-others-probe-it-first
     const yieldedAt = isWary ? yieldsUntil(name, gate) : now;
     if (now < yieldedAt) return { ...blockedBy(name, gate), until: yieldedAt, yields: true };
     if (!(await this.#probe(name, permit)))
       return board.gate(name).state === "open" ? null : blockedBy(name, board.gate(name));
+    if (isOutage && !managementOutage.isForUser(gate)) return this.#tryOutage(permit);
     // seam: a-neutral-call-precedes-that-of-the-user-that-shut-a-gate
     return isWary && (name === "management" || name === "token") ? this.#tryNeutrally(name, permit) : null;
   }
@@ -82,15 +87,41 @@ export class Probing {
    * user's id goes first, if one may be sent. `null`: the gate is open, or the user's own call may probe it.
    */
   async #tryNeutrally(name: NeutralEndpoint, permit: Permit): Promise<Blocked | null> {
-    const { board, holding, region } = this.#parts;
+    await this.#neutralProbe(name, permit, () => this.#parts.region.ask(name));
+    if (permit.tries.has(name)) return null;
+    return this.#stillShut(name);
+  }
+
+  /** A neutral call finds out whether user management answers again. `null`: it does, or none could be sent. */
+  async #tryOutage(permit: Permit): Promise<Blocked | null> {
+    const { holding, managementOutage, region } = this.#parts;
+    const name = "management";
+    const met = await this.#neutralProbe(name, permit, () => region.askAtOnce(name));
+    managementOutage.recordNeutral(met);
+    if (!permit.tries.has(name)) return this.#stillShut(name);
+    if (met === "notAsked" || met === "noSlot" || met === "notSent") return null; // its user's slot is left
+    // A refused client was answered: another process, with another secret, may probe at once.
+    if (met === "credentialsRefused") await holding.leave(permit);
+    else await holding.again(name, permit, { type: met });
+    release(permit, name);
+    return this.#stillShut(name);
+  }
+
+  /** Makes a neutral call for this permit, which probes the gate: a response settles whether the gate opens. */
+  async #neutralProbe(name: NeutralEndpoint, permit: Permit, ask: () => Promise<string>): Promise<string> {
     this.#neutralFor.set(name, permit);
-    const met = await region.ask(name).finally(() => this.#neutralFor.delete(name));
+    const met = await ask().finally(() => this.#neutralFor.delete(name));
     // Another permit may have asked just before: its outcome then counts for this gate as well.
-    if (met === "throttled" && permit.tries.has(name)) await holding.shut(name, { type: met }, permit);
-    const gate = board.gate(name);
-    if (!permit.tries.has(name)) return gate.state === "open" ? null : blockedBy(name, gate);
-    if (cameThrough(met)) await this.opened(name, permit);
-    return null;
+    if (met === "throttled" && permit.tries.has(name))
+      await this.#parts.holding.shut(name, { type: met }, permit);
+    if (cameThrough(met) && permit.tries.has(name)) await this.opened(name, permit);
+    return met;
+  }
+
+  /** What still blocks a call at the gate; `null`: it is open. */
+  #stillShut(name: NeutralEndpoint): Blocked | null {
+    const gate = this.#parts.board.gate(name);
+    return gate.state === "open" ? null : blockedBy(name, gate);
   }
 
   /** Makes a call without a user's id; what its outcome shows about the account counts like that of any other call. */

@@ -126,10 +126,15 @@ export class Region {
     return this.#throttled.has(about);
   }
 
-  /** The outcome of a neutral call sent now; `notAsked`: none may be sent. Never rejects. */
+  /** The outcome of a neutral call sent now; `notAsked`, `noSlot`: none may be sent. Never rejects. */
   async ask(endpoint: NeutralEndpoint): Promise<string> {
     const blocking = this.#blocking[endpoint];
     return blocking.isAsking || blocking.freeInMs === 0 ? blocking.ask() : "notAsked";
+  }
+
+  /** The same for the only probe of a shut gate of the account: its own waits space such calls, for all processes. */
+  askAtOnce(endpoint: NeutralEndpoint): Promise<string> {
+    return this.#blocking[endpoint].ask();
   }
 
   /** An operator states that all is in order: earlier outcomes no longer count. */

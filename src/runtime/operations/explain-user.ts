@@ -152,9 +152,8 @@ function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
     const { cause } = pause;
     const isKnown = cause === null || circumstances.cause !== null; // the cause of its last step has been named
     const met = isKnown ? "" : `: ${causeInWords(cause)}, ${distanceInWords(cause.at, now)}`;
-    const reason = `It waits because ${whyItWaits(pause.reason, circumstances.shut)}${met}`;
-    const attempt = status.calls.management + status.calls.token === 0 ? "" : `, as attempt ${pause.attempt}`;
-    return `${reason}; ${next} can leave at ${momentInWords(until, now)}${attempt}. ${continuation}`;
+    const reason = `It waits because ${whyItWaits(pause.reason, circumstances)}${met}`;
+    return `${reason}; ${next} can leave at ${momentInWords(until, now)}, as attempt ${pause.attempt}. ${continuation}`;
   }
   const gate = aheadInWords(circumstances);
   if (queue !== null) return `${inLine(queue, next, status, now)}${gate} ${continuation}`;
@@ -266,8 +265,9 @@ function dueInWords({ dueAt, now }: Circumstances): string {
   return `when a process that calls work() takes it up at ${momentInWords(dueAt, now)}, or sooner if a process asks for this user`;
 }
 
-function whyItWaits(reason: UserPause["reason"] | GateReason, shut: readonly ShutGate[]): string {
-  const gate = shut.find((one) => one.reason === reason);
+function whyItWaits(reason: UserPause["reason"] | GateReason, { shut, ahead }: Circumstances): string {
+  const gates = shut.filter((one) => one.reason === reason);
+  const gate = gates.find((one) => one.gate === ahead?.gate) ?? gates[0];
   const forAll = gate === undefined ? "" : ` (${gateInWords[gate.gate]}, for all users of the account)`;
   switch (reason) {
     case "rateLimit":
@@ -277,7 +277,7 @@ function whyItWaits(reason: UserPause["reason"] | GateReason, shut: readonly Shu
         ? "1upHealth answered 429 for this user, while other users' calls succeed"
         : `1upHealth answered 429 though a slot was free, so the account is also used elsewhere${forAll}`;
     case "unavailable":
-      return `${gate?.gate === "exchange" ? "exchanges of codes bring" : "its call brought"} no answer of 1upHealth's own, or a server error${forAll}`;
+      return `${silentIn(gate)} no answer of 1upHealth's own, or a server error${forAll}`;
     case "credentials":
       return `1upHealth refuses the client id and secret${gate === undefined ? ` for this user, while other users' calls succeed` : forAll}`;
     case "forbidden":
@@ -304,6 +304,11 @@ function whyItWaits(reason: UserPause["reason"] | GateReason, shut: readonly Shu
     default:
       return reason satisfies never;
   }
+}
+
+function silentIn(gate: ShutGate | undefined): string {
+  if (gate?.gate === "management") return "calls to user management bring";
+  return gate?.gate === "exchange" ? "exchanges of codes bring" : "its call brought";
 }
 
 const stopped = "its calls are blocked before they reach 1upHealth (403, a redirect or an HTML page)";

@@ -182,14 +182,14 @@ function pauseOf(
     return { reason: type, until, attempt, why: reason, cause: null, ...(by !== null && { by }) };
   }
   const isBlocked = blocked !== null && blocked.until >= (pause?.until ?? 0);
-  const waits = isBlocked ? blocked : pause && { ...pause, attempt };
+  const waits = isBlocked ? blocked : pause;
   if (waits === null) return null;
   const hasCause = waits.reason !== "rateLimit" && waits.reason !== "shortTokens";
   const cause = isBlocked ? (causeNow(user) ?? met) : lastCause(user);
   return {
     reason: waits.reason,
     until: new Date(waits.until),
-    attempt: waits.attempt,
+    attempt,
     cause: hasCause ? cause : null,
   };
 }

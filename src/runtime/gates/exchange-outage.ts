@@ -21,7 +21,7 @@ const many = 3;
 const contradictedMs = 30_000;
 
 /** See the module. */
-export class Outage {
+export class ExchangeOutage {
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #neutral: () => Promise<string>;
   /** Users whose exchange was not answered since one was. */

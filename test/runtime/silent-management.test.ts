@@ -1,0 +1,121 @@
+/** Users whose calls to user management alone get no answer hold up no other; an outage of it costs few calls. */
+import type { Fault } from "oneup-lifecycle/sandbox";
+import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
+import { oneIn } from "../support/effort.ts";
+import { arrivedIn, workingWorld } from "../support/scene.ts";
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const calls = ["createUser", "issueAuthCode", "listUsers"] as const;
+
+const world = (management: { readonly calls: number; readonly windowMs: number }): Promise<TestLifecycle> =>
+  workingWorld({ sandbox: { limit: management }, lifecycle: { limits: { management } } });
+const roomy = { calls: 10_000, windowMs: hour };
+
+const answers: Readonly<Record<string, Fault>> = {
+  "answers 503": { status: 503, body: { error: "server_error" } },
+  "answers 500": { status: 500, body: "" },
+  "cuts every call": { drop: "before" },
+  "is silent": { delayMs: 9 * hour },
+};
+const cases = oneIn(4, Object.entries(answers));
+
+function down({ sandbox }: TestLifecycle, fault: Fault): void {
+  for (const call of calls) sandbox.fail({ ...fault, call, times: Infinity });
+}
+
+function spoil({ sandbox }: TestLifecycle, ids: readonly string[], fault: Fault): void {
+  for (const appUserId of ids)
+    for (const call of ["createUser", "issueAuthCode"] as const)
+      sandbox.fail({ ...fault, call, appUserId, times: Infinity });
+}
+
+const some = (name: string, count: number): readonly string[] =>
+  Array.from({ length: count }, (_, index) => `${name} ${index}`);
+
+/** How many newcomers, one every six seconds, are usable a second and a half after they came. */
+async function served({ lifecycle, clock }: TestLifecycle, name: string, rounds: number): Promise<number> {
+  let count = 0;
+  for (const id of some(name, rounds)) {
+    const signedUp = lifecycle.onboard(id, { waitMs: second }).catch(() => null);
+    await clock.advance(6 * second);
+    if ((await signedUp)?.usable === true) count++;
+  }
+  return count;
+}
+
+const shutOf = async ({ lifecycle }: TestLifecycle) => (await lifecycle.health()).shut;
+
+describe("user management that", () => {
+  it.each(cases)("%s for three hours spends few calls, and holds up no one afterwards", async (_, fault) => {
+    const made = await world({ calls: 60, windowMs: 10 * minute });
+    const { lifecycle, clock, sandbox } = made;
+    down(made, fault);
+    for (const id of some("user", 100)) void lifecycle.onboard(id, { waitMs: 0, lane: "bulk" });
+    await clock.advance(10 * minute);
+    expect(await shutOf(made)).toMatchObject([{ gate: "management", reason: "unavailable" }]);
+    const before = sandbox.journal.spent().management;
+    expect(before, "until it is noticed").toBeLessThanOrEqual(60);
+    await clock.advance(170 * minute);
+    expect(sandbox.journal.spent().management - before, "three hours").toBeLessThanOrEqual(150);
+    sandbox.clearFaults();
+    await clock.advance(3 * minute);
+    expect(await shutOf(made)).toEqual([]);
+    await clock.advance(40 * minute);
+    expect(arrivedIn(await lifecycle.counts())).toBe(100);
+  });
+
+  it.each(cases)("%s for a minute is back within another one", async (_, fault) => {
+    const made = await world(roomy);
+    const { lifecycle, clock, sandbox } = made;
+    down(made, fault);
+    for (const id of some("user", 20)) void lifecycle.onboard(id, { waitMs: 0 });
+    await clock.advance(minute);
+    sandbox.clearFaults();
+    await clock.advance(2 * minute);
+    expect(arrivedIn(await lifecycle.counts())).toBe(20);
+    expect(await served(made, "newcomer", 20)).toBe(20);
+  });
+
+  it("lists no users and serves all others as ever is shut for a minute at most, and once", async () => {
+    const made = await world(roomy);
+    const { lifecycle, clock, sandbox } = made;
+    sandbox.fail({ status: 503, body: "", call: "listUsers", times: Infinity });
+    spoil(made, some("culprit", 3), { status: 503, body: "" });
+    for (const id of some("culprit", 3)) void lifecycle.onboard(id, { waitMs: 0 });
+    await clock.advance(second / 10);
+    expect(await shutOf(made)).toMatchObject([{ gate: "management", reason: "unavailable" }]);
+    for (const id of some("early", 5)) void lifecycle.onboard(id, { waitMs: 0 });
+    await clock.advance(minute);
+    for (const id of some("early", 5)) expect(await lifecycle.inspect(id)).toMatchObject({ usable: true });
+    expect(await served(made, "newcomer", 100)).toBe(100);
+  });
+});
+
+describe("users whose calls alone get no answer (user management", () => {
+  it.each(cases)("%s), ten of them, hold up no newcomer", async (_, fault) => {
+    const made = await world(roomy);
+    spoil(made, some("culprit", 10), fault);
+    for (const id of some("culprit", 10)) void made.lifecycle.onboard(id, { waitMs: 0 });
+    expect(await served(made, "newcomer", 100)).toBe(100);
+    expect(await shutOf(made)).toEqual([]);
+    expect(made.sandbox.journal.count("listUsers"), "neutral calls in ten minutes").toBeLessThanOrEqual(3);
+  });
+
+  it.each(cases)("%s), ten of them, hold up no newcomer once an outage is over", async (_, fault) => {
+    const made = await world(roomy);
+    const { lifecycle, clock, sandbox } = made;
+    down(made, fault);
+    for (const id of some("culprit", 10)) void lifecycle.onboard(id, { waitMs: 0 });
+    await clock.advance(20 * minute);
+    sandbox.clearFaults();
+    spoil(made, some("culprit", 10), fault);
+    await clock.advance(3 * minute);
+    expect(await served(made, "newcomer", 50)).toBe(50);
+    sandbox.clearFaults();
+    await clock.advance(30 * minute);
+    expect(arrivedIn(await lifecycle.counts())).toBe(60);
+  });
+});

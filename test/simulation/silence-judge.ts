@@ -1,0 +1,114 @@
+/** Judges calls to user management that get no answer: an outage costs few of them, and some users' trouble is theirs alone. */
+import type { Json } from "oneup-lifecycle";
+import type { Judge } from "./judge.ts";
+import type { Life } from "./life.ts";
+import type { Scenario } from "./scenario.ts";
+import { managementOutageOf } from "./silences.ts";
+import { beginning, hour, minute, type Time } from "./time.ts";
+
+/** This many users in a row are not a coincidence. */
+const many = 3;
+/** Processes have noticed the outage this long after one could: neutral calls are five minutes apart, ms. */
+const noticedMs = 6 * minute;
+/** In ten minutes waits of two minutes leave room for five probes, and a process that did not know for some calls more. */
+const mostCalls = 12;
+/** In five minutes waits that double from a second on leave room for eight probes. */
+const mostProbes = 8;
+
+/** A process that suspects an outage may look for so long, ms. */
+const suspectedForMs = hour;
+
+/** A gate, as far as it matters here. */
+interface Gate {
+  readonly state: string;
+  readonly reason: string;
+  readonly attempt: number;
+}
+
+/** See the module. */
+export class SilenceJudge {
+  readonly #judge: Pick<Judge, "blame">;
+  readonly #scenario: Scenario;
+  readonly #time: Time;
+  readonly #outage: { readonly from: number; readonly until: number };
+  /** The users of each process whose calls got no answer since one did. */
+  readonly #rows = new Map<Life, Set<string>>();
+  /** When each process made neutral calls lately. */
+  readonly #neutral = new Map<Life, number[]>();
+  /** Until when each process may suspect an outage. */
+  readonly #suspectedUntil = new Map<Life, number>();
+  /** The account's record holds that user management is shut because it does not answer, and when it last did. */
+  #isShut = false;
+  #shutAt = Number.NEGATIVE_INFINITY;
+  /** When a process could notice the outage. */
+  #couldNotice: number | null = null;
+  #calls: number[] = [];
+
+  constructor(judge: Pick<Judge, "blame">, scenario: Scenario, time: Time) {
+    this.#judge = judge;
+    this.#scenario = scenario;
+    this.#time = time;
+    const { atMs, forMs } = managementOutageOf(scenario.seed);
+    this.#outage = { from: beginning + atMs, until: beginning + atMs + forMs };
+  }
+
+  /** A process gets no answer to a call about this user. */
+  unanswered(life: Life, id: string): void {
+    const row = this.#rows.get(life) ?? new Set();
+    this.#rows.set(life, row.add(id));
+    const { now } = this.#time;
+    if (row.size < many) return;
+    this.#suspectedUntil.set(life, now + this.#knownForMs);
+    if (now >= this.#outage.from && now < this.#outage.until) this.#couldNotice ??= now;
+  }
+
+  /** A process gets an answer. */
+  answered(life: Life): void {
+    this.#rows.delete(life);
+  }
+
+  /** Whether a process may suspect, or knows, that user management answers no call. */
+  isOutage(life: Life): boolean {
+    const { now } = this.#time;
+    const isSuspected = now < (this.#suspectedUntil.get(life) ?? 0);
+    return isSuspected || this.#isShut || now - this.#shutAt < this.#knownForMs;
+  }
+
+  /** Where the store fails, a process keeps a gate of its own for as long, which no record shows. */
+  get #knownForMs(): number {
+    const { storeDown, storeLost } = this.#scenario.rates;
+    return storeDown + storeLost > 0 ? Infinity : suspectedForMs;
+  }
+
+  /** A process makes a neutral call to find out. */
+  neutral(life: Life): void {
+    const { now } = this.#time;
+    const lately = (this.#neutral.get(life) ?? []).filter((at) => at > now - 5 * minute);
+    this.#neutral.set(life, [...lately, now]);
+    if (lately.length >= mostProbes)
+      this.#judge.blame(`P6: ${life.name} makes ${lately.length + 1} neutral calls in five minutes`);
+  }
+
+  /** A management call arrived. */
+  arrived(): void {
+    const { now } = this.#time;
+    if (this.#scenario.alone !== "managementDown" || this.#couldNotice === null) return;
+    if (now < this.#couldNotice + noticedMs || now >= this.#outage.until) return;
+    this.#calls = [...this.#calls.filter((at) => at > now - 10 * minute), now];
+    if (this.#calls.length > mostCalls)
+      this.#judge.blame(`P6: ${this.#calls.length} calls in ten minutes of an outage of user management`);
+  }
+
+  /** The account's record was written. */
+  account(value: Json): void {
+    const { gates = {} } = value as { gates?: Record<string, Gate> }; // written by the library
+    const { state = "open", reason = "", attempt = 0 } = gates["management"] ?? {};
+    const isShut = state !== "open" && reason === "unavailable";
+    if (isShut || this.#isShut) this.#shutAt = this.#time.now;
+    this.#isShut = isShut;
+    // Where no slot is free for a neutral call, the next one that a user is granted must be awaited.
+    const isTight = this.#scenario.limit.windowMs < hour && attempt <= 1;
+    if (isShut && !isTight && this.#scenario.alone === "unansweredUsers")
+      this.#judge.blame("P2: user management is shut for all users, because of some");
+  }
+}

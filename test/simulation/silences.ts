@@ -1,0 +1,52 @@
+/** Kinds of fault in which user management answers no call: of all users, for hours, or only of some. */
+import type { Fault } from "oneup-lifecycle/sandbox";
+import { isOneOf } from "./blocks.ts";
+import { isManagement } from "./faults.ts";
+import type { Kind } from "./kinds.ts";
+import { Dice, hour, minute } from "./time.ts";
+
+/** Responses that amount to none. */
+const none: readonly Fault[] = [
+  { status: 503, body: { error: "server_error" } },
+  { status: 500 },
+  { status: 502, body: "<html><body>Bad Gateway</body></html>" },
+  { drop: "before" },
+];
+
+/** See the module. */
+export const silences = {
+  /** User management answers no call for an hour or more. */
+  managementDown: {
+    share: 0.08,
+    alone: 0.6,
+    between: (dice) => {
+      const { atMs, forMs } = managementOutage(dice.next());
+      const answers = dice.pick([none, [dice.pick(none)]]);
+      return ({ asked, ms }) =>
+        isManagement(asked) && ms >= atMs && ms < atMs + forMs ? dice.pick(answers) : undefined;
+    },
+  },
+  /** The calls of up to eight users to user management are not answered, and those of others are. */
+  unansweredUsers: {
+    share: 0.08,
+    alone: 0.6,
+    between: (dice) => {
+      const ids = new Set(Array.from({ length: dice.between(1, 8) }, () => `user-${dice.between(1, 20)}`));
+      const answer = dice.pick(none);
+      return ({ asked, user }) => (isManagement(asked) && isOneOf(ids, user()) ? answer : undefined);
+    },
+  },
+} satisfies Readonly<Record<string, Kind>>;
+
+/** When user management is down, ms after the beginning. `chance`: from 0 to 1. */
+export function managementOutage(chance: number): { readonly atMs: number; readonly forMs: number } {
+  return {
+    atMs: Math.floor(chance * hour),
+    forMs: 90 * minute + (Math.floor(chance * 7 * hour) % (90 * minute)),
+  };
+}
+
+/** The outage of the story with this seed. */
+export function managementOutageOf(seed: number): { readonly atMs: number; readonly forMs: number } {
+  return managementOutage(new Dice(seed, "reach of managementDown").next());
+}
