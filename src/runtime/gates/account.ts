@@ -57,7 +57,8 @@ export class Account {
       this.#probing.askNeutral(endpoint);
     this.#region = new Region({ ...parts, board: this.#board, by: this.#name, neutral });
     this.#exchangeOutage = new ExchangeOutage(parts.clock, () => this.#region.ask("token"));
-    this.#managementOutage = new ManagementOutage(parts.clock, () => this.#region.ask("management"));
+    const [ask, openedAt] = [() => this.#region.ask("management"), () => this.#board.openedAt("management")];
+    this.#managementOutage = new ManagementOutage(parts.clock, ask, openedAt);
     const [nameOf, secretKey] = [(one: Permit) => this.#nameOf(one), () => this.#credentials.key];
     this.#holding = new Holding({ ...parts, board: this.#board, nameOf, secretKey });
     this.#probing = new Probing({
@@ -219,9 +220,9 @@ export class Account {
     if (await this.#isOwn(call, outcome, permit)) return "own";
     if (call === "refreshToken") this.#exchangeOutage.recordRefresh(outcome, permit);
     const isAlone = call === "exchangeCode" && (await this.#exchangeOutage.isAlone(outcome, permit));
-    const shut = isAlone
-      ? null
-      : (shutBy(call, outcome.type) ?? (await this.#shutByOutage(call, outcome, permit)));
+    const isDown =
+      neutralFor(call) === "management" && (await this.#managementOutage.isDown(outcome, permit));
+    const shut = isAlone ? null : (shutBy(call, outcome.type) ?? (isDown ? "management" : null));
     const limited =
       shut === "exchange" ? { ...outcome, mostMs: this.#exchangeOutage.mostMs(permit) } : outcome;
     if (shut !== null || permit.tries.size > 0) await this.#concluded(call, limited, permit, shut);
@@ -234,25 +235,12 @@ export class Account {
     const endpoint = neutralFor(call);
     if (permit.tries.size > 0 || shutBy(call, type) !== null) return false;
     if (type === "blocked" && endpoint !== null) return false;
-    if (endpoint === "management" && this.#mayBeDown(outcome, permit)) return false;
+    if (endpoint === "management" && this.#managementOutage.record(outcome, permit)) return false;
     if (type !== "notSent") this.#holding.sent();
     if (endpoint !== null) this.#region.recordOutcome(endpoint, permit.about ?? permit.number, type);
     if (call === "refreshToken") this.#exchangeOutage.recordRefresh(outcome, permit);
     if (call === "exchangeCode") this.#exchangeOutage.recordExchange(outcome);
     return true;
-  }
-
-  /** Records a user's call to user management. True: it may be down, which a neutral call must find out. */
-  #mayBeDown(outcome: Outcome, permit: Permit): boolean {
-    const isOld = permit.enteredAt < this.#board.openedAt("management"); // it shows nothing about the time since
-    return !isOld && this.#managementOutage.record(outcome, permit);
-  }
-
-  /** The gate `management`, if a neutral call is answered no more than those of several users. */
-  async #shutByOutage(call: GatedCall, outcome: Outcome, permit: Permit): Promise<GateName | null> {
-    if (neutralFor(call) !== "management" || !this.#mayBeDown(outcome, permit)) return null;
-    const isDown = !permit.tries.has("management") && (await this.#managementOutage.isDown());
-    return isDown ? "management" : null;
   }
 
   /**

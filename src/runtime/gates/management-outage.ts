@@ -22,6 +22,7 @@ const userProbesEvery = 4;
 export class ManagementOutage {
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #neutral: () => Promise<string>;
+  readonly #openedAt: () => number;
   /** Users whose call got no answer since one did. */
   readonly #row = new Set<string>();
   /** When a neutral call last failed, on `clock.monotonic()`. */
@@ -29,14 +30,19 @@ export class ManagementOutage {
   /** Neutral calls fail although those of users are answered. */
   #isMute = false;
 
-  /** `neutral`: makes a neutral call to user management; `notAsked`: none may be sent now. */
-  constructor(clock: Pick<Clock, "monotonic">, neutral: () => Promise<string>) {
+  /**
+   * `neutral`: makes a neutral call to user management; `notAsked`, `noSlot`: none may be sent now. `openedAt`: when the
+   * gate opened, on `clock.monotonic()`; a call sent before shows nothing about the time since.
+   */
+  constructor(clock: Pick<Clock, "monotonic">, neutral: () => Promise<string>, openedAt: () => number) {
     this.#clock = clock;
     this.#neutral = neutral;
+    this.#openedAt = openedAt;
   }
 
   /** Records the outcome of a user's call. True: so many in a row got no answer that {@link isDown} must find out. */
-  record(outcome: Outcome, { about }: Permit): boolean {
+  record(outcome: Outcome, { about, enteredAt }: Permit): boolean {
+    if (enteredAt < this.#openedAt()) return false;
     if (cameThrough(outcome.type) || isAboutAnother(outcome)) {
       if (this.#row.size > 0) this.#row.clear();
       if (this.#clock.monotonic() - this.#failedAt < contradictedMs) this.#isMute = true;
@@ -48,10 +54,12 @@ export class ManagementOutage {
   }
 
   /**
-   * Makes a neutral call, if one may be sent. True: it gets no answer either, or has no slot. Then it is the first probe
-   * of the shut gate, with the next slot that a user is granted.
+   * Records the outcome of a user's call; after several in a row without an answer makes a neutral call, if one may be
+   * sent. True: that gets no answer either, or has no slot. Then it is the first probe of the shut gate, with the next
+   * slot that a user is granted.
    */
-  async isDown(): Promise<boolean> {
+  async isDown(outcome: Outcome, permit: Permit): Promise<boolean> {
+    if (!this.record(outcome, permit) || permit.tries.has("management")) return false;
     const met = await this.#neutral();
     this.recordNeutral(met);
     // seam: some-users-without-an-answer-shut-no-gate
