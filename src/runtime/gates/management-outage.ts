@@ -23,7 +23,7 @@ export class ManagementOutage {
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #neutral: () => Promise<string>;
   readonly #openedAt: () => number;
-  /** Users whose call got no answer since one did. */
+  /** The first users whose call got no answer since one did. */
   readonly #row = new Set<string>();
   /** When a neutral call last failed, on `clock.monotonic()`. */
   #failedAt = Number.NEGATIVE_INFINITY;
@@ -49,7 +49,7 @@ export class ManagementOutage {
       return false;
     }
     if (!isUnanswered(outcome.type)) return false;
-    if (about !== null) this.#row.add(about);
+    if (about !== null && this.#row.size < many) this.#row.add(about);
     return this.#row.size >= many;
   }
 
