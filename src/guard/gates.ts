@@ -81,16 +81,20 @@ export function comesLater(name: GateName, call: GatedCall): boolean {
   return forExchange && (call === "createUser" || call === "issueAuthCode");
 }
 
+/** How long a user whose calls had no answer lets others probe user management first, ms. */
+const afterOthersMs = 30_000;
 /** Maximum time by which the user that shut a gate lets other users go first, ms. */
 const longestYieldMs = 600_000;
 
 /**
  * When a user whose last call was throttled may probe a gate that a 429 shut: later than the other users by the time
  * for which it was shut. The 429 may concern that user alone, and its probes would then shut the gate for ever longer.
- * Likewise a user whose exchanges have failed lets users without a code probe the gate `exchange`.
+ * Likewise a user whose exchanges have failed lets users without a code probe the gate `exchange`, and one whose calls to
+ * user management had no answer lets others probe that.
  */
-export function yieldsUntil(name: GateName, { state, since, until }: Yielding): number {
+export function yieldsUntil(name: GateName, { state, reason, since, until }: Yielding): number {
   if (name === "exchange") return until + withoutCodeMs + afterNewcomersMs;
+  if (reason === "unavailable") return until + afterOthersMs;
   const shutMs = state === "throttled" ? Math.max(0, until - since) : 0;
   return until + Math.min(shutMs, longestYieldMs);
 }
@@ -98,6 +102,7 @@ export function yieldsUntil(name: GateName, { state, since, until }: Yielding): 
 /** The gate's fields that {@link yieldsUntil} needs. */
 interface Yielding {
   readonly state: string;
+  readonly reason: string | null;
   readonly since: number;
   readonly until: number;
 }

@@ -169,7 +169,7 @@ describe("rename() in doubt", () => {
     }
     expect(sandbox.journal.count("listUsers")).toBeLessThan(40);
     sandbox.clearFaults();
-    sandbox.clock.advance(5 * minute);
+    sandbox.clock.advance(20 * minute);
     await lifecycle.resume();
     expect(await lifecycle.inspect("new")).toMatchObject({ underWay: null, usable: true });
   });

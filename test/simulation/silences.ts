@@ -20,33 +20,45 @@ export const silences = {
     share: 0.08,
     alone: 0.6,
     between: (dice) => {
-      const { atMs, forMs } = managementOutage(dice.next());
+      const { atMs, forMs, isOfWrites } = managementOutage(dice.next());
       const answers = dice.pick([none, [dice.pick(none)]]);
-      return ({ asked, ms }) =>
-        isManagement(asked) && ms >= atMs && ms < atMs + forMs ? dice.pick(answers) : undefined;
+      return ({ asked, ms }) => {
+        const isMet = isManagement(asked) && !(isOfWrites && asked === "listUsers");
+        return isMet && ms >= atMs && ms < atMs + forMs ? dice.pick(answers) : undefined;
+      };
     },
   },
-  /** The calls of up to eight users to user management are not answered, and those of others are. */
+  /** The calls of up to six users to user management are not answered, and those of others are. */
   unansweredUsers: {
     share: 0.08,
     alone: 0.6,
     between: (dice) => {
-      const ids = new Set(Array.from({ length: dice.between(1, 8) }, () => `user-${dice.between(1, 20)}`));
+      const ids = new Set(Array.from({ length: dice.between(1, 6) }, () => `user-${dice.between(1, 20)}`));
       const answer = dice.pick(none);
       return ({ asked, user }) => (isManagement(asked) && isOneOf(ids, user()) ? answer : undefined);
     },
   },
 } satisfies Readonly<Record<string, Kind>>;
 
-/** When user management is down, ms after the beginning. `chance`: from 0 to 1. */
-export function managementOutage(chance: number): { readonly atMs: number; readonly forMs: number } {
+/** An outage of user management. */
+export interface ManagementOutage {
+  /** When it begins, ms after the beginning. */
+  readonly atMs: number;
+  readonly forMs: number;
+  /** Its list can be read all the same. */
+  readonly isOfWrites: boolean;
+}
+
+/** The outage for this `chance`, from 0 to 1. */
+export function managementOutage(chance: number): ManagementOutage {
   return {
+    isOfWrites: Math.floor(chance * 1_000) % 3 === 0,
     atMs: Math.floor(chance * hour),
     forMs: 90 * minute + (Math.floor(chance * 7 * hour) % (90 * minute)),
   };
 }
 
 /** The outage of the story with this seed. */
-export function managementOutageOf(seed: number): { readonly atMs: number; readonly forMs: number } {
+export function managementOutageOf(seed: number): ManagementOutage {
   return managementOutage(new Dice(seed, "reach of managementDown").next());
 }

@@ -144,7 +144,8 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
               body = "",
             } = delivery.type === "answer" ? delivery.outgoing : {};
             if (waits && isFaulty) isUnanswered();
-            else if (waits && isManagement(askedBy(incoming))) judge.limits.silences.answered(life);
+            else if (waits && isManagement(askedBy(incoming)) && !isNeutral(incoming))
+              judge.limits.silences.answered(life);
             if (waits && namesLimit(status, body)) toldToWait(headers);
             // It shows that one user alone is to wait.
             else if (waits && delivery.type === "answer" && comesThrough(incoming, status)) {

@@ -27,7 +27,13 @@ import type { SlotFate } from "../../guard/guard.ts";
 import type { Pause, PauseReason } from "../../store/envelope.ts";
 import type { Ending } from "../user/call-outcome.ts";
 import type { Engine } from "./engine.ts";
-import { afterTrouble, beforeNextCode, codeRegistersMs, fullJitter } from "../options/backoff.ts";
+import {
+  afterCostlyTrouble,
+  afterTrouble,
+  beforeNextCode,
+  codeRegistersMs,
+  fullJitter,
+} from "../options/backoff.ts";
 import { callOf, type Position } from "../user/step.ts";
 
 /** A call that can be in doubt. A second exchange of the same code is a separate entry, because what follows differs. */
@@ -39,6 +45,8 @@ export type Wait =
   | "atOnce"
   /** Up to a second, doubling with each attempt up to 5 min, with full jitter: 1upHealth is failing. */
   | "jitter"
+  /** The same up to 20 min: each call takes a slot from others. */
+  | "jitterOfSlot"
   /** `jitter`, counted from when a fresh code has registered: until then 1upHealth may answer as if it were down. */
   | "jitterOnceRegistered"
   /**
@@ -48,6 +56,8 @@ export type Wait =
   | "nextCode"
   /** `nextCode`, or `jitter` where that is no pause. */
   | "nextCodeOrJitter"
+  /** `nextCode`, or `jitterOfSlot` where that is no pause. */
+  | "nextCodeOrJitterOfSlot"
   /** Until the call can no longer arrive, `graceMs` after it was abandoned; before that the next one proves nothing. */
   | "arrival"
   /** The longer of `arrival` and `jitter`. */
@@ -81,7 +91,12 @@ interface Doubts {
   readonly died: InDoubt & {
     readonly waits: Exclude<
       Wait,
-      "jitter" | "jitterOnceRegistered" | "nextCodeOrJitter" | "arrivalAndJitter"
+      | "jitter"
+      | "jitterOfSlot"
+      | "jitterOnceRegistered"
+      | "nextCodeOrJitter"
+      | "nextCodeOrJitterOfSlot"
+      | "arrivalAndJitter"
     >;
   };
 }
@@ -153,16 +168,16 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // A code may have been issued and lost. That is harmless: another one is requested.
   issueAuthCode: {
     notSent: { event: "HELD", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 0 },
-    lost: { event: "IN_DOUBT", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 1 },
-    inDoubt: { event: "IN_DOUBT", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 1 },
+    lost: { event: "IN_DOUBT", waits: "nextCodeOrJitterOfSlot", next: "issueAuthCode", slots: 1 },
+    inDoubt: { event: "IN_DOUBT", waits: "nextCodeOrJitterOfSlot", next: "issueAuthCode", slots: 1 },
     died: { event: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 1 },
   },
 
   // A look-up changes nothing, so it is repeated.
   findUser: {
     notSent: { event: "HELD", waits: "jitter", next: "findUser", slots: 0 },
-    lost: { event: "IN_DOUBT", waits: "jitter", next: "findUser", slots: 2 },
-    inDoubt: { event: "IN_DOUBT", waits: "jitter", next: "findUser", slots: 2 },
+    lost: { event: "IN_DOUBT", waits: "jitterOfSlot", next: "findUser", slots: 2 },
+    inDoubt: { event: "IN_DOUBT", waits: "jitterOfSlot", next: "findUser", slots: 2 },
     died: { event: "IN_DOUBT", waits: "atOnce", next: "findUser", slots: 2 },
   },
 
@@ -274,6 +289,8 @@ export function pauseOf(wait: Wait, position: Position, now: Moment): Pause | nu
       return null;
     case "jitter":
       return pause("unavailable", fullJitter(afterTrouble, Math.max(1, context.attempt), now.random));
+    case "jitterOfSlot":
+      return pause("unavailable", fullJitter(afterCostlyTrouble, Math.max(1, context.attempt), now.random));
     case "jitterOnceRegistered": {
       const ageMs = Math.max(0, now.at - (context.codeAt ?? 0)); // the clock may have been put back
       const jitterMs = fullJitter(afterTrouble, Math.max(1, context.attempt), now.random);
@@ -285,6 +302,8 @@ export function pauseOf(wait: Wait, position: Position, now: Moment): Pause | nu
       return pause("codesSpent", state === "reauthorizing" ? beforeNextCode(context.codesSpent) : 0);
     case "nextCodeOrJitter":
       return pauseOf("nextCode", position, now) ?? pauseOf("jitter", position, now);
+    case "nextCodeOrJitterOfSlot":
+      return pauseOf("nextCode", position, now) ?? pauseOf("jitterOfSlot", position, now);
     case "arrival":
       // seam: a-create-in-doubt-gets-time-to-arrive
       return untilArrived(now.graceMs);

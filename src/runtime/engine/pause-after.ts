@@ -66,10 +66,11 @@ export function pauseAfter(
       if (times > 1) return pause("missing", halfJitter(afterOddAnswer, times - 1, now.random));
       if (context.saidExists && context.saidMissing && context.refusals !== null)
         return pause("unexplained", halfJitter(afterOddAnswer, context.refusals.times, now.random));
-      return attempt > 1 ? pauseOf("jitter", position, now) : null;
+      // Of a create that fails while codes are issued, which the next one may do again.
+      return attempt > 1 && followsCreate(history) ? pauseOf("jitterOfSlot", position, now) : null;
     }
     case "found":
-      return attempt > 1 ? pauseOf("jitter", position, now) : null;
+      return attempt > 1 ? pauseOf("jitterOfSlot", position, now) : null;
     case "authorized":
     case "tokens": {
       const { lifeMs, refreshToken = secrets.refreshToken } = outcome.tokens;
@@ -88,6 +89,11 @@ export function pauseAfter(
     case "purged":
       return null;
   }
+}
+
+/** Whether the last call before this answer was a create, without an outcome. */
+function followsCreate(history: User["history"]): boolean {
+  return history.at(-3)?.[1] === "created";
 }
 
 /** How often in a row the user's call has been postponed; doubts before that do not count, nor what an operator does. */

@@ -91,6 +91,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
     let isStopped = wanted !== undefined && (stops(wanted) ?? (await stopsOnceRead(engine, user)));
     const endpoint = wanted === undefined || isStopped ? undefined : endpointOf(wanted);
     permit.isAgain = heldInARow(user.history) > 0;
+    permit.isRetry = user.position.context.attempt > 0;
     permit.hasFailed = user.position.context.exchanges > 0 || user.position.context.codesSpent > 0;
     permit.granted = slot === null || endpoint !== "management" ? null : { slot, notAfter };
     const isThrough = wanted === undefined || isStopped || entersAtOnce(engine, wanted, permit);

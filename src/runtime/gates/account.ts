@@ -15,6 +15,7 @@ import type { NeutralEndpoint, NeutralOutcome } from "./blocking.ts";
 import {
   blockedBy,
   bringsCode,
+  isUnanswered,
   release,
   noTries,
   type Blocked,
@@ -110,6 +111,7 @@ export class Account {
       exchangeSlot: null,
       secret: this.#credentials.key,
       isAgain: false,
+      isRetry: false,
       hasFailed: false,
     };
   }
@@ -223,8 +225,9 @@ export class Account {
     const isDown =
       neutralFor(call) === "management" && (await this.#managementOutage.isDown(outcome, permit));
     const shut = isAlone ? null : (shutBy(call, outcome.type) ?? (isDown ? "management" : null));
-    const limited =
-      shut === "exchange" ? { ...outcome, mostMs: this.#exchangeOutage.mostMs(permit) } : outcome;
+    const isSilent = neutralFor(call) === "management" && isUnanswered(outcome.type);
+    const { mostMs } = isSilent ? this.#managementOutage : { mostMs: this.#exchangeOutage.mostMs(permit) };
+    const limited = isSilent || shut === "exchange" ? { ...outcome, mostMs } : outcome;
     if (shut !== null || permit.tries.size > 0) await this.#concluded(call, limited, permit, shut);
     return "shared";
   }

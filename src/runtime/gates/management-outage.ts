@@ -1,8 +1,11 @@
 /**
- * Finds out whether user management answers no call, or only not those of some users. A call that is silent or answered
- * 5xx looks the same in both cases. So the gate `management` shuts once the calls of {@link many} different users in a
- * row get no answer, and a neutral call gets none either. Most probes are neutral calls as well, because one that fails
- * leaves no user in doubt.
+ * Finds out whether user management is down, or only does not answer the calls of some users. A call that is silent or
+ * answered 5xx looks the same in both cases. So the gate `management` shuts once the calls of {@link many} different users
+ * in a row get no answer, and a neutral call gets none either; or those of {@link most} users in a row, because a list can
+ * be read where nothing can be written.
+ *
+ * Most probes are neutral calls as well, because one that fails leaves no user in doubt. Where they show nothing, users
+ * probe, and those whose calls have failed before let others go first.
  *
  * @module
  */
@@ -11,10 +14,14 @@ import { isAboutAnother } from "../../http/user-management.ts";
 import { cameThrough } from "./blocking.ts";
 import { isUnanswered, type Outcome, type Permit } from "./permit.ts";
 
-/** This many different users in a row, with no call answered in between, are not a coincidence. */
+/** This many different users in a row, with no call answered in between, are a reason to make a neutral call. */
 const many = 3;
+/** This many are an outage, even if neutral calls are answered. */
+const most = 8;
 /** A neutral call that fails this short before a user's call is answered shows nothing: the list alone may be down, ms. */
 const contradictedMs = 30_000;
+/** A gate that users shut although neutral calls are answered stays shut for no longer than this at a time, ms. */
+const suspectedMs = 60_000;
 /** Every so many probes one is a user's call. */
 const userProbesEvery = 4;
 
@@ -27,8 +34,8 @@ export class ManagementOutage {
   readonly #row = new Set<string>();
   /** When a neutral call last failed, on `clock.monotonic()`. */
   #failedAt = Number.NEGATIVE_INFINITY;
-  /** Neutral calls fail although those of users are answered. */
-  #isMute = false;
+  /** Neutral calls show nothing now: they fail although users' calls are answered, or are answered although those fail. */
+  #misleads: "down" | "up" | null = null;
 
   /**
    * `neutral`: makes a neutral call to user management; `notAsked`, `noSlot`: none may be sent now. `openedAt`: when the
@@ -45,38 +52,49 @@ export class ManagementOutage {
     if (enteredAt < this.#openedAt()) return false;
     if (cameThrough(outcome.type) || isAboutAnother(outcome)) {
       if (this.#row.size > 0) this.#row.clear();
-      if (this.#clock.monotonic() - this.#failedAt < contradictedMs) this.#isMute = true;
+      if (this.#clock.monotonic() - this.#failedAt < contradictedMs) this.#misleads = "down";
+      else if (this.#misleads === "up") this.#misleads = null;
       return false;
     }
     if (!isUnanswered(outcome.type)) return false;
-    if (about !== null && this.#row.size < many) this.#row.add(about);
+    if (about !== null && this.#row.size < most) this.#row.add(about);
     return this.#row.size >= many;
   }
 
   /**
    * Records the outcome of a user's call; after several in a row without an answer makes a neutral call, if one may be
-   * sent. True: that gets no answer either, or has no slot. Then it is the first probe of the shut gate, with the next
-   * slot that a user is granted.
+   * sent. True: that gets no answer either, or has no slot, so that it will be the first probe of the shut gate, with the
+   * next slot that a user is granted; or too many users in a row get none.
    */
   async isDown(outcome: Outcome, permit: Permit): Promise<boolean> {
     if (!this.record(outcome, permit) || permit.tries.has("management")) return false;
     const met = await this.#neutral();
     this.recordNeutral(met);
+    const isConfirmed = this.#misleads === null && (isUnanswered(met) || met === "noSlot");
     // seam: some-users-without-an-answer-shut-no-gate
-    return (isUnanswered(met) || met === "noSlot") && !this.#isMute && this.#row.size >= many;
+    return this.#row.size >= (isConfirmed ? many : most);
   }
 
   /** Records the outcome of a neutral call. */
   recordNeutral(outcome: string): void {
     if (isUnanswered(outcome)) this.#failedAt = this.#clock.monotonic();
     if (!cameThrough(outcome)) return;
-    this.#row.clear();
-    this.#isMute = false;
     this.#failedAt = Number.NEGATIVE_INFINITY;
+    this.#misleads = this.#row.size >= most ? "up" : null;
   }
 
-  /** Whether a user's call probes the shut gate, and not a neutral one: now and then, as the list alone may be down. */
+  /** Whether a user's call probes the shut gate, and not a neutral one. */
   isForUser({ attempt }: { readonly attempt: number }): boolean {
-    return this.#isMute || attempt % userProbesEvery === 0;
+    return this.#misleads !== null || attempt % userProbesEvery === 0;
+  }
+
+  /** How long the gate may stay shut at most, ms: newcomers, whose calls may work, should not wait for long. */
+  get mostMs(): number {
+    return this.#misleads === "up" ? suspectedMs : Infinity;
+  }
+
+  /** Whether others should probe the gate first: the call of this user alone, or of its kind, may fail. */
+  isSuspect(gate: { readonly attempt: number }, { isRetry }: Permit): boolean {
+    return isRetry && this.isForUser(gate);
   }
 }

@@ -43,6 +43,8 @@ export interface Permit {
   secret: string;
   /** The last call for its user was postponed as well. */
   isAgain: boolean;
+  /** The last call for its user brought nothing, for whatever reason. */
+  isRetry: boolean;
   /** Exchanges for its user have failed before, and none has succeeded since. */
   hasFailed: boolean;
 }

@@ -59,14 +59,17 @@ export class Probing {
     if (neutralInMs !== null) return { ...blockedBy(name, gate), until: now + Math.max(1, neutralInMs) };
     if (!mayTry(name, exchangeOutage.seen(gate, now), call, now)) return blockedBy(name, gate);
     const isOutage = name === "management" && gate.reason === "unavailable";
-    const isAgain = permit.isAgain && isThrottling(name) && !isOutage;
-    const isWary = name === "exchange" ? exchangeOutage.isSuspect(permit) : isAgain;
+    const isThrottled = isThrottling(name) && !isOutage && permit.isAgain;
+    const isSuspect = isOutage
+      ? managementOutage.isSuspect(gate, permit)
+      : name === "exchange" && exchangeOutage.isSuspect(permit);
+    const isWary = isSuspect || isThrottled;
     // seam: the-user-that-shut-a-gate-lets-others-probe-it-first
     const yieldedAt = isWary ? yieldsUntil(name, gate) : now;
     if (now < yieldedAt) return { ...blockedBy(name, gate), until: yieldedAt, yields: true };
     if (!(await this.#probe(name, permit)))
       return board.gate(name).state === "open" ? null : blockedBy(name, board.gate(name));
-    if (isOutage && !managementOutage.isForUser(gate)) return this.#tryOutage(permit);
+    if (isOutage) return managementOutage.isForUser(gate) ? null : this.#tryOutage(permit);
     // seam: a-neutral-call-precedes-that-of-the-user-that-shut-a-gate
     return isWary && (name === "management" || name === "token") ? this.#tryNeutrally(name, permit) : null;
   }

@@ -169,8 +169,9 @@ function aheadInWords({ ahead, now }: Circumstances): string {
 }
 
 /** What an operator does about what holds it up. */
-function whatToDo({ failure, pause, usable }: UserStatus, around: Circumstances): readonly string[] {
-  const cause = pause?.cause ?? (usable ? null : (around.cause ?? around.ahead?.cause ?? null));
+function whatToDo({ failure, pause, state, usable }: UserStatus, around: Circumstances): readonly string[] {
+  const met = pause?.cause ?? (usable ? null : (around.cause ?? around.ahead?.cause ?? null));
+  const cause = state === "created" && met?.code === "user_missing" ? null : met; // it is created next
   const step =
     failure === null ? cause && nextStepAfter(cause) : `${failureSteps[failure.reason]}, then call retry()`;
   return [
