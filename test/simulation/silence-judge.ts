@@ -25,7 +25,6 @@ const suspectedForMs = hour;
 interface Gate {
   readonly state: string;
   readonly reason: string;
-  readonly attempt: number;
 }
 
 /** See the module. */
@@ -63,7 +62,9 @@ export class SilenceJudge {
     if (row.size < many) return;
     this.#suspectedUntil.set(life, now + this.#knownForMs);
     const { from, until, isOfWrites } = this.#outage;
-    if (now >= from && now < until && row.size >= (isOfWrites ? most : many)) this.#couldNotice ??= now;
+    const isTight = this.#scenario.limit.windowMs < hour; // no slot may be left for a neutral call
+    const enough = isOfWrites || isTight ? most : many;
+    if (now >= from && now < until && row.size >= enough) this.#couldNotice ??= now;
   }
 
   /** A process gets an answer. */
@@ -107,13 +108,11 @@ export class SilenceJudge {
   /** The account's record was written. */
   account(value: Json): void {
     const { gates = {} } = value as { gates?: Record<string, Gate> }; // written by the library
-    const { state = "open", reason = "", attempt = 0 } = gates["management"] ?? {};
+    const { state = "open", reason = "" } = gates["management"] ?? {};
     const isShut = state !== "open" && reason === "unavailable";
     if (isShut || this.#isShut) this.#shutAt = this.#time.now;
     this.#isShut = isShut;
-    // Where no slot is free for a neutral call, the next one that a user is granted must be awaited.
-    const isTight = this.#scenario.limit.windowMs < hour && attempt <= 1;
-    if (isShut && !isTight && this.#scenario.alone === "unansweredUsers")
+    if (isShut && this.#scenario.alone === "unansweredUsers")
       this.#judge.blame("P2: user management is shut for all users, because of some");
   }
 }

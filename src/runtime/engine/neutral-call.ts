@@ -41,7 +41,7 @@ export async function neutralCall(
     if (engine.pauses.lanes().length === lanes.length) return { type: "notAsked", retryInMs };
   }
   const taken = takeGranted(endpoint, permit) ?? (await takeSlot(engine, endpoint));
-  if ("retryInMs" in taken) return { type: "noSlot", retryInMs: taken.retryInMs };
+  if ("retryInMs" in taken) return { type: "notAsked", retryInMs: taken.retryInMs };
   const { slot, notAfter } = taken;
   const call = callTo(engine, endpoint);
   const { recorder } = engine;

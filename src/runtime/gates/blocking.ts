@@ -10,12 +10,9 @@ import { inTime, type Clock } from "../../clock.ts";
 /** Endpoints that have a neutral call. */
 export type NeutralEndpoint = "management" | "token";
 
-/**
- * The outcome of a neutral call. `notAsked`: none could be sent; another may be after `retryInMs`. `noSlot`: likewise,
- * because no slot of the limit is free.
- */
+/** The outcome of a neutral call. `notAsked`: none could be sent; another may be after `retryInMs`. */
 export type NeutralOutcome =
-  | { readonly type: "notAsked" | "noSlot"; readonly retryInMs: number }
+  | { readonly type: "notAsked"; readonly retryInMs: number }
   | { readonly type: string; readonly retryInMs?: undefined; readonly retryAfterMs?: number | undefined };
 
 /**
@@ -43,7 +40,6 @@ const silent: ReadonlySet<string> = new Set([
   "lost",
   "notSent",
   "notAsked",
-  "noSlot",
 ]);
 
 /** Whether 1upHealth itself answered and accepted the client. */

@@ -11,7 +11,7 @@
  */
 import type { Clock } from "../../clock.ts";
 import { isAboutAnother } from "../../http/user-management.ts";
-import { cameThrough } from "./blocking.ts";
+import { betweenNeutralMs, cameThrough } from "./blocking.ts";
 import { isUnanswered, type Outcome, type Permit } from "./permit.ts";
 
 /** This many different users in a row, with no call answered in between, are a reason to make a neutral call. */
@@ -34,11 +34,13 @@ export class ManagementOutage {
   readonly #row = new Set<string>();
   /** When a neutral call last failed, on `clock.monotonic()`. */
   #failedAt = Number.NEGATIVE_INFINITY;
+  /** When one was last answered, on `clock.monotonic()`, unless a user's call was answered since. */
+  #answeredAt = Number.NEGATIVE_INFINITY;
   /** Neutral calls show nothing now: they fail although users' calls are answered, or are answered although those fail. */
   #misleads: "down" | "up" | null = null;
 
   /**
-   * `neutral`: makes a neutral call to user management; `notAsked`, `noSlot`: none may be sent now. `openedAt`: when the
+   * `neutral`: makes a neutral call to user management; `notAsked`: none may be sent now. `openedAt`: when the
    * gate opened, on `clock.monotonic()`; a call sent before shows nothing about the time since.
    */
   constructor(clock: Pick<Clock, "monotonic">, neutral: () => Promise<string>, openedAt: () => number) {
@@ -54,6 +56,7 @@ export class ManagementOutage {
       if (this.#row.size > 0) this.#row.clear();
       if (this.#clock.monotonic() - this.#failedAt < contradictedMs) this.#misleads = "down";
       else if (this.#misleads === "up") this.#misleads = null;
+      this.#answeredAt = Number.NEGATIVE_INFINITY;
       return false;
     }
     if (!isUnanswered(outcome.type)) return false;
@@ -63,14 +66,13 @@ export class ManagementOutage {
 
   /**
    * Records the outcome of a user's call; after several in a row without an answer makes a neutral call, if one may be
-   * sent. True: that gets no answer either, or has no slot, so that it will be the first probe of the shut gate, with the
-   * next slot that a user is granted; or too many users in a row get none.
+   * sent. True: that gets no answer either, or too many users in a row get none.
    */
   async isDown(outcome: Outcome, permit: Permit): Promise<boolean> {
     if (!this.record(outcome, permit) || permit.tries.has("management")) return false;
     const met = await this.#neutral();
     this.recordNeutral(met);
-    const isConfirmed = this.#misleads === null && (isUnanswered(met) || met === "noSlot");
+    const isConfirmed = this.#misleads === null && isUnanswered(met);
     // seam: some-users-without-an-answer-shut-no-gate
     return this.#row.size >= (isConfirmed ? many : most);
   }
@@ -80,11 +82,14 @@ export class ManagementOutage {
     if (isUnanswered(outcome)) this.#failedAt = this.#clock.monotonic();
     if (!cameThrough(outcome)) return;
     this.#failedAt = Number.NEGATIVE_INFINITY;
+    this.#answeredAt = this.#clock.monotonic();
     this.#misleads = this.#row.size >= most ? "up" : null;
   }
 
   /** Whether a user's call probes the shut gate, and not a neutral one. */
   isForUser({ attempt }: { readonly attempt: number }): boolean {
+    // A neutral call was answered a moment ago, and users of another process have shut the gate again.
+    if (this.#clock.monotonic() - this.#answeredAt < betweenNeutralMs) this.#misleads ??= "up";
     return this.#misleads !== null || attempt % userProbesEvery === 0;
   }
 

@@ -102,7 +102,7 @@ export class Probing {
     const met = await this.#neutralProbe(name, permit, () => region.askAtOnce(name));
     managementOutage.recordNeutral(met);
     if (!permit.tries.has(name)) return this.#stillShut(name);
-    if (met === "notAsked" || met === "noSlot" || met === "notSent") return null; // its user's slot is left
+    if (met === "notAsked" || met === "notSent") return null; // its user's slot is left
     // A refused client was answered: another process, with another secret, may probe at once.
     if (met === "credentialsRefused") await holding.leave(permit);
     else await holding.again(name, permit, { type: met });

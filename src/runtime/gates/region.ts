@@ -126,7 +126,7 @@ export class Region {
     return this.#throttled.has(about);
   }
 
-  /** The outcome of a neutral call sent now; `notAsked`, `noSlot`: none may be sent. Never rejects. */
+  /** The outcome of a neutral call sent now; `notAsked`: none may be sent. Never rejects. */
   async ask(endpoint: NeutralEndpoint): Promise<string> {
     const blocking = this.#blocking[endpoint];
     return blocking.isAsking || blocking.freeInMs === 0 ? blocking.ask() : "notAsked";
