@@ -95,14 +95,14 @@ export class Probing {
     return this.#stillShut(name);
   }
 
-  /** A neutral call finds out whether user management answers again. `null`: it does, or none could be sent. */
+  /** A neutral call finds out whether user management answers again. `null`: it does, or none was sent. */
   async #tryOutage(permit: Permit): Promise<Blocked | null> {
     const { holding, managementOutage, region } = this.#parts;
     const name = "management";
     const met = await this.#neutralProbe(name, permit, () => region.askAtOnce(name));
     managementOutage.recordNeutral(met);
     if (!permit.tries.has(name)) return this.#stillShut(name);
-    if (met === "notAsked" || met === "notSent") return null; // its user's slot is left
+    if (met === "notAsked" || met === "notSent") return null; // its user's call probes
     // A refused client was answered: another process, with another secret, may probe at once.
     if (met === "credentialsRefused") await holding.leave(permit);
     else await holding.again(name, permit, { type: met });
