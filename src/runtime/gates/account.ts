@@ -278,7 +278,7 @@ export class Account {
   async #concluded(call: GatedCall, outcome: Outcome, permit: Permit, shut: GateName | null): Promise<void> {
     if (shut !== null) await this.#holding.shut(shut, outcome, permit);
     const isUnsent = outcome.type === "notSent";
-    const undecided = isUnsent || outcome.type === "lost" || outcome.type === "inDoubt";
+    const undecided = isUnsent || isUnanswered(outcome.type);
     if (isUnsent && [...permit.tries].some((name) => comesLater(name, call))) permit.probeCodeAt = undefined; // none spent
     for (const name of permit.tries) {
       if (comesLater(name, call) && !isUnsent) {

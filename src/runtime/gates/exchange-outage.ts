@@ -7,7 +7,7 @@
  */
 import type { Clock } from "../../clock.ts";
 import { betweenNeutralMs, cameThrough } from "./blocking.ts";
-import type { Outcome, Permit } from "./permit.ts";
+import { isUnanswered, type Outcome, type Permit } from "./permit.ts";
 
 /** A neutral call that was answered counts for this long, unless a later one is not, ms. */
 const reachedForMs = 3 * betweenNeutralMs;
@@ -53,7 +53,7 @@ export class ExchangeOutage {
   async isAlone(outcome: Outcome, permit: Permit): Promise<boolean> {
     const { type } = outcome;
     this.recordExchange(outcome);
-    if (type !== "lost" && type !== "inDoubt") return false;
+    if (!isUnanswered(type)) return false;
     // A user whose codes have failed before is no new evidence.
     if (!permit.hasFailed) this.#row.add(permit.about ?? permit.number);
     await this.#ask();
@@ -70,7 +70,7 @@ export class ExchangeOutage {
 
   /** Reports the outcome of a refresh. */
   recordRefresh({ type }: Outcome, permit: Permit): void {
-    if (type === "lost" || type === "inDoubt") this.#unrefreshed.add(permit.about ?? permit.number);
+    if (isUnanswered(type)) this.#unrefreshed.add(permit.about ?? permit.number);
     else if (type === "tokens" || type === "grantRefused") this.#unrefreshed.clear();
   }
 
@@ -96,7 +96,7 @@ export class ExchangeOutage {
   async #ask(): Promise<void> {
     const met = await this.#neutral();
     const isUp = cameThrough(met);
-    if (!isUp && met !== "lost" && met !== "inDoubt") return;
+    if (!isUp && !isUnanswered(met)) return;
     this.#met = { isUp, at: this.#clock.monotonic() };
     if (isUp) this.#isMute = false;
   }
