@@ -93,7 +93,7 @@ describe("mutants of a product that has changed", () => {
   ])("make the same mistakes where it %s", async (title, change, read) => {
     const product = await change(marked);
     // Everyday some of them, which the run draws, and others for each change.
-    for (const mutant of oneIn(4, mutants, draw + title.length)) {
+    for (const mutant of oneIn(8, mutants, draw + title.length)) {
       const mistakes = broken(marked, mutant);
       const expected =
         change === inOneFile ? inOneFile(new Map([...marked, ...mistakes])) : await change(mistakes);

@@ -1,16 +1,18 @@
 /**
  * Which test files a whole everyday run plays: of those that start processes and servers, which take most of the time,
- * every fourth one, in a different quarter each time. A thorough run plays all, and so does a run of one file or folder.
+ * every fifth one, others each time. A thorough run plays all, and so does a run of one file or folder.
  */
 import { draw, draws, oneIn } from "./effort.ts";
 
 const costly =
-  /\/test\/(?:(?:adapters|chaos|cli|crash|examples|inspector|joining|leaving|moving|processes)\/[^/]+|house\/(?:bare-machine|frameworks|tarball)\.test\.ts)$/;
+  /\/test\/(?:(?:adapters|chaos|cli|crash|examples|inspector|joining|leaving|moving|processes)\/[^/]+|house\/(?:bare-machine|frameworks|silence|tarball)\.test\.ts)$/;
 /** Fewer files than this were asked for by name. */
 const wholeRun = 200;
 
-/** The quarter that is played. Not by the rest of a division, by which the files draw their own rounds. */
-const quarter = Math.floor((4 * draw) / draws);
+/** One of so many is played. */
+const parts = 5;
+/** Which of them. Not by the rest of a division, by which the files draw their own rounds. */
+const part = Math.floor((parts * draw) / draws);
 
 /** The files of a run, without those that it leaves to the next ones. */
 export function drawnFiles<T extends { readonly moduleId: string }>(files: readonly T[]): T[] {
@@ -18,6 +20,6 @@ export function drawnFiles<T extends { readonly moduleId: string }>(files: reado
   const byName = files
     .filter(({ moduleId }) => costly.test(moduleId))
     .sort((one, other) => (one.moduleId < other.moduleId ? -1 : 1));
-  const kept = new Set(oneIn(4, byName, quarter));
+  const kept = new Set(oneIn(parts, byName, part));
   return files.filter((file) => !costly.test(file.moduleId) || kept.has(file));
 }
