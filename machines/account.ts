@@ -26,7 +26,7 @@ export type GateReason =
   | "throttled"
   /** The configured limit of the endpoint is reached. */
   | "rateLimit"
-  /** The token endpoint, or user management, does not answer, or answers with server errors. */
+  /** The token endpoint, or user management, does not answer, or answers with server errors; or this process does not reach them. */
   | "unavailable"
   /** 1upHealth refuses the client id and secret. */
   | "credentials"

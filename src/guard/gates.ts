@@ -6,7 +6,8 @@
 
 /**
  * A gate: one per endpoint, shut by a 429; `exchange`, shut when the token endpoint does not answer; `secret`, one per
- * client secret, shut when the credentials are refused; `region`, shut within this process by a 403.
+ * client secret, shut when the credentials are refused; `region`, shut within this process while its calls are blocked (403) or
+ * cannot be sent.
  */
 export type GateName = "management" | "token" | "fhir" | "exchange" | "secret" | "region";
 

@@ -58,6 +58,8 @@ export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
   /** Latest `clock.monotonic()` at which the call may leave; checked in the same tick as the write. */
   readonly notAfter?: number | undefined;
+  /** Longest duration of the call, ms, if that is shorter than the sender's. */
+  readonly withinMs?: number | undefined;
   /**
    * The server was chosen by another one, and is not 1upHealth: only a public address may be called, as far as the transport
    * can tell, and the outcome shows nothing about an endpoint.

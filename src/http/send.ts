@@ -109,12 +109,13 @@ export function createSender(options: SenderOptions): Sender {
 
   return {
     sendsGetBody: transport.sendsGetBody === true,
-    async send(call, { signal, notAfter, publicOnly } = {}) {
+    async send(call, { signal, notAfter, publicOnly, withinMs = timeoutMs } = {}) {
       check(call);
       signal?.throwIfAborted();
       const attempt = new Attempt(call, mostBytes(call, maxBytes), clock, notAfter);
       let late = false;
-      const cancel = clock.timer(timeoutMs, () => {
+      const longestMs = Math.min(timeoutMs, withinMs);
+      const cancel = clock.timer(longestMs, () => {
         late = true;
         attempt.abort();
       });
@@ -124,7 +125,7 @@ export function createSender(options: SenderOptions): Sender {
         answered = answerTo(call, await transport.send(attempt), attempt.sentAt);
       } catch (error) {
         signal?.throwIfAborted();
-        answered = unanswered(error, late ? timeoutMs : undefined);
+        answered = unanswered(error, late ? longestMs : undefined);
       } finally {
         cancel();
         unhear?.();

@@ -34,6 +34,8 @@ export interface Kind {
   readonly late?: (incoming: Incoming, dice: Dice) => number | undefined;
   /** What something on the way answers in place of 1upHealth, while things go wrong. */
   readonly between?: (dice: Dice) => (passing: Passing) => Fault | undefined;
+  /** Can this process send nothing, so long after the beginning? `process`: from 0. */
+  readonly cutOff?: (dice: Dice) => (process: number, ms: number) => boolean;
   /** `between` goes on answering after all other trouble has ended. */
   readonly lasts?: true;
   /** How 1upHealth is, from beginning to end. */
@@ -124,6 +126,7 @@ export class Kinds {
   readonly #on: readonly (readonly [Kind, Dice])[];
   readonly #writes: readonly ((ms: number) => boolean)[];
   readonly #between: readonly ((passing: Passing) => Fault | undefined)[];
+  readonly #cutOff: readonly ((process: number, ms: number) => boolean)[];
 
   constructor(seed: number, names: readonly string[]) {
     this.#on = names.flatMap((name) => {
@@ -131,6 +134,7 @@ export class Kinds {
       return kind === undefined ? [] : [[kind, new Dice(seed, `reach of ${name}`)] as const];
     });
     this.#writes = this.#on.flatMap(([{ writes }, dice]) => writes?.(dice) ?? []);
+    this.#cutOff = this.#on.flatMap(([{ cutOff }, dice]) => cutOff?.(dice) ?? []);
     this.#between = this.#on.flatMap(([{ between, lasts = false }, dice]) => {
       const answer = between?.(dice);
       if (answer === undefined) return [];
@@ -159,6 +163,11 @@ export class Kinds {
       if (fault !== undefined) return fault;
     }
     return undefined;
+  }
+
+  /** Can this process send nothing? */
+  isCutOff(process: number, ms: number): boolean {
+    return this.#cutOff.some((isCutOff) => isCutOff(process, ms));
   }
 
   /** How long after it was begun a call arrives that is late, ms. */

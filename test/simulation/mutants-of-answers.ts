@@ -81,6 +81,11 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     becomes: no,
   },
   {
+    name: "claims user after user though no call can be sent",
+    at: "a-process-that-can-send-nothing-holds-itself-back",
+    becomes: no,
+  },
+  {
     name: "takes a success that names no user for a rename",
     at: "a-rename-is-done-if-its-answer-names-the-user",
     when: "always",

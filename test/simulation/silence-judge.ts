@@ -1,4 +1,7 @@
-/** Judges calls to user management that get no answer: an outage costs few of them, and some users' trouble is theirs alone. */
+/**
+ * Judges calls to user management that get no answer: an outage costs few of them, and some users' trouble is theirs alone.
+ * A process that can send nothing does not go on trying with one user after the other.
+ */
 import type { Json } from "oneup-lifecycle";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
@@ -21,6 +24,10 @@ const [mostCalls, mostCallsOfWrites] = [12, 40];
 /** In five minutes waits that double from a second on leave room for eight probes. */
 const mostProbes = 8;
 
+/** A process knows that it can send nothing so long after the calls of several users, ms; then it fails for no more users. */
+const knownMs = minute;
+const mostUnsent = 3;
+
 /** A process that suspects an outage may look for so long, ms. */
 const suspectedForMs = hour;
 
@@ -38,6 +45,10 @@ export class SilenceJudge {
   readonly #outage: { readonly from: number; readonly until: number; readonly isOfWrites: boolean };
   /** The users of each process whose calls got no answer since one did. */
   readonly #rows = new Map<Life, Set<string>>();
+  /** The users of each process whose calls could not be sent since one was; since when it knows, and its users since. */
+  readonly #unsent = new Map<Life, { readonly row: Set<string>; since: number; after: number }>();
+  /** When each process could not send a call, the last times. */
+  readonly #unsentAt = new Map<Life, readonly number[]>();
   /** When each process made neutral calls lately. */
   readonly #neutral = new Map<Life, number[]>();
   /** Until when each process may suspect an outage. */
@@ -70,6 +81,30 @@ export class SilenceJudge {
     if (now >= from && now < until && row.size >= enough) this.#couldNotice ??= now;
   }
 
+  /** A process cannot send a call for this user, or one for no user, like a page of the list. */
+  unsent(life: Life, id: string | undefined): void {
+    const { now } = this.#time;
+    const found = this.#unsent.get(life) ?? { row: new Set<string>(), since: Infinity, after: 0 };
+    this.#unsent.set(life, found);
+    found.row.add(id ?? `page at ${now}`);
+    // What became of some calls a process learns late, so that its row may be longer.
+    const lately = [...(this.#unsentAt.get(life) ?? []), now].slice(-many);
+    this.#unsentAt.set(life, lately);
+    const [first = now] = lately;
+    if (lately.length === many && now - first < suspectedForMs)
+      this.#suspectedUntil.set(life, now + suspectedForMs);
+    if (found.row.size < many) return;
+    found.since = Math.min(found.since, now);
+    if (id === undefined) return;
+    if (now > found.since + knownMs && ++found.after > mostUnsent && this.#scenario.alone === "cutOff")
+      this.#judge.blame(`P6: ${life.name} can send nothing, and claims user after user`);
+  }
+
+  /** A process has sent a call. */
+  sent(life: Life): void {
+    this.#unsent.delete(life);
+  }
+
   /** A process gets an answer. */
   answered(life: Life): void {
     this.#rows.delete(life);
@@ -79,7 +114,8 @@ export class SilenceJudge {
   isOutage(life: Life): boolean {
     const { now } = this.#time;
     const isSuspected = now < (this.#suspectedUntil.get(life) ?? 0);
-    return isSuspected || this.#isShut || now - this.#shutAt < this.#knownForMs;
+    const isCutOff = (this.#unsent.get(life)?.row.size ?? 0) >= many;
+    return isSuspected || isCutOff || this.#isShut || now - this.#shutAt < this.#knownForMs;
   }
 
   /** Where the store fails, a process keeps a gate of its own for as long, which no record shows. */

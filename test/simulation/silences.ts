@@ -1,4 +1,4 @@
-/** Kinds of fault in which user management answers no call: of all users, for hours, or only of some. */
+/** Kinds of fault in which no call is answered: to user management, for hours, of some users, or of one process. */
 import type { Fault } from "oneup-lifecycle/sandbox";
 import { isOneOf } from "./blocks.ts";
 import { isManagement } from "./faults.ts";
@@ -36,6 +36,18 @@ export const silences = {
       const ids = new Set(Array.from({ length: dice.between(1, 6) }, () => `user-${dice.between(1, 20)}`));
       const answer = dice.pick(none);
       return ({ asked, user }) => (isManagement(asked) && isOneOf(ids, user()) ? answer : undefined);
+    },
+  },
+  /** One process, or two, has no network for an hour or more: none of its calls can be sent. */
+  cutOff: {
+    share: 0.08,
+    alone: 0.6,
+    cutOff: (dice) => {
+      const [atMs, forMs] = [dice.between(0, 2 * hour), dice.between(hour, 2 * hour)];
+      const healthy = dice.between(0, 2);
+      const both = dice.hits(0.3);
+      return (process, ms) =>
+        process !== healthy && (both || process === (healthy + 1) % 3) && ms >= atMs && ms < atMs + forMs;
     },
   },
 } satisfies Readonly<Record<string, Kind>>;

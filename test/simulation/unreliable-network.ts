@@ -71,12 +71,16 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
         };
         const about = isManagement(askedBy(incoming)) ? userOf(stage, incoming) : undefined;
         const isUnanswered = (): void => {
+          judge.limits.silences.sent(life);
           if (about !== undefined) judge.limits.silences.unanswered(life, about);
         };
 
         const write = (): void => {
-          if (stage.isOn("networkDown") || dice.hits(rates.unreachable)) {
+          const isCutOff = !stage.isOver && stage.kinds.isCutOff(process.index, time.now - beginning);
+          if (isCutOff || stage.isOn("networkDown") || dice.hits(rates.unreachable)) {
             noteCause(incoming);
+            if (endpointOf(incoming) !== "fhir" && !isNeutral(incoming))
+              judge.limits.silences.unsent(life, userOf(stage, incoming));
             return lost(dice.between(1, 3_000), "ECONNREFUSED");
           }
           if (!request.onSending()) return reject(heldBack());
@@ -138,6 +142,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
             return lost(ms, "ECONNRESET");
           }
           life.hear(ms, () => {
+            if (endpointOf(incoming) !== "fhir") judge.limits.silences.sent(life);
             const {
               status = 0,
               headers = {},

@@ -30,6 +30,7 @@ import type { Engine } from "./engine.ts";
 import {
   afterCostlyTrouble,
   afterTrouble,
+  afterUnsent,
   beforeNextCode,
   codeRegistersMs,
   fullJitter,
@@ -43,6 +44,8 @@ export type DoubtfulCall = UserCall | "exchangeAgain";
 export type Wait =
   /** Not at all. */
   | "atOnce"
+  /** Up to a second, doubling with each attempt up to 30 s, with full jitter: nothing was spent. */
+  | "soon"
   /** Up to a second, doubling with each attempt up to 5 min, with full jitter: 1upHealth is failing. */
   | "jitter"
   /** The same up to 20 min: each call takes a slot from others. */
@@ -54,8 +57,6 @@ export type Wait =
    * others.
    */
   | "nextCode"
-  /** `nextCode`, or `jitter` where that is no pause. */
-  | "nextCodeOrJitter"
   /** `nextCode`, or `jitterOfSlot` where that is no pause. */
   | "nextCodeOrJitterOfSlot"
   /** Until the call can no longer arrive, `graceMs` after it was abandoned; before that the next one proves nothing. */
@@ -91,10 +92,10 @@ interface Doubts {
   readonly died: InDoubt & {
     readonly waits: Exclude<
       Wait,
+      | "soon"
       | "jitter"
       | "jitterOfSlot"
       | "jitterOnceRegistered"
-      | "nextCodeOrJitter"
       | "nextCodeOrJitterOfSlot"
       | "arrivalAndJitter"
     >;
@@ -108,7 +109,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // applies to a response that is not 1upHealth's own: an HTML page, a redirect, a 403, a 4xx without a reason
   // (`apply-outcome.ts`).
   createUser: {
-    notSent: { event: "HELD", waits: "jitter", next: "createUser", slots: 0 },
+    notSent: { event: "HELD", waits: "soon", next: "createUser", slots: 0 },
     lost: { event: "IN_DOUBT", waits: "arrival", next: "issueAuthCode", slots: 2 },
     inDoubt: { event: "IN_DOUBT", waits: "arrival", next: "issueAuthCode", slots: 2 },
     died: { event: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 2 },
@@ -121,7 +122,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // A 5xx may mean the same, so the code is not presented again within that second: another 5xx would cost another code.
   exchangeCode: {
     presents: "code",
-    notSent: { event: "HELD", waits: "jitter", next: "exchangeCode", slots: 0 },
+    notSent: { event: "HELD", waits: "soon", next: "exchangeCode", slots: 0 },
     // seam: a-code-is-not-presented-while-it-may-arrive
     lost: { event: "IN_DOUBT", waits: "arrivalAndJitter", next: "exchangeCode", slots: 1 },
     // seam: a-code-whose-call-is-over-waits-less
@@ -134,7 +135,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // new code need not wait until the old exchange can no longer arrive: its result is not needed.
   exchangeAgain: {
     presents: "code",
-    notSent: { event: "HELD", waits: "jitter", next: "exchangeCode", slots: 0 },
+    notSent: { event: "HELD", waits: "soon", next: "exchangeCode", slots: 0 },
     lost: {
       event: "IN_DOUBT",
       waits: "nextCode",
@@ -157,7 +158,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // waits while the first refresh may still arrive; meanwhile callers get the current access token while it works.
   refreshToken: {
     presents: "refreshToken",
-    notSent: { event: "HELD", waits: "jitter", next: "refreshToken", slots: 0 },
+    notSent: { event: "HELD", waits: "soon", next: "refreshToken", slots: 0 },
     // seam: a-refresh-token-is-not-presented-while-it-may-arrive
     lost: { event: "IN_DOUBT", waits: "arrivalAndJitter", next: "refreshToken", slots: 1 },
     // seam: a-refresh-token-whose-call-is-over-waits-less
@@ -167,7 +168,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
 
   // A code may have been issued and lost. That is harmless: another one is requested.
   issueAuthCode: {
-    notSent: { event: "HELD", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 0 },
+    notSent: { event: "HELD", waits: "soon", next: "issueAuthCode", slots: 0 },
     lost: { event: "IN_DOUBT", waits: "nextCodeOrJitterOfSlot", next: "issueAuthCode", slots: 1 },
     inDoubt: { event: "IN_DOUBT", waits: "nextCodeOrJitterOfSlot", next: "issueAuthCode", slots: 1 },
     died: { event: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 1 },
@@ -175,7 +176,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
 
   // A look-up changes nothing, so it is repeated.
   findUser: {
-    notSent: { event: "HELD", waits: "jitter", next: "findUser", slots: 0 },
+    notSent: { event: "HELD", waits: "soon", next: "findUser", slots: 0 },
     lost: { event: "IN_DOUBT", waits: "jitterOfSlot", next: "findUser", slots: 2 },
     inDoubt: { event: "IN_DOUBT", waits: "jitterOfSlot", next: "findUser", slots: 2 },
     died: { event: "IN_DOUBT", waits: "atOnce", next: "findUser", slots: 2 },
@@ -185,7 +186,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // repeated until 1upHealth confirms it, but not while the last one may still arrive: an offboarded user can be onboarded
   // again, and a late purge would erase its new data.
   purge: {
-    notSent: { event: "HELD", waits: "jitter", next: "purge", slots: 0 },
+    notSent: { event: "HELD", waits: "soon", next: "purge", slots: 0 },
     lost: { event: "IN_DOUBT", waits: "arrivalAndJitter", next: "purge", slots: 0 },
     inDoubt: { event: "IN_DOUBT", waits: "arrivalAndJitter", next: "purge", slots: 0 },
     died: { event: "IN_DOUBT", waits: "atOnce", next: "purge", slots: 0 },
@@ -287,6 +288,8 @@ export function pauseOf(wait: Wait, position: Position, now: Moment): Pause | nu
   switch (wait) {
     case "atOnce":
       return null;
+    case "soon":
+      return pause("unavailable", fullJitter(afterUnsent, Math.max(1, context.attempt), now.random));
     case "jitter":
       return pause("unavailable", fullJitter(afterTrouble, Math.max(1, context.attempt), now.random));
     case "jitterOfSlot":
@@ -300,8 +303,6 @@ export function pauseOf(wait: Wait, position: Position, now: Moment): Pause | nu
     }
     case "nextCode": // a failed user requests no code
       return pause("codesSpent", state === "reauthorizing" ? beforeNextCode(context.codesSpent) : 0);
-    case "nextCodeOrJitter":
-      return pauseOf("nextCode", position, now) ?? pauseOf("jitter", position, now);
     case "nextCodeOrJitterOfSlot":
       return pauseOf("nextCode", position, now) ?? pauseOf("jitterOfSlot", position, now);
     case "arrival":

@@ -13,7 +13,7 @@ import { emptyExchangeCall, readEmptyExchange } from "../../http/token.ts";
 import { listUsersCall, readUserList } from "../../http/user-management.ts";
 import { lanes, type Slot } from "../../store/contract.ts";
 import type { GrantedSlot, Permit } from "../gates/permit.ts";
-import type { NeutralEndpoint, NeutralOutcome } from "../gates/blocking.ts";
+import { neutralCallMs, type NeutralEndpoint, type NeutralOutcome } from "../gates/blocking.ts";
 import { slotFate } from "./in-doubt.ts";
 import { clientOf, type Engine } from "./engine.ts";
 import { knowPauses } from "./stop.ts";
@@ -45,10 +45,11 @@ export async function neutralCall(
   const { slot, notAfter } = taken;
   const call = callTo(engine, endpoint);
   const { recorder } = engine;
+  const how = { notAfter, withinMs: neutralCallMs };
   const answer =
     recorder === null
-      ? await sender.send(call, { notAfter })
-      : await reported(recorder, call, () => sender.send(call, { notAfter }));
+      ? await sender.send(call, how)
+      : await reported(recorder, call, () => sender.send(call, how));
   const { settle, giveBack } = slotAfter(slot, slotFate(answer.type));
   // If the store is unavailable, the slot counts for longer than necessary.
   if (settle !== undefined) await store.slots.settle(settle).catch(() => {});

@@ -45,9 +45,9 @@ export function schedule(engine: Engine, user: User, waits: Blocked | "slot" | n
   };
 }
 
-/** 1upHealth refuses this process or its secret: another process may run the user at once; this one does not. */
-function isOwn({ reason }: Blocked): boolean {
-  return reason === "forbidden" || reason === "credentials";
+/** This process cannot reach 1upHealth, or its secret is refused: another process may run the user at once; this one does not. */
+function isOwn({ by, reason }: Blocked): boolean {
+  return by === "region" || reason === "credentials";
 }
 
 /** When a user that waits at a gate, and in no lane, checks it again, in ms. */

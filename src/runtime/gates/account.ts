@@ -16,6 +16,7 @@ import {
   blockedBy,
   bringsCode,
   isUnanswered,
+  isUnconnected,
   release,
   noTries,
   type Blocked,
@@ -236,7 +237,7 @@ export class Account {
   recordAtOnce(call: GatedCall, outcome: Outcome, permit: Permit): boolean {
     const { type } = outcome;
     const endpoint = neutralFor(call);
-    if (permit.tries.size > 0 || shutBy(call, type) !== null) return false;
+    if (permit.tries.size > 0 || shutBy(call, type) !== null || isUnconnected(outcome)) return false;
     if (type === "blocked" && endpoint !== null) return false;
     if (endpoint === "management" && this.#managementOutage.record(outcome, permit)) return false;
     if (type !== "notSent") this.#holding.sent();
@@ -255,6 +256,7 @@ export class Account {
     if (endpoint === null) return false;
     const about = permit.about ?? permit.number;
     const { type } = outcome;
+    if (isUnconnected(outcome)) return this.#region.unsent(endpoint, about);
     const isAgain = permit.tries.size === 0 && this.#region.wasThrottled(about);
     if (type === "throttled" && isAgain) return this.#region.isAlone(endpoint, about, type);
     const triesSecret = type === "credentialsRefused" && permit.tries.has("secret");

@@ -25,8 +25,10 @@ export type Whose = "process" | "user" | "few" | "many";
 export const betweenNeutralMs = 300_000;
 /** The interval after one that was not sent, ms. */
 const afterNotSentMs = 60_000;
-/** Timeout of a neutral call, which must not outlast the lease of the user that it is made for, ms. */
+/** Timeout of a neutral call with its slot, which must not outlast the lease of the user that it is made for, ms. */
 const answerMs = 10_000;
+/** Timeout of the call itself: whether it was sent is known then, ms. */
+export const neutralCallMs = 8_000;
 /** Shortest wait for a slot, ms. */
 const leastWaitMs = 1_000;
 /** This many users in a row are not a coincidence. */

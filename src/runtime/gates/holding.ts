@@ -8,7 +8,7 @@ import type { Gate, GateReason } from "../../../machines/index.ts";
 import type { AccountParts } from "./account-parts.ts";
 import type { SharedGates } from "./shared-gates.ts";
 import { release, isStated, noTries, type Outcome, type Permit } from "./permit.ts";
-import { afterTrouble, doubling } from "../options/backoff.ts";
+import { afterUnsent, doubling } from "../options/backoff.ts";
 import { reasonFor, reasonOf, shutForMs } from "./gate-rules.ts";
 
 /** The dependencies of {@link Holding}. */
@@ -81,7 +81,7 @@ export class Holding {
     const type = reason === "credentials" || reason === "forbidden" ? "REFUSED" : "HELD";
     // All processes must know that another code was spent.
     if (outcome?.type === "notSent" && permit.probeCodeAt === undefined) {
-      const until = at + doubling(afterTrouble, ++this.#unsent);
+      const until = at + doubling(afterUnsent, ++this.#unsent);
       return board.holdBack(name, { type, at, reason, until }, nameOf(permit));
     }
     const until = at + this.#waitMs(name, inARow(gate, reason), reason, outcome);

@@ -5,6 +5,7 @@
  */
 import type { Gate, GateReason } from "../../../machines/index.ts";
 import type { GateName } from "../../guard/gates.ts";
+import { TransportError } from "../../http/transport.ts";
 import type { Slot } from "../../store/contract.ts";
 
 /** Why a call is blocked, and until when (ms since 1970) at least. */
@@ -55,6 +56,8 @@ export interface Outcome {
   readonly retryAfterMs?: number | undefined;
   /** The reason, if it is a refusal or decides nothing. */
   readonly why?: string;
+  /** The error of the transport, if there was no response. */
+  readonly cause?: unknown;
   /** The gate that it shuts need not stay shut for longer, ms. */
   readonly mostMs?: number;
 }
@@ -81,6 +84,14 @@ export function isStated({ type }: Outcome): boolean {
 /** Whether a call with this outcome got no response, or one that decides nothing, like a server error. */
 export function isUnanswered(outcome: string): boolean {
   return outcome === "lost" || outcome === "inDoubt";
+}
+
+/** Codes of calls that this process itself did not send, whether or not it could. */
+const heldBack: ReadonlySet<string> = new Set(["DEADLINE_PASSED", "ABORTED"]);
+
+/** Whether the call could not be sent, because there is no connection. */
+export function isUnconnected({ type, cause }: Outcome): boolean {
+  return type === "notSent" && !(cause instanceof TransportError && heldBack.has(cause.code));
 }
 
 /** Describes a shut gate as a {@link Blocked}. */

@@ -1,14 +1,15 @@
 /**
- * The gate `region`, which belongs to this process alone: it shuts once calls are blocked and a neutral call fails the
- * same way, so that a process behind a captive portal or in a blocked region holds back itself and no other. A user
- * whose calls are blocked while others succeed waits individually.
+ * The gate `region`, which belongs to this process alone: a process that cannot reach 1upHealth holds back itself and
+ * leaves the users to others. It shuts once calls are blocked and a neutral call fails the same way (a captive portal, a
+ * blocked region), or once the calls of several users in a row cannot be sent (no network). A user whose calls are
+ * blocked while others succeed waits individually.
  *
  * @module
  */
 import type { Clock } from "../../clock.ts";
 import { Blocking, cameThrough, type NeutralEndpoint, type NeutralOutcome, type Whose } from "./blocking.ts";
 import type { SharedGates } from "./shared-gates.ts";
-import { afterForbidden, afterTrouble, doubling } from "../options/backoff.ts";
+import { afterForbidden, afterTrouble, afterUnsent, doubling, type Backoff } from "../options/backoff.ts";
 
 /** The dependencies of a {@link Region}. */
 export interface RegionParts {
@@ -33,6 +34,8 @@ export interface Stopped {
   readonly leftAt: number;
 }
 
+/** The calls of this many users that cannot be sent, with none sent in between, are not a coincidence. */
+const many = 3;
 /** How many users are remembered of each kind. */
 const mostUsers = 1_000;
 
@@ -43,7 +46,11 @@ export class Region {
   readonly #apart = new Set<string | number>();
   /** The users whose last answer here was a 429. */
   readonly #throttled = new Set<string | number>();
-  /** The endpoint of the blocked neutral call that shut the gate. */
+  /** The users whose call could not be sent since one was. */
+  readonly #unsent = new Set<string | number>();
+  /** The gate is shut because no call can be sent. */
+  #isCutOff = false;
+  /** The endpoint of the calls that shut the gate. */
   #at: NeutralEndpoint = "management";
   #trying: Promise<void> | null = null;
 
@@ -60,8 +67,25 @@ export class Region {
     return this.#apart.size;
   }
 
-  /** Reports the outcome of a call that was not blocked. */
+  /**
+   * Reports a call that could not be sent. After those of several users in a row, this method shuts the gate. False: it
+   * does not concern its user only.
+   */
+  async unsent(endpoint: NeutralEndpoint, about: string | number): Promise<false> {
+    keep(this.#unsent, about);
+    // seam: a-process-that-can-send-nothing-holds-itself-back
+    const isCutOff = this.#unsent.size >= many;
+    if (isCutOff && this.#parts.board.gate("region").state === "open") {
+      this.#at = endpoint;
+      this.#isCutOff = true;
+      await this.#hold(afterUnsent, 1);
+    }
+    return false;
+  }
+
+  /** Reports the outcome of a call that was neither blocked nor unsent. */
   recordOutcome(endpoint: NeutralEndpoint, about: string | number, outcome: string): void {
+    if (this.#unsent.size > 0 && outcome !== "notSent") this.#unsent.clear();
     if (!cameThrough(outcome)) return;
     this.#blocking[endpoint].through();
     if (this.#apart.size > 0) this.#apart.delete(about);
@@ -75,6 +99,7 @@ export class Region {
    */
   async stopped({ endpoint, about, outcome, tries, leftAt }: Stopped): Promise<boolean> {
     const { board, clock } = this.#parts;
+    this.#unsent.clear();
     const whose = await this.#judge(endpoint, about, outcome);
     const at = clock.now();
     const gate = board.gate("region");
@@ -93,8 +118,8 @@ export class Region {
       if (isSlowed) await board.change("region", { type: "REOPEN", at }); // a neutral call succeeded
     } else if (tries || (whose === "many" && gate.state === "open")) {
       // It may be this process, but no neutral call may be sent now: one call at a time, with growing waits.
-      const until = at + doubling(afterTrouble, gate.attempt + 1);
-      await board.change("region", { type: "HELD", at, reason: "unavailable", until });
+      this.#isCutOff = false;
+      await this.#hold(afterTrouble, gate.attempt + 1);
     }
     return true;
   }
@@ -141,6 +166,7 @@ export class Region {
   reopened(): void {
     for (const blocking of Object.values(this.#blocking)) blocking.through();
     this.#apart.clear();
+    this.#unsent.clear();
   }
 
   /** If the gate is shut and its time has come, a neutral call probes it; concurrent callers share one. Never rejects. */
@@ -154,12 +180,13 @@ export class Region {
   get triesInMs(): number | null {
     if (!this.#isShut) return null;
     const { until } = this.#parts.board.gate("region");
-    return Math.max(0, until - this.#parts.clock.now(), this.#blocking[this.#at].freeInMs);
+    const leftMs = Math.max(0, until - this.#parts.clock.now());
+    return this.#isCutOff ? leftMs : Math.max(leftMs, this.#blocking[this.#at].freeInMs);
   }
 
   get #isShut(): boolean {
     const { state, reason } = this.#parts.board.gate("region");
-    return state !== "open" && reason === "forbidden";
+    return state !== "open" && (reason === "forbidden" || this.#isCutOff);
   }
 
   async #try(): Promise<void> {
@@ -168,14 +195,28 @@ export class Region {
     const { attempt } = board.gate("region");
     const at = clock.now();
     await board.change("region", { type: "PROBE", at, by, until: at + lostMs });
-    const met = await this.#blocking[this.#at].ask();
+    let met = await this.#blocking[this.#at].ask();
+    if (this.#isCutOff && met === "notAsked")
+      met = await this.#blocking[this.#at === "token" ? "management" : "token"].ask();
     if (met === "blocked") return this.#shut(attempt);
-    const type = met === "credentialsRefused" || cameThrough(met) ? "ANSWERED" : "LEFT";
-    await board.change("region", { type, at: clock.now(), by });
+    if (this.#isCutOff && met === "notSent") return this.#hold(afterUnsent, attempt + 1);
+    const isReached =
+      met === "credentialsRefused" || cameThrough(met) || (this.#isCutOff && met !== "notAsked");
+    this.#isCutOff = false; // if no neutral call may be sent, the call of a user finds out
+    if (isReached) this.#unsent.clear();
+    await board.change("region", { type: isReached ? "ANSWERED" : "LEFT", at: clock.now(), by });
+  }
+
+  async #hold(backoff: Backoff, attempt: number): Promise<void> {
+    const { board, clock } = this.#parts;
+    const at = clock.now();
+    const until = at + doubling(backoff, attempt);
+    await board.change("region", { type: "HELD", at, reason: "unavailable", until });
   }
 
   async #shut(attempt: number): Promise<void> {
     const { board, clock } = this.#parts;
+    this.#isCutOff = false;
     const at = clock.now();
     const until = at + doubling(afterForbidden, attempt + 1);
     await board.change("region", { type: "REFUSED", at, reason: "forbidden", until });

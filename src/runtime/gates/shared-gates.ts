@@ -50,6 +50,8 @@ export class SharedGates {
   readonly #own = new Map<string, Gate>();
   readonly #times = new GateTimes();
   readonly #openedAt = new Map<GateName, number>();
+  /** Why each gate is shut and for how long at a time, as it was logged last. */
+  readonly #logged = new Map<GateName, string>();
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | null = null;
 
@@ -219,7 +221,8 @@ export class SharedGates {
     const { clock, logger, changed } = this.#parts;
     if (gate.state === "open") {
       this.#openedAt.set(name, clock.monotonic());
-      logger.info({ gate: name }, `The account's ${name} gate is open again`);
+      this.#logged.delete(name);
+      logger.info({ gate: name }, `${inWordsOf(name)} is open again`);
     } else if (gate.state !== "probing") {
       const { state, reason } = gate;
       const now = clock.now();
@@ -228,16 +231,24 @@ export class SharedGates {
       const trouble = error && this.#parts.trouble(name);
       const met = trouble ? `: ${causeInWords(trouble)}` : "";
       const todo = trouble ? nextStepAfter(trouble) : error && nextSteps[error];
-      logger.warn(
+      // Once its waits no longer grow, a gate that stays shut is no news.
+      const news = `${state} ${reason} ${Math.ceil(ms / 1_000)}`;
+      const isKnown = this.#logged.get(name) === news;
+      this.#logged.set(name, news);
+      logger[isKnown ? "debug" : "warn"](
         {
           gate: name,
           ...(reason !== null && { reason }),
           ...(trouble && { call: trouble.call, host: trouble.host, code: trouble.code }),
           retryAt: retryField(now, ms),
         },
-        `The account's ${name} gate is ${state} (${reason})${met}; next try in ${Math.ceil(ms / 1_000)} s${todo ? `; what to do: ${todo}` : ""}`,
+        `${inWordsOf(name)} is ${state} (${reason})${met}; next try in ${Math.ceil(ms / 1_000)} s${todo ? `; what to do: ${todo}` : ""}`,
       );
     }
     changed();
   }
+}
+
+function inWordsOf(name: GateName): string {
+  return name === "region" ? "This process's region gate" : `The account's ${name} gate`;
 }

@@ -278,6 +278,8 @@ function whyItWaits(reason: UserPause["reason"] | GateReason, { shut, ahead }: C
         ? "1upHealth answered 429 for this user, while other users' calls succeed"
         : `1upHealth answered 429 though a slot was free, so the account is also used elsewhere${forAll}`;
     case "unavailable":
+      if (gate?.gate === "region")
+        return "calls of this process do not reach 1upHealth; it makes none until one does, and leaves its users to others";
       return `${silentIn(gate)} no answer of 1upHealth's own, or a server error${forAll}`;
     case "credentials":
       return `1upHealth refuses the client id and secret${gate === undefined ? ` for this user, while other users' calls succeed` : forAll}`;

@@ -16,7 +16,9 @@ export interface Backoff {
 
 /** 1upHealth did not answer, or answered 5xx. */
 export const afterTrouble: Backoff = { firstMs: second, longestMs: 5 * minute };
-/** The same of a user's call that takes a slot of the limit, which users whose calls alone fail must leave to others. */
+/** A call could not be sent: no connection, no address. Nothing was spent. */
+export const afterUnsent: Backoff = { firstMs: second, longestMs: minute / 2 };
+/** 1upHealth did not answer a call that takes a slot of the limit: users whose calls alone fail must leave it to others. */
 export const afterCostlyTrouble: Backoff = { firstMs: second, longestMs: 20 * minute };
 /** No call to user management gets an answer: how often one without a user's id finds out whether it is back. */
 export const afterOutage: Backoff = { firstMs: second, longestMs: 2 * minute };
