@@ -1,6 +1,8 @@
+import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { Lifecycle, StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
+import { altered } from "../support/altered.ts";
 import { scene } from "../support/scene.ts";
 
 /** A process that stands still before one of its writes, until it goes on. */
@@ -122,5 +124,32 @@ describe("a user that begins anew while an offboarding stands still", () => {
     const purging = await played({ before: ["onboard"], call: "purge", nth: 1, meanwhile });
     expect(purging.error).toMatchObject({ code: "USER_UNKNOWN" });
     expect(await purging.there.inspect("ada")).toMatchObject({ usable: true });
+  });
+});
+
+describe("a user that another process is forgetting", () => {
+  it.each([
+    [0, 0],
+    [100, 0],
+    [100, 300],
+  ])("is busy, for an onboard() that has %d ms, and a store that takes %d ms", async (waitMs, takesMs) => {
+    const adapter = memory();
+    const { open } = await scene();
+    const slow = altered(adapter, (store) => ({
+      commit: (commit) => setTimeout(takesMs).then(() => store.commit(commit)),
+    }));
+    const there = await open({ store: slow });
+    await there.onboard("ada");
+    await there.offboard("ada");
+    const { store, stands, goOn } = frozenBefore(adapter, 2); // the lease is taken
+    const forgetting = (await open({ store })).forget("ada");
+    await stands;
+    await expect(there.onboard("ada", { waitMs })).rejects.toMatchObject({
+      code: "USER_NOT_READY",
+      retryable: true,
+    });
+    goOn();
+    await forgetting;
+    expect(await there.counts()).toEqual({});
   });
 });

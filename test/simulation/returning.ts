@@ -107,8 +107,10 @@ export class Returning {
     const problem = gapIn(events);
     if (problem !== null) this.blamed.push(`P1: the events of ${id} ${problem}`);
     const told = events.slice(events.findLastIndex(({ type }) => type === forgottenType) + 1);
+    const isBack = typeof told[0]?.from === "string"; // its record has steps of before
+    const length = isBack ? Math.min(told.length, history.length) : history.length;
     const [inEvents, inHistory] = [told, history].map((steps) =>
-      steps.slice(-history.length).map((step) => ("event" in step ? step.event : step.type)),
+      steps.slice(-length).map((step) => ("event" in step ? step.event : step.type)),
     );
     if (inEvents?.join() !== inHistory?.join())
       this.blamed.push(
@@ -136,7 +138,9 @@ function gapIn(events: readonly UserEventValue[]): string | null {
     const begins = before === null || before.type === forgottenType;
     if (!begins && event.type === forgottenType)
       return `are left of before it was forgotten: ${before?.type}`;
-    if (event.type !== forgottenType && event.from !== (begins ? null : before?.to))
+    // It may come back to its record, if the process died that was about to forget it.
+    const isBack = before?.type === forgottenType && event.from === "offboarded";
+    if (event.type !== forgottenType && !isBack && event.from !== (begins ? null : before?.to))
       return `lead from ${before?.to ?? "nowhere"} to ${event.type} in ${event.from}`;
     before = event;
   }

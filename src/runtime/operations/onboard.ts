@@ -54,7 +54,12 @@ export async function onboard(
     if (begun?.type === "rested" && isUsableNow(engine, begun.user)) return begun.user;
     if (user === null) return askForUser(engine, id, wait);
     // Another process held the lease. The user is still offboarded, so it is started over in the next round.
-    if (begun?.type !== "overtaken" || found.user === null) return waitForUser(engine, id, wait);
+    if (begun?.type !== "overtaken" || found.user === null) {
+      const there = await waitForUser(engine, id, wait);
+      const isBegun = begun !== undefined || there.position.state !== "offboarded" || found.user === null;
+      if (isBegun) return there;
+      throw underWay(engine, "onboard a user", id); // the deadline passed before the lease was over
+    }
     if (wait.until <= engine.clock.monotonic()) throw underWay(engine, "onboard a user", id);
     await engine.changes.ofUser(id, firstLookMs, wait.signal);
     wait.signal.throwIfAborted();
