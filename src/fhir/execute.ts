@@ -6,7 +6,7 @@
  */
 import { because, LifecycleError } from "../errors.ts";
 import type { Clock } from "../clock.ts";
-import type { Answer, Call, Unanswered } from "../http/call.ts";
+import type { Answer, Call, SendOptions, Unanswered } from "../http/call.ts";
 import { readRefusal } from "../http/answer.ts";
 import { causeOf, printed } from "../http/cause.ts";
 import { parseJson } from "../http/json.ts";
@@ -53,6 +53,7 @@ export type Done = Extract<FhirResponse, { type: "done" }>;
 
 /**
  * @param repetition of a call that changes nothing; without it the call is made once
+ * @param onText receives the text of each response with status 200, before it is parsed; true: it has begun another call
  * @throws {LifecycleError} see `FhirClient`
  */
 export function execute(
@@ -61,10 +62,11 @@ export function execute(
   call: Call,
   signal: AbortSignal | undefined,
   repetition?: Repetition,
+  onText?: SendOptions["onText"],
 ): Promise<Done> {
   const { report } = executor;
   const run = (seen?: Seen): Promise<Done> => {
-    const once = (): Promise<Done> => executed(executor, task, call, signal, seen);
+    const once = (): Promise<Done> => executed(executor, task, call, { signal, onText }, seen);
     return repetition === undefined ? once() : repeated(executor, repetition, signal, once);
   };
   return report === undefined ? run() : report(call, run);
@@ -74,15 +76,16 @@ async function executed(
   { version, access, sender, clock, strict, lossless }: Executor,
   task: Operation,
   call: Call,
-  signal: AbortSignal | undefined,
+  how: SendOptions,
   seen?: Seen,
 ): Promise<Done> {
+  const { signal } = how;
   signal?.throwIfAborted();
   if (strict) await refuseUndeclared(version, task);
   const given = access(signal);
   const first = given instanceof Promise ? await given : given; // most tokens are in memory
   let attempt = 1;
-  let answer = await sender.send(first.on(call), { signal });
+  let answer = await sender.send(first.on(call), how);
   seen?.(answer);
   let outcome = readResponse(task, answer, lossless);
   const failed = (error: LifecycleError): LifecycleError => withCall(error, call, answer, { attempt, clock });
@@ -90,7 +93,7 @@ async function executed(
     const second = await first.another(signal);
     if (second === null) throw failed(first.refused(task, outcome.status, 1));
     attempt = 2;
-    answer = await sender.send(second.on(call), { signal });
+    answer = await sender.send(second.on(call), how);
     seen?.(answer);
     outcome = readResponse(task, answer, lossless);
     if (outcome.type === "proofRefused") throw failed(second.refused(task, outcome.status, 2));

@@ -61,6 +61,11 @@ export interface SendOptions {
   /** Longest duration of the call, ms, if that is shorter than the sender's. */
   readonly withinMs?: number | undefined;
   /**
+   * Called with the text of a response with status 200, before it is scanned and parsed. True: it has begun another call,
+   * which should leave first.
+   */
+  readonly onText?: ((text: string) => boolean) | undefined;
+  /**
    * The server was chosen by another one, and is not 1upHealth: only a public address may be called, as far as the transport
    * can tell, and the outcome shows nothing about an endpoint.
    */

@@ -109,7 +109,7 @@ export function createSender(options: SenderOptions): Sender {
 
   return {
     sendsGetBody: transport.sendsGetBody === true,
-    async send(call, { signal, notAfter, publicOnly, withinMs = timeoutMs } = {}) {
+    async send(call, { signal, notAfter, publicOnly, onText, withinMs = timeoutMs } = {}) {
       check(call);
       signal?.throwIfAborted();
       const attempt = new Attempt(call, mostBytes(call, maxBytes), clock, notAfter);
@@ -122,7 +122,10 @@ export function createSender(options: SenderOptions): Sender {
       const unhear = signal && onAbort(signal, () => attempt.abort());
       let answered: Answer | Unanswered;
       try {
-        answered = answerTo(call, await transport.send(attempt), attempt.sentAt);
+        const response = await transport.send(attempt);
+        if (onText !== undefined && response.status === 200 && onText(response.text))
+          await transport.turn?.();
+        answered = answerTo(call, response, attempt.sentAt);
       } catch (error) {
         signal?.throwIfAborted();
         answered = unanswered(error, late ? longestMs : undefined);

@@ -65,6 +65,11 @@ export interface Transport {
   send(request: TransportRequest): Promise<TransportResponse>;
   /** The same for an answer of any length. Without it downloads are read whole, up to `maxAnswerBytes`. */
   stream?(request: TransportRequest): Promise<TransportStream>;
+  /**
+   * Resolves once a request that was begun after an answer can have left. Only for a transport that writes it in a later
+   * turn of the event loop, as undici does on a connection that it uses again.
+   */
+  turn?(): Promise<void>;
   /** Whether it can send a body with a GET, as in 1upHealth's guide. `fetch` cannot. @default false */
   readonly sendsGetBody?: boolean;
   close?(): Promise<void>;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Agent, Dispatcher } from "undici";
+import { setImmediate as turn } from "node:timers/promises";
 import { check, whole, withMethods, type Rules } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
 import { isDecoded, textOf } from "./charset.ts";
@@ -94,6 +95,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       if (isForeign) return streamed(request, await (foreign ??= newAgent(connections, true)));
       return streamed(request, dispatcher ?? (await open()));
     },
+    turn: () => turn(),
     async close() {
       const opened = [own, foreign];
       own = foreign = undefined;

@@ -77,8 +77,13 @@ export interface Loaded {
  */
 export type Attempt = "ahead" | LifecycleError | undefined;
 
-/** Fetches a page. */
-export type Load = (place: PagePlace, signal: AbortSignal | undefined, attempt?: Attempt) => Promise<Loaded>;
+/** Fetches a page. `onText` receives its text before it is parsed; true: it has begun another call. */
+export type Load = (
+  place: PagePlace,
+  signal: AbortSignal | undefined,
+  attempt?: Attempt,
+  onText?: (text: string) => boolean,
+) => Promise<Loaded>;
 
 /** The search that pages belong to. */
 export interface PageSource {

@@ -4,6 +4,7 @@
  * @module
  */
 import { linkSignals } from "../../abort.ts";
+import { longestBeforeAhead, lookingAhead } from "./ahead.ts";
 import { cursorOf } from "./cursor.ts";
 import { isLifecycleError, type LifecycleError } from "../../errors.ts";
 import type { PagePlace } from "./next-link.ts";
@@ -65,9 +66,6 @@ interface Steps {
   stop(): void;
 }
 
-/** The next page is not fetched ahead after one of more characters, because both would be in memory. */
-const longestBeforeAhead = 1_000_000;
-
 /**
  * Starts at `start`, when the first page is requested.
  *
@@ -83,7 +81,9 @@ export function createWalk(
 
   /** Goes through the pages. It refers to no page that it has returned, so that one can be collected early. */
   function steps(): Steps {
-    let further: PageHere["next"] | null = place && ((signal) => firstPage(source, place ?? start, signal));
+    let isAwaited = false;
+    const pages = lookingAhead(source, () => isAwaited);
+    let further: PageHere["next"] | null = place && ((signal) => firstPage(pages, place ?? start, signal));
     let loading: Loading | null = null;
     const linked = linkSignals(); // while a page is being fetched, to those of the walk
 
@@ -96,12 +96,15 @@ export function createWalk(
     }
 
     async function arrived(): Promise<PageHere | null> {
+      isAwaited = true;
       try {
         return loading && (await loading.page);
       } catch (error) {
         if (!isLifecycleError(error) || !error.retryable || !loading?.again) throw error;
         loading = loading.again(error);
-        return loading.page;
+        return await loading.page;
+      } finally {
+        isAwaited = false;
       }
     }
     return {

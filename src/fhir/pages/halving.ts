@@ -22,10 +22,11 @@ const pageNumber = /^_?page[-_]?(?:no|num|number|index)?$/i;
  * or its default
  */
 export function halving(load: Load, asked: number | undefined): Load {
-  return async (place, signal, attempt) => {
+  return async (place, signal, attempt, onText) => {
     for (let here = place; ;) {
       try {
-        return await load(here, signal, here === place || attempt === "ahead" ? attempt : undefined);
+        const again = here === place || attempt === "ahead" ? attempt : undefined;
+        return await load(here, signal, again, onText);
       } catch (error) {
         if (!isLifecycleError(error, "ANSWER_TOO_BIG")) throw error;
         const smaller = halved(here, Math.max(asked ?? 0, usualCount));

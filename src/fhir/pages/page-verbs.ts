@@ -59,7 +59,7 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
     const returnsParts = pairs.some(
       ([name, value]) => name === "_elements" || (name === "_summary" && value !== "false"),
     );
-    const load: Load = async (at, signal, attempt) => {
+    const load: Load = async (at, signal, attempt, onText) => {
       // After a POST, the server's link may name the address that was posted to.
       const to = at.path.replace(/\/_search$/, "");
       const isPosted = method === "POST" && to === path;
@@ -70,6 +70,7 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
         call,
         signal,
         repetitionFor(attempt, repetition),
+        onText,
       );
       if (resource === null || page === undefined)
         throw new TypeError("Cannot read a page: the response has none"); // and would not be a success

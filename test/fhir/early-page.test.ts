@@ -1,0 +1,103 @@
+/** The next page is requested before this one is parsed, and the parsed page alone decides what comes next. */
+import { createFhirClient, type FhirClient, type Transport } from "oneup-lifecycle";
+import { describe, expect, it } from "vitest";
+import { placeIn } from "../../src/fhir/pages/ahead.ts";
+import { all } from "./ada.ts";
+
+const base = "https://api.1up.health/r4";
+const place = { api: "https://api.1up.health", version: "r4" } as const;
+const here = { path: "/Basic", query: "_count=2" };
+const next = `{"relation":"next","url":"${base}/Basic?_after=2"}`;
+const self = `{"relation":"self","url":"${base}/Basic?_after=1"}`;
+const entry = `"entry":[{"resource":{"resourceType":"Basic","id":"1"}}]`;
+
+describe("the next page", () => {
+  it.each<[string, string]>([
+    ["at the head", `{"resourceType":"Bundle","link":[${next}],${entry}}`],
+    ["after another one", `{"resourceType":"Bundle","total":2,"link":[${self},${next}],${entry}}`],
+    ["at the end", `{"resourceType":"Bundle",${entry},"link":[${next}]}`],
+    [
+      "almost at the end",
+      `{"resourceType":"Bundle",${entry},"link":[${next}],"total":2,"type":"searchset"}\n`,
+    ],
+    ["with white space", JSON.stringify(JSON.parse(`{"link":[${self},${next}],${entry}}`), null, 2)],
+    ["at the end, with white space", JSON.stringify(JSON.parse(`{${entry},"link":[${next}]}`), null, 2)],
+    ["of which only the query is given", `{"link":[{"url":"?_after=2","relation":"next"}],${entry}}`],
+  ])("is seen in a link %s", (_, bundle) => {
+    expect(placeIn(bundle, place, here)).toEqual({ path: "/Basic", query: "_after=2" });
+  });
+
+  it.each<[string, string]>([
+    ["there is none", `{"resourceType":"Bundle","link":[${self}],${entry}}`],
+    ["the link is that of an entry", `{${entry.replace('"id"', `"link":[${next}],"id"`)},"total":1}`],
+    ["it leads to another path", `{"link":[${next.replace("/Basic", "/Patient/$everything")}],${entry}}`],
+    ["it leads to another origin", `{"link":[${next.replace("api.1up", "api.2up")}],${entry}}`],
+    ["it is no list", `{"link":${next},${entry}}`],
+    ["it is cut", `{"resourceType":"Bundle","link":[{"relation":"next","url":"${base}/Ba`],
+    ["its URL is none", `{"link":[{"relation":"next","url":7}],${entry}}`],
+    ["nothing is a Bundle", "[[[[[["],
+  ])("is not looked for where %s", (_, bundle) => {
+    expect(placeIn(bundle, place, here)).toBeNull();
+  });
+});
+
+/** A client of a server that answers with these texts, and what it was asked for. */
+function client(answer: (query: string, time: number) => string): {
+  readonly fhir: FhirClient<"r4">;
+  readonly asked: string[];
+} {
+  const asked: string[] = [];
+  const transport: Transport = {
+    async send({ url, onSending }) {
+      onSending();
+      asked.push(url.slice(base.length));
+      return { status: 200, headers: {}, text: answer(url.slice(base.length), asked.length) };
+    },
+  };
+  return { fhir: createFhirClient({ version: "r4", token: { get: () => "hush" }, transport }), asked };
+}
+
+const page = (id: string, links: string): string =>
+  `{"resourceType":"Bundle",${links}"entry":[{"resource":{"resourceType":"Basic","id":"${id}"}}]}`;
+const link = (query: string): string => `"link":[{"relation":"next","url":"${base}/Basic?${query}"}],`;
+
+async function walked({ fhir }: { readonly fhir: FhirClient<"r4"> }): Promise<(string | undefined)[]> {
+  return (await all(fhir.searchAll("Basic"))).map(({ id }) => id);
+}
+
+describe("a walk", () => {
+  it("goes where the parsed page leads, whatever its text seemed to say", async () => {
+    const server = client((query) => {
+      if (query === "/Basic?_count=100") return page("1", link("_after=wrong") + link("_after=1"));
+      return query === "/Basic?_after=1" ? page("2", "") : page("wrong", link("_after=wrong-too"));
+    });
+    expect(await walked(server)).toEqual(["1", "2"]);
+    expect(server.asked).toEqual(["/Basic?_count=100", "/Basic?_after=wrong", "/Basic?_after=1"]);
+  });
+
+  it("reads each resource once where a page is cut behind its link", async () => {
+    const whole = page("1", link("_after=1"));
+    const server = client((query, time) => {
+      if (time === 1) return whole.slice(0, -9);
+      return query === "/Basic?_after=1" ? page("2", "") : whole;
+    });
+    expect(await walked(server)).toEqual(["1", "2"]);
+    expect(server.asked).toEqual(["/Basic?_count=100", "/Basic?_after=1", "/Basic?_count=100"]);
+  });
+
+  it("makes one request for each page", async () => {
+    const server = client((query) => {
+      const after = Number(/_after=(\d+)/.exec(query)?.[1] ?? 0);
+      return page(String(after), after < 30 ? link(`_after=${after + 1}`) : "");
+    });
+    expect(await walked(server)).toHaveLength(31);
+    expect(server.asked).toHaveLength(31);
+  });
+
+  it("asks for no page that a resource links to", async () => {
+    const hostile = `{"resourceType":"Basic","id":"1","link":[{"relation":"next","url":"${base}/Basic?_after=evil"}]}`;
+    const server = client(() => `{"resourceType":"Bundle","entry":[{"resource":${hostile}}]}`);
+    expect(await walked(server)).toEqual(["1"]);
+    expect(server.asked).toEqual(["/Basic?_count=100"]);
+  });
+});
