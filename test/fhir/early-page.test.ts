@@ -1,7 +1,9 @@
 /** The next page is requested before this one is parsed, and the parsed page alone decides what comes next. */
-import { createFhirClient, type FhirClient, type Transport } from "oneup-lifecycle";
+import { createFhirClient, createLifecycle, type FhirClient, type Transport } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { placeIn } from "../../src/fhir/pages/ahead.ts";
+import { afterwards } from "../support/scene.ts";
 import { all } from "./ada.ts";
 
 const base = "https://api.1up.health/r4";
@@ -41,33 +43,65 @@ describe("the next page", () => {
   });
 });
 
-/** A client of a server that answers with these texts, and what it was asked for. */
-function client(answer: (query: string, time: number) => string): {
-  readonly fhir: FhirClient<"r4">;
+interface Server {
+  readonly fhir: Pick<FhirClient<"r4">, "searchAll">;
+  /** What it was asked for. */
   readonly asked: string[];
-} {
+}
+
+type Answering = (query: string, time: number) => string;
+
+/** A server that answers searches with these texts. */
+function serving(answer: Answering): { readonly transport: Transport; readonly asked: string[] } {
   const asked: string[] = [];
   const transport: Transport = {
     async send({ url, onSending }) {
       onSending();
-      asked.push(url.slice(base.length));
-      return { status: 200, headers: {}, text: answer(url.slice(base.length), asked.length) };
+      const search = url.startsWith(base) ? url.slice(base.length) : null;
+      if (search !== null) asked.push(search);
+      const text = search === null ? granted(url) : answer(search, asked.length);
+      return { status: 200, headers: {}, text };
     },
   };
-  return { fhir: createFhirClient({ version: "r4", token: { get: () => "hush" }, transport }), asked };
+  return { transport, asked };
 }
+
+/** What a user is onboarded with. */
+function granted(url: string): string {
+  const code = "c".repeat(40);
+  if (url.includes("/user-management/"))
+    return JSON.stringify({ success: true, code, oneup_user_id: 7, active: true });
+  const [access_token, refresh_token] = ["a".repeat(40), "b".repeat(40)];
+  return JSON.stringify({ access_token, refresh_token, token_type: "bearer", expires_in: 7_200 });
+}
+
+/** A client of its own, and that of a lifecycle's user. */
+const clients: Readonly<Record<string, (answer: Answering) => Promise<Server>>> = {
+  async "createFhirClient()"(answer) {
+    const { transport, asked } = serving(answer);
+    return { fhir: createFhirClient({ version: "r4", token: { get: () => "hush" }, transport }), asked };
+  },
+  async "fhir()"(answer) {
+    const { transport, asked } = serving(answer);
+    const credentials = { clientId: "client", clientSecret: "secret" };
+    const lifecycle = await createLifecycle({ credentials, store: memory(), transport });
+    afterwards(() => lifecycle.close());
+    await lifecycle.onboard("ada");
+    return { fhir: lifecycle.fhir("ada", "r4"), asked };
+  },
+};
 
 const page = (id: string, links: string): string =>
   `{"resourceType":"Bundle",${links}"entry":[{"resource":{"resourceType":"Basic","id":"${id}"}}]}`;
 const link = (query: string): string => `"link":[{"relation":"next","url":"${base}/Basic?${query}"}],`;
 
-async function walked({ fhir }: { readonly fhir: FhirClient<"r4"> }): Promise<(string | undefined)[]> {
+async function walked({ fhir }: Server): Promise<(string | undefined)[]> {
   return (await all(fhir.searchAll("Basic"))).map(({ id }) => id);
 }
 
-describe("a walk", () => {
+describe.each(Object.entries(clients))("a walk of %s", (_, client) => {
   it("goes where the parsed page leads, whatever its text seemed to say", async () => {
-    const server = client((query) => {
+    const server = await client((query) => {
       if (query === "/Basic?_count=100") return page("1", link("_after=wrong") + link("_after=1"));
       return query === "/Basic?_after=1" ? page("2", "") : page("wrong", link("_after=wrong-too"));
     });
@@ -77,7 +111,7 @@ describe("a walk", () => {
 
   it("reads each resource once where a page is cut behind its link", async () => {
     const whole = page("1", link("_after=1"));
-    const server = client((query, time) => {
+    const server = await client((query, time) => {
       if (time === 1) return whole.slice(0, -9);
       return query === "/Basic?_after=1" ? page("2", "") : whole;
     });
@@ -86,7 +120,7 @@ describe("a walk", () => {
   });
 
   it("makes one request for each page", async () => {
-    const server = client((query) => {
+    const server = await client((query) => {
       const after = Number(/_after=(\d+)/.exec(query)?.[1] ?? 0);
       return page(String(after), after < 30 ? link(`_after=${after + 1}`) : "");
     });
@@ -96,7 +130,7 @@ describe("a walk", () => {
 
   it("asks for no page that a resource links to", async () => {
     const hostile = `{"resourceType":"Basic","id":"1","link":[{"relation":"next","url":"${base}/Basic?_after=evil"}]}`;
-    const server = client(() => `{"resourceType":"Bundle","entry":[{"resource":${hostile}}]}`);
+    const server = await client(() => `{"resourceType":"Bundle","entry":[{"resource":${hostile}}]}`);
     expect(await walked(server)).toEqual(["1"]);
     expect(server.asked).toEqual(["/Basic?_count=100"]);
   });

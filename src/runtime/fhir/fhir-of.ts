@@ -143,8 +143,12 @@ function fhirSender(engine: Engine, notAfter: number | undefined): Pick<Sender, 
   }
 
   return {
-    send: (call, options = {}) =>
-      options.publicOnly === true ? sender.send(call, options) : withinLimits<never>(call, options.signal),
+    send(call, options = {}) {
+      const { onText, publicOnly, signal } = options;
+      if (publicOnly === true) return sender.send(call, options);
+      if (onText === undefined) return withinLimits<never>(call, signal);
+      return withinLimits<never>(call, signal, (call, how) => sender.send(call, { ...how, onText }));
+    },
     ...(stream !== undefined && {
       stream: (call, options) =>
         options.publicOnly === true

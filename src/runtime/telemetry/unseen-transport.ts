@@ -13,6 +13,7 @@ export function unseenTransport(transport: Transport, recorder: Recorder | null)
   const stream = transport.stream?.bind(transport);
   return {
     ...(sendsGetBody !== undefined && { sendsGetBody }),
+    ...(transport.turn !== undefined && { turn: () => transport.turn?.() ?? Promise.resolve() }),
     ...(stream !== undefined && {
       stream: (request: TransportRequest) => recorder.unseen(() => stream(request)),
     }),
