@@ -103,7 +103,7 @@ const standsIn: Readonly<Record<DoubtfulCall, UserState>> = {
 
 const graceMs = 7_000;
 const times = { timeoutMs: 30_000, graceMs };
-const moment = { at: now, random: 0.5, ...times };
+const moment = { at: now, random: 0.5, servesOthers: true, ...times };
 const code = new Secret("a code");
 const accessToken = new Secret("an access token");
 const refreshToken = new Secret("a refresh token");

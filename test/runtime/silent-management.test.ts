@@ -100,6 +100,18 @@ describe("user management that", () => {
     },
   );
 
+  it.each(cases)("%s for three hours, is back for one user alone within five minutes", async (_, fault) => {
+    const made = await world(roomy);
+    const { lifecycle, clock, sandbox } = made;
+    await lifecycle.onboard("one who came before");
+    down(made, fault);
+    await lifecycle.onboard("ada", { waitMs: 0 });
+    await clock.advance(3 * hour);
+    sandbox.clearFaults();
+    await clock.advance(6 * minute); // a create that may still arrive is waited for
+    expect(await lifecycle.inspect("ada")).toMatchObject({ usable: true });
+  });
+
   it.each(cases)("%s for a minute is back within another one", async (_, fault) => {
     const made = await world(roomy);
     const { lifecycle, clock, sandbox } = made;

@@ -48,7 +48,7 @@ export type Wait =
   | "soon"
   /** Up to a second, doubling with each attempt up to 5 min, with full jitter: 1upHealth is failing. */
   | "jitter"
-  /** The same up to 20 min: each call takes a slot from others. */
+  /** The same, up to 20 min while other users are served: each call takes a slot from them. */
   | "jitterOfSlot"
   /** `jitter`, counted from when a fresh code has registered: until then 1upHealth may answer as if it were down. */
   | "jitterOnceRegistered"
@@ -251,7 +251,7 @@ function doubtfulCallOf({ state, context }: Position): DoubtfulCall | undefined 
 export function mayArriveUntil(
   position: Position,
   outcome: string,
-  { at, timeoutMs, graceMs }: Omit<Moment, "random">,
+  { at, timeoutMs, graceMs }: Omit<Moment, "random" | "servesOthers">,
 ): number | undefined {
   const call = doubtfulCallOf(position);
   if (call === undefined || doubts[call].presents === undefined) return undefined;
@@ -268,11 +268,14 @@ export interface Moment {
   readonly timeoutMs: number;
   /** How long after that an abandoned call may still arrive, ms. */
   readonly graceMs: number;
+  /** Calls of other users to user management were answered lately. */
+  readonly servesOthers: boolean;
 }
 
 /** Now. */
-export function momentOf({ clock, settings: { timeoutMs, graceMs } }: Engine): Moment {
-  return { at: clock.now(), random: clock.random(), timeoutMs, graceMs };
+export function momentOf({ account, clock, settings: { timeoutMs, graceMs } }: Engine): Moment {
+  const { servesOthers } = account;
+  return { at: clock.now(), random: clock.random(), timeoutMs, graceMs, servesOthers };
 }
 
 /** The pause of a user now at `position`; `null`: none. */
@@ -292,8 +295,10 @@ export function pauseOf(wait: Wait, position: Position, now: Moment): Pause | nu
       return pause("unavailable", fullJitter(afterUnsent, Math.max(1, context.attempt), now.random));
     case "jitter":
       return pause("unavailable", fullJitter(afterTrouble, Math.max(1, context.attempt), now.random));
-    case "jitterOfSlot":
-      return pause("unavailable", fullJitter(afterCostlyTrouble, Math.max(1, context.attempt), now.random));
+    case "jitterOfSlot": {
+      const backoff = now.servesOthers ? afterCostlyTrouble : afterTrouble;
+      return pause("unavailable", fullJitter(backoff, Math.max(1, context.attempt), now.random));
+    }
     case "jitterOnceRegistered": {
       const ageMs = Math.max(0, now.at - (context.codeAt ?? 0)); // the clock may have been put back
       const jitterMs = fullJitter(afterTrouble, Math.max(1, context.attempt), now.random);

@@ -100,6 +100,11 @@ export class Account {
     return this.#region.apart;
   }
 
+  /** {@link ManagementOutage.servesOthers} */
+  get servesOthers(): boolean {
+    return this.#managementOutage.servesOthers;
+  }
+
   /** Creates a permit for one run, which calls for one user, or for no particular user. */
   permitFor(about: string | null = null): Permit {
     return {
@@ -159,9 +164,7 @@ export class Account {
     return Math.max(0, ...shut.map((name) => this.#probing.opensAt(name, call) - this.#parts.clock.now()));
   }
 
-  /**
-   * {@link blocked}, after reading the store, asking for credentials if they are refused, and probing `region` if due.
-   */
+  /** {@link blocked}, after a read of the store, new credentials if they are refused, and a probe of `region` if due. */
   async recheck(call: GatedCall): Promise<Blocked | null> {
     await this.refresh();
     this.#parts.refuseLost();
@@ -341,8 +344,7 @@ export class Account {
     await this.refresh(0);
     await this.#credentials.renew(true);
     this.#region.reopened();
-    for (const name of gateNames) {
-      await this.#board.change(name, { type: "REOPEN", at: this.#parts.clock.now() });
-    }
+    const at = this.#parts.clock.now();
+    for (const name of gateNames) await this.#board.change(name, { type: "REOPEN", at });
   }
 }

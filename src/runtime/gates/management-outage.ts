@@ -22,6 +22,8 @@ const most = 8;
 const contradictedMs = 30_000;
 /** A gate that users shut although neutral calls are answered stays shut for no longer than this at a time, ms. */
 const suspectedMs = 60_000;
+/** A user's call that was answered so long ago shows no more that others are served, ms. */
+const servedForMs = 1_200_000;
 /** Every so many probes one is a user's call. */
 const userProbesEvery = 4;
 
@@ -36,6 +38,8 @@ export class ManagementOutage {
   #failedAt = Number.NEGATIVE_INFINITY;
   /** When one was last answered, on `clock.monotonic()`, unless a user's call was answered since. */
   #answeredAt = Number.NEGATIVE_INFINITY;
+  /** When a user's call was last answered, on `clock.monotonic()`. */
+  #servedAt = Number.NEGATIVE_INFINITY;
   /** Neutral calls show nothing now: they fail although users' calls are answered, or are answered although those fail. */
   #misleads: "down" | "up" | null = null;
 
@@ -53,6 +57,7 @@ export class ManagementOutage {
   record(outcome: Outcome, { about, enteredAt }: Permit): boolean {
     if (enteredAt < this.#openedAt()) return false;
     if (cameThrough(outcome.type) || isAboutAnother(outcome)) {
+      this.#servedAt = this.#clock.monotonic();
       if (this.#row.size > 0) this.#row.clear();
       if (this.#clock.monotonic() - this.#failedAt < contradictedMs) this.#misleads = "down";
       else if (this.#misleads === "up") this.#misleads = null;
@@ -91,6 +96,11 @@ export class ManagementOutage {
     // A neutral call was answered a moment ago, and users of another process have shut the gate again.
     if (this.#clock.monotonic() - this.#answeredAt < betweenNeutralMs) this.#misleads ??= "up";
     return this.#misleads !== null || attempt % userProbesEvery === 0;
+  }
+
+  /** Whether calls of users were answered lately: one whose calls are not should leave the limit to others. */
+  get servesOthers(): boolean {
+    return this.#clock.monotonic() - this.#servedAt < servedForMs;
   }
 
   /** How long the gate may stay shut at most, ms: newcomers, whose calls may work, should not wait for long. */
