@@ -14,7 +14,7 @@ import type { Clicker } from "./clicker.child.ts";
 
 const script = new URL("./clicker.child.ts", import.meta.url);
 const users = ["ada", "eve", "ida", "una"];
-const many = thorough ? 200 : 60;
+const many = thorough ? 120 : 60;
 
 interface Clinic {
   readonly sandbox: Sandbox;

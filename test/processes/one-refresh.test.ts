@@ -137,14 +137,14 @@ const all = [oneRefreshARound, twoAtMost, yesterdaysSecret];
 
 describe("processes on one LMDB store", () => {
   const place = async (): Promise<Place> => ({ type: "lmdb", path: folder("one-refresh") });
-  for (const test of oneIn(3, all)) test(place, thorough ? 60 : 5);
+  for (const test of oneIn(3, all)) test(place, thorough ? 40 : 5);
 });
 
 withServer("redis", "processes on one Redis store", (server) => {
   const place = async (): Promise<Place> => ({ type: "redis", url: (await server()).url, key: anyKey });
-  for (const test of oneIn(3, all, draw + 1)) test(place, thorough ? 200 : 5);
+  for (const test of oneIn(3, all, draw + 1)) test(place, thorough ? 120 : 5);
 });
 
 withSharedPostgres("processes on one PostgreSQL store", (place) => {
-  for (const test of oneIn(3, all, draw + 2)) test(() => migrated(place()), thorough ? 100 : 5);
+  for (const test of oneIn(3, all, draw + 2)) test(() => migrated(place()), thorough ? 60 : 5);
 });
