@@ -14,6 +14,8 @@ const limit = { calls: 60, windowMs: 10 * second };
 interface Network {
   /** Why nothing can be sent; `null`: everything can. */
   trouble: string | null;
+  /** The host that it concerns, if not both. */
+  host?: string;
   /** Calls that could not be sent: those of users and all. */
   readonly failed: { users: number; all: number };
 }
@@ -37,7 +39,8 @@ async function beside({ sandbox, store, clock }: TestLifecycle, network: Network
     clock,
     transport: {
       send(request) {
-        if (network.trouble === null) return inner.send(request);
+        const { host = "" } = network;
+        if (network.trouble === null || !request.url.includes(host)) return inner.send(request);
         network.failed.all++;
         // A call without a user's id is a page of one user, or an exchange without a code.
         const { url, body = "" } = request;
@@ -122,6 +125,29 @@ describe("a process without a network", () => {
     network.trouble = null;
     await made.clock.advance(32 * second);
     expect(await alone.inspect("ada")).toMatchObject({ usable: true });
+  });
+
+  it("to one of the two hosts makes calls to the other one", async () => {
+    const made = await world();
+    const { clock } = made;
+    const network = { ...down("ENOTFOUND"), host: "auth.1up.health" };
+    network.trouble = null as string | null;
+    const alone = await beside(made, network);
+    working(alone);
+    const ids = ["ada", "bob", "eve", "dan", "fay"];
+    for (const id of ids) await alone.onboard(id);
+    network.trouble = "ENOTFOUND";
+    await clock.advance(3 * hour); // their tokens have expired
+    for (const id of ids) await alone.accessToken(id, { waitMs: 0 }).catch(() => null);
+    await clock.advance(second);
+    expect((await alone.health()).shut).toMatchObject([{ gate: "region", reason: "unavailable" }]);
+    const number = (await alone.inspect("ada")).oneupUserId;
+    expect(await alone.remote.find({ appUserId: "ada" })).toMatchObject({ oneupUserId: number });
+    await alone.rename("ada", "adele");
+    expect(await alone.inspect("adele")).toMatchObject({ oneupUserId: number });
+    network.trouble = null;
+    await clock.advance(40 * second);
+    expect(await alone.accessToken("adele")).toEqual(expect.any(String));
   });
 
   it("holds nothing back for calls that it did not send itself", async () => {

@@ -5,7 +5,7 @@
  * @module
  */
 import { randomName } from "../../clock.ts";
-import { comesLater, gatesBefore, maySpendCode, type GatedCall, type GateName } from "../../guard/gates.ts";
+import { comesLater, maySpendCode, type GatedCall, type GateName } from "../../guard/gates.ts";
 import type { Gate } from "../../../machines/index.ts";
 import { CredentialsInUse } from "../account/credentials-in-use.ts";
 import type { KnownCredentials } from "../options/credentials.ts";
@@ -55,8 +55,7 @@ export class Account {
     this.#name = randomName(parts.clock);
     this.#credentials = new CredentialsInUse(parts);
     this.#board = new SharedGates({ ...parts, secretKey: () => this.#credentials.key });
-    const neutral = (endpoint: NeutralEndpoint): Promise<NeutralOutcome> =>
-      this.#probing.askNeutral(endpoint);
+    const neutral = (at: NeutralEndpoint): Promise<NeutralOutcome> => this.#probing.askNeutral(at);
     this.#region = new Region({ ...parts, board: this.#board, by: this.#name, neutral });
     this.#exchangeOutage = new ExchangeOutage(parts.clock, () => this.#region.ask("token"));
     const [ask, openedAt] = [() => this.#region.ask("management"), () => this.#board.openedAt("management")];
@@ -131,7 +130,7 @@ export class Account {
   blocked(call: GatedCall): Blocked | null {
     const now = this.#parts.clock.now();
     let highest: Blocked | null = null;
-    for (const name of this.#board.isQuiet ? [] : gatesBefore[call]) {
+    for (const name of this.#board.isQuiet ? [] : this.#region.gatesBefore(call)) {
       const gate = this.#board.gate(name);
       const opensAt = this.#probing.opensAt(name, call);
       if (gate.state === "open" || now >= opensAt) continue;
@@ -154,12 +153,13 @@ export class Account {
   /** `open`: all gates of `call` are open; `try`: one must be probed, by a single user; `shut`: not now. */
   standing(call: GatedCall): "open" | "try" | "shut" {
     if (this.blocked(call) !== null) return "shut";
-    return gatesBefore[call].every((name) => this.#board.gate(name).state === "open") ? "open" : "try";
+    const isShut = (name: GateName): boolean => this.#board.gate(name).state !== "open";
+    return this.#region.gatesBefore(call).some(isShut) ? "try" : "open";
   }
 
   /** When `call` may be sent, or may probe, as last seen, in ms; 0: now. */
   opensInMs(call: GatedCall): number {
-    const names = this.#board.isQuiet ? [] : gatesBefore[call];
+    const names = this.#board.isQuiet ? [] : this.#region.gatesBefore(call);
     const shut = names.filter((name) => this.#board.gate(name).state !== "open");
     return Math.max(0, ...shut.map((name) => this.#probing.opensAt(name, call) - this.#parts.clock.now()));
   }
@@ -168,7 +168,7 @@ export class Account {
   async recheck(call: GatedCall): Promise<Blocked | null> {
     await this.refresh();
     this.#parts.refuseLost();
-    if (gatesBefore[call].includes("region")) await this.#region.tryAgain();
+    if (this.#region.gatesBefore(call).includes("region")) await this.#region.tryAgain();
     if (this.#board.gate("secret").state !== "open") await this.#credentials.renew(false);
     return this.blocked(call);
   }
@@ -181,7 +181,7 @@ export class Account {
   async enter(call: GatedCall, permit: Permit): Promise<Blocked | null> {
     if (this.#board.ageMs > tooStaleMs) await this.refresh();
     if (this.enterAtOnce(permit)) return null;
-    for (const name of this.#board.isQuiet ? [] : gatesBefore[call]) {
+    for (const name of this.#board.isQuiet ? [] : this.#region.gatesBefore(call)) {
       if (name === "region") await this.#region.tryAgain();
       const gate = this.#board.gate(name);
       if (gate.state === "open" || (permit.tries.has(name) && gate.probe === this.#nameOf(permit))) continue;

@@ -1,13 +1,15 @@
 /**
  * The gate `region`, which belongs to this process alone: a process that cannot reach 1upHealth holds back itself and
  * leaves the users to others. It shuts once calls are blocked and a neutral call fails the same way (a captive portal, a
- * blocked region), or once the calls of several users in a row cannot be sent (no network). A user whose calls are
- * blocked while others succeed waits individually.
+ * blocked region), or once the calls of several users in a row cannot be sent (no network): then it takes up no users, and
+ * sends no call to the endpoint in question. A user whose calls are blocked while others succeed waits individually.
  *
  * @module
  */
 import type { Clock } from "../../clock.ts";
+import { gatesBefore, type GatedCall, type GateName } from "../../guard/gates.ts";
 import { Blocking, cameThrough, type NeutralEndpoint, type NeutralOutcome, type Whose } from "./blocking.ts";
+import { neutralFor } from "./gate-rules.ts";
 import type { SharedGates } from "./shared-gates.ts";
 import { afterForbidden, afterTrouble, afterUnsent, doubling, type Backoff } from "../options/backoff.ts";
 
@@ -48,6 +50,8 @@ export class Region {
   readonly #throttled = new Set<string | number>();
   /** The users whose call could not be sent since one was. */
   readonly #unsent = new Set<string | number>();
+  /** The endpoints to which the last call could not be sent. */
+  readonly #unreached = new Set<NeutralEndpoint>();
   /** The gate is shut because no call can be sent. */
   #isCutOff = false;
   /** The endpoint of the calls that shut the gate. */
@@ -73,6 +77,7 @@ export class Region {
    */
   async unsent(endpoint: NeutralEndpoint, about: string | number): Promise<false> {
     keep(this.#unsent, about);
+    this.#unreached.add(endpoint);
     // seam: a-process-that-can-send-nothing-holds-itself-back
     const isCutOff = this.#unsent.size >= many;
     if (isCutOff && this.#parts.board.gate("region").state === "open") {
@@ -85,7 +90,7 @@ export class Region {
 
   /** Reports the outcome of a call that was neither blocked nor unsent. */
   recordOutcome(endpoint: NeutralEndpoint, about: string | number, outcome: string): void {
-    if (this.#unsent.size > 0 && outcome !== "notSent") this.#unsent.clear();
+    if (this.#unreached.size > 0 && outcome !== "notSent") this.#sent(endpoint);
     if (!cameThrough(outcome)) return;
     this.#blocking[endpoint].through();
     if (this.#apart.size > 0) this.#apart.delete(about);
@@ -99,7 +104,7 @@ export class Region {
    */
   async stopped({ endpoint, about, outcome, tries, leftAt }: Stopped): Promise<boolean> {
     const { board, clock } = this.#parts;
-    this.#unsent.clear();
+    this.#sent(endpoint);
     const whose = await this.#judge(endpoint, about, outcome);
     const at = clock.now();
     const gate = board.gate("region");
@@ -146,6 +151,15 @@ export class Region {
     return this.#blocking[asked].judge(about, outcome);
   }
 
+  /** The gates that apply to `call` now: while no call to one endpoint can be sent, those to the other are. */
+  gatesBefore(call: GatedCall): readonly GateName[] {
+    const gates = gatesBefore[call];
+    if (!this.#isCutOff || call === "any") return gates;
+    const endpoint = neutralFor(call);
+    const isOther = endpoint === null || !this.#unreached.has(endpoint);
+    return isOther ? gates.filter((name) => name !== "region") : gates;
+  }
+
   /** Whether the last answer that this process received for this user was a 429. */
   wasThrottled(about: string | number): boolean {
     return this.#throttled.has(about);
@@ -167,6 +181,12 @@ export class Region {
     for (const blocking of Object.values(this.#blocking)) blocking.through();
     this.#apart.clear();
     this.#unsent.clear();
+    this.#unreached.clear();
+  }
+
+  #sent(endpoint: NeutralEndpoint): void {
+    this.#unsent.clear();
+    this.#unreached.delete(endpoint);
   }
 
   /** If the gate is shut and its time has come, a neutral call probes it; concurrent callers share one. Never rejects. */
@@ -203,7 +223,7 @@ export class Region {
     const isReached =
       met === "credentialsRefused" || cameThrough(met) || (this.#isCutOff && met !== "notAsked");
     this.#isCutOff = false; // if no neutral call may be sent, the call of a user finds out
-    if (isReached) this.#unsent.clear();
+    if (isReached) this.#sent(this.#at);
     await board.change("region", { type: isReached ? "ANSWERED" : "LEFT", at: clock.now(), by });
   }
 
