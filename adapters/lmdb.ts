@@ -62,7 +62,7 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
   if (typeof path !== "string" || path === "") {
     throw new LifecycleError(
       "INVALID_OPTION",
-      `Cannot use an LMDB store: its path must be a folder, not ${String(path)}`,
+      `Cannot use an LMDB store: its path must be a folder, got ${path === "" ? "an empty text" : String(path)}`,
     );
   }
   const folder = resolve(path);

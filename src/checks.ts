@@ -134,12 +134,15 @@ export function wrong(verb: string, name: string, must: string, value: unknown):
 
 function plainly(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "an invalid Date" : value.toISOString();
   return typeof value === "number" || typeof value === "boolean" ? String(value) : kindOf(value);
 }
 
 /** Describes a text without quoting it. */
-function textOf({ length }: string): string {
-  return `a text of ${length} ${length === 1 ? "character" : "characters"}`;
+function textOf(text: string): string {
+  const { length } = text;
+  const spaced = text.trim() === text ? "" : " that begins or ends with a space";
+  return `a text of ${length} ${length === 1 ? "character" : "characters"}${spaced}`;
 }
 
 /** Names the kind of a value that must not be printed. */

@@ -43,7 +43,7 @@ export interface CreateLifecycle {
    * | `ONEUP_KEY` | 32 bytes as base64 or hexadecimal; several are separated by commas, newest first |
    * | `ONEUP_KEY_FILE` | instead of `ONEUP_KEY`: the file that holds the key |
    * | `ONEUP_HIDE_IDS` | `1` hides the ids of users in the store, see `hideIds`; `0`, the default, does not |
-   * | `ONEUP_API`, `ONEUP_AUTH` | the base URLs, see `endpoints`, e.g. of a sandbox; `ONEUP_AUTH` alone may be missing, and is then `ONEUP_API` |
+   * | `ONEUP_API`, `ONEUP_AUTH` | the base URLs, see `endpoints`, e.g. of a sandbox; `ONEUP_AUTH` alone may be missing |
    *
    * @throws {LifecycleError} `INVALID_OPTION` naming the missing or wrong variable; as {@link CreateLifecycle}
    * @example
@@ -97,7 +97,8 @@ export async function optionsFromEnv(given?: Partial<LifecycleOptions>): Promise
     store: overrides.store ?? (await storeFromEnv()),
     ...(encryption && { encryption }),
     hideIds: overrides.hideIds ?? isOn("ONEUP_HIDE_IDS"),
-    endpoints: { ...endpointsFromEnv(), ...overrides.endpoints },
+    // An `api` that is named here is not mixed with an `auth` from there.
+    endpoints: { ...(overrides.endpoints?.api === undefined && endpointsFromEnv()), ...overrides.endpoints },
   };
 }
 
@@ -107,8 +108,7 @@ export function endpointsFromEnv(): NonNullable<LifecycleOptions["endpoints"]> {
     const value = process.env[name] ?? "";
     return value === "" ? undefined : endpoint(`the environment variable ${name}`, value);
   };
-  const api = given("ONEUP_API");
-  const auth = given("ONEUP_AUTH") ?? api;
+  const [api, auth] = [given("ONEUP_API"), given("ONEUP_AUTH")];
   return { ...(api !== undefined && { api }), ...(auth !== undefined && { auth }) };
 }
 
@@ -147,7 +147,13 @@ export function keysFromEnv(
     );
   }
   if (keys !== "") return { keys: keys.split(",") };
-  return file === "" ? undefined : keyFile(file);
+  if (file === "") return undefined;
+  const flaw = flawIn(file.replaceAll(/\/+/g, "/"));
+  if (flaw === undefined) return keyFile(file);
+  throw new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot start: the environment variable ${name}_FILE must be the path of a file, and it ${flaw}`,
+  );
 }
 
 /** Opens the store in `ONEUP_STORE`. @throws {LifecycleError} `INVALID_OPTION` naming the variable */
@@ -174,7 +180,7 @@ export async function storeAt(place: string, from: string): Promise<StoreAdapter
   );
 }
 
-/** Why a place without a scheme is no path of a folder: opening it would create an empty store in a folder of that name. */
+/** Why a place without a scheme is no path: opening it would create an empty store, or another key, under that name. */
 function flawIn(place: string): string | undefined {
   if (place.trim() !== place || place === "") return "begins or ends with a space";
   if (/["'`]/.test(place)) return "contains quotation marks";

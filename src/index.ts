@@ -100,6 +100,7 @@ export type {
   OnboardOptions,
   UserFilter,
   RetryOptions,
+  TokenOptions,
   WaitOptions,
   WorkOptions,
 } from "./runtime/options/call-options.ts";

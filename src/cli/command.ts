@@ -106,7 +106,8 @@ const endpoints: Options = {
   auth: {
     type: "string",
     value: "URL",
-    description: "(default: that of --api, else ONEUP_AUTH or ONEUP_API, else https://auth.1up.health)",
+    description:
+      "(default: that of --api, unless it is 1upHealth's own; else ONEUP_AUTH, else https://auth.1up.health)",
   },
   "change-origin": {
     type: "boolean",

@@ -146,13 +146,8 @@ function optionsOf({ texts, switches }: Given): Partial<LifecycleOptions> {
   };
 }
 
-/** The base URLs of the flags, else of the environment. One `--api` names both, as a sandbox has one. */
+/** The base URLs of the flags, else of the environment. With `--api` nothing is taken from the environment. */
 export function endpointsIn(texts: Given["texts"]): NonNullable<LifecycleOptions["endpoints"]> {
-  const api = texts.get("api");
-  const auth = texts.get("auth") ?? api;
-  return {
-    ...endpointsFromEnv(),
-    ...(api !== undefined && { api }),
-    ...(auth !== undefined && { auth }),
-  };
+  const [api, auth] = [texts.get("api"), texts.get("auth")];
+  return { ...(api === undefined ? endpointsFromEnv() : { api }), ...(auth !== undefined && { auth }) };
 }

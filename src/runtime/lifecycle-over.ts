@@ -18,7 +18,7 @@ import {
   checkOffboarding,
   checkOnboarding,
   checkRetrying,
-  checkWait,
+  checkToken,
   checkWork,
 } from "./operations/call-checks.ts";
 import { checkAdopting, checkOnboardingMany, checkReconciling } from "./bulk/bulk-checks.ts";
@@ -200,7 +200,8 @@ export function lifecycleOver(
 
     async accessToken(appUserId, options) {
       open();
-      if (options !== undefined) checkWait("get an access token", options);
+      const rejected = options && checkToken(options).rejected;
+      if (rejected !== undefined) return (await tokens.rejected(checkId(appUserId), rejected, options)).token;
       return (tokens.inMemory(appUserId) ?? (await tokens.get(appUserId, options))).token;
     },
 
@@ -308,11 +309,8 @@ export function lifecycleOver(
     async forecast(calls = 1, lane = "interactive") {
       open();
       checkValue("forecast", "calls", calls, whole(1, 1e9));
-      const { used, waiting, inMs } = await forecast(
-        engine,
-        calls,
-        checkValue("forecast", "lane", lane, aLane),
-      );
+      checkValue("forecast", "lane", lane, aLane);
+      const { used, waiting, inMs } = await forecast(engine, calls, lane);
       return { used: total(used), of: engine.limits.management.calls, ahead: ahead(waiting, lane), inMs };
     },
 

@@ -16,7 +16,7 @@ import type {
   OnboardOptions,
   UserFilter,
   RetryOptions,
-  WaitOptions,
+  TokenOptions,
   WorkOptions,
 } from "./options/call-options.ts";
 import type { AdoptedRow } from "./bulk/adopt-many.ts";
@@ -164,6 +164,8 @@ export interface Lifecycle
    *
    * A refresh that timed out is repeated once the first request can no longer arrive, `graceMs` later. Until then a
    * token that has not expired is returned. With `waitMs: 0` a refresh is begun, and a later call returns its token.
+   * Whether 1upHealth still accepts a token shows only when it is used: after a 401, pass it as `rejected`. The client of
+   * {@link fhir} does that by itself.
    *
    * @throws {LifecycleError} `USER_UNKNOWN`; `USER_NOT_READY` when `waitMs` elapses (retryable, after `retryAfterMs`
    * if the end of the wait is known); as {@link onboard}
@@ -177,7 +179,7 @@ export interface Lifecycle
    * const headers = { authorization: `Bearer ${token}` };
    * ```
    */
-  accessToken(appUserId: string, options?: WaitOptions): Promise<string>;
+  accessToken(appUserId: string, options?: TokenOptions): Promise<string>;
   /**
    * A FHIR client for this user. It fetches, renews and replaces the token by itself. All FHIR calls keep to the
    * account's limit, and stop while 1upHealth throttles it. After a 401 the token is

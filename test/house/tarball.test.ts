@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compile, onDeno, removeStale } from "../support/built.ts";
@@ -7,7 +7,11 @@ import { buildJoined } from "../published/joined.ts";
 import { folder } from "../support/scene.ts";
 import { root, sources } from "./repository.ts";
 
-const papers = ["AGENTS.md", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
+/** The guides, which README.md links to, are read where the package is installed. */
+const guides = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+const papers = ["AGENTS.md", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"].concat(
+  guides.map((name) => `docs/${name}`),
+);
 
 const page = "src/inspector/page/";
 const types = sources("src", "machines", "adapters")

@@ -70,9 +70,22 @@ describe("createLifecycle.fromEnv()", () => {
       /^Cannot start: the environment variable ONEUP_AUTH must be an https: URL/,
     );
     vi.stubEnv("ONEUP_AUTH", "http://127.0.0.1:1");
-    const told = await createLifecycle.fromEnv({ ...options, store: memory(), endpoints: server.endpoints });
-    afterwards(() => told.close());
-    expect(await told.onboard("cyd")).toMatchObject({ usable: true });
+    for (const endpoints of [server.endpoints, { api: server.url }]) {
+      const told = await createLifecycle.fromEnv({ ...options, store: memory(), endpoints });
+      afterwards(() => told.close());
+      expect(await told.onboard("cyd")).toMatchObject({ usable: true });
+    }
+  });
+
+  it.each([
+    ["a space", "./lifecycle.key ", /ONEUP_KEY_FILE must be the path of a file, and it begins or ends/],
+    ["a line end", "./lifecycle.key\r", /ONEUP_KEY_FILE must be the path of a file, and it begins or ends/],
+    ["quotation marks", '"./lifecycle.key"', /ONEUP_KEY_FILE .* contains quotation marks/],
+  ])("refuses a key file with %s, and makes none of that name", async (_, file, why) => {
+    vi.stubEnv("ONEUP_KEY_FILE", file);
+    const refused = createLifecycle.fromEnv({ credentials, store: memory() });
+    await expect(refused).rejects.toThrow(why);
+    expect(existsSync(file)).toBe(false);
   });
 
   it("refuses two keys at once, and options it does not know", async () => {

@@ -99,6 +99,15 @@ describe("createLifecycle()", () => {
     expect([api, auth]).toEqual(["https://api.example/fhir", "http://127.0.0.1:8080"]);
   });
 
+  it.each<[LifecycleOptions["endpoints"], string, string]>([
+    [undefined, "https://api.1up.health", "https://auth.1up.health"],
+    [{ api: "https://api.1up.health/" }, "https://api.1up.health", "https://auth.1up.health"],
+    [{ api: "http://127.0.0.1:8080" }, "http://127.0.0.1:8080", "http://127.0.0.1:8080"],
+    [{ auth: "https://auth.example" }, "https://api.1up.health", "https://auth.example"],
+  ])("sends no secret to a host that is not named: %j", (endpoints, api, auth) => {
+    expect(checkOptions({ ...good, ...(endpoints && { endpoints }) })).toMatchObject({ api, auth });
+  });
+
   it.each([
     ["no options", undefined, "INVALID_OPTION", /options must be an object/],
     [

@@ -31,6 +31,7 @@ import type {
   OnboardOptions,
   UserFilter,
   RetryOptions,
+  TokenOptions,
   WaitOptions,
   WorkOptions,
 } from "../options/call-options.ts";
@@ -39,6 +40,13 @@ export const aLane: Rule = among(...lanes);
 const aUserId: Rule = { must: "an app_user_id", holds: (value) => typeof value === "string" && isId(value) };
 
 const waiting: Rules<WaitOptions> = { waitMs: between(0), signal: aSignal };
+const ofToken: Rules<TokenOptions> = {
+  ...waiting,
+  rejected: {
+    must: "the token that 1upHealth answered with 401",
+    holds: (value) => typeof value === "string",
+  },
+};
 /** The name of a person who does something. */
 export const aDoer: Rule = oneLine(100);
 const acting: Rules<ActOptions> = { ...waiting, by: aDoer };
@@ -69,8 +77,8 @@ const filtering: Rules<UserFilter> = {
 const offboarding: Rules<OffboardOptions> = { ...acting, purge: anything };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkWait(verb: string, options: WaitOptions | undefined): WaitOptions {
-  return check(verb, options, waiting);
+export function checkToken(options: TokenOptions): TokenOptions {
+  return check("get an access token", options, ofToken);
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */

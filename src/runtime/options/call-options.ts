@@ -27,6 +27,16 @@ export interface WaitOptions extends Cancellable {
   readonly waitMs?: number | undefined;
 }
 
+/** Options of {@link Lifecycle.accessToken}. */
+export interface TokenOptions extends WaitOptions {
+  /**
+   * The token that 1upHealth answered with 401, if you call FHIR with a client of your own: resolves with another one, by a
+   * refresh or a fresh code. A token that has been replaced since is simply not returned. A user's token is replaced at
+   * most once a minute; until then the call rejects with `USER_NOT_READY` and `retryAfterMs`.
+   */
+  readonly rejected?: string | undefined;
+}
+
 /** Options of what an operator does to one user. */
 export interface ActOptions extends WaitOptions {
   /**

@@ -8,7 +8,7 @@ import { LifecycleError } from "../../errors.ts";
 
 /** @throws {LifecycleError} `INVALID_ID` unless it is 1–512 bytes of UTF-8 without control characters */
 export function checkId(id: string): string {
-  if (typeof id !== "string") throw badId(`a string, not ${typeof id}`);
+  if (typeof id !== "string") throw badId(`a string, not ${id === null ? "null" : typeof id}`);
   // ids go into HTTP, keys and logs, so they must not contain invisible characters
   if (id.length === 0 || id.length > 512 || (id.length > 128 && Buffer.byteLength(id) > 512)) {
     throw badId(`1 to 512 bytes long, not ${Buffer.byteLength(id)}`);

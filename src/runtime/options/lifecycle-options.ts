@@ -67,7 +67,8 @@ export interface LifecycleOptions {
    */
   readonly hideIds?: boolean;
   /**
-   * Base URLs; `http:` for loopback only.
+   * Base URLs; `http:` for loopback only. If only `api` is given and is not 1upHealth's, `auth` is the same, so that no
+   * secret goes to a host that is not named.
    * @default { api: "https://api.1up.health", auth: "https://auth.1up.health" }
    */
   readonly endpoints?: { readonly api?: string; readonly auth?: string };
@@ -251,8 +252,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
     store,
     encryption: checkEncryption(verb, given.encryption, store),
     hideIds: given.hideIds ?? false,
-    api: endpoint("endpoints.api", endpoints.api ?? "https://api.1up.health"),
-    auth: endpoint("endpoints.auth", endpoints.auth ?? "https://auth.1up.health"),
+    ...basesOf(endpoints),
     changeOrigin: given.changeOrigin ?? false,
     limits: {
       management:
@@ -324,4 +324,13 @@ export function endpoint(name: string, value: string): string {
   const safe = protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
   if (!safe || /[?#\\\s]/.test(value)) throw wrong(verb, name, rule, shown);
   return `${protocol}//${host}${pathname}`.replace(/\/+$/, "");
+}
+
+/** 1upHealth's own. */
+const ours = { api: "https://api.1up.health", auth: "https://auth.1up.health" };
+
+function basesOf({ api, auth }: NonNullable<LifecycleOptions["endpoints"]>): Pick<Settings, "api" | "auth"> {
+  const base = endpoint("endpoints.api", api ?? ours.api);
+  const usual = base === ours.api ? ours.auth : base;
+  return { api: base, auth: auth === undefined ? usual : endpoint("endpoints.auth", auth) };
 }

@@ -185,13 +185,19 @@ function pauseOf(
   const waits = isBlocked ? blocked : pause;
   if (waits === null) return null;
   const hasCause = waits.reason !== "rateLimit" && waits.reason !== "shortTokens";
-  const cause = isBlocked ? (causeNow(user) ?? met) : lastCause(user);
+  const cause = isBlocked ? later(causeNow(user), met) : lastCause(user);
   return {
     reason: waits.reason,
     until: new Date(waits.until),
     attempt,
     cause: hasCause ? cause : null,
   };
+}
+
+/** The later of two failed calls: what shut a gate may have happened since the user's own call failed. */
+function later(one: Cause | null, other: Cause | null): Cause | null {
+  if (one === null || other === null) return one ?? other;
+  return other.at > one.at ? other : one;
 }
 
 /** The lease of another process, which ends in any case. */
