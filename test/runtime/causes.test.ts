@@ -294,3 +294,19 @@ describe("the text of a response", () => {
     });
   });
 });
+
+describe("a gate that shuts after a user's own call has failed", () => {
+  it("is what the user waits for, and what its advice is about", async () => {
+    const { lifecycle, sandbox } = await world();
+    sandbox.fail({ call: "createUser", appUserId: "dora", status: 503 });
+    await lifecycle.onboard("dora", { waitMs: 1_000 });
+    sandbox.fail({ status: 401, body: { error: "invalid_client" }, times: Infinity });
+    for (const id of ["emil", "fred", "gina"])
+      await lifecycle.onboard(id, { waitMs: 2_000 }).catch(() => null);
+    const { pause } = await lifecycle.inspect("dora");
+    expect(pause).toMatchObject({ reason: "credentials", cause: { code: "invalid_client", status: 401 } });
+    expect(await lifecycle.explain("dora")).toMatch(
+      /because 1upHealth refuses the client id and secret .*: \w+ at api\.1up\.health failed: invalid_client.* What to do: compare client id and secret/,
+    );
+  });
+});

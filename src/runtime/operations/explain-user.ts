@@ -150,7 +150,8 @@ function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
   const until = pause?.until ?? null;
   if (pause !== null && until !== null && until.getTime() > now && !isInLine(pause, queue)) {
     const { cause } = pause;
-    const isKnown = cause === null || circumstances.cause !== null; // the cause of its last step has been named
+    // The cause of its last step has been named.
+    const isKnown = cause === null || circumstances.cause?.at.getTime() === cause.at.getTime();
     const met = isKnown ? "" : `: ${causeInWords(cause)}, ${distanceInWords(cause.at, now)}`;
     const reason = `It waits because ${whyItWaits(pause.reason, circumstances)}${met}`;
     return `${reason}; ${next} can leave at ${momentInWords(until, now)}, as attempt ${pause.attempt}. ${continuation}`;
