@@ -200,7 +200,7 @@ export function lifecycleOver(
 
     async accessToken(appUserId, options) {
       open();
-      const rejected = options && checkToken(options).rejected;
+      const rejected = options === undefined ? undefined : checkToken(options).rejected;
       if (rejected !== undefined) return (await tokens.rejected(checkId(appUserId), rejected, options)).token;
       return (tokens.inMemory(appUserId) ?? (await tokens.get(appUserId, options))).token;
     },

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import process from "node:process";
 import { setImmediate } from "node:timers";
 import { linkSignals } from "../abort.ts";
@@ -119,7 +120,8 @@ async function openEngine(
     });
     const seen = (found: AccountRecord, at: number): void => outbox.see(found, at);
     const { account: record } = opened;
-    const parts = { record, account, ring, hideIds, fields, clock, newest, logger, memory, seen };
+    const begun = (): void => noteNewStore(settings);
+    const parts = { record, account, ring, hideIds, fields, clock, newest, logger, memory, seen, begun };
     const keys = await StoreKeys.open(parts);
     const { changeOrigin: change } = settings;
     if (!anyOrigin) await holdOrigins({ record, origins, change, clock, logger });
@@ -193,4 +195,11 @@ async function openEngine(
     await opened.close();
     throw error;
   }
+}
+
+/** Another working directory, or a mistyped place, begins a second store without an error. */
+function noteNewStore({ logger, store: { durable, folder, name } }: Settings): void {
+  if (!durable) return;
+  const place = folder === undefined ? name : `${name} in ${resolve(folder)}`;
+  logger.info({}, `Began a new store (${place}): no user of this client id is in it yet`);
 }

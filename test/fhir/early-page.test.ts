@@ -119,6 +119,31 @@ describe.each(Object.entries(clients))("a walk of %s", (_, client) => {
     expect(server.asked).toEqual(["/Basic?_count=100", "/Basic?_after=1", "/Basic?_count=100"]);
   });
 
+  it("requests no page twice where each one arrives cut the first time", async () => {
+    const seen = new Set<string>();
+    const server = await client((query) => {
+      const after = Number(/_after=(\d+)/.exec(query)?.[1] ?? 0);
+      const whole = page(String(after), after < 6 ? link(`_after=${after + 1}`) : "");
+      if (seen.has(query)) return whole;
+      seen.add(query);
+      return whole.slice(0, -9);
+    });
+    expect(await walked(server)).toEqual(["0", "1", "2", "3", "4", "5", "6"]);
+    expect(server.asked.length, "two for each page").toBe(14);
+  });
+
+  it("looks no further ahead once it was misled", async () => {
+    const server = await client((query) => {
+      const after = Number(/_after=(\d+)/.exec(query)?.[1] ?? 0);
+      return page(
+        String(after),
+        link("_after=900") + (after < 5 ? link(`_after=${after + 1}`) : '"link":[],'),
+      );
+    });
+    expect(await walked(server)).toEqual(["0", "1", "2", "3", "4", "5"]);
+    expect(server.asked).toHaveLength(7);
+  });
+
   it("makes one request for each page", async () => {
     const server = await client((query) => {
       const after = Number(/_after=(\d+)/.exec(query)?.[1] ?? 0);

@@ -1,9 +1,12 @@
+import { join } from "node:path";
 import { Writable } from "node:stream";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import type { Logger } from "oneup-lifecycle";
 import { loggerTo, type LogLine } from "../support/loggers.ts";
+import { onDisk } from "../support/on-disk.ts";
+import { folder, scene } from "../support/scene.ts";
 
 const id = "ada@example.org";
 
@@ -74,5 +77,19 @@ describe("logger", () => {
       code: "INVALID_OPTION",
       message: expect.stringContaining("debug, info, warn, error") as string,
     });
+  });
+});
+
+describe("a store that is used for the first time", () => {
+  it("is named in the log, once, because a mistyped place begins one as well", async () => {
+    const lines: LogLine[] = [];
+    const { open } = await scene();
+    const path = folder("a-new-store");
+    const options = { ...onDisk(path), logger: loggerTo((line) => lines.push(line)) };
+    await (await open(options)).close();
+    await (await open(options)).close();
+    expect(lines.map(({ level, message }) => [level, message])).toEqual([
+      ["info", `Began a new store (lmdb in ${join(path, "store")}): no user of this client id is in it yet`],
+    ]);
   });
 });

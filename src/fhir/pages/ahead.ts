@@ -18,32 +18,46 @@ const searched = 4_096;
 /** A page that was requested early. */
 interface Begun {
   readonly place: PagePlace;
+  /** The page whose text has led there. */
+  readonly from: PagePlace;
   readonly page: Promise<Loaded>;
 }
 
 /** The same source. `isAwaited`: the caller waits for the page that is being fetched, so that the next may be requested. */
 export function lookingAhead(source: PageSource, isAwaited: () => boolean): PageSource {
   let begun: Begun | null = null;
+  /** The page that the walk has come to. */
+  let current: PagePlace | null = null;
+  /** The text of a page has led elsewhere than the parsed page. */
+  let isMisled = false;
 
   function fetch(...[here, signal, attempt]: Parameters<Load>): Promise<Loaded> {
     return source.load(here, signal, attempt, (page) => {
       // One page ahead of the caller, however fast the server answers.
-      if (begun !== null || !isAwaited() || page.length > longestBeforeAhead) return false;
+      const isNext = begun === null && isSame(current, here) && isAwaited() && !isMisled;
+      if (!isNext || page.length > longestBeforeAhead) return false;
       const place = placeIn(page, source.place, here);
       if (place === null) return false;
-      begun = { place, page: fetch(place, signal, "ahead") };
+      begun = { place, from: here, page: fetch(place, signal, "ahead") };
       begun.page.catch(() => {}); // reported once the walk gets there
       return true;
     });
   }
 
   const load: Load = (here, signal, attempt) => {
+    current = here;
+    if (isSame(begun?.from, here)) return fetch(here, signal, attempt); // once more: what follows is on its way
     const early = begun;
     begun = null;
-    const isIt = early !== null && early.place.path === here.path && early.place.query === here.query;
-    return isIt ? early.page : fetch(here, signal, attempt);
+    if (early !== null && isSame(early.place, here)) return early.page;
+    isMisled ||= early !== null;
+    return fetch(here, signal, attempt);
   };
   return { ...source, load };
+}
+
+function isSame(one: PagePlace | null | undefined, { path, query }: PagePlace): boolean {
+  return one?.path === path && one.query === query;
 }
 
 /** The place of the next page, if the text of a Bundle links to one of the same search; otherwise `null`. */

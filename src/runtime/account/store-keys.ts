@@ -38,6 +38,8 @@ export interface StoreKeysParts {
   /** The newest format that this release knows. */
   readonly newest: number;
   readonly logger: Logger;
+  /** Called if the store did not exist before. */
+  readonly begun?: (() => void) | undefined;
   /** Called with each read of the account's record, and when that began. */
   readonly seen?: (found: AccountRecord, at: number) => void;
   /** See {@link SealMemory}. */

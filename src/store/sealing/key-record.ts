@@ -177,6 +177,8 @@ export interface KeyParts {
   readonly writeId: string;
   /** Further fields of a record that is created. */
   readonly fields?: Readonly<Record<string, Json>> | undefined;
+  /** Called if this opening is the first of the store. */
+  readonly begun?: (() => void) | undefined;
 }
 
 /**
@@ -213,8 +215,10 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
       retired: [],
       former: [],
     });
-    if (await record.commit({ value, expectedRevision: 0, writeId }))
+    if (await record.commit({ value, expectedRevision: 0, writeId })) {
+      parts.begun?.();
       return { format: startFormat, storeKeys: [key], names };
+    }
   }
 }
 
