@@ -127,6 +127,18 @@ describe("a user that begins anew while an offboarding stands still", () => {
   });
 });
 
+describe("a user that another process offboards while an onboarding stands still", () => {
+  it.each<[string, readonly Verb[], number]>([
+    ["a new one", [], 2],
+    ["one that starts over", ["onboard", "offboard"], 2],
+    ["one that starts over, later on", ["onboard", "offboard"], 3],
+  ])("stays offboarded: %s", async (_, before, nth) => {
+    const { error, there } = await played({ before, call: "onboard", nth, meanwhile: ["offboard"] });
+    expect(error).toMatchObject({ code: "USER_OFFBOARDED" });
+    expect(await there.inspect("ada")).toMatchObject({ state: "offboarded" });
+  });
+});
+
 describe("a user that another process is forgetting", () => {
   it.each([
     [0, 0],

@@ -42,11 +42,17 @@ export async function onboard(
   const { until, signal, isOver } = deadline;
   const wait = { until, signal, isOver, lane };
   wait.signal.throwIfAborted();
+  /** When the user that starts over had left, ms since 1970. */
+  let leftAt: number | null = null;
   for (let isFirst = true; ; isFirst = false) {
     const found = await findHere(engine, id, wait);
     inTimeFor(wait);
     // seam: a-user-forgotten-meanwhile-is-not-brought-back
     if (found.user === null && !isFirst) throw forgottenMeanwhile(engine, id);
+    // It started over and was offboarded again: a later decision than this call.
+    const steppedAt = found.user?.history.at(-1)?.[0] ?? null;
+    if (!isFirst && steppedAt !== leftAt) return askForUser(engine, id, wait);
+    leftAt = steppedAt;
     if (found.user !== null) await comeForward(engine, found, lane);
     else if (found.isForgotten && onOffboarded === "keep") throw forgotten(engine, id);
     const user = firstStep(engine, id, found, { onOffboarded, expect, lane });
