@@ -145,7 +145,7 @@ export interface UserContext {
   /** Versions whose data has been erased since the user was offboarded; `null`: none. */
   readonly purged: readonly string[] | null;
   /**
-   * Versions of a purge that was requested and not carried out; `null`: none. `userUnknown`: 1upHealth no longer knew
+   * Versions of a purge that was requested and never confirmed; `null`: none. `userUnknown`: 1upHealth no longer knew
    * the user. `withdrawn`: the application offboarded it without a purge before the purge was done.
    */
   readonly unpurged: {

@@ -76,7 +76,7 @@ export function nextStepAfter({ code, status }: Pick<Cause, "code" | "status">):
 function stepAfterStatus(code: string, status: number | null): keyof typeof steps {
   if (status === null) {
     if (/CERT|SIGNATURE|^ERR_TLS|^ERR_SSL/.test(code)) return "certificate";
-    return code.startsWith("proxy_") ? "proxy" : "network";
+    return code.startsWith("proxy_") ? "cut" : "network";
   }
   if (status === 401) return "credentials";
   if (status === 429) return "throttled";

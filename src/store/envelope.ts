@@ -114,7 +114,7 @@ export interface Departure {
   readonly at: number;
   readonly oneupUserId: number | null;
   readonly purged: readonly Erasure[];
-  /** Versions whose purge was requested and not carried out, and why. */
+  /** Versions whose purge was requested and never confirmed, and why. */
   readonly skipped: { readonly versions: readonly string[]; readonly why: string } | null;
 }
 

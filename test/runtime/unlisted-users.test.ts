@@ -90,7 +90,7 @@ describe("a purge of a user that 1upHealth knew, and does not list", () => {
     expect(sandbox.journal.count("listUsers")).toBeLessThan(20);
     expect(await lifecycle.offboard("ada")).toMatchObject({ purge: { skipped: { versions } } });
     expect(await lifecycle.explain("ada")).toMatch(
-      /purge of dstu2, stu3, r4 was requested and not carried out: 1upHealth did not know the user/,
+      /purge of dstu2, stu3, r4 was requested and never confirmed: 1upHealth did not know the user/,
     );
     expect((await lifecycle.history("ada")).at(-1)?.why).toMatch(
       /the purge that was requested was not carried out/,

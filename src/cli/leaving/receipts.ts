@@ -31,7 +31,7 @@ export const receipts: Command = {
     const { ok, receipts: found, skipped, problem } = verified;
     print(given, verified, [
       `${plural(found, "receipt")} verified${ok ? ", closed with their count" : ""}`,
-      ...(skipped > 0 ? [`${plural(skipped, "receipt")} of a purge that was not carried out`] : []),
+      ...(skipped > 0 ? [`${plural(skipped, "receipt")} of a purge that was never confirmed`] : []),
       ...(problem === null
         ? []
         : [`Line ${problem.line}: ${problem.why}`, `What to do: ${problem.nextStep}`]),

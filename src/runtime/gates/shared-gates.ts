@@ -149,7 +149,7 @@ export class SharedGates {
     const before = this.gate(name);
     if (next.state === "open") this.#own.delete(this.#key(name));
     else this.#own.set(this.#key(name), next);
-    if (next !== before) this.#log(name, next);
+    if (next !== before) this.#log(name, next, "This process's");
     return next;
   }
 
@@ -217,12 +217,12 @@ export class SharedGates {
     if (news) this.#parts.changed();
   }
 
-  #log(name: GateName, gate: Gate): void {
+  #log(name: GateName, gate: Gate, whose = "The account's"): void {
     const { clock, logger, changed } = this.#parts;
     if (gate.state === "open") {
       this.#openedAt.set(name, clock.monotonic());
       this.#logged.delete(name);
-      logger.info({ gate: name }, `${inWordsOf(name)} is open again`);
+      logger.info({ gate: name }, `${whose} ${name} gate is open again`);
     } else if (gate.state !== "probing") {
       const { state, reason } = gate;
       const now = clock.now();
@@ -242,13 +242,9 @@ export class SharedGates {
           ...(trouble && { call: trouble.call, host: trouble.host, code: trouble.code }),
           retryAt: retryField(now, ms),
         },
-        `${inWordsOf(name)} is ${state} (${reason})${met}; next try in ${Math.ceil(ms / 1_000)} s${todo ? `; what to do: ${todo}` : ""}`,
+        `${whose} ${name} gate is ${state} (${reason})${met}; next try in ${Math.ceil(ms / 1_000)} s${todo ? `; what to do: ${todo}` : ""}`,
       );
     }
     changed();
   }
-}
-
-function inWordsOf(name: GateName): string {
-  return name === "region" ? "This process's region gate" : `The account's ${name} gate`;
 }

@@ -99,7 +99,7 @@ export interface LeaveProgress {
 
 /** The result of {@link LeaveVerbs.offboardMany}. */
 export interface LeaveSummary extends LeaveProgress {
-  /** Receipts that tell of a purge that was not carried out: 1upHealth did not list the user, or it was withdrawn. */
+  /** Receipts that tell of a purge that was never confirmed: 1upHealth did not list the user, or it was withdrawn. */
   readonly skipped: number;
   /**
    * Users that have left without a receipt in the log: it was lost or cut off, or they were forgotten before they got it.

@@ -32,7 +32,7 @@ export type ReceiptLine =
       readonly at: string;
       /** The confirmed purges, and the SHA-256 of 1upHealth's answers. */
       readonly purged: readonly { readonly version: string; readonly at: string; readonly digest: string }[];
-      /** A purge that was not carried out, and why. */
+      /** A purge that was never confirmed, and why. */
       readonly skipped: { readonly versions: readonly string[]; readonly why: string } | null;
     }
   | { readonly type: "closed"; readonly count: number; readonly at: string };

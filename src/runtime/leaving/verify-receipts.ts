@@ -12,7 +12,7 @@ export interface VerifiedReceipts {
   readonly ok: boolean;
   /** The name of the leave; `null`: no line could be read. */
   readonly leave: string | null;
-  /** Receipts that were verified, and those among them that tell of a purge that was not carried out. */
+  /** Receipts that were verified, and those among them that tell of a purge that was never confirmed. */
   readonly receipts: number;
   readonly skipped: number;
   /** Whether they are closed with their count. */

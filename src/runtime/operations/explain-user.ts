@@ -113,7 +113,7 @@ function whatIsOdd({ active, conflict, purge }: UserStatus): readonly string[] {
     odd.push(`Of its data at 1upHealth, erased: ${listed(done)}; still to erase: ${listed(left)}.`);
     if (skipped !== null)
       odd.push(
-        `A purge of ${listed(skipped.versions)} was requested and not carried out: ${whySkipped[skipped.why]}.`,
+        `A purge of ${listed(skipped.versions)} was requested and never confirmed: ${whySkipped[skipped.why]}.`,
       );
   }
   return odd;
@@ -121,7 +121,8 @@ function whatIsOdd({ active, conflict, purge }: UserStatus): readonly string[] {
 
 const whySkipped: Readonly<Record<Skipped["why"], string>> = {
   userUnknown: "1upHealth did not know the user (any more)",
-  withdrawn: "the application offboarded the user without a purge before it was done",
+  withdrawn:
+    "the application offboarded the user without a purge before it was done, and a call without an answer may have erased them",
 };
 type Skipped = NonNullable<NonNullable<UserStatus["purge"]>["skipped"]>;
 
@@ -171,7 +172,10 @@ function aheadInWords({ ahead, now }: Circumstances): string {
 
 /** What an operator does about what holds it up. */
 function whatToDo({ failure, pause, state, usable }: UserStatus, around: Circumstances): readonly string[] {
-  const met = pause?.cause ?? (usable ? null : (around.cause ?? around.ahead?.cause ?? null));
+  const isOver = state === "offboarded"; // nothing is tried any more
+  const met = isOver
+    ? null
+    : (pause?.cause ?? (usable ? null : (around.cause ?? around.ahead?.cause ?? null)));
   const cause = state === "created" && met?.code === "user_missing" ? null : met; // it is created next
   const step =
     failure === null ? cause && nextStepAfter(cause) : `${failureSteps[failure.reason]}, then call retry()`;

@@ -49,7 +49,7 @@ export interface LogFields {
  * | `error` | new work has stopped until a person acts |
  * | `warn` | something failed and is tried again, or is not as it should be |
  * | `info` | what was wrong is over |
- * | `debug` | nothing is logged at this level yet |
+ * | `debug` | a gate that stays shut for the same reason, for as long at a time |
  */
 export interface Logger {
   debug(fields: LogFields, message: string): void;

@@ -73,9 +73,9 @@ export interface UserStatus {
   readonly active: boolean | null;
   /**
    * FHIR versions whose data at 1upHealth have been erased since it was offboarded, those that remain, and those of a
-   * purge that was requested and not carried out (`skipped`): because 1upHealth had not listed the user for a day
-   * (`userUnknown`), or because it was offboarded without a purge before that one was done (`withdrawn`). `null`: no
-   * purge was requested.
+   * purge that was requested and never confirmed (`skipped`): because 1upHealth had not listed the user for a day
+   * (`userUnknown`), or because it was offboarded without a purge before that one was done (`withdrawn`); a purge whose
+   * answer was lost may have erased them all the same. `null`: no purge was requested.
    */
   readonly purge: {
     readonly done: readonly string[];
