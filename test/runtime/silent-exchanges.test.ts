@@ -127,3 +127,21 @@ describe("a token endpoint that is down for all", () => {
     ).toBeLessThanOrEqual(4);
   });
 });
+
+describe("a purge while no exchange is answered", () => {
+  it("does not wait behind a sign-up that waits for the token endpoint", async () => {
+    const made = await workingWorld({});
+    const { lifecycle, clock, sandbox } = made;
+    await lifecycle.onboard("leaver");
+    sandbox.fail({ call: "exchangeCode", status: 503, times: Infinity });
+    for (const id of ["one", "two", "three", "four"]) await lifecycle.onboard(id, { waitMs: 0 });
+    await clock.advance(30_000);
+    await lifecycle.onboard("newcomer", { waitMs: 0 });
+    await clock.advance(1_000);
+    expect(await lifecycle.inspect("newcomer")).toMatchObject({ state: "created" });
+    const leaving = lifecycle.offboard("leaver", { purge: ["r4"], waitMs: 20_000 });
+    await clock.advance(5_000);
+    expect(await leaving).toMatchObject({ state: "offboarded", purge: { done: ["r4"] } });
+    expect(await lifecycle.inspect("newcomer")).toMatchObject({ state: "created" });
+  });
+});

@@ -8,7 +8,7 @@
  * @module
  */
 import { randomName, sleep } from "../../clock.ts";
-import type { Lease, Limit } from "../../store/contract.ts";
+import type { Lane, Lease, Limit } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
 import { isPurging, isRenaming, type UserCall } from "../../../machines/index.ts";
 import { slotAfter, type SlotEnd } from "../../guard/guard.ts";
@@ -117,7 +117,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
     }
     // A user whose token still works can wait for longer than one whose code expires.
     const asked = call === "refreshToken" && isUsableNow(engine, user) ? "refresh" : endpoint;
-    const lane = isRenaming(user.position.state) ? laneOfCalls(engine) : user.lane; // a rename is in no lane
+    const lane = laneFor(engine, user, call);
     const ask = slot === null ? guard.ask(asked, lane) : null;
     const intended = withIntent(engine, user, call);
     const done = await saveUser(engine, intended, hasOutcome, {
@@ -292,6 +292,12 @@ function pauseFor({ reason, until }: Blocked): Pause {
 function nextCall(user: User, now: number): UserCall | undefined {
   if (user.pause !== null && user.pause.until > now) return undefined;
   return callOf(user.position.state);
+}
+
+/** The lane that its slot is taken in. A call that brings no code need not wait for users whose codes are held up. */
+function laneFor(engine: Engine, { lane, position }: User, call: UserCall): Lane | null {
+  if (isRenaming(position.state)) return laneOfCalls(engine); // it is in no lane
+  return endpointOf(call) === "management" && !bringsCode(call) ? laneOfCalls(engine, lane) : lane;
 }
 
 /** The user's calls, with one more or one less. */
