@@ -6,7 +6,7 @@ export const mutantsOfLeaves: readonly Mutant[] = [
   {
     name: "brings a user back that was forgotten while its process stood still",
     at: "a-user-forgotten-meanwhile-is-not-brought-back",
-    when: "never",
+    becomes: () => "false",
   },
   {
     name: "writes the receipt of a user again after a crash",

@@ -47,11 +47,12 @@ export async function onboard(
   for (let isFirst = true; ; isFirst = false) {
     const found = await findHere(engine, id, wait);
     inTimeFor(wait);
-    // seam: a-user-forgotten-meanwhile-is-not-brought-back
-    if (found.user === null && !isFirst) throw forgottenMeanwhile(engine, id);
-    // It started over and was offboarded again: a later decision than this call.
     const steppedAt = found.user?.history.at(-1)?.[0] ?? null;
-    if (!isFirst && steppedAt !== leftAt) return askForUser(engine, id, wait);
+    // It was forgotten, or started over and was offboarded again: a later decision than this call.
+    // seam: a-user-forgotten-meanwhile-is-not-brought-back
+    const isGone = !isFirst && steppedAt !== leftAt;
+    if (isGone && found.user === null) throw forgottenMeanwhile(engine, id);
+    if (isGone) return askForUser(engine, id, wait);
     leftAt = steppedAt;
     if (found.user !== null) await comeForward(engine, found, lane);
     else if (found.isForgotten && onOffboarded === "keep") throw forgotten(engine, id);
