@@ -184,9 +184,14 @@ export class Region {
     this.#unreached.clear();
   }
 
+  /** A call was sent: if it was to the last endpoint that could not be reached, the gate is open again. */
   #sent(endpoint: NeutralEndpoint): void {
     this.#unsent.clear();
     this.#unreached.delete(endpoint);
+    if (!this.#isCutOff || this.#unreached.size > 0) return;
+    this.#isCutOff = false;
+    const { board, clock } = this.#parts;
+    void board.change("region", { type: "REOPEN", at: clock.now() }); // of this process alone: done at once
   }
 
   /** If the gate is shut and its time has come, a neutral call probes it; concurrent callers share one. Never rejects. */
