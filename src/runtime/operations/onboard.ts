@@ -60,11 +60,11 @@ export async function onboard(
     const begun = user === null ? undefined : await within(engine, runUser(engine, user), wait);
     if (begun?.type === "rested" && isUsableNow(engine, begun.user)) return begun.user;
     if (user === null) return askForUser(engine, id, wait);
-    // Another process held the lease. The user is still offboarded, so it is started over in the next round.
-    if (begun?.type !== "overtaken" || found.user === null) {
+    if (found.user === null) return waitForUser(engine, id, wait);
+    // If another process held the lease, the user is still offboarded, and is started over in the next round.
+    if (begun?.type !== "overtaken") {
       const there = await waitForUser(engine, id, wait);
-      const isBegun = begun !== undefined || there.position.state !== "offboarded" || found.user === null;
-      if (isBegun) return there;
+      if (begun !== undefined || there.position.state !== "offboarded") return there;
       throw underWay(engine, "onboard a user", id); // the deadline passed before the lease was over
     }
     if (wait.until <= engine.clock.monotonic()) throw underWay(engine, "onboard a user", id);
