@@ -61,3 +61,36 @@ export const event = fc.oneof(
   }),
 );
 export type Event = typeof event extends fc.Arbitrary<infer T> ? T : never;
+
+const begin = (who: number, call: GatedCall): Event => ({
+  type: "begin",
+  who,
+  call,
+  isReserved: false,
+  isAgain: false,
+});
+const end = (as: (typeof endings)[number], retryAfterMs?: number): Event => ({
+  type: "end",
+  which: 0,
+  as,
+  retryAfterMs,
+});
+const pass: Event = { type: "pass", ms: 6 * second };
+
+/** A process probes a gate of its own while another one is told to wait: once, its probe hid that from it. */
+export const ownProbeMeanwhile: readonly Event[] = [
+  begin(0, "createUser"),
+  end("fine"),
+  { type: "store", who: 0, is: "away" },
+  end("throttled", second),
+  { type: "store", who: 0, is: "there" },
+  pass,
+  begin(0, "exchangeCode"),
+  end("notSent"),
+  begin(1, "exchangeCode"),
+  pass,
+  begin(0, "exchangeCode"),
+  end("throttled", 20 * second),
+  pass,
+  end("inDoubt"),
+];

@@ -206,9 +206,12 @@ export class SharedGates {
     }
     let news = false;
     for (const name of gateNames) {
-      const before = (this.#shared[this.#key(name)] ?? openGate).state;
-      const after = (gates[this.#key(name)] ?? openGate).state;
+      const key = this.#key(name);
+      const before = (this.#shared[key] ?? openGate).state;
+      const after = (gates[key] ?? openGate).state;
       if (before !== "open" && after === "open") this.#openedAt.set(name, now);
+      // Others know more than a probe of this process's own gate, which began earlier.
+      if (after !== "open" && this.#own.get(key)?.state === "probing") this.#own.delete(key);
       news ||= before !== after;
     }
     this.#shared = gates;
