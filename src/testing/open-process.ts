@@ -28,7 +28,7 @@ export function openProcess(
   return openParts(
     {
       ...given,
-      credentials: () => sandbox.credentials,
+      credentials: given?.credentials ?? (() => sandbox.credentials),
       clock: process.clock,
       transport: sandboxTransport(handler, process),
       store: process.storeOf(store),

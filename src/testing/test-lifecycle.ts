@@ -28,7 +28,11 @@ import { instrumented } from "./instrumented.ts";
 
 /** Options of {@link createTestLifecycle}. */
 export interface TestLifecycleOptions {
-  /** Options of the lifecycle, except those that the test lifecycle sets itself. `store` is `memory()` by default. */
+  /**
+   * Options of the lifecycle, except those that the test lifecycle sets itself. `store` is `memory()` by default;
+   * `credentials` are those of the sandbox at any time, so give a function of your own to test a secret that is wrong
+   * or late.
+   */
   readonly lifecycle?: Partial<Omit<LifecycleOptions, Own>>;
   /** Options of the sandbox. `seed` is 1 by default, so that ids, codes and tokens are the same in every run. */
   readonly sandbox?: Omit<SandboxOptions, "clock" | "waitOn">;
@@ -38,7 +42,7 @@ export interface TestLifecycleOptions {
   readonly autoAdvance?: boolean;
 }
 
-type Own = "credentials" | "endpoints" | "clock" | "transport";
+type Own = "endpoints" | "clock" | "transport";
 
 /** Options of {@link TestLifecycle.restart}. */
 export interface RestartOptions {
@@ -222,7 +226,7 @@ function describePoint({ before, after, nth = 1 }: CrashPoint): string {
   return `${before === undefined ? "after" : "before"} ${before ?? after} number ${nth}`;
 }
 
-const brought: readonly string[] = ["credentials", "endpoints", "clock", "transport", "waitOn"];
+const brought: readonly string[] = ["endpoints", "clock", "transport", "waitOn"];
 
 const anObject: Rule = { must: "an object", holds: isObject };
 const rules: Rules<TestLifecycleOptions> = {

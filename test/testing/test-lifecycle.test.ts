@@ -61,10 +61,21 @@ describe("createTestLifecycle()", () => {
     expect(await world.lifecycle.accessToken("eve")).toMatch(/^\w{40}$/);
   });
 
+  it("uses the application's own credentials", async () => {
+    const { sandbox } = await createTestLifecycle();
+    let clientSecret = "old";
+    const { lifecycle, clock } = await createTestLifecycle({
+      lifecycle: { credentials: () => ({ ...sandbox.credentials, clientSecret }) },
+    });
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject({ code: "CREDENTIALS_REFUSED" });
+    ({ clientSecret } = sandbox.credentials);
+    await clock.advance("10m");
+    expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
+  });
+
   it.each([
     [{ lifecycle: { clock: systemClock } }, "got lifecycle.clock"],
     [{ lifecycle: { transport: fetchTransport() } }, "got lifecycle.transport"],
-    [{ lifecycle: { credentials: { clientId: "a", clientSecret: "b" } } }, "got lifecycle.credentials"],
     [{ sandbox: { waitOn: "machine" } }, "got sandbox.waitOn"],
     [{ clock: systemClock }, 'an option must be one of lifecycle, sandbox, now, autoAdvance, got "clock"'],
     [{ now: Number.NaN }, "Cannot create a test lifecycle: now must be"],
