@@ -2,19 +2,17 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { createLifecycle } from "oneup-lifecycle";
 import { createSandbox, type Sandbox, type SandboxOptions } from "oneup-lifecycle/sandbox";
-import { describe, expect, it, vi } from "vitest";
+import { expect, it, vi } from "vitest";
 import { startChild } from "../support/child.ts";
-import { draw, oneIn, thorough } from "../support/effort.ts";
-import { anyKey, at, migrated, type Place } from "../support/places.ts";
-import { withSharedPostgres } from "../support/postgres.ts";
-import { afterwards, folder } from "../support/scene.ts";
-import { withServer } from "../support/servers.ts";
+import { oneIn, thorough } from "../support/effort.ts";
+import { at, type Place } from "../support/places.ts";
+import { afterwards } from "../support/scene.ts";
 import type { Started } from "../support/started.ts";
 import type { Clicker } from "./clicker.child.ts";
 
 const script = new URL("./clicker.child.ts", import.meta.url);
 const users = ["ada", "eve", "ida", "una"];
-const many = thorough ? 120 : 60;
+const many = thorough ? 60 : 30;
 
 interface Clinic {
   readonly sandbox: Sandbox;
@@ -108,17 +106,7 @@ function standsStill(place: NewPlace): void {
   });
 }
 
-const all = [manyClicks, standsStill];
-
-describe("processes on one LMDB store", () => {
-  for (const test of oneIn(2, all)) test(async () => ({ type: "lmdb", path: folder("double-clicks") }));
-});
-
-withServer("redis", "processes on one Redis store", (server) => {
-  for (const test of oneIn(2, all, draw + 1))
-    test(async () => ({ type: "redis", url: (await server()).url, key: anyKey }));
-});
-
-withSharedPostgres("processes on one PostgreSQL store", (place) => {
-  for (const test of oneIn(2, all)) test(() => migrated(place()));
-});
+/** All of it, or everyday one of the two, drawn by this number. */
+export function doubleClicks(place: NewPlace, drawn: number): void {
+  for (const test of oneIn(2, [manyClicks, standsStill], drawn)) test(place);
+}
