@@ -50,12 +50,16 @@ interface Story {
   readonly meanwhile: readonly Verb[];
 }
 
-async function played({
-  before,
-  call,
-  nth,
-  meanwhile,
-}: Story): Promise<{ error: unknown; there: Lifecycle }> {
+interface Played {
+  /** What the call that stood still came to; `null`: it resolved. */
+  readonly error: unknown;
+  /** What an `onboard()` of the same process came to that began after all that. */
+  readonly second: unknown;
+  /** The other process. */
+  readonly there: Lifecycle;
+}
+
+async function played({ before, call, nth, meanwhile }: Story, again = false): Promise<Played> {
   const adapter = memory();
   const { sandbox, open } = await scene();
   const there = await open({ store: adapter });
@@ -78,8 +82,15 @@ async function played({
   await Promise.race([stands, late]);
   sandbox.clock.advance(600_000); // its lease is over
   for (const verb of meanwhile) await does[verb](there);
+  const second =
+    again &&
+    does.onboard(slow).then(
+      () => null,
+      (error: unknown) => error,
+    );
+  await setTimeout(50); // it has joined the first
   goOn();
-  return { error: await late, there };
+  return { error: await late, second: await second, there };
 }
 
 const wholeLife = ["onboard", "offboard", "forget"] as const;
@@ -110,6 +121,24 @@ describe("a user that another process forgets while this one stands still", () =
     expect(await there.counts()).toEqual({});
     // A call that begins now is another decision.
     expect(await there.onboard("ada")).toMatchObject({ usable: true });
+  });
+});
+
+describe("an onboard() that begins after the user left, while an earlier one of its process stands still", () => {
+  it.each<[string, Omit<Story, "call">]>([
+    ["a new user that was forgotten", { before: [], nth: 1, meanwhile: wholeLife }],
+    ["one that was forgotten later on", { before: [], nth: 2, meanwhile: ["offboard", "forget"] }],
+    ["a forgotten one that was forgotten again", { before: wholeLife, nth: 1, meanwhile: wholeLife }],
+    ["a new user that was offboarded", { before: [], nth: 2, meanwhile: ["offboard"] }],
+    [
+      "an offboarded user that was forgotten",
+      { before: ["onboard", "offboard"], nth: 1, meanwhile: ["forget"] },
+    ],
+    ["one that was offboarded again", { before: ["onboard", "offboard"], nth: 2, meanwhile: ["offboard"] }],
+  ])("starts over with %s", async (_, story) => {
+    const { second, there } = await played({ ...story, call: "onboard" }, true);
+    expect(second).toBeNull();
+    expect(await there.inspect("ada")).toMatchObject({ usable: true });
   });
 });
 

@@ -28,6 +28,8 @@ export class Returning {
   readonly #processes: readonly Process[];
   readonly #dice: Dice;
   readonly #asking: Asking;
+  /** The people who were forgotten in this round at the first attempt, so that nothing forgets them any more. */
+  readonly #forgotten = new Set<string>();
 
   constructor(stage: Stage, processes: readonly Process[]) {
     this.#stage = stage;
@@ -50,6 +52,7 @@ export class Returning {
   async #live(id: string): Promise<void> {
     await this.#asking.until(id, "onboard", this.#comesBack(id));
     for (let round = 0; round < rounds; round++) {
+      this.#forgotten.delete(id);
       await this.#asking.until(id, "offboard", (lifecycle) => lifecycle.offboard(id, { purge: false }));
       await Promise.all([this.#forget(id), this.#return(id), this.#dies()]);
       await this.#judge(id);
@@ -59,11 +62,13 @@ export class Returning {
   readonly #comesBack =
     (id: string) =>
     async (lifecycle: Lifecycle): Promise<boolean> => {
+      const wasForgotten = this.#forgotten.has(id);
       try {
         return (await lifecycle.onboard(id, { waitMs: 20 * second })).usable;
       } catch (error) {
-        if (isLifecycleError(error, "USER_UNKNOWN")) return false; // it was forgotten meanwhile
-        throw error;
+        if (!isLifecycleError(error, "USER_UNKNOWN")) throw error;
+        if (wasForgotten) this.blamed.push(`P2: onboard(${id}) after forget() does not know the user`);
+        return false; // it was forgotten meanwhile
       }
     };
 
@@ -73,6 +78,7 @@ export class Returning {
       const told = await this.#asking.ask(id, "forget", (lifecycle) =>
         lifecycle.forget(id, { waitMs: 5 * second }),
       );
+      if ("answer" in told && attempt === 1) this.#forgotten.add(id);
       if ("answer" in told || told.code === "USER_NOT_READY") return;
       await this.#asking.wait(10 * second);
     }

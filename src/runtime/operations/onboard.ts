@@ -42,18 +42,22 @@ export async function onboard(
   const { until, signal, isOver } = deadline;
   const wait = { until, signal, isOver, lane };
   wait.signal.throwIfAborted();
-  /** When the user that starts over had left, ms since 1970. */
-  let leftAt: number | null = null;
-  for (let isFirst = true; ; isFirst = false) {
+  let before: LoadedUser | MissingUser | null = null;
+  for (;;) {
     const found = await findHere(engine, id, wait);
     inTimeFor(wait);
-    const steppedAt = found.user?.history.at(-1)?.[0] ?? null;
     // It was forgotten, or started over and was offboarded again: a later decision than this call.
     // seam: a-user-forgotten-meanwhile-is-not-brought-back
-    const isGone = !isFirst && steppedAt !== leftAt;
+    const isGone = before !== null && hasMovedOn(before, found);
     if (isGone && found.user === null) throw forgottenMeanwhile(engine, id);
     if (isGone) return askForUser(engine, id, wait);
-    leftAt = steppedAt;
+    before = found;
+    const under = found.user === null ? engine.running.get(id) : undefined;
+    if (under !== undefined) {
+      // It writes the user now, or it began before the user was forgotten: then this call begins after it.
+      if ((await within(engine, under, wait)) === undefined) return waitForUser(engine, id, wait);
+      continue;
+    }
     if (found.user !== null) await comeForward(engine, found, lane);
     else if (found.isForgotten && onOffboarded === "keep") throw forgotten(engine, id);
     const user = firstStep(engine, id, found, { onOffboarded, expect, lane });
@@ -71,6 +75,12 @@ export async function onboard(
     await engine.changes.ofUser(id, firstLookMs, wait.signal);
     wait.signal.throwIfAborted();
   }
+}
+
+/** Whether the user was forgotten, or did a step, between two looks. */
+function hasMovedOn(before: LoadedUser | MissingUser, now: LoadedUser | MissingUser): boolean {
+  if (now.user === null) return before.user !== null || before.revision !== now.revision;
+  return before.user?.history.at(-1)?.[0] !== now.user.history.at(-1)?.[0];
 }
 
 /**
