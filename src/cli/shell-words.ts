@@ -76,6 +76,7 @@ const phrases: readonly (readonly [RegExp, string])[] = [
   ],
   [/its `encryption` does not hold/, "ONEUP_KEY_FILE or ONEUP_KEY here does not hold"],
   [/account\.unpause\(\{ lane: "(\w+)" \}\)/, "oneup-lifecycle unpause --lane $1"],
+  [/allowShort: true/, "--allow-short"],
   [/allowPartialExport: true/, "--allow-partial-export"],
   [/changeOrigin: true moves/, "--change-origin moves"],
   [/hideIds must be true, not false/, "ONEUP_HIDE_IDS must be 1, and it is 0"],

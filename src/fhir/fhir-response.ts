@@ -4,7 +4,7 @@
  * @module
  */
 import { LifecycleError, type ErrorCode, type LifecycleErrorDetails } from "../errors.ts";
-import { readRefusal } from "../http/answer.ts";
+import { isHtml, readRefusal } from "../http/answer.ts";
 import type { Answer, Unanswered } from "../http/call.ts";
 import { field, isObject, parseJson, text, type JsonObject } from "../http/json.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
@@ -12,7 +12,7 @@ import { sizeRuleIn } from "../http/transport.ts";
 import { readBundle, type PageContent } from "./pages/read-bundle.ts";
 import { isResourceId } from "./checks.ts";
 import { parseFhirJson, parseKnown, remember } from "./lossless-json.ts";
-import { issuesIn } from "../http/fhir-issue.ts";
+import { issuesIn, namesAnError, type FhirIssue } from "../http/fhir-issue.ts";
 import type { Operation } from "./operation.ts";
 
 export type FhirResponse =
@@ -43,6 +43,10 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
 
   const refusal = readRefusal(answer, body);
   const details = { status, facts: { issues: issuesIn(body) } };
+  // A gateway may put a page of its own in the place of the answer to a call that was carried out.
+  // seam: a-page-refuses-no-write
+  if (task.doubt !== undefined && replaceable(status) && isHtml(answer))
+    return unclear(task, "BAD_ANSWER", `a page (${status}) came that is not 1upHealth's`, details);
   switch (refusal.type) {
     case "credentialsRefused":
       return { type: "proofRefused", status };
@@ -104,13 +108,18 @@ function readSuccess(task: Operation, status: number, body: unknown, answer: Ans
     case "resource": {
       const writes = task.interaction === "create" || task.interaction === "update";
       const good = status === 200 || (status === 201 && writes);
-      return good && isResource(task, body) ? { type: "done", resource: body } : wanted(task);
+      if (!good || !isResource(task, body)) return wanted(task);
+      const located = task.interaction === "create" ? idFrom(answer, task.resourceType) : undefined;
+      const isOther = located !== undefined && located !== body["id"];
+      return isOther ? "the resource that its Location names" : { type: "done", resource: body };
     }
     case "page": {
       if (status !== 200 || !isObject(body) || field(body, "resourceType") !== "Bundle") return wanted(task);
       const type = task.isMixed === true ? undefined : task.resourceType;
       const page = readBundle(body, type, answer.text.length);
-      return typeof page === "string" ? page : { type: "done", resource: body, page };
+      if (typeof page === "string") return page;
+      if (page.hasError) return incomplete(task, status, page);
+      return { type: "done", resource: body, page };
     }
     case "anything":
       if (nothing) return { type: "done", resource: null };
@@ -126,6 +135,12 @@ function readSuccess(task: Operation, status: number, body: unknown, answer: Ans
     default:
       return task.expects satisfies never;
   }
+}
+
+/** A page on which an OperationOutcome reports an error: what it lacks may be there the next time. */
+function incomplete(task: Operation, status: number, { issues }: PageContent): FhirResponse {
+  const why = `1upHealth reports an error on the page (${status}: ${codesOf(issues)}), so resources may be missing`;
+  return failed(task, "BAD_ANSWER", why, { status, retryable: true, facts: { issues } });
 }
 
 /** The coding of an answer that a proxy, perhaps, has compressed although `identity` was asked for. */
@@ -190,14 +205,18 @@ function idFrom(answer: Answer, resourceType: string | undefined): string | unde
   return found !== undefined && isResourceId(found) ? found : undefined;
 }
 
-/** An OperationOutcome with an error is a failure in any status; warnings and information may come with a success. */
-function namesAnError(body: unknown): boolean {
-  return issuesIn(body).some(({ severity }) => severity === "error" || severity === "fatal");
+function codes(body: unknown): string {
+  const names = codesOf(issuesIn(body));
+  return names === "" ? "" : `: ${names}`;
 }
 
-function codes(body: unknown): string {
-  const names = new Set(issuesIn(body).map((issue) => issue.code ?? "unknown"));
-  return names.size > 0 ? `: ${[...names].join(", ")}` : "";
+function codesOf(issues: readonly FhirIssue[]): string {
+  return [...new Set(issues.map((issue) => issue.code ?? "unknown"))].join(", ");
+}
+
+/** A refusal other than those of credentials, of a proxy, or of a call too many. */
+function replaceable(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 401 && status !== 407 && status !== 429;
 }
 
 /** What `Retry-After` asks for; fields about a limit are no reason to wait after a failure. */

@@ -89,7 +89,8 @@ function plainRemark(answer: Answer, body: unknown): string {
   return remark ? answer.text.toLowerCase() : "";
 }
 
-function isHtml(answer: Answer): boolean {
+/** Whether it is an HTML page. */
+export function isHtml(answer: Answer): boolean {
   const type = Object.hasOwn(answer.headers, "content-type") ? answer.headers["content-type"] : undefined;
   return type !== undefined && /^\s*(text\/html|application\/xhtml)/i.test(type)
     ? !/^\s*[[{]/.test(answer.text) // JSON with the wrong content type is still JSON

@@ -25,7 +25,9 @@ const step = /^(?:f:)?(?<name>[A-Za-z][A-Za-z0-9]{0,60})(?:\[\d{1,6}\])?$/;
 export function issuesIn(body: unknown): readonly FhirIssue[] {
   const issues = field(body, "resourceType") === "OperationOutcome" ? field(body, "issue") : undefined;
   if (!Array.isArray(issues)) return [];
-  return issues.slice(0, mostIssues).map((issue: unknown) => {
+  const [errors, others] = [issues.filter(isSevere), issues.filter((issue) => !isSevere(issue))];
+  const shown = issues.length <= mostIssues ? issues : [...errors, ...others].slice(0, mostIssues);
+  return shown.map((issue: unknown) => {
     const severity = field(issue, "severity");
     const code = field(issue, "code");
     const at = places(field(issue, "expression"));
@@ -35,6 +37,17 @@ export function issuesIn(body: unknown): readonly FhirIssue[] {
       at: at.length > 0 ? at : places(field(issue, "location")),
     };
   });
+}
+
+/** Whether a body is an OperationOutcome that reports an error; warnings and information may come with a success. */
+export function namesAnError(body: unknown): boolean {
+  const issues = field(body, "resourceType") === "OperationOutcome" ? field(body, "issue") : undefined;
+  return Array.isArray(issues) && issues.some(isSevere);
+}
+
+function isSevere(issue: unknown): boolean {
+  const severity = field(issue, "severity");
+  return severity === "error" || severity === "fatal";
 }
 
 function places(value: unknown): readonly string[] {

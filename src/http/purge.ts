@@ -77,7 +77,11 @@ const foreign = [
 
 function isOwnSuccess(body: unknown): boolean {
   // seam: only-a-purge-answer-confirms-a-purge
-  return field(body, "success") === true && foreign.every((name) => field(body, name) === undefined);
+  const errors = field(body, "errors");
+  const isClean = !Array.isArray(errors) || errors.length === 0;
+  return (
+    isClean && field(body, "success") === true && foreign.every((name) => field(body, name) === undefined)
+  );
 }
 
 /** Only a FHIR server's own OperationOutcome refuses a purge for good. */

@@ -149,6 +149,10 @@ describe("an attachment that is cut", () => {
       from === null ? whole({}, 1000) : { ...rest(from), body: other.subarray(from) };
     const error = await errorOf((await through(serve, read, { hash })).found);
     expect(error).toMatchObject({ code: "BAD_ANSWER", message: expect.stringContaining("hash") });
+    expect(error.retryable, "the whole of one of the two may come").toBe(true);
+    const sound: Serve = (_, from, time) => (time < 3 ? serve(_, from, time) : whole({}));
+    const { found } = await through(sound, async (file) => file.bytes(), { hash });
+    expect(content.equals(await found)).toBe(true);
   });
 
   it("is not requested for ever by a server that sends a byte each time", async () => {

@@ -254,6 +254,32 @@ describe("a list of files", () => {
     expect(sent).toHaveLength(1);
   });
 
+  it.each(["2", -1, "many", 1.5])(
+    "that counts %j resources in a file of one is not read as whole",
+    async (count) => {
+      const { fhir, world } = await exporting();
+      const output = [{ type: "Patient", url: `${analytics}/r4/$export/Patient/x.ndjson`, count }];
+      world.sandbox.fail({ call: "fhir.export", status: 200, body: { output } });
+      const body = '{"resourceType":"Patient"}\n';
+      world.sandbox.fail({ call: "fhir.exportFile", times: Infinity, status: 200, body });
+      expect(await errorOf(all(fhir.bulkExport()))).toMatchObject({ code: "BAD_ANSWER" });
+    },
+  );
+
+  it("of a server that exports all types gives those that were asked for", async () => {
+    const { fhir, world } = await exporting();
+    const output = ["Observation", "Patient"].map((type) => ({
+      type,
+      url: `${analytics}/r4/$export/${type}/x.ndjson`,
+    }));
+    world.sandbox.fail({ call: "fhir.export", status: 200, body: { output } });
+    const body = '{"resourceType":"Patient"}\n';
+    world.sandbox.fail({ call: "fhir.exportFile", times: Infinity, status: 200, body });
+    const exported = fhir.bulkExport({ types: ["Patient"] });
+    expect(await all(exported)).toEqual([{ resourceType: "Patient" }]);
+    expect(exported.progress).toMatchObject({ files: 1, filesRead: 1 });
+  });
+
   it("that wants no token for its files gets none", async () => {
     const { fhir, world, sent } = await exporting();
     const url = `${analytics}/r4/$export/Patient/x.ndjson`;

@@ -42,6 +42,7 @@ describe("readPurge()", () => {
     ["success as a word", 200, { success: "true" }, unclear],
     ["an unrelated Bundle", 200, { resourceType: "Bundle", entry: [] }, unclear],
     ["a Bundle that calls itself a success", 200, { success: true, resourceType: "Bundle" }, unclear],
+    ["a success with errors", 200, { success: true, errors: ["Observation"] }, unclear],
     ["a list of users", 200, { success: true, entry: [] }, unclear],
     ["the answer to a create", 200, { success: true, code: "c", oneup_user_id: 251 }, unclear],
     ["an outcome without trouble", 200, { ...outcome, issue: [{ severity: "information" }] }, unclear],

@@ -122,6 +122,37 @@ describe("exportMany()", () => {
     expect(idsIn(files)).toHaveLength(351);
   });
 
+  it("does not take for exported what 1upHealth shows in part, unless that is allowed", async () => {
+    const { lifecycle, sandbox } = await withData(1, 3);
+    const options = { name: "spring", write: folder("export"), versions: ["r4"], types } as const;
+    const leave = { name: "leave", onlyAfterExport: "spring", allowPartialExport: true };
+
+    sandbox.fail({ call: "fhir.search", response: "incompletePage", times: 10_000 });
+    expect(await lifecycle.exportMany("all", options)).toMatchObject({
+      exported: 0,
+      unfinished: [
+        { appUserId: "user-0", code: "BAD_ANSWER", why: expect.stringContaining("reports an error") },
+      ],
+    });
+    sandbox.clearFaults();
+
+    const resource = { resourceType: "Observation", id: "one" };
+    const body = { resourceType: "Bundle", type: "searchset", total: 5, entry: [{ resource }] };
+    sandbox.fail({ call: "fhir.search", status: 200, body, times: 10_000 });
+    expect(await lifecycle.exportMany("all", options)).toMatchObject({
+      exported: 0,
+      unfinished: [{ why: expect.stringContaining("counts 5 resources for a file and shows 1") }],
+    });
+    expect(await lifecycle.offboardMany("all", leave)).toMatchObject({ unexported: 1 });
+    expect(idsIn(filesIn(options.write))).toEqual([]);
+
+    sandbox.clearFaults();
+    sandbox.fail({ call: "fhir.search", status: 200, body, times: 2 });
+    const allowed = await lifecycle.exportMany("all", { ...options, allowShort: true });
+    expect(allowed).toMatchObject({ exported: 1, short: 1, resources: 2, unfinished: [] });
+    expect(await lifecycle.offboardMany("all", leave)).toMatchObject({ unexported: 0 });
+  });
+
   it("leaves nothing behind of a process that was killed while it wrote its cursor", async () => {
     const { lifecycle, sandbox } = await withData(1, 3);
     const write = folder("export");

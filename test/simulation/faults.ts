@@ -17,6 +17,7 @@ export type Asked =
 const login = { status: 302, headers: { location: "/login" } } as const;
 const loginPage = { status: 200, body: "<!doctype html><title>Log in</title><input type=password>" } as const;
 const gatewayPage = { status: 502, body: "<html><body>Bad Gateway</body></html>" } as const;
+const customPage = { status: 404, body: "<html><body>Sorry, nothing here</body></html>" } as const;
 const serverError = { status: 503, body: { error: "server_error" } } as const;
 
 /** For every call. */
@@ -48,7 +49,7 @@ const refusals: readonly Fault[] = [
 ];
 
 /** What only one call can get wrong. */
-const special: Readonly<Record<Asked, readonly Fault[]>> = {
+const special: Readonly<Record<Asked | "fhirCreate", readonly Fault[]>> = {
   createUser: [
     { omit: ["code"] },
     { omit: ["oneup_user_id"] },
@@ -75,7 +76,8 @@ const special: Readonly<Record<Asked, readonly Fault[]>> = {
     { ...serverError },
     { ...serverError, commit: true },
   ],
-  fhir: [{ status: 401 }],
+  fhir: [{ status: 401 }, { response: "incompletePage" }],
+  fhirCreate: [{ status: 401 }, { ...customPage, commit: true }],
 };
 
 /** The fault that affects this call, if any. */
@@ -89,7 +91,7 @@ export function faultFor(stage: Stage, incoming: Incoming, dice: Dice): Fault | 
   if (drawn !== undefined) return drawn;
   if (!dice.hits(stage.rates.fault)) return undefined;
   if (dice.hits(0.2)) return dice.pick(refusals);
-  const own = special[call];
+  const own = special[isFhirCreate(incoming) ? "fhirCreate" : call];
   return own.length > 0 && dice.hits(0.4) ? dice.pick(own) : dice.pick(always);
 }
 
@@ -101,6 +103,11 @@ export function isManagement(asked: string): boolean {
   return (
     asked === "createUser" || asked === "issueAuthCode" || asked === "listUsers" || asked === "updateUser"
   );
+}
+
+/** Whether it creates a FHIR resource. */
+function isFhirCreate({ method, path }: Incoming): boolean {
+  return method === "POST" && /\/(?:dstu2|stu3|r4)\/[A-Z]\w+$/.test(path);
 }
 
 /** What a request asks for. */

@@ -25,4 +25,9 @@ export const mutantsOfEnsuring: readonly Mutant[] = [
     at: "a-create-leaves-within-its-lease",
     skip: true,
   },
+  {
+    name: "takes a gateway's page for the refusal of a create that was carried out",
+    at: "a-page-refuses-no-write",
+    when: "never",
+  },
 ];

@@ -34,6 +34,10 @@ export const exportUsers: Command = {
     name: { type: "string", value: "NAME", description: "name of the export (default: that of the folder)" },
     versions: { type: "string", value: "WHAT", description: "some of dstu2,stu3,r4 (default: all)" },
     types: { type: "string", value: "TYPES", description: "resource types, e.g. Patient,Observation" },
+    "allow-short": {
+      type: "boolean",
+      description: "finish files with fewer resources than 1upHealth counts",
+    },
     concurrency: { type: "string", value: "N", description: "users at once, 1 to 64 (default: 8)" },
     ...listOption,
   },
@@ -67,7 +71,7 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
   });
 }
 
-function optionsOf({ texts }: Given): ExportManyOptions {
+function optionsOf({ switches, texts }: Given): ExportManyOptions {
   const to = texts.get("to");
   if (to === undefined) throw new UsageError("No folder given: use --to FOLDER");
   const [versions, types, concurrency] = ["versions", "types", "concurrency"].map((name) => texts.get(name));
@@ -76,6 +80,7 @@ function optionsOf({ texts }: Given): ExportManyOptions {
     write: to,
     ...(versions !== undefined && { versions: versionsIn(versions) }),
     ...(types !== undefined && { types: types.split(",") }),
+    allowShort: switches.has("allow-short"),
     ...(concurrency !== undefined && { concurrency: whole("concurrency", concurrency, 1, 64) }),
   };
 }

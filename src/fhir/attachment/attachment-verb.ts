@@ -42,14 +42,15 @@ export function attachmentVerb({ place, performer }: VerbParts, longestJson: num
     const linked = linkSignals(signal, performer.ending);
     try {
       linked.signal.throwIfAborted();
-      const { contentType, size, pieces, isWhole } = await fetched(linked);
+      const content = await fetched(linked);
+      const { contentType, size } = content;
       refuseTooLong(size, expected.maxBytes);
       // Servers that know no type name this one.
       const isNamed = contentType !== undefined && mediaTypeOf(contentType) !== "application/octet-stream";
       return {
         contentType: isNamed ? contentType : (source.contentType ?? contentType),
         size: size ?? expected.size,
-        pieces: checkedContent(pieces, expected, isWhole),
+        pieces: checkedContent(content, expected),
         linked,
       };
     } catch (error) {
@@ -105,13 +106,17 @@ export function attachmentVerb({ place, performer }: VerbParts, longestJson: num
             open(source, expected, signal, async (linked) => {
               const answer = await openContent(request, linked.signal);
               seen?.(answer.status, answer.receivedAt);
+              let isJoined = false;
               const body = continued(answer, {
                 isHashed: expected.hash !== undefined,
                 retries: repetition.retries,
-                open: (part) => openContent({ ...request, executor: performer }, linked.signal, part),
+                open: (part) => {
+                  isJoined ||= part.etag === undefined;
+                  return openContent({ ...request, executor: performer }, linked.signal, part);
+                },
                 again: (first, once) => repeated(performer, { ...repetition, first }, linked.signal, once),
               });
-              return contentOf({ ...answer, body }, announced);
+              return { ...(await contentOf({ ...answer, body }, announced)), isJoined: () => isJoined };
             });
           if (report === undefined) return run();
           return report(call, (seen) =>

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
+import type { Content } from "./content-of.ts";
 
 /** What the content must be. */
 export interface Expected {
@@ -18,13 +19,13 @@ export interface Expected {
 /**
  * The same pieces.
  *
- * @param isWhole whether the server has shown at the end that it sent all it has
+ * @param content its pieces; whether the server has shown at the end that it sent all it has; whether only the hash shows
+ * that its parts belong together
  * @throws {LifecycleError} `ANSWER_TOO_BIG`, `BAD_ANSWER`
  */
 export async function* checkedContent(
-  pieces: AsyncIterable<Uint8Array>,
+  { pieces, isWhole, isJoined }: Pick<Content, "pieces" | "isWhole" | "isJoined">,
   { size, hash, maxBytes }: Expected,
-  isWhole: () => boolean,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const digest = hash === undefined ? null : createHash("sha1");
   let length = 0;
@@ -37,9 +38,9 @@ export async function* checkedContent(
   }
   if (size !== undefined && length < size)
     throw unlike(`its size is ${length} bytes and not ${size}`, !isWhole());
-  // A content that was cut has another hash too; if that is possible, the next one may be whole.
+  // Content that was cut, or put together of two answers, has another hash too: the next one may be whole.
   if (digest !== null && digest.digest("base64") !== hash)
-    throw unlike("its hash is another one", size === undefined && !isWhole());
+    throw unlike("its hash is another one", isJoined?.() === true || (size === undefined && !isWhole()));
 }
 
 /** @throws {LifecycleError} `ANSWER_TOO_BIG` if it is known before it is read */

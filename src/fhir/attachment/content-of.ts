@@ -29,6 +29,8 @@ export interface Content {
   readonly pieces: AsyncIterable<Uint8Array>;
   /** Whether all of the answer has come, by its `content-length`. */
   readonly isWhole: () => boolean;
+  /** Whether it was put together of several answers, and only its hash shows whether they belong together. */
+  readonly isJoined?: () => boolean;
 }
 
 /** What is known about the content before. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
+import { namesAnError } from "../../http/fhir-issue.ts";
 import { field, isObject, text, type JsonObject } from "../../http/json.ts";
 import { isResourceId, own, type Sendable } from "../checks.ts";
 import type { Prepared } from "./batch-entry.ts";
@@ -32,7 +33,8 @@ export function answersIn(
     if (isOfAnother(entry, index, parts)) return "contradicts";
     const fit = fitOf(entry, parts[index]);
     // Only its place tells which of several creates an address belongs to; a search knows.
-    const isAddress = fit === "plausible" && parts[index]?.body === undefined;
+    const part = parts[index];
+    const isAddress = fit === "plausible" && part?.body === undefined && isSuccess(part?.status);
     const { type, resourceType, findBy } = entry;
     const several = entries.filter((other) => other.type === type && other.resourceType === resourceType);
     return isAddress && findBy !== undefined && several.length > 1 ? "incomplete" : fit;
@@ -42,7 +44,9 @@ export function answersIn(
   return entries.map((entry) => {
     const proofs = parts.filter((part) => fitOf(entry, part) === "proves");
     const others = entries.filter((other) => proofs.some((part) => fitOf(other, part) === "proves"));
-    return proofs.length === 1 && others.length === 1 ? proofs[0] : undefined;
+    const [part] = proofs;
+    if (part === undefined || proofs.length > 1 || others.length !== 1) return undefined;
+    return entry.type === "create" && sharesItsId(entry, part, parts) ? undefined : part;
   });
 }
 
@@ -52,13 +56,26 @@ export function answersIn(
  */
 function isOfAnother(entry: Prepared, index: number, parts: readonly (EntryAnswer | undefined)[]): boolean {
   const mine = parts[index];
-  if (entry.type !== "create" || mine === undefined || mine.status < 200 || mine.status > 299) return false;
+  if (entry.type !== "create" || mine === undefined || !isSuccess(mine.status)) return false;
+  if (sharesItsId(entry, mine, parts)) return true;
   const others = parts.filter((_, other) => other !== index);
-  const id = idIn(entry, mine);
-  if (id !== undefined && others.some((part) => part !== undefined && idIn(entry, part) === id)) return true;
   const isMine = (part: EntryAnswer | undefined): boolean =>
     part?.body !== undefined && entry.sent !== undefined && holds(part.body, entry.sent);
   return mine.body !== undefined && !isMine(mine) && others.some(isMine);
+}
+
+/** Whether another part names the same resource. */
+function sharesItsId(
+  entry: Prepared,
+  mine: EntryAnswer,
+  parts: readonly (EntryAnswer | undefined)[],
+): boolean {
+  const id = idIn(entry, mine);
+  return id !== undefined && parts.some((part) => part && part !== mine && idIn(entry, part) === id);
+}
+
+function isSuccess(status: number | undefined): boolean {
+  return status !== undefined && status >= 200 && status < 300;
 }
 
 /** Whether a resource has all elements of the one that was sent, but those that a server sets. */
@@ -93,12 +110,14 @@ type Fit = "proves" | "plausible" | "contradicts" | "incomplete";
 function fitOf(entry: Prepared, part: EntryAnswer | undefined): Fit {
   if (part === undefined) return "incomplete";
   const { status, body } = part;
-  if (status < 200 || status > 299) return "plausible";
+  if (!isSuccess(status)) return "plausible";
+  if (isOutcomeOf(entry, body) && namesAnError(body)) return "incomplete"; // as of a call by itself
   if (status === 201 && (entry.type === "read" || entry.type === "delete")) return "contradicts";
-  if (entry.type === "delete") return body === undefined || isOutcome(body) ? "plausible" : "contradicts";
+  if (entry.type === "delete")
+    return body === undefined || isOutcomeOf(entry, body) ? "plausible" : "contradicts";
   const located = part.location === undefined ? undefined : idAt(entry.resourceType, part.location);
   if (part.location !== undefined && located === undefined) return "contradicts";
-  if (body !== undefined && !(isOutcome(body) && entry.resourceType !== "OperationOutcome"))
+  if (body !== undefined && !isOutcomeOf(entry, body))
     return located === undefined || located === body["id"] ? fitOfResource(entry, body) : "contradicts";
   if (entry.type === "update" && located === undefined) return "plausible";
   if (entry.type === "read" || located === undefined) return "incomplete";
@@ -123,8 +142,9 @@ function identifiersOf(resource: JsonObject): string[] {
   });
 }
 
-function isOutcome(body: JsonObject): boolean {
-  return body["resourceType"] === "OperationOutcome";
+/** Whether it tells what became of the entry, and is not the entry's resource. */
+function isOutcomeOf({ resourceType }: Prepared, body: JsonObject | undefined): boolean {
+  return body?.["resourceType"] === "OperationOutcome" && resourceType !== "OperationOutcome";
 }
 
 /** The id of the resource that the answer to a successful write names. */

@@ -207,10 +207,17 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     }
   }
 
+  /** The files of resources. A server that does not know `_type` lists all types. */
+  function outputsIn({ files }: Manifest): readonly ListedFile[] {
+    return files.filter(
+      ({ list, type }) => list === "output" && (types?.some((wanted) => wanted === type) ?? true),
+    );
+  }
+
   async function* all(): AsyncGenerator<JsonObject, void, undefined> {
     if (phase === "done") return;
     const list = await listed();
-    const files = list.files.filter((file) => file.list === "output");
+    const files = outputsIn(list);
     const set = setOf(list);
     if (at !== null && at.set !== set) throw outdated();
     const stands = at;
@@ -236,7 +243,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
       return phase === "done" ? undefined : exportCursor(print, { status, at });
     },
     get progress() {
-      return { phase, server, files: manifest?.outputs, filesRead, resources, bytes };
+      return { phase, server, files: manifest && outputsIn(manifest).length, filesRead, resources, bytes };
     },
     start,
     async files() {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { field, isObject } from "../../http/json.ts";
+import { field, isObject, numeric } from "../../http/json.ts";
 import type { BulkExportFile } from "./bulk-export.ts";
 import { fileLink, nameOfFile } from "./export-link.ts";
 
@@ -18,8 +18,6 @@ export interface ListedFile extends BulkExportFile {
 /** The list of files, each once, in an order that does not depend on that of the server. */
 export interface Manifest {
   readonly files: readonly ListedFile[];
-  /** How many of them hold the resources. */
-  readonly outputs: number;
   /** Whether files at the analytics host are read with credentials. */
   readonly needsAccess: boolean;
 }
@@ -44,8 +42,9 @@ export function readManifest(body: unknown, base: string, from: string): Manifes
         return `a type and a url for each file in ${list}`;
       const link = fileLink(base, from, url);
       if (files.has(link.url)) continue; // a file that is listed twice would be read twice
-      const known =
-        typeof count === "number" && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
+      const known = numeric(count);
+      if (count !== undefined && count !== null && !(Number.isSafeInteger(known) && Number(known) >= 0))
+        return `a whole number as the count of each file in ${list}`;
       files.set(link.url, { list, type, ...link, count: known });
       const name = nameOfFile(link.url);
       names.set(name, (names.get(name) ?? 0) + 1);
@@ -56,8 +55,7 @@ export function readManifest(body: unknown, base: string, from: string): Manifes
     return { ...file, name: names.get(name) === 1 ? name : file.url };
   });
   named.sort((one, other) => compare(one.type, other.type) || compare(one.name, other.name));
-  const outputs = named.filter(({ list }) => list === "output").length;
-  return { files: named, outputs, needsAccess: body["requiresAccessToken"] !== false };
+  return { files: named, needsAccess: body["requiresAccessToken"] !== false };
 }
 
 function compare(one: string, other: string): number {

@@ -58,6 +58,8 @@ export async function openFile(
   if (status === 416) throw unusable("the server refuses to send it from its start");
   if (status === 200)
     return { etag, lines: behind(linesOf(body, 0, reading.longest), position.line, position.byte) };
+  if (position.etag !== null && etag === null)
+    throw unusable("the server does not tell whether it has changed");
   // A part begins with the line feed before the position, which shows that it lies between two lines.
   const start = position.byte - 1;
   if (Number(/^bytes (\d{1,15})-/.exec(headers["content-range"] ?? "")?.[1]) !== start)

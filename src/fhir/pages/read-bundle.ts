@@ -4,7 +4,7 @@
  * @module
  */
 import { field, isObject, numeric, text, type JsonObject } from "../../http/json.ts";
-import { issuesIn, type FhirIssue } from "../../http/fhir-issue.ts";
+import { issuesIn, namesAnError, type FhirIssue } from "../../http/fhir-issue.ts";
 import { Fingerprint } from "./fingerprint.ts";
 
 /** The content of a page. */
@@ -12,6 +12,8 @@ export interface PageContent {
   readonly matches: readonly JsonObject[];
   readonly included: readonly JsonObject[];
   readonly issues: readonly FhirIssue[];
+  /** An OperationOutcome on it reports an error, so resources may be missing. */
+  readonly hasError: boolean;
   readonly total: number | undefined;
   /** The link to the next page, as received. */
   readonly next: string | undefined;
@@ -40,6 +42,7 @@ export function readBundle(
   const issues: FhirIssue[] = [];
   const marks = new Fingerprint();
   let deletions = 0;
+  let hasError = false;
   // JSON.parse() has made these objects, so a name is their own or on no object; asking each of them takes longer.
   for (const one of entry as readonly unknown[]) {
     const { resource, search }: JsonObject = isObject(one) ? one : {};
@@ -54,6 +57,7 @@ export function readBundle(
     const wanted = resourceType === undefined || resourceType === type;
     if (type === "OperationOutcome" && resourceType !== type) {
       issues.push(...issuesIn(resource));
+      hasError ||= namesAnError(resource);
       continue;
     }
     if (mode === "include" || (mode === undefined && !wanted)) included.push(resource);
@@ -68,6 +72,7 @@ export function readBundle(
     matches,
     included,
     issues,
+    hasError,
     total: numeric(field(bundle, "total")),
     next,
     mark: matches.length + included.length + deletions === 0 ? "" : String(marks),

@@ -111,7 +111,7 @@ function reportOf({ engine, tokens }: FhirParts, id: string): Report | undefined
  * the others, also those whose answers are read piece by piece. A file at another host is none: it has no credentials, and
  * that host's limits are its own.
  *
- * @throws {LifecycleError} `RATE_LIMITED` while the endpoint is throttled
+ * @throws {LifecycleError} `RATE_LIMITED` while the endpoint is throttled; `CLOSED` once the lifecycle is closed
  */
 function fhirSender(engine: Engine, notAfter: number | undefined): Pick<Sender, "send" | "stream"> {
   const { sender } = engine;
@@ -122,6 +122,7 @@ function fhirSender(engine: Engine, notAfter: number | undefined): Pick<Sender, 
     signal: AbortSignal | undefined,
     send?: (call: Call, options: SendOptions) => Promise<Answer | Begun | Unanswered>,
   ): Promise<Answer | Begun | Unanswered> {
+    engine.closing.throwIfAborted();
     const outcome = await callWithinLimits(engine, {
       gated: "fhir",
       lane: null,

@@ -74,6 +74,12 @@ export interface ExportManyOptions extends Cancellable {
    * searchable in that version, about a hundred
    */
   readonly types?: readonly string[] | undefined;
+  /**
+   * Finish files that have fewer resources than 1upHealth counts, after a second reading. Without it, such a user is not
+   * exported, and no purge `onlyAfterExport` takes it.
+   * @default false
+   */
+  readonly allowShort?: boolean | undefined;
   /** How many users at once, 1 to 64; each holds one page in memory. @default 8 */
   readonly concurrency?: number | undefined;
   /** The shortest time between two calls of `onProgress`, ms, 10 to 86 400 000. @default 1_000 */
@@ -114,8 +120,8 @@ export interface UnexportedUser {
 /** The result of {@link LeaveVerbs.exportMany}. */
 export interface ExportSummary extends ExportProgress {
   /**
-   * Files with fewer resources than the `total` that 1upHealth named for them, after a second reading: it may count some
-   * that it does not show.
+   * With `allowShort`: files that this call has finished with fewer resources than the `total` that 1upHealth named for them.
+   * It may count some that it does not show.
    */
   readonly short: number;
   /** The first hundred users that it has not finished, waiting or failed. */

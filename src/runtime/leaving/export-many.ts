@@ -42,7 +42,7 @@ export async function exportMany(
 ): Promise<ExportSummary> {
   const { engine } = parts;
   const { clock } = engine;
-  const { name, versions = fhirVersions, types, concurrency = 8, onProgress } = options;
+  const { name, versions = fhirVersions, types, allowShort = false, concurrency = 8, onProgress } = options;
   const writer = typeof options.write === "string" ? exportFolder(options.write) : options.write;
   const target = await writer.begin(name);
   const patiently = <T>(task: () => Promise<T>): Promise<T> =>
@@ -91,7 +91,7 @@ export async function exportMany(
   }
 
   const refuseTakenOver = (): Promise<void> => patiently(() => run.refuseTakenOver());
-  const exported = { name, writer, versions, types, refuseTakenOver };
+  const exported = { name, writer, versions, types, allowShort, refuseTakenOver };
 
   async function one(id: string): Promise<void> {
     try {

@@ -27,6 +27,8 @@ export interface Exported {
   readonly versions: readonly FhirVersion[];
   /** `undefined`: all that 1upHealth declares as searchable. */
   readonly types: readonly string[] | undefined;
+  /** Whether a file may have fewer resources than 1upHealth counts. */
+  readonly allowShort: boolean;
   /** Whether this process still has the export. @throws {LifecycleError} `TAKEN_OVER` */
   readonly refuseTakenOver: () => Promise<void>;
 }
@@ -47,7 +49,7 @@ export function isExported({ exports }: User, name: string): boolean {
  * Writes the user's files that are not whole yet, and marks the user. `wrote` is called after each file. Resolves with
  * false if the user was exported before.
  *
- * @throws {LifecycleError} `USER_OFFBOARDED`, `USER_NOT_READY`; as a FHIR search; what the writer throws; the signal's reason
+ * @throws {LifecycleError} `USER_OFFBOARDED`, `USER_NOT_READY`; `BAD_ANSWER` for a file that is short; as a FHIR search; what the writer throws; the signal's reason
  */
 export async function exportUser(
   parts: FhirParts,
@@ -95,7 +97,7 @@ export async function exportUser(
 
 /** Writes one file; `null`: it is there. */
 async function write(
-  { writer, refuseTakenOver }: Exported,
+  { writer, allowShort, refuseTakenOver }: Exported,
   file: ExportFile,
   search: (cursor: string | undefined) => AnyWalk,
   signal: AbortSignal,
@@ -107,6 +109,7 @@ async function write(
     return await fillFile(opened, search, {
       goOn: () => signal.throwIfAborted(),
       mayFinish: refuseTakenOver,
+      allowShort,
     });
   } catch (error) {
     if (isLifecycleError(error, "TAKEN_OVER")) await opened.discard?.();

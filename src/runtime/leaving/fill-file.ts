@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isLifecycleError } from "../../errors.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { AnyPage } from "../../fhir/pages/fhir-page.ts";
 import type { AnyWalk } from "../../fhir/pages/fhir-walk.ts";
 import { parseFhirJson, stringifyFhirJson } from "../../fhir/lossless-json.ts";
@@ -19,19 +19,26 @@ export interface Filled {
   readonly isShort: boolean;
 }
 
-/** What may end the filling of a file, by throwing. */
-export interface Checks {
+/** How a file is filled. */
+export interface Filling {
   /** Called before each write. */
   readonly goOn: () => void;
   /** Called before the file gets its name: whether this process may finish it. */
   readonly mayFinish: () => Promise<void>;
+  /** Whether it is finished even if it has fewer resources than 1upHealth's total. */
+  readonly allowShort: boolean;
 }
 
-/** Fills and finishes the file. */
+/**
+ * Fills and finishes the file.
+ *
+ * @throws {LifecycleError} `BAD_ANSWER` (retryable) if it has fewer resources than 1upHealth counts; as the search; what the
+ * file and the checks throw
+ */
 export async function fillFile(
   file: OpenExportFile,
   search: Search,
-  { goOn, mayFinish }: Checks,
+  { goOn, mayFinish, allowShort }: Filling,
 ): Promise<Filled> {
   const seen = new Set<string>();
   /** Lines in the file, and those of them that this call has written. */
@@ -84,11 +91,21 @@ export async function fillFile(
       await restart();
       continue;
     }
+    if (isShort && !allowShort) {
+      const error = short(lines, total);
+      await restart();
+      throw error;
+    }
     if (lines > 0) await mayFinish();
     goOn();
     await file.finish();
     return { resources, isShort };
   }
+}
+
+function short(lines: number, total: number | undefined): LifecycleError {
+  const message = `Cannot export a user: 1upHealth counts ${total} resources for a file and shows ${lines}; allowShort: true finishes it all the same`;
+  return new LifecycleError("BAD_ANSWER", message, { retryable: true });
 }
 
 function idOf(resource: unknown): string | null {

@@ -189,6 +189,7 @@ const exporting: Rules<ExportManyOptions> = {
   write: aWriter,
   versions: someVersions,
   types: someTypes,
+  allowShort: aSwitch,
   concurrency: whole(1, 64),
   everyMs: between(10, 86_400_000),
   onProgress: aFunction,

@@ -25,6 +25,7 @@ import type { World } from "../state/world.ts";
  * - `html`: an HTML page with 200 (any; any)
  * - `notJson`: declared as JSON, written as a Ruby hash (any; any)
  * - `truncated`: the normal response, complete as HTTP, but its body ends in the middle (any; its own)
+ * - `incompletePage`: a page without resources, with an OperationOutcome that reports an error (`fhir.search`; 200)
  * - `deepJson`: objects nested 100,000 deep (any; any)
  * - `hugeJson`: valid JSON of 17 MiB (any; any)
  *
@@ -42,6 +43,7 @@ export type FaultResponse =
   | "html"
   | "notJson"
   | "truncated"
+  | "incompletePage"
   | "deepJson"
   | "hugeJson";
 
@@ -123,6 +125,19 @@ export const faultResponses: Readonly<Record<FaultResponse, FaultResponseRule>> 
       body: due.body.slice(0, Math.ceil(due.body.length / 2)),
       ...(bytes !== undefined && { bytes: bytes.slice(0, Math.ceil(bytes.length / 2)) }),
     }),
+  },
+  incompletePage: {
+    words: "incomplete page",
+    calls: ["fhir.search"],
+    statuses: [200],
+    answer: () => {
+      const resource = {
+        resourceType: "OperationOutcome",
+        issue: [{ severity: "error", code: "incomplete", diagnostics: "Not all of it could be read" }],
+      };
+      const entry = [{ search: { mode: "outcome" }, resource }];
+      return json(200, { resourceType: "Bundle", type: "searchset", entry });
+    },
   },
   deepJson: {
     words: "deep JSON",

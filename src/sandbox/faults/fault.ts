@@ -49,6 +49,7 @@ import { type FaultResponse, faultResponses } from "./fault-responses.ts";
  * sandbox.fail({ response: "html" });                                   // 200; `status: 502` for a gateway's page
  * sandbox.fail({ response: "truncated" });                              // a complete response with half the JSON
  * sandbox.fail({ response: "notJson" });                                // declared as JSON, but it is not
+ * sandbox.fail({ response: "incompletePage" });                         // a search that reports an error within its page
  * sandbox.fail({ response: "deepJson" });
  * sandbox.fail({ response: "hugeJson" });
  * sandbox.fail({ call: "exchangeCode", omit: ["expires_in", "refresh_token", "scope"] });

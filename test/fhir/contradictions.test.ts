@@ -1,0 +1,182 @@
+/** Answers that contradict themselves, or are another's: none is taken for a success, and no refusal for the server's. */
+import { createFhirClient, fetchTransport, type FhirClient } from "oneup-lifecycle";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
+import { all, errorOf } from "./ada.ts";
+
+const failure = {
+  resourceType: "OperationOutcome",
+  issue: [
+    ...Array.from({ length: 25 }, () => ({ severity: "warning", code: "incomplete" })),
+    { severity: "error", code: "timeout" },
+  ],
+};
+
+const person = (
+  value: string,
+): { resourceType: "Patient"; identifier: { system: string; value: string }[] } => ({
+  resourceType: "Patient",
+  identifier: [{ system: "s", value }],
+});
+
+/** A client of a server that answers each call so, and gets another token when one is refused. */
+function client(answer: (method: string, url: string) => Response | object): {
+  readonly fhir: FhirClient<"r4">;
+  readonly sent: string[];
+} {
+  const sent: string[] = [];
+  const fhir = createFhirClient({
+    version: "r4",
+    token: { get: () => "one", rejected: async () => "two" },
+    retries: 0,
+    transport: fetchTransport(async (input, init) => {
+      const { method, url } = new Request(input, init);
+      sent.push(`${method} ${new URL(url).pathname}`);
+      const answered = answer(method, url);
+      return answered instanceof Response ? answered : Response.json(answered);
+    }),
+  });
+  return { fhir, sent };
+}
+
+const found = (...resources: readonly object[]): object => ({
+  resourceType: "Bundle",
+  type: "searchset",
+  entry: resources.map((resource) => ({ resource })),
+});
+
+describe("a page on which the server reports an error", () => {
+  const page = found({ ...person("1"), id: "a" }, failure);
+
+  it.each<[string, (fhir: FhirClient<"r4">) => Promise<unknown>]>([
+    ["search()", (fhir) => fhir.search("Patient")],
+    ["searchAll()", (fhir) => all(fhir.searchAll("Patient", {}, { retries: 0 }))],
+    ["history()", (fhir) => fhir.history("Patient", "a")],
+    ["everything()", (fhir) => all(fhir.everything("a"))],
+  ])("fails %s, which may be repeated", async (_, call) => {
+    const error = await errorOf(call(client(() => page).fhir));
+    expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: true, status: 200 });
+    expect(error.facts["issues"]).toContainEqual(expect.objectContaining({ severity: "error" }));
+  });
+
+  it("is no answer to ensure(), nor to a search after a create in doubt", async () => {
+    const { lifecycle, sandbox } = await createTestLifecycle();
+    await lifecycle.onboard("ada");
+    const fhir = lifecycle.fhir("ada", "r4");
+    const by = { identifier: "s|1" };
+    const { id } = await fhir.ensure(person("1"), { by });
+    sandbox.fail({ call: "fhir.search", response: "incompletePage", times: 3 });
+    expect((await fhir.ensure(person("1"), { by })).id).toBe(id);
+    expect(sandbox.journal.count("fhir.create")).toBe(1);
+    sandbox.fail({ call: "fhir.create", drop: "after" });
+    sandbox.fail({ call: "fhir.search", response: "incompletePage", times: 2 });
+    expect(await fhir.create(person("2"), { findBy: { identifier: "s|2" } })).toMatchObject(person("2"));
+  });
+
+  it("is one page of a search for outcomes", async () => {
+    expect((await client(() => page).fhir.search("OperationOutcome")).resources).toHaveLength(1);
+  });
+});
+
+describe("a batch", () => {
+  const answered = (...entry: readonly object[]): object => ({
+    resourceType: "Bundle",
+    type: "batch-response",
+    entry,
+  });
+
+  it("has not carried out entries whose success is an error", async () => {
+    const { fhir } = client((method) =>
+      method === "DELETE"
+        ? failure
+        : answered(
+            { response: { status: "200", location: "Patient/x" }, resource: failure },
+            { response: { status: "200" }, resource: failure },
+            { response: { status: "200", outcome: failure } },
+          ),
+    );
+    const results = await fhir.batch([
+      { type: "create", resource: person("1") },
+      { type: "update", resource: { ...person("2"), id: "two" } },
+      { type: "delete", resourceType: "Patient", id: "three" },
+    ]);
+    expect(results.map(({ error }) => error?.code)).toEqual(["IN_DOUBT", "IN_DOUBT", "FHIR_REFUSED"]);
+  });
+
+  it("has not created two resources with one id", async () => {
+    const { fhir } = client(() =>
+      answered(
+        ...["1", "2"].map((value) => ({
+          response: { status: "201", location: "Patient/a" },
+          resource: { ...person(value), id: "a" },
+        })),
+      ),
+    );
+    const results = await fhir.batch(
+      ["1", "2"].map((value) => ({ type: "create" as const, resource: person(value) })),
+    );
+    expect(results.map(({ error }) => error?.code)).toEqual(["IN_DOUBT", "IN_DOUBT"]);
+  });
+
+  it("sends creates again whose token was refused, by themselves", async () => {
+    let ids = 0;
+    const { fhir, sent } = client((method, url) => {
+      if (method === "GET") return found();
+      const refused = answered(...["1", "2"].map(() => ({ response: { status: "401" } })));
+      return url.endsWith("/Patient") ? { resourceType: "Patient", id: `new-${ids++}` } : refused;
+    });
+    const results = await fhir.batch(
+      ["1", "2"].map((value) => ({
+        type: "create" as const,
+        resource: person(value),
+        findBy: { identifier: `s|${value}` },
+      })),
+    );
+    expect(results.map(({ id }) => id)).toEqual(["new-0", "new-1"]);
+    expect(sent).toEqual(["POST /r4", "POST /r4/Patient", "POST /r4/Patient"]);
+  });
+});
+
+describe("a create", () => {
+  it("is in doubt where its Location names another resource", async () => {
+    const { fhir } = client(() =>
+      Response.json(
+        { ...person("1"), id: "a" },
+        { status: 201, headers: { location: "Patient/b/_history/1" } },
+      ),
+    );
+    const error = await errorOf(fhir.create(person("1")));
+    expect(error).toMatchObject({ code: "IN_DOUBT", facts: { id: "b" } });
+  });
+
+  it.each([400, 403, 404, 413, 499])("is not refused by a page of a gateway (%d)", async (status) => {
+    const page = (): Response =>
+      new Response("<html>Sorry</html>", { status, headers: { "content-type": "text/html" } });
+    const { fhir } = client(page);
+    expect(await errorOf(fhir.create(person("1")))).toMatchObject({ code: "IN_DOUBT", status });
+    expect(await errorOf(fhir.update({ ...person("1"), id: "a" }))).toMatchObject({ code: "IN_DOUBT" });
+    const code = status === 403 ? "FORBIDDEN" : "FHIR_REFUSED";
+    expect(await errorOf(fhir.read("Patient", "a"))).toMatchObject({ code });
+
+    const { lifecycle, sandbox } = await createTestLifecycle({ sandbox: { readLagMs: 2_000 } });
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "fhir.create", status, body: "<html>Sorry</html>", commit: true });
+    const ensured = lifecycle.fhir("ada", "r4").ensure(person("1"), { by: { identifier: "s|1" } });
+    expect(await ensured).toMatchObject(person("1"));
+    expect(sandbox.journal.count("fhir.create")).toBe(1);
+  });
+});
+
+describe("a client of a lifecycle that is closed", () => {
+  it("sends nothing any more", async () => {
+    const { lifecycle, sandbox } = await createTestLifecycle();
+    await lifecycle.onboard("ada");
+    const fhir = lifecycle.fhir("ada", "r4");
+    await fhir.search("Patient");
+    const before = sandbox.journal.entries().length;
+    await lifecycle.close();
+    for (const call of [fhir.create(person("1")), fhir.search("Patient"), fhir.attachment("b1")])
+      expect(await errorOf(call)).toMatchObject({ code: "CLOSED" });
+    expect(sandbox.journal.entries()).toHaveLength(before);
+  });
+});
