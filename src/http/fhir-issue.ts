@@ -25,9 +25,9 @@ const step = /^(?:f:)?(?<name>[A-Za-z][A-Za-z0-9]{0,60})(?:\[\d{1,6}\])?$/;
 export function issuesIn(body: unknown): readonly FhirIssue[] {
   const issues = field(body, "resourceType") === "OperationOutcome" ? field(body, "issue") : undefined;
   if (!Array.isArray(issues)) return [];
-  const [errors, others] = [issues.filter(isSevere), issues.filter((issue) => !isSevere(issue))];
-  const shown = issues.length <= mostIssues ? issues : [...errors, ...others].slice(0, mostIssues);
-  return shown.map((issue: unknown) => {
+  const all: readonly unknown[] = issues;
+  const errorsFirst = [...all.filter(isSevere), ...all.filter((issue) => !isSevere(issue))];
+  return (all.length <= mostIssues ? all : errorsFirst.slice(0, mostIssues)).map((issue) => {
     const severity = field(issue, "severity");
     const code = field(issue, "code");
     const at = places(field(issue, "expression"));

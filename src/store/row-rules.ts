@@ -167,14 +167,17 @@ export function encodeValue(value: Json): string {
 }
 
 /**
- * Decodes the result of {@link encodeRow}.
+ * Decodes the result of {@link encodeRow}. If only its value is damaged, as that of a text that was cut, the value is
+ * `null`: no user is, so it is reported, and `reauthorize()` can replace it.
  *
  * @throws {LifecycleError} `RECORD_DAMAGED` if the text is anything else
  */
 export function decodeRow(text: string): Row | Tombstone {
-  const row = parsed(text);
+  const row = parsedIfJson(text);
   if (isTombstone(row) || (isHead(row) && "value" in row)) return row as Row | Tombstone; // just checked
-  throw damaged();
+  if (row !== undefined || !text.includes(beforeValue)) throw damaged();
+  const head = decodeHead(text);
+  return "renamedTo" in head ? head : { ...head, value: null };
 }
 
 /**
@@ -194,10 +197,16 @@ export function isTombstoneText(text: string): boolean {
 }
 
 function parsed(text: string): unknown {
+  const value = parsedIfJson(text);
+  if (value === undefined) throw damaged();
+  return value;
+}
+
+function parsedIfJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw damaged();
+    return undefined;
   }
 }
 

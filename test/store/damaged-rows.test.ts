@@ -1,6 +1,7 @@
 import { open } from "lmdb";
-import { systemClock } from "oneup-lifecycle";
+import { createLifecycle, fetchTransport, systemClock } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
+import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { afterwards, folder } from "../support/scene.ts";
 
@@ -38,4 +39,39 @@ describe("a row that no store of ours wrote", () => {
       await expect(store.commit(stale)).rejects.toMatchObject({ code: "RECORD_DAMAGED" });
     },
   );
+});
+
+describe("a row that was cut within its value", () => {
+  it.each(["reauthorize", "offboard"] as const)("is replaced by %s()", async (verb) => {
+    const path = folder("cut");
+    const sandbox = createSandbox();
+    const { credentials } = sandbox;
+    const encryption = { keys: [new Uint8Array(32).fill(1)] };
+    const transport = fetchTransport(sandbox.fetch);
+    const begin = () => createLifecycle({ credentials, encryption, transport, store: lmdb(path) });
+    const first = await begin();
+    await first.onboard("ada");
+    await first.close();
+    const raw = open({ path, maxDbs: 48, overlappingSync: false, eventTurnBatching: false });
+    const [account] = [...raw.getKeys()].map(String).filter((name) => name.endsWith("/users"));
+    const users = raw.openDB<string, string>({ name: account ?? "", encoding: "string" });
+    const text = users.get("ada") ?? "";
+    await users.put("ada", text.slice(0, text.indexOf('"value":') + 100));
+    await raw.close();
+
+    const lifecycle = await begin();
+    afterwards(() => lifecycle.close());
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject({
+      code: "RECORD_DAMAGED",
+      message: expect.stringMatching(/reauthorize\(\) gets a new grant$/),
+    });
+    if (verb === "offboard") {
+      expect(await lifecycle.offboard("ada", { purge: false })).toMatchObject({ state: "offboarded" });
+      await lifecycle.forget("ada");
+      expect(await lifecycle.counts()).toEqual({});
+    } else {
+      expect(await lifecycle.reauthorize("ada")).toMatchObject({ usable: true, oneupUserId: 1001 });
+      expect(sandbox.journal.createdTwice()).toEqual([]);
+    }
+  });
 });

@@ -144,6 +144,7 @@ function whyIn(error: unknown): string {
 
 function tooLate({ settings, writability }: Engine): LifecycleError {
   const { refusal } = writability;
+  if (isLifecycleError(refusal, "STORE_UNUSABLE")) return refusal; // the store would not say anything else
   const before = refusal === null ? "" : `, after: ${inWords(refusal).replace(/^LifecycleError: /, "")}`;
   return new LifecycleError(
     "STORE_UNAVAILABLE",
