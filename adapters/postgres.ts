@@ -55,7 +55,8 @@ export type { PostgresClient, PostgresPool, Statement, Where } from "./postgres/
 export interface PostgresOptions {
   /**
    * The schema that holds the tables and functions. Use different schemas for lifecycles of one account that must be
-   * kept apart in one database. Lower-case letters, digits and `_`.
+   * kept apart in one database: they share no limit, so `limits` must divide 1upHealth's between them. Lower-case letters,
+   * digits and `_`.
    * @default "oneup_lifecycle"
    */
   readonly schema?: string;

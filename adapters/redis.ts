@@ -46,7 +46,8 @@ export interface RedisOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * Prefix of all keys. Use different prefixes for lifecycles of one account that must be kept apart in one database.
+   * Prefix of all keys. Use different prefixes for lifecycles of one account that must be kept apart in one database:
+   * they share no limit, so `limits` must divide 1upHealth's between them.
    * @default "oneup"
    */
   readonly prefix?: string;
@@ -271,10 +272,7 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
         return committed(reply).type === "committed";
       },
     },
-    async probe() {
-      // Fails whenever a write would fail. Writes nothing, because the key never exists.
-      await connection.command("write to", keys.probe, ["SET", keys.probe, "", "XX"]);
-    },
+    probe: () => connection.probe(keys.probe),
     close() {
       loads.leave();
       commits.leave();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import type { RootDatabase } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
@@ -87,8 +88,25 @@ export function reading<T>(root: RootDatabase, read: () => T): T {
     root.get("/");
     return read();
   } catch (cause) {
-    throw isLifecycleError(cause) ? cause : unavailable("read", cause);
+    if (isLifecycleError(cause)) throw cause;
+    throw isWithoutTransaction(cause) ? samePid(cause) : unavailable("read", cause);
   }
+}
+
+/**
+ * LMDB locks a reader's place by its process id. If a process of another container has the same id, that lock is taken, and
+ * lmdb 3.5.6 goes on without a transaction.
+ */
+function isWithoutTransaction(cause: unknown): boolean {
+  return cause instanceof TypeError && /\b(null|undefined) \(reading 'address'\)/.test(cause.message);
+}
+
+function samePid(cause: unknown): LifecycleError {
+  return new LifecycleError(
+    "STORE_UNAVAILABLE",
+    `Cannot read the LMDB store: another process with the process id ${process.pid} has it open, as in a container of its own; containers that share the folder must share their process ids, too (--pid=host)`,
+    { retryable: true, cause },
+  );
 }
 
 /** Resolves once the writes of `begin` are on disk. @throws {LifecycleError} `STORE_UNAVAILABLE` */

@@ -5,7 +5,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { sleep, type Clock } from "../../src/clock.ts";
-import { LifecycleError } from "../../src/errors.ts";
+import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
 import { isAnswer, isSoonOver, openError, Silence, storeError, whyOf } from "./failures.ts";
 import type { Link } from "./link.ts";
 import type { Script } from "./script.ts";
@@ -54,7 +54,7 @@ export class Connection {
         const asked = (...command: readonly string[]): Promise<Reply> =>
           this.#untilAnswered(key, command, true, limit);
         const loads = scripts.map(({ text }) => asked("SCRIPT", "LOAD", text));
-        await Promise.all([refuseEviction(asked("INFO", "memory")), ...loads]);
+        await Promise.all([refuseEviction("open", asked("INFO", "memory")), ...loads]);
         await this.#ofScript(probe, keys, [], limit); // handles a server that was just restarted
       });
     } catch (error) {
@@ -145,6 +145,22 @@ export class Connection {
     });
   }
 
+  /**
+   * Fails whenever a write would fail, and if the server has come to evict keys. Writes nothing, because `key` never
+   * exists.
+   *
+   * @throws {LifecycleError}
+   */
+  async probe(key: string): Promise<void> {
+    const memory = this.#answered("read", (limit) =>
+      this.#untilAnswered(key, ["INFO", "memory"], true, limit),
+    );
+    await Promise.all([
+      this.command("write to", key, ["SET", key, "", "XX"]),
+      refuseEviction("go on with", memory),
+    ]);
+  }
+
   /** Waits for pending calls, which all have a time limit. */
   close(): Promise<void> {
     this.#closing ??= this.#end();
@@ -158,19 +174,20 @@ export class Connection {
 }
 
 /** Refuses a server that evicts keys, because it would lose users. */
-async function refuseEviction(asked: Promise<Reply>): Promise<void> {
+async function refuseEviction(doing: string, asked: Promise<Reply>): Promise<void> {
   let memory: Reply;
   try {
     memory = await asked;
   } catch (error) {
-    if (whyOf(error) !== "NOPERM") throw error;
+    const lacksRight = isLifecycleError(error) && error.facts["reason"] === "noRight";
+    if (!lacksRight && whyOf(error) !== "NOPERM") throw error;
     return; // the user lacks the right to read it, so it cannot be checked
   }
   const policy = /^maxmemory_policy:(\S+)/m.exec(String(memory))?.[1] ?? "noeviction";
   if (policy === "noeviction") return;
   throw new LifecycleError(
     "STORE_UNUSABLE",
-    "Cannot open the Redis store: maxmemory-policy must be noeviction, or Redis would evict users " +
+    `Cannot ${doing} the Redis store: maxmemory-policy must be noeviction, or Redis would evict users ` +
       `(CONFIG SET maxmemory-policy noeviction, or a setting of your provider), not ${policy}`,
   );
 }

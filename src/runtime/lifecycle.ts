@@ -223,7 +223,8 @@ export interface Lifecycle
    * All users, or those stored in one state, from any user on. Makes no call. Users come in ascending order of ids (with
    * `hideIds` in an order of its own), read from an index: a few cost a few reads, however many others there are. All
    * users come each once, whatever state they get meanwhile; a user that is renamed meanwhile may be missed or come
-   * twice, and with `state` one that leaves that state or enters it.
+   * twice, and with `state` one that leaves that state or enters it. Users whose record cannot be read (`RECORD_DAMAGED`,
+   * `RECORD_TOO_NEW`) are left out and logged; `counts()` counts them.
    *
    * @example
    * ```ts

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { expect, it } from "vitest";
+import type { RootDatabase } from "lmdb";
 import { lmdb } from "../../adapters/lmdb.ts";
+import { reading } from "../../adapters/lmdb/failures.ts";
 import { lookAt } from "../../adapters/lmdb/writer-lock.ts";
 import { write } from "../support/commits.ts";
 import { folderOfTest, openStore } from "./lmdb-scene.ts";
@@ -52,3 +54,12 @@ it.runIf(process.platform === "linux")(
     expect(look?.()).toBeUndefined();
   },
 );
+
+it("a read that LMDB gives no transaction, as beside a process of the same id, tells about containers", () => {
+  // What lmdb does when the lock of its place among the readers is taken: it goes on without one.
+  const transaction = null as unknown as { address: number };
+  const root = { get: () => transaction.address } as unknown as RootDatabase;
+  expect(() => reading(root, () => 1)).toThrow(
+    `another process with the process id ${process.pid} has it open, as in a container of its own`,
+  );
+});

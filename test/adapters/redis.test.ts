@@ -90,6 +90,15 @@ withServer("redis", "adapters/redis and its server", (server) => {
     expect(error.message).toMatch(/maxmemory-policy must be noeviction.*CONFIG SET.*, not allkeys-lru$/);
   });
 
+  it("probe() rejects once the server evicts keys, and not for a user that may not ask", async () => {
+    const { url } = await server();
+    const store = await openStore(url);
+    await ask(url, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
+    await expect(store.probe?.()).rejects.toThrow(/^Cannot go on with .*maxmemory-policy must be noeviction/);
+    await ask(url, "ACL", "SETUSER", "plain", "on", ">word", "~*", "&*", "+@all", "-info");
+    await (await openStore(url.replace("redis://", "redis://plain:word@"))).probe?.();
+  });
+
   it("commit() goes on after a restart of the server, which forgot the scripts", async () => {
     const { url, kill, restart } = await server();
     const store = await openStore(url);
