@@ -45,7 +45,7 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   const details = { status, facts: { issues: issuesIn(body) } };
   // A gateway may put a page of its own in the place of the answer to a call that was carried out.
   // seam: a-page-refuses-no-write
-  if (task.doubt !== undefined && replaceable(status) && isHtml(answer))
+  if (task.doubt !== undefined && isPlainRefusal(status) && isHtml(answer))
     return unclear(task, "BAD_ANSWER", `a page (${status}) came that is not 1upHealth's`, details);
   switch (refusal.type) {
     case "credentialsRefused":
@@ -215,7 +215,7 @@ function codesOf(issues: readonly FhirIssue[]): string {
 }
 
 /** A refusal other than those of credentials, of a proxy, or of a call too many. */
-function replaceable(status: number): boolean {
+function isPlainRefusal(status: number): boolean {
   return status >= 400 && status < 500 && status !== 401 && status !== 407 && status !== 429;
 }
 
