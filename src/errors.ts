@@ -18,7 +18,7 @@
  * | `FORBIDDEN` | calls are blocked before they reach 1upHealth (403, 406, a redirect, an HTML page): those of this process, often because of its location, or those of this user; retryable, except for FHIR |
  * | `RATE_LIMITED` | 1upHealth answered 429 |
  * | `UNAVAILABLE` | 1upHealth could not be reached, or answered 5xx |
- * | `BAD_ANSWER` | a response that is neither a success nor a known refusal |
+ * | `BAD_ANSWER` | a response that is neither a success nor a known refusal, or one that contradicts itself |
  * | `ANSWER_TOO_BIG` | a response is longer, or holds more values, than `maxAnswerBytes` allows; that option raises the limit |
  * | `IN_DOUBT` | the call may or may not have been carried out |
  * | `USER_UNKNOWN` | this store has no such user; call `onboard()` first |
