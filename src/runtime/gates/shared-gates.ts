@@ -208,10 +208,11 @@ export class SharedGates {
     for (const name of gateNames) {
       const key = this.#key(name);
       const before = (this.#shared[key] ?? openGate).state;
-      const after = (gates[key] ?? openGate).state;
+      const { state: after, until } = gates[key] ?? openGate;
       if (before !== "open" && after === "open") this.#openedAt.set(name, now);
-      // Others know more than a probe of this process's own gate, which began earlier.
-      if (after !== "open" && this.#own.get(key)?.state === "probing") this.#own.delete(key);
+      // Another process was told to wait while this one probes a gate of its own.
+      const isDue = after === "open" || until <= this.#parts.clock.now();
+      if (!isDue && this.#own.get(key)?.state === "probing") this.#own.delete(key);
       news ||= before !== after;
     }
     this.#shared = gates;
