@@ -76,9 +76,9 @@ const foreign = [
 ];
 
 function isOwnSuccess(body: unknown): boolean {
-  // seam: only-a-purge-answer-confirms-a-purge
   const errors = field(body, "errors");
   const isClean = !Array.isArray(errors) || errors.length === 0;
+  // seam: only-a-purge-answer-confirms-a-purge
   return (
     isClean && field(body, "success") === true && foreign.every((name) => field(body, name) === undefined)
   );
