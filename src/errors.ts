@@ -22,7 +22,7 @@
  * | `ANSWER_TOO_BIG` | a response is longer, or holds more values, than `maxAnswerBytes` allows; that option raises the limit |
  * | `IN_DOUBT` | the call may or may not have been carried out |
  * | `USER_UNKNOWN` | this store has no such user; call `onboard()` first |
- * | `USER_NOT_READY` | no usable access token yet; the lifecycle continues |
+ * | `USER_NOT_READY` | no usable access token yet; the lifecycle continues. Not retryable from `forget()`: `offboard()` first |
  * | `USER_FAILED` | the user's lifecycle ended in `failed`; `retry()` resumes where it failed |
  * | `USER_CONFLICT` | another user has that `app_user_id` |
  * | `PAUSED` | an operator has paused the account or a lane, or holds the user; retryable, and the user is kept |

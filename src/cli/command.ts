@@ -169,7 +169,7 @@ export function moreOf({ more = [], opens }: Command): readonly string[] {
 export const exitCodes = {
   0: "done",
   1: "failed",
-  2: "wrong arguments, options or environment (nothing was done)",
+  2: "wrong arguments, options or environment (nothing was done), or a list with a line that is no CSV (the rows before it stay)",
   130: "stopped by Ctrl-C or SIGTERM",
 } as const;
 

@@ -85,7 +85,7 @@ export function comesLater(name: GateName, call: GatedCall): boolean {
 /** How long a user whose calls had no answer lets others probe user management first, ms. */
 const afterOthersMs = 30_000;
 /** Maximum time by which the user that shut a gate lets other users go first, ms. */
-const longestYieldMs = 600_000;
+const longestYieldMs = 30_000;
 
 /**
  * When a user whose last call was throttled may probe a gate that a 429 shut: later than the other users by the time

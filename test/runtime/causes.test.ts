@@ -3,6 +3,8 @@ import { memory } from "oneup-lifecycle/adapters/memory";
 import { TransportError, type LifecycleError, type Transport } from "oneup-lifecycle";
 import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
+import { keptText } from "../../src/runtime/user/causes.ts";
+import { Secret } from "../../src/secret.ts";
 import { loggerTo, type LogLine } from "../support/loggers.ts";
 import { afterwards, heldBack, scene } from "../support/scene.ts";
 
@@ -275,6 +277,15 @@ describe("the text of a response", () => {
     expect(inspect(others, { depth: 9, maxStringLength: null })).not.toMatch(/Shelley|1797-|planted/);
     await lifecycle.onboard("mary", { waitMs: 7_200_000 });
     expect(await lifecycle.explain("mary")).not.toContain("Shelley");
+  });
+
+  it.each([
+    ["Password hunter2 refused", "Password *** refused"],
+    ["Authorization: Bearer abcDEF", "Authorization: Bearer ***"],
+    ["api_key=kkkkkk, client_secret abcdef", "api_key=***, client_secret ***"],
+    ["invalid client secret", "invalid client secret"],
+  ])("hides a secret behind its name: %s", (text, kept) => {
+    expect(keptText(new Secret(text), []).reveal()).toBe(kept);
   });
 
   it("is sealed in the record, and erased with it", async () => {

@@ -32,6 +32,24 @@ const told = (retryAfter: string, times = 1) =>
     headers: { "retry-after": retryAfter },
   }) as const;
 
+describe("429 once, to a user who is alone", () => {
+  it.each([
+    [undefined, 60 * second],
+    ["300", 300 * second],
+    ["3600", 3_600 * second],
+  ])("holds it up for half a minute longer than %s asks for, at most", async (retryAfter, waitMs) => {
+    const made = await world();
+    working(made);
+    const { lifecycle, sandbox, clock } = made;
+    const { headers, ...once } = told(retryAfter ?? "");
+    sandbox.fail(retryAfter === undefined ? once : { ...once, headers });
+    const began = clock.now();
+    expect(await lifecycle.onboard("ada", { waitMs: 2 * waitMs })).toMatchObject({ usable: true });
+    expect(clock.now() - began).toBeGreaterThanOrEqual(waitMs);
+    expect(clock.now() - began).toBeLessThan(waitMs + 35 * second);
+  });
+});
+
 describe("429 again and again", () => {
   const named = [
     ["no time at all", "0"],

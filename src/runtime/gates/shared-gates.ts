@@ -246,7 +246,7 @@ export class SharedGates {
           ...(trouble && { call: trouble.call, host: trouble.host, code: trouble.code }),
           retryAt: retryField(now, ms),
         },
-        `${whose} ${name} gate is ${state} (${reason})${met}; next try in ${Math.ceil(ms / 1_000)} s${todo ? `; what to do: ${todo}` : ""}`,
+        `${whose} ${name} gate is shut (${reason})${met}; next try in ${Math.ceil(ms / 1_000)} s${todo ? `; what to do: ${todo}` : ""}`,
       );
     }
     changed();

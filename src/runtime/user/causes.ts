@@ -49,6 +49,10 @@ export function causeNow(user: User): Cause | null {
 /** Characters of a text that are kept. */
 const longestText = 120;
 
+/** A secret behind its name: `Authorization: Bearer …`, `api_key=…`, `password …`. */
+const named =
+  /((?:\b|_)(?:authorization|(?:client_)?secret|api[_-]?key)["']?\s*[:=]\s*["']?(?:(?:bearer|basic)\s+)?|\b(?:bearer|basic|passw(?:or)?d|pwd|client_secret|api[_-]?key)["']?[\s:=]+["']?)[^\s"'<>,;]+/gi;
+
 /**
  * What may be kept of a text: without the words in `secrets`, and without whatever looks like a password, a token, an
  * address or a number. It can still hold a name.
@@ -57,6 +61,7 @@ export function keptText(text: Secret, secrets: readonly string[]): Secret {
   let words = text.reveal();
   for (const secret of secrets) if (secret !== "") words = words.replaceAll(secret, "***");
   const shown = masked(words)
+    .replaceAll(named, "$1***")
     .replaceAll(/[^\s"'<>@]{1,100}@[^\s"'<>@]{1,100}/g, "***")
     .replaceAll(/[\w+/=.-]{20,}/g, "***")
     .replaceAll(/\d(?:[\d ./:-]*\d){3,}/g, "***")
