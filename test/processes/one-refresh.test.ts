@@ -142,7 +142,7 @@ describe("processes on one LMDB store", () => {
 
 withServer("redis", "processes on one Redis store", (server) => {
   const place = async (): Promise<Place> => ({ type: "redis", url: (await server()).url, key: anyKey });
-  for (const test of oneIn(3, all, draw + 1)) test(place, thorough ? 120 : 5);
+  for (const test of oneIn(3, all, draw + 1)) test(place, thorough ? 60 : 5);
 });
 
 withSharedPostgres("processes on one PostgreSQL store", (place) => {
