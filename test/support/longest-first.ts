@@ -1,13 +1,13 @@
 /**
  * The order of the test files that a run plays: the longest first, so that none runs alone in the end. Vitest knows how long
- * each took when it was last played. Of the others, those that wait for servers and processes of their own come first, and
+ * each took when it was last played. Of the others, those that wait for servers and processes of their own or play stories come first, and
  * then it goes by their size.
  */
 import { statSync } from "node:fs";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { drawnFiles } from "./drawn-files.ts";
 
-const waiting = /\/(?:adapters|chaos|cli|crash|examples|house|processes)\/[^/]+$/;
+const slow = /\/(?:adapters|chaos|cli|crash|examples|house|machines|processes|simulation)\/[^/]+$/;
 
 /** Longer than most files take, ms. */
 const longMs = 20_000;
@@ -23,6 +23,6 @@ export class LongestFirst extends BaseSequencer {
     const played = cache.getFileTestResults(`${project.name}:${moduleId.slice(config.root.length + 1)}`);
     if (played !== undefined) return played.failed ? Infinity : played.duration;
     const { size } = statSync(moduleId);
-    return waiting.test(moduleId) ? longMs + size : size / 10;
+    return slow.test(moduleId) ? longMs + size : size / 10;
   }
 }
