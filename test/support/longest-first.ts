@@ -1,7 +1,7 @@
 /**
- * The order of the test files that a run plays: the longest first, so that none runs alone in the end. Vitest knows how long
- * each took when it was last played. Of the others, those that wait for servers and processes of their own or play stories come first, and
- * then it goes by their size.
+ * The order of the test files that a run plays: the longest first, so that none runs alone in the end. Vitest knows how
+ * long each took when it was last played. Of the others, those that wait for servers and processes of their own, or play
+ * stories, come first; then it goes by their size.
  */
 import { statSync } from "node:fs";
 import { BaseSequencer, type TestSpecification } from "vitest/node";

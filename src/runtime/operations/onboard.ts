@@ -31,7 +31,8 @@ export interface Onboarding extends Pick<OnboardOptions, "expect" | "lane"> {
  * The user when the deadline has passed, or when there is nothing more to wait for: usable, or refused.
  *
  * @throws {LifecycleError} `USER_OFFBOARDED` for a user that was forgotten and stays so, or whose data is still being
- * erased; `USER_UNKNOWN` if it is forgotten meanwhile; `USER_NOT_READY` if another process works on an offboarded user until the deadline; as {@link waitForUser}; the signal's reason
+ * erased; `USER_UNKNOWN` if it is forgotten meanwhile; `USER_NOT_READY` if another process works on an offboarded user
+ * until the deadline; as {@link waitForUser}; the signal's reason
  */
 export async function onboard(
   engine: Engine,
