@@ -22,6 +22,23 @@ describe("forget()", () => {
     expect(await lifecycle.counts()).toEqual({ reauthorized: 1 });
   });
 
+  it("lets onboard() begin anew however little time it has", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    for (let life = 2; life <= 4; life++) {
+      await lifecycle.offboard("ada");
+      await lifecycle.forget("ada");
+      const [begun, twin] = await Promise.all([
+        lifecycle.onboard("ada", { waitMs: 0 }),
+        lifecycle.onboard("ada", { waitMs: 0 }),
+      ]);
+      expect([begun.appUserId, twin.appUserId]).toEqual(["ada", "ada"]);
+      expect(await lifecycle.onboard("ada", { waitMs: 60_000 })).toMatchObject({ usable: true });
+    }
+    expect(sandbox.users()).toHaveLength(1);
+  });
+
   it("does nothing to an unknown user, and refuses one that was not offboarded", async () => {
     const { open } = await scene({ purgeBatch: 1 });
     const lifecycle = await open();

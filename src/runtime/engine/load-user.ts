@@ -32,8 +32,8 @@ export async function findUser(
   id: string,
   read: typeof readUser = readUser,
 ): Promise<LoadedUser | null> {
-  const found = await lookForUser(engine, id, read);
-  return found.user === null ? null : found;
+  const record = await recordOf(engine, id);
+  return record === null ? null : { user: read(record, engine.sealer), record };
 }
 
 /** The user of this id, or a {@link MissingUser}. @throws {LifecycleError} as {@link findUser} */
@@ -42,8 +42,8 @@ export async function lookForUser(
   id: string,
   read: typeof readUser = readUser,
 ): Promise<LoadedUser | MissingUser> {
-  const record = await recordOf(engine, id);
-  if (record !== null) return { user: read(record, engine.sealer), record };
+  const found = await findUser(engine, id, read);
+  if (found !== null) return found;
   const revision = await tombstoneRevision(engine, id);
   return { user: null, isForgotten: revision > 0, revision };
 }
