@@ -54,7 +54,7 @@ function nameAndValue(part: string): readonly [name: string, value: string] {
   return pair;
 }
 
-function smallest({ message, cause }: LifecycleError): LifecycleError {
+function smallest({ message, cause, failedCall }: LifecycleError): LifecycleError {
   const why = `${message}; the page cannot be made smaller`;
-  return new LifecycleError("ANSWER_TOO_BIG", why, cause === undefined ? {} : { cause });
+  return new LifecycleError("ANSWER_TOO_BIG", why, { cause, failedCall });
 }
