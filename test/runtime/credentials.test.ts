@@ -134,6 +134,20 @@ describe("refused credentials", () => {
     });
   });
 
+  it("that cannot be had at the start, as from a vault that is away, reject with a retryable error", async () => {
+    const { sandbox, open } = await scene();
+    let isAway = true;
+    const credentials = async () => {
+      if (isAway) throw new Error("connect ECONNREFUSED to vault.example?token=s3cr3t");
+      return sandbox.credentials;
+    };
+    const error: unknown = await open({ credentials }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "INVALID_OPTION", retryable: true });
+    expect(String(error)).not.toContain("s3cr3t");
+    isAway = false;
+    expect(await (await open({ credentials })).onboard("ada")).toMatchObject({ usable: true });
+  });
+
   it("never change to another client id", async () => {
     const { sandbox, open } = await scene();
     const warnings: string[] = [];

@@ -25,8 +25,8 @@ export interface CredentialSource {
   /** Whether asking again may return other credentials. */
   readonly mayChange: boolean;
   /**
-   * @throws {LifecycleError} `INVALID_OPTION`, also if the given function rejects; the message names the kind of its
-   * error only
+   * @throws {LifecycleError} `INVALID_OPTION`; retryable if the given function rejects, and the message names the kind
+   * of its error only
    */
   ask(): Promise<KnownCredentials>;
 }
@@ -69,6 +69,7 @@ export function credentialSource(
         throw new LifecycleError(
           "INVALID_OPTION",
           `Cannot get credentials: the given function failed (${inWords(error)})`,
+          { retryable: true },
         );
       }
       return check(answer);
