@@ -9,6 +9,8 @@ import { type Encryption, type KeyProvider, keyFile } from "./store/sealing/keys
 import type { StoreAdapter } from "./store/contract.ts";
 import { openLifecycle } from "./runtime/open-lifecycle.ts";
 import type { Lifecycle } from "./runtime/lifecycle.ts";
+import type { Transport } from "./http/transport.ts";
+import { isProxyUrl, undiciRuns, undiciTransport } from "./http/undici-transport.ts";
 import { checkOverrides, endpoint, type LifecycleOptions } from "./runtime/options/lifecycle-options.ts";
 
 /** Opens lifecycles. */
@@ -44,6 +46,7 @@ export interface CreateLifecycle {
    * | `ONEUP_KEY_FILE` | instead of `ONEUP_KEY`: the file that holds the key |
    * | `ONEUP_HIDE_IDS` | `1` hides the ids of users in the store, see `hideIds`; `0`, the default, does not |
    * | `ONEUP_API`, `ONEUP_AUTH` | the base URLs, see `endpoints`, e.g. of a sandbox; `ONEUP_AUTH` alone may be missing |
+   * | `HTTPS_PROXY`, `NO_PROXY` | an HTTP proxy that all calls go through, and hosts that they reach without it, unless there is a `transport` |
    *
    * @throws {LifecycleError} `INVALID_OPTION` naming the missing or wrong variable; as {@link CreateLifecycle}
    * @example
@@ -88,6 +91,7 @@ export const createLifecycle: CreateLifecycle = Object.assign(
 export async function optionsFromEnv(given?: Partial<LifecycleOptions>): Promise<LifecycleOptions> {
   const overrides = checkOverrides(given);
   const encryption = overrides.encryption ?? keysFromEnv();
+  const transport = overrides.transport ?? transportFromEnv();
   return {
     ...overrides,
     credentials: overrides.credentials ?? {
@@ -96,6 +100,7 @@ export async function optionsFromEnv(given?: Partial<LifecycleOptions>): Promise
     },
     store: overrides.store ?? (await storeFromEnv()),
     ...(encryption && { encryption }),
+    ...(transport && { transport }),
     hideIds: overrides.hideIds ?? isOn("ONEUP_HIDE_IDS"),
     // An `api` that is named here is not mixed with an `auth` from there.
     endpoints: { ...(overrides.endpoints?.api === undefined && endpointsFromEnv()), ...overrides.endpoints },
@@ -110,6 +115,32 @@ export function endpointsFromEnv(): NonNullable<LifecycleOptions["endpoints"]> {
   };
   const [api, auth] = [given("ONEUP_API"), given("ONEUP_AUTH")];
   return { ...(api !== undefined && { api }), ...(auth !== undefined && { auth }) };
+}
+
+/**
+ * A transport through the proxy in the environment, if there is one; other runtimes find it themselves.
+ * @throws {LifecycleError} `INVALID_OPTION`, which does not quote the URL: it may hold a password
+ */
+function transportFromEnv(): Transport | undefined {
+  const name = ["https_proxy", "HTTPS_PROXY"].find((each) => readable(each) !== "");
+  if (name === undefined || !undiciRuns()) return undefined;
+  const given = readable(name).trim();
+  const proxy = given.includes("://") ? given : `http://${given}`;
+  if (isProxyUrl(proxy))
+    return undiciTransport({ proxy, noProxy: readable("no_proxy") || readable("NO_PROXY") });
+  throw new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot start: the environment variable ${name} must be the http: or https: URL of a proxy, and it is not; give createLifecycle() a transport to do without it`,
+  );
+}
+
+/** The value of a variable that others set; empty if there is none, or Deno does not allow to read it. */
+function readable(name: string): string {
+  try {
+    return process.env[name] ?? "";
+  } catch {
+    return "";
+  }
 }
 
 /** The value of a variable. @throws {LifecycleError} `INVALID_OPTION` if there is none */

@@ -7,16 +7,17 @@
 import { isLifecycleError, type Cause, type ErrorCode, type LifecycleError } from "./errors.ts";
 
 const steps = {
-  name: "check the host name (endpoints, ONEUP_API, ONEUP_AUTH) and the DNS of this machine",
+  name: "check the host name (endpoints, ONEUP_API, ONEUP_AUTH) and the DNS of this machine; if only a proxy reaches the host, set HTTPS_PROXY",
   refused:
-    "check host and port (endpoints, ONEUP_API, ONEUP_AUTH), and that a firewall lets this machine reach them",
-  network: "check this machine's network, and that a firewall lets it reach the host",
+    "check host and port (endpoints, ONEUP_API, ONEUP_AUTH), and that a firewall lets this machine reach them, or the proxy if HTTPS_PROXY names one",
+  network:
+    "check this machine's network, and that a firewall lets it reach the host; if only a proxy reaches it, set HTTPS_PROXY",
   cut: "check the proxies and firewalls on the way if it goes on; it is tried again",
   expired:
     "check the clock of this machine, and a proxy that opens TLS; otherwise the host's owner must renew its certificate",
   certificate:
     "check the host (endpoints, ONEUP_API, ONEUP_AUTH); if a proxy of yours opens TLS, name its authority in NODE_EXTRA_CA_CERTS",
-  proxy: "give the proxy its user and password, in the dispatcher of undiciTransport()",
+  proxy: "give the proxy its user and password, in HTTPS_PROXY, or in undiciTransport()",
   undici:
     "install undici, and keep it out of the application's bundle (esbuild: --external:undici), or give createLifecycle() the transport fetchTransport()",
   slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; it is tried again",

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Agent, Dispatcher } from "undici";
+import type { Agent, Dispatcher, EnvHttpProxyAgent } from "undici";
 import { setImmediate as turn } from "node:timers/promises";
-import { check, whole, withMethods, type Rules } from "../checks.ts";
+import { aText, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
 import { isDecoded, textOf } from "./charset.ts";
 import { splitUrl } from "./safety.ts";
@@ -37,6 +37,21 @@ export interface UndiciTransportOptions {
    * @default 64
    */
   readonly connections?: number;
+  /**
+   * The URL of an HTTP proxy through which all calls go, `http://user:password@proxy.example.org:3128`, except those
+   * to this machine and to the hosts of `noProxy`. It sees the name of the host and nothing more: each call is encrypted
+   * from end to end in a tunnel (`CONNECT`). `createLifecycle.fromEnv()` takes it from `HTTPS_PROXY`.
+   *
+   * @default none
+   */
+  readonly proxy?: string | undefined;
+  /**
+   * Hosts to which calls go directly, as in `NO_PROXY`: separated by commas, each with its subdomains and perhaps a
+   * port; `*` for all.
+   *
+   * @default none
+   */
+  readonly noProxy?: string | undefined;
 }
 
 /**
@@ -44,7 +59,23 @@ export interface UndiciTransportOptions {
  */
 const verifying = { rejectUnauthorized: true };
 
-const rules: Rules<UndiciTransportOptions> = { dispatcher: withMethods("dispatch"), connections: whole(1) };
+/** Calls to this machine go through no proxy: a sandbox, or a sidecar. */
+const thisMachine = "localhost,127.0.0.1,[::1]";
+
+const rules: Rules<UndiciTransportOptions> = {
+  dispatcher: withMethods("dispatch"),
+  connections: whole(1),
+  proxy: { must: "the http: or https: URL of a proxy", holds: isProxyUrl },
+  noProxy: aText,
+};
+
+/** Whether a value is the URL of an HTTP proxy, whose user and password can be decoded. */
+export function isProxyUrl(value: unknown): boolean {
+  if (typeof value !== "string" || !URL.canParse(value)) return false;
+  const { protocol, username, password } = new URL(value);
+  const isEncoded = /^(?:[^%]|%[\da-f]{2})*$/i.test(`${username}${password}`);
+  return isEncoded && (protocol === "http:" || protocol === "https:");
+}
 
 /**
  * A {@link Transport} on undici. Every connection carries one request at a time, so a call is written in the same tick
@@ -56,25 +87,26 @@ const rules: Rules<UndiciTransportOptions> = { dispatcher: withMethods("dispatch
  * @example
  * ```ts
  * import { undiciTransport } from "oneup-lifecycle";
- * import { ProxyAgent } from "undici";
  *
- * const dispatcher = new ProxyAgent("http://proxy.example.org:3128");
- * const transport = undiciTransport({ dispatcher });
+ * const transport = undiciTransport({ proxy: "http://proxy.example.org:3128" });
  * ```
  */
 export function undiciTransport(options: UndiciTransportOptions = {}): Transport {
-  const { connections = 64 } = check("create a transport", options, rules);
+  const { connections = 64, proxy, noProxy = "" } = check("create a transport", options, rules);
+  if (options.dispatcher !== undefined && proxy !== undefined)
+    throw invalid("create a transport", "proxy must be left out", "a dispatcher as well");
   if (options.dispatcher === undefined && !undiciRuns())
     throw new LifecycleError(
       "INVALID_OPTION",
       "Cannot create a transport: this runtime must support undici, and it replaces undici with a stub; use fetchTransport() instead",
     );
-  let own: Promise<Agent> | undefined;
+  const route = { connections, proxy, noProxy };
+  let own: Promise<OwnAgent> | undefined;
   /** For hosts that another server chose. */
-  let foreign: Promise<Agent> | undefined;
+  let foreign: Promise<OwnAgent> | undefined;
   let dispatcher = options.dispatcher;
-  async function open(): Promise<Agent> {
-    const opening = (own ??= newAgent(connections));
+  async function open(): Promise<OwnAgent> {
+    const opening = (own ??= newAgent(route));
     try {
       const agent = await opening;
       if (own === opening) dispatcher = agent; // unless close() came in between
@@ -92,7 +124,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
         : exchange(request, dispatcher),
     async stream(request) {
       const isForeign = request.publicOnly === true && options.dispatcher === undefined;
-      if (isForeign) return streamed(request, await (foreign ??= newAgent(connections, true)));
+      if (isForeign) return streamed(request, await (foreign ??= newAgent(route, true)));
       return streamed(request, dispatcher ?? (await open()));
     },
     turn: () => turn(),
@@ -105,12 +137,30 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   };
 }
 
+type OwnAgent = Agent | EnvHttpProxyAgent;
+
+/** Over how many connections calls leave, and through which proxy. */
+interface Route {
+  readonly connections: number;
+  readonly proxy: string | undefined;
+  readonly noProxy: string;
+}
+
 /** undici is loaded by the first call: to read and start it takes as long as all else that this package needs. */
-async function newAgent(connections: number, publicOnly = false): Promise<Agent> {
+async function newAgent({ connections, proxy, noProxy }: Route, publicOnly = false): Promise<OwnAgent> {
   const undici = await loadUndici();
-  if (!publicOnly) return new undici.Agent({ connections, connect: verifying });
-  const { publicLookup } = await import("./streaming/public-address.ts");
-  return new undici.Agent({ connections, connect: { ...verifying, lookup: publicLookup } });
+  const lookup = publicOnly ? (await import("./streaming/public-address.ts")).publicLookup : undefined;
+  const connect = lookup === undefined ? verifying : { ...verifying, lookup };
+  if (proxy === undefined) return new undici.Agent({ connections, connect });
+  return new undici.EnvHttpProxyAgent({
+    connections,
+    connect,
+    requestTls: verifying,
+    proxyTls: verifying,
+    httpsProxy: proxy,
+    httpProxy: "", // calls by http go to this machine alone; without it, undici would read the environment
+    noProxy: `${thisMachine},${noProxy}`,
+  });
 }
 
 async function loadUndici(): Promise<typeof import("undici")> {

@@ -105,7 +105,11 @@ describe("a page that is too big", () => {
         for await (const { id } of walk) seen.push(id);
       })(),
     );
-    expect(error).toMatchObject({ code: "ANSWER_TOO_BIG", retryable: false, failedCall: { call: "fhirPage" } });
+    expect(error).toMatchObject({
+      code: "ANSWER_TOO_BIG",
+      retryable: false,
+      failedCall: { call: "fhirPage" },
+    });
     expect(error.message).toBe(
       "Cannot search for Patient resources: the response is too big: its body must not exceed 4000 bytes; raise maxAnswerBytes; the page cannot be made smaller",
     );
@@ -159,7 +163,11 @@ describe("an answer that is too big", () => {
     await lifecycle.onboard("ada");
     for (let index = 0; index < 89; index++) sandbox.createUser(`user ${index}`);
     const error = await errorOf(all(lifecycle.remote.list()));
-    expect(error).toMatchObject({ code: "ANSWER_TOO_BIG", retryable: false, failedCall: { call: "listUsers" } });
+    expect(error).toMatchObject({
+      code: "ANSWER_TOO_BIG",
+      retryable: false,
+      failedCall: { call: "listUsers" },
+    });
     expect(error.message).toMatch(
       /must not exceed 4000 bytes; raise maxAnswerBytes, or use a smaller pageSize/,
     );

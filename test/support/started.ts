@@ -49,7 +49,7 @@ export function start(
 ): Started {
   const [command = "", ...before] =
     runtime === undefined ? [process.execPath, ...runs(path)] : [...runtime, path];
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ONEUP_"));
+  const inherited = Object.entries(process.env).filter(([name]) => !/^ONEUP_|^https?_proxy$/i.test(name));
   const child = spawn(command, [...before, ...words], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), NO_COLOR: "", FORCE_COLOR: "0", ...env },

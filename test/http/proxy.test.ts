@@ -1,0 +1,155 @@
+/** Networks whose hosts are reached through a proxy only. */
+import { readFileSync } from "node:fs";
+import { createServer as createProxy } from "node:http";
+import { connect, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+import { undiciTransport } from "oneup-lifecycle";
+import { createSandbox, type Sandbox } from "oneup-lifecycle/sandbox";
+import { listening } from "../support/programs.ts";
+import { afterwards } from "../support/scene.ts";
+import { start } from "../support/started.ts";
+
+const fixture = (name: string): string =>
+  fileURLToPath(new URL(`../hardening/fixtures/${name}.pem`, import.meta.url));
+const child = fileURLToPath(new URL("./proxied.child.ts", import.meta.url));
+
+/** No DNS knows it; the proxy does. The certificate is valid for it until 2126. */
+const host = "api.1up.example";
+
+interface Network {
+  readonly sandbox: Sandbox;
+  /** The host and port of the proxy. */
+  readonly proxy: string;
+  /** What the proxy saw: the target of each tunnel, and the name and password that came with it. */
+  readonly tunnels: { readonly target: string; readonly authorization: string | undefined }[];
+  /** All bytes that went through it. */
+  passed(): string;
+}
+
+/** A network whose proxy asks for this name and password. */
+async function behindProxy(userAndPassword?: string): Promise<Network> {
+  const sandbox = createSandbox();
+  const plain = await sandbox.listen();
+  afterwards(() => plain.close());
+  const sandboxPort = Number(new URL(plain.url).port);
+  const sockets = new Set<Socket>();
+  const joined = (one: Socket, other: Socket): void => {
+    for (const [socket, twin] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      sockets.add(socket);
+      socket.on("error", () => {}).on("close", () => twin.destroy());
+    }
+    one.pipe(other).pipe(one);
+  };
+  const secured = createTlsServer(
+    { cert: readFileSync(fixture("api.cert")), key: readFileSync(fixture("self-signed.key")) },
+    (socket) => joined(socket, connect(sandboxPort, "127.0.0.1")),
+  );
+  const port = await listening(secured);
+  const wanted = userAndPassword && `Basic ${Buffer.from(userAndPassword).toString("base64")}`;
+  const tunnels: Network["tunnels"][number][] = [];
+  const passed: Buffer[] = [];
+  const proxy = createProxy();
+  proxy.on("connect", (request, socket: Socket) => {
+    const authorization = request.headers["proxy-authorization"];
+    tunnels.push({ target: request.url ?? "", authorization });
+    if (authorization !== wanted) {
+      socket.end("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+      return;
+    }
+    socket.on("data", (bytes: Buffer) => passed.push(bytes));
+    const there = connect(port, "127.0.0.1", () =>
+      socket.write("HTTP/1.1 200 Connection established\r\n\r\n"),
+    );
+    joined(socket, there);
+  });
+  const at = `127.0.0.1:${await listening(proxy)}`;
+  afterwards(() => {
+    for (const socket of sockets) socket.destroy();
+    secured.close();
+    proxy.close();
+  });
+  return { sandbox, proxy: at, tunnels, passed: () => Buffer.concat(passed).toString("latin1") };
+}
+
+/** What the worker of {@link child} prints in this network. */
+async function onboarded(
+  { sandbox }: Pick<Network, "sandbox">,
+  env: Readonly<Record<string, string>>,
+  waitMs = 60_000,
+): Promise<unknown> {
+  const { clientId, clientSecret } = sandbox.credentials;
+  const { out, err } = await start(child, [String(waitMs)], {
+    ONEUP_CLIENT_ID: clientId,
+    ONEUP_CLIENT_SECRET: clientSecret,
+    ONEUP_API: `https://${host}`,
+    NODE_EXTRA_CA_CERTS: fixture("api.cert"),
+    DENO_CERT: fixture("api.cert"),
+    ...env,
+  }).ended;
+  expect(err).toBe("");
+  return JSON.parse(out);
+}
+
+const done = { state: "tokenActive", usable: true, created: "Patient" };
+
+it("fromEnv() sends every call through the proxy in HTTPS_PROXY, which sees the host and no more", async () => {
+  const network = await behindProxy("ada:p@ss word");
+  network.sandbox.fail({ call: "createUser", drop: "before" });
+  const proxy = `http://ada:p%40ss%20word@${network.proxy}`;
+  expect(await onboarded(network, { HTTPS_PROXY: proxy })).toEqual(done);
+  expect(new Set(network.tunnels.map(({ target }) => target))).toEqual(new Set([`${host}:443`]));
+  expect(network.sandbox.journal.count("createUser")).toBeGreaterThan(0);
+  expect(network.passed()).not.toMatch(/client_secret|access_token|ada|Patient/);
+});
+
+it("takes a proxy without a scheme, as curl does", async () => {
+  const network = await behindProxy();
+  expect(await onboarded(network, { https_proxy: network.proxy })).toEqual(done);
+});
+
+it("names a proxy that asks for a password", async () => {
+  const network = await behindProxy("ada:right");
+  const met = await onboarded(network, { HTTPS_PROXY: `http://ada:wr0ng@${network.proxy}` }, 500);
+  expect(met).toMatchObject({ failed: "proxy_407" });
+  expect(JSON.stringify(met)).not.toContain("wr0ng");
+  expect(network.sandbox.journal.entries()).toEqual([]);
+});
+
+it("goes to this machine, and to the hosts in NO_PROXY, without the proxy", async () => {
+  const network = await behindProxy();
+  const { url, close } = await network.sandbox.listen();
+  afterwards(close);
+  const env = { HTTPS_PROXY: `http://${network.proxy}`, HTTP_PROXY: `http://${network.proxy}` };
+  expect(await onboarded(network, { ...env, ONEUP_API: url })).toEqual(done);
+  // No DNS knows the host, so a direct call finds nothing.
+  const direct = await onboarded(network, { ...env, NO_PROXY: "other.example, .1up.example" }, 500);
+  expect(direct).toMatchObject({ code: "USER_NOT_READY" });
+  expect(network.tunnels).toEqual([]);
+});
+
+it.each(["socks5://ada:s3cr3t@127.0.0.1:1080", "http://ada:s3cr3t%zz@127.0.0.1:1", "://s3cr3t"])(
+  "is refused at the start where it is no HTTP proxy: %s",
+  async (given) => {
+    const met = await onboarded({ sandbox: createSandbox() }, { HTTPS_PROXY: given });
+    expect(met).toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining("the environment variable HTTPS_PROXY must be"),
+    });
+    expect(JSON.stringify(met)).not.toContain("s3cr3t");
+    expect(() => undiciTransport({ proxy: given })).toThrow(
+      /proxy must be the http: or https: URL of a proxy/,
+    );
+  },
+);
+
+it("undiciTransport() takes a proxy or a dispatcher", () => {
+  const dispatcher = { dispatch: () => true };
+  expect(() => undiciTransport({ dispatcher, proxy: "http://127.0.0.1:3128" })).toThrow(
+    "Cannot create a transport: proxy must be left out, got a dispatcher as well",
+  );
+});
