@@ -95,7 +95,9 @@ export function checkValue<T>(verb: string, name: string, value: T, { must, hold
 }
 
 /**
- * Checks that all options are known ones, so that a mistyped name is reported. Every option may be missing.
+ * The options as a plain object, after a check that all are known ones, so that a mistyped name is reported. Every
+ * option may be missing. Each is read once, also where it is a getter of the application's class, as none may count
+ * here and be overlooked there.
  * @throws {LifecycleError} `INVALID_OPTION`
  */
 export function only<T extends object>(
@@ -104,12 +106,25 @@ export function only<T extends object>(
   value: T | undefined,
   names: Names<T>,
 ): Partial<T> {
-  if (value === undefined) return {};
+  if (value === undefined) return nothing;
   if (!isObject(value)) throw wrong(verb, name, "an object", value);
   const unknown = Object.keys(value).find((key) => !Object.hasOwn(names, key));
-  if (unknown === undefined) return value;
+  if (unknown === undefined) return valuesOf(value, names);
   const which = name === "options" ? "an option" : `an option in ${name}`;
   throw wrong(verb, which, `one of ${Object.keys(names).join(", ")}`, unknown);
+}
+
+/** No options, as an object without a prototype. */
+const nothing: object = Object.freeze(Object.create(null) as object);
+
+/** What is on the prototype of every object belongs to no options, neither of the given object nor of the result. */
+function valuesOf<T extends object>(given: Partial<T>, names: Names<T>): Partial<T> {
+  const values = Object.create(null) as Partial<T>; // it has nothing that is not set next
+  for (const name in names) {
+    const value = Object.hasOwn(given, name) || !(name in Object.prototype) ? given[name] : undefined;
+    if (value !== undefined) values[name] = value;
+  }
+  return values;
 }
 
 /** Whether it is an object, and not a list. */

@@ -10,10 +10,10 @@ import { checkId } from "../runtime/options/check-id.ts";
 import { aSwitch, between, check, invalid, isObject, only, wrong, type Rule, type Rules } from "../checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
 import type { Opened } from "../runtime/open-lifecycle.ts";
-import type { LifecycleOptions } from "../runtime/options/lifecycle-options.ts";
+import { checkOverrides, type LifecycleOptions } from "../runtime/options/lifecycle-options.ts";
 import type { UserStatus } from "../runtime/user/user-status.ts";
 import { Handler } from "../sandbox/handler.ts";
-import { readOptions, type SandboxOptions } from "../sandbox/options/sandbox-options.ts";
+import { plainOptions, readOptions, type SandboxOptions } from "../sandbox/options/sandbox-options.ts";
 import { sandboxOver } from "../sandbox/create-sandbox.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { World } from "../sandbox/state/world.ts";
@@ -238,10 +238,11 @@ const rules: Rules<TestLifecycleOptions> = {
 
 function checked(options: TestLifecycleOptions): TestLifecycleOptions {
   const verb = "create a test lifecycle";
-  check(verb, options, rules);
-  for (const part of ["lifecycle", "sandbox"] as const) {
-    const own = Object.keys(options[part] ?? {}).find((name) => brought.includes(name));
+  const { lifecycle, sandbox, ...given } = check(verb, options, rules);
+  const parts = { lifecycle: checkOverrides(lifecycle), sandbox: plainOptions(sandbox) };
+  for (const [part, values] of Object.entries(parts)) {
+    const own = Object.keys(values).find((name) => brought.includes(name));
     if (own !== undefined) throw invalid(verb, `it sets ${brought.join(", ")} itself`, `${part}.${own}`);
   }
-  return options;
+  return { ...given, ...parts };
 }

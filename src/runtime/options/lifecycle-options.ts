@@ -239,8 +239,9 @@ export function checkOverrides(options: Partial<LifecycleOptions> | undefined): 
 /** @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED` */
 export function checkOptions(options: LifecycleOptions): Settings {
   if (!isObject(options)) throw wrong(verb, "options", "an object", options);
-  const { timeoutMs = 30_000, graceMs = 10_000, ...given } = check(verb, options, rules);
-  const store = checkValue(verb, "store", options.store, rules.store);
+  const given = check(verb, options, rules);
+  const { timeoutMs = 30_000, graceMs = 10_000 } = given;
+  const store = checkValue(verb, "store", given.store as StoreAdapter, rules.store); // it may be missing
   const endpoints = only(verb, "endpoints", given.endpoints, { api: true, auth: true });
   const limits = only(verb, "limits", given.limits, { management: true, token: true, fhir: true });
   const refresh = check(verb, given.refresh, ofRefresh, "refresh");
@@ -248,7 +249,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
   // No shorter, or a call of a stalled process could arrive after another process has taken over its user.
   const shortestLeaseMs = timeoutMs + graceMs;
   return {
-    credentials: credentialSource(options.credentials),
+    credentials: credentialSource(given.credentials as LifecycleOptions["credentials"]), // they may be missing
     store,
     encryption: checkEncryption(verb, given.encryption, store),
     hideIds: given.hideIds ?? false,

@@ -137,9 +137,10 @@ const needs: readonly (readonly [keyof Fault, ...(keyof Fault)[]])[] = [
   ["delay", "delayMs"],
 ];
 
-/** @throws {LifecycleError} `INVALID_OPTION` with the name, the rule and the value */
-export function checkFault(fault: Fault): void {
-  const { response, status, drop, omit, delayMs, codeReadyMs, body, commit } = check(verb, fault, rules);
+/** The fault as a plain object. @throws {LifecycleError} `INVALID_OPTION` with the name, the rule and the value */
+export function checkFault(given: Fault): Fault {
+  const fault: Fault = check(verb, given, rules);
+  const { response, status, drop, omit, delayMs, codeReadyMs, body, commit } = fault;
   for (const [name, ...others] of needs) {
     if (fault[name] === undefined || others.some((other) => fault[other] !== undefined)) continue;
     throw invalid(verb, `${name} must go with ${others.join(" or ")}`, `${name} alone`);
@@ -149,7 +150,7 @@ export function checkFault(fault: Fault): void {
     const rule = "one of response, status, drop and omit, or have a delayMs or codeReadyMs";
     throw invalid(verb, `a fault must be ${rule}`, `${effects} of them`);
   }
-  if (response === undefined) return;
+  if (response === undefined) return fault;
   const { statuses, carriesOut } = faultResponses[response];
   if (status !== undefined && statuses !== "any" && !statuses.includes(status)) {
     const rule = `the status of ${response} must be ${statuses.join(", ") || "left out"}`;
@@ -158,6 +159,7 @@ export function checkFault(fault: Fault): void {
   if (body !== undefined) throw invalid(verb, "body must be left out", `one beside ${response}`);
   if (carriesOut === true && commit === false)
     throw invalid(verb, `commit of ${response} must be true`, "false");
+  return fault;
 }
 
 /** The calls that a fault can hit; `undefined` for any. */

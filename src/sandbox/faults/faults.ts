@@ -24,10 +24,10 @@ export class Faults {
   }
 
   /** @throws {LifecycleError} `INVALID_OPTION` */
-  add(fault: Fault): void {
-    checkFault(fault);
+  add(given: Fault): void {
+    const fault = checkFault(given);
     const { skip = 0, times = fault.probability === undefined ? 1 : Infinity } = fault;
-    this.#waiting.push({ fault: { ...fault }, calls: callsOf(fault), skip, times });
+    this.#waiting.push({ fault, calls: callsOf(fault), skip, times });
   }
 
   /** The faults that can still hit a call, with the remaining `times` and `skip`. */

@@ -5,11 +5,12 @@ import {
   anything,
   between,
   check,
+  only,
   orInfinity,
-  whole,
-  withMethods,
   type Rule,
   type Rules,
+  whole,
+  withMethods,
 } from "../../checks.ts";
 import { systemClock } from "../../clock.ts";
 import { type Behaviour, behaviourRules, usualBehaviour, withoutUndefined } from "./behaviour.ts";
@@ -91,6 +92,11 @@ const ofLimit: Rules<NonNullable<SandboxOptions["limit"]>> = {
   windowMs: between(1),
   window: among("rolling", "fixed"),
 };
+
+/** The options as a plain object, checked by name alone. @throws {LifecycleError} `INVALID_OPTION` */
+export function plainOptions(options: SandboxOptions | undefined): Partial<SandboxOptions> {
+  return only(verb, "options", options, rules);
+}
 
 /**
  * Fills in the defaults.
