@@ -11,10 +11,13 @@ import type { Operation } from "./operation.ts";
 
 /** Provides access tokens. */
 export interface TokenSource {
-  /** A token that should be accepted; no promise is needed for one that is in memory. */
-  get(signal?: AbortSignal): string | Promise<string>;
+  /**
+   * A token that should be accepted; no promise is needed for one that is in memory. `waitMs`: how long the call can wait
+   * for it.
+   */
+  get(signal?: AbortSignal, waitMs?: number): string | Promise<string>;
   /** Called after a 401 for this token: returns another one, or throws. Without this method a 401 ends the call. */
-  rejected?(token: string, signal?: AbortSignal): Promise<string>;
+  rejected?(token: string, signal?: AbortSignal, waitMs?: number): Promise<string>;
 }
 
 /** The client's credentials, and the user whose data they are used for. */
@@ -37,13 +40,13 @@ export interface Proof {
   /** The same call with the credentials, in its headers only. */
   on(call: Call): Call;
   /** They were refused: returns others, or `null` if there are none. */
-  another(signal: AbortSignal | undefined): Promise<Proof | null>;
+  another(signal: AbortSignal | undefined, waitMs?: number): Promise<Proof | null>;
   /** The error if they are refused and there are no others. */
   refused(task: Operation, status: number, tried: number): LifecycleError;
 }
 
-/** Provides the credentials of a call. */
-export type Auth = (signal: AbortSignal | undefined) => Proof | Promise<Proof>;
+/** Provides the credentials of a call. `waitMs`: how long it can wait for them; by default as long as the source does. */
+export type Auth = (signal: AbortSignal | undefined, waitMs?: number) => Proof | Promise<Proof>;
 
 const aToken: Rule = {
   must: "a text without spaces",
@@ -54,8 +57,8 @@ const aToken: Rule = {
 export function withTokens(tokens: TokenSource): Auth {
   const newProof = (token: string): Proof => ({
     on: withHeaders({ authorization: `Bearer ${token}` }),
-    async another(signal) {
-      return tokens.rejected === undefined ? null : proof(await tokens.rejected(token, signal));
+    async another(signal, waitMs) {
+      return tokens.rejected === undefined ? null : proof(await tokens.rejected(token, signal, waitMs));
     },
     refused(task, status, tried) {
       const which = tried > 1 ? "accepted neither of two access tokens" : "does not accept the access token";
@@ -70,8 +73,8 @@ export function withTokens(tokens: TokenSource): Auth {
     }
     return latest.proof;
   }
-  return (signal) => {
-    const token = tokens.get(signal);
+  return (signal, waitMs) => {
+    const token = tokens.get(signal, waitMs);
     return typeof token === "string" ? proof(token) : Promise.resolve(token).then(proof);
   };
 }

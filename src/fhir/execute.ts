@@ -66,7 +66,8 @@ export function execute(
 ): Promise<Done> {
   const { report } = executor;
   const run = (seen?: Seen): Promise<Done> => {
-    const once = (): Promise<Done> => executed(executor, task, call, { signal, onText }, seen);
+    const once = (leftMs?: number): Promise<Done> =>
+      executed(executor, task, call, { signal, onText }, leftMs, seen);
     return repetition === undefined ? once() : repeated(executor, repetition, signal, once);
   };
   return report === undefined ? run() : report(call, run);
@@ -77,12 +78,13 @@ async function executed(
   task: Operation,
   call: Call,
   how: SendOptions,
+  leftMs: number | undefined,
   seen?: Seen,
 ): Promise<Done> {
   const { signal } = how;
   signal?.throwIfAborted();
   if (strict) await refuseUndeclared(version, task);
-  const given = access(signal);
+  const given = access(signal, leftMs);
   const first = given instanceof Promise ? await given : given; // most tokens are in memory
   let attempt = 1;
   let answer = await sender.send(first.on(call), how);
@@ -90,7 +92,7 @@ async function executed(
   let outcome = readResponse(task, answer, lossless);
   const failed = (error: LifecycleError): LifecycleError => withCall(error, call, answer, { attempt, clock });
   if (outcome.type === "proofRefused") {
-    const second = await first.another(signal);
+    const second = await first.another(signal, leftMs);
     if (second === null) throw failed(first.refused(task, outcome.status, 1));
     attempt = 2;
     answer = await sender.send(second.on(call), how);

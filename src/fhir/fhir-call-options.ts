@@ -22,9 +22,9 @@ export interface FhirReadOptions extends FhirCallOptions {
    */
   readonly retries?: number | undefined;
   /**
-   * The time for all repetitions, ms: none begins later than this after the call, or `Infinity`. If the server asks for
-   * a longer wait, the call fails at once with `retryAfterMs`.
-   * @default 30_000; a walk waits for up to ten minutes before each repetition of a page
+   * The time for all repetitions, ms: none begins later than this after the call, or `Infinity`. A user without a usable
+   * token is waited for so long, too. If the server asks for a longer wait, the call fails at once with `retryAfterMs`.
+   * @default 30_000; a walk waits for up to ten minutes before each repetition of a page, but 30 s for a user's first token
    */
   readonly waitMs?: number | undefined;
 }

@@ -8,6 +8,7 @@ import { withSignals } from "../abort.ts";
 import { aSignal, between, orInfinity, whole, type Rule, type Rules } from "../checks.ts";
 import { sleep, type Clock } from "../clock.ts";
 import { isLifecycleError, tried, type LifecycleError } from "../errors.ts";
+import type { Executor } from "./execute.ts";
 import type { FhirReadOptions } from "./fhir-call-options.ts";
 
 /** How often and for how long a call is repeated. */
@@ -20,6 +21,8 @@ export interface Repetition {
   readonly pauseMs: number;
   /** The first attempt, if it was made and failed before. */
   readonly first?: LifecycleError | undefined;
+  /** It fails if its user has no usable token, after the usual wait for one. */
+  readonly needsToken?: boolean;
 }
 
 /** Of a read, a search, or a page that a search returned. */
@@ -56,27 +59,41 @@ interface Waiting {
   readonly ending: AbortSignal;
 }
 
+/** The same, but each attempt waits for its token no longer than the repetitions may last. */
+export function inTimeOf<E extends Pick<Executor, "access" | "clock">>(
+  executor: E,
+  { waitMs }: Repetition,
+): E {
+  if (waitMs === Infinity) return executor;
+  const { access, clock } = executor;
+  const until = clock.monotonic() + waitMs;
+  return { ...executor, access: (signal) => access(signal, Math.max(0, until - clock.monotonic())) };
+}
+
 /**
- * Makes a call, again and again if need be. If the server names a time that is too late, it fails at once.
+ * Makes a call, again and again if need be. If the server names a time that is too late, it fails at once. `once` gets the
+ * time that is left, ms; `undefined`: no end.
  *
  * @throws what `once` throws; the message tells how often it was tried, if more than once
  */
 export async function repeated<T>(
   { clock, ending }: Waiting,
-  { retries, waitMs, pauseMs: longestMs, first }: Repetition,
+  { retries, waitMs, pauseMs: longestMs, first, needsToken }: Repetition,
   signal: AbortSignal | undefined,
-  once: () => Promise<T>,
+  once: (leftMs: number | undefined) => Promise<T>,
 ): Promise<T> {
   const until = clock.monotonic() + waitMs;
   for (let times = 1; ; times++) {
     try {
       if (times === 1 && first !== undefined) throw first;
-      return await once();
+      const leftMs = times === 1 ? waitMs : Math.max(0, until - clock.monotonic());
+      return await once(leftMs === Infinity ? undefined : leftMs);
     } catch (error) {
       if (!isLifecycleError(error)) throw error;
       const pauseMs = pauseAfter(error, times, clock.random());
       const isLast = times > retries || pauseMs > longestMs || clock.monotonic() + pauseMs > until;
-      if (isLast || !error.retryable || error.code === "PAUSED") throw tried(error, times);
+      const isFinal = error.code === "PAUSED" || (error.code === "USER_NOT_READY" && needsToken === true);
+      if (isLast || !error.retryable || isFinal) throw tried(error, times);
       await withSignals(signal, ending, (signal) => sleep(clock, pauseMs, signal));
     }
   }

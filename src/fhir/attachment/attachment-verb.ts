@@ -10,7 +10,7 @@ import { describeCall } from "../../http/call.ts";
 import { checkResourceId, refuse } from "../checks.ts";
 import { refuseUndeclared, type VerbParts } from "../execute.ts";
 import type { Operation } from "../operation.ts";
-import { ofCall, readRules, repeated, repetitionOf } from "../repeat.ts";
+import { inTimeOf, ofCall, readRules, repeated, repetitionOf } from "../repeat.ts";
 import { baseOf, contentUrl } from "./attachment-link.ts";
 import type { AttachmentElement, AttachmentOptions, FhirAttachment } from "./attachment.ts";
 import { decoded } from "./binary-json.ts";
@@ -88,7 +88,7 @@ export function attachmentVerb({ place, performer }: VerbParts, longestJson: num
         };
         const template = `/${place.version}/${binaryId === undefined ? "{attachment}" : "Binary/{id}"}`;
         const mediaType = mediaTypeOf(source.contentType);
-        const executor = { ...performer, report: undefined }; // what follows reports all of it
+        const executor = inTimeOf({ ...performer, report: undefined }, repetition); // what follows reports all of it
         const request = { executor, place, task, url, template, mediaType };
         const isText = performer.sender.stream === undefined;
         const announced = { mediaType, binaryId, maxBytes: expected.maxBytes, longestJson, isText };

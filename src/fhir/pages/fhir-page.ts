@@ -72,10 +72,10 @@ export interface Loaded {
 }
 
 /**
- * How a page is fetched: `"ahead"` of its caller, who may never get there, it is requested once. An error is that of the
- * attempt ahead, after which it is requested again.
+ * How a page is fetched: as the `"first"`; `"ahead"` of its caller, who may never get there, it is requested once. An error
+ * is that of the attempt ahead, after which it is requested again.
  */
-export type Attempt = "ahead" | LifecycleError | undefined;
+export type Attempt = "first" | "ahead" | LifecycleError | undefined;
 
 /** Fetches a page. `onText` receives its text before it is parsed; true: it has begun another call. */
 export type Load = (
@@ -103,7 +103,7 @@ export function firstPage(
   here: PagePlace,
   signal: AbortSignal | undefined,
 ): Promise<PageHere> {
-  return pageAt(source, { here, trail: createVisited(), step: 1, idle: 0 }, signal);
+  return pageAt(source, { here, trail: createVisited(), step: 1, idle: 0 }, signal, "first");
 }
 
 /** A step of the walk. */

@@ -53,7 +53,9 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
     usual: Repetition,
     { cursor, signal, method = "GET", ...how }: SearchOptions,
   ): Begun {
-    const repetition = repetitionOf(how, performer.retries, usual);
+    const further = repetitionOf(how, performer.retries, usual);
+    // A walk begins with a user that has a token; one that loses it on the way is waited for.
+    const first = { ...further, needsToken: how.waitMs === undefined };
     const search: Search = { version: place.version, path, pairs };
     const start = cursor === undefined ? startOf(search) : placeAt(search, cursor);
     const returnsParts = pairs.some(
@@ -69,7 +71,7 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
         task,
         call,
         signal,
-        repetitionFor(attempt, repetition),
+        attempt === "first" ? first : repetitionFor(attempt, further),
         onText,
       );
       if (resource === null || page === undefined)
@@ -151,7 +153,7 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
 }
 
 /** A page that is fetched ahead is requested once: its caller may never get there. */
-function repetitionFor(attempt: Attempt, repetition: Repetition): Repetition {
+function repetitionFor(attempt: Exclude<Attempt, "first">, repetition: Repetition): Repetition {
   if (attempt === "ahead") return { ...repetition, retries: 0 };
   return attempt === undefined ? repetition : { ...repetition, first: attempt };
 }

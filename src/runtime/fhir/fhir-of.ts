@@ -210,13 +210,13 @@ function tokensOf({ tokens }: FhirParts, id: string, person: OnePerson): TokenSo
     return token;
   };
   return {
-    get(signal) {
+    get(signal, waitMs) {
       const hit = tokens.inMemory(id);
       if (hit !== undefined && !person.isAnother(hit.holder)) return checked(hit);
       const afresh = hit !== undefined; // of the one who had the id before, perhaps
-      return tokens.get(id, { signal }, afresh).then(checked);
+      return tokens.get(id, { signal, waitMs }, afresh).then(checked);
     },
-    rejected: async (token, signal) => checked(await tokens.rejected(id, token, { signal })),
+    rejected: async (token, signal, waitMs) => checked(await tokens.rejected(id, token, { signal, waitMs })),
   };
 }
 
