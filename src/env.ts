@@ -89,14 +89,16 @@ export const createLifecycle: CreateLifecycle = Object.assign(
 
 /** The options that the environment describes; `given` takes precedence. @throws {LifecycleError} `INVALID_OPTION` */
 export async function optionsFromEnv(given?: Partial<LifecycleOptions>): Promise<LifecycleOptions> {
+  refuseMistyped();
   const overrides = checkOverrides(given);
   const encryption = overrides.encryption ?? keysFromEnv();
   const transport = overrides.transport ?? transportFromEnv();
   return {
     ...overrides,
     credentials: overrides.credentials ?? {
-      clientId: required("ONEUP_CLIENT_ID"),
-      clientSecret: required("ONEUP_CLIENT_SECRET"),
+      // Neither may hold white space, and a file that a secret was made from often ends with a line break.
+      clientId: required("ONEUP_CLIENT_ID").trim(),
+      clientSecret: required("ONEUP_CLIENT_SECRET").trim(),
     },
     store: overrides.store ?? (await storeFromEnv()),
     ...(encryption && { encryption }),
@@ -105,6 +107,34 @@ export async function optionsFromEnv(given?: Partial<LifecycleOptions>): Promise
     // An `api` that is named here is not mixed with an `auth` from there.
     endpoints: { ...(overrides.endpoints?.api === undefined && endpointsFromEnv()), ...overrides.endpoints },
   };
+}
+
+/** Variables that may be missing. */
+const optional = ["ONEUP_HIDE_IDS", "ONEUP_API", "ONEUP_AUTH"];
+
+/**
+ * Whether ids are hidden, and which host is called, must not depend on an underscore.
+ * @throws {LifecycleError} `INVALID_OPTION` for a variable that differs from a missing one in case or underscores alone
+ */
+function refuseMistyped(): void {
+  const letters = (name: string): string => name.toUpperCase().replaceAll(/[^A-Z]/g, "");
+  for (const given of allNames()) {
+    const meant = optional.find((name) => letters(name) === letters(given));
+    if (meant === undefined || process.env[meant] !== undefined) continue;
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      `Cannot start: the environment variable must be called ${meant}, and it is ${given}`,
+    );
+  }
+}
+
+/** The names of all variables; none where Deno allows to read some only. */
+function allNames(): readonly string[] {
+  try {
+    return Object.keys(process.env);
+  } catch {
+    return [];
+  }
 }
 
 /** The base URLs in the environment. @throws {LifecycleError} `INVALID_OPTION` naming the variable */
@@ -216,6 +246,8 @@ function flawIn(place: string): string | undefined {
   if (place.trim() !== place || place === "") return "begins or ends with a space";
   if (/["'`]/.test(place)) return "contains quotation marks";
   if (place.includes("$")) return "contains a variable ($) that was not replaced";
+  if (/^[\w.-]+:\d{2,5}(?:\/|$)/.test(place))
+    return "looks like a host and a port, which need redis:// or postgres:// in front";
   if (place.startsWith("~")) return "begins with ~, which only a shell replaces";
   return /^[^:]*\/\//.test(place) ? "contains // but is no URL" : undefined;
 }

@@ -69,9 +69,26 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   ANSWER_TOO_BIG: "size",
 };
 
-/** What to do after this failed call. */
-export function nextStepAfter({ code, status }: Pick<Cause, "code" | "status">): string {
-  return steps[Object.hasOwn(ofCode, code) ? (ofCode[code] ?? "failing") : stepAfterStatus(code, status)];
+/** The steps where one user's calls alone meet it, and those of other users succeed. */
+const ofOne: Readonly<Partial<Record<keyof typeof steps, string>>> = {
+  blocked:
+    "find out what stops the calls about this user alone, such as a firewall that refuses its app_user_id; then call retry()",
+  credentials: "ask 1upHealth's support why it refuses the client for this user alone; then call retry()",
+  throttled: "ask 1upHealth's support why it throttles this user alone, if it goes on; retry() tries at once",
+};
+
+/** What to do after this failed call. `alone`: calls of other users succeed. */
+export function nextStepAfter(
+  { code, status }: Pick<Cause, "code" | "status">,
+  { alone = false }: { readonly alone?: boolean } = {},
+): string {
+  const name = Object.hasOwn(ofCode, code) ? (ofCode[code] ?? "failing") : stepAfterStatus(code, status);
+  return (alone ? ofOne[name] : undefined) ?? steps[name];
+}
+
+/** Whether a user that waits for this reason is refused alone: a refusal of all shuts a gate, and pauses no user. */
+export function isRefusedAlone(reason: string | undefined): boolean {
+  return reason === "forbidden" || reason === "credentials";
 }
 
 function stepAfterStatus(code: string, status: number | null): keyof typeof steps {
@@ -91,8 +108,8 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
   INVALID_OPTION: "correct the option, flag or variable that the message names",
   INVALID_ID: "pass an id of 1 to 512 bytes of UTF-8 without control characters",
   INVALID_RESOURCE: "correct the FHIR resource, type, version or id that the message names",
-  CREDENTIALS_REFUSED: steps.credentials,
-  FORBIDDEN: steps.blocked,
+  CREDENTIALS_REFUSED: `${steps.credentials}, or retry() for one user alone`,
+  FORBIDDEN: `${steps.blocked}, or retry() for one user alone`,
   RATE_LIMITED: steps.throttled,
   UNAVAILABLE: "look at the failed call in the message, and at health(); it may be tried again",
   BAD_ANSWER: "look at the status in the message; if it goes on, ask 1upHealth's support about that call",
@@ -126,7 +143,7 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
 
 /** What to do about this error. */
 export function nextStepOf(error: LifecycleError): string {
-  if (error.failedCall) return nextStepAfter(error.failedCall);
+  if (error.failedCall) return nextStepAfter(error.failedCall, { alone: error.facts["alone"] === true });
   return error.facts["waitsFor"] === "transaction" ? steps.transaction : nextSteps[error.code];
 }
 

@@ -52,6 +52,8 @@ const settings: Readonly<Record<string, readonly string[]>> = {
   "endpoints.api": ["--api", "ONEUP_API"],
   "endpoints.auth": ["--auth", "--api", "ONEUP_AUTH", "ONEUP_API"],
   pageSize: ["--page-size"],
+  "credentials.clientId": ["ONEUP_CLIENT_ID"],
+  "credentials.clientSecret": ["ONEUP_CLIENT_SECRET"],
   oneupUserId: ["--number"],
   onlyAfterExport: ["--only-after-export"],
 };

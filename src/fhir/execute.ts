@@ -37,6 +37,14 @@ export interface Executor {
   readonly report?: Report | undefined;
 }
 
+/** The same parts, but each attempt waits for its token no longer than the repetitions may last. */
+export function inTimeOf(executor: Executor, { waitMs }: Repetition): Executor {
+  if (waitMs === Infinity) return executor;
+  const { access, clock } = executor;
+  const until = clock.monotonic() + waitMs;
+  return { ...executor, access: (signal) => access(signal, Math.max(0, until - clock.monotonic())) };
+}
+
 /** Runs an operation and reports it. `call`: what it sends. `seen` receives the response to each attempt. */
 export type Report = <T>(call: Call, operation: (seen: Seen) => Promise<T>) => Promise<T>;
 

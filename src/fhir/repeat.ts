@@ -8,7 +8,6 @@ import { withSignals } from "../abort.ts";
 import { aSignal, between, orInfinity, whole, type Rule, type Rules } from "../checks.ts";
 import { sleep, type Clock } from "../clock.ts";
 import { isLifecycleError, tried, type LifecycleError } from "../errors.ts";
-import type { Executor } from "./execute.ts";
 import type { FhirReadOptions } from "./fhir-call-options.ts";
 
 /** How often and for how long a call is repeated. */
@@ -57,17 +56,6 @@ const firstWaitAfter429Ms = 2_000;
 interface Waiting {
   readonly clock: Clock;
   readonly ending: AbortSignal;
-}
-
-/** The same, but each attempt waits for its token no longer than the repetitions may last. */
-export function inTimeOf<E extends Pick<Executor, "access" | "clock">>(
-  executor: E,
-  { waitMs }: Repetition,
-): E {
-  if (waitMs === Infinity) return executor;
-  const { access, clock } = executor;
-  const until = clock.monotonic() + waitMs;
-  return { ...executor, access: (signal) => access(signal, Math.max(0, until - clock.monotonic())) };
 }
 
 /**

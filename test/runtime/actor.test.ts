@@ -11,7 +11,8 @@ import {
   type OutputFrom,
   type SnapshotFrom,
 } from "xstate";
-import { folder, scene, spentOn } from "../support/scene.ts";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
+import { afterwards, folder, scene, spentOn } from "../support/scene.ts";
 import { onDisk } from "../support/on-disk.ts";
 import { signUp } from "../support/sign-up.ts";
 
@@ -136,4 +137,16 @@ describe("lifecycle.actor", () => {
       `"snapshot":{"status":"active","input":{"appUserId":"${appUserId}"}}`,
     );
   });
+});
+
+it("lifecycle.actor waits for a user that alone is refused, which is tried again by itself", async () => {
+  const { lifecycle, sandbox, close } = await createTestLifecycle();
+  afterwards(close);
+  await lifecycle.onboard("zoe");
+  sandbox.fail({ call: "createUser", appUserId: "ada", response: "html", times: 3 });
+  const actor = createActor(lifecycle.actor, { input: { appUserId: "ada" } });
+  const output = toPromise(actor);
+  actor.start();
+  expect(await output).toMatchObject({ usable: true });
+  expect(sandbox.journal.count("createUser")).toBe(5);
 });

@@ -39,6 +39,40 @@ describe("createLifecycle.fromEnv()", () => {
     );
   });
 
+  it.each(["ONEUP_HIDEIDS", "oneup_hide_ids", "ONEUP_HIDE__IDS"])(
+    "refuses %s, which is read nowhere",
+    async (name) => {
+      vi.stubEnv(name, "1");
+      await expect(createLifecycle.fromEnv({ credentials, store: memory() })).rejects.toMatchObject({
+        code: "INVALID_OPTION",
+        message: `Cannot start: the environment variable must be called ONEUP_HIDE_IDS, and it is ${name}`,
+      });
+    },
+  );
+
+  it("takes a client secret from a file that ends with a line break", async () => {
+    const sandbox = createSandbox();
+    const server = await sandbox.listen();
+    afterwards(() => server.close());
+    vi.stubEnv("ONEUP_CLIENT_ID", `${sandbox.credentials.clientId}\n`);
+    vi.stubEnv("ONEUP_CLIENT_SECRET", `${sandbox.credentials.clientSecret}\r\n`);
+    vi.stubEnv("ONEUP_API", server.url);
+    const lifecycle = await createLifecycle.fromEnv({ store: memory() });
+    afterwards(() => lifecycle.close());
+    expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
+  });
+
+  it.each(["127.0.0.1:6379", "redis.internal:6379/0", "10.0.0.1:5432/app"])(
+    "takes %s for no folder",
+    async (place) => {
+      vi.stubEnv("ONEUP_STORE", place);
+      await expect(createLifecycle.fromEnv({ credentials })).rejects.toMatchObject({
+        code: "INVALID_OPTION",
+      });
+      expect(existsSync(place)).toBe(false);
+    },
+  );
+
   it.each([
     ["REDIS", "Redis at redis"], // URLs do not care
     ["postgres", "PostgreSQL at postgres"],

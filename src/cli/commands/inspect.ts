@@ -15,7 +15,7 @@ import { withStore } from "../open-store.ts";
 import { byWhom, number, print, toneOf } from "../format.ts";
 import { Screen, widthOf } from "../screen.ts";
 import { causeInWords } from "../../errors.ts";
-import { nextStepAfter } from "../../next-step.ts";
+import { isRefusedAlone, nextStepAfter } from "../../next-step.ts";
 import { escapeControl } from "../escape-control.ts";
 import { asCommands } from "../shell-words.ts";
 
@@ -113,7 +113,7 @@ function factsOf(status: UserStatus, now: number): readonly Fact[] {
   if (pause !== null) facts.push(["attempt", `${pause.attempt} is next`]);
   const cause = pause?.cause ?? null;
   if (cause !== null) {
-    const step = asCommands(nextStepAfter(cause));
+    const step = asCommands(nextStepAfter(cause, { alone: isRefusedAlone(pause?.reason) }));
     facts.push(["cause", escapeControl(causeInWords(cause)), "busy"], ["what to do", step]);
   }
   if (underWay !== null) facts.push(["call", `${underWay}, in flight or in doubt`, "busy"]);

@@ -12,7 +12,7 @@ import type {
   UserState,
   UserStatus,
 } from "../../index.ts";
-import { nextStepAfter } from "../../next-step.ts";
+import { isRefusedAlone, nextStepAfter } from "../../next-step.ts";
 import { callOf } from "../../runtime/user/step.ts";
 
 /** At most this many users that wait, and as many that have failed, are looked at. */
@@ -30,7 +30,7 @@ export interface MetCause {
 /** The failed calls because of which users wait, most users first. */
 export async function causesOf(lifecycle: Lifecycle, view: BudgetView): Promise<readonly MetCause[]> {
   const met = new Map<string, MetCause>();
-  for (const { cause, until } of (await waitingOf(lifecycle, view)).flatMap(troubleOf)) {
+  for (const { cause, until, alone } of (await waitingOf(lifecycle, view)).flatMap(troubleOf)) {
     const key = [cause.call, cause.host, cause.code].join(" ");
     const before = met.get(key);
     const nextAt = before !== undefined && before.nextAt < until ? before.nextAt : until;
@@ -39,7 +39,7 @@ export async function causesOf(lifecycle: Lifecycle, view: BudgetView): Promise<
       cause: latest,
       users: (before?.users ?? 0) + 1,
       nextAt,
-      nextStep: nextStepAfter(latest),
+      nextStep: nextStepAfter(latest, { alone }),
     });
   }
   return mostFirst(met);
@@ -70,16 +70,18 @@ export async function waitsOf(lifecycle: Lifecycle, view: BudgetView): Promise<r
 interface Trouble {
   readonly cause: Cause;
   readonly until: Date;
+  /** Calls of other users succeed. */
+  readonly alone: boolean;
 }
 
 /** Why a user waits. While its next attempt is in flight, that is the cause of its last step. */
 function troubleOf({ history, pause }: UserStatus): readonly Trouble[] {
   if (pause !== null && pause.reason !== "lease") {
-    const { cause, until } = pause;
-    return cause === null || until === null ? [] : [{ cause, until }];
+    const { cause, until, reason } = pause;
+    return cause === null || until === null ? [] : [{ cause, until, alone: isRefusedAlone(reason) }];
   }
   const cause = history.at(-1)?.cause ?? null;
-  return cause === null ? [] : [{ cause, until: cause.retryAt ?? cause.at }];
+  return cause === null ? [] : [{ cause, until: cause.retryAt ?? cause.at, alone: false }];
 }
 
 /** The first users that need a call. */

@@ -8,9 +8,9 @@ import { aSwitch, check, isObject, kindOf, orInfinity, whole, type Rules } from 
 import { isLifecycleError } from "../../errors.ts";
 import { describeCall } from "../../http/call.ts";
 import { checkResourceId, refuse } from "../checks.ts";
-import { refuseUndeclared, type VerbParts } from "../execute.ts";
+import { inTimeOf, refuseUndeclared, type VerbParts } from "../execute.ts";
 import type { Operation } from "../operation.ts";
-import { inTimeOf, ofCall, readRules, repeated, repetitionOf } from "../repeat.ts";
+import { ofCall, readRules, repeated, repetitionOf } from "../repeat.ts";
 import { baseOf, contentUrl } from "./attachment-link.ts";
 import type { AttachmentElement, AttachmentOptions, FhirAttachment } from "./attachment.ts";
 import { decoded } from "./binary-json.ts";

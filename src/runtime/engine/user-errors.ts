@@ -100,7 +100,12 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
     return new LifecycleError(
       isStopped ? "FORBIDDEN" : "CREDENTIALS_REFUSED",
       `Cannot continue with ${who()} now: ${what}, while calls of other users succeed; it is retried later, and retry() retries it at once`,
-      { retryable: true, retryAfterMs: leftMs(engine, alone), failedCall: failedCall(engine, user) },
+      {
+        retryable: true,
+        retryAfterMs: leftMs(engine, alone),
+        failedCall: failedCall(engine, user),
+        facts: { alone: true },
+      },
     );
   }
   if (blocked?.reason === "credentials") {

@@ -5,7 +5,7 @@
  * @module
  */
 import { causeInWords, type Cause } from "../../errors.ts";
-import { nextStepAfter, nextSteps } from "../../next-step.ts";
+import { isRefusedAlone, nextStepAfter, nextSteps } from "../../next-step.ts";
 import { isPurging, type FailureReason, type GateReason, type UserState } from "../../../machines/index.ts";
 import type { GateName } from "../../guard/gates.ts";
 import type { Lane } from "../../store/contract.ts";
@@ -177,8 +177,11 @@ function whatToDo({ failure, pause, state, usable }: UserStatus, around: Circums
     ? null
     : (pause?.cause ?? (usable ? null : (around.cause ?? around.ahead?.cause ?? null)));
   const cause = state === "created" && met?.code === "user_missing" ? null : met; // it is created next
+  const alone = around.ahead === null && (pause?.reason === "throttled" || isRefusedAlone(pause?.reason));
   const step =
-    failure === null ? cause && nextStepAfter(cause) : `${failureSteps[failure.reason]}, then call retry()`;
+    failure === null
+      ? cause && nextStepAfter(cause, { alone })
+      : `${failureSteps[failure.reason]}, then call retry()`;
   return [
     ...(around.unwritable === null
       ? []

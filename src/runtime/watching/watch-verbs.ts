@@ -177,7 +177,11 @@ async function onboarding(
       onOffboarded = "keep";
       if (isUsableNow(engine, user)) return statusOf(engine, user);
       const problem = refusal(engine, user);
-      if (problem !== null) throw problem;
+      // A refusal of this user alone is retried later by itself.
+      const alone = problem?.facts["alone"] === true ? (problem.retryAfterMs ?? patienceMs) : null;
+      if (problem !== null && alone === null) throw problem;
+      if (alone !== null) await engine.changes.ofUser(id, Math.min(alone, patienceMs), signal);
+      signal.throwIfAborted();
     }
   } finally {
     over.abort();
