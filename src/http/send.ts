@@ -15,13 +15,15 @@ import { callCheck, splitUrl } from "./safety.ts";
 import { openStream, startedOf, type StreamedAnswer, type StreamOptions } from "./streaming/stream.ts";
 import { openList, openObject, survey, surveyParsed, type JsonBounds } from "./survey.ts";
 import {
+  isResponse,
   type LazyRequest,
+  malformed,
   networkError,
   taskOnAbort,
   tooDeep,
   tooMany,
-  TransportError,
   type Transport,
+  TransportError,
   type TransportResponse,
   undecodable,
   unknownCharset,
@@ -123,6 +125,7 @@ export function createSender(options: SenderOptions): Sender {
       let answered: Answer | Unanswered;
       try {
         const response = await transport.send(attempt);
+        if (!isResponse(response)) throw malformed();
         if (onText !== undefined && response.status === 200 && onText(response.text))
           await transport.turn?.();
         answered = answerTo(call, response, attempt.sentAt);

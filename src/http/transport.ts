@@ -180,6 +180,18 @@ export function undecodable(): TransportError {
   );
 }
 
+/** Whether the transport has kept to its interface. One of the application's own may be in plain JavaScript. */
+export function isResponse({ status, headers, text }: TransportResponse): boolean {
+  const hasHeaders = typeof headers === "object" && headers !== null && !(headers instanceof Headers);
+  return Number.isInteger(status) && hasHeaders && typeof text === "string";
+}
+
+/** It has not, so that nothing can be read: the call was sent. */
+export function malformed(): TransportError {
+  const rule = "the transport must resolve with { status, headers, text }: a number, an object and a string";
+  return unread("TRANSPORT_BROKEN", rule);
+}
+
 const unreadPrefix = "Cannot read the answer: ";
 
 function unread(code: string, rule: string): TransportError {

@@ -8,8 +8,8 @@ import { inWords, LifecycleError } from "../errors.ts";
 import type { Engine } from "./engine/engine.ts";
 import { untilGivenUp, type Ends } from "./engine/deadline.ts";
 
-/** How long a store may take to close, ms. Only a store that hangs takes longer. */
-const storeClosesMs = 10_000;
+/** How long a transport or a store may take to close, ms. Only one that hangs takes longer. */
+const closesMs = 10_000;
 
 /**
  * Waits for the calls under way, including the exchange of their codes, and for their results to be saved. Saves that
@@ -35,21 +35,27 @@ export async function close(
   } finally {
     cancel();
   }
+  const inItsTime = (what: string, closeIt: () => Promise<void>): Promise<void> =>
+    inTime(systemClock, closesMs, closeIt, () => new Hanging(what));
+  // All calls have ended: what a transport cannot close loses nothing.
+  await inItsTime("transport", () => sender.close()).catch((error: unknown) => {
+    const why = error instanceof Hanging ? error.message : `Cannot close the transport: ${inWords(error)}`;
+    settings.logger.warn({}, why);
+  });
   try {
-    await sender.close();
+    await inItsTime("store", () => store.close());
+  } catch (error) {
+    if (!(error instanceof Hanging)) throw error;
+    settings.logger.warn({}, error.message);
   } finally {
-    await inTime(systemClock, storeClosesMs, () => store.close(), hangs).catch((error: unknown) => {
-      if (!(error instanceof Hanging)) throw error;
-      settings.logger.warn({}, inWords(error));
-    });
     leaving.abort(closed());
   }
 }
 
-class Hanging extends Error {}
-
-function hangs(): Error {
-  return new Hanging(`Gave up waiting for the store: it has not closed within ${storeClosesMs} ms`);
+class Hanging extends Error {
+  constructor(what: string) {
+    super(`Gave up waiting for the ${what}: it has not closed within ${closesMs} ms`);
+  }
 }
 
 export function closed(): LifecycleError {

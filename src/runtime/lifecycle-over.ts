@@ -299,7 +299,7 @@ export function lifecycleOver(
       );
     },
 
-    remote: createRemote(engine),
+    remote: createRemote(engine, open),
 
     subscribe(listener) {
       checkValue("subscribe", "the listener", listener, aFunction);

@@ -173,16 +173,21 @@ function refusalOf(
   }
 }
 
-/** Queries 1upHealth within the account's limit. */
-export function createRemote(engine: Engine): Remote {
+/** Queries 1upHealth within the account's limit. `open` throws if the lifecycle is closed. */
+export function createRemote(engine: Engine, open: () => void): Remote {
   const lane = "interactive";
   return {
     list(options) {
       const { pageSize = 100, signal } = checkList(options);
-      return walkOf((page) => askForPage(engine, page, { lane, signal }), pageSize);
+      const pageAt = async (page: Parameters<typeof askForPage>[1]): Promise<Page> => {
+        open();
+        return askForPage(engine, page, { lane, signal });
+      };
+      return walkOf(pageAt, pageSize);
     },
 
     async find(query, options) {
+      open();
       const asked = checkFind(query);
       const { signal } = check(findVerb, options, { signal: aSignal });
       return lookUp(engine, asked, { lane, signal, subject: asked.appUserId });

@@ -1,0 +1,84 @@
+/** Transports of an application's own that break their interface. */
+import { fetchTransport, isLifecycleError, type Lifecycle, type Transport } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
+import { describe, expect, it, vi } from "vitest";
+import { warningsIn } from "../support/loggers.ts";
+import { afterwards, scene, working, type Scene } from "../support/scene.ts";
+
+/** A lifecycle whose transport is the usual one but for this. */
+async function over(
+  change: Partial<Transport>,
+  warnings: string[] = [],
+): Promise<Scene & { lifecycle: Lifecycle }> {
+  const made = await scene();
+  const inner = fetchTransport(made.sandbox.fetch);
+  const transport: Transport = { send: (request) => inner.send(request), ...change };
+  const lifecycle = await made.open({ transport, store: memory(), logger: warningsIn(warnings) });
+  return { ...made, lifecycle };
+}
+
+describe("a transport that does not resolve with a response", () => {
+  const odd: Readonly<Record<string, unknown>> = {
+    "no headers": { status: 200, text: "{}" },
+    "headers that are Headers": { status: 200, headers: new Headers(), text: "{}" },
+    "no text": { status: 200, headers: {} },
+    "a status in words": { status: "200", headers: {}, text: "{}" },
+  };
+  it.each(Object.keys(odd))(
+    "leaves the user in doubt, with a cause, and waits longer each time: %s",
+    async (name) => {
+      let calls = 0;
+      const { lifecycle } = await over({
+        async send(request) {
+          request.onSending();
+          calls++;
+          return odd[name] as Awaited<ReturnType<Transport["send"]>>;
+        },
+      });
+      working(lifecycle);
+      const { usable, pause } = await lifecycle.onboard("ada", { waitMs: 500 });
+      expect(usable).toBe(false);
+      expect(pause).toMatchObject({ reason: "unavailable", cause: { code: "TRANSPORT_BROKEN" } });
+      expect(calls).toBeLessThanOrEqual(3);
+    },
+  );
+});
+
+describe("close()", () => {
+  it("closes the store although the transport cannot be closed", async () => {
+    const warnings: string[] = [];
+    const close = (): Promise<void> => Promise.reject(new Error("it is stuck"));
+    const { lifecycle } = await over({ close }, warnings);
+    await lifecycle.onboard("ada");
+    await lifecycle.close();
+    expect(warnings.join()).toContain("Cannot close the transport");
+    await expect(lifecycle.inspect("ada")).rejects.toMatchObject({ code: "CLOSED" });
+  });
+
+  it("waits for a transport that never closes for ten seconds", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    afterwards(() => void vi.useRealTimers());
+    const warnings: string[] = [];
+    const { lifecycle } = await over({ close: () => new Promise(() => {}) }, warnings);
+    const closing = lifecycle.close();
+    await vi.advanceTimersByTimeAsync(120_000);
+    await closing;
+    expect(warnings.join()).toContain("Gave up waiting for the transport");
+  });
+
+  it("ends remote, too: no call leaves, whatever the store", async () => {
+    const { lifecycle, sandbox } = await createTestLifecycle();
+    await lifecycle.onboard("ada");
+    await lifecycle.close();
+    const before = sandbox.journal.spent().management;
+    const listing = (async () => {
+      for await (const _ of lifecycle.remote.list());
+    })();
+    for (const call of [lifecycle.remote.find({ appUserId: "ada" }), listing]) {
+      const error: unknown = await call.catch((met: unknown) => met);
+      expect(isLifecycleError(error, "CLOSED")).toBe(true);
+    }
+    expect(sandbox.journal.spent().management).toBe(before);
+  });
+});
