@@ -230,7 +230,10 @@ export async function storeAt(place: string, from: string): Promise<StoreAdapter
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1]?.toLowerCase();
   const flaw = flawIn(place);
   // Imported lazily: an adapter loads its driver only when it is used.
-  if (scheme === undefined && flaw === undefined) return (await import("../adapters/lmdb.ts")).lmdb(place);
+  if (scheme === undefined && flaw === undefined) {
+    const { lmdb } = await import("../adapters/lmdb.ts").catch(unloaded);
+    return lmdb(place);
+  }
   if (scheme === "redis" || scheme === "rediss")
     return (await import("../adapters/redis.ts")).redis(place.replace(/^[^:]+/, scheme));
   if (scheme === "postgres" || scheme === "postgresql")
@@ -238,6 +241,16 @@ export async function storeAt(place: string, from: string): Promise<StoreAdapter
   throw new LifecycleError(
     "INVALID_OPTION",
     `Cannot start: ${from} must be the path of a folder, a redis: or a postgres: URL, and it ${flaw ?? `is a ${scheme}: URL`}`,
+  );
+}
+
+/** LMDB's own packages make functions of texts, which some runtimes are told to refuse. */
+function unloaded(cause: unknown): never {
+  if (!(cause instanceof EvalError)) throw cause;
+  throw new LifecycleError(
+    "STORE_UNUSABLE",
+    "Cannot use the lmdb store: this process must allow code generation from strings, and a flag of Node forbids it; Redis and PostgreSQL need none",
+    { cause },
   );
 }
 

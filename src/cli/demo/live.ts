@@ -6,8 +6,8 @@
 import { join } from "node:path";
 import { randomName, systemClock } from "../../clock.ts";
 import { createLifecycle, isLifecycleError, keyFile, type Lifecycle } from "../../index.ts";
-import { lmdb } from "../../../adapters/lmdb.ts";
 import { UsageError } from "../arguments.ts";
+import { folderStore } from "./folder-store.ts";
 import { createAndRead, patientSays } from "./patient.ts";
 import { headline, lineOfLife } from "./prose.ts";
 import { plural } from "../format.ts";
@@ -34,7 +34,7 @@ export async function live(
   const lifecycle = await createLifecycle({
     credentials: { clientId, clientSecret },
     endpoints,
-    store: lmdb(join(folder, "store")),
+    store: await folderStore(join(folder, "store")),
     encryption: keyFile(join(folder, "lifecycle.key")),
   });
   try {

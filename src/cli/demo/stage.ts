@@ -13,7 +13,7 @@ import { systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { createLifecycle, keyFile, type Lifecycle, type UserStatus } from "../../index.ts";
 import { createSandbox, type Sandbox } from "../../sandbox/index.ts";
-import { lmdb } from "../../../adapters/lmdb.ts";
+import { folderStore } from "./folder-store.ts";
 import { times, workerCommand, type Task } from "./worker.ts";
 
 /** A worker process. */
@@ -61,7 +61,7 @@ export async function setStage(self: string): Promise<Stage> {
   const lifecycle = await createLifecycle({
     credentials: sandbox.credentials,
     endpoints: server.endpoints,
-    store: lmdb(place.store),
+    store: await folderStore(place.store),
     encryption: keyFile(place.key),
     clock: sandbox.clock,
     events: { keep: "1d" }, // so that the page shows the steps of the workers

@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { linkSignals } from "../../abort.ts";
 import { createLifecycle, keyFile } from "../../index.ts";
 import { connectSandboxClock } from "../../sandbox/index.ts";
-import { lmdb } from "../../../adapters/lmdb.ts";
+import { folderStore } from "./folder-store.ts";
 
 /** The hidden command that starts it. */
 export const workerCommand = "demo-worker";
@@ -58,7 +58,7 @@ async function perform(task: Task, signal: AbortSignal): Promise<void> {
   const lifecycle = await createLifecycle({
     credentials: { clientId, clientSecret },
     endpoints: { api: url, auth: url },
-    store: lmdb(task.store),
+    store: await folderStore(task.store),
     encryption: keyFile(task.key),
     refresh: { policy: "eager" },
     clock,
