@@ -4,6 +4,7 @@
  */
 import {
   isLifecycleError,
+  LifecycleError,
   verifyReceipts,
   type ExportWriter,
   type Lifecycle,
@@ -28,6 +29,11 @@ interface Kept {
 /** What is exported of each user. */
 const versions = ["dstu2", "r4"] as const;
 
+/** Signs up once the leave is over, while a process that has begun it stands still. */
+const newcomer = "newcomer";
+
+type Leaving = (lifecycle: Lifecycle, life: Life) => Promise<unknown>;
+
 /** See the module. */
 export class Leaves {
   readonly #stage: Stage;
@@ -39,6 +45,8 @@ export class Leaves {
   /** The opening of the receipts that may write. */
   #owner = 0;
   #deaths = 0;
+  /** Until then a rival stands still. */
+  #rivalUntil = 0;
 
   constructor(stage: Stage, processes: readonly Process[]) {
     this.#stage = stage;
@@ -99,7 +107,10 @@ export class Leaves {
         return true;
       },
       async (lifecycle, life) => {
-        const summary = await lifecycle.offboardMany("all", { ...leave, count, receipts: this.#log(life) });
+        const leaves = (other: Lifecycle, its: Life) =>
+          other.offboardMany("all", { ...leave, count, receipts: this.#log(its) });
+        this.#rival(life, leaves);
+        const summary = await leaves(lifecycle, life);
         publicKey = summary.publicKey;
         if (!summary.closed)
           judge.blame(
@@ -118,7 +129,55 @@ export class Leaves {
     await time.run(time.now + 96 * hour, () => broken() || step === steps.length);
     if (broken()) return;
     if (step < steps.length) return judge.blame(`P2: the users do not come to leave: step ${step}`);
-    await this.#judge(publicKey, count);
+    await this.#comesLate(broken);
+    if (!broken()) await this.#judge(publicKey, count);
+  }
+
+  /** Another process begins the same leave, and stands still somewhere in it. */
+  #rival(life: Life, leaves: Leaving): void {
+    const { fit, judge, scenario, time, trace } = this.#stage;
+    const others = fit.filter((one) => one.life !== life);
+    if (!scenario.kinds.includes("rivalLeaves") || this.#rivalUntil > 0 || others.length === 0) return;
+    const rival = this.#dice.pick(others);
+    time.after(this.#dice.between(0, 3 * second), () => {
+      if (!rival.life.alive) return;
+      this.#rivalUntil = time.now + this.#dice.between(2 * hour, 8 * hour);
+      time.after(this.#dice.between(0, 2 * second), () => {
+        trace.note(rival.life.name, "leaves: it stands still, as a rival");
+        rival.life.hasStalled = true;
+        rival.life.stalledUntil = this.#rivalUntil;
+      });
+      leaves(rival.lifecycle, rival.life).then(
+        () => trace.note(rival.life.name, "leaves: done, as a rival"),
+        (error: unknown) => {
+          trace.note(rival.life.name, `leaves: ${String(error)}, as a rival`);
+          if (!isFair(error) && !isLifecycleError(error, "INVALID_OPTION"))
+            judge.blame(`P7: leaving rejected with ${String(error)}`);
+        },
+      );
+    });
+  }
+
+  /** Someone signs up after the leave; the rival goes on; then she is still there. */
+  async #comesLate(broken: () => boolean): Promise<void> {
+    const { judge, time } = this.#stage;
+    if (this.#rivalUntil === 0) return;
+    judge.expects(newcomer, 1);
+    let isHere = false;
+    const signUp = (): void =>
+      this.#ask(
+        async (lifecycle) => (await lifecycle.onboard(newcomer, { waitMs: minute })).usable,
+        () => (isHere = true),
+        signUp,
+      );
+    signUp();
+    await time.run(time.now + 24 * hour, () => broken() || isHere);
+    if (broken()) return;
+    if (!isHere) return judge.blame("P2: a newcomer after a leave never has a token");
+    await time.run(Math.max(time.now, this.#rivalUntil) + 2 * hour, broken);
+    const { state = "gone" } = judge.of(newcomer).envelope ?? {};
+    if (/offboard|identif|gone/.test(state))
+      judge.blame(`P2: a newcomer is ${state} after a leave that was over`);
   }
 
   /** Some process does it; if it dies meanwhile, another one does. */
@@ -148,8 +207,7 @@ export class Leaves {
       (isDone) => close("done", isDone ? done : later),
       (error: unknown) => {
         judge.read(`an error of ${life.name}`, `${String(error)} ${JSON.stringify(error)}`);
-        const isFair = isLifecycleError(error) && (error.retryable || error.code === "CLOSED");
-        if (isOpen && !isFair) judge.blame(`P7: leaving rejected with ${String(error)}`);
+        if (isOpen && !isFair(error)) judge.blame(`P7: leaving rejected with ${String(error)}`);
         close(String(error), later);
       },
     );
@@ -187,7 +245,11 @@ export class Leaves {
       },
       append: (added) =>
         this.#onDisk(life, () => {
-          if (this.#owner !== own) this.#stage.judge.blame("P7: two processes write receipts");
+          // A log refuses a process that stood still, see ReceiptLog; none was to get so far without one.
+          if (this.#owner !== own && this.#rivalUntil === 0)
+            this.#stage.judge.blame("P7: two processes write receipts");
+          if (this.#owner !== own)
+            throw new LifecycleError("TAKEN_OVER", "Cannot write: it was opened since");
           lines.push(...added);
         }),
       close: async () => {},
@@ -231,7 +293,7 @@ export class Leaves {
     const { judge } = this.#stage;
     const { ok, receipts, problem } = await verifyReceipts(this.#receipts, { publicKey });
     if (!ok) judge.blame(`P7: the receipts do not verify: ${JSON.stringify(problem)}`);
-    const dossiers = judge.all();
+    const dossiers = judge.all().filter(({ id }) => id !== newcomer);
     if (receipts !== count || count !== dossiers.length)
       judge.blame(`P7: ${receipts} receipts of ${count} users, and they are ${dossiers.length}`);
     for (const line of this.#receipts) judge.read("a receipt", line);
@@ -253,6 +315,11 @@ export class Leaves {
       if (this.#files.get(fileName(oneupUserId, version, envelope?.restarted ?? null))?.isWhole !== true)
         this.#stage.judge.blame(`P7: ${id} is purged, and its ${version} file is not whole`);
   }
+}
+
+/** A rival takes a leave over; everything else passes, or is the end of a process. */
+function isFair(error: unknown): boolean {
+  return isLifecycleError(error) && (error.retryable || ["CLOSED", "TAKEN_OVER"].includes(error.code));
 }
 
 /** Each time that a user starts over, it gets files of its own. */

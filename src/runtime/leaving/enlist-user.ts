@@ -54,19 +54,29 @@ export function mustWait(user: User, { purge, onlyAfterExport }: Leave): boolean
   return onlyAfterExport !== undefined && !isExported(user, onlyAfterExport);
 }
 
+/** Who may become a part of a leave, and until when. */
+export interface Enlisting {
+  /** Users that signed up after this time stay out, ms since 1970; `null`: the user is a part already. */
+  readonly since: number | null;
+  /** Whether the user was counted. */
+  readonly isCounted: (user: User) => boolean;
+  /** Asked between the last look at the user and the write: so nothing is written that another process has not seen. */
+  readonly refuseTakenOver: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Stores that the user leaves. Does nothing if it has left by this name before, though it may have signed up again since.
  *
- * @param since users that signed up after this time stay out; `null`: the user is a part already
  * @returns whether the user is a part of the leave
- * @throws {LifecycleError} `USER_NOT_READY` if it is busy for too long; `STORE_UNAVAILABLE`; as {@link loadUser}; the
- * signal's reason
+ * @throws {LifecycleError} `USER_NOT_READY` if it is busy for too long; `TAKEN_OVER`; `STORE_UNAVAILABLE`; as
+ * {@link loadUser}; the signal's reason
  */
 export function enlistUser(
   engine: Engine,
   id: string,
   leave: Leave,
-  { since, signal }: { readonly since: number | null; readonly signal: AbortSignal },
+  { since, isCounted, refuseTakenOver, signal }: Enlisting,
 ): Promise<boolean> {
   const deadline = { until: engine.clock.monotonic() + waitMs, signal };
   const load = (): Promise<LoadedUser> => loadUser(engine, id, readOrDamaged);
@@ -76,8 +86,9 @@ export function enlistUser(
     const { user, record } = found;
     const isPart = isOfLeave(user, leave.name);
     if (isPart && user.leaving?.done !== null) return true;
-    if (!isPart && since !== null && signedUpAfter(user, since)) return false;
+    if (!isPart && since !== null && (!isCounted(user) || signedUpAfter(user, since))) return false;
     if (isLeftOut(user, leave)) return false;
+    await refuseTakenOver();
     const marked = isPart ? user : withMark(engine, user, leave.name);
     const stays = mustWait(user, leave) || user.position.context.failure?.in === "offboarding";
     if (stays || isOffboarded(user, leave.purge)) {

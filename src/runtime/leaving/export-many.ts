@@ -48,7 +48,7 @@ export async function exportMany(
   const patiently = <T>(task: () => Promise<T>): Promise<T> =>
     retryWrite(engine, given, "export users", task);
   const run = await patiently(() =>
-    beginRun(engine, "export", name, target, { versions, types: types ?? null }),
+    beginRun(engine, "export", name, { target, scope: { versions, types: types ?? null } }),
   );
   const of = await patiently(() => numberOf(engine, ids));
   const stop = linkSignals(given);
@@ -113,7 +113,8 @@ export async function exportMany(
       else counts.present++;
       waiting.delete(id);
     } catch (error) {
-      if (signal.aborted || !isLifecycleError(error) || endsAll(error)) throw error;
+      signal.throwIfAborted(); // what ended the others is the reason, not what this user met because of it
+      if (!isLifecycleError(error) || endsAll(error)) throw error;
       waiting.delete(id);
       if (!error.retryable) failed(id, error);
       else if (waiting.size < mostWaiting) waiting.set(id, error);

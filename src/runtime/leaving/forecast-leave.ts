@@ -15,10 +15,12 @@ import { chosenUsers } from "./chosen-users.ts";
 import { isLeftOut, isOfLeave, mustWait, type Leave } from "./enlist-user.ts";
 import type { LeaveForecast } from "./offboard-many-options.ts";
 import { findRun, scopeInWords } from "./named-run.ts";
+import type { User } from "../user/user.ts";
 
-/** The users of a leave. `isFixed`: all of them are marked, so users that came since are no part of it. */
+/** The users of a leave. */
 export interface LeaveCount extends Omit<LeaveForecast, "name" | "calls" | "endsAt"> {
-  readonly isFixed: boolean;
+  /** Whether the user was counted, under this id or another one. Users that came since are no part of the leave. */
+  readonly has: (user: User) => boolean;
   /** Users that are still to be identified. */
   readonly toIdentify: number;
 }
@@ -33,6 +35,7 @@ export async function countLeave(
   await refusePartialExport(engine, leave);
   const fixed = (await findRun(engine, "leave", leave.name))?.count ?? null;
   const seen = new Set<number>();
+  const counted = new Set<number>();
   const counts = { count: 0, done: 0, unexported: 0, leftOut: 0, unusable: 0, toIdentify: 0 };
   for await (const id of chosenUsers(engine, ids, () => counts.unusable++)) {
     signal?.throwIfAborted();
@@ -50,6 +53,7 @@ export async function countLeave(
     else if (isLeftOut(user, leave)) counts.leftOut++;
     else if (fixed === null || isOfLeave(user, leave.name)) {
       counts.count++;
+      for (const one of marksOf(user)) counted.add(one);
       const { state } = user.position;
       const isDone = isOfLeave(user, leave.name) && user.leaving?.done !== null;
       if (isDone || (state === "offboarded" && isOffboarded(user, leave.purge))) counts.done++;
@@ -58,7 +62,14 @@ export async function countLeave(
     }
   }
   // Some may have been forgotten since.
-  return { ...counts, count: fixed ?? counts.count, isFixed: fixed !== null };
+  const has = (user: User): boolean => marksOf(user).some((one) => counted.has(one));
+  return { ...counts, count: fixed ?? counts.count, has };
+}
+
+/** What a user is recognised by: the hash of its id, and its number at 1upHealth, if it has one, as a negative number. */
+function marksOf({ id, position }: User): readonly number[] {
+  const { oneupUserId } = position.context;
+  return oneupUserId === null ? [hashOf(id)] : [hashOf(id), -oneupUserId];
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` if the export left out something that the leave would purge */

@@ -36,9 +36,20 @@ export interface RunRecord {
 /** Names that the account's record keeps: the latest ones. */
 const keptRuns = 64;
 
+/** How a name is begun. */
+export interface Beginning {
+  /** Where it writes; missing: {@link NamedRun.aim} tells later. */
+  readonly target?: string | null | undefined;
+  readonly scope?: ExportScope | undefined;
+}
+
 /** An export or a leave that this process goes on with. */
 export interface NamedRun {
   readonly record: RunRecord;
+  /** Tells where it writes. @throws {LifecycleError} `INVALID_OPTION` if that is elsewhere than it was begun; as {@link refuseTakenOver} */
+  aim(target: string): Promise<void>;
+  /** Leaves it to the process that had begun it before, as if this one had not. Never rejects. */
+  giveBack(): Promise<void>;
   /** @throws {LifecycleError} `TAKEN_OVER` if another process has begun the name; `STORE_UNAVAILABLE` */
   refuseTakenOver(): Promise<void>;
   /** Notes that all users of a leave are marked. @throws as {@link refuseTakenOver} */
@@ -64,39 +75,51 @@ export async function beginRun(
   engine: Engine,
   what: RunRecord["what"],
   name: string,
-  target: string | null = null,
-  scope?: ExportScope,
+  { target, scope }: Beginning = {},
 ): Promise<NamedRun> {
   const key = keyOf(what, name);
   const by = randomName(engine.clock);
+  const elsewhere = (): LifecycleError =>
+    new LifecycleError(
+      "INVALID_OPTION",
+      `Cannot go on with the ${what} "${name}": ${what === "export" ? "write" : "receipts"} must be where it was begun, got another place; use that one, or another name`,
+    );
+  let earlier: RunRecord | undefined;
   let record = await changeRuns(engine, key, (before) => {
-    if (before !== undefined && before.target !== target)
-      throw new LifecycleError(
-        "INVALID_OPTION",
-        `Cannot go on with the ${what} "${name}": ${what === "export" ? "write" : "receipts"} must be where it was begun, got another place; use that one, or another name`,
-      );
+    if (before !== undefined && target !== undefined && before.target !== target) throw elsewhere();
     // seam: an-export-is-of-what-it-was-begun-for
     if (before?.scope !== undefined && scopeText(before.scope) !== scopeText(scope))
       throw new LifecycleError(
         "INVALID_OPTION",
         `Cannot go on with the ${what} "${name}": versions and types must be those that it was begun with (${scopeInWords(before.scope)}), got others (${scopeInWords(scope)}); a user that is finished is not read again, so use another name for the rest`,
       );
+    earlier = before;
     const kept = before ?? { at: engine.clock.now(), scope, count: null };
-    return { ...kept, what, by, target };
+    return { ...kept, what, by, target: target ?? before?.target ?? null };
   });
+  const changed = <R extends RunRecord | undefined>(change: (own: RunRecord) => R): Promise<R> =>
+    changeRuns(engine, key, (before) => {
+      if (before?.by !== by) throw takenOver(what, name);
+      return change(before);
+    });
 
   return {
     get record() {
       return record;
     },
+    async aim(target) {
+      if (record.target === target) return;
+      if (record.target !== null) throw elsewhere();
+      record = await changed((own) => ({ ...own, target }));
+    },
+    async giveBack() {
+      await changed(() => earlier).catch(() => {}); // another process can begin it all the same
+    },
     async refuseTakenOver() {
       if ((await findRun(engine, what, name))?.by !== by) throw takenOver(what, name);
     },
     async note(count) {
-      record = await changeRuns(engine, key, (before) => {
-        if (before?.by !== by) throw takenOver(what, name);
-        return { ...before, count };
-      });
+      record = await changed((own) => ({ ...own, count }));
     },
   };
 }
@@ -105,7 +128,7 @@ export async function beginRun(
 export function takenOver(what: RunRecord["what"], name: string): LifecycleError {
   return new LifecycleError(
     "TAKEN_OVER",
-    `Cannot go on with the ${what} "${name}": another process has begun it since, and goes on with it`,
+    `Cannot go on with the ${what} "${name}": another process has begun it since, and goes on with it or has ended it`,
   );
 }
 
@@ -120,17 +143,18 @@ function scopeText(scope: ExportScope | undefined): string {
   return JSON.stringify([scope?.versions.toSorted(), scope?.types?.toSorted() ?? null]);
 }
 
-async function changeRuns(
+async function changeRuns<R extends RunRecord | undefined>(
   { store: { account }, clock }: Engine,
   key: string,
-  change: (before: RunRecord | undefined) => RunRecord,
-): Promise<RunRecord> {
+  change: (before: RunRecord | undefined) => R,
+): Promise<R> {
   for (;;) {
     const found = await account.load();
     const value = found?.value ?? null;
     const runs = runsIn(value);
     const changed = change(runs.get(key));
-    runs.set(key, changed);
+    if (changed === undefined) runs.delete(key);
+    else runs.set(key, changed);
     const kept = [...runs].toSorted(([, one], [, other]) => one.at - other.at).slice(-keptRuns);
     const record = isObject(value) ? value : {};
     const write = {

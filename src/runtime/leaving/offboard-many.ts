@@ -24,11 +24,11 @@ import { callListener } from "../options/call-listener.ts";
 import { leaveKey, leavingIn } from "../user/index-key.ts";
 import { changeRecord } from "./change-record.ts";
 import { chosenUsers } from "./chosen-users.ts";
-import { enlistUser, type Leave } from "./enlist-user.ts";
+import { enlistUser, type Enlisting, type Leave } from "./enlist-user.ts";
 import { countLeave } from "./forecast-leave.ts";
 import type { LeaveProgress, LeaveSummary, OffboardManyOptions } from "./offboard-many-options.ts";
 import { openLog, type OpenLog } from "./open-log.ts";
-import { beginRun } from "./named-run.ts";
+import { beginRun, type NamedRun } from "./named-run.ts";
 import { isWaitInVain, unfinishedOf, unlessUnusable } from "./unfinished-users.ts";
 
 /** Receipts appended at once. */
@@ -59,15 +59,18 @@ export async function offboardMany(
     retryWrite(engine, signal, "offboard users", task);
   const since = clock.now();
   const ids = given === "all" || Array.isArray(given) ? given : await collected(given);
-  const { count, isFixed } = await patiently(() => countLeave(engine, ids, leave));
+  const { count, has: isCounted } = await patiently(() => countLeave(engine, ids, leave));
   if (count !== asked)
     throw new LifecycleError(
       "INVALID_OPTION",
       `Cannot offboard a list: count must be the number of users that the dry run gave, got ${asked}, and they are ${count} now; nothing was done`,
     );
-  const log = await openLog(engine, leave.receipts, name);
+  // Before the receipts are opened, which takes them from the process that writes them now.
+  const run = await patiently(() => beginRun(engine, "leave", name));
+  const log = await openedFor(run, () => openLog(engine, leave.receipts, name), patiently);
+  const refuseTakenOver = (): Promise<void> => patiently(() => run.refuseTakenOver());
+  const enlisting = { isCounted, refuseTakenOver, signal };
   try {
-    const run = await patiently(() => beginRun(engine, "leave", name, log.id));
     const pace = new Throttle(engine, leave.everyMs);
     const report = async (phase: LeaveProgress["phase"]): Promise<LeaveProgress> => {
       const progress = await patiently(() =>
@@ -77,14 +80,14 @@ export async function offboardMany(
       return progress;
     };
     await report("marking");
-    if (isFixed) await enlistWaiting(engine, leave, signal);
+    if (run.record.count !== null) await enlistWaiting(engine, leave, enlisting);
     else {
       await forEachRow(
         chosenUsers(engine, ids, () => {}),
         rowsInHand,
         signal,
         async (id) => {
-          await patiently(() => enlistUser(engine, id, leave, { since, signal })).catch(unlessUnusable);
+          await patiently(() => enlistUser(engine, id, leave, { ...enlisting, since })).catch(unlessUnusable);
           if (pace.isDue()) await report("marking");
         },
       );
@@ -101,7 +104,7 @@ export async function offboardMany(
       for (;;) {
         signal.throwIfAborted();
         const { latest } = engine.changes;
-        await patiently(() => run.refuseTakenOver());
+        await refuseTakenOver();
         await receiptAll(engine, leave, log, "offboarded", signal);
         last = await report("purging");
         const { left } = last;
@@ -119,7 +122,7 @@ export async function offboardMany(
       stop.abort();
       await working.catch(() => {}); // handled above
     }
-    await patiently(() => run.refuseTakenOver());
+    await refuseTakenOver();
     // Users that have signed up again are in other states.
     const counts = await patiently(async () => leavingIn(name, await engine.store.counts()));
     for (const state of Object.keys(counts) as UserState[])
@@ -140,6 +143,25 @@ export async function offboardMany(
   }
 }
 
+/** The receipts of this run. If they cannot be opened, or are not those of the leave, nothing has begun. */
+async function openedFor(
+  run: NamedRun,
+  open: () => Promise<OpenLog>,
+  patiently: (task: () => Promise<void>) => Promise<void>,
+): Promise<OpenLog> {
+  let log: OpenLog | undefined;
+  try {
+    await patiently(() => run.refuseTakenOver());
+    const opened = (log = await open());
+    await patiently(() => run.aim(opened.id));
+    return opened;
+  } catch (error) {
+    await log?.close();
+    await run.giveBack();
+    throw error;
+  }
+}
+
 /** The list is read twice, once to count it, and an iterable may give its rows only once. */
 async function collected(rows: Rows<string>): Promise<readonly string[]> {
   const ids: string[] = [];
@@ -148,12 +170,16 @@ async function collected(rows: Rows<string>): Promise<readonly string[]> {
 }
 
 /** Those that waited for their export, or for a person. */
-async function enlistWaiting(engine: Engine, leave: Leave, signal: AbortSignal): Promise<void> {
+async function enlistWaiting(
+  engine: Engine,
+  leave: Leave,
+  enlisting: Omit<Enlisting, "since">,
+): Promise<void> {
   const counts = leavingIn(leave.name, await engine.store.counts());
   for (const state of Object.keys(counts) as UserState[]) {
     if (isPurging(state)) continue;
     for await (const id of listUserIds(engine, pageSize, leaveKey(state, leave.name)))
-      await enlistUser(engine, id, leave, { since: null, signal }).catch(unlessUnusable);
+      await enlistUser(engine, id, leave, { ...enlisting, since: null }).catch(unlessUnusable);
   }
 }
 
