@@ -226,7 +226,7 @@ describe("cli, looking at a store", () => {
     [
       ["inspect", "zoe"],
       1,
-      /Cannot find user "zoe": this store has no such app_user_id; run oneup-lifecycle onboard first/,
+      /Cannot find user "zoe": this store has no such app_user_id; check the id and the store, or onboard the user/,
     ],
     [["explain", "a", "b"], 2, /Unknown argument "b": explain takes ID/],
     [

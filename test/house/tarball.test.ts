@@ -7,11 +7,17 @@ import { buildJoined } from "../published/joined.ts";
 import { folder } from "../support/scene.ts";
 import { root, sources } from "./repository.ts";
 
-/** The guides, which README.md links to, are read where the package is installed. */
-const guides = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
-const papers = ["AGENTS.md", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"].concat(
-  guides.map((name) => `docs/${name}`),
-);
+/** The guides and examples, which README.md links to, are read where the package is installed. */
+const inFolder = (folder: string, ending: RegExp): readonly string[] =>
+  readdirSync(join(root, folder))
+    .filter((name) => ending.test(name))
+    .map((name) => `${folder}/${name}`);
+const papers = [
+  ...["AGENTS.md", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"],
+  ...inFolder("docs", /\.md$/),
+  ...inFolder("docs/monitoring", /\.(?:json|yml)$/),
+  ...inFolder("examples", /\.(?:md|ts)$/),
+];
 
 const page = "src/inspector/page/";
 const types = sources("src", "machines", "adapters")

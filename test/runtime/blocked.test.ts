@@ -348,23 +348,3 @@ describe("an exchange that is stopped for some users", () => {
     expect((await lifecycle.health()).shut).toEqual([]);
   });
 });
-
-describe("a user who alone is refused", () => {
-  const refusals: Readonly<Record<string, Omit<Fault, "appUserId" | "times">>> = {
-    "an HTML page": { response: "html" },
-    "a 401": { status: 401, body: { error: "invalid_client" } },
-  };
-  it.each(Object.keys(refusals))("is told apart in what to do: %s", async (name) => {
-    const { lifecycle, sandbox } = await world();
-    await lifecycle.onboard("zoe");
-    sandbox.fail({ appUserId: "ada", times: Infinity, ...refusals[name] });
-    const error: unknown = await lifecycle.onboard("ada", { waitMs: minute }).catch((met: unknown) => met);
-    expect(error).toMatchObject({ retryable: true, facts: { alone: true } });
-    const told = (await lifecycle.explain("ada")).match(/What to do: .*/)?.[0];
-    expect(told).toMatch(/this user alone.*call retry\(\)\.$/);
-    expect(told).not.toContain("reopen");
-    sandbox.clearFaults();
-    await lifecycle.retry("ada");
-    expect(await lifecycle.onboard("ada", { waitMs: minute })).toMatchObject({ usable: true });
-  });
-});

@@ -150,7 +150,7 @@ export function isBusy({ user, record }: LoadedUser): boolean {
 export function unknownUser({ sealer }: Engine, id: string): LifecycleError {
   return new LifecycleError(
     "USER_UNKNOWN",
-    `Cannot find user ${sealer.alias(id)}: this store has no such app_user_id; call onboard() first`,
+    `Cannot find user ${sealer.alias(id)}: this store has no such app_user_id; check the id and the store, or onboard the user`,
   );
 }
 
