@@ -52,6 +52,7 @@ const settings: Readonly<Record<string, readonly string[]>> = {
   "endpoints.api": ["--api", "ONEUP_API"],
   "endpoints.auth": ["--auth", "--api", "ONEUP_AUTH", "ONEUP_API"],
   pageSize: ["--page-size"],
+  "encryption.keys[0]": ["ONEUP_KEY"],
   "credentials.clientId": ["ONEUP_CLIENT_ID"],
   "credentials.clientSecret": ["ONEUP_CLIENT_SECRET"],
   oneupUserId: ["--number"],
@@ -97,9 +98,12 @@ export function atShell(
   const id = only !== undefined && others.length === 0 && /^[\w.@+-]+$/.test(only) ? only : "ID";
   let told = asCommands(text, id);
   for (const [alias, typed] of aliases) told = told.replaceAll(alias, JSON.stringify(escapeControl(typed)));
-  return told.replace(/^(Cannot [^:]+: )([\w.]+)(?= must be )/, (_, start: string, name: string) => {
-    return start + settingOf(name, given);
-  });
+  return told.replace(
+    /^(Cannot [^:]+: )([\w.]+(?:\[\d\])?)(?= must be )/,
+    (_, start: string, name: string) => {
+      return start + settingOf(name, given);
+    },
+  );
 }
 
 /** The same text with commands in place of methods. */

@@ -193,7 +193,8 @@ function whatToDo({ failure, pause, state, usable }: UserStatus, around: Circums
 }
 
 const failureSteps: Readonly<Record<FailureReason, string>> = {
-  refused: "correct what 1upHealth refuses, or ask its support about that status and code",
+  refused:
+    "correct what 1upHealth refuses, or ask its support about that status and code; causes: { text: true } keeps its words",
   codesRefused: "ask 1upHealth's support why its token endpoint refuses the codes of this client",
   contradiction: "ask 1upHealth's support about this app_user_id, which it knows and does not know",
   idTaken: "look at the user that has that app_user_id here, and offboard one of the two without a purge",
