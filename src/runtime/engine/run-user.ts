@@ -193,7 +193,7 @@ function hasRegistered({ clock, closing }: Engine): Promise<boolean> {
 
 /** Whether the call passes the gates without a wait: none is shut, and it needs no place for its code. */
 function entersAtOnce(engine: Engine, call: UserCall, permit: Permit): boolean {
-  return limitOfItsCode(engine, call, permit) === null && engine.account.enterAtOnce(permit);
+  return limitOfItsCode(engine, call, permit) === null && engine.account.enterAtOnce(call, permit);
 }
 
 /** The gate that blocks the call, if any. */

@@ -28,8 +28,10 @@ const yieldPollMs = 10_000;
  */
 export function schedule(engine: Engine, user: User, waits: Blocked | "slot" | null): Place {
   // Not in a lane, where it would be granted first again and again.
-  if (waits !== null && waits !== "slot" && waits.yields)
-    return { dueInMs: Math.min(yieldPollMs, Math.max(0, waits.until - engine.clock.now())), lane: null };
+  if (waits !== null && waits !== "slot" && waits.yields) {
+    const inMs = Math.max(0, waits.until - engine.clock.now());
+    return { dueInMs: waits.isLong ? inMs : Math.min(yieldPollMs, inMs), lane: null };
+  }
   const isPaused = user.pause !== null && user.pause.until > engine.clock.now();
   const stop = isPaused ? null : stopOf(engine, user);
   if (stop !== null) return { dueInMs: null, lane: stop.type === "held" ? null : user.lane };

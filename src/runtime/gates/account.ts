@@ -5,7 +5,7 @@
  * @module
  */
 import { randomName } from "../../clock.ts";
-import { comesLater, maySpendCode, type GatedCall, type GateName } from "../../guard/gates.ts";
+import { comesLater, type GatedCall, type GateName } from "../../guard/gates.ts";
 import type { Gate } from "../../../machines/index.ts";
 import { CredentialsInUse } from "../account/credentials-in-use.ts";
 import type { KnownCredentials } from "../options/credentials.ts";
@@ -180,7 +180,8 @@ export class Account {
    */
   async enter(call: GatedCall, permit: Permit): Promise<Blocked | null> {
     if (this.#board.ageMs > tooStaleMs) await this.refresh();
-    if (this.enterAtOnce(permit)) return null;
+    const turn = call === "createUser" ? this.#managementOutage.creates.enter(permit) : null;
+    if (turn !== null || this.enterAtOnce(null, permit)) return turn;
     for (const name of this.#board.isQuiet ? [] : this.#region.gatesBefore(call)) {
       if (name === "region") await this.#region.tryAgain();
       const gate = this.#board.gate(name);
@@ -200,7 +201,8 @@ export class Account {
    * Admits a call like {@link enter} if that needs no wait: no gate is shut, and the last read is fresh.
    * @throws {LifecycleError} `STORE_UNUSABLE`
    */
-  enterAtOnce(permit: Permit): boolean {
+  enterAtOnce(call: GatedCall | null, permit: Permit): boolean {
+    if (call === "createUser" && permit.isRetry) return false; // it waits for its turn; `null`: a call that has it
     const now = this.#parts.clock.monotonic();
     const ageMs = this.#board.ageAt(now);
     if (ageMs > tooStaleMs) return false;
@@ -240,6 +242,7 @@ export class Account {
   recordAtOnce(call: GatedCall, outcome: Outcome, permit: Permit): boolean {
     const { type } = outcome;
     const endpoint = neutralFor(call);
+    if (call === "createUser") this.#managementOutage.creates.record(outcome, permit);
     if (permit.tries.size > 0 || shutBy(call, type) !== null || isUnconnected(outcome)) return false;
     if (type === "blocked" && endpoint !== null) return false;
     if (endpoint === "management" && this.#managementOutage.record(outcome, permit)) return false;
@@ -316,16 +319,9 @@ export class Account {
     return this.#holding.leave(permit);
   }
 
-  /**
-   * The probing exchange of this permit got no response for the second time. True: it may request one more code to find
-   * out whether the code or the endpoint is at fault; at most one per hour and account.
-   */
+  /** {@link Probing.spendCode} */
   spendCode(permit: Permit): boolean {
-    const now = this.#parts.clock.now();
-    if (!permit.tries.has("exchange") || permit.probeCodeAt !== undefined) return false;
-    if (!maySpendCode(this.#board.gate("exchange").probeCodeAt, now)) return false;
-    permit.probeCodeAt = now;
-    return true;
+    return this.#probing.spendCode(permit);
   }
 
   /** Other credentials, if the source has any, after a call with these was refused, which proves nothing about them. */

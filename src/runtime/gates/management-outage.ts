@@ -12,6 +12,7 @@
 import type { Clock } from "../../clock.ts";
 import { isAboutAnother } from "../../http/user-management.ts";
 import { betweenNeutralMs, cameThrough } from "./blocking.ts";
+import { CreateOutage } from "./create-outage.ts";
 import { isUnanswered, type Outcome, type Permit } from "./permit.ts";
 
 /** This many different users in a row, with no call answered in between, are a reason to make a neutral call. */
@@ -29,6 +30,8 @@ const userProbesEvery = 4;
 
 /** See the module. */
 export class ManagementOutage {
+  /** Whether only creates get no answer. */
+  readonly creates: CreateOutage;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #neutral: () => Promise<string>;
   readonly #openedAt: () => number;
@@ -47,7 +50,8 @@ export class ManagementOutage {
    * `neutral`: makes a neutral call to user management; `notAsked`: none may be sent now. `openedAt`: when the
    * gate opened, on `clock.monotonic()`; a call sent before shows nothing about the time since.
    */
-  constructor(clock: Pick<Clock, "monotonic">, neutral: () => Promise<string>, openedAt: () => number) {
+  constructor(clock: Clock, neutral: () => Promise<string>, openedAt: () => number) {
+    this.creates = new CreateOutage(clock, openedAt);
     this.#clock = clock;
     this.#neutral = neutral;
     this.#openedAt = openedAt;

@@ -16,6 +16,8 @@ export interface Blocked {
   readonly until: number;
   /** Others may probe the gate first, because this user shut it. */
   readonly yields?: true;
+  /** It need not look again before: nothing that others do ends the wait. */
+  readonly isLong?: true;
 }
 
 /** A slot, and until when its call may leave, on `clock.monotonic()`. */

@@ -4,7 +4,14 @@
  *
  * @module
  */
-import { mayTry, triesAt, yieldsUntil, type GatedCall, type GateName } from "../../guard/gates.ts";
+import {
+  maySpendCode,
+  mayTry,
+  triesAt,
+  yieldsUntil,
+  type GatedCall,
+  type GateName,
+} from "../../guard/gates.ts";
 import type { AccountParts } from "./account-parts.ts";
 import { cameThrough, type NeutralEndpoint, type NeutralOutcome } from "./blocking.ts";
 import type { CredentialsInUse } from "../account/credentials-in-use.ts";
@@ -142,6 +149,18 @@ export class Probing {
     if (permit.tries.has(endpoint) && cameThrough(outcome.type)) await this.opened(endpoint, permit);
     await holding.leave(permit);
     return outcome;
+  }
+
+  /**
+   * The probing exchange of this permit got no response for the second time. True: it may request one more code to find
+   * out whether the code or the endpoint is at fault; at most one per hour and account.
+   */
+  spendCode(permit: Permit): boolean {
+    const now = this.#parts.clock.now();
+    if (!permit.tries.has("exchange") || permit.probeCodeAt !== undefined) return false;
+    if (!maySpendCode(this.#parts.board.gate("exchange").probeCodeAt, now)) return false;
+    permit.probeCodeAt = now;
+    return true;
   }
 
   /** The gate that this permit probes is open again. */

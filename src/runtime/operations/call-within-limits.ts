@@ -57,7 +57,8 @@ export function callWithinLimits<T extends Outcome, Begun extends StreamedAnswer
 ): Promise<LimitedOutcome<T>> {
   const { account, clock, guard } = engine;
   const permit = account.permitFor(limited.about);
-  const isFree = limited.gated === "fhir" && guard.limits.fhir === null && account.enterAtOnce(permit);
+  const isFree =
+    limited.gated === "fhir" && guard.limits.fhir === null && account.enterAtOnce("fhir", permit);
   const outcome = isFree ? sendAtOnce(engine, limited, permit) : callOnce(engine, limited, permit);
   return untilGivenUp(clock, limited.signal, outcome);
 }
@@ -72,7 +73,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
   const isFhir = gated === "fhir";
   const stop = isFhir ? null : await stopOfCall(engine, limited);
   if (stop !== null) throw stop;
-  const blocked = account.enterAtOnce(permit) ? null : await account.enter(gated, permit);
+  const blocked = account.enterAtOnce(gated, permit) ? null : await account.enter(gated, permit);
   if (blocked !== null) return { ...blocked, type: "shut" };
   const served = lane && engine.lanes.join(); // users in the lanes go first, so a process has to serve them
   let outcome: LimitedOutcome<T> | LifecycleError;
@@ -84,7 +85,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
         // A gate may have closed, or a pause begun, while this call waited for its slot.
         const stop = isFhir ? null : await stopOfCall(engine, limited);
         if (stop !== null) return { slot: "givenBack", value: stop };
-        const shut = account.enterAtOnce(permit) ? null : await account.enter(gated, permit);
+        const shut = account.enterAtOnce(gated, permit) ? null : await account.enter(gated, permit);
         if (shut !== null) return { slot: "givenBack", value: { ...shut, type: "shut" } };
         const call = describe();
         const notAfter = Math.min(slotEnd, ownEnd);
