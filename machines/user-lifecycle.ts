@@ -45,7 +45,7 @@ const adoption = [
   { target: "#userLifecycle.authorized.expiring", actions: "holdAdoptedGrant" as const },
 ];
 
-/** One supplied to replace a lost one is presumably no newer: it would cost the user its place, or a day. */
+/** A grant that the application supplies is probably as old as the one that was lost: taking it would cost the user its place in the lane, or a day. */
 const adoptionUnlessLost = [{ guard: "lostItsGrant" as const }, ...adoption];
 
 /** A state of a user with a token that lasts. */

@@ -1,6 +1,6 @@
 /**
  * The store contract that the runtime relies on; `storeConformance` (from `oneup-lifecycle/testing`) is the same as a
- * test suite. An adapter builds on a Keyv storage backend and adds the atomic verbs that Keyv lacks.
+ * test suite. An adapter implements its verbs on one backend, each as an atomic unit, which Keyv's interface cannot offer.
  *
  * Three rules hold for every verb:
  * - a promise resolves when the change is durable, and a rejection is a `LifecycleError` (`STORE_UNAVAILABLE` if a

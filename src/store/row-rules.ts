@@ -1,6 +1,7 @@
 /**
- * The rules of a write as pure functions. Adapters that decide in this process share them; adapters that decide in a
- * server implement them in its language (Lua, SQL), and the conformance suite verifies all of them.
+ * The rules of a write as pure functions: `verdict()` lets one process at a time write a user. Adapters that decide in
+ * this process share them. Redis and PostgreSQL apply the same rules in their servers: `adapters/redis/lua/changes.ts` and
+ * `adapters/postgres/commits.ts`. The conformance suite holds all three to the same results.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * One write of a row, in Lua, as used by commit and move.
+ * One write of a row, in Lua, as used by commit and move: the rules of `src/store/row-rules.ts`.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Key names, time, and reading of rows, in Lua. `src/store/row-rules.ts`, `lane-scheduler.ts` and `sliding-window.ts` implement the same
- * rules in TypeScript and explain them; the conformance suite verifies both.
+ * Key names, time, and reading of rows, in Lua. `src/store/row-rules.ts`, `lane-scheduler.ts` and `sliding-window.ts` explain the
+ * rules; those of a write are in `changes.ts`, those of slots in `slots.ts`.
  *
  * Keys of an account, all with one prefix, which contains the hash tag:
  *

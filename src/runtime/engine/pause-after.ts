@@ -1,5 +1,6 @@
 /**
- * How long a user waits after a response that decided something or postponed its call.
+ * How long a user waits after a response that decided something or postponed its call. For calls without an outcome, as
+ * after a 5xx, `in-doubt.ts` has a table.
  *
  * @module
  */

@@ -43,7 +43,7 @@ export class ManagementOutage {
   #answeredAt = Number.NEGATIVE_INFINITY;
   /** When a user's call was last answered, on `clock.monotonic()`. */
   #servedAt = Number.NEGATIVE_INFINITY;
-  /** Neutral calls show nothing now: they fail although users' calls are answered, or are answered although those fail. */
+  /** Neutral calls mislead now. `down`: they fail although users' calls are answered; `up`: the other way round. */
   #misleads: "down" | "up" | null = null;
 
   /**

@@ -14,7 +14,7 @@ export interface Backoff {
   readonly longestMs: number;
 }
 
-/** 1upHealth did not answer, or answered 5xx. */
+/** 1upHealth did not answer, or answered 5xx: how long a user waits before the call that follows in `engine/in-doubt.ts`. */
 export const afterTrouble: Backoff = { firstMs: second, longestMs: 5 * minute };
 /** A call could not be sent: no connection, no address. Nothing was spent. */
 export const afterUnsent: Backoff = { firstMs: second, longestMs: minute / 2 };
@@ -40,7 +40,7 @@ const afterSpentCodes: Backoff = { firstMs: minute, longestMs: 6 * hour };
 /** 1upHealth refused a call without a reason, or answered about another user: each retry takes a slot. */
 export const afterOddAnswer: Backoff = { firstMs: minute, longestMs: 6 * hour };
 
-/** Tokens that live for so short that they are renewed at these intervals; a user costs about 15 calls an hour at most. */
+/** Very short-lived tokens are renewed at these intervals; such a user costs about 15 calls an hour at most. */
 const afterShortGrant: Backoff = { firstMs: minute / 2, longestMs: 5 * minute };
 /** Tokens with a refresh token are short only below this, because a refresh takes no management slot, ms. */
 const shortRefreshableMs = minute / 4;
