@@ -13,7 +13,12 @@ const inFolder = (folder: string, ending: RegExp): readonly string[] =>
     .filter((name) => ending.test(name))
     .map((name) => `${folder}/${name}`);
 const papers = [
-  ...["AGENTS.md", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"],
+  "AGENTS.md",
+  "CHANGELOG.md",
+  "LICENSE",
+  "README.md",
+  "SECURITY.md",
+  "package.json",
   ...inFolder("docs", /\.md$/),
   ...inFolder("docs/monitoring", /\.(?:json|yml)$/),
   ...inFolder("examples", /\.(?:md|ts)$/),
