@@ -61,6 +61,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           waits = false;
           noteCause(incoming);
           if (sent) isUnanswered();
+          else isUnsent();
           reject(aborted(sent));
         });
         const lost = (ms: number, code: string): void => {
@@ -70,6 +71,10 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           });
         };
         const about = isManagement(askedBy(incoming)) ? userOf(stage, incoming) : undefined;
+        const isUnsent = (): void => {
+          if (endpointOf(incoming) !== "fhir" && !isNeutral(incoming))
+            judge.limits.silences.unsent(life, userOf(stage, incoming));
+        };
         const isUnanswered = (): void => {
           judge.limits.silences.sent(life);
           if (about !== undefined) judge.limits.silences.unanswered(life, about);
@@ -79,8 +84,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           const isCutOff = !stage.isOver && stage.kinds.isCutOff(process.index, time.now - beginning);
           if (isCutOff || stage.isOn("networkDown") || dice.hits(rates.unreachable)) {
             noteCause(incoming);
-            if (endpointOf(incoming) !== "fhir" && !isNeutral(incoming))
-              judge.limits.silences.unsent(life, userOf(stage, incoming));
+            isUnsent();
             return lost(dice.between(1, 3_000), "ECONNREFUSED");
           }
           if (!request.onSending()) return reject(heldBack());
