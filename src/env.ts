@@ -10,7 +10,8 @@ import type { StoreAdapter } from "./store/contract.ts";
 import { openLifecycle } from "./runtime/open-lifecycle.ts";
 import type { Lifecycle } from "./runtime/lifecycle.ts";
 import type { Transport } from "./http/transport.ts";
-import { isProxyUrl, undiciRuns, undiciTransport } from "./http/undici-transport.ts";
+import { isProxyUrl } from "./http/proxy-tunnel.ts";
+import { undiciRuns, undiciTransport } from "./http/undici-transport.ts";
 import { checkOverrides, endpoint, type LifecycleOptions } from "./runtime/options/lifecycle-options.ts";
 
 /** Opens lifecycles. */
@@ -160,7 +161,7 @@ function transportFromEnv(): Transport | undefined {
     return undiciTransport({ proxy, noProxy: readable("no_proxy") || readable("NO_PROXY") });
   throw new LifecycleError(
     "INVALID_OPTION",
-    `Cannot start: the environment variable ${name} must be the http: or https: URL of a proxy, and it is not; give createLifecycle() a transport to do without it`,
+    `Cannot start: the environment variable ${name} must be the http: or https: URL of a proxy, without a path, and it is not; give createLifecycle() a transport to do without it`,
   );
 }
 

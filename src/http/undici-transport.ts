@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { Agent, Dispatcher, EnvHttpProxyAgent } from "undici";
+import type { Agent, Dispatcher } from "undici";
 import { setImmediate as turn } from "node:timers/promises";
 import { aText, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
 import { isDecoded, textOf } from "./charset.ts";
+import { isProxyUrl, tunnelsThrough } from "./proxy-tunnel.ts";
 import { splitUrl } from "./safety.ts";
 import { streamed } from "./streaming/undici-stream.ts";
 import {
@@ -59,23 +60,12 @@ export interface UndiciTransportOptions {
  */
 const verifying = { rejectUnauthorized: true };
 
-/** Calls to this machine go through no proxy: a sandbox, or a sidecar. */
-const thisMachine = "localhost,127.0.0.1,[::1]";
-
 const rules: Rules<UndiciTransportOptions> = {
   dispatcher: withMethods("dispatch"),
   connections: whole(1),
-  proxy: { must: "the http: or https: URL of a proxy", holds: isProxyUrl },
+  proxy: { must: "the http: or https: URL of a proxy, without a path", holds: isProxyUrl },
   noProxy: aText,
 };
-
-/** Whether a value is the URL of an HTTP proxy, whose user and password can be decoded. */
-export function isProxyUrl(value: unknown): boolean {
-  if (typeof value !== "string" || !URL.canParse(value)) return false;
-  const { protocol, username, password } = new URL(value);
-  const isEncoded = /^(?:[^%]|%[\da-f]{2})*$/i.test(`${username}${password}`);
-  return isEncoded && (protocol === "http:" || protocol === "https:");
-}
 
 /**
  * A {@link Transport} on undici. Every connection carries one request at a time, so a call is written in the same tick
@@ -105,10 +95,10 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   /** For hosts that another server chose. */
   let foreign: Promise<OwnAgent> | undefined;
   let dispatcher = options.dispatcher;
-  async function open(): Promise<OwnAgent> {
+  async function open(): Promise<Agent> {
     const opening = (own ??= newAgent(route));
     try {
-      const agent = await opening;
+      const { agent } = await opening;
       if (own === opening) dispatcher = agent; // unless close() came in between
       return agent;
     } catch (error) {
@@ -124,7 +114,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
         : exchange(request, dispatcher),
     async stream(request) {
       const isForeign = request.publicOnly === true && options.dispatcher === undefined;
-      if (isForeign) return streamed(request, await (foreign ??= newAgent(route, true)));
+      if (isForeign) return streamed(request, (await (foreign ??= newAgent(route, true))).agent);
       return streamed(request, dispatcher ?? (await open()));
     },
     turn: () => turn(),
@@ -137,7 +127,12 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   };
 }
 
-type OwnAgent = Agent | EnvHttpProxyAgent;
+/** An agent, and what else ends with it. */
+interface OwnAgent {
+  readonly agent: Agent;
+  /** Ends what is not open yet. Its calls have failed. */
+  close(): Promise<void>;
+}
 
 /** Over how many connections calls leave, and through which proxy. */
 interface Route {
@@ -148,19 +143,18 @@ interface Route {
 
 /** undici is loaded by the first call: to read and start it takes as long as all else that this package needs. */
 async function newAgent({ connections, proxy, noProxy }: Route, publicOnly = false): Promise<OwnAgent> {
-  const undici = await loadUndici();
+  const { Agent, buildConnector } = await loadUndici();
   const lookup = publicOnly ? (await import("./streaming/public-address.ts")).publicLookup : undefined;
-  const connect = lookup === undefined ? verifying : { ...verifying, lookup };
-  if (proxy === undefined) return new undici.Agent({ connections, connect });
-  return new undici.EnvHttpProxyAgent({
-    connections,
-    connect,
-    requestTls: verifying,
-    proxyTls: verifying,
-    httpsProxy: proxy,
-    httpProxy: "", // calls by http go to this machine alone; without it, undici would read the environment
-    noProxy: `${thisMachine},${noProxy}`,
-  });
+  const tls = lookup === undefined ? verifying : { ...verifying, lookup };
+  const tunnels = proxy === undefined ? null : tunnelsThrough({ proxy, noProxy }, buildConnector(tls));
+  const agent = new Agent({ connections, connect: tunnels?.connect ?? tls });
+  return {
+    agent,
+    close() {
+      tunnels?.close();
+      return agent.destroy();
+    },
+  };
 }
 
 async function loadUndici(): Promise<typeof import("undici")> {

@@ -1,18 +1,21 @@
-/** Onboards a user as a worker in a closed network does: what it knows of that comes from its environment. */
+/** Onboards a user as a worker in a closed network does: what it knows of that comes from its environment. It ends by itself. */
 import process from "node:process";
-import { createLifecycle, isLifecycleError } from "oneup-lifecycle";
+import { createLifecycle, isLifecycleError, type Lifecycle } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 
+let lifecycle: Lifecycle | undefined;
 try {
-  const lifecycle = await createLifecycle.fromEnv({ store: memory(), timeoutMs: 1_000, graceMs: 1_000 });
+  lifecycle = await createLifecycle.fromEnv({ store: memory(), timeoutMs: 1_000, graceMs: 1_000 });
   const { state, usable } = await lifecycle.onboard("ada", { waitMs: Number(process.argv[2]) });
   if (!usable) await lifecycle.accessToken("ada", { waitMs: 0 });
   const patient = await lifecycle.fhir("ada", "r4").create({ resourceType: "Patient" });
   console.log(JSON.stringify({ state, usable, created: patient.resourceType }));
-  await lifecycle.close();
 } catch (error) {
   if (!isLifecycleError(error)) throw error;
   const { code, message, failedCall } = error;
-  console.log(JSON.stringify({ code, message, failed: failedCall?.code }));
+  // While the next attempt is under way, its history tells why the last one failed.
+  const history = await lifecycle?.history("ada").catch(() => []);
+  const failed = failedCall?.code ?? history?.findLast(({ cause }) => cause !== null)?.cause?.code;
+  console.log(JSON.stringify({ code, message, failed }));
 }
-process.exit(0);
+await lifecycle?.close();

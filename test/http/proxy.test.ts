@@ -1,7 +1,7 @@
 /** Networks whose hosts are reached through a proxy only. */
 import { readFileSync } from "node:fs";
 import { createServer as createProxy } from "node:http";
-import { connect, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
@@ -29,7 +29,7 @@ interface Network {
 }
 
 /** A network whose proxy asks for this name and password. */
-async function behindProxy(userAndPassword?: string): Promise<Network> {
+async function behindProxy(userAndPassword?: string, before = ""): Promise<Network> {
   const sandbox = createSandbox();
   const plain = await sandbox.listen();
   afterwards(() => plain.close());
@@ -63,7 +63,7 @@ async function behindProxy(userAndPassword?: string): Promise<Network> {
     }
     socket.on("data", (bytes: Buffer) => passed.push(bytes));
     const there = connect(port, "127.0.0.1", () =>
-      socket.write("HTTP/1.1 200 Connection established\r\n\r\n"),
+      socket.write(`${before}HTTP/1.1 200 Connection established\r\n\r\n`),
     );
     joined(socket, there);
   });
@@ -133,20 +133,95 @@ it("goes to this machine, and to the hosts in NO_PROXY, without the proxy", asyn
   expect(network.tunnels).toEqual([]);
 });
 
-it.each(["socks5://ada:s3cr3t@127.0.0.1:1080", "http://ada:s3cr3t%zz@127.0.0.1:1", "://s3cr3t"])(
-  "is refused at the start where it is no HTTP proxy: %s",
-  async (given) => {
-    const met = await onboarded({ sandbox: createSandbox() }, { HTTPS_PROXY: given });
-    expect(met).toMatchObject({
-      code: "INVALID_OPTION",
-      message: expect.stringContaining("the environment variable HTTPS_PROXY must be"),
-    });
-    expect(JSON.stringify(met)).not.toContain("s3cr3t");
-    expect(() => undiciTransport({ proxy: given })).toThrow(
-      /proxy must be the http: or https: URL of a proxy/,
-    );
+/** A proxy that treats each connection like this, and how many there were. */
+async function proxyThat(
+  treats: (socket: Socket) => void,
+): Promise<{ readonly url: string; count(): number }> {
+  let connections = 0;
+  const open = new Set<Socket>();
+  const server = createServer((socket) => {
+    connections++;
+    open.add(socket);
+    socket.on("error", () => {});
+    treats(socket);
+  });
+  const url = `http://127.0.0.1:${await listening(server)}`;
+  afterwards(() => {
+    for (const socket of open) socket.destroy();
+    server.close();
+  });
+  return { url, count: () => connections };
+}
+
+const broken: Readonly<Record<string, readonly [(socket: Socket) => void, RegExp]>> = {
+  "accepts and closes": [(socket) => void socket.end(), /^(?:ECONNRESET|EPIPE)$/],
+  resets: [(socket) => void socket.once("data", () => socket.resetAndDestroy()), /^ECONNRESET$/],
+  "answers by half": [(socket) => void socket.end("HTTP/1.1 200 OK\r\n"), /^(?:ECONNRESET|EPIPE)$/],
+  "answers in another protocol": [(socket) => void socket.end("SSH-2.0-x\r\n\r\n"), /^EPROTO$/],
+  "answers with a page": [
+    (socket) => void socket.end("HTTP/1.1 502 Bad Gateway\r\n\r\n<html>"),
+    /^proxy_502$/,
+  ],
+  "never answers": [() => {}, /^TIMEOUT$/],
+};
+
+it.each(Object.keys(broken))(
+  "a proxy that %s is asked again after pauses, and the process ends",
+  async (name) => {
+    const [treats, code] = broken[name] ?? [() => {}, /^$/];
+    const { url, count } = await proxyThat(treats);
+    const sandbox = createSandbox();
+    const met = await onboarded({ sandbox }, { HTTPS_PROXY: url }, 2_500);
+    expect(met).toMatchObject({ failed: expect.stringMatching(code) });
+    expect(count()).toBeGreaterThan(0);
+    expect(count()).toBeLessThan(12);
   },
 );
+
+it("reads an informational response before the tunnel, and sends a password without a user", async () => {
+  const network = await behindProxy(":p@ss", "HTTP/1.1 100 Continue\r\n\r\n");
+  expect(await onboarded(network, { HTTPS_PROXY: `http://:p%40ss@${network.proxy}` })).toEqual(done);
+});
+
+it.each([
+  ["*", true],
+  ["other.example,*", true],
+  ["1up.example", true],
+  ["*.1up.example", true],
+  ["api.1up.example.", true],
+  ["api.1up.example:443", true],
+  ["api.1up.example:8443", false],
+  ["up.example", false],
+  ["example.org, internal", false],
+  ["", false],
+])("noProxy %j", async (noProxy, isDirect) => {
+  const { url: proxy, count } = await proxyThat((socket) => void socket.end());
+  const transport = undiciTransport({ proxy, noProxy });
+  afterwards(() => transport.close?.());
+  const signal = AbortSignal.timeout(5_000);
+  const request = { method: "GET", headers: {}, signal, maxBytes: 1_000, onSending: () => true } as const;
+  await transport.send({ ...request, url: `https://${host}/` }).catch(() => {});
+  expect(count()).toBe(isDirect ? 0 : 1);
+  for (const here of ["127.0.0.9", "localhost", "[::1]"])
+    await transport.send({ ...request, url: `https://${here}:1/` }).catch(() => {});
+  expect(count()).toBe(isDirect ? 0 : 1);
+});
+
+it.each([
+  "socks5://ada:s3cr3t@127.0.0.1:1080",
+  "http://ada:s3cr3t%zz@127.0.0.1:1",
+  "http://ada:s3cr3t@127.0.0.1:1/path",
+  "http://ada:s3cr3t@127.0.0.1:1/?query",
+  "://s3cr3t",
+])("is refused at the start where it is no HTTP proxy: %s", async (given) => {
+  const met = await onboarded({ sandbox: createSandbox() }, { HTTPS_PROXY: given });
+  expect(met).toMatchObject({
+    code: "INVALID_OPTION",
+    message: expect.stringContaining("the environment variable HTTPS_PROXY must be"),
+  });
+  expect(JSON.stringify(met)).not.toContain("s3cr3t");
+  expect(() => undiciTransport({ proxy: given })).toThrow(/proxy must be the http: or https: URL of a proxy/);
+});
 
 it("undiciTransport() takes a proxy or a dispatcher", () => {
   const dispatcher = { dispatch: () => true };

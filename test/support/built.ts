@@ -79,20 +79,17 @@ export const bundled = {
   logLevel: "error",
 } as const satisfies BuildOptions;
 
-/** Of undici the transport uses its agents alone; to read and start all of it takes half of the start of a process. */
-const agentsAlone: Plugin = {
-  name: "agents-alone",
+/** Of undici the transport uses the agent and its connections alone; to read and start all of it takes half of the start of a process. */
+const agentAlone: Plugin = {
+  name: "agent-alone",
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^undici$/ }, ({ importer }) =>
-      importer.startsWith(join(root, "src")) ? { path: "agents", namespace: "agents-alone" } : undefined,
+      importer.startsWith(join(root, "src")) ? { path: "agent", namespace: "agent-alone" } : undefined,
     );
-    onLoad({ filter: /./, namespace: "agents-alone" }, () => ({
+    onLoad({ filter: /./, namespace: "agent-alone" }, () => ({
       contents: `
-        import Dispatcher from "undici/lib/dispatcher/dispatcher.js";
-        import connect from "undici/lib/api/api-connect.js";
-        Dispatcher.prototype.connect = connect; // how the second one opens its tunnels
         export { default as Agent } from "undici/lib/dispatcher/agent.js";
-        export { default as EnvHttpProxyAgent } from "undici/lib/dispatcher/env-http-proxy-agent.js";
+        export { default as buildConnector } from "undici/lib/core/connect.js";
       `,
       resolveDir: root,
     }));
@@ -108,7 +105,7 @@ async function bundle(): Promise<void> {
     outbase: ".",
     chunkNames: "src/shared/[hash]", // as deep as the command, which looks for package.json above it
     splitting: true,
-    ...(thorough ? { packages: "external" } : { plugins: [agentsAlone] }),
+    ...(thorough ? { packages: "external" } : { plugins: [agentAlone] }),
     metafile: true,
   });
   copyFileSync(join(root, "package.json"), join(bundles, "package.json"));

@@ -1,0 +1,131 @@
+/**
+ * Connections through an HTTP proxy: each is a tunnel (`CONNECT`), inside of which the call is encrypted from end to end.
+ *
+ * undici has a `ProxyAgent`, too. It opens thousands of connections to a proxy that accepts them and closes, and waits for
+ * five minutes, and so does the end of its process, for one that is silent.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { connect, isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { buildConnector } from "undici";
+
+/** The proxy, and the hosts that are reached without it. */
+export interface ProxyRoute {
+  readonly proxy: string;
+  readonly noProxy: string;
+}
+
+/** Longest silence of a proxy that is asked for a tunnel, ms: as long as undici waits for any other connection. */
+const silentMs = 10_000;
+/** Longest response to that, characters. */
+const longestHead = 16_384;
+
+/** Whether a value is the URL of an HTTP proxy, whose user and password can be decoded. */
+export function isProxyUrl(value: unknown): boolean {
+  if (typeof value !== "string" || !URL.canParse(value)) return false;
+  const { protocol, username, password, pathname, search, hash } = new URL(value);
+  const isEncoded = /^(?:[^%]|%[\da-f]{2})*$/i.test(`${username}${password}`);
+  const isPlain = pathname === "/" && search === "" && hash === "";
+  return isEncoded && isPlain && (protocol === "http:" || protocol === "https:");
+}
+
+/** Opens tunnels; `close()` ends those that are not open yet. */
+export interface Tunnels {
+  readonly connect: buildConnector.connector;
+  close(): void;
+}
+
+/** @param direct opens connections without the proxy, and encrypts those inside of a tunnel */
+export function tunnelsThrough({ proxy, noProxy }: ProxyRoute, direct: buildConnector.connector): Tunnels {
+  const opening = new Set<Socket>();
+  return {
+    connect(options, callback) {
+      const { protocol, hostname, port } = options;
+      // Calls by http go to this machine alone.
+      if (protocol !== "https:" || isReachedWithout(hostname, port, noProxy))
+        return direct(options, callback);
+      const authority = `${isIP(hostname) === 6 ? `[${hostname}]` : hostname}:${port || 443}`;
+      tunnel(new URL(proxy), authority, opening).then(
+        (httpSocket) => direct({ ...options, httpSocket }, callback),
+        (error: Error) => callback(error, null),
+      );
+    },
+    close() {
+      for (const socket of opening) socket.destroy();
+    },
+  };
+}
+
+/** As `NO_PROXY` is read elsewhere: hosts with their subdomains, perhaps with a port; `*` for all. This machine always is. */
+function isReachedWithout(hostname: string, port: string, noProxy: string): boolean {
+  const host = hostname.toLowerCase().replace(/\.$/, "");
+  if (host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)) return true;
+  return noProxy.split(/[\s,]+/).some((entry) => {
+    const [, name = "", ofPort] = /^\[?(.*?)\]?(?::(\d+))?$/.exec(entry.toLowerCase()) ?? [];
+    if (name === "*") return true;
+    const domain = name.replace(/^\*?\./, "").replace(/\.$/, "");
+    const isOfPort = ofPort === undefined || ofPort === (port || "443");
+    return domain !== "" && isOfPort && (host === domain || host.endsWith(`.${domain}`));
+  });
+}
+
+/** A socket that the proxy has connected to the host. Rejects with an error that names no user and no password. */
+function tunnel(proxy: URL, authority: string, opening: Set<Socket>): Promise<Socket> {
+  const { hostname, username, password, protocol } = proxy;
+  const isSecured = protocol === "https:";
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const at = { host, port: Number(proxy.port) || (isSecured ? 443 : 80) };
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const authorization =
+    credentials === ":"
+      ? ""
+      : `Proxy-Authorization: Basic ${Buffer.from(credentials).toString("base64")}\r\n`;
+  return new Promise((resolve, reject) => {
+    const socket = isSecured
+      ? connectTls({ ...at, rejectUnauthorized: true, ...(isIP(host) === 0 && { servername: host }) })
+      : connect(at);
+    opening.add(socket);
+    let head = "";
+    function end(): void {
+      opening.delete(socket);
+      socket.setTimeout(0).pause().off("data", read).off("close", closed);
+    }
+    function fail(error: Error): void {
+      end();
+      socket.destroy();
+      reject(error);
+    }
+    function closed(): void {
+      fail(coded("ECONNRESET"));
+    }
+    function read(chunk: Buffer): void {
+      head += chunk.toString("latin1");
+      const length = head.indexOf("\r\n\r\n") + 4;
+      if (length < 4) return head.length > longestHead ? fail(coded("UND_ERR_HEADERS_OVERFLOW")) : undefined;
+      const status = Number(/^HTTP\/1\.[01] (\d{3})\b/.exec(head)?.[1] ?? 0);
+      const rest = Buffer.from(head.slice(length), "latin1");
+      head = "";
+      if (status === 0) return fail(coded("EPROTO"));
+      if (status < 200) return read(rest); // informational: the response follows
+      if (status > 299) return fail(new Error(`Proxy response (${status}) !== 200 when HTTP Tunneling`));
+      end();
+      if (rest.length > 0) socket.unshift(rest);
+      resolve(socket);
+    }
+    socket
+      .setTimeout(silentMs, () => fail(coded("UND_ERR_CONNECT_TIMEOUT")))
+      .on("error", fail)
+      .on("close", closed)
+      .on("data", read)
+      .once(isSecured ? "secureConnect" : "connect", () => {
+        socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${authorization}\r\n`);
+      });
+  });
+}
+
+/** An error by its code, as those of connections have one. Not `UND_ERR_SOCKET`, after which undici connects again at once. */
+function coded(code: string): Error {
+  return Object.assign(new Error("The proxy opens no tunnel"), { code });
+}
