@@ -27,6 +27,7 @@ export function whyOf(error: unknown): string {
   if (error.message === "The client is offline") return "offline";
   if (error.message === "The client is closed") return "closed";
   if (/^ERR (?:ACL failure in|The user executing the) script/.test(error.message)) return "NOPERM";
+  if (error.message.startsWith("ERR max number of clients")) return "MAXCLIENTS";
   return /^[A-Z][A-Z0-9]+(?= |$)/.exec(error.message)?.[0] ?? "lost";
 }
 
@@ -38,6 +39,7 @@ const passing: Readonly<Record<string, string>> = {
   BUSY: "Redis is busy with a script",
   MISCONF: "Redis cannot write to its disk",
   NOREPLICAS: "Redis has too few replicas to take writes",
+  MAXCLIENTS: "Redis has as many clients as it may (maxclients)",
   MASTERDOWN: "Redis has lost its primary",
   CLUSTERDOWN: "the Redis cluster is down",
   TRYAGAIN: "the Redis cluster is moving keys",

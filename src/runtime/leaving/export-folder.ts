@@ -188,7 +188,13 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
     await removePart(earlier.path);
   }
 
-  if (earlier !== null) await takeOver(earlier);
+  if (earlier !== null)
+    await takeOver(earlier).catch(async (error: unknown) => {
+      // The disk is full, perhaps. The earlier part is still there.
+      await handle?.close().catch(() => {});
+      await removePart(part);
+      throw error;
+    });
 
   return {
     isWhole,
