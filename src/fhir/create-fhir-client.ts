@@ -5,7 +5,7 @@
  */
 import { anything, aSignal, aSwitch, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
 import { systemClock, type Clock } from "../clock.ts";
-import { defaultTransport } from "../http/default-transport.ts";
+import { defaultTransport } from "../http/undici-transport.ts";
 import {
   createSender,
   leastAnswerBytes,

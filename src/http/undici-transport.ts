@@ -8,6 +8,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { aText, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
 import { isDecoded, textOf } from "./charset.ts";
+import { fetchTransport } from "./fetch-transport.ts";
 import { isProxyUrl, tunnelsThrough } from "./proxy-tunnel.ts";
 import { splitUrl } from "./safety.ts";
 import { streamed } from "./streaming/undici-stream.ts";
@@ -178,6 +179,11 @@ function exchange(
 /** Whether undici is the real package. Bun replaces it with a stub that sends nothing. */
 export function undiciRuns(): boolean {
   return !("Bun" in globalThis);
+}
+
+/** `undiciTransport()`, or `fetchTransport()` where undici does not run, as in Bun. */
+export function defaultTransport(): Transport {
+  return undiciRuns() ? undiciTransport() : fetchTransport();
 }
 
 /** One request in progress. undici calls the `on…` methods in order, each at most once unless noted otherwise. */

@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers";
 import { linkSignals } from "../abort.ts";
 import { randomName, systemClock } from "../clock.ts";
 import { createGuard } from "../guard/guard.ts";
-import { defaultTransport } from "../http/default-transport.ts";
+import { defaultTransport } from "../http/undici-transport.ts";
 import { Endpoints } from "../http/endpoints.ts";
 import { createSender } from "../http/send.ts";
 import { pseudonymisedStore } from "../store/sealing/pseudonymised-store.ts";
