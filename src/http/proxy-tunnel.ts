@@ -10,6 +10,7 @@ import { Buffer } from "node:buffer";
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
+import { systemClock } from "../clock.ts";
 
 /** The proxy, and the hosts that are reached without it. */
 export interface ProxyRoute {
@@ -17,8 +18,8 @@ export interface ProxyRoute {
   readonly noProxy: string;
 }
 
-/** Longest silence of a proxy that is asked for a tunnel, ms: as long as undici waits for any other connection. */
-const silentMs = 10_000;
+/** Longest time until a tunnel is open, ms: as long as undici waits for any other connection. */
+const openMs = 10_000;
 /** Longest response to that, characters. */
 const longestHead = 16_384;
 
@@ -87,10 +88,12 @@ function tunnel(proxy: URL, authority: string, opening: Set<Socket>): Promise<So
       ? connectTls({ ...at, rejectUnauthorized: true, ...(isIP(host) === 0 && { servername: host }) })
       : connect(at);
     opening.add(socket);
+    const cancel = systemClock.timer(openMs, () => fail(coded("UND_ERR_CONNECT_TIMEOUT")));
     let head = "";
     function end(): void {
+      cancel();
       opening.delete(socket);
-      socket.setTimeout(0).pause().off("data", read).off("close", closed);
+      socket.pause().off("data", read).off("close", closed);
     }
     function fail(error: Error): void {
       end();
@@ -115,7 +118,6 @@ function tunnel(proxy: URL, authority: string, opening: Set<Socket>): Promise<So
       resolve(socket);
     }
     socket
-      .setTimeout(silentMs, () => fail(coded("UND_ERR_CONNECT_TIMEOUT")))
       .on("error", fail)
       .on("close", closed)
       .on("data", read)

@@ -266,7 +266,7 @@ describe("close()", () => {
     const transport = { ...fetchTransport(), close: () => Promise.reject(new Error("not now")) };
     const { credentials } = sandbox;
     const lifecycle = await createLifecycle({ credentials, endpoints: server.endpoints, store, transport });
-    await expect(lifecycle.close()).rejects.toThrow("not now");
+    await lifecycle.close();
     expect(closed).toBe(1);
   });
 
