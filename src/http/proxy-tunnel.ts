@@ -48,10 +48,10 @@ export function tunnelsThrough({ proxy, noProxy }: ProxyRoute, direct: buildConn
       if (protocol !== "https:" || isReachedWithout(hostname, port, noProxy))
         return direct(options, callback);
       const authority = `${isIP(hostname) === 6 ? `[${hostname}]` : hostname}:${port || 443}`;
-      tunnel(new URL(proxy), authority, opening).then(
-        (httpSocket) => direct({ ...options, httpSocket }, callback),
-        (error: Error) => callback(error, null),
-      );
+      tunnel(new URL(proxy), authority, opening, (error, httpSocket) => {
+        if (httpSocket === null) callback(error, null);
+        else direct({ ...options, httpSocket }, callback);
+      });
     },
     close() {
       for (const socket of opening) socket.destroy();
@@ -72,8 +72,11 @@ function isReachedWithout(hostname: string, port: string, noProxy: string): bool
   });
 }
 
-/** A socket that the proxy has connected to the host. Rejects with an error that names no user and no password. */
-function tunnel(proxy: URL, authority: string, opening: Set<Socket>): Promise<Socket> {
+/** Opened, or the reason why not, which names no user and no password. */
+type Done = (...result: [error: null, socket: Socket] | [error: Error, socket: null]) => void;
+
+/** Has the proxy connect a socket to the host. `done` is called once. */
+function tunnel(proxy: URL, authority: string, opening: Set<Socket>, done: Done): void {
   const { hostname, username, password, protocol } = proxy;
   const isSecured = protocol === "https:";
   const host = hostname.replace(/^\[|\]$/g, "");
@@ -83,48 +86,49 @@ function tunnel(proxy: URL, authority: string, opening: Set<Socket>): Promise<So
     credentials === ":"
       ? ""
       : `Proxy-Authorization: Basic ${Buffer.from(credentials).toString("base64")}\r\n`;
-  return new Promise((resolve, reject) => {
-    const socket = isSecured
-      ? connectTls({ ...at, rejectUnauthorized: true, ...(isIP(host) === 0 && { servername: host }) })
-      : connect(at);
-    opening.add(socket);
-    const cancel = systemClock.timer(openMs, () => fail(coded("UND_ERR_CONNECT_TIMEOUT")));
-    let head = "";
-    function end(): void {
-      cancel();
-      opening.delete(socket);
-      socket.pause().off("data", read).off("close", closed);
-    }
-    function fail(error: Error): void {
-      end();
-      socket.destroy();
-      reject(error);
-    }
-    function closed(): void {
-      fail(coded("ECONNRESET"));
-    }
-    function read(chunk: Buffer): void {
-      head += chunk.toString("latin1");
-      const length = head.indexOf("\r\n\r\n") + 4;
-      if (length < 4) return head.length > longestHead ? fail(coded("UND_ERR_HEADERS_OVERFLOW")) : undefined;
-      const status = Number(/^HTTP\/1\.[01] (\d{3})\b/.exec(head)?.[1] ?? 0);
-      const rest = Buffer.from(head.slice(length), "latin1");
-      head = "";
-      if (status === 0) return fail(coded("EPROTO"));
-      if (status < 200) return read(rest); // informational: the response follows
-      if (status > 299) return fail(new Error(`Proxy response (${status}) !== 200 when HTTP Tunneling`));
-      end();
-      if (rest.length > 0) socket.unshift(rest);
-      resolve(socket);
-    }
-    socket
-      .on("error", fail)
-      .on("close", closed)
-      .on("data", read)
-      .once(isSecured ? "secureConnect" : "connect", () => {
-        socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${authorization}\r\n`);
-      });
-  });
+  const socket = isSecured
+    ? connectTls({ ...at, rejectUnauthorized: true, ...(isIP(host) === 0 && { servername: host }) })
+    : connect(at);
+  opening.add(socket);
+  const cancel = systemClock.timer(openMs, () => fail(coded("UND_ERR_CONNECT_TIMEOUT")));
+  let head = "";
+  let isDone = false;
+  function end(): void {
+    cancel();
+    opening.delete(socket);
+    socket.pause().off("data", read).off("close", closed);
+  }
+  function fail(error: Error): void {
+    end();
+    socket.destroy();
+    if (!isDone) done(error, null);
+    isDone = true;
+  }
+  function closed(): void {
+    fail(coded("ECONNRESET"));
+  }
+  function read(chunk: Buffer): void {
+    head += chunk.toString("latin1");
+    const length = head.indexOf("\r\n\r\n") + 4;
+    if (length < 4) return head.length > longestHead ? fail(coded("UND_ERR_HEADERS_OVERFLOW")) : undefined;
+    const status = Number(/^HTTP\/1\.[01] (\d{3})\b/.exec(head)?.[1] ?? 0);
+    const rest = Buffer.from(head.slice(length), "latin1");
+    head = "";
+    if (status === 0) return fail(coded("EPROTO"));
+    if (status < 200) return read(rest); // informational: the response follows
+    if (status > 299) return fail(new Error(`Proxy response (${status}) !== 200 when HTTP Tunneling`));
+    end();
+    if (rest.length > 0) socket.unshift(rest);
+    isDone = true;
+    done(null, socket);
+  }
+  socket
+    .on("error", fail)
+    .on("close", closed)
+    .on("data", read)
+    .once(isSecured ? "secureConnect" : "connect", () => {
+      socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${authorization}\r\n`);
+    });
 }
 
 /** An error by its code, as those of connections have one. Not `UND_ERR_SOCKET`, after which undici connects again at once. */
