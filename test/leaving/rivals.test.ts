@@ -77,7 +77,7 @@ const requests = Array.from({ length: 16 }, (_, nth) => nth);
 const whole = { count: 2, receipts: 2, closed: true, lost: 0 };
 
 describe("a process that stood still before its request to the store", () => {
-  it.each(oneIn(2, requests))("number %i adds nobody to a leave that is over", async (nth) => {
+  it.each(oneIn(2, requests))("number %i adds no user to a leave that is over", async (nth) => {
     const { sandbox, open, first, all, begin, verify } = await rivals(nth);
     const goOn = await begin();
     const done = await all(first).catch((error: unknown) => error);
