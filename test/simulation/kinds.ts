@@ -98,7 +98,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
   returning: { share: 0.1, process: () => ({ events: { keep: "7d" } }) },
   /** In the end all users are exported and purged, with receipts, by processes that die: see `leaves.ts`. */
   leaves: { share: 0.1 },
-  /** Then another process begins the same leave, stands still for hours, and goes on when someone has signed up since. */
+  /** Then another process begins the same leave, stands still for hours, and goes on when a newcomer has signed up since. */
   rivalLeaves: { share: 0.4 },
   /** In the end the store of yesterday is restored: see `restored.ts`. */
   restored: { share: 0.1, process: () => ({ events: { keep: "7d" } }) },

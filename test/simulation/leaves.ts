@@ -158,7 +158,7 @@ export class Leaves {
     });
   }
 
-  /** Someone signs up after the leave; the rival goes on; then she is still there. */
+  /** A newcomer signs up after the leave; the rival goes on; then she is still there. */
   async #comesLate(broken: () => boolean): Promise<void> {
     const { judge, time } = this.#stage;
     if (this.#rivalUntil === 0) return;
