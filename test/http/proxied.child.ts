@@ -1,5 +1,6 @@
 /** Onboards a user as a worker in a closed network does: what it knows of that comes from its environment. It ends by itself. */
 import process from "node:process";
+import { setTimeout } from "node:timers/promises";
 import { createLifecycle, isLifecycleError, type Lifecycle } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 
@@ -13,9 +14,13 @@ try {
 } catch (error) {
   if (!isLifecycleError(error)) throw error;
   const { code, message, failedCall } = error;
-  // While the next attempt is under way, its history tells why the last one failed.
-  const history = await lifecycle?.history("ada").catch(() => []);
-  const failed = failedCall?.code ?? history?.findLast(({ cause }) => cause !== null)?.cause?.code;
+  let failed = failedCall?.code;
+  // While a call is under way, its history tells why the one before failed; on a busy machine the first one takes a while.
+  while (failed === undefined && lifecycle !== undefined) {
+    const history = await lifecycle.history("ada");
+    failed = history.findLast(({ cause }) => cause !== null)?.cause?.code;
+    await setTimeout(20);
+  }
   console.log(JSON.stringify({ code, message, failed }));
 }
 await lifecycle?.close();
