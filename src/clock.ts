@@ -91,6 +91,60 @@ export async function inTime<T>(
   }
 }
 
+/** One of the tasks of {@link timersOf}, in a ring in the order of their times. */
+interface Waiting {
+  readonly until: number;
+  readonly task: () => void;
+  before: Waiting;
+  after: Waiting;
+}
+
+/**
+ * Timers of one duration, on a single timer of `clock`: the time limits of calls, of which many are under way. Otherwise as
+ * `clock.timer(ms, …)`. Node's own timers cost a fortieth of the CPU of a short call.
+ */
+export function timersOf(clock: Clock, ms: number): (task: () => void) => () => void {
+  const ring = { until: Number.POSITIVE_INFINITY, task() {} } as unknown as Waiting; // its ends follow
+  ring.before = ring.after = ring;
+  let disarm: (() => void) | null = null;
+
+  function remove(one: Waiting): void {
+    one.before.after = one.after;
+    one.after.before = one.before;
+    one.before = one.after = one; // one that has grown old would keep others in memory
+  }
+  function fire(until: number): void {
+    disarm = null;
+    const now = Math.max(until, clock.monotonic()); // Node's timers may be early by a millisecond
+    try {
+      for (let { after: first } = ring; first.until <= now; { after: first } = ring) {
+        remove(first);
+        first.task();
+      }
+    } finally {
+      arm(); // also for the others that are due, after a task that threw
+    }
+  }
+  function arm(): void {
+    if (disarm !== null || ring.after === ring) return;
+    const { until } = ring.after;
+    disarm = clock.timer(Math.max(0, until - clock.monotonic()), () => fire(until));
+  }
+
+  return (task) => {
+    const waiting: Waiting = { until: clock.monotonic() + ms, task, before: ring.before, after: ring };
+    ring.before = ring.before.after = waiting;
+    arm();
+    return () => {
+      if (waiting.after === waiting) return; // it is over
+      remove(waiting);
+      if (ring.after !== ring) return;
+      disarm?.();
+      disarm = null;
+    };
+  };
+}
+
 /**
  * A short random name (about 20 characters, 96 random bits from the clock) for attempts, leases and processes. Not a
  * secret.

@@ -9,7 +9,7 @@ import type { Clock } from "../clock.ts";
 import type { Answer, Call, SendOptions, Unanswered } from "../http/call.ts";
 import { readRefusal } from "../http/answer.ts";
 import { causeOf, printed } from "../http/cause.ts";
-import { parseJson } from "../http/json.ts";
+import { parseJson, type JsonObject } from "../http/json.ts";
 import type { Sender } from "../http/send.ts";
 import type { Auth } from "./auth.ts";
 import type { FhirPlace } from "./calls.ts";
@@ -72,23 +72,52 @@ export function execute(
   repetition?: Repetition,
   onText?: SendOptions["onText"],
 ): Promise<Done> {
-  const { report } = executor;
-  const run = (seen?: Seen): Promise<Done> => {
-    const once = (leftMs?: number): Promise<Done> =>
-      executed(executor, task, call, { signal, onText }, leftMs, seen);
-    return repetition === undefined ? once() : repeated(executor, repetition, signal, once);
-  };
-  return report === undefined ? run() : report(call, run);
+  return taken(executor, { task, call, take: (done) => done }, { signal, onText }, repetition);
 }
 
-async function executed(
-  { version, access, sender, clock, strict, lossless }: Executor,
+/** The same for an operation that expects a resource. The reader has ensured that it is there. */
+export function executeForResource(
+  executor: Executor,
   task: Operation,
   call: Call,
+  signal: AbortSignal | undefined,
+  repetition?: Repetition,
+): Promise<JsonObject> {
+  return taken(executor, { task, call, take: resourceOf }, { signal }, repetition);
+}
+
+function resourceOf({ resource }: Done): JsonObject {
+  return resource ?? {};
+}
+
+/** What is executed, and what is taken from its response, in the same turn: a promise less for each read. */
+interface Execution<T> {
+  readonly task: Operation;
+  readonly call: Call;
+  readonly take: (done: Done) => T;
+}
+
+function taken<T>(
+  executor: Executor,
+  execution: Execution<T>,
+  how: SendOptions,
+  repetition: Repetition | undefined,
+): Promise<T> {
+  const { report } = executor;
+  const run = (seen?: Seen): Promise<T> => {
+    const once = (leftMs?: number): Promise<T> => executed(executor, execution, how, leftMs, seen);
+    return repetition === undefined ? once() : repeated(executor, repetition, how.signal, once);
+  };
+  return report === undefined ? run() : report(execution.call, run);
+}
+
+async function executed<T>(
+  { version, access, sender, clock, strict, lossless }: Executor,
+  { task, call, take }: Execution<T>,
   how: SendOptions,
   leftMs: number | undefined,
   seen?: Seen,
-): Promise<Done> {
+): Promise<T> {
   const { signal } = how;
   signal?.throwIfAborted();
   if (strict) await refuseUndeclared(version, task);
@@ -109,7 +138,7 @@ async function executed(
     if (outcome.type === "proofRefused") throw failed(second.refused(task, outcome.status, 2));
   }
   if (outcome.type === "error") throw failed(await explained(version, task, outcome.error));
-  return outcome;
+  return take(outcome);
 }
 
 /** The error with the call that failed. Texts of FHIR responses are about patients, so it has none. */

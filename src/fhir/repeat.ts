@@ -64,27 +64,26 @@ interface Waiting {
  *
  * @throws what `once` throws; the message tells how often it was tried, if more than once
  */
-export async function repeated<T>(
+export function repeated<T>(
   { clock, ending }: Waiting,
   { retries, waitMs, pauseMs: longestMs, first, needsToken }: Repetition,
   signal: AbortSignal | undefined,
   once: (leftMs: number | undefined) => Promise<T>,
 ): Promise<T> {
   const until = clock.monotonic() + waitMs;
-  for (let times = 1; ; times++) {
-    try {
-      if (times === 1 && first !== undefined) throw first;
-      const leftMs = times === 1 ? waitMs : Math.max(0, until - clock.monotonic());
-      return await once(leftMs === Infinity ? undefined : leftMs);
-    } catch (error) {
-      if (!isLifecycleError(error)) throw error;
-      const pauseMs = pauseAfter(error, times, clock.random());
-      const isLast = times > retries || pauseMs > longestMs || clock.monotonic() + pauseMs > until;
-      const isFinal = error.code === "PAUSED" || (error.code === "USER_NOT_READY" && needsToken === true);
-      if (isLast || !error.retryable || isFinal) throw tried(error, times);
-      await withSignals(signal, ending, (signal) => sleep(clock, pauseMs, signal));
-    }
+  const within = (leftMs: number): Promise<T> => once(leftMs === Infinity ? undefined : leftMs);
+
+  async function repeat(error: unknown, times: number): Promise<T> {
+    if (!isLifecycleError(error)) throw error;
+    const pauseMs = pauseAfter(error, times, clock.random());
+    const isLast = times > retries || pauseMs > longestMs || clock.monotonic() + pauseMs > until;
+    const isFinal = error.code === "PAUSED" || (error.code === "USER_NOT_READY" && needsToken === true);
+    if (isLast || !error.retryable || isFinal) throw tried(error, times);
+    await withSignals(signal, ending, (signal) => sleep(clock, pauseMs, signal));
+    return within(Math.max(0, until - clock.monotonic())).catch((error: unknown) => repeat(error, times + 1));
   }
+
+  return first === undefined ? within(waitMs).catch((error: unknown) => repeat(error, 1)) : repeat(first, 1);
 }
 
 /** At least the time that the server named. */

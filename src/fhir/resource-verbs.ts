@@ -41,7 +41,7 @@ import type {
   OperationOptions,
   UpdateOptions,
 } from "./fhir-call-options.ts";
-import { execute, refuseUndeclared, type Done, type VerbParts } from "./execute.ts";
+import { execute, executeForResource, refuseUndeclared, type VerbParts } from "./execute.ts";
 import { pairsOf, queryOf } from "./query.ts";
 import { creating, deleting, operating, permitting, reading, searching, updating } from "./operation.ts";
 import { ofCall, readRules, repetitionOf } from "./repeat.ts";
@@ -75,9 +75,9 @@ export function resourceVerbs({ place, performer, clock }: VerbParts, find: Find
   const { version } = place;
   const { ending } = performer;
 
-  async function readOne(type: string, id: string, signal: AbortSignal | undefined): Promise<JsonObject> {
+  function readOne(type: string, id: string, signal: AbortSignal | undefined): Promise<JsonObject> {
     const call = calls.readResourceCall(place, type, id);
-    return resourceOf(await execute(performer, reading(type, id), call, signal));
+    return executeForResource(performer, reading(type, id), call, signal);
   }
 
   async function permit(
@@ -111,7 +111,7 @@ export function resourceVerbs({ place, performer, clock }: VerbParts, find: Find
         await refuseUndeclared(version, searching(resourceType, Object.keys(paramsOf(findBy))));
       let created: JsonObject;
       try {
-        created = resourceOf(await execute(performer, task, call, signal));
+        created = await executeForResource(performer, task, call, signal);
       } catch (error) {
         if (!isLifecycleError(error, "IN_DOUBT") || findBy === undefined) throw error;
         created = await withSignals(signal, ending, (signal) =>
@@ -126,15 +126,14 @@ export function resourceVerbs({ place, performer, clock }: VerbParts, find: Find
       );
     },
 
-    async read(resourceType, id, options) {
-      checkAddress("read the resource", resourceType, id);
-      const checked = check("read the resource", options, readRules);
-      const call = calls.readResourceCall(place, resourceType, id);
-      const repetition = repetitionOf(checked, performer.retries, ofCall);
-      return resourceOf(
-        await execute(performer, reading(resourceType, id), call, checked.signal, repetition),
-      );
-    },
+    read: (resourceType, id, options) =>
+      begun(() => {
+        checkAddress("read the resource", resourceType, id);
+        const checked = check("read the resource", options, readRules);
+        const call = calls.readResourceCall(place, resourceType, id);
+        const repetition = repetitionOf(checked, performer.retries, ofCall);
+        return executeForResource(performer, reading(resourceType, id), call, checked.signal, repetition);
+      }),
 
     async vread(resourceType, id, versionId, options) {
       const words = "read a version of the resource";
@@ -144,7 +143,7 @@ export function resourceVerbs({ place, performer, clock }: VerbParts, find: Find
       const task = reading(resourceType, id, versionId);
       const checked = check(words, options, readRules);
       const repetition = repetitionOf(checked, performer.retries, ofCall);
-      return resourceOf(await execute(performer, task, call, checked.signal, repetition));
+      return executeForResource(performer, task, call, checked.signal, repetition);
     },
 
     async update(given, options) {
@@ -159,7 +158,7 @@ export function resourceVerbs({ place, performer, clock }: VerbParts, find: Find
         body: calls.serialise(words, resource),
         versionId: versionToReplace(words, version, resource, ifMatch),
       });
-      return resourceOf(await execute(performer, task, call, signal));
+      return executeForResource(performer, task, call, signal);
     },
 
     async delete(resourceType, id, options) {
@@ -201,6 +200,15 @@ export function resourceVerbs({ place, performer, clock }: VerbParts, find: Find
   };
 }
 
+/** As an `async` function, with a promise less: the most frequent call of an application is a read. */
+function begun<T>(task: () => Promise<T>): Promise<T> {
+  try {
+    return task();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 function checkAddress(words: string, resourceType: string, id: string): void {
   checkType(words, resourceType);
   checkResourceId(words, id);
@@ -227,9 +235,4 @@ export function versionToReplace(
   if (isResourceId(versionId)) return versionId;
   if (ifMatch !== true && versionId === undefined) return undefined;
   throw invalid(words, "ifMatch must find a meta.versionId of FHIR's type id", kindOf(versionId));
-}
-
-/** The reader has ensured that a resource is there, because one was requested. */
-function resourceOf({ resource }: Done): JsonObject {
-  return resource ?? {};
 }

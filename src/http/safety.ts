@@ -6,11 +6,19 @@
 import { LifecycleError } from "../errors.ts";
 import type { Call } from "./call.ts";
 
+/** The origin that was split off last: most calls go to the same one, and a new string would be hashed again and again. */
+let latestOrigin = "";
+
 /** Splits an absolute URL at the start of its path, without parsing it. The path is `""` if there is none. */
 export function splitUrl(url: string): { readonly origin: string; readonly path: string } {
+  const { length } = latestOrigin;
+  if (length > 0 && url[length] === "/" && url.startsWith(latestOrigin))
+    return { origin: latestOrigin, path: url.slice(length) };
   const authority = url.indexOf("://") + 3;
   const slash = authority < 3 ? -1 : url.indexOf("/", authority);
-  return slash < 0 ? { origin: url, path: "" } : { origin: url.slice(0, slash), path: url.slice(slash) };
+  if (slash < 0) return { origin: url, path: "" };
+  latestOrigin = url.slice(0, slash);
+  return { origin: latestOrigin, path: url.slice(slash) };
 }
 
 /** Whether this host (as in `URL.hostname`) is a loopback address. Only there may a call go without TLS. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { onAbort } from "../abort.ts";
-import type { Clock } from "../clock.ts";
+import { timersOf, type Clock } from "../clock.ts";
 import { checkValue, whole, type Rule } from "../checks.ts";
 import type { Answer, Call, SendOptions, Unanswered } from "./call.ts";
 import { printAs } from "../secret.ts";
@@ -15,6 +15,7 @@ import { callCheck, splitUrl } from "./safety.ts";
 import { openStream, startedOf, type StreamedAnswer, type StreamOptions } from "./streaming/stream.ts";
 import { openList, openObject, survey, surveyParsed, type JsonBounds } from "./survey.ts";
 import {
+  isListening,
   isResponse,
   type LazyRequest,
   malformed,
@@ -81,6 +82,8 @@ export function createSender(options: SenderOptions): Sender {
   checkValue("create a sender", "timeoutMs", timeoutMs, aTimeout);
   checkValue("create a sender", "maxBytes", maxBytes, whole(1));
   const check = callCheck();
+  const isHeard = isListening(transport);
+  const onTimeout = timersOf(clock, timeoutMs);
   const bounds = boundsOf(maxBytes);
   const open = transport.stream?.bind(transport);
 
@@ -115,12 +118,14 @@ export function createSender(options: SenderOptions): Sender {
       check(call);
       signal?.throwIfAborted();
       const attempt = new Attempt(call, mostBytes(call, maxBytes), clock, notAfter);
+      if (!isHeard) Object.defineProperty(attempt, "signal", lazySignal);
       let late = false;
       const longestMs = Math.min(timeoutMs, withinMs);
-      const cancel = clock.timer(longestMs, () => {
+      const end = (): void => {
         late = true;
         attempt.abort();
-      });
+      };
+      const cancel = longestMs === timeoutMs ? onTimeout(end) : clock.timer(longestMs, end);
       const unhear = signal && onAbort(signal, () => attempt.abort());
       let answered: Answer | Unanswered;
       try {
@@ -193,8 +198,6 @@ class Attempt implements LazyRequest {
   readonly headers: Readonly<Record<string, string>>;
   declare readonly body?: string;
   readonly maxBytes: number;
-  /** An own property, like all the others: a transport may wrap another one and pass a copy of the request. */
-  declare readonly signal: AbortSignal;
   readonly onSending: () => boolean;
   /** The latest time at which a byte may have left; `undefined` until one may have. */
   sentAt: number | undefined = undefined;
@@ -208,7 +211,6 @@ class Attempt implements LazyRequest {
     this.headers = call.headers;
     if (call.body !== undefined) this.body = call.body;
     this.maxBytes = maxBytes;
-    Object.defineProperty(this, "signal", lazySignal);
     this.onSending = () => {
       if (this.#isAborted) return false;
       // seam: a-late-call-does-not-leave
@@ -219,12 +221,12 @@ class Attempt implements LazyRequest {
   }
 
   /** Made when it is read for the first time. */
-  static signalOf(attempt: Attempt): AbortSignal {
-    if (attempt.#controller === undefined) {
-      attempt.#controller = new AbortController();
-      if (attempt.#isAborted) attempt.#controller.abort();
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#isAborted) this.#controller.abort();
     }
-    return attempt.#controller.signal;
+    return this.#controller.signal;
   }
 
   abort(): void {
@@ -252,12 +254,13 @@ class Attempt implements LazyRequest {
   }
 }
 
-/** One function for all attempts, so that they keep one shape. */
-const lazySignal: PropertyDescriptor & ThisType<Attempt> = {
+/**
+ * An own property like all the others, for a transport that may pass a copy of the request on. One object for all attempts,
+ * so that they keep one shape.
+ */
+const lazySignal: PropertyDescriptor = {
+  ...Object.getOwnPropertyDescriptor(Attempt.prototype, "signal"),
   enumerable: true,
-  get() {
-    return Attempt.signalOf(this);
-  },
 };
 
 printAs(Attempt.prototype, ({ method, url }) => `TransportRequest(${method} ${splitUrl(url).origin})`);

@@ -42,6 +42,22 @@ export interface LazyRequest extends TransportRequest {
   [taskOnAbort](task: () => void): void;
 }
 
+const listening = new WeakSet<Transport>();
+
+/**
+ * Marks a transport that hears of aborts by {@link onRequestAbort} alone and passes no copy of a request on, so that its
+ * requests need no signal of their own. The mark is of this object: one that an application derives from it has none.
+ */
+export function hearsAborts<T extends Transport>(transport: T): T {
+  listening.add(transport);
+  return transport;
+}
+
+/** See {@link hearsAborts}. */
+export function isListening(transport: Transport): boolean {
+  return listening.has(transport);
+}
+
 /** Runs `task` once when the caller no longer waits; at most one task for a request. */
 export function onRequestAbort(request: TransportRequest | LazyRequest, task: () => void): void {
   if (taskOnAbort in request) request[taskOnAbort](task);

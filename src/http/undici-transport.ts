@@ -14,6 +14,7 @@ import { splitUrl } from "./safety.ts";
 import { streamed } from "./streaming/undici-stream.ts";
 import {
   aborted,
+  hearsAborts,
   heldBack,
   networkError,
   onRequestAbort,
@@ -107,7 +108,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       throw error;
     }
   }
-  return {
+  return hearsAborts({
     sendsGetBody: true,
     send: (request) =>
       dispatcher === undefined
@@ -125,7 +126,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       dispatcher = options.dispatcher;
       for (const one of opened) await (await one?.catch(() => undefined))?.close(); // its calls have failed
     },
-  };
+  });
 }
 
 /** An agent, and what else ends with it. */

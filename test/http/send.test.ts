@@ -186,6 +186,14 @@ describe("send()", () => {
     expect(copy?.onSending()).toBe(true);
   });
 
+  it("ends in time over a transport made of undici's that passes on copies of its requests", async () => {
+    const dispatcher = { dispatch: () => true }; // which never answers
+    const inner = undiciTransport({ dispatcher });
+    const transport: Transport = { ...inner, send: (request) => inner.send({ ...request }) };
+    const result = await sender({ transport, timeoutMs: 40 }).send(secretCall("https://a.example"));
+    expect(result).toMatchObject({ type: "notSent", cause: { code: "TIMEOUT" } });
+  });
+
   it("aborts a signal that the transport reads before or after the caller stops waiting", async () => {
     const stop = new AbortController();
     const seen: boolean[] = [];

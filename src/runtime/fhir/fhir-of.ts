@@ -117,30 +117,35 @@ function fhirSender(engine: Engine, notAfter: number | undefined): Pick<Sender, 
   const { sender } = engine;
   const stream = sender.stream?.bind(sender);
 
-  async function withinLimits<Begun extends StreamedAnswer>(
+  function withinLimits<Begun extends StreamedAnswer>(
     call: Call,
     signal: AbortSignal | undefined,
     send?: (call: Call, options: SendOptions) => Promise<Answer | Begun | Unanswered>,
   ): Promise<Answer | Begun | Unanswered> {
-    engine.closing.throwIfAborted();
-    const outcome = await callWithinLimits(engine, {
-      gated: "fhir",
-      lane: null,
-      signal,
-      // seam: a-create-leaves-within-its-lease
-      notAfter,
-      describe: () => call,
-      send,
-      read(answer: Answer | Begun) {
-        if (answer.type !== "answer" || answer.status !== 429) return answer;
-        const namedMs = retryAfterMs(answer.headers, answer.receivedAt);
-        return { type: "throttled" as const, retryAfterMs: namedMs, answer };
+    if (engine.closing.aborted) return Promise.reject(engine.closing.reason);
+    return callWithinLimits(
+      engine,
+      {
+        gated: "fhir",
+        lane: null,
+        signal,
+        // seam: a-create-leaves-within-its-lease
+        notAfter,
+        describe: () => call,
+        send,
+        read(answer: Answer | Begun) {
+          if (answer.type !== "answer" || answer.status !== 429) return answer;
+          const namedMs = retryAfterMs(answer.headers, answer.receivedAt);
+          return { type: "throttled" as const, retryAfterMs: namedMs, answer };
+        },
       },
-    });
-    if (outcome.type === "shut") throw shutOut(outcome.until - engine.clock.now());
-    return outcome.type === "throttled"
-      ? withWaitInForce(engine, outcome.answer, outcome.retryAfterMs)
-      : outcome;
+      (outcome) => {
+        if (outcome.type === "shut") throw shutOut(outcome.until - engine.clock.now());
+        return outcome.type === "throttled"
+          ? withWaitInForce(engine, outcome.answer, outcome.retryAfterMs)
+          : outcome;
+      },
+    );
   }
 
   return {

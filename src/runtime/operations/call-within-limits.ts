@@ -51,16 +51,19 @@ export type LimitedOutcome<T extends Outcome> = (T | Unanswered | Shut) & {
  *
  * @throws {LifecycleError} `PAUSED` for a management call while its lane is paused; of the store; the signal's reason
  */
-export function callWithinLimits<T extends Outcome, Begun extends StreamedAnswer = never>(
+export function callWithinLimits<T extends Outcome, Settled, Begun extends StreamedAnswer = never>(
   engine: Engine,
   limited: LimitedCall<T, Begun>,
-): Promise<LimitedOutcome<T>> {
+  settle: (outcome: LimitedOutcome<T>) => Settled,
+): Promise<Settled> {
   const { account, clock, guard } = engine;
   const permit = account.permitFor(limited.about);
   const isFree =
     limited.gated === "fhir" && guard.limits.fhir === null && account.enterAtOnce("fhir", permit);
-  const outcome = isFree ? sendAtOnce(engine, limited, permit) : callOnce(engine, limited, permit);
-  return untilGivenUp(clock, limited.signal, outcome);
+  const settled = isFree
+    ? sendAtOnce(engine, limited, permit, settle)
+    : callOnce(engine, limited, permit).then(settle);
+  return untilGivenUp(clock, limited.signal, settled);
 }
 
 async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
@@ -112,11 +115,12 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
 }
 
 /** A call that needs no slot, while no gate is shut: nothing has to be waited for. */
-async function sendAtOnce<T extends Outcome, Begun extends StreamedAnswer>(
+async function sendAtOnce<T extends Outcome, Settled, Begun extends StreamedAnswer>(
   engine: Engine,
   limited: LimitedCall<T, Begun>,
   permit: Permit,
-): Promise<LimitedOutcome<T>> {
+  settle: (outcome: LimitedOutcome<T>) => Settled,
+): Promise<Settled> {
   const { account, guard } = engine;
   const { gated, signal, notAfter: ownEnd = Infinity } = limited;
   const call = limited.describe();
@@ -124,7 +128,7 @@ async function sendAtOnce<T extends Outcome, Begun extends StreamedAnswer>(
   const answer = await sendOf(engine, limited)(call, { notAfter, signal });
   const outcome = outcomeOf(engine, limited, call, answer);
   if (!account.recordAtOnce(gated, outcome, permit)) await account.recordOutcome(gated, outcome, permit);
-  return outcome;
+  return settle(outcome);
 }
 
 function sendOf<T extends Outcome, Begun extends StreamedAnswer>(

@@ -14,7 +14,7 @@ import { checkId } from "../options/check-id.ts";
 import { aSignal, check, checkValue, only, whole } from "../../checks.ts";
 import { clientOf, type Engine } from "../engine/engine.ts";
 import { queryOf, readSeen, type Sought } from "../user/search-forms.ts";
-import { callWithinLimits, type Shut } from "./call-within-limits.ts";
+import { callWithinLimits, type LimitedOutcome, type Shut } from "./call-within-limits.ts";
 import { walkOf, type Page, type UserWalk } from "./user-walk.ts";
 
 /** Options of {@link Remote.list}. */
@@ -128,16 +128,20 @@ async function ask<T extends { readonly type: string }>(
 ): Promise<Exclude<T, Refusal>> {
   const { pager } = engine.settings;
   const { onSending, ...limited } = options;
-  const outcome = await callWithinLimits<T | Refusal>(engine, {
-    gated: "listUsers",
-    about: query.appUserId,
-    ...limited,
-    describe: () => {
-      onSending?.();
-      return listUsersCall(clientOf(engine), { ...query, pager });
+  const outcome = await callWithinLimits<T | Refusal, LimitedOutcome<T | Refusal>>(
+    engine,
+    {
+      gated: "listUsers",
+      about: query.appUserId,
+      ...limited,
+      describe: () => {
+        onSending?.();
+        return listUsersCall(clientOf(engine), { ...query, pager });
+      },
+      read,
     },
-    read,
-  });
+    (outcome) => outcome,
+  );
   const failed = outcome as Exclude<typeof outcome, T>; // one of T is no failure, and the result is null
   const error = refusalOf(failed, engine.clock.now(), query.page !== undefined);
   if (error !== null) throw outcome.failedCall ? because(error, outcome.failedCall) : error;
