@@ -104,7 +104,7 @@ interface Waiting {
  * `clock.timer(ms, …)`. Node's own timers cost a fortieth of the CPU of a short call.
  */
 export function timersOf(clock: Clock, ms: number): (task: () => void) => () => void {
-  const ring = { until: Number.POSITIVE_INFINITY, task() {} } as unknown as Waiting; // its ends follow
+  const ring = {} as Waiting; // no task: where the ring begins and ends
   ring.before = ring.after = ring;
   let disarm: (() => void) | null = null;
 
@@ -117,7 +117,7 @@ export function timersOf(clock: Clock, ms: number): (task: () => void) => () => 
     disarm = null;
     const now = Math.max(until, clock.monotonic()); // Node's timers may be early by a millisecond
     try {
-      for (let { after: first } = ring; first.until <= now; { after: first } = ring) {
+      for (let { after: first } = ring; first !== ring && first.until <= now; { after: first } = ring) {
         remove(first);
         first.task();
       }

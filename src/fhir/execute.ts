@@ -72,7 +72,7 @@ export function execute(
   repetition?: Repetition,
   onText?: SendOptions["onText"],
 ): Promise<Done> {
-  return taken(executor, { task, call, take: (done) => done }, { signal, onText }, repetition);
+  return executeAndTake(executor, { task, call, take: (done) => done }, { signal, onText }, repetition);
 }
 
 /** The same for an operation that expects a resource. The reader has ensured that it is there. */
@@ -83,21 +83,21 @@ export function executeForResource(
   signal: AbortSignal | undefined,
   repetition?: Repetition,
 ): Promise<JsonObject> {
-  return taken(executor, { task, call, take: resourceOf }, { signal }, repetition);
+  return executeAndTake(executor, { task, call, take: resourceOf }, { signal }, repetition);
 }
 
 function resourceOf({ resource }: Done): JsonObject {
   return resource ?? {};
 }
 
-/** What is executed, and what is taken from its response, in the same turn: a promise less for each read. */
+/** What is executed, and what the caller gets of its response. Taking it here saves each read a promise. */
 interface Execution<T> {
   readonly task: Operation;
   readonly call: Call;
   readonly take: (done: Done) => T;
 }
 
-function taken<T>(
+function executeAndTake<T>(
   executor: Executor,
   execution: Execution<T>,
   how: SendOptions,
