@@ -91,7 +91,7 @@ export async function inTime<T>(
   }
 }
 
-/** One of the tasks of {@link timersOf}, in a ring in the order of their times. */
+/** One of the tasks of {@link sharedTimer}, in a ring in the order of their times. */
 interface Waiting {
   readonly until: number;
   readonly task: () => void;
@@ -99,11 +99,36 @@ interface Waiting {
   after: Waiting;
 }
 
+/** Timers of one duration: as `clock.timer(ms, …)`. */
+export type TimersOf = (task: () => void) => () => void;
+
+/** The runtime's own functions, unless a test had replaced them before this module was loaded. */
+const usual = "clock" in setTimeout ? null : { setTimeout, now: performance.now };
+
+function areUsual(): boolean {
+  return usual !== null && setTimeout === usual.setTimeout && performance.now === usual.now;
+}
+
 /**
- * Timers of one duration, on a single timer of `clock`: the time limits of calls, of which many are under way. Otherwise as
- * `clock.timer(ms, …)`. Node's own timers cost a fortieth of the CPU of a short call.
+ * Timers for the time limits of calls, of which many are under way. On the machine's own clock they share one, because
+ * Node's timers cost a fortieth of the CPU of a short call. A clock of an application's or a test's own may stand still or
+ * be replaced, so there each has its own.
  */
-export function timersOf(clock: Clock, ms: number): (task: () => void) => () => void {
+export function timersOf(clock: Clock, ms: number): TimersOf {
+  const single: TimersOf = (task) => clock.timer(ms, task);
+  if (clock.timer !== systemClock.timer || clock.monotonic !== systemClock.monotonic) return single;
+  const shared = sharedTimer(clock, ms);
+  return (task) => (areUsual() ? shared(task) : single(task));
+}
+
+/** A timer is so late only in a process that was suspended or busy, ms. */
+const lateMs = 500;
+
+/**
+ * Timers of one duration on a single timer of `clock`, whose `monotonic()` must advance with its timers. If that timer is
+ * late, answers that arrived meanwhile are read before any task runs.
+ */
+export function sharedTimer(clock: Pick<Clock, "monotonic" | "timer">, ms: number): TimersOf {
   const ring = {} as Waiting; // no task: where the ring begins and ends
   ring.before = ring.after = ring;
   let disarm: (() => void) | null = null;
@@ -114,8 +139,13 @@ export function timersOf(clock: Clock, ms: number): (task: () => void) => () => 
     one.before = one.after = one; // one that has grown old would keep others in memory
   }
   function fire(until: number): void {
+    const monotonic = clock.monotonic();
+    if (monotonic - until > lateMs) {
+      disarm = clock.timer(0, () => fire(monotonic));
+      return;
+    }
     disarm = null;
-    const now = Math.max(until, clock.monotonic()); // Node's timers may be early by a millisecond
+    const now = Math.max(until, monotonic); // Node's timers may be early by a millisecond
     try {
       for (let { after: first } = ring; first !== ring && first.until <= now; { after: first } = ring) {
         remove(first);

@@ -15,6 +15,7 @@ import { callCheck, splitUrl } from "./safety.ts";
 import { openStream, startedOf, type StreamedAnswer, type StreamOptions } from "./streaming/stream.ts";
 import { openList, openObject, survey, surveyParsed, type JsonBounds } from "./survey.ts";
 import {
+  aborted,
   isListening,
   isResponse,
   type LazyRequest,
@@ -61,7 +62,7 @@ export interface Sender {
   stream?(call: Call, options: StreamOptions): Promise<StreamedAnswer | Answer | Unanswered>;
   /** Whether it can send a body with a GET. */
   readonly sendsGetBody: boolean;
-  /** Closes the transport after pending calls. */
+  /** Ends the calls that are under way, and closes the transport. */
   close(): Promise<void>;
 }
 
@@ -82,8 +83,10 @@ export function createSender(options: SenderOptions): Sender {
   checkValue("create a sender", "timeoutMs", timeoutMs, aTimeout);
   checkValue("create a sender", "maxBytes", maxBytes, whole(1));
   const check = callCheck();
-  const isHeard = isListening(transport);
+  const heard = isListening(transport) ? transport.send : undefined;
   const onTimeout = timersOf(clock, timeoutMs);
+  /** Calls over a transport that may not end them when it is closed. */
+  const underWay = new Set<Attempt>();
   const bounds = boundsOf(maxBytes);
   const open = transport.stream?.bind(transport);
 
@@ -118,7 +121,8 @@ export function createSender(options: SenderOptions): Sender {
       check(call);
       signal?.throwIfAborted();
       const attempt = new Attempt(call, mostBytes(call, maxBytes), clock, notAfter);
-      if (!isHeard) Object.defineProperty(attempt, "signal", lazySignal);
+      const isHeard = transport.send === heard; // unless the application has replaced it
+      if (!isHeard) underWay.add(attempt);
       let late = false;
       const longestMs = Math.min(timeoutMs, withinMs);
       const end = (): void => {
@@ -129,7 +133,7 @@ export function createSender(options: SenderOptions): Sender {
       const unhear = signal && onAbort(signal, () => attempt.abort());
       let answered: Answer | Unanswered;
       try {
-        const response = await transport.send(attempt);
+        const response = await (isHeard ? transport.send(attempt) : sendByOther(transport, attempt, clock));
         if (!isResponse(response)) throw malformed();
         if (onText !== undefined && response.status === 200 && onText(response.text))
           await transport.turn?.();
@@ -141,6 +145,7 @@ export function createSender(options: SenderOptions): Sender {
         cancel();
         unhear?.();
         attempt.end();
+        underWay.delete(attempt);
       }
       if (publicOnly !== true) seen?.(call, answered);
       return answered;
@@ -156,6 +161,7 @@ export function createSender(options: SenderOptions): Sender {
     }),
 
     async close() {
+      for (const attempt of underWay) attempt.abort();
       await transport.close?.();
     },
   };
@@ -254,14 +260,29 @@ class Attempt implements LazyRequest {
   }
 }
 
+/** How long a transport may take to reject after an abort, ms. */
+const toRejectMs = 1_000;
+
 /**
- * An own property like all the others, for a transport that may pass a copy of the request on. One object for all attempts,
- * so that they keep one shape.
+ * Sends over a transport that may pass on a copy of the request, or an object that stands for it, and may not hear of its
+ * abort: then the call ends all the same, and may have been sent.
  */
-const lazySignal: PropertyDescriptor = {
-  ...Object.getOwnPropertyDescriptor(Attempt.prototype, "signal"),
-  enumerable: true,
-};
+function sendByOther(transport: Transport, attempt: Attempt, clock: Clock): Promise<TransportResponse> {
+  const signal = (): AbortSignal => attempt.signal;
+  const request = Object.create(Attempt.prototype, {
+    ...Object.getOwnPropertyDescriptors(attempt),
+    signal: { enumerable: true, get: signal },
+    [taskOnAbort]: { value: (task: () => void) => void onAbort(signal(), task) },
+  }) as LazyRequest;
+  return new Promise((resolve, reject) => {
+    let cancel = (): void => {};
+    attempt[taskOnAbort](() => (cancel = clock.timer(toRejectMs, () => reject(aborted(true)))));
+    const sent = transport.send(request);
+    Promise.resolve(sent)
+      .then(resolve, reject)
+      .finally(() => cancel());
+  });
+}
 
 printAs(Attempt.prototype, ({ method, url }) => `TransportRequest(${method} ${splitUrl(url).origin})`);
 

@@ -13,8 +13,8 @@ export interface TransportRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   /**
-   * Aborts when the caller no longer waits. The transport must then reject soon, and must not send a request that has
-   * not started.
+   * Aborts when the caller no longer waits. The transport must then reject within a second, or the call ends as one that may
+   * have been sent; and it must not send a request that has not started.
    */
   readonly signal: AbortSignal;
   /** Maximum body size of an answer, in bytes. */
@@ -42,20 +42,20 @@ export interface LazyRequest extends TransportRequest {
   [taskOnAbort](task: () => void): void;
 }
 
-const listening = new WeakSet<Transport>();
+const listening = new WeakSet<Transport["send"]>();
 
 /**
  * Marks a transport that hears of aborts by {@link onRequestAbort} alone and passes no copy of a request on, so that its
- * requests need no signal of their own. The mark is of this object: one that an application derives from it has none.
+ * requests need no signal of their own. The mark is of its `send()`: one that an application puts in its place has none.
  */
 export function hearsAborts<T extends Transport>(transport: T): T {
-  listening.add(transport);
+  listening.add(transport.send);
   return transport;
 }
 
 /** See {@link hearsAborts}. */
-export function isListening(transport: Transport): boolean {
-  return listening.has(transport);
+export function isListening({ send }: Transport): boolean {
+  return listening.has(send);
 }
 
 /** Runs `task` once when the caller no longer waits; at most one task for a request. */

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import { systemClock, type Clock } from "../clock.ts";
 
 /** Tolerated difference between wall clock and steady time, ms: as much as the clocks of two machines differ. */
 export const toleranceMs = 5_000;
@@ -116,6 +116,7 @@ export interface SteadyClock extends Clock {
 /** The same clock with steady time instead of its wall clock: see {@link steadyTime}. */
 export function steadyClock(clock: Clock): SteadyClock {
   const { now, latest } = steadyTime(clock);
+  if (clock === systemClock) return { ...systemClock, now, latest }; // `timersOf()` knows its functions
   return {
     now,
     latest,

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { inTime, randomName, sleep, systemClock, timersOf } from "../../src/clock.ts";
+import { inTime, randomName, sleep, systemClock } from "../../src/clock.ts";
 import { manualClock } from "../../src/testing/index.ts";
 
 afterEach(() => void vi.useRealTimers());
@@ -55,95 +55,6 @@ describe("clock systemClock", () => {
     const dice = Array.from({ length: 100 }, () => systemClock.random());
     expect(dice.every((die) => die >= 0 && die < 1)).toBe(true);
     expect(new Set(dice).size).toBeGreaterThan(90);
-  });
-});
-
-describe("clock timersOf()", () => {
-  function noted(clock = manualClock()) {
-    const ran: [string, number][] = [];
-    const begin = timersOf(clock, 100);
-    return { clock, ran, begin, note: (name: string) => begin(() => ran.push([name, clock.monotonic()])) };
-  }
-
-  it("runs each task at its own time, on one timer", async () => {
-    const { clock, ran, note } = noted();
-    note("first");
-    note("with it");
-    await clock.advance(30);
-    note("second");
-    expect(clock.timers).toBe(1);
-    await clock.advance(99);
-    expect(ran).toEqual([
-      ["first", 100],
-      ["with it", 100],
-    ]);
-    await clock.advance(1);
-    expect(ran).toContainEqual(["second", 130]);
-    expect(clock.timers).toBe(0);
-  });
-
-  it("leaves no timer once all are cancelled, each alone, twice and in any order", async () => {
-    const { clock, ran, note } = noted();
-    const [first, second] = [note("first"), note("second")];
-    await clock.advance(50);
-    const third = note("third");
-    second();
-    second();
-    first();
-    expect(clock.timers).toBe(1);
-    third();
-    expect(clock.timers).toBe(0);
-    note("fourth");
-    await clock.advance(99);
-    expect(ran).toEqual([]);
-    await clock.advance(1);
-    expect(ran).toEqual([["fourth", 150]]);
-  });
-
-  it("waits for the next one when the one that its timer was set for is cancelled", async () => {
-    const { clock, ran, note } = noted();
-    const first = note("first");
-    await clock.advance(60);
-    note("second");
-    first();
-    await clock.advance(99);
-    expect(ran).toEqual([]);
-    await clock.advance(1);
-    expect(ran).toEqual([["second", 160]]);
-  });
-
-  it("takes what a task begins or cancels into account", async () => {
-    const { clock, ran, begin, note } = noted();
-    const later: (() => void)[] = [];
-    begin(() => {
-      for (const cancel of later) cancel();
-      note("begun by it");
-    });
-    later.push(note("cancelled by it"));
-    await clock.advance(250);
-    expect(ran).toEqual([["begun by it", 200]]);
-    expect(clock.timers).toBe(0);
-  });
-
-  it("runs the others although one throws", () => {
-    vi.useFakeTimers();
-    const { ran, begin, note } = noted({ ...systemClock, ...manualClock(), timer: systemClock.timer });
-    begin(() => {
-      throw new Error("of the first task");
-    });
-    note("second");
-    expect(() => vi.advanceTimersByTime(100)).toThrow("of the first task");
-    vi.advanceTimersByTime(200);
-    expect(ran.map(([name]) => name)).toEqual(["second"]);
-  });
-
-  it("is on time where only the timers are faked, or are early", () => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    const { ran, note } = noted({ ...manualClock(), timer: systemClock.timer });
-    note("first");
-    vi.advanceTimersByTime(100);
-    expect(ran.map(([name]) => name)).toEqual(["first"]);
-    expect(vi.getTimerCount()).toBe(0);
   });
 });
 

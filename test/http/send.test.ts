@@ -4,8 +4,14 @@ import { systemClock, type Clock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
 import type { Call } from "../../src/http/call.ts";
 import { createSender, type Sender, type SenderOptions } from "../../src/http/send.ts";
-import { TransportError, type Transport, type TransportRequest } from "../../src/http/transport.ts";
+import {
+  TransportError,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from "../../src/http/transport.ts";
 import { undiciTransport } from "../../src/http/undici-transport.ts";
+import { manualClock } from "../../src/testing/index.ts";
 import { hush, secretCall } from "./samples.ts";
 
 const ok: Transport = {
@@ -153,14 +159,14 @@ describe("send()", () => {
   });
 
   it("aborts the signal of the transport when the time is over", async () => {
-    let over = (): void => {};
-    const clock: Clock = { ...systemClock, timer: (_, task) => ((over = task), () => {}) };
+    let over: (() => void) | undefined;
+    const clock: Clock = { ...systemClock, timer: (_, task) => ((over ??= task), () => {}) };
     const seen: boolean[] = [];
     const transport: Transport = {
       async send(request) {
         request.signal.addEventListener("abort", () => seen.push(request.signal.aborted));
-        over();
-        over();
+        over?.();
+        over?.();
         seen.push(request.signal.aborted);
         seen.push(request.onSending());
         throw new TransportError("x", { sent: false, code: "X" });
@@ -186,12 +192,49 @@ describe("send()", () => {
     expect(copy?.onSending()).toBe(true);
   });
 
-  it("ends in time over a transport made of undici's that passes on copies of its requests", async () => {
-    const dispatcher = { dispatch: () => true }; // which never answers
-    const inner = undiciTransport({ dispatcher });
-    const transport: Transport = { ...inner, send: (request) => inner.send({ ...request }) };
-    const result = await sender({ transport, timeoutMs: 40 }).send(secretCall("https://a.example"));
-    expect(result).toMatchObject({ type: "notSent", cause: { code: "TIMEOUT" } });
+  describe("over a transport made of undici's", () => {
+    const silent = { dispatch: () => true };
+    const inner = undiciTransport({ dispatcher: silent });
+    const patched = undiciTransport({ dispatcher: silent });
+    const { send } = patched;
+    patched.send = (request) => send({ ...request });
+    const passingOn = (made: (request: TransportRequest) => TransportRequest): Transport => ({
+      ...inner,
+      send: (request) => inner.send(made(request)),
+    });
+
+    it.each<[string, Transport]>([
+      ["that passes on copies of its requests", passingOn((request) => ({ ...request }))],
+      ["that passes on proxies of them", passingOn((request) => new Proxy(request, {}))],
+      ["that passes on heirs of them", passingOn((request) => Object.create(request) as TransportRequest)],
+      ["whose send() was replaced", patched],
+    ])("%s, ends in time", async (_, transport) => {
+      const result = await sender({ transport, timeoutMs: 40 }).send(secretCall("https://a.example"));
+      expect(result).toMatchObject({ type: "notSent", cause: { code: "TIMEOUT" } });
+    });
+  });
+
+  it("ends a call whose transport hears of no abort, soon after its time, and ignores a late answer", async () => {
+    const clock = manualClock();
+    let answer = (_: TransportResponse): void => {};
+    const transport: Transport = {
+      send(request) {
+        request.onSending();
+        return new Promise((resolve) => (answer = resolve));
+      },
+    };
+    const stop = new AbortController();
+    const over = sender({ clock, transport }).send(secretCall("https://a.example"));
+    const stopped = sender({ clock, transport }).send(secretCall("https://a.example"), {
+      signal: stop.signal,
+    });
+    const reason = stopped.catch((error: unknown) => error);
+    stop.abort("enough");
+    await clock.advance(2_000);
+    answer({ status: 200, headers: {}, text: "{}" });
+    expect(await over).toMatchObject({ type: "lost", cause: { code: "TIMEOUT" } });
+    expect(await reason).toBe("enough");
+    expect(clock.timers).toBe(0);
   });
 
   it("aborts a signal that the transport reads before or after the caller stops waiting", async () => {

@@ -1,4 +1,4 @@
-import { type Store, type StoreAdapter, type Transport, undiciTransport } from "oneup-lifecycle";
+import { type Clock, type Store, type StoreAdapter, type Transport, undiciTransport } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
 import { afterwards } from "../support/scene.ts";
 import { newer, older, sealsIn, soon, tokensOf, users, withUsers } from "../support/sealed-users.ts";
@@ -117,7 +117,14 @@ describe("rotateKeys({ records: true }) beside others", () => {
   it("rotateKeys({ records: true }) lets no presumed-dead process write what is sealed with the old key", async () => {
     const { sandbox, open, first, store } = await withUsers();
     const calls = gate();
-    const stalled = await open({ transport: slowToCall(calls.pass) });
+    const { clock } = sandbox;
+    const noTimers: Clock = {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      random: () => clock.random(),
+      timer: () => () => {}, // as where a process stands still
+    };
+    const stalled = await open({ transport: slowToCall(calls.pass), clock: noTimers });
     calls.shut();
     afterwards(calls.open);
     void stalled.onboard("new").catch(() => {});
