@@ -138,10 +138,10 @@ export function sharedTimer(clock: Pick<Clock, "monotonic" | "timer">, ms: numbe
     one.after.before = one.before;
     one.before = one.after = one; // one that has grown old would keep others in memory
   }
-  function fire(until: number): void {
+  function fire(until: number, isAgain = false): void {
     const monotonic = clock.monotonic();
-    if (monotonic - until > lateMs) {
-      disarm = clock.timer(0, () => fire(monotonic));
+    if (monotonic - until > lateMs && !isAgain) {
+      disarm = clock.timer(0, () => fire(until, true));
       return;
     }
     disarm = null;

@@ -109,6 +109,16 @@ describe("sharedTimer()", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("runs its tasks in a process that is always late", async () => {
+    const clock = manualClock();
+    let busyMs = 0;
+    const monotonic = (): number => clock.monotonic() + (busyMs += 1_000);
+    const task = vi.fn<() => void>();
+    sharedTimer({ monotonic, timer: (ms, task) => clock.timer(ms, task) }, 100)(task);
+    await clock.advance(100);
+    expect(task).toHaveBeenCalledOnce();
+  });
+
   it("ends on a clock that shows infinity", () => {
     vi.useFakeTimers();
     let now = 0;
