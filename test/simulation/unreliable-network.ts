@@ -24,6 +24,8 @@ const origins: ReadonlySet<string | undefined> = new Set([
 export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Transport {
   const { handler, time, judge, scenario } = stage;
   const dice = new Dice(scenario.seed, `network of ${life.name}`);
+  /** Its transport hears of no abort: a call that the caller no longer waits for never settles. */
+  const isDeaf = new Dice(scenario.seed, `hearing of ${life.name}`).hits(0.1);
 
   /** The caller does not get the outcome of the call. */
   function noteCause(incoming: Incoming): void {
@@ -62,12 +64,12 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           noteCause(incoming);
           if (sent) isUnanswered();
           else isUnsent();
-          reject(aborted(sent));
+          if (!sent || !isDeaf) reject(aborted(sent));
         });
         const lost = (ms: number, code: string): void => {
           life.hear(ms, () => {
             if (sent) isUnanswered();
-            reject(networkError({ code }, sent));
+            if (waits || !isDeaf) reject(networkError({ code }, sent));
           });
         };
         const about = isManagement(askedBy(incoming)) ? userOf(stage, incoming) : undefined;
@@ -161,6 +163,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
               life.toldToWait.delete(endpointOf(incoming));
               life.neutralAt.set(endpointOf(incoming), time.now);
             }
+            if (!waits && isDeaf) return;
             if (delivery.type === "answer") resolve(responseOf(delivery.outgoing));
             else reject(cut());
           });
