@@ -5,7 +5,7 @@
 import { draw, draws, oneIn } from "./effort.ts";
 
 const costly =
-  /\/test\/(?:(?:adapters|chaos|cli|crash|examples|inspector|joining|leaving|moving|processes)\/[^/]+|house\/(?:bare-machine|frameworks|silence|tarball)\.test\.ts)$/;
+  /\/test\/(?:(?:adapters|chaos|cli|crash|examples|inspector|joining|leaving|moving|processes)\/[^/]+|(?:house\/(?:bare-machine|frameworks|silence|tarball)|http\/proxy)\.test\.ts)$/;
 /** Fewer files than this were asked for by name. */
 const wholeRun = 200;
 
