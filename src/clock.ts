@@ -48,6 +48,14 @@ export const systemClock: Clock = {
   random: () => Math.random(),
 };
 
+/** The runtime's own functions, unless a test had replaced them before this module was loaded. */
+const own = "clock" in setTimeout ? null : { setTimeout, now: performance.now };
+
+/** Whether {@link systemClock} runs on the runtime's own functions, and not on ones that a test has put in their place. */
+export function isRealTime(): boolean {
+  return own !== null && setTimeout === own.setTimeout && performance.now === own.now;
+}
+
 /**
  * Waits `ms` milliseconds on `clock`.
  *
@@ -89,90 +97,6 @@ export async function inTime<T>(
   } finally {
     cancel();
   }
-}
-
-/** One of the tasks of {@link sharedTimer}, in a ring in the order of their times. */
-interface Waiting {
-  readonly until: number;
-  readonly task: () => void;
-  before: Waiting;
-  after: Waiting;
-}
-
-/** Timers of one duration: as `clock.timer(ms, …)`. */
-export type TimersOf = (task: () => void) => () => void;
-
-/** The runtime's own functions, unless a test had replaced them before this module was loaded. */
-const usual = "clock" in setTimeout ? null : { setTimeout, now: performance.now };
-
-function areUsual(): boolean {
-  return usual !== null && setTimeout === usual.setTimeout && performance.now === usual.now;
-}
-
-/**
- * Timers for the time limits of calls, of which many are under way. On the machine's own clock they share one, because
- * Node's timers cost a fortieth of the CPU of a short call. A clock of an application's or a test's own may stand still or
- * be replaced, so there each has its own.
- */
-export function timersOf(clock: Clock, ms: number): TimersOf {
-  const single: TimersOf = (task) => clock.timer(ms, task);
-  if (clock.timer !== systemClock.timer || clock.monotonic !== systemClock.monotonic) return single;
-  const shared = sharedTimer(clock, ms);
-  return (task) => (areUsual() ? shared(task) : single(task));
-}
-
-/** A timer is so late only in a process that was suspended or busy, ms. */
-const lateMs = 500;
-
-/**
- * Timers of one duration on a single timer of `clock`, whose `monotonic()` must advance with its timers. If that timer is
- * late, answers that arrived meanwhile are read before any task runs.
- */
-export function sharedTimer(clock: Pick<Clock, "monotonic" | "timer">, ms: number): TimersOf {
-  const ring = {} as Waiting; // no task: where the ring begins and ends
-  ring.before = ring.after = ring;
-  let disarm: (() => void) | null = null;
-
-  function remove(one: Waiting): void {
-    one.before.after = one.after;
-    one.after.before = one.before;
-    one.before = one.after = one; // one that has grown old would keep others in memory
-  }
-  function fire(until: number, isAgain = false): void {
-    const monotonic = clock.monotonic();
-    if (monotonic - until > lateMs && !isAgain) {
-      disarm = clock.timer(0, () => fire(until, true));
-      return;
-    }
-    disarm = null;
-    const now = Math.max(until, monotonic); // Node's timers may be early by a millisecond
-    try {
-      for (let { after: first } = ring; first !== ring && first.until <= now; { after: first } = ring) {
-        remove(first);
-        first.task();
-      }
-    } finally {
-      arm(); // also for the others that are due, after a task that threw
-    }
-  }
-  function arm(): void {
-    if (disarm !== null || ring.after === ring) return;
-    const { until } = ring.after;
-    disarm = clock.timer(Math.max(0, until - clock.monotonic()), () => fire(until));
-  }
-
-  return (task) => {
-    const waiting: Waiting = { until: clock.monotonic() + ms, task, before: ring.before, after: ring };
-    ring.before = ring.before.after = waiting;
-    arm();
-    return () => {
-      if (waiting.after === waiting) return; // it is over
-      remove(waiting);
-      if (ring.after !== ring) return;
-      disarm?.();
-      disarm = null;
-    };
-  };
 }
 
 /**

@@ -5,10 +5,11 @@
  * @module
  */
 import { onAbort } from "../abort.ts";
-import { timersOf, type Clock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { checkValue, whole, type Rule } from "../checks.ts";
 import type { Answer, Call, SendOptions, Unanswered } from "./call.ts";
 import { printAs } from "../secret.ts";
+import { timersOf } from "../shared-timer.ts";
 import { readingOf } from "./charset.ts";
 import { parseJson } from "./json.ts";
 import { callCheck, splitUrl } from "./safety.ts";

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { sharedTimer, systemClock, timersOf } from "../../src/clock.ts";
+import { systemClock } from "../../src/clock.ts";
+import { sharedTimer, timersOf } from "../../src/shared-timer.ts";
 import { steadyClock } from "../../src/store/steady-time.ts";
 import { manualClock } from "../../src/testing/index.ts";
 

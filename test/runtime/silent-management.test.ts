@@ -146,7 +146,7 @@ describe("users whose calls alone get no answer (user management", () => {
     for (const id of some("culprit", 10)) void made.lifecycle.onboard(id, { waitMs: 0 });
     expect(await served(made, "newcomer", 100)).toBeGreaterThanOrEqual(99); // one of them probes first
     expect(await shutOf(made)).toEqual([]);
-    expect(made.sandbox.journal.count("listUsers"), "neutral calls in ten minutes").toBeLessThanOrEqual(6);
+    expect(made.sandbox.journal.count("listUsers"), "neutral calls in ten minutes").toBeLessThanOrEqual(5);
   });
 
   it.each(cases)("%s), ten of them, hold up no newcomer once an outage is over", async (_, fault) => {

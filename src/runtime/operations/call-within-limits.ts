@@ -49,6 +49,7 @@ export type LimitedOutcome<T extends Outcome> = (T | Unanswered | Shut) & {
 /**
  * Gate, slot, gate, call, outcome. It ends soon after its signal aborts, even if the store does not respond.
  *
+ * @param settle makes the result of the outcome, or throws; in the same turn, which saves each FHIR call a promise
  * @throws {LifecycleError} `PAUSED` for a management call while its lane is paused; of the store; the signal's reason
  */
 export function callWithinLimits<T extends Outcome, Settled, Begun extends StreamedAnswer = never>(

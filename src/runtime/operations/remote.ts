@@ -5,7 +5,7 @@
  */
 import { because, LifecycleError, type ErrorCode } from "../../errors.ts";
 import type { Refusal } from "../../http/answer.ts";
-import type { Answer, Unanswered } from "../../http/call.ts";
+import type { Answer, Call, Unanswered } from "../../http/call.ts";
 import { sizeRuleIn } from "../../http/transport.ts";
 import { listUsersCall, readUserList, type RemoteUser, type UserQuery } from "../../http/user-management.ts";
 import type { Lane } from "../../store/contract.ts";
@@ -14,7 +14,7 @@ import { checkId } from "../options/check-id.ts";
 import { aSignal, check, checkValue, only, whole } from "../../checks.ts";
 import { clientOf, type Engine } from "../engine/engine.ts";
 import { queryOf, readSeen, type Sought } from "../user/search-forms.ts";
-import { callWithinLimits, type LimitedOutcome, type Shut } from "./call-within-limits.ts";
+import { callWithinLimits, type Shut } from "./call-within-limits.ts";
 import { walkOf, type Page, type UserWalk } from "./user-walk.ts";
 
 /** Options of {@link Remote.list}. */
@@ -120,32 +120,25 @@ export function askForPage(
 }
 
 /** One call. @throws {LifecycleError} for every outcome but the expected one; the signal's reason */
-async function ask<T extends { readonly type: string }>(
+function ask<T extends { readonly type: string }>(
   engine: Engine,
   query: UserQuery,
   options: QueryOptions,
   read: (answer: Answer) => T | Refusal,
 ): Promise<Exclude<T, Refusal>> {
   const { pager } = engine.settings;
-  const { onSending, ...limited } = options;
-  const outcome = await callWithinLimits<T | Refusal, LimitedOutcome<T | Refusal>>(
-    engine,
-    {
-      gated: "listUsers",
-      about: query.appUserId,
-      ...limited,
-      describe: () => {
-        onSending?.();
-        return listUsersCall(clientOf(engine), { ...query, pager });
-      },
-      read,
-    },
-    (outcome) => outcome,
-  );
-  const failed = outcome as Exclude<typeof outcome, T>; // one of T is no failure, and the result is null
-  const error = refusalOf(failed, engine.clock.now(), query.page !== undefined);
-  if (error !== null) throw outcome.failedCall ? because(error, outcome.failedCall) : error;
-  return outcome as Exclude<T, Refusal>; // nothing else is left
+  const { onSending, ...how } = options;
+  const describe = (): Call => {
+    onSending?.();
+    return listUsersCall(clientOf(engine), { ...query, pager });
+  };
+  const limited = { gated: "listUsers", about: query.appUserId, ...how, describe, read } as const;
+  return callWithinLimits<T | Refusal, Exclude<T, Refusal>>(engine, limited, (outcome) => {
+    const failed = outcome as Exclude<typeof outcome, T>; // one of T is no failure, and the result is null
+    const error = refusalOf(failed, engine.clock.now(), query.page !== undefined);
+    if (error !== null) throw outcome.failedCall ? because(error, outcome.failedCall) : error;
+    return outcome as Exclude<T, Refusal>; // nothing else is left
+  });
 }
 
 /** The error for a failed outcome; `null` for a success. */
