@@ -9,6 +9,6 @@
 export async function storeAt(address) {
   const { protocol } = URL.canParse(address) ? new URL(address) : { protocol: "lmdb:" };
   const adapter = protocol.slice(0, -1);
-  const door = await import(`../dist/lib/adapters-${adapter}.js`);
-  return door[adapter](address);
+  const entryPoint = await import(`../dist/lib/adapters-${adapter}.js`);
+  return entryPoint[adapter](address);
 }

@@ -44,6 +44,14 @@ export const blind: readonly Contender[] = [
   contender("three blind writes to PostgreSQL", "blind.postgres", "postgres", "blind"),
 ];
 
+/** The cost of the same writes by the library's store, without its runtime. */
+export const byHand: Contender = contender(
+  "the library's store by hand, on Redis",
+  "hand.redis",
+  "redis",
+  "by-hand",
+);
+
 /** The programs with a store. */
 export const durable: readonly Contender[] = [
   contender("oneup-lifecycle on LMDB", "ours.lmdb", "lmdb", "ours"),

@@ -98,6 +98,9 @@ async function speed(effort: Effort): Promise<Part> {
       .concat(
         cpu(at0, "vs_bullmq.cpu", "ours.redis", "bullmq", 0.8),
         cpu(at0, "floor.redis", "ours.redis", "blind.redis", 1.5),
+        cpu(at0, "floor.redis.checks", "hand.redis", "blind.redis", null),
+        cpu(at0, "floor.redis.runtime", "ours.redis", "hand.redis", null),
+        cpu(at0, "floor.redis.checks.vs_bullmq", "hand.redis", "bullmq", null),
         cpu(at0, "floor.lmdb", "ours.lmdb", "blind.lmdb", null),
         cpu(at0, "floor.postgres", "ours.postgres", "blind.postgres", null),
       ),

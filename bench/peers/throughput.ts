@@ -9,7 +9,7 @@ import { startProvider } from "../provider.ts";
 import { startApart, type Apart } from "../apart.ts";
 import { median, warmUps, type Round } from "../rounds.ts";
 import { connections, credentials, type Effort } from "../settings.ts";
-import { bare, blind, durable, longQueue, type Contender } from "./contenders.ts";
+import { bare, blind, byHand, durable, longQueue, type Contender } from "./contenders.ts";
 import type { Task, Told } from "./side.ts";
 
 /** The rounds of one program, comparable with those of the others by index. */
@@ -33,7 +33,7 @@ export async function throughput(latencyMs: number, effort: Effort): Promise<rea
   const left: (() => Promise<void>)[] = [];
   try {
     const sides: Program[] = [];
-    for (const contender of [bare, ...blind, ...durable, longQueue]) {
+    for (const contender of [bare, ...blind, byHand, ...durable, longQueue]) {
       const place = await opened(contender, left);
       if (place === undefined) continue;
       const told: Told = {
