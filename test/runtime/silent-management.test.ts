@@ -124,6 +124,19 @@ describe("user management that", () => {
     expect(await served(made, "newcomer", 20)).toBe(20);
   });
 
+  it.each(cases)("%s is noticed by a look-up by number, too", async (_, fault) => {
+    const made = await world(roomy);
+    const { lifecycle, clock } = made;
+    const grant = { accessToken: "abc", refreshToken: "old", expiresAt: new Date(Date.UTC(2100, 0)) };
+    await lifecycle.adopt("claimed", { oneupUserId: 1, ...grant });
+    down(made, fault);
+    const renamed = lifecycle.rename("claimed", "another", { waitMs: minute }).catch(() => "refused");
+    for (const id of some("user", 2)) void lifecycle.onboard(id, { waitMs: 0 });
+    await clock.advance(minute);
+    expect(await renamed).toBe("refused");
+    expect(await shutOf(made)).toMatchObject([{ gate: "management", reason: "unavailable" }]);
+  });
+
   it("lists no users and serves all others as ever is shut for a minute at most, and once", async () => {
     const made = await world(roomy);
     const { lifecycle, clock, sandbox } = made;

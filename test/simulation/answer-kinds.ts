@@ -5,7 +5,7 @@ import type { SandboxUser } from "../../src/sandbox/state/users.ts";
 import { askedBy, isManagement } from "./faults.ts";
 import type { Kind } from "./kinds.ts";
 import type { Stage } from "./stage.ts";
-import { beginning, Dice, hour, minute } from "./time.ts";
+import { beginning, Dice, hour, minute, timeoutMs } from "./time.ts";
 
 /** Phrases that mean something in other answers. */
 const words = [
@@ -55,8 +55,7 @@ const misplaced: Readonly<Record<string, readonly Fault[]>> = {
   ],
 };
 
-/** As they are by default. */
-const timeoutMs = 30_000;
+/** By default. */
 const graceMs = 10_000;
 
 /** See the module. */

@@ -8,6 +8,7 @@ import type { Life } from "./life.ts";
 import { RenewalJudge } from "./renewal-judge.ts";
 import { clientSecrets, type Scenario } from "./scenario.ts";
 import { hour, minute, second, type Time } from "./time.ts";
+import { firstIdOf } from "./first-id.ts";
 
 /** Errors that a caller may get whose calls cannot be made. */
 const heldBack: readonly ErrorCode[] = ["FORBIDDEN", "CREDENTIALS_REFUSED", "UNAVAILABLE"];
@@ -47,8 +48,8 @@ export class BlockJudge {
     this.#lives.add(life);
     if (id === undefined) return;
     const { now } = this.#time;
-    const before = this.#users.get(nameOf(id))?.filter((at) => at > now - patienceMs) ?? [];
-    this.#users.set(nameOf(id), [...before, now]);
+    const before = this.#users.get(firstIdOf(id))?.filter((at) => at > now - patienceMs) ?? [];
+    this.#users.set(firstIdOf(id), [...before, now]);
     // Where one user alone is refused, each process may meet that once, a person who adopts the user begins again, and a 429
     // may ask for a few seconds only, after which no other user may be there to call first.
     const most = this.#scenario.alone === "refusedAlone" ? 8 : 3;
@@ -105,16 +106,11 @@ export class BlockJudge {
 
   /** The only fault of this story is that some calls are stopped, and these calls are not among them. */
   #mustNotice(life: Life, id: string): boolean {
-    if (!this.#isAlone || this.#users.has(nameOf(id))) return false;
+    if (!this.#isAlone || this.#users.has(firstIdOf(id))) return false;
     return this.#scenario.alone === "poisonedIds" || !this.#lives.has(life);
   }
 
   get #isAlone(): boolean {
     return this.#scenario.alone === "poisonedIds" || this.#scenario.alone === "captivePortal";
   }
-}
-
-/** The first name of a person who may have been renamed. */
-function nameOf(id: string): string {
-  return id.replace(/~.*/, "");
 }

@@ -3,6 +3,7 @@ import type { Fault } from "oneup-lifecycle/sandbox";
 import type { Asked } from "./faults.ts";
 import type { Kind } from "./kinds.ts";
 import { hour, minute, type Dice } from "./time.ts";
+import { firstIdOf } from "./first-id.ts";
 
 /** A call on its way. */
 export interface Passing {
@@ -45,7 +46,7 @@ export function isToToken(asked: Asked): boolean {
 
 /** Is `id` one of these, under this name or a later one? */
 export function isOneOf(ids: ReadonlySet<string>, id: string | undefined): boolean {
-  return id !== undefined && ids.has(id.replace(/~.*/, ""));
+  return id !== undefined && ids.has(firstIdOf(id));
 }
 
 /** Ids that a firewall dislikes, one to three of them. */
@@ -150,7 +151,7 @@ export const refusedOnes = {
         { status: 400, body: { message: "Bad Request" } },
       ] as const);
       return ({ asked, user }) => {
-        const id = isToToken(asked) ? user()?.replace(/~.*/, "") : undefined;
+        const id = isToToken(asked) ? firstIdOf(user() ?? "") : undefined;
         if (id === undefined || !left.has(id)) return undefined;
         if (asked === "refreshToken") met.add(id);
         else if (met.has(id)) left.delete(id);

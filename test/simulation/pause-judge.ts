@@ -10,6 +10,7 @@ import type { Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
 import { minute, second } from "./time.ts";
+import { firstIdOf } from "./first-id.ts";
 
 /** When all processes must know of a pause, ms: what they last read is 10 s old, and a call leaves within its time-out. */
 const knownMs = 10 * second + 30 * second;
@@ -66,13 +67,13 @@ export class PauseJudge {
       this.#judge.blame(`PAUSE: the grant of ${id} is discarded, which is held`);
     if (hold !== undefined) return;
     this.#endedAt.set(id, this.#now());
-    if (!this.#letGo.has(baseOf(id)))
+    if (!this.#letGo.has(firstIdOf(id)))
       this.#judge.blame(`PAUSE: ${id} is held, and its record no longer shows it`);
   }
 
   /** The operator lets a user go. */
   letsGo(id: string): void {
-    this.#letGo.add(baseOf(id));
+    this.#letGo.add(firstIdOf(id));
   }
 
   /** The first byte of a call leaves. `user`: whom it is about. */
@@ -112,11 +113,6 @@ export class PauseJudge {
 function laneOf({ state, intent, lane }: Envelope): Lane | null {
   if (state === "renaming") return "interactive";
   return intent === null ? null : lane;
-}
-
-/** The id with which a user signed up. */
-function baseOf(id: string): string {
-  return id.replace(/~.*/, "");
 }
 
 /** Management calls and purges. */

@@ -15,6 +15,7 @@ import type { Life } from "./life.ts";
 import type { ListPlan } from "./scenario.ts";
 import type { Fit, Stage } from "./stage.ts";
 import { Dice, hour, minute, second } from "./time.ts";
+import { firstIdOf } from "./first-id.ts";
 
 /** What 1upHealth has of a person before it signs up, and what the application believes. */
 type Kind = "new" | "unexpected" | "existing" | "believedToExist" | "connected";
@@ -156,7 +157,7 @@ export class Person {
       judge.expects(this.id, 1);
       this.#ask("reauthorize", waitMs, (lifecycle) => lifecycle.reauthorize(this.id, { waitMs }), next, next);
     } else if (roll === 18) {
-      const to = `${this.id.replace(/~.*/, "")}~${++this.#names}`;
+      const to = `${firstIdOf(this.id)}~${++this.#names}`;
       judge.expects(this.id, isConfirmed(judge.of(this.id).envelope) ? 1 : 2); // to which user its number belongs, once
       judge.lookUps.renames(judge.of(this.id), to);
       const rename = (lifecycle: Lifecycle, life: Life): Promise<UserStatus> => {
@@ -234,7 +235,7 @@ export class Person {
   /** The user gets another id at 1upHealth itself, and the application does not know. */
   #isRenamedThere(user: SandboxUser): void {
     const { judge, handler, trace } = this.#stage;
-    const to = `${this.id.replace(/~.*/, "")}~${++this.#names}`;
+    const to = `${firstIdOf(this.id)}~${++this.#names}`;
     handler.world.users.change(user, { appUserId: to });
     judge.renamedThere(user.appUserId, to);
     judge.expects(this.id, 2); // a code in vain, and where it is

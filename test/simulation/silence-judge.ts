@@ -8,6 +8,7 @@ import type { Life } from "./life.ts";
 import type { Scenario } from "./scenario.ts";
 import { managementOutageOf } from "./silences.ts";
 import { beginning, hour, minute, type Time } from "./time.ts";
+import { firstIdOf } from "./first-id.ts";
 
 /** This many users in a row are a reason to find out, and this many an outage though the list can be read. */
 const [many, most] = [3, 8];
@@ -71,7 +72,7 @@ export class SilenceJudge {
   /** A process gets no answer to a call about this user. */
   unanswered(life: Life, id: string): void {
     const row = this.#rows.get(life) ?? new Set();
-    this.#rows.set(life, row.add(id));
+    this.#rows.set(life, row.add(firstIdOf(id)));
     const { now } = this.#time;
     if (row.size < many) return;
     this.#suspectedUntil.set(life, now + this.#knownForMs);
@@ -86,7 +87,7 @@ export class SilenceJudge {
     const { now } = this.#time;
     const found = this.#unsent.get(life) ?? { row: new Set<string>(), since: Infinity, after: 0 };
     this.#unsent.set(life, found);
-    found.row.add(id ?? `page at ${now}`);
+    found.row.add(id === undefined ? `page at ${now}` : firstIdOf(id));
     // What became of some calls a process learns late, so that its row may be longer.
     const lately = [...(this.#unsentAt.get(life) ?? []), now].slice(-many);
     this.#unsentAt.set(life, lately);

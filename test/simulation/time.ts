@@ -11,6 +11,9 @@ export const second = 1_000;
 export const minute: number = 60 * second;
 export const hour: number = 60 * minute;
 
+/** The time limit of a call, by default, ms. */
+export const timeoutMs: number = 30 * second;
+
 /** When every simulation begins: a Tuesday in November, in ms since 1970. */
 export const beginning: number = Date.UTC(2026, 10, 24);
 

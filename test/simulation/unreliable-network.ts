@@ -9,7 +9,7 @@ import { askedBy, faultFor, isManagement } from "./faults.ts";
 import { never, type Life } from "./life.ts";
 import type { Mortal, Stage } from "./stage.ts";
 import { namesLimit } from "./throttling.ts";
-import { beginning, Dice } from "./time.ts";
+import { beginning, Dice, timeoutMs } from "./time.ts";
 
 /** A call that was decided before a 429 may still be on its way through a slow store, ms. */
 const underWayMs = 45_000;
@@ -62,8 +62,9 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
         onAbort(request.signal, () => {
           waits = false;
           noteCause(incoming);
-          if (sent) isUnanswered();
-          else isUnsent();
+          const isGivenUp = time.now - begunAt < timeoutMs; // by its caller: that shows nothing
+          if (sent && !isGivenUp) isUnanswered();
+          else if (!sent) isUnsent();
           if (!sent || !isDeaf) reject(aborted(sent));
         });
         const lost = (ms: number, code: string): void => {

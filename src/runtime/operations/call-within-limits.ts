@@ -22,9 +22,7 @@ import { heldBy, knowPauses, stopOfLane, stopped } from "../engine/stop.ts";
 export interface LimitedCall<T extends Outcome, Begun extends StreamedAnswer = never> {
   /** The call as the gates know it. */
   readonly gated: "listUsers" | "fhir";
-  /** The user that it is about, if it is a single one. */
-  readonly about?: string | undefined;
-  /** The user here on whose behalf it is sent: if an operator holds it, nothing is sent. */
+  /** The user here that it is for, if it is a single one. If an operator holds it, nothing is sent. */
   readonly subject?: string | undefined;
   /** The lane in which a management call queues. */
   readonly lane: Lane | null;
@@ -58,7 +56,7 @@ export function callWithinLimits<T extends Outcome, Settled, Begun extends Strea
   settle: (outcome: LimitedOutcome<T>) => Settled,
 ): Promise<Settled> {
   const { account, clock, guard } = engine;
-  const permit = account.permitFor(limited.about);
+  const permit = account.permitFor(limited.subject);
   const isFree =
     limited.gated === "fhir" && guard.limits.fhir === null && account.enterAtOnce("fhir", permit);
   const settled = isFree
@@ -73,7 +71,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
   permit: Permit,
 ): Promise<LimitedOutcome<T>> {
   const { account, guard, sender } = engine;
-  const { gated, about, lane, signal, describe, notAfter: ownEnd = Infinity } = limited;
+  const { gated, subject, lane, signal, describe, notAfter: ownEnd = Infinity } = limited;
   const isFhir = gated === "fhir";
   const stop = isFhir ? null : await stopOfCall(engine, limited);
   if (stop !== null) throw stop;
@@ -112,7 +110,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
   if (isLifecycleError(outcome)) throw outcome;
   // Refused for credentials that have been replaced since: that proves nothing about the new ones.
   const isOutdated = outcome.type === "credentialsRefused" && account.isOutdated(permit);
-  return isOutdated ? callOnce(engine, limited, account.permitFor(about)) : outcome;
+  return isOutdated ? callOnce(engine, limited, account.permitFor(subject)) : outcome;
 }
 
 /** A call that needs no slot, while no gate is shut: nothing has to be waited for. */

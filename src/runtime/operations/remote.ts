@@ -74,7 +74,7 @@ interface QueryOptions {
   /** The lane whose users it queues with. */
   readonly lane: Lane;
   readonly signal: AbortSignal | undefined;
-  /** The user here on whose behalf it is sent: if an operator holds it, nothing is sent. */
+  /** The user here that it is for. If an operator holds it, nothing is sent. */
   readonly subject?: string | undefined;
   /** Called when it has its slot, just before it is sent. */
   readonly onSending?: () => void;
@@ -132,7 +132,7 @@ function ask<T extends { readonly type: string }>(
     onSending?.();
     return listUsersCall(clientOf(engine), { ...query, pager });
   };
-  const limited = { gated: "listUsers", about: query.appUserId, ...how, describe, read } as const;
+  const limited = { gated: "listUsers", ...how, describe, read } as const;
   return callWithinLimits<T | Refusal, Exclude<T, Refusal>>(engine, limited, (outcome) => {
     const failed = outcome as Exclude<typeof outcome, T>; // one of T is no failure, and the result is null
     const error = refusalOf(failed, engine.clock.now(), query.page !== undefined);
