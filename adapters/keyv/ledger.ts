@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Keyv } from "keyv";
+import type { Keyv, KeyvStoreAdapter } from "keyv";
 import { randomName, type Clock } from "../../src/clock.ts";
 import { isLifecycleError, type LifecycleError } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
@@ -11,8 +11,11 @@ import { memoryTables } from "../../src/store/table-store/memory-tables.ts";
 import { inSteps, putAll, restoring, type Writing } from "../../src/store/table-store/place-writes.ts";
 import { isLive, placesOf, type Change, type Place } from "../../src/store/table-store/places.ts";
 import type { Tables } from "../../src/store/table-store/tables.ts";
-import { decoded, entriesUnder, readIdentity } from "./entries.ts";
+import { decoded, entriesUnder, fullKey, readIdentity } from "./entries.ts";
 import { onErrorOf, storageTrouble, Trouble, unavailable, unusable, within } from "./failures.ts";
+
+/** Some storages answer nothing when a read fails, so a record is gone only if it is missing this often, in a row. */
+const looks = 3;
 
 /** The state shared by all openings of one account. */
 export interface Ledger {
@@ -60,8 +63,11 @@ export async function openLedger(
   const mark: Writing = { place: { key: "Probe", get: () => opening, put() {} }, after: opening };
   /** The storage was emptied or opened anew, see {@link lostStore}. */
   let lost: LifecycleError | null = null;
-  const onError = (error: unknown): void =>
-    void (emittedError = error ?? new Trouble("the store emitted an error"));
+  let emittedErrors = 0;
+  const onError = (error: unknown): void => {
+    emittedErrors++;
+    emittedError = error ?? new Trouble("the store emitted an error");
+  };
 
   async function writeAll(): Promise<void> {
     while (waiting.length > 0 || unsure.size > 0) {
@@ -105,10 +111,10 @@ export async function openLedger(
     if (lost !== null) throw lost;
     const held = tables.account.get();
     const look = async (): Promise<{ readonly by: unknown; readonly isThere: boolean }> => {
-      const [by, text] = await Promise.all(
-        ["Probe", "account"].map((key) => beneath.get<unknown>(prefix + key)),
-      );
+      const before = emittedErrors;
+      const [by, text] = await Promise.all(["Probe", "account"].map(read));
       over.throwIfAborted();
+      if (emittedErrors > before) throw storageTrouble(emittedError);
       const isKnown = held?.identity !== undefined && !unsure.has("account");
       const isThere = !isKnown || (typeof text === "string" && readIdentity(text) === held.identity);
       return { by, isThere };
@@ -121,10 +127,19 @@ export async function openLedger(
       found = await look();
       if (found.by === undefined) throw new Trouble("it does not return what it stores");
     }
+    for (let times = 1; found.by === opening && !found.isThere && times < looks; times++)
+      found = await look();
     if (found.by !== opening)
       lost = lostStore("it was opened by another process, or restored, while this process had it open");
     else if (!found.isThere) lost = lostStore();
     if (lost !== null) throw lost;
+  }
+
+  /** Reads the storage itself: a Keyv without `throwOnErrors` answers nothing when a read fails, and reports no error. */
+  async function read(key: string): Promise<string | undefined> {
+    const storage = beneath.store as KeyvStoreAdapter; // part of Keyv's adapter contract
+    const raw: unknown = await storage.get(fullKey(beneath, prefix + key));
+    return raw === undefined || raw === null ? undefined : decoded(beneath, raw);
   }
 
   async function store(over: AbortSignal, changes: readonly Change[]): Promise<void> {
