@@ -215,7 +215,7 @@ export class Leaves {
 
   /** A request of this process to its disk: it takes time, and may be its last. */
   async #onDisk<T>(life: Life, effect: () => T): Promise<T> {
-    this.#stage.judge.lookUps.mayBegin(life); // an export confirms numbers
+    this.#stage.judge.lookUps.exports(life);
     await new Promise<void>((resolve) => void life.hear(this.#dice.between(1, 200), resolve));
     const dies = this.#deaths < 12 ? this.#dice.next() : 1;
     const die = (): void => {

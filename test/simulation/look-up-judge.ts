@@ -16,6 +16,8 @@ export class LookUpJudge {
   readonly #renamedTo = new Map<string, Dossier>();
   /** When each process looked a user up last. */
   readonly #last = new Map<Life, number>();
+  /** Processes that export users, and confirm the number of each before its turn. */
+  readonly #exporting = new Set<Life>();
 
   constructor(judge: Pick<Judge, "all">, time: Time, world: World) {
     this.#judge = judge;
@@ -62,9 +64,14 @@ export class LookUpJudge {
     this.#last.set(life, this.#time.now + 5 * minute);
   }
 
+  /** A process exports users from now on, until it dies. */
+  exports(life: Life): void {
+    this.#exporting.add(life);
+  }
+
   /** Has the process looked a user up, so that a page of it may have been on its way until now? */
   mayBeUnderWay(life: Life): boolean {
-    return this.#time.now - (this.#last.get(life) ?? 0) < minute;
+    return this.#exporting.has(life) || this.#time.now - (this.#last.get(life) ?? 0) < minute;
   }
 
   /** A page was lost on its way. */

@@ -22,8 +22,11 @@ const [noticedMs, noticedOfWritesMs] = [6 * minute, 25 * minute];
  * Where the list can be read, a look-up or the first neutral call of a process opens the gate for all twenty users once.
  */
 const [mostCalls, mostCallsOfWrites] = [12, 40];
-/** In five minutes waits that double from a second on leave room for eight probes. */
-const mostProbes = 8;
+/**
+ * In five minutes waits that double from a second on leave room for eight probes; more, where the store loses how often the
+ * gate was shut.
+ */
+const [mostProbes, mostProbesUncounted] = [8, 16];
 
 /** A process knows that it can send nothing so long after the calls of several users, ms; then it fails for no more users. */
 const knownMs = minute;
@@ -121,8 +124,12 @@ export class SilenceJudge {
 
   /** Where the store fails, a process keeps a gate of its own for as long, which no record shows. */
   get #knownForMs(): number {
+    return this.#isStoreFailing ? Infinity : suspectedForMs;
+  }
+
+  get #isStoreFailing(): boolean {
     const { storeDown, storeLost } = this.#scenario.rates;
-    return storeDown + storeLost > 0 ? Infinity : suspectedForMs;
+    return storeDown + storeLost > 0;
   }
 
   /** A process makes a neutral call to find out. */
@@ -130,7 +137,7 @@ export class SilenceJudge {
     const { now } = this.#time;
     const lately = (this.#neutral.get(life) ?? []).filter((at) => at > now - 5 * minute);
     this.#neutral.set(life, [...lately, now]);
-    if (lately.length >= mostProbes)
+    if (lately.length >= (this.#isStoreFailing ? mostProbesUncounted : mostProbes))
       this.#judge.blame(`P6: ${life.name} makes ${lately.length + 1} neutral calls in five minutes`);
   }
 
