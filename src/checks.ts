@@ -71,6 +71,16 @@ export const unfitForALine = "\\p{Cc}\\p{Cs}\\p{Zl}\\p{Zp}\\p{Bidi_Control}";
 /** For an option that is checked beside its table. */
 export const anything: Rule = { must: "anything", holds: () => true };
 
+/** Texts and bytes are refused: their characters would be taken for the rows. */
+export const anIterable: Rule = {
+  must: "an iterable or async iterable",
+  holds: (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    !ArrayBuffer.isView(value) &&
+    (Symbol.asyncIterator in value || Symbol.iterator in value),
+};
+
 /**
  * Checks options by a table of rules. Every option may be missing.
  * @throws {LifecycleError} `INVALID_OPTION`

@@ -210,7 +210,8 @@ export function keysFromEnv(
   }
   if (keys !== "") return { keys: keys.split(",") };
   if (file === "") return undefined;
-  const flaw = flawIn(file.replaceAll(/\/+/g, "/"));
+  const isKey = /^[0-9a-f]{64}$/i.test(file) || /^[\w+/-]{43}=?$/.test(file);
+  const flaw = isKey ? `looks like a key, which belongs in ${name}` : flawIn(file.replaceAll(/\/+/g, "/"));
   if (flaw === undefined) return keyFile(file);
   throw new LifecycleError(
     "INVALID_OPTION",

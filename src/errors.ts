@@ -176,6 +176,7 @@ const brand = Symbol.for("oneup-lifecycle.LifecycleError");
  * ```
  */
 export class LifecycleError extends Error {
+  override readonly name: string = "LifecycleError"; // defined, not assigned: an application may have frozen Error.prototype
   readonly code: ErrorCode;
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
@@ -186,7 +187,6 @@ export class LifecycleError extends Error {
 
   constructor(code: ErrorCode, message: string, details: LifecycleErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
-    this.name = "LifecycleError";
     this.code = code;
     this.retryable = details.retryable ?? false;
     this.retryAfterMs = details.retryAfterMs;

@@ -124,9 +124,9 @@ const rules: Rules<FhirClientOptions<FhirVersion>> = {
  * ```
  */
 export function createFhirClient<V extends FhirVersion>(options: FhirClientOptions<V>): FhirClient<V> {
-  const { version, token, client, api = "https://api.1up.health", clock = systemClock } = options;
-  checkVersion(version);
   check(task, options, rules);
+  const { version, token, client, api = "https://api.1up.health", clock = systemClock } = options ?? {};
+  checkVersion(version);
   if ((token === undefined) === (client === undefined))
     throw invalid(task, "either token or client must be given", token === undefined ? "neither" : "both");
   const parts: VerbParts = {

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { inWords, isLifecycleError, LifecycleError, underneath } from "../../src/errors.ts";
 
 describe("errors", () => {
@@ -32,6 +32,16 @@ describe("errors", () => {
     expect(error.retryable).toBe(false);
     expect("cause" in error).toBe(false);
     expect(error.facts).toEqual({});
+  });
+
+  it("LifecycleError keeps its name and code where an application has frozen Error.prototype", () => {
+    const { prototype } = Error;
+    onTestFinished(() => void Object.defineProperty(prototype, "name", { writable: true }));
+    Object.defineProperty(prototype, "name", { writable: false });
+    expect(new LifecycleError("CLOSED", "Cannot go on")).toMatchObject({
+      name: "LifecycleError",
+      code: "CLOSED",
+    });
   });
 
   it("isLifecycleError() knows our errors, and the code if one is asked for", () => {

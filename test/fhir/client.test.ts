@@ -310,6 +310,12 @@ describe("a refused token", () => {
 });
 
 describe("createFhirClient()", () => {
+  it("refuses to be called without options", () => {
+    expect(() => createFhirClient(undefined as never)).toThrow(
+      /^Cannot create a FHIR client: version must be/,
+    );
+  });
+
   it("refuses a version that 1upHealth does not serve", () => {
     const options = {
       token: tokens(),

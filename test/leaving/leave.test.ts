@@ -316,6 +316,14 @@ describe("verifyReceipts()", () => {
     afterwards(() => other.lifecycle.close());
     expect(await verdict(lines, other.lifecycle.receiptsKey())).toBe(false);
     await expect(verifyReceipts(lines, { publicKey: "x" })).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    await expect(verifyReceipts(lines, undefined as never)).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    for (const text of [lines.join("\n"), Buffer.from(lines.join("\n")), null]) {
+      const verified = verifyReceipts(text as Iterable<string>, { publicKey });
+      await expect(verified).rejects.toMatchObject({
+        code: "INVALID_OPTION",
+        message: expect.stringContaining("must be an iterable or async iterable") as string,
+      });
+    }
   });
 });
 

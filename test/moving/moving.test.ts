@@ -49,6 +49,7 @@ describe("moveStore()", () => {
   it("refuses what it cannot use before it opens a store, and another key once it is done", async () => {
     const { from, to, move } = await twoStores();
     const refused = { code: "INVALID_OPTION" };
+    await expect(abortMove(memory(), memory(), undefined as never)).rejects.toMatchObject(refused);
     await expect(moveStore(from, to, undefined as never)).rejects.toMatchObject(refused);
     await expect(moveStore(from, null as never, move)).rejects.toMatchObject(refused);
     await expect(moveStore(from, to, { ...move, speed: 9 } as never)).rejects.toMatchObject(refused);

@@ -115,6 +115,8 @@ describe("createLifecycle.fromEnv()", () => {
     ["a space", "./lifecycle.key ", /ONEUP_KEY_FILE must be the path of a file, and it begins or ends/],
     ["a line end", "./lifecycle.key\r", /ONEUP_KEY_FILE must be the path of a file, and it begins or ends/],
     ["quotation marks", '"./lifecycle.key"', /ONEUP_KEY_FILE .* contains quotation marks/],
+    ["the hexadecimal digits of a key", "ab".repeat(32), /it looks like a key, which belongs in ONEUP_KEY$/],
+    ["the base64 of a key", `${"Ab+/".repeat(10)}AbE=`, /it looks like a key, which belongs in ONEUP_KEY$/],
   ])("refuses a key file with %s, and makes none of that name", async (_, file, why) => {
     vi.stubEnv("ONEUP_KEY_FILE", file);
     const refused = createLifecycle.fromEnv({ credentials, store: memory() });

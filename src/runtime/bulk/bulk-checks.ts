@@ -11,7 +11,7 @@ import {
   check,
   checkValue,
   whole,
-  wrong,
+  anIterable,
   type Rule,
   type Rules,
 } from "../../checks.ts";
@@ -73,7 +73,5 @@ export function checkAdopting(rows: Rows<unknown>, options: AdoptManyOptions | u
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkRows(verb: string, rows: Rows<unknown>): void {
-  if (typeof rows === "object" && rows !== null && (Symbol.asyncIterator in rows || Symbol.iterator in rows))
-    return;
-  throw wrong(verb, "the list", "an iterable or async iterable", rows);
+  checkValue(verb, "the list", rows, anIterable);
 }

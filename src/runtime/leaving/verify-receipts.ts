@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { wrong } from "../../checks.ts";
+import { anIterable, anything, check, checkValue, wrong } from "../../checks.ts";
 import { publicKeyFrom, ReceiptChain, writeAnew } from "./receipt-chain.ts";
 
 /** The result of {@link verifyReceipts}. */
@@ -49,9 +49,11 @@ export async function verifyReceipts(
   lines: Iterable<string> | AsyncIterable<string>,
   options: { readonly publicKey: string },
 ): Promise<VerifiedReceipts> {
-  const key = publicKeyFrom(options.publicKey);
-  if (key === null)
-    throw wrong("verify receipts", "publicKey", "the key that receiptsKey() returns", options.publicKey);
+  const verb = "verify receipts";
+  checkValue(verb, "the lines", lines, anIterable);
+  const { publicKey } = check(verb, options, { publicKey: anything });
+  const key = publicKeyFrom(publicKey ?? "");
+  if (key === null) throw wrong(verb, "publicKey", "the key that receiptsKey() returns", publicKey);
   const chain = new ReceiptChain();
   let problem: VerifiedReceipts["problem"] = null;
   let number = 0;

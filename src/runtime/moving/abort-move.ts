@@ -41,7 +41,7 @@ import type { AbortOptions, MoveOptions } from "./move-options.ts";
  * ```
  */
 export async function abortMove(from: StoreAdapter, to: StoreAdapter, options: AbortOptions): Promise<void> {
-  const { lost = false, ...others } = options;
+  const { lost = false, ...others } = options ?? ({} as Partial<AbortOptions>);
   checkValue("move a store", "lost", lost, aSwitch);
   await withBoth(from, to, others, async (both) => {
     let id: string | null | undefined;

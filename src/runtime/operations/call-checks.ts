@@ -44,7 +44,7 @@ const ofToken: Rules<TokenOptions> = {
   ...waiting,
   rejected: {
     must: "the token that 1upHealth answered with 401",
-    holds: (value) => typeof value === "string",
+    holds: (value) => typeof value === "string" && value !== "",
   },
 };
 /** The name of a person who does something. */
