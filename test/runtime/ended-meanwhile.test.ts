@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Lifecycle, StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { altered } from "../support/altered.ts";
-import { scene } from "../support/scene.ts";
+import { hurry, scene } from "../support/scene.ts";
 
 /** A process that stands still before one of its writes, until it goes on. */
 interface Frozen {
@@ -121,6 +121,46 @@ describe("a user that another process forgets while this one stands still", () =
     expect(await there.counts()).toEqual({});
     // A call that begins now is another decision.
     expect(await there.onboard("ada")).toMatchObject({ usable: true });
+  });
+});
+
+describe("a user whose purge an onboard() of another process waits for", () => {
+  it("is not brought back if it is forgotten before that process looks again", async () => {
+    const adapter = memory();
+    const { sandbox, open } = await scene();
+    const there = await open({ store: adapter });
+    await there.onboard("ada");
+    await there.offboard("ada", { purge: ["r4"], waitMs: 0 });
+
+    let [goOn, standStill] = [(): void => {}, (): void => {}];
+    const going = new Promise<void>((resolve) => (goOn = resolve));
+    const stands = new Promise<void>((resolve) => (standStill = resolve));
+    let isOver = false;
+    const slow = await open({
+      store: altered(adapter, (store) => ({
+        async load(id) {
+          if (isOver) {
+            standStill();
+            await going;
+          }
+          const loaded = await store.load(id);
+          isOver ||= loaded.type === "record" && loaded.record.state === "offboarded";
+          return loaded;
+        },
+      })),
+    });
+    const late = slow.onboard("ada", { waitMs }).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    await setTimeout(20); // it waits
+    hurry(sandbox);
+    await Promise.race([stands, late]);
+    await there.forget("ada");
+    goOn();
+    expect(await late).toMatchObject({ code: "USER_UNKNOWN" });
+    expect(await there.counts()).toEqual({});
+    expect(await slow.onboard("ada")).toMatchObject({ usable: true });
   });
 });
 

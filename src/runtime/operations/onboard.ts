@@ -108,7 +108,10 @@ function firstStep(
   return stepped({ ...user, lane, pause }, { type: "ONBOARD", at, isNew });
 }
 
-/** The user, after any rename or offboarding under way has finished. */
+/**
+ * The user, after any rename or offboarding under way has finished.
+ * @throws {LifecycleError} `USER_UNKNOWN` if it was forgotten meanwhile, which is a later decision than this call
+ */
 async function findHere(engine: Engine, id: string, wait: Deadline): Promise<LoadedUser | MissingUser> {
   const found = await lookForUser(engine, id);
   if (found.user === null) return found;
@@ -118,6 +121,9 @@ async function findHere(engine: Engine, id: string, wait: Deadline): Promise<Loa
   else return found;
   const after = await lookForUser(engine, id);
   if (after.user !== null && isPurging(after.user.position.state)) throw stillPurged(engine, after.user);
+  // seam: a-user-forgotten-while-its-purge-is-awaited-is-not-brought-back
+  const isGone = after.user === null;
+  if (isGone) throw forgottenMeanwhile(engine, id);
   return after;
 }
 
