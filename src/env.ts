@@ -210,7 +210,7 @@ export function keysFromEnv(
   }
   if (keys !== "") return { keys: keys.split(",") };
   if (file === "") return undefined;
-  const isKey = /^[0-9a-f]{64}$/i.test(file) || /^[\w+/-]{43}=?$/.test(file);
+  const isKey = /^(?:[0-9a-f]{64}|[\w+/-]{43}=)$/i.test(file); // no path looks like that, and a key of this name would be made
   const flaw = isKey ? `looks like a key, which belongs in ${name}` : flawIn(file.replaceAll(/\/+/g, "/"));
   if (flaw === undefined) return keyFile(file);
   throw new LifecycleError(
