@@ -6,11 +6,11 @@
  *
  * @module
  */
-import { createCipheriv, randomBytes } from "node:crypto";
 import { createClient } from "@keyv/redis";
 import { open as openLmdb } from "lmdb";
 import pg from "pg";
 import { callsTo } from "./calls.mjs";
+import { sealed } from "./sealed.mjs";
 
 /** @typedef {readonly [id: string, text: string]} Pair */
 
@@ -18,18 +18,9 @@ import { callsTo } from "./calls.mjs";
 export async function open({ provider, server }) {
   const calls = callsTo(provider);
   const { put, close } = await placeAt(server);
-  const key = randomBytes(32);
   const begun = Date.now();
   /** @param {string} id @param {object} record @returns {Promise<unknown>} */
   const write = (id, record) => put([id, JSON.stringify(record)]);
-
-  /** @param {string} id @param {object} secrets */
-  function sealed(id, secrets) {
-    const nonce = randomBytes(12);
-    const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(id));
-    const text = [cipher.update(JSON.stringify(secrets)), cipher.final()];
-    return Buffer.concat([nonce, ...text, cipher.getAuthTag()]).toString("base64url");
-  }
 
   return {
     async onboard(id) {

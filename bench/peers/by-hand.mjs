@@ -7,10 +7,11 @@
  *
  * @module
  */
-import { createCipheriv, createHmac, randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { systemClock } from "../../dist/lib/index.js";
 import { storeAt } from "../store-at.mjs";
 import { callsTo } from "./calls.mjs";
+import { sealed } from "./sealed.mjs";
 
 /** @type {import("./side.ts").Peer["open"]} */
 export async function open({ provider, server, leaseMs }) {
@@ -23,14 +24,6 @@ export async function open({ provider, server, leaseMs }) {
   const limit = { name: "management", calls: 1e9, windowMs: 3_600_000 };
   await store.account.commit({ value: { mark: owner }, expectedRevision: 0, writeId: owner });
   const { identity } = (await store.account.load()) ?? {};
-
-  /** @param {string} id @param {object} secrets */
-  function sealed(id, secrets) {
-    const nonce = randomBytes(12);
-    const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(id));
-    const text = [cipher.update(JSON.stringify(secrets)), cipher.final()];
-    return Buffer.concat([nonce, ...text, cipher.getAuthTag()]).toString("base64url");
-  }
 
   return {
     async onboard(id) {
