@@ -70,7 +70,7 @@ const lasting: Readonly<Record<string, string>> = {
   "25001": "transactions must be read committed (default_transaction_isolation)",
   "0A000": "PostgreSQL lacks a feature: it must be version 14 or later",
   "28000": "PostgreSQL does not let this user in (pg_hba.conf)",
-  "28P01": "PostgreSQL refused the user or the password",
+  "28P01": "PostgreSQL refused the user or the password; correct them in the URL or in the pool",
   "3D000": "there is no such database",
   "42501": "this PostgreSQL user lacks a right that the store needs",
 };

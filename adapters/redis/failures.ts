@@ -47,8 +47,8 @@ const passing: Readonly<Record<string, string>> = {
 
 /** Refusals that last until the configuration is changed. */
 const lasting: Readonly<Record<string, string>> = {
-  NOAUTH: "Redis asks for a password",
-  WRONGPASS: "Redis refused the user or the password",
+  NOAUTH: "Redis asks for a password; give it in the URL (redis://USER:PASSWORD@HOST) or to the client",
+  WRONGPASS: "Redis refused the user or the password; correct them in the URL or in the client",
   NOPERM: "this Redis user lacks a permission that the store needs",
   MOVED: "this Redis is part of a cluster: pass a client made by createCluster(), or let this user run INFO",
   WRONGTYPE: "a key of the store holds a value of another type",
@@ -102,6 +102,13 @@ export function storeError(doing: string, link: Link, failed: unknown, failure: 
   });
 }
 
+/** What a port that does not answer may mean where the URL asks for TLS: a server without TLS waits for more. */
+function aboutTls({ place }: Link, cause: unknown): string {
+  return cause instanceof Silence && place.includes("rediss:")
+    ? "; the URL asks for TLS (rediss:), so check that this port speaks it"
+    : "";
+}
+
 /** The error of a failed opening. */
 export function openError(link: Link, failed: unknown): LifecycleError {
   if (isLifecycleError(failed)) return failed;
@@ -112,10 +119,14 @@ export function openError(link: Link, failed: unknown): LifecycleError {
     cause instanceof Error ? ("code" in cause ? String(cause.code) : cause.message) : typeof cause,
   );
   if (!isAnswer(why) && !/CERT|UNABLE_TO_/.test(details)) {
-    return new LifecycleError("STORE_UNAVAILABLE", `Cannot reach ${link.place}: ${details}`, {
-      retryable: true,
-      cause: underneath(cause),
-    });
+    return new LifecycleError(
+      "STORE_UNAVAILABLE",
+      `Cannot reach ${link.place}: ${details}${aboutTls(link, cause)}`,
+      {
+        retryable: true,
+        cause: underneath(cause),
+      },
+    );
   }
   const known = passing[why] ?? lasting[why];
   const text = known === undefined ? details.trim() : known + permissionIn(why, error);

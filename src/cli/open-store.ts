@@ -25,11 +25,15 @@ import { printError } from "./screen.ts";
 import { atShell } from "./shell-words.ts";
 
 /** The named store, not yet open. @throws {UsageError} if none was named; {LifecycleError} `INVALID_OPTION` */
-export async function adapterOf({ texts }: Pick<Given, "texts">): Promise<StoreAdapter> {
-  const given = texts.get("store");
-  const place = given ?? process.env["ONEUP_STORE"] ?? "";
+export async function adapterOf(given: Pick<Given, "texts">): Promise<StoreAdapter> {
+  const place = placeOf(given);
   if (place === "") throw new UsageError("No store given: set ONEUP_STORE or use --store PLACE");
-  return adapterAt(place, given === undefined ? "ONEUP_STORE" : "--store");
+  return adapterAt(place, given.texts.has("store") ? "--store" : "ONEUP_STORE");
+}
+
+/** Where the store is, as it was named; empty if it was not. */
+export function placeOf({ texts }: Pick<Given, "texts">): string {
+  return texts.get("store") ?? process.env["ONEUP_STORE"] ?? "";
 }
 
 /** The store at that place, not yet open. `named`: the setting that named it. @throws {UsageError}; {LifecycleError} `INVALID_OPTION` */

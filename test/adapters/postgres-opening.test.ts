@@ -126,7 +126,9 @@ withPostgres("adapters/postgres, opened", (server) => {
     const wrong = await refusal(urlWith(url, { user: "guarded:secret" }));
     expect(wrong).toMatchObject({
       ...unusable,
-      message: expect.stringMatching(/refused the user or the password$/),
+      message: expect.stringMatching(
+        /refused the user or the password; correct them in the URL or in the pool$/,
+      ),
     });
     expect(inspect(wrong, { depth: null })).not.toContain("secret");
     const weak = postgres(urlWith(url, { user: "weak" }), { schema: "other" });

@@ -69,7 +69,11 @@ withServer("redis", "adapters/redis and its server", (server) => {
       /^Cannot open the store in Redis at redis:\/\/127.0.0.1:\d+: Redis refused the user/,
     );
     expect(inspect(wrong, { depth: null })).not.toContain("secret");
-    expect((await refusal(`redis://127.0.0.1:${port}`)).message).toMatch(/: Redis asks for a password$/);
+    expect((await refusal(`redis://127.0.0.1:${port}`)).message).toMatch(
+      /: Redis asks for a password; give it/,
+    );
+    const tls = await refusal(`rediss://:the%20right%20one@127.0.0.1:${port}`, { timeoutMs: 300 });
+    expect(tls.message).toMatch(/no answer within 300 ms; the URL asks for TLS \(rediss:\), so check/);
     const store = await openStore(`redis://:the%20right%20one@127.0.0.1:${port}`);
     expect(await store.commit(write("ada"))).toMatchObject({ type: "committed" });
     expect(inspect(store, { depth: null })).not.toContain("right");

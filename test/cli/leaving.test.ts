@@ -112,4 +112,11 @@ describe("cli export, leave and receipts", () => {
     expect(code).toBe(2);
     expect(err).toContain(message);
   });
+
+  it("receipts without a key and without a store ends with 2, and names both ways", async () => {
+    const { operator } = await operatorStage();
+    const { code, err } = await operator.run(["receipts", "x"], { ONEUP_STORE: "" });
+    expect(code).toBe(2);
+    expect(err).toContain("use --public-key KEY, as leave prints it, or --store PLACE");
+  });
 });

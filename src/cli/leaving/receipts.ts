@@ -4,10 +4,11 @@
  * @module
  */
 import { verifyReceipts } from "../../index.ts";
+import { UsageError } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { plural, print } from "../format.ts";
 import { idsIn } from "../list-file.ts";
-import { withStore } from "../open-store.ts";
+import { placeOf, withStore } from "../open-store.ts";
 
 /** See the module. */
 export const receipts: Command = {
@@ -24,6 +25,8 @@ export const receipts: Command = {
   },
   async run(given, signal) {
     const { argument: path, texts } = given;
+    if (!texts.has("public-key") && placeOf(given) === "")
+      throw new UsageError("No key given: use --public-key KEY, as leave prints it, or --store PLACE");
     const publicKey =
       texts.get("public-key") ?? (await withStore(given, async (lifecycle) => lifecycle.receiptsKey()));
     const lines = idsIn({ path, column: null }, signal);
