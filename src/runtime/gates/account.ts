@@ -11,7 +11,7 @@ import { CredentialsInUse } from "../account/credentials-in-use.ts";
 import type { KnownCredentials } from "../options/credentials.ts";
 import { SharedGates, gateNames, staleMs } from "./shared-gates.ts";
 import { Holding } from "./holding.ts";
-import type { NeutralEndpoint, NeutralOutcome } from "./blocking.ts";
+import type { NeutralEndpoint } from "./blocking.ts";
 import {
   blockedBy,
   bringsCode,
@@ -29,6 +29,7 @@ import { ExchangeOutage } from "./exchange-outage.ts";
 import { ManagementOutage } from "./management-outage.ts";
 import { Probing } from "./probing.ts";
 import { Region } from "./region.ts";
+import type { RetriesInTurn } from "./retries-in-turn.ts";
 import { isThrottling, neutralFor, shutBy } from "./gate-rules.ts";
 
 export type { Blocked, Outcome, Permit } from "./permit.ts";
@@ -46,6 +47,8 @@ export class Account {
   readonly #exchangeOutage: ExchangeOutage;
   readonly #managementOutage: ManagementOutage;
   readonly #probing: Probing;
+  /** The calls with which users take turns while they get no answer. */
+  readonly #turns: Partial<Record<GatedCall, RetriesInTurn>>;
   /** Permits are many, and their names must differ between processes: one random name and a number. */
   readonly #name: string;
   #permits = 0;
@@ -55,11 +58,14 @@ export class Account {
     this.#name = randomName(parts.clock);
     this.#credentials = new CredentialsInUse(parts);
     this.#board = new SharedGates({ ...parts, secretKey: () => this.#credentials.key });
-    const neutral = (at: NeutralEndpoint): Promise<NeutralOutcome> => this.#probing.askNeutral(at);
-    this.#region = new Region({ ...parts, board: this.#board, by: this.#name, neutral });
-    this.#exchangeOutage = new ExchangeOutage(parts.clock, () => this.#region.ask("token"));
-    const [ask, openedAt] = [() => this.#region.ask("management"), () => this.#board.openedAt("management")];
-    this.#managementOutage = new ManagementOutage(parts.clock, ask, openedAt);
+    const [by, neutral] = [this.#name, (at: NeutralEndpoint) => this.#probing.askNeutral(at)];
+    this.#region = new Region({ ...parts, board: this.#board, by, neutral });
+    const ask = (at: NeutralEndpoint) => (): Promise<string> => this.#region.ask(at);
+    const openedAt = (at: NeutralEndpoint) => (): number => this.#board.openedAt(at);
+    this.#exchangeOutage = new ExchangeOutage(parts.clock, ask("token"), openedAt("token"));
+    this.#managementOutage = new ManagementOutage(parts.clock, ask("management"), openedAt("management"));
+    const [{ creates }, { refreshes }] = [this.#managementOutage, this.#exchangeOutage];
+    this.#turns = { createUser: creates, refreshToken: refreshes };
     const [nameOf, secretKey] = [(one: Permit) => this.#nameOf(one), () => this.#credentials.key];
     this.#holding = new Holding({ ...parts, board: this.#board, nameOf, secretKey });
     this.#probing = new Probing({
@@ -180,7 +186,7 @@ export class Account {
    */
   async enter(call: GatedCall, permit: Permit): Promise<Blocked | null> {
     if (this.#board.ageMs > tooStaleMs) await this.refresh();
-    const turn = call === "createUser" ? this.#managementOutage.creates.enter(permit) : null;
+    const turn = this.#turns[call]?.enter(permit) ?? null;
     if (turn !== null || this.enterAtOnce(null, permit)) return turn;
     for (const name of this.#board.isQuiet ? [] : this.#region.gatesBefore(call)) {
       if (name === "region") await this.#region.tryAgain();
@@ -202,7 +208,7 @@ export class Account {
    * @throws {LifecycleError} `STORE_UNUSABLE`
    */
   enterAtOnce(call: GatedCall | null, permit: Permit): boolean {
-    if (call === "createUser" && permit.isRetry) return false; // it waits for its turn; `null`: a call that has it
+    if (permit.isRetry && call !== null && call in this.#turns) return false; // it waits for its turn; `null`: a call that has it
     const now = this.#parts.clock.monotonic();
     const ageMs = this.#board.ageAt(now);
     if (ageMs > tooStaleMs) return false;
@@ -226,7 +232,6 @@ export class Account {
     if (this.recordAtOnce(call, outcome, permit)) return "shared";
     if (outcome.type !== "notSent") this.#holding.sent();
     if (await this.#isOwn(call, outcome, permit)) return "own";
-    if (call === "refreshToken") this.#exchangeOutage.recordRefresh(outcome, permit);
     const isAlone = call === "exchangeCode" && (await this.#exchangeOutage.isAlone(outcome, permit));
     const isDown =
       neutralFor(call) === "management" && (await this.#managementOutage.isDown(outcome, permit));
@@ -242,13 +247,12 @@ export class Account {
   recordAtOnce(call: GatedCall, outcome: Outcome, permit: Permit): boolean {
     const { type } = outcome;
     const endpoint = neutralFor(call);
-    if (call === "createUser") this.#managementOutage.creates.record(outcome, permit);
+    this.#turns[call]?.record(outcome, permit);
     if (permit.tries.size > 0 || shutBy(call, type) !== null || isUnconnected(outcome)) return false;
     if (type === "blocked" && endpoint !== null) return false;
     if (endpoint === "management" && this.#managementOutage.record(outcome, permit)) return false;
     if (type !== "notSent") this.#holding.sent();
     if (endpoint !== null) this.#region.recordOutcome(endpoint, permit.about ?? permit.number, type);
-    if (call === "refreshToken") this.#exchangeOutage.recordRefresh(outcome, permit);
     if (call === "exchangeCode") this.#exchangeOutage.recordExchange(outcome);
     return true;
   }

@@ -8,6 +8,7 @@
 import type { Clock } from "../../clock.ts";
 import { betweenNeutralMs, cameThrough } from "./blocking.ts";
 import { isUnanswered, type Outcome, type Permit } from "./permit.ts";
+import { RetriesInTurn } from "./retries-in-turn.ts";
 
 /** A neutral call that was answered counts for this long, unless a later one is not, ms. */
 const reachedForMs = 3 * betweenNeutralMs;
@@ -19,22 +20,28 @@ const codeAgainMs = 300_000;
 const many = 3;
 /** A neutral call that fails this short before an exchange is answered shows nothing: some servers answer it 503, ms. */
 const contradictedMs = 30_000;
+/** Where refreshes get no answer. */
+const turnsOfRefreshes = { by: "token", betweenMs: 5_000, longestMs: 300_000 } as const;
 
 /** See the module. */
 export class ExchangeOutage {
+  /** The turns of users whose refresh has failed, where refreshes get no answer. */
+  readonly refreshes: RetriesInTurn;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #neutral: () => Promise<string>;
   /** Users whose exchange was not answered since one was. */
   readonly #row = new Set<string | number>();
-  /** Users whose refresh was not answered since one was: the endpoint is the same. */
-  readonly #unrefreshed = new Set<string | number>();
   /** Whether the last neutral call was answered, and when, on `clock.monotonic()`; `null`: it no longer counts. */
   #met: { readonly isUp: boolean; readonly at: number } | null = null;
   /** The neutral call fails although exchanges are answered. */
   #isMute = false;
 
-  /** `neutral`: makes a neutral call to the token endpoint; `notAsked`: none may be sent now. */
-  constructor(clock: Pick<Clock, "monotonic">, neutral: () => Promise<string>) {
+  /**
+   * `neutral`: makes a neutral call to the token endpoint; `notAsked`: none may be sent now. `openedAt`: when the gate of
+   * the endpoint opened, on `clock.monotonic()`.
+   */
+  constructor(clock: Clock, neutral: () => Promise<string>, openedAt: () => number) {
+    this.refreshes = new RetriesInTurn(clock, openedAt, turnsOfRefreshes);
     this.#clock = clock;
     this.#neutral = neutral;
   }
@@ -60,18 +67,12 @@ export class ExchangeOutage {
     if (permit.tries.has("exchange")) return false;
     const isDown = this.#met?.isUp === false && !this.#isMute;
     // seam: one-user-without-an-answer-shuts-no-gate
-    return !isDown && this.#row.size < many && this.#unrefreshed.size < many;
+    return !isDown && this.#row.size < many && this.refreshes.inARow < many;
   }
 
   /** Reports the outcome of an exchange that was answered. */
   recordExchange({ type }: Outcome): void {
     if (type === "tokens" || type === "grantRefused") this.#answered();
-  }
-
-  /** Reports the outcome of a refresh. */
-  recordRefresh({ type }: Outcome, permit: Permit): void {
-    if (isUnanswered(type)) this.#unrefreshed.add(permit.about ?? permit.number);
-    else if (type === "tokens" || type === "grantRefused") this.#unrefreshed.clear();
   }
 
   /** How long a failed probe may keep the gate shut at most, ms: the user that probes it may be at fault. */

@@ -12,8 +12,8 @@
 import type { Clock } from "../../clock.ts";
 import { isAboutAnother } from "../../http/user-management.ts";
 import { betweenNeutralMs, cameThrough } from "./blocking.ts";
-import { CreateOutage } from "./create-outage.ts";
 import { isUnanswered, type Outcome, type Permit } from "./permit.ts";
+import { RetriesInTurn } from "./retries-in-turn.ts";
 
 /** This many different users in a row, with no call answered in between, are a reason to make a neutral call. */
 const many = 3;
@@ -27,11 +27,13 @@ const suspectedMs = 60_000;
 const servedForMs = 1_200_000;
 /** Every so many probes one is a user's call. */
 const userProbesEvery = 4;
+/** Where creates alone get no answer: each attempt costs two slots, the create and the question whether it was carried out. */
+const turnsOfCreates = { by: "management", betweenMs: 120_000, longestMs: 600_000 } as const;
 
 /** See the module. */
 export class ManagementOutage {
-  /** Whether only creates get no answer. */
-  readonly creates: CreateOutage;
+  /** The turns of users whose create has failed, where creates alone get no answer. */
+  readonly creates: RetriesInTurn;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #neutral: () => Promise<string>;
   readonly #openedAt: () => number;
@@ -51,7 +53,7 @@ export class ManagementOutage {
    * gate opened, on `clock.monotonic()`; a call sent before shows nothing about the time since.
    */
   constructor(clock: Clock, neutral: () => Promise<string>, openedAt: () => number) {
-    this.creates = new CreateOutage(clock, openedAt);
+    this.creates = new RetriesInTurn(clock, openedAt, turnsOfCreates);
     this.#clock = clock;
     this.#neutral = neutral;
     this.#openedAt = openedAt;

@@ -1,0 +1,72 @@
+/**
+ * Has users take turns while calls of one kind get no answer, and no gate is shut because of it: 1upHealth creates no
+ * users although its other calls work, or refreshes no tokens. Without it each of these users tries again and again, and
+ * the attempts of all spend the limit, or keep a service busy that is down. So once the calls of {@link many} different
+ * users in a row got no answer, those whose call has failed before try one at a time. The call of a user whose last one
+ * was answered is always sent: it may work. Its own process alone counts this, in memory.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { halfJitter } from "../options/backoff.ts";
+import { cameThrough } from "./blocking.ts";
+import { isUnanswered, type Blocked, type Outcome, type Permit } from "./permit.ts";
+
+/** This many different users in a row, with no such call answered in between, are an outage. */
+const many = 8;
+
+/** Whose turns these are. */
+export interface Turns {
+  /** The endpoint of the calls. */
+  readonly by: "management" | "token";
+  /** The interval between two attempts of users whose call has failed before, ms. */
+  readonly betweenMs: number;
+  /** How long such a user waits until it is its turn, ms: the upper half of it. */
+  readonly longestMs: number;
+}
+
+/** See the module. */
+export class RetriesInTurn {
+  readonly #clock: Pick<Clock, "now" | "monotonic" | "random">;
+  readonly #openedAt: () => number;
+  readonly #turns: Turns;
+  /** The first users whose call got no answer since one did. */
+  readonly #row = new Set<string>();
+  /** When the gate had opened before them, and when one of them last tried again, on `clock.monotonic()`. */
+  #since = Number.NEGATIVE_INFINITY;
+  #triedAt = Number.NEGATIVE_INFINITY;
+
+  /** `openedAt`: when the gate of the endpoint opened, on `clock.monotonic()`: before it, no call was answered. */
+  constructor(clock: Pick<Clock, "now" | "monotonic" | "random">, openedAt: () => number, turns: Turns) {
+    this.#clock = clock;
+    this.#openedAt = openedAt;
+    this.#turns = turns;
+  }
+
+  /** How many different users in a row got no answer, up to {@link many}. */
+  get inARow(): number {
+    return this.#openedAt() === this.#since ? this.#row.size : 0;
+  }
+
+  /** Records the outcome of such a call. */
+  record({ type }: Outcome, { about, enteredAt }: Permit): void {
+    const openedAt = this.#openedAt();
+    if (cameThrough(type) || openedAt > this.#since) this.#row.clear();
+    this.#since = openedAt;
+    if (enteredAt < openedAt) return;
+    if (isUnanswered(type) && about !== null && this.#row.size < many) this.#row.add(about);
+  }
+
+  /** What such a call has to wait for, if it would be sent next; `null`: it is its turn. */
+  enter({ isRetry }: Permit): Blocked | null {
+    if (!isRetry) return null;
+    const now = this.#clock.monotonic();
+    const { by, betweenMs, longestMs } = this.#turns;
+    if (this.inARow >= many && now - this.#triedAt < betweenMs) {
+      const ms = halfJitter({ firstMs: longestMs, longestMs }, 1, this.#clock.random());
+      return { by, reason: "unavailable", until: this.#clock.now() + ms, yields: true, isLong: true };
+    }
+    this.#triedAt = now;
+    return null;
+  }
+}
