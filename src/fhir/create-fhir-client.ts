@@ -10,7 +10,7 @@ import {
   createSender,
   leastAnswerBytes,
   mostAnswerBytes,
-  type Sender,
+  type FhirSender,
   usualAnswerBytes,
 } from "../http/send.ts";
 import type { Transport } from "../http/transport.ts";
@@ -79,7 +79,7 @@ export interface FhirClientOptions<V extends FhirVersion> {
    */
   readonly signal?: AbortSignal | undefined;
   /** Used instead of `transport`, `timeoutMs` and `maxAnswerBytes`. */
-  readonly sender?: Pick<Sender, "send" | "stream"> | undefined;
+  readonly sender?: FhirSender | undefined;
   /** Reports each operation. */
   readonly report?: Report | undefined;
 }
@@ -184,6 +184,6 @@ function ownSender(
     maxAnswerBytes = usualAnswerBytes,
   }: FhirClientOptions<FhirVersion>,
   clock: Clock,
-): Pick<Sender, "send" | "stream"> {
+): FhirSender {
   return createSender({ transport, clock, timeoutMs, maxBytes: maxAnswerBytes });
 }

@@ -10,8 +10,8 @@ import type { Answer, Call, SendOptions, Unanswered } from "../http/call.ts";
 import { readRefusal } from "../http/answer.ts";
 import { causeOf, printed } from "../http/cause.ts";
 import { parseJson, type JsonObject } from "../http/json.ts";
-import type { Sender } from "../http/send.ts";
-import type { Auth } from "./auth.ts";
+import type { FhirSender } from "../http/send.ts";
+import type { Auth, Proof } from "./auth.ts";
 import type { FhirPlace } from "./calls.ts";
 import { capabilitiesOf, undeclared } from "./capabilities.ts";
 import { readResponse, type FhirResponse } from "./fhir-response.ts";
@@ -23,7 +23,7 @@ import type { FhirVersion } from "./fhir-version.ts";
 export interface Executor {
   readonly version: FhirVersion;
   readonly access: Auth;
-  readonly sender: Pick<Sender, "send" | "stream">;
+  readonly sender: FhirSender;
   readonly clock: Clock;
   /** Aborts the waits of all calls. */
   readonly ending: AbortSignal;
@@ -111,34 +111,55 @@ function executeAndTake<T>(
   return report === undefined ? run() : report(execution.call, run);
 }
 
-async function executed<T>(
-  { version, access, sender, clock, strict, lossless }: Executor,
+function executed<T>(
+  executor: Executor,
   { task, call, take }: Execution<T>,
   how: SendOptions,
   leftMs: number | undefined,
-  seen?: Seen,
+  seen: Seen | undefined,
 ): Promise<T> {
+  const { version, access, sender, clock, strict, lossless } = executor;
   const { signal } = how;
-  signal?.throwIfAborted();
-  if (strict) await refuseUndeclared(version, task);
-  const given = access(signal, leftMs);
-  const first = given instanceof Promise ? await given : given; // most tokens are in memory
-  let attempt = 1;
-  let answer = await sender.send(first.on(call), how);
-  seen?.(answer);
-  let outcome = readResponse(task, answer, lossless);
-  const failed = (error: LifecycleError): LifecycleError => withCall(error, call, answer, { attempt, clock });
-  if (outcome.type === "proofRefused") {
-    const second = await first.another(signal, leftMs);
-    if (second === null) throw failed(first.refused(task, outcome.status, 1));
-    attempt = 2;
-    answer = await sender.send(second.on(call), how);
-    seen?.(answer);
-    outcome = readResponse(task, answer, lossless);
-    if (outcome.type === "proofRefused") throw failed(second.refused(task, outcome.status, 2));
+
+  function send(proof: Proof, attempt: 1 | 2): Promise<T> {
+    return sender.sendAndTake(proof.on(call), how, (answer) => {
+      seen?.(answer);
+      const outcome = readResponse(task, answer, lossless);
+      return outcome.type === "done" ? take(outcome) : refused(outcome, answer, proof, attempt);
+    });
   }
-  if (outcome.type === "error") throw failed(await explained(version, task, outcome.error));
-  return take(outcome);
+
+  async function refused(
+    outcome: Exclude<FhirResponse, Done>,
+    answer: Answer | Unanswered,
+    proof: Proof,
+    attempt: 1 | 2,
+  ): Promise<T> {
+    const failed = (error: LifecycleError): LifecycleError =>
+      withCall(error, call, answer, { attempt, clock });
+    if (outcome.type === "error") throw failed(await explained(version, task, outcome.error));
+    const other = attempt === 1 ? await proof.another(signal, leftMs) : null;
+    if (other === null) throw failed(proof.refused(task, outcome.status, attempt));
+    return send(other, 2);
+  }
+
+  return begun(() => {
+    signal?.throwIfAborted();
+    const begin = (): Promise<T> => {
+      const proof = access(signal, leftMs);
+      return proof instanceof Promise ? proof.then((proof) => send(proof, 1)) : send(proof, 1); // most tokens are in memory
+    };
+    return strict ? refuseUndeclared(version, task).then(begin) : begin();
+  });
+}
+
+/** As an `async` function, with a promise less: the most frequent call of an application is a read. */
+export function begun<T>(task: () => Promise<T>): Promise<T> {
+  try {
+    return task();
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** The error with the call that failed. Texts of FHIR responses are about patients, so it has none. */

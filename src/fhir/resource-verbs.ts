@@ -41,7 +41,7 @@ import type {
   OperationOptions,
   UpdateOptions,
 } from "./fhir-call-options.ts";
-import { execute, executeForResource, refuseUndeclared, type VerbParts } from "./execute.ts";
+import { begun, execute, executeForResource, refuseUndeclared, type VerbParts } from "./execute.ts";
 import { pairsOf, queryOf } from "./query.ts";
 import { creating, deleting, operating, permitting, reading, searching, updating } from "./operation.ts";
 import { ofCall, readRules, repetitionOf } from "./repeat.ts";
@@ -198,15 +198,6 @@ export function resourceVerbs({ place, performer, clock }: VerbParts, find: Find
     share: (patientId, oneupUserId, options) => permit(true, patientId, oneupUserId, options),
     unshare: (patientId, oneupUserId, options) => permit(false, patientId, oneupUserId, options),
   };
-}
-
-/** As an `async` function, with a promise less: the most frequent call of an application is a read. */
-function begun<T>(task: () => Promise<T>): Promise<T> {
-  try {
-    return task();
-  } catch (error) {
-    return Promise.reject(error);
-  }
 }
 
 function checkAddress(words: string, resourceType: string, id: string): void {

@@ -97,6 +97,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   /** For hosts that another server chose. */
   let foreign: Promise<OwnAgent> | undefined;
   let dispatcher = options.dispatcher;
+  const headersOf = dispatcher === undefined ? memoized(uncoded) : uncoded; // an application's may change what it gets
   async function open(): Promise<Agent> {
     const opening = (own ??= newAgent(route));
     try {
@@ -112,8 +113,8 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
     sendsGetBody: true,
     send: (request) =>
       dispatcher === undefined
-        ? open().then((agent) => exchange(request, agent))
-        : exchange(request, dispatcher),
+        ? open().then((agent) => exchange(request, agent, headersOf))
+        : exchange(request, dispatcher, headersOf),
     async stream(request) {
       const isForeign = request.publicOnly === true && options.dispatcher === undefined;
       if (isForeign) return streamed(request, (await (foreign ??= newAgent(route, true))).agent);
@@ -170,11 +171,34 @@ async function loadUndici(): Promise<typeof import("undici")> {
   throw new TransportError(message, { sent: false, code: "UNDICI_MISSING" });
 }
 
+type Headers = TransportRequest["headers"];
+
+/** Without the header any coding of the answer would be acceptable (RFC 9110, 12.5.3), and none is decoded here. */
+function uncoded(headers: Headers): Headers {
+  return { "accept-encoding": "identity", ...headers };
+}
+
+/** Calls with one token share their headers, which are frozen. */
+function memoized(change: (headers: Headers) => Headers): (headers: Headers) => Headers {
+  const known = new WeakMap<Headers, Headers>();
+  return (headers) => {
+    let changed = known.get(headers);
+    if (changed === undefined) {
+      changed = change(headers);
+      if (Object.isFrozen(headers)) known.set(headers, changed);
+    }
+    return changed;
+  };
+}
+
 function exchange(
   request: TransportRequest,
   dispatcher: Pick<Dispatcher, "dispatch">,
+  headersOf: (headers: Headers) => Headers,
 ): Promise<TransportResponse> {
-  return new Promise((resolve, reject) => new Exchange(request, resolve, reject).begin(dispatcher));
+  return new Promise((resolve, reject) =>
+    new Exchange(request, resolve, reject).begin(dispatcher, headersOf(request.headers)),
+  );
 }
 
 /** Whether undici is the real package. Bun replaces it with a stub that sends nothing. */
@@ -212,15 +236,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#reject = reject;
   }
 
-  begin(dispatcher: Pick<Dispatcher, "dispatch">): void {
-    const { method, url, headers, body = null } = this.#request;
+  begin(dispatcher: Pick<Dispatcher, "dispatch">, headers: Headers): void {
+    const { method, url, body = null } = this.#request;
     onRequestAbort(this.#request, () => this.#fail(aborted(this.#sent)));
     if (this.#settled) return;
     const { origin, path } = splitUrl(url);
-    // Without the header any coding of the answer would be acceptable (RFC 9110, 12.5.3), and none is decoded here.
-    const sent = { "accept-encoding": "identity", ...headers };
     // The sender's time-out covers the whole call, so undici's own two time-outs are disabled.
-    const options = { origin, path, method, headers: sent, body, headersTimeout: 0, bodyTimeout: 0 };
+    const options = { origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 };
     try {
       dispatcher.dispatch(options, this);
     } catch (error) {

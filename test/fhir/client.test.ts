@@ -319,7 +319,7 @@ describe("createFhirClient()", () => {
   it("refuses a version that 1upHealth does not serve", () => {
     const options = {
       token: tokens(),
-      sender: { send: () => Promise.reject(new Error("sent")) },
+      transport: { send: () => Promise.reject(new Error("sent")) },
       api: "https://a.example",
     };
     // What a program without types may pass.

@@ -14,7 +14,7 @@ import type { EnsureOptions, UserFhirClient } from "../../fhir/user-fhir-client.
 import type { Answer, Call, SendOptions, Unanswered } from "../../http/call.ts";
 import type { JsonObject } from "../../http/json.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
-import type { Sender } from "../../http/send.ts";
+import type { FhirSender, Take } from "../../http/send.ts";
 import type { StreamedAnswer } from "../../http/streaming/stream.ts";
 import { checkFhir } from "../operations/call-checks.ts";
 import { longestThrottlingMs } from "../options/backoff.ts";
@@ -113,15 +113,16 @@ function reportOf({ engine, tokens }: FhirParts, id: string): Report | undefined
  *
  * @throws {LifecycleError} `RATE_LIMITED` while the endpoint is throttled; `CLOSED` once the lifecycle is closed
  */
-function fhirSender(engine: Engine, notAfter: number | undefined): Pick<Sender, "send" | "stream"> {
+function fhirSender(engine: Engine, notAfter: number | undefined): FhirSender {
   const { sender } = engine;
   const stream = sender.stream?.bind(sender);
 
-  function withinLimits<Begun extends StreamedAnswer>(
+  function withinLimits<T, Begun extends StreamedAnswer>(
     call: Call,
     signal: AbortSignal | undefined,
+    take: (answered: Answer | Begun | Unanswered) => T | Promise<T>,
     send?: (call: Call, options: SendOptions) => Promise<Answer | Begun | Unanswered>,
-  ): Promise<Answer | Begun | Unanswered> {
+  ): Promise<T> {
     if (engine.closing.aborted) return Promise.reject(engine.closing.reason);
     return callWithinLimits(
       engine,
@@ -141,29 +142,40 @@ function fhirSender(engine: Engine, notAfter: number | undefined): Pick<Sender, 
       },
       (outcome) => {
         if (outcome.type === "shut") throw shutOut(outcome.until - engine.clock.now());
-        return outcome.type === "throttled"
-          ? withWaitInForce(engine, outcome.answer, outcome.retryAfterMs)
-          : outcome;
+        return take(
+          outcome.type === "throttled"
+            ? withWaitInForce(engine, outcome.answer, outcome.retryAfterMs)
+            : outcome,
+        );
       },
     );
   }
 
+  function sendAndTake<T>(call: Call, options: SendOptions, take: Take<T>): Promise<T> {
+    const { onText, publicOnly, signal } = options;
+    if (publicOnly === true) return sender.sendAndTake(call, options, take);
+    if (onText === undefined) return withinLimits<T, never>(call, signal, take);
+    return withinLimits<T, never>(call, signal, take, (call, how) => sender.send(call, { ...how, onText }));
+  }
+
   return {
-    send(call, options = {}) {
-      const { onText, publicOnly, signal } = options;
-      if (publicOnly === true) return sender.send(call, options);
-      if (onText === undefined) return withinLimits<never>(call, signal);
-      return withinLimits<never>(call, signal, (call, how) => sender.send(call, { ...how, onText }));
-    },
+    send: (call, options = {}) => sendAndTake(call, options, asItIs<never>),
+    sendAndTake,
     ...(stream !== undefined && {
       stream: (call, options) =>
         options.publicOnly === true
           ? stream(call, options)
-          : withinLimits<StreamedAnswer>(call, options.signal, (call, how) =>
+          : withinLimits(call, options.signal, asItIs<StreamedAnswer>, (call, how) =>
               stream(call, { ...options, ...how }),
             ),
     }),
   };
+}
+
+function asItIs<Begun extends StreamedAnswer>(
+  answered: Answer | Begun | Unanswered,
+): Answer | Begun | Unanswered {
+  return answered;
 }
 
 /** A 429 with the wait in force: calls before its end are not let through. */

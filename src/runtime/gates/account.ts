@@ -111,12 +111,12 @@ export class Account {
   }
 
   /** Creates a permit for one run, which calls for one user, or for no particular user. */
-  permitFor(about: string | null = null): Permit {
+  permitFor(about: string | null = null, enteredAt: number = this.#parts.clock.monotonic()): Permit {
     return {
       number: ++this.#permits,
       about,
       tries: noTries,
-      enteredAt: this.#parts.clock.monotonic(),
+      enteredAt,
       probeCodeAt: undefined,
       granted: null,
       exchangeSlot: null,
@@ -207,9 +207,8 @@ export class Account {
    * Admits a call like {@link enter} if that needs no wait: no gate is shut, and the last read is fresh.
    * @throws {LifecycleError} `STORE_UNUSABLE`
    */
-  enterAtOnce(call: GatedCall | null, permit: Permit): boolean {
+  enterAtOnce(call: GatedCall | null, permit: Permit, now: number = this.#parts.clock.monotonic()): boolean {
     if (permit.isRetry && call !== null && call in this.#turns) return false; // it waits for its turn; `null`: a call that has it
-    const now = this.#parts.clock.monotonic();
     const ageMs = this.#board.ageAt(now);
     if (ageMs > tooStaleMs) return false;
     if (ageMs > staleMs) void this.refresh(); // in time for the next call
@@ -219,7 +218,7 @@ export class Account {
     return true;
   }
 
-  #admit(permit: Permit, now = this.#parts.clock.monotonic()): void {
+  #admit(permit: Permit, now: number = this.#parts.clock.monotonic()): void {
     permit.enteredAt = now;
     permit.secret = this.#credentials.key;
   }

@@ -53,12 +53,13 @@ export type LimitedOutcome<T extends Outcome> = (T | Unanswered | Shut) & {
 export function callWithinLimits<T extends Outcome, Settled, Begun extends StreamedAnswer = never>(
   engine: Engine,
   limited: LimitedCall<T, Begun>,
-  settle: (outcome: LimitedOutcome<T>) => Settled,
+  settle: (outcome: LimitedOutcome<T>) => Settled | Promise<Settled>,
 ): Promise<Settled> {
   const { account, clock, guard } = engine;
-  const permit = account.permitFor(limited.subject);
+  const now = clock.monotonic();
+  const permit = account.permitFor(limited.subject, now);
   const isFree =
-    limited.gated === "fhir" && guard.limits.fhir === null && account.enterAtOnce("fhir", permit);
+    limited.gated === "fhir" && guard.limits.fhir === null && account.enterAtOnce("fhir", permit, now);
   const settled = isFree
     ? sendAtOnce(engine, limited, permit, settle)
     : callOnce(engine, limited, permit).then(settle);
@@ -114,20 +115,23 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
 }
 
 /** A call that needs no slot, while no gate is shut: nothing has to be waited for. */
-async function sendAtOnce<T extends Outcome, Settled, Begun extends StreamedAnswer>(
+function sendAtOnce<T extends Outcome, Settled, Begun extends StreamedAnswer>(
   engine: Engine,
   limited: LimitedCall<T, Begun>,
   permit: Permit,
-  settle: (outcome: LimitedOutcome<T>) => Settled,
+  settle: (outcome: LimitedOutcome<T>) => Settled | Promise<Settled>,
 ): Promise<Settled> {
-  const { account, guard } = engine;
-  const { gated, signal, notAfter: ownEnd = Infinity } = limited;
+  const { account, guard, sender } = engine;
+  const { gated, send, signal, notAfter: ownEnd = Infinity } = limited;
   const call = limited.describe();
   const notAfter = Math.min(guard.ask("fhir", null, permit.enteredAt).notAfter, ownEnd); // it has just entered
-  const answer = await sendOf(engine, limited)(call, { notAfter, signal });
-  const outcome = outcomeOf(engine, limited, call, answer);
-  if (!account.recordAtOnce(gated, outcome, permit)) await account.recordOutcome(gated, outcome, permit);
-  return settle(outcome);
+  const take = (answer: Answer | Begun | Unanswered): Settled | Promise<Settled> => {
+    const outcome = outcomeOf(engine, limited, call, answer);
+    if (account.recordAtOnce(gated, outcome, permit)) return settle(outcome);
+    return account.recordOutcome(gated, outcome, permit).then(() => settle(outcome));
+  };
+  if (send === undefined) return sender.sendAndTake(call, { notAfter, signal }, take);
+  return send(call, { notAfter, signal }).then(take);
 }
 
 function sendOf<T extends Outcome, Begun extends StreamedAnswer>(
