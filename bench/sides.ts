@@ -71,7 +71,12 @@ function bareFhir(pool: Pool, token: string): BareFhir {
   };
   return {
     async get(path, signal) {
-      const { body } = await pool.request({ method: "GET", path, headers, ...(signal && { signal }) });
+      // Two literals: one with a spread in it costs a fiftieth of a read.
+      const answer =
+        signal === undefined
+          ? pool.request({ method: "GET", path, headers })
+          : pool.request({ method: "GET", path, headers, signal });
+      const { body } = await answer;
       return body.json();
     },
     async post(path, resource) {

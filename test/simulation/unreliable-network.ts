@@ -73,14 +73,14 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
             if (waits || !isDeaf) reject(networkError({ code }, sent));
           });
         };
-        const about = isManagement(askedBy(incoming)) ? userOf(stage, incoming) : undefined;
+        const isForUser = isManagement(askedBy(incoming)) && !isNeutral(incoming);
         const isUnsent = (): void => {
           if (endpointOf(incoming) !== "fhir" && !isNeutral(incoming))
             judge.limits.silences.unsent(life, userOf(stage, incoming));
         };
         const isUnanswered = (): void => {
           judge.limits.silences.sent(life);
-          if (about !== undefined) judge.limits.silences.unanswered(life, about);
+          if (isForUser) judge.limits.silences.unanswered(life, userOf(stage, incoming));
         };
 
         const write = (): void => {
