@@ -14,6 +14,8 @@ import { firstIdOf } from "./first-id.ts";
 
 /** When all processes must know of a pause, ms: what they last read is 10 s old, and a call leaves within its time-out. */
 const knownMs = 10 * second + 30 * second;
+/** So long after it read a record that shows no hold, a look-up that is no step of its user may leave, ms. */
+const aboutToLeaveMs = 30 * second;
 /** How far the clocks of two processes may differ, which compare the end of a pause with their own, ms. */
 const skewMs = 4 * minute;
 /** How long after its end a pause may still be the reason of an error, ms. */
@@ -36,6 +38,8 @@ export class PauseJudge {
   readonly #judge: Pick<Judge, "blame" | "of">;
   readonly #now: () => number;
   readonly #pauses = new Map<Lane | "all", Pause>();
+  /** Since when users are held, on the true time. */
+  readonly #heldAt = new Map<string, number>();
   /** When something that was stopped was let go last, by the user's id or "all". */
   readonly #endedAt = new Map<string, number>();
   /** Users that the operator has let go once. */
@@ -61,7 +65,10 @@ export class PauseJudge {
 
   /** A record was written. */
   written({ id }: Dossier, before: Envelope | null, { hold, history }: Envelope): void {
-    if (before?.hold === undefined) return;
+    if (before?.hold === undefined) {
+      if (hold !== undefined) this.#heldAt.set(id, this.#now());
+      return;
+    }
     const [at, , event] = history.at(-1) ?? [];
     if (event === "REAUTHORIZE" && before.history.at(-1)?.[0] !== at)
       this.#judge.blame(`PAUSE: the grant of ${id} is discarded, which is held`);
@@ -79,10 +86,13 @@ export class PauseJudge {
   /** The first byte of a call leaves. `user`: whom it is about. */
   leaves(life: Life, incoming: Incoming, user: string | undefined): void {
     if (!isStoppable(incoming)) return;
-    const envelope = user === undefined ? null : this.#judge.of(user).envelope;
+    const { id, envelope } = user === undefined ? { id: "", envelope: null } : this.#judge.of(user);
     if (envelope?.state === "renameInDoubt") return; // it is under way
     const what = `${life.name} sends ${incoming.method} ${incoming.path}`;
-    if (envelope?.hold !== undefined) this.#judge.blame(`PAUSE: ${what} about ${user}, which is held`);
+    const isLookUp = incoming.method === "GET" && envelope?.intent === null;
+    const heldForMs = this.#now() - (this.#heldAt.get(id) ?? Number.NEGATIVE_INFINITY);
+    const isHeld = envelope?.hold !== undefined && !(isLookUp && heldForMs <= aboutToLeaveMs);
+    if (isHeld) this.#judge.blame(`PAUSE: ${what} about ${user}, which is held`);
     const lane = envelope === null ? null : laneOf(envelope);
     for (const [scope, { since, until }] of this.#pauses) {
       const isOn = this.#now() > since + knownMs && this.#now() < until - skewMs;
