@@ -43,6 +43,9 @@ const withCode = (
   };
 };
 
+/** How many times of rejected tokens are remembered, and for how long, ms: what the wait for the next one depends on. */
+const [remembered, rememberedMs] = [4, 3_600_000];
+
 /** Tokens that live for less than ten minutes are renewed ever more rarely if they come in a row. */
 const isShort = (event: UserEvent): boolean =>
   "expiresAt" in event && event.expiresAt !== null && event.expiresAt - event.at < 600_000;
@@ -131,8 +134,11 @@ export const grantChanges: Readonly<Record<GrantChangeName, Change>> = {
     wasGranted: context.wasGranted && "user" in event && event.user?.oneupUserId === context.oneupUserId,
     expiresAt: "expiresAt" in event ? event.expiresAt : null,
   }),
-  // No time is stored: another process, whose clock is behind, would take it to be in the future.
-  markUnusable: () => ({ expiresAt: null, attempt: 0 }),
+  // No time of expiry is stored: another process, whose clock is behind, would take it to be in the future.
+  markUnusable: ({ rejectedAt }, { at }) => {
+    const lately = (rejectedAt ?? []).filter((before) => before > at - rememberedMs);
+    return { expiresAt: null, attempt: 0, rejectedAt: [...lately, at].slice(-remembered) };
+  },
   loseGrant: () => ({
     ...decided,
     lostGrant: /* seam: a-lost-grant-is-remembered */ true,

@@ -133,6 +133,8 @@ export interface UserContext {
   readonly grantedAt: number | null;
   /** Consecutive grants that were issued for less than ten minutes. */
   readonly shortGrants: number;
+  /** When 1upHealth has rejected access tokens lately: the last four times within an hour, oldest first; `null`: never. */
+  readonly rejectedAt: readonly number[] | null;
   /**
    * Until when a call to the token endpoint with an unknown outcome may still arrive. If 1upHealth revokes everything
    * that came of a code or refresh token that is presented twice, that call ends a grant obtained meanwhile, so until
@@ -317,6 +319,7 @@ export const nothingKnown: UserContext = {
   expiresAt: null,
   grantedAt: null,
   shortGrants: 0,
+  rejectedAt: null,
   mayArriveUntil: null,
   failure: null,
   toPurge: null,

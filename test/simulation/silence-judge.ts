@@ -47,8 +47,11 @@ export class SilenceJudge {
   readonly #scenario: Scenario;
   readonly #time: Time;
   readonly #outage: { readonly from: number; readonly until: number; readonly isOfWrites: boolean };
-  /** The users of each process whose calls got no answer since one did, and how many pages of the list got none. */
-  readonly #rows = new Map<Life, { readonly users: Set<string>; pages: number }>();
+  /**
+   * Whose calls got no answer since one did, in each process. A process counts a person once or, if it was renamed
+   * meanwhile, by both ids, and a page of the list for the user that it was read for, or not at all.
+   */
+  readonly #rows = new Map<Life, { readonly people: Set<string>; readonly ids: Set<string> }>();
   /** The users of each process whose calls could not be sent since one was; since when it knows, and its users since. */
   readonly #unsent = new Map<Life, { readonly row: Set<string>; since: number; after: number }>();
   /** When each process could not send a call, the last times. */
@@ -74,17 +77,17 @@ export class SilenceJudge {
 
   /** A process gets no answer to a call about this user, or to a page of the list, which may be read to look one up. */
   unanswered(life: Life, id: string | undefined): void {
-    const row = this.#rows.get(life) ?? { users: new Set<string>(), pages: 0 };
+    const row = this.#rows.get(life) ?? { people: new Set<string>(), ids: new Set<string>() };
     this.#rows.set(life, row);
-    if (id === undefined) row.pages++;
-    else row.users.add(firstIdOf(id));
     const { now } = this.#time;
-    if (row.users.size + row.pages < many) return;
+    row.ids.add(id ?? `page at ${now}`);
+    if (id !== undefined) row.people.add(firstIdOf(id));
+    if (row.ids.size < many) return;
     this.#suspectedUntil.set(life, now + this.#knownForMs);
     const { from, until, isOfWrites } = this.#outage;
     const isTight = this.#scenario.limit.windowMs < hour; // no slot may be left for a neutral call
     const enough = isOfWrites || isTight ? most : many;
-    if (now >= from && now < until && row.users.size >= enough) this.#couldNotice ??= now;
+    if (now >= from && now < until && row.people.size >= enough) this.#couldNotice ??= now;
   }
 
   /** A process cannot send a call for this user, or one for no user, like a page of the list. */

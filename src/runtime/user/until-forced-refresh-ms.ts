@@ -55,6 +55,7 @@ function leastAgeMs(user: User, now: number): number {
   return doubling({ firstMs: youngMs, longestMs: oldestYoungMs }, lately + 1);
 }
 
-function forcedSince({ history }: User, since: number): number {
-  return history.filter(([at, , event]) => event === "TOKEN_REJECTED" && at > since).length;
+function forcedSince({ position }: User, since: number): number {
+  // Not the history, which ends after twelve steps: a rejected token may take seven.
+  return (position.context.rejectedAt ?? []).filter((at) => at > since).length;
 }

@@ -216,6 +216,7 @@ function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts i
     marks.every((mark) => typeof mark === "boolean") &&
     [facts.toPurge, facts.purged].every((versions) => versions === null || isVersions(versions)) &&
     (facts.unpurged === null || isUnpurged(facts.unpurged)) &&
+    (facts.rejectedAt === null || (Array.isArray(facts.rejectedAt) && facts.rejectedAt.every(isTime))) &&
     [facts.refusals, facts.absences].every((odd) => odd === null || isSpan(odd)) &&
     (facts.search === null || isSearch(facts.search)) &&
     (facts.rename === null || isRename(facts.rename)) &&
