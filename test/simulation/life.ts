@@ -13,6 +13,8 @@ export class Life {
   ceiling: { readonly calls: number; readonly windowMs: number } | null = null;
   /** Until then it stands still, on the true time. */
   stalledUntil = 0;
+  /** What was under way in a standstill leaves by then, on the true time: a second one may end before the first. */
+  heldUpUntil = 0;
   /** It is to stand still before its next write about this user; then that is told. */
   standsBefore: { readonly id: string; readonly told: () => void } | null = null;
   /** The wait that a 429 asked for, by endpoint. */

@@ -169,6 +169,7 @@ export class Process implements Mortal {
     judge.noteInterruption(life.name, "stood still");
     life.hasStalled = true;
     life.stalledUntil = time.now + ms;
+    life.heldUpUntil = Math.max(life.heldUpUntil, time.now + ms);
   }
 
   /** What may happen to a process whenever it does something. True: it is dead now. */

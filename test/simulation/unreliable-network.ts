@@ -189,7 +189,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
 
         const patience = life.toldToWait.get(endpointOf(incoming));
         // What was under way when the process stood still leaves once it goes on.
-        const since = Math.max(patience?.since ?? 0, life.stalledUntil);
+        const since = Math.max(patience?.since ?? 0, life.heldUpUntil);
         if (patience !== undefined && time.now > since + underWayMs && time.now < patience.until) {
           judge.blame(`P4: ${life.name} calls although 1upHealth told it to wait`);
         }
