@@ -128,6 +128,11 @@ export class ListJudge {
     this.#isNeutral = true;
   }
 
+  /** Whether the page that arrives is that of a neutral call, which belongs to no user. */
+  get isNeutral(): boolean {
+    return this.#isNeutral;
+  }
+
   /** A page of 1upHealth's list may be worth its call as long as the pages before have saved calls, or nearly. */
   page(life: Life, { fault, outcome }: JournalEntry, isForLookUp: boolean): void {
     const isNeutral = this.#isNeutral;
