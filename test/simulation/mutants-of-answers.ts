@@ -120,4 +120,9 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     at: "only-a-sentence-about-the-grant-refuses-it",
     becomes: () => "true",
   },
+  {
+    name: "asks the store again and again about a user that waits at a gate",
+    at: "a-user-at-a-gate-is-not-run-again-at-once",
+    becomes: () => "0",
+  },
 ];

@@ -23,6 +23,9 @@ const reads: ReadonlySet<string> = new Set([
   "events.read",
 ]);
 
+/** So many requests at one moment are made in a loop that waits for nothing. */
+const mostAtOnce = 5_000;
+
 /** A store adapter for one life of a process. Durable, so that it is opened with a key, as real ones are. */
 export function unreliableStore(stage: Stage, process: Mortal, life: Life): StoreAdapter {
   const { store, time, judge, trace, names } = stage;
@@ -37,9 +40,15 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     else task();
   }
 
+  let [asked, at] = [0, 0];
   /** Asks the store. `ids`: the users affected if it goes wrong. */
   function ask<T>(verb: string, ids: readonly string[], question: () => Promise<T>): Promise<T> {
     if (!life.alive || process.meetsItsFate(life)) return never();
+    [asked, at] = [time.now === at ? asked + 1 : 0, time.now];
+    if (asked > mostAtOnce) {
+      judge.blame(`STORE: ${life.name} asks again and again at one moment: ${verb} ${ids.join(" ")}`);
+      return never(); // the story would not end
+    }
     const { rates } = stage;
     return new Promise((resolve, reject) => {
       const fail = (ms: number, what: string): void => {

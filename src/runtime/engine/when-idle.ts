@@ -99,9 +99,9 @@ async function untilIdle(engine: Engine, verb: string, { id, found, look, deadli
   }
   const { user, record } = found;
   const leasedMs = record.lease?.leftMs ?? 0;
-  // A rename in doubt waits until the call can no longer arrive, then for a slot.
-  const pauseMs = user.pause === null ? 0 : (record.dueInMs ?? 0);
-  const restsMs = record.lane === null ? pauseMs : longestLookMs;
+  // A rename in doubt waits until the call can no longer arrive, then for a slot, or at a gate.
+  // seam: a-user-at-a-gate-is-not-run-again-at-once
+  const restsMs = record.lane === null ? (record.dueInMs ?? 0) : longestLookMs;
   if (leasedMs > 0 || restsMs > 0) {
     const ms = leasedMs > 0 ? Math.min(look, leasedMs) : Math.min(longestLookMs, restsMs);
     const queues = record.lane !== null || user.pause?.reason === "rateLimit";
