@@ -48,6 +48,25 @@ describe("refreshes that", () => {
     expect(await served(made, people(60))).toBe(60);
   });
 
+  it("work again for one user come to its turn, though those of the others fail", async () => {
+    const made = await world(30);
+    const [healed = "", ...others] = people(30);
+    for (const appUserId of people(30))
+      made.sandbox.fail({ call: "refreshToken", appUserId, status: 503, times: Infinity });
+    expect(await served(made, people(30))).toBe(0);
+    for (let round = 0; round < 4; round++) {
+      await made.clock.advance("31m");
+      made.sandbox.clearFaults();
+      for (const appUserId of others)
+        made.sandbox.fail({ call: "refreshToken", appUserId, status: 503, times: Infinity });
+      await made.clock.advance("10m"); // its own wait, of five minutes at most, and that for its turn
+      expect(await served(made, [healed])).toBe(1);
+      made.sandbox.fail({ call: "refreshToken", status: 503, times: Infinity });
+      await made.clock.advance("3h");
+      expect(await served(made, [healed])).toBe(0);
+    }
+  });
+
   it("fail for ten users hold up no other", async () => {
     const made = await world(40);
     const [culprits, others] = [people(40).slice(0, 10), people(40).slice(10)];

@@ -2,7 +2,7 @@
  * Has users take turns while calls of one kind get no answer, and no gate is shut because of it: 1upHealth creates no
  * users although its other calls work, or refreshes no tokens. Without it each of these users tries again and again, and
  * the attempts of all spend the limit, or keep a service busy that is down. So once the calls of {@link many} different
- * users in a row got no answer, those whose call has failed before try one at a time. The call of a user whose last one
+ * users in a row got no answer, those whose call has failed before try one at a time, in the order in which they came. The call of a user whose last one
  * was answered is always sent: it may work. Its own process alone counts this, in memory.
  *
  * @module
@@ -32,9 +32,12 @@ export class RetriesInTurn {
   readonly #turns: Turns;
   /** The first users whose call got no answer since one did. */
   readonly #row = new Set<string>();
-  /** When the gate had opened before them, and when one of them last tried again, on `clock.monotonic()`. */
+  /** When the gate had opened before them, on `clock.monotonic()`. */
   #since = Number.NEGATIVE_INFINITY;
-  #triedAt = Number.NEGATIVE_INFINITY;
+  /** When the next free turn is, on `clock.monotonic()`. */
+  #freeAt = Number.NEGATIVE_INFINITY;
+  /** The turns of users who wait, on `clock.monotonic()`. */
+  readonly #turnOf = new Map<string, number>();
 
   /** `openedAt`: when the gate of the endpoint opened, on `clock.monotonic()`: before it, no call was answered. */
   constructor(clock: Pick<Clock, "now" | "monotonic" | "random">, openedAt: () => number, turns: Turns) {
@@ -58,15 +61,32 @@ export class RetriesInTurn {
   }
 
   /** What such a call has to wait for, if it would be sent next; `null`: it is its turn. */
-  enter({ isRetry }: Permit): Blocked | null {
-    if (!isRetry) return null;
-    const now = this.#clock.monotonic();
-    const { by, betweenMs, longestMs } = this.#turns;
-    if (this.inARow >= many && now - this.#triedAt < betweenMs) {
-      const ms = halfJitter({ firstMs: longestMs, longestMs }, 1, this.#clock.random());
-      return { by, reason: "unavailable", until: this.#clock.now() + ms, yields: true, isLong: true };
+  enter({ about, isRetry }: Permit): Blocked | null {
+    if (!isRetry || about === null) return null;
+    if (this.inARow < many) {
+      this.#turnOf.clear();
+      this.#freeAt = Number.NEGATIVE_INFINITY;
+      return null;
     }
-    this.#triedAt = now;
-    return null;
+    const waitMs = this.#untilTurnMs(about);
+    if (waitMs <= 0) return null;
+    const { by } = this.#turns;
+    return { by, reason: "unavailable", until: this.#clock.now() + waitMs, yields: true, isLong: true };
+  }
+
+  /** How long until it is this user's turn, ms. If more wait than have a turn in time, others come back later. */
+  #untilTurnMs(about: string): number {
+    const now = this.#clock.monotonic();
+    const { betweenMs, longestMs } = this.#turns;
+    const own = this.#turnOf.get(about);
+    if (own !== undefined && own > now) return own - now;
+    const isMissed = own !== undefined && own < now - longestMs;
+    this.#turnOf.delete(about);
+    if (own !== undefined && !isMissed) return 0;
+    const turn = Math.max(now, this.#freeAt);
+    if (turn > now + longestMs) return halfJitter({ firstMs: longestMs, longestMs }, 1, this.#clock.random());
+    this.#freeAt = turn + betweenMs;
+    if (turn > now) this.#turnOf.set(about, turn);
+    return turn - now;
   }
 }
