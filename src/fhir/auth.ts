@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { untilAborted, withSignals } from "../abort.ts";
 import { checkValue, type Rule } from "../checks.ts";
+import { inTime, type Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
 import { describeCall, type Call } from "../http/call.ts";
 import { Secret } from "../secret.ts";
@@ -53,12 +55,53 @@ const aToken: Rule = {
   holds: (one) => typeof one === "string" && /^\S+$/.test(one),
 };
 
+/** Waits for credentials. */
+export type Wait = <T>(asked: Promise<T>, signal: AbortSignal | undefined, waitMs?: number) => Promise<T>;
+
+/** A source that keeps to `waitMs` by itself may end so much later, ms: its error tells more. */
+const laterMs = 1_000;
+
+/**
+ * Waits that end with their caller's signal, with `ending`, or with `waitMs`: a source of an application may know nothing
+ * of them.
+ */
+export function waitsWithin(clock: Clock, ending: AbortSignal): Wait {
+  return (asked, signal, waitMs = Infinity) => {
+    const timed =
+      waitMs === Infinity
+        ? Promise.resolve(asked)
+        : inTime(
+            clock,
+            waitMs + laterMs,
+            () => asked,
+            () => noneCame(waitMs),
+          );
+    return withSignals(signal, ending, (signal) => untilAborted(signal, atOnce, timed));
+  };
+}
+
+function atOnce(task: () => void): () => void {
+  task();
+  return () => {};
+}
+
+function noneCame(waitMs: number): LifecycleError {
+  return new LifecycleError(
+    "UNAVAILABLE",
+    `Cannot call 1upHealth: no credentials came within ${Math.round(waitMs)} ms`,
+    {
+      retryable: true,
+    },
+  );
+}
+
 /** Authenticates as a user. */
-export function withTokens(tokens: TokenSource): Auth {
+export function withTokens(tokens: TokenSource, wait: Wait): Auth {
   const newProof = (token: string): Proof => ({
     on: withHeaders({ authorization: `Bearer ${token}` }),
     async another(signal, waitMs) {
-      return tokens.rejected === undefined ? null : proof(await tokens.rejected(token, signal, waitMs));
+      if (tokens.rejected === undefined) return null;
+      return proof(await wait(tokens.rejected(token, signal, waitMs), signal, waitMs));
     },
     refused(task, status, tried) {
       const which = tried > 1 ? "accepted neither of two access tokens" : "does not accept the access token";
@@ -68,19 +111,21 @@ export function withTokens(tokens: TokenSource): Auth {
   let latest: { readonly token: string; readonly proof: Proof } | undefined;
   function proof(token: string): Proof {
     if (latest === undefined || latest.token !== token) {
-      checkValue("call 1upHealth", "the token that token.get() returns", token, aToken);
+      checkValue("call 1upHealth", "the token that token.get() or token.rejected() returns", token, aToken);
       latest = { token, proof: newProof(token) };
     }
     return latest.proof;
   }
   return (signal, waitMs) => {
     const token = tokens.get(signal, waitMs);
-    return typeof token === "string" ? proof(token) : Promise.resolve(token).then(proof);
+    return typeof token === "string"
+      ? proof(token)
+      : wait(Promise.resolve(token), signal, waitMs).then(proof);
   };
 }
 
 /** Authenticates as the client. */
-export function asClient(source: ClientSource): Auth {
+export function asClient(source: ClientSource, wait: Wait): Auth {
   const proof = (access: ClientAccess): Proof => ({
     on: withHeaders({
       client_id: access.clientId,
@@ -89,12 +134,14 @@ export function asClient(source: ClientSource): Auth {
       "x-oneup-user-id": String(access.oneupUserId),
     }),
     async another(signal) {
-      return source.rejected === undefined ? null : proof(await source.rejected(access, signal));
+      return source.rejected === undefined
+        ? null
+        : proof(await wait(source.rejected(access, signal), signal));
     },
     refused: (task, status) =>
       refusal("CREDENTIALS_REFUSED", task, "does not accept the client id and secret for this user", status),
   });
-  return async (signal) => proof(await source.get(signal));
+  return async (signal, waitMs) => proof(await wait(source.get(signal), signal, waitMs));
 }
 
 /** Adds headers to calls. Those of one kind of call are joined once. */

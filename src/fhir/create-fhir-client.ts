@@ -14,7 +14,7 @@ import {
   usualAnswerBytes,
 } from "../http/send.ts";
 import type { Transport } from "../http/transport.ts";
-import { asClient, withTokens, type ClientSource, type TokenSource } from "./auth.ts";
+import { asClient, waitsWithin, withTokens, type ClientSource, type TokenSource } from "./auth.ts";
 import { attachmentVerb } from "./attachment/attachment-verb.ts";
 import { batchVerb } from "./batch/batch-verb.ts";
 import { checkVersion } from "./checks.ts";
@@ -129,15 +129,17 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
   checkVersion(version);
   if ((token === undefined) === (client === undefined))
     throw invalid(task, "either token or client must be given", token === undefined ? "neither" : "both");
+  const ending = options.signal ?? new AbortController().signal;
+  const wait = waitsWithin(clock, ending);
   const parts: VerbParts = {
     place: { api, version },
     clock,
     performer: {
       version,
-      access: token === undefined ? asClient(given(client)) : withTokens(token),
+      access: token === undefined ? asClient(given(client), wait) : withTokens(token, wait),
       clock,
       sender: options.sender ?? ownSender(options, clock),
-      ending: options.signal ?? new AbortController().signal,
+      ending,
       retries: options.retries,
       strict: options.strict ?? false,
       lossless: options.lossless ?? true,
