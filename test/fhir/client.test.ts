@@ -319,8 +319,12 @@ describe("a refused token", () => {
     [404, "<html>Please log in</html>"],
   ])("is not what a redirect or another server's page means (%i %j)", async (status, body) => {
     const { fhir, seen, refused } = await answered([status, body]);
-    for (const call of [fhir.read("Patient", "1"), fhir.search("Patient"), fhir.create(bilbo)])
-      await errorOf(call);
+    const calls: readonly Promise<unknown>[] = [
+      fhir.read("Patient", "1"),
+      fhir.search("Patient"),
+      fhir.create(bilbo),
+    ];
+    await Promise.all(calls.map((call) => errorOf(call)));
     expect(refused).toEqual([]);
     expect(seen).toHaveLength(3); // each once
   });
