@@ -84,11 +84,16 @@ const down: ReadonlySet<string> = new Set(["notSent", "lost", "inDoubt", "blocke
 /** JSON that is no single value, or nothing. */
 const looksWhole = /^[\uFEFF\s]*([[{]|$)/;
 
+/** Tokens come as an object. */
+const looksLikeTokens = /^[\uFEFF\s]*\{[^]*\}\s*$/;
+
 /** The refusal that a response is for any call; `null`: none that tells something about the endpoint. */
 function refusalIn({ endpoint }: Call, answer: Answer): Outcome | null {
   const { status } = answer;
-  if (status >= 200 && status < 300 && (answer.json !== undefined || looksWhole.test(answer.text)))
-    return null;
+  const isSuccess = status >= 200 && status < 300;
+  if (isSuccess && endpoint === "token" && !looksLikeTokens.test(answer.text))
+    return { type: "inDoubt", why: "unreadable_body" };
+  if (isSuccess && (answer.json !== undefined || looksWhole.test(answer.text))) return null;
   if (endpoint === "fhir" && (status === 401 || status === 403)) return null; // of one token, or one resource
   const read = endpoint === "fhir" ? readRefusal : readAccountRefusal; // no FHIR resource is found: that is an answer
   const refusal = read(answer, parseJson(answer.text));

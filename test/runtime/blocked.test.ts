@@ -135,7 +135,7 @@ describe("ten ids that a firewall stops", () => {
       usable: false,
     });
     expect(await lifecycle.explain("poison 3")).toMatch(
-      /blocked before they reach 1upHealth .* for this user, while other users' calls succeed/,
+      /blocked before they reach 1upHealth .* for this user, while other calls succeed/,
     );
     expect(await lifecycle.onboard("honest")).toMatchObject({ usable: true });
     sandbox.clearFaults();

@@ -106,7 +106,7 @@ describe("a user whose calls alone are refused", () => {
     await clock.advance(hour);
     expect(await lifecycle.inspect("culprit")).toMatchObject({ pause: { reason: "throttled" } });
     expect(await lifecycle.explain("culprit")).toContain(
-      "answered 429 for this user, while other users' calls succeed",
+      "answered 429 for this user, while other calls succeed",
     );
     sandbox.clearFaults();
     expect(await lifecycle.onboard("culprit", { waitMs: 3 * hour })).toMatchObject({ usable: true });

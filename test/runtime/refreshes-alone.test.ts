@@ -67,6 +67,17 @@ describe("refreshes that", () => {
     }
   });
 
+  it.each([{ response: "truncated" }, { status: 200, body: "" }, { status: 503 }] as const)(
+    "are answered with %j do not let the endpoint pass as one that works",
+    async (fault) => {
+      const { lifecycle, sandbox } = await world(1);
+      sandbox.fail({ ...fault, call: "refreshToken", times: Infinity });
+      await lifecycle.accessToken(people(1)[0] ?? "", { waitMs: 0 }).catch(() => {});
+      const { endpoints } = await lifecycle.health();
+      expect(endpoints.find(({ endpoint }) => endpoint === "token")).toMatchObject({ works: false });
+    },
+  );
+
   it("fail for ten users hold up no other", async () => {
     const made = await world(40);
     const [culprits, others] = [people(40).slice(0, 10), people(40).slice(10)];

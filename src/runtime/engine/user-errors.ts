@@ -99,7 +99,7 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
       : "1upHealth refuses the client for it";
     return new LifecycleError(
       isStopped ? "FORBIDDEN" : "CREDENTIALS_REFUSED",
-      `Cannot continue with ${who()} now: ${what}, while calls of other users succeed; it is retried later, and retry() retries it at once`,
+      `Cannot continue with ${who()} now: ${what}, while other calls succeed; it is retried later, and retry() retries it at once`,
       {
         retryable: true,
         retryAfterMs: leftMs(engine, alone),

@@ -284,16 +284,16 @@ function whyItWaits(reason: UserPause["reason"] | GateReason, { shut, ahead }: C
       return `no slot of the limit is free${forAll}`;
     case "throttled":
       return gate === undefined
-        ? "1upHealth answered 429 for this user, while other users' calls succeed"
+        ? "1upHealth answered 429 for this user, while other calls succeed"
         : `1upHealth answered 429 though a slot was free, so the account is also used elsewhere${forAll}`;
     case "unavailable":
       if (gate?.gate === "region")
         return "calls of this process do not reach 1upHealth; it makes none until one does, and leaves its users to others";
       return `${silentIn(gate)} no answer of 1upHealth's own, or a server error${forAll}`;
     case "credentials":
-      return `1upHealth refuses the client id and secret${gate === undefined ? ` for this user, while other users' calls succeed` : forAll}`;
+      return `1upHealth refuses the client id and secret${gate === undefined ? ` for this user, while other calls succeed` : forAll}`;
     case "forbidden":
-      return `${stopped}${gate === undefined ? " for this user, while other users' calls succeed" : `, often because of the location of this process${forAll}`}`;
+      return `${stopped}${gate === undefined ? " for this user, while other calls succeed" : `, often because of the location of this process${forAll}`}`;
     case "codeRegisters":
       return "a fresh code may take a second to register";
     case "codesSpent":

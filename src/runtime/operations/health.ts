@@ -59,7 +59,7 @@ export interface Health {
   /** Users that this process is working on. */
   readonly running: number;
   /**
-   * Users whose calls are refused while other users' calls succeed, as this process last saw it: a firewall may
+   * Users whose calls are refused while other calls succeed, as this process last saw it: a firewall may
    * reject one id. Each waits alone, for longer and longer; `inspect()` and `explain()` show it, and `retry()` tries
    * at once.
    */
