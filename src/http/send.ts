@@ -286,6 +286,7 @@ function sendByOther(transport: Transport, attempt: Attempt, clock: Clock): Prom
   const signal = (): AbortSignal => attempt.signal;
   const request = Object.create(Attempt.prototype, {
     ...Object.getOwnPropertyDescriptors(attempt),
+    headers: { enumerable: true, value: { ...attempt.headers } }, // it may change what is its own
     signal: { enumerable: true, get: signal },
     [taskOnAbort]: { value: (task: () => void) => void onAbort(signal(), task) },
   }) as LazyRequest;

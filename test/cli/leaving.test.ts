@@ -106,6 +106,7 @@ describe("cli export, leave and receipts", () => {
     [["export", "--to", "x", "--column", "id"], "--column goes with --users"],
     [["export", "--to", "x", "--users", "-"], "--users takes a file"],
     [["leave", "--receipts", "x", "--count", "many"], "count"],
+    [["leave", "--receipts", "x", "--purge", "r4,bogus"], "--purge must be all"],
   ])("%j ends with 2", async (words, message) => {
     const { operator } = await operatorStage();
     const { code, err } = await operator.run(words);

@@ -149,6 +149,7 @@ describe("createLifecycle.fromEnv()", () => {
     ],
     ["ONEUP_STORE", '"redis://:planted@host"', /contains quotation marks$/],
     ["ONEUP_STORE", " redis://:planted@host", /begins or ends with a space$/],
+    ["ONEUP_STORE", "ONEUP_STORE=redis://:planted@host", /has a URL behind other text$/],
     ["ONEUP_STORE", " ", /begins or ends with a space$/],
     ["ONEUP_STORE", "${REDIS_URL}", /contains a variable/],
     ["ONEUP_STORE", "redis//:planted@host:6379", /contains \/\/ but is no URL$/],

@@ -78,16 +78,16 @@ function optionsOf({ switches, texts }: Given): ExportManyOptions {
   return {
     name: texts.get("name") ?? nameFrom(to),
     write: to,
-    ...(versions !== undefined && { versions: versionsIn(versions) }),
+    ...(versions !== undefined && { versions: versionsIn("versions", versions) }),
     ...(types !== undefined && { types: types.split(",") }),
     allowShort: switches.has("allow-short"),
     ...(concurrency !== undefined && { concurrency: whole("concurrency", concurrency, 1, 64) }),
   };
 }
 
-/** The FHIR versions in a list. */
-export function versionsIn(text: string): readonly FhirVersion[] {
-  return someOf("versions", text, ["dstu2", "stu3", "r4"]);
+/** The FHIR versions in a list, which is the value of this option. */
+export function versionsIn(option: "versions" | "purge", text: string): readonly FhirVersion[] {
+  return someOf(option, text, ["dstu2", "stu3", "r4"]);
 }
 
 function lineOf({ of, exported, present, waiting, failed, resources, endsAt }: ExportProgress): string {

@@ -104,7 +104,7 @@ function optionsOf(
   const onlyAfterExport = texts.get("only-after-export");
   return {
     name: texts.get("name") ?? nameFrom(receipts),
-    purge: purge === "all" || purge === "none" ? purge === "all" : versionsIn(purge),
+    purge: purge === "all" || purge === "none" ? purge === "all" : versionsIn("purge", purge),
     ...(onlyAfterExport !== undefined && { onlyAfterExport }),
     allowPartialExport: switches.has("allow-partial-export"),
     signal,
