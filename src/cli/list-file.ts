@@ -4,6 +4,7 @@
  * @module
  */
 import { closeSync, constants, createReadStream, fstatSync, open } from "node:fs";
+import { access } from "node:fs/promises";
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { Transform, type Readable } from "node:stream";
@@ -55,6 +56,18 @@ export async function* idsIn({ path, column }: ListFile, signal: AbortSignal): A
   } finally {
     source.destroy();
   }
+}
+
+/**
+ * Makes sure that the list can be read, before a store is opened, or created, for it.
+ *
+ * @throws {UsageError} if it cannot
+ */
+export async function checkReadable(path: string): Promise<void> {
+  if (path === "-") return;
+  await access(path, constants.R_OK).catch((error: unknown) => {
+    throw isSystemError(error) ? new UsageError(`Cannot read ${path}: ${error.code}`) : error;
+  });
 }
 
 /** Only Node reads a pipe through a socket. */

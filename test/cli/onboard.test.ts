@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -48,6 +48,16 @@ function file(name: string, text: string | Buffer): string {
 }
 
 describe("cli onboard FILE", () => {
+  it.each([
+    [["nofile.csv", "--limit", "5", "--window", "3h"], /^Cannot read nofile.csv: ENOENT/],
+    [[import.meta.filename, "--lane", "bogus"], /^--lane must be one of interactive, recovery, bulk/],
+  ])("with a mistake ends with 2, and creates no store (%j)", async (words, message) => {
+    const { code, err } = await onboardHere(words);
+    expect(code).toBe(2);
+    expect(err).toMatch(message);
+    expect(existsSync(join(folder, "store"))).toBe(false);
+  });
+
   it("onboards a column of a CSV file, prints what it did, and which rows could not be used", async () => {
     const rows = ['"Ada, first",ada@example.org', "Bob,bob@example.org", "", "No id,"];
     const path = file("people.csv", `\uFEFFname,app_user_id\r\n${rows.join("\r\n")}\r\n`);

@@ -5,11 +5,12 @@
  */
 import { basename } from "node:path";
 import { systemClock } from "../../clock.ts";
+import { lanes } from "../../store/contract.ts";
 import type { ImportProgress, ImportSummary, OnboardManyOptions } from "../../index.ts";
 import { UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { importLine, importPicture, importSummary } from "../import-picture.ts";
-import { idsIn, usualColumn } from "../list-file.ts";
+import { checkReadable, idsIn, usualColumn } from "../list-file.ts";
 import { withStore } from "../open-store.ts";
 import { Screen } from "../screen.ts";
 import { policyOf, refreshOption } from "../worker-options.ts";
@@ -67,6 +68,7 @@ const pictureMs = 500;
 async function run(given: Given, signal: AbortSignal): Promise<number> {
   const { argument: path, texts, switches } = given;
   const options = optionsOf(path, texts);
+  await checkReadable(path);
   const screen = new Screen(process.stdout);
   const shows = switches.has("json") ? asJson() : onScreen(screen);
   // A warning goes below the display, and the next display below the warning.
@@ -92,7 +94,9 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
 /** The import's options; the lifecycle validates them. @throws {UsageError} if the import has no name */
 function optionsOf(path: string, texts: Given["texts"]): OnboardManyOptions {
   const name = texts.get("name") ?? nameAfter(path);
-  const lane = texts.get("lane") as OnboardManyOptions["lane"];
+  const lane = lanes.find((one) => one === texts.get("lane"));
+  if (lane === undefined && texts.has("lane"))
+    throw new UsageError(`--lane must be one of ${lanes.join(", ")}`);
   const expect = texts.get("expect") as OnboardManyOptions["expect"];
   return { name, ...(lane !== undefined && { lane }), ...(expect !== undefined && { expect }) };
 }

@@ -4,7 +4,13 @@
  * @module
  */
 import { systemClock } from "../../clock.ts";
-import type { DryLeaveOptions, LeaveForecast, LeaveProgress, OffboardManyOptions } from "../../index.ts";
+import type {
+  DryLeaveOptions,
+  LeaveForecast,
+  LeaveProgress,
+  Lifecycle,
+  OffboardManyOptions,
+} from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-in-words.ts";
 import { byOption, doerIn, UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
@@ -66,7 +72,7 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
   const by = doerIn(given);
   usersOf(given, signal); // wrong options are found before the store is opened
   const dry = optionsOf(given, receipts, signal);
-  return withStore(given, async (lifecycle) => {
+  const use = async (lifecycle: Lifecycle): Promise<number> => {
     const forecast = await lifecycle.offboardMany(usersOf(given, signal), dry);
     if (switches.has("dry-run")) {
       print(given, forecast, forecastLines(forecast));
@@ -92,7 +98,8 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
         : []),
     ]);
     return closed ? 0 : 1;
-  });
+  };
+  return withStore(given, use, switches.has("dry-run") ? { way: "look" } : {}); // a dry run changes no limit
 }
 
 function optionsOf(
