@@ -264,6 +264,6 @@ function flawIn(place: string): string | undefined {
   if (/^[\w.-]+:\d{2,5}(?:\/|$)/.test(place))
     return "looks like a host and a port, which need redis:// or postgres:// in front";
   if (place.startsWith("~")) return "begins with ~, which only a shell replaces";
-  if (place.includes("://")) return "has a URL behind other text";
+  if (/^(?![a-z][a-z\d+.-]*:).+:\/\//i.test(place)) return "has a URL behind other text";
   return /^[^:]*\/\//.test(place) ? "contains // but is no URL" : undefined;
 }

@@ -266,37 +266,6 @@ describe("a token source", () => {
   );
 });
 
-describe("a source of credentials that never answers", () => {
-  const never = (): Promise<never> => new Promise(() => {});
-  const refusing = fetchTransport(async () => new Response("", { status: 401 }));
-  const sources = {
-    "token.get": { token: { get: never } },
-    "token.rejected": { token: { get: () => "one", rejected: never } },
-    "client.get": { client: { get: never } },
-  };
-
-  it.each(Object.entries(sources))(
-    "keeps no call from ending with its signal, or its client's (%s)",
-    async (_, source) => {
-      const [caller, owner] = [new AbortController(), new AbortController()];
-      const fhir = createFhirClient({ version: "r4", ...source, transport: refusing, signal: owner.signal });
-      const read = fhir.read("Patient", "1", { signal: caller.signal }).catch((error: unknown) => error);
-      const create = fhir.create({ resourceType: "Patient" }).catch((error: unknown) => error);
-      await new Promise(setImmediate);
-      caller.abort("enough");
-      expect(await read).toBe("enough");
-      owner.abort("closed");
-      expect(await create).toBe("closed");
-    },
-  );
-
-  it("ends a read a second after its waitMs", async () => {
-    const fhir = createFhirClient({ version: "r4", token: { get: never }, transport: refusing });
-    const error = await errorOf(fhir.read("Patient", "1", { waitMs: 10, retries: 0 }));
-    expect(error).toMatchObject({ code: "UNAVAILABLE", retryable: true });
-  });
-});
-
 describe("a refused token", () => {
   it.each([
     [401, ""],

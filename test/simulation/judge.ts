@@ -181,8 +181,7 @@ export class Judge {
   /** A page of the list. Only where it can be of one look-up alone is it held against that user. */
   #page(life: Life, entry: JournalEntry): string | undefined {
     const lookUps = this.lookUps.of(life);
-    const { isNeutral } = this.lists;
-    this.lists.page(life, entry, lookUps.length > 0 || this.lookUps.mayBeUnderWay(life));
+    const isNeutral = this.lists.page(life, entry, lookUps.length > 0 || this.lookUps.mayBeUnderWay(life));
     if (entry.fault !== undefined) for (const { causes } of lookUps) causes.push(`listUsers: ${entry.fault}`);
     const [only, ...others] = lookUps;
     if (only === undefined || others.length > 0 || isNeutral || this.lists.isReading(life)) return only?.id;

@@ -128,16 +128,19 @@ export class ListJudge {
     this.#isNeutral = true;
   }
 
-  /** Whether the page that arrives is that of a neutral call, which belongs to no user. */
-  get isNeutral(): boolean {
-    return this.#isNeutral;
-  }
-
-  /** A page of 1upHealth's list may be worth its call as long as the pages before have saved calls, or nearly. */
-  page(life: Life, { fault, outcome }: JournalEntry, isForLookUp: boolean): void {
+  /**
+   * A page of 1upHealth's list may be worth its call as long as the pages before have saved calls, or nearly. True: it is
+   * that of a neutral call, which belongs to no user.
+   */
+  page(life: Life, entry: JournalEntry, isForLookUp: boolean): boolean {
     const isNeutral = this.#isNeutral;
     this.#isNeutral = false;
-    if (isNeutral || isForLookUp || this.#reconciling.has(life)) return;
+    if (!isNeutral) this.#read(life, entry, isForLookUp);
+    return isNeutral;
+  }
+
+  #read(life: Life, { fault, outcome }: JournalEntry, isForLookUp: boolean): void {
+    if (isForLookUp || this.#reconciling.has(life)) return;
     const { pages, causes } = this.#reading;
     const allowed = this.#allowed();
     if (allowed === 0 || !this.#lists.has(life))
