@@ -155,7 +155,10 @@ export const userLifecycle: UserLifecycle = life.createMachine({
       states: {
         tokenActive: usable("tokenActive", "usable: the first token"),
         expiring: {
-          meta: { call: "refreshToken", description: "the token is within its refresh window, or was rejected" },
+          meta: {
+            call: "refreshToken",
+            description: "the token is within its refresh window, or was rejected",
+          },
           on: {
             TOKEN_GRANTED: { target: "refreshed", actions: "holdTokens" },
             // seam: a-grant-that-is-refused-is-replaced
