@@ -157,7 +157,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         expiring: {
           meta: {
             call: "refreshToken",
-            description: "the token is within its refresh window, or was rejected",
+            description: "its token is due for a refresh, or was rejected",
           },
           on: {
             TOKEN_GRANTED: { target: "refreshed", actions: "holdTokens" },
