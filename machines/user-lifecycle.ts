@@ -155,10 +155,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
       states: {
         tokenActive: usable("tokenActive", "usable: the first token"),
         expiring: {
-          meta: {
-            call: "refreshToken",
-            description: "its token is due for a refresh, or was rejected",
-          },
+          meta: { call: "refreshToken", description: "its token is due for a refresh, or was rejected" },
           on: {
             TOKEN_GRANTED: { target: "refreshed", actions: "holdTokens" },
             // seam: a-grant-that-is-refused-is-replaced
