@@ -88,8 +88,9 @@ export class Passing {
 
   /** Whose token each process has. */
   async #all(holder: number, when: "before" | "after"): Promise<void> {
-    const { fit, handler } = this.#stage;
+    const { fit, handler, time } = this.#stage;
     for (const { life, lifecycle } of fit) {
+      if (life.stalledUntil > time.now) continue; // for hours, perhaps, and then it may die
       const token = await lifecycle.accessToken("shared", { waitMs: 20 * second }).catch(() => null);
       if (token === null) continue; // of a process that died, or is held back
       const owner = handler.world.grants.ownerOf("accessToken", token);
