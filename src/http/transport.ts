@@ -196,6 +196,14 @@ export function undecodable(): TransportError {
   );
 }
 
+/**
+ * Headers that ask for an answer that is not compressed: without them any coding would be acceptable (RFC 9110, 12.5.3),
+ * and none is decoded here.
+ */
+export function uncoded(headers: TransportRequest["headers"]): TransportRequest["headers"] {
+  return { "accept-encoding": "identity", ...headers };
+}
+
 /** Whether the transport has kept to its interface. One of the application's own may be in plain JavaScript. */
 export function isResponse({ status, headers, text }: TransportResponse): boolean {
   const hasHeaders = typeof headers === "object" && headers !== null && !(headers instanceof Headers);

@@ -23,6 +23,7 @@ import {
   type Transport,
   type TransportRequest,
   type TransportResponse,
+  uncoded,
 } from "./transport.ts";
 
 /** Options of {@link undiciTransport}. */
@@ -172,11 +173,6 @@ async function loadUndici(): Promise<typeof import("undici")> {
 }
 
 type Headers = TransportRequest["headers"];
-
-/** Without the header any coding of the answer would be acceptable (RFC 9110, 12.5.3), and none is decoded here. */
-function uncoded(headers: Headers): Headers {
-  return { "accept-encoding": "identity", ...headers };
-}
 
 /** Calls with one token share their headers, which are frozen. */
 function memoized(change: (headers: Headers) => Headers): (headers: Headers) => Headers {

@@ -11,6 +11,7 @@ import {
   networkError,
   type TransportRequest,
   type TransportStream,
+  uncoded,
 } from "../transport.ts";
 
 /** @throws {TransportError} */
@@ -20,9 +21,7 @@ export async function streamed(
 ): Promise<TransportStream> {
   const { Agent } = await import("undici");
   const { origin, path } = splitUrl(url);
-  // Without the header any coding of the answer would be acceptable (RFC 9110, 12.5.3), and none is decoded here.
-  const sent = { "accept-encoding": "identity", ...headers };
-  const call = { origin, path, method, headers: sent, signal, headersTimeout: 0, bodyTimeout: 0 };
+  const call = { origin, path, method, headers: uncoded(headers), signal, headersTimeout: 0, bodyTimeout: 0 };
   if (!onSending()) throw heldBack();
   try {
     // `request()` needs no other method of its dispatcher than `dispatch()`.
