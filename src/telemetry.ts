@@ -26,7 +26,10 @@ export interface Telemetry {
   attach(about: { readonly store: string }): Recorder;
 }
 
-/** Receives what one lifecycle reports. Its methods do not throw and do not wait for anything but their task. */
+/**
+ * Receives what one lifecycle reports. Its methods do not throw, and start their task at once: `during` and `detached`
+ * are not waited for, and a task that `unseen` does not start fails.
+ */
 export interface Recorder {
   /** Runs a piece of work. `end` reads from the result how it ended; what starts meanwhile is a part of it. */
   during<T>(work: Work, task: () => Promise<T>, end: (result: T) => Ended): Promise<T>;

@@ -79,4 +79,28 @@ describe("telemetry that throws", () => {
     const idle = { ...recorder, during: async () => undefined as never };
     expect(await lives({ attach: () => idle })).toHaveLength(1);
   });
+
+  it.each<readonly [string, () => unknown]>([
+    ["reject", () => Promise.reject(new Error("a mistake in a recorder"))],
+    ["never end", () => new Promise(() => {})],
+  ])("whose methods %s costs no answer and ends no process", async (_, mistaken) => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on("unhandledRejection", note);
+    onTestFinished(() => void process.off("unhandledRejection", note));
+    const fails = mistaken as () => never;
+    const recorder: Recorder = {
+      during: fails,
+      unseen: async (task) => (await task(), fails()),
+      detached: fails,
+      takenOver: fails,
+      granted: fails,
+      observe: fails,
+      detach: fails,
+    };
+    expect((await lives({ attach: () => recorder })).length).toBeLessThanOrEqual(1);
+    expect(await lives({ attach: fails })).toHaveLength(1);
+    await new Promise(setImmediate);
+    expect(unhandled).toEqual([]);
+  });
 });

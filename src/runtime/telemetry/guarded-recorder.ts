@@ -1,9 +1,10 @@
 /**
- * A recorder that cannot disturb what it reports: a span processor of the application that throws must not cost a user an
- * answer of 1upHealth.
+ * A recorder that cannot disturb what it reports: a span processor of the application that throws, rejects or never ends
+ * must not cost a user an answer of 1upHealth.
  *
  * @module
  */
+import { withMethods } from "../../checks.ts";
 import type { Recorder, Telemetry } from "../../telemetry.ts";
 import { errorField, type Logger } from "../options/logger.ts";
 
@@ -23,47 +24,64 @@ export function guardedRecorder(
     hasWarned = true;
     logger.warn({ error: errorField(error) }, "Cannot report to the telemetry; the work goes on without it");
   };
-  const tell = (report: () => void): void => {
-    try {
-      report();
-    } catch (error) {
-      warn(error);
-    }
-  };
+  const tell = (report: () => unknown): void => void reportOf(report).catch(warn);
 
-  /** Runs the task once, with or without a report, and settles as the task does. */
-  async function run<T>(
-    task: () => Promise<T>,
-    report: (task: () => Promise<T>) => Promise<T>,
-    alone: (() => Promise<T>) | null,
-  ): Promise<T> {
-    let begun: Promise<T> | null = null;
-    try {
-      await report(() => (begun ??= task()));
-    } catch (error) {
-      const outcome = begun as Promise<T> | null; // the report has set it
-      const isItsOwn = await outcome?.then(
+  /** Runs the task once and settles as the task does; a report that never ends is not waited for. */
+  function run<T>(task: () => Promise<T>, report: (task: () => Promise<T>) => Promise<T>): Promise<T> {
+    let begun: Promise<T> | undefined;
+    const once = (): Promise<T> => (begun ??= task());
+    reportOf(() => report(once)).catch(async (error: unknown) => {
+      const isItsOwn = await begun?.then(
         () => false,
         (reason: unknown) => reason === error,
       );
       if (isItsOwn !== true) warn(error);
-      if (outcome === null && alone === null) throw error;
-    }
-    return begun ?? (alone ?? task)();
+    });
+    return once();
   }
 
-  let recorder: Recorder | null = null;
-  tell(() => (recorder = telemetry?.attach(about) ?? null));
-  const inner = recorder as Recorder | null; // `tell` has set it
+  /** Like {@link run}, but a task that the recorder does not run fails. */
+  async function runUnseen<T>(recorder: Recorder, task: () => Promise<T>): Promise<T> {
+    let begun: Promise<T> | undefined;
+    const unseen = reportOf(() => recorder.unseen(() => (begun ??= task())));
+    if (begun === undefined) await unseen.catch(warn);
+    else unseen.catch(() => {}); // the task's own
+    return begun ?? Promise.reject(new Error("Cannot send a request: the telemetry did not run it unseen"));
+  }
+
+  const inner = attached(telemetry, about, warn);
   if (inner === null) return null;
   return {
-    during: (work, task, end) => run(task, (task) => inner.during(work, task, end), task),
-    // Without it, other instrumentations would report the request: it is not sent then.
-    unseen: (task) => run(task, (task) => inner.unseen(task), null),
-    detached: (task) => run(task, (task) => inner.detached(task), task),
+    during: (work, task, end) => run(task, (task) => inner.during(work, task, end)),
+    unseen: (task) => runUnseen(inner, task),
+    detached: (task) => run(task, (task) => inner.detached(task)),
     takenOver: (call) => tell(() => inner.takenOver(call)),
     granted: (kind, ms) => tell(() => inner.granted(kind, ms)),
     observe: (read) => tell(() => inner.observe(read)),
     detach: () => tell(() => inner.detach()),
   };
+}
+
+const aRecorder = withMethods("during", "unseen", "detached", "takenOver", "granted", "observe", "detach");
+
+function attached(
+  telemetry: Telemetry | undefined,
+  about: { readonly store: string },
+  warn: (error: unknown) => void,
+): Recorder | null {
+  if (telemetry === undefined) return null;
+  try {
+    const recorder = telemetry.attach(about);
+    if (aRecorder.holds(recorder)) return recorder;
+    warn(new TypeError(`\`attach()\` must return ${aRecorder.must}`));
+    reportOf(() => recorder).catch(() => {}); // that of an asynchronous `attach`
+  } catch (error) {
+    warn(error);
+  }
+  return null;
+}
+
+/** The result of a method of the application's, which may be asynchronous, as a promise. */
+async function reportOf(report: () => unknown): Promise<unknown> {
+  return report();
 }
