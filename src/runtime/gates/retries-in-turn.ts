@@ -2,8 +2,9 @@
  * Has users take turns while calls of one kind get no answer, and no gate is shut because of it: 1upHealth creates no
  * users although its other calls work, or refreshes no tokens. Without it each of these users tries again and again, and
  * the attempts of all spend the limit, or keep a service busy that is down. So once the calls of {@link many} different
- * users in a row got no answer, those whose call has failed before try one at a time, in the order in which they came. The call of a user whose last one
- * was answered is always sent: it may work. Its own process alone counts this, in memory.
+ * users in a row got no answer, those whose call has failed before try one at a time, in the order in which they came.
+ * The call of a user whose last one was answered is always sent: it may work. Its own process alone counts this, in
+ * memory.
  *
  * @module
  */
