@@ -7,54 +7,47 @@ import type { Commit } from "../../src/store/contract.ts";
 import { encodeValue } from "../../src/store/row-rules.ts";
 import { eventsField } from "./outbox.ts";
 
-/** Parts of the row are passed as JSON, because encoding JSON in Lua is slow; `""` stands for null. */
+/** Parts of the row are passed as its JSON, because encoding JSON in Lua is slow. */
 export type Fields = [
-  expectedRevision: string,
-  writeId: string,
-  mode: string,
-  state: string,
-  dueInMs: string,
-  staleInMs: string,
-  lane: string,
-  leaseId: string,
-  leaseMs: string,
+  /** What the rules of a write depend on, as JSON. */
+  rules: string,
   /** The row's JSON up to the value of `dueAt`. */
   head: string,
-  /** The lease's JSON up to the value of `until`. */
+  /** The lease's JSON up to the value of `until`; `""`: it has none. */
   lease: string,
   /** The row's JSON from its value on. */
   value: string,
-  /** `{ take, settle, giveBack }`. */
-  slots: string,
-  unless: string,
   /** See `eventsField()`. */
   events: string,
 ];
 
 /** The number of fields. */
-export const fieldsOfCommit: Fields["length"] = 15;
+export const fieldsOfCommit: Fields["length"] = 5;
 
 /** @throws {LifecycleError} `INVALID_OPTION` if the value cannot be represented as JSON */
 export function fieldsOf(commit: Commit): Fields {
   const { value, expectedRevision, writeId, mode, state, dueInMs, lane, lease } = commit;
-  const { staleInMs, take, settle, giveBack } = commit;
+  const { staleInMs, take, settle, giveBack, unless } = commit;
   const text = JSON.stringify;
-  const leased = mode === "take" || mode === "keep";
-  return [
-    String(expectedRevision),
+  const { id: leaseId, ms: leaseMs } = lease;
+  const rules = {
+    expectedRevision,
     writeId,
     mode,
     state,
-    dueInMs === null ? "" : String(dueInMs),
-    staleInMs === undefined ? "" : String(staleInMs),
-    lane ?? "",
-    lease.id,
-    String(lease.ms),
+    dueInMs,
+    staleInMs,
+    lane,
+    leaseId,
+    leaseMs,
+    unless,
+  };
+  const leased = mode === "take" || mode === "keep";
+  return [
+    text({ ...rules, take, settle, giveBack }),
     `{"revision":${expectedRevision + 1},"writeId":${text(writeId)},"state":${text(state)},"dueAt":`,
-    leased ? `{"id":${text(lease.id)},"owner":${text(lease.owner)},"until":` : "",
+    leased ? `{"id":${text(leaseId)},"owner":${text(lease.owner)},"until":` : "",
     `,"value":${encodeValue(value)}}`,
-    take || settle || giveBack ? text({ take, settle, giveBack }) : "",
-    commit.unless ?? "",
     eventsField(commit.events),
   ];
 }

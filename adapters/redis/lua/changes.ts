@@ -5,25 +5,12 @@
  */
 
 export const changing: string = String.raw`
--- Commits in one batch often name the same slots, and a lookup is cheaper than decoding.
-local decodedSlots = {}
-
-local function slotsOf(text)
-  if text == '' then return {} end
-  decodedSlots[text] = decodedSlots[text] or cjson.decode(text)
-  return decodedSlots[text]
-end
-
 -- The commit whose fields start at ARGV[n], for the row with this key.
 local function commitAt(n, key)
-  return {
-    id = key:sub(#users + 1), expectedRevision = tonumber(ARGV[n]), writeId = ARGV[n + 1], mode = ARGV[n + 2],
-    state = ARGV[n + 3], dueInMs = tonumber(ARGV[n + 4]), staleInMs = tonumber(ARGV[n + 5]),
-    lane = ARGV[n + 6] ~= '' and ARGV[n + 6] or null,
-    leaseId = ARGV[n + 7], leaseMs = tonumber(ARGV[n + 8]), head = ARGV[n + 9], lease = ARGV[n + 10],
-    value = ARGV[n + 11], slots = slotsOf(ARGV[n + 12]), unless = ARGV[n + 13],
-    events = ARGV[n + 14],
-  }
+  local commit = cjson.decode(ARGV[n])
+  commit.id, commit.head, commit.lease, commit.value = key:sub(#users + 1), ARGV[n + 1], ARGV[n + 2], ARGV[n + 3]
+  commit.events = ARGV[n + 4]
+  return commit
 end
 
 local function verdict(row, commit)
@@ -47,7 +34,7 @@ local function written(row, commit, took)
   end
   local after = {
     revision = commit.expectedRevision + 1, writeId = commit.writeId, state = commit.state,
-    dueAt = commit.dueInMs and now + commit.dueInMs or null, lane = commit.lane, waitsSince = since,
+    dueAt = commit.dueInMs ~= null and now + commit.dueInMs or null, lane = commit.lane, waitsSince = since,
     lease = leased and { id = commit.leaseId, ['until'] = ends } or null, took = took, text = nil, at = nil,
     staleAt = commit.staleInMs and now + commit.staleInMs,
   }
@@ -67,14 +54,14 @@ end
 local function change(commit, row, was)
   local ruling = verdict(row, commit)
   if ruling == 'conflict' then return { 'conflict' } end
-  if not row and commit.unless ~= '' then
+  if not row and commit.unless then
     local there = read(users .. commit.unless)
     if there and not there.renamedTo then return { 'conflict' } end
   end
   if ruling == 'again' then return committed(row) end
   local slot, ms = nil, nil
-  if commit.slots.take then
-    slot, ms = freeSlot(commit.slots.take)
+  if commit.take then
+    slot, ms = freeSlot(commit.take)
     if not slot then return { 'refused', json(ms) } end
   end
   local after = written(row, commit, slot and slotText(slot))
@@ -90,8 +77,8 @@ local function change(commit, row, was)
     if after.staleAt then place(staleOf(after.state), commit.id, after.staleAt) end
   end
   if slot then add(slot, 1) end
-  if commit.slots.giveBack then giveBack(commit.slots.giveBack) end
-  if commit.slots.settle then settle(commit.slots.settle) end
+  if commit.giveBack then giveBack(commit.giveBack) end
+  if commit.settle then settle(commit.settle) end
   append(commit.events)
   return committed(after)
 end
