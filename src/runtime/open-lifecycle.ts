@@ -41,7 +41,6 @@ import { unseenTransport } from "./telemetry/unseen-transport.ts";
 import { SearchForms } from "./user/search-forms.ts";
 import { StoreKeys } from "./account/store-keys.ts";
 import { lifecycleOver } from "./lifecycle-over.ts";
-import { Writability } from "./account/writability.ts";
 import { laneService } from "./engine/work.ts";
 
 /** Values that tests set in place of the release and the platform, and the command for itself. */
@@ -102,8 +101,7 @@ async function openEngine(
   const account = accountOf(credentials.clientId);
   const recorder = guardedRecorder(settings.telemetry, { store: settings.store.name }, settings.logger);
   const checked = await openChecked(settings.store, account, clock, { recorder, logger: settings.logger });
-  const writability = new Writability(checked.store, clock, settings.logger);
-  const opened = writability.store;
+  const { store: opened, writability } = checked;
   try {
     const { hideIds, logger } = settings;
     const encryption = readOnce(settings.encryption ?? { keys: [memoryKey] });

@@ -6,12 +6,20 @@
  */
 import { inTime, systemClock, type Clock } from "../../clock.ts";
 import { inWords, isLifecycleError, LifecycleError, underneath } from "../../errors.ts";
-import type { AccountRecord, OfAccount, Store, StoreAdapter } from "../../store/contract.ts";
+import type {
+  AccountRecord,
+  Batch,
+  Committed,
+  OfAccount,
+  Store,
+  StoreAdapter,
+} from "../../store/contract.ts";
 import { isObject } from "../../store/guards.ts";
 import { isLostStore, lostStore } from "../../store/lost-store.ts";
 import { movedAway } from "../../store/moved-store.ts";
 import type { Recorder } from "../../telemetry.ts";
 import type { Logger } from "../options/logger.ts";
+import { Writability } from "./writability.ts";
 
 /** Time limit of a call to a store whose adapter has none of its own, ms. */
 const answerMs = 5_000;
@@ -35,13 +43,22 @@ export interface CheckedStore {
    * @throws {LifecycleError} `STORE_MOVED` once it is known that the users were moved to another store, and still are
    */
   readonly refuseMoved: (olderThanMs?: number) => Promise<void>;
+  /** Learns from each write. */
+  readonly writability: Writability;
 }
 
 /** What learns of the calls to the store, and of its loss. */
 interface Listeners {
   readonly recorder: Recorder | null;
-  readonly logger: Pick<Logger, "error">;
+  readonly logger: Logger;
 }
+
+/** Whether an answer shows that the store has changed something. */
+type HasWritten<T> = (answer: T) => boolean;
+
+const always: HasWritten<unknown> = () => true;
+const isCommitted: HasWritten<Committed> = ({ type }) => type === "committed";
+const isLeased: HasWritten<Batch> = ({ claimed }) => claimed.length > 0;
 
 /**
  * Opens the store and checks each call to it.
@@ -143,19 +160,28 @@ function checked(
     return (lost ??= error);
   }
 
-  async function call<T>(verb: string, question: () => Promise<T>, attempt = 1): Promise<T> {
+  /** `hasWritten`: it is a write. */
+  async function call<T>(
+    verb: string,
+    question: () => Promise<T>,
+    hasWritten?: HasWritten<T>,
+    attempt = 1,
+  ): Promise<T> {
     refuseLost();
     try {
-      return await within(verb, answerMs, question);
+      const answer = await within(verb, answerMs, question);
+      if (hasWritten?.(answer) === true) writability.succeeded();
+      return answer;
     } catch (thrown) {
       const error = explained(verb, thrown);
+      if (hasWritten !== undefined) writability.failed(error);
       if (!isLostStore(error)) throw lost ?? error;
       const found = verb === "account.load" ? null : await load(); // throws if it is lost
       if (moved !== null) throw moved;
       const isItself = identity !== undefined && found?.identity === identity;
       if (!isItself || attempt === mostAttempts) throw lose(error);
     }
-    return call(verb, question, attempt + 1);
+    return call(verb, question, hasWritten, attempt + 1);
   }
 
   function see(found: AccountRecord | null): void {
@@ -198,11 +224,12 @@ function checked(
     verb: string,
     asked: A,
     question: (asked: A) => Promise<T>,
+    hasWritten: HasWritten<T> = always,
   ): Promise<T> {
-    if (moved !== null) return refuseMoved().then(() => write(verb, asked, question));
+    if (moved !== null) return refuseMoved().then(() => write(verb, asked, question, hasWritten));
     // seam: a-write-carries-the-identity-of-the-account
-    if (identity !== undefined) return call(verb, () => question({ ...asked, identity }));
-    const ask = (): Promise<T> => call(verb, () => question(asked));
+    if (identity !== undefined) return call(verb, () => question({ ...asked, identity }), hasWritten);
+    const ask = (): Promise<T> => call(verb, () => question(asked), hasWritten);
     return hasRecord ? look().then(ask) : ask();
   }
 
@@ -222,16 +249,23 @@ function checked(
       if (loaded.type === "absent" && isDoubtful()) await look();
       return loaded;
     },
-    commit: (commit) => write("commit", commit, (asked) => opened.commit(asked)),
-    claim: (claim) => write("claim", claim, (asked) => opened.claim(asked)),
-    grant: (grant) => write("grant", grant, (asked) => opened.grant(asked)),
+    commit: (commit) => write("commit", commit, (asked) => opened.commit(asked), isCommitted),
+    claim: (claim) => write("claim", claim, (asked) => opened.claim(asked), isLeased),
+    grant: (grant) => write("grant", grant, (asked) => opened.grant(asked), isLeased),
     slots: {
-      take: (request) => write("slots.take", request, (asked) => slots.take(asked)),
-      settle: (slot) => call("slots.settle", () => slots.settle(slot)),
-      giveBack: (slot) => call("slots.giveBack", () => slots.giveBack(slot)),
+      take: (request) =>
+        write(
+          "slots.take",
+          request,
+          (asked) => slots.take(asked),
+          ({ type }) => type === "taken",
+        ),
+      settle: (slot) => call("slots.settle", () => slots.settle(slot), always),
+      giveBack: (slot) => call("slots.giveBack", () => slots.giveBack(slot), always),
       forecast: (question) => call("slots.forecast", () => slots.forecast(question)),
     },
-    move: ({ from, commit }) => write("move", commit, (asked) => opened.move({ from, commit: asked })),
+    move: ({ from, commit }) =>
+      write("move", commit, (asked) => opened.move({ from, commit: asked }), isCommitted),
     ...(join && { join: (client, commit) => write("join", commit, (asked) => join(client, asked)) }),
     erase: (erase) => write("erase", erase, (asked) => opened.erase(asked)),
     page: (question) => call("page", () => opened.page(question)),
@@ -240,7 +274,7 @@ function checked(
     account: {
       load,
       async commit(change) {
-        const isWritten = await write("account.commit", change, (asked) => record.commit(asked));
+        const isWritten = await write("account.commit", change, (asked) => record.commit(asked), Boolean);
         hasRecord ||= isWritten;
         return isWritten;
       },
@@ -248,7 +282,7 @@ function checked(
     ...(events && {
       events: {
         read: (question) => call("events.read", () => events.read(question)),
-        trim: (trim) => write("events.trim", trim, (asked) => events.trim(asked)),
+        trim: (trim) => write("events.trim", trim, (asked) => events.trim(asked), Boolean),
         forget: (forget) => write("events.forget", forget, (asked) => events.forget(asked)),
         replace: (replace) => write("events.replace", replace, (asked) => events.replace(asked)),
       },
@@ -259,7 +293,8 @@ function checked(
     },
     close: () => unseen(() => opened.close()),
   };
-  return { store, refuseLost, refuseMoved };
+  const writability = new Writability(store, clock, logger);
+  return { store, refuseLost, refuseMoved, writability };
 }
 
 function isAnother(known: string | undefined, found: string | undefined): boolean {

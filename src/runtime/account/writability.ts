@@ -8,16 +8,14 @@ import { randomName, type Clock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { todoAbout } from "../../next-step.ts";
 import type { Logger } from "../options/logger.ts";
-import type { Batch, Committed, Store } from "../../store/contract.ts";
+import type { Store } from "../../store/contract.ts";
 
 /** How long a result is reused, ms: health probes may come every second and from many processes. */
 const freshMs = 1_000;
 
 /** See the module. */
 export class Writability {
-  /** The store with its writes observed. */
-  readonly store: Store;
-  readonly #beneath: Store;
+  readonly #store: Pick<Store, "probe" | "account">;
   readonly #clock: Clock;
   readonly #logger: Logger;
   /** A real write failed, and none has succeeded since. */
@@ -31,11 +29,22 @@ export class Writability {
     return this.#found?.refusal ?? null;
   }
 
-  constructor(store: Store, clock: Clock, logger: Logger) {
-    this.#beneath = store;
+  constructor(store: Pick<Store, "probe" | "account">, clock: Clock, logger: Logger) {
+    this.#store = store;
     this.#clock = clock;
     this.#logger = logger;
-    this.store = this.#noting(store);
+  }
+
+  /** A write has changed something. A result without a change, such as a conflict, proves nothing. */
+  succeeded(): void {
+    this.#note(null);
+  }
+
+  /** A write failed. */
+  failed(error: unknown): void {
+    if (!isLifecycleError(error, "STORE_UNAVAILABLE")) return;
+    this.#failed = true;
+    this.#note(error);
   }
 
   /**
@@ -54,7 +63,7 @@ export class Writability {
 
   async #ask(): Promise<void> {
     try {
-      await this.#beneath.probe?.();
+      await this.#store.probe?.();
       if (this.#failed) await this.#writeAgain();
       this.#note(null);
     } catch (error) {
@@ -65,7 +74,7 @@ export class Writability {
 
   /** Rewrites the account record unchanged: only a real write shows that a disk has space again. */
   async #writeAgain(): Promise<void> {
-    const { account } = this.#beneath;
+    const { account } = this.#store;
     const found = await account.load();
     if (found === null) return;
     const { value, revision: expectedRevision } = found;
@@ -81,64 +90,5 @@ export class Writability {
       this.#logger.warn({ error: refusal.code }, message);
     } else if (refusal === null && this.refusal !== null) this.#logger.info({}, "The store works again");
     this.#found = { at: this.#clock.monotonic(), refusal };
-  }
-
-  #noting(store: Store): Store {
-    const refused = (error: unknown): never => {
-      if (isLifecycleError(error, "STORE_UNAVAILABLE")) {
-        this.#failed = true;
-        this.#note(error);
-      }
-      throw error;
-    };
-    /** A result without a change, such as a conflict, proves nothing. */
-    const write = <A, T>(verb: (ask: A) => Promise<T>, hasWritten: (answer: T) => boolean) => {
-      const answered = (answer: T): T => {
-        if (hasWritten(answer)) this.#note(null);
-        return answer;
-      };
-      return (ask: A): Promise<T> => verb(ask).then(answered, refused);
-    };
-    const isCommitted = ({ type }: Committed): boolean => type === "committed";
-    const isLeased = ({ claimed }: Batch): boolean => claimed.length > 0;
-    const always = (): boolean => true;
-    const { slots, events, join, account } = store;
-    return {
-      load: (id) => store.load(id),
-      commit: write((commit) => store.commit(commit), isCommitted),
-      claim: write((ask) => store.claim(ask), isLeased),
-      grant: write((ask) => store.grant(ask), isLeased),
-      slots: {
-        take: write(
-          (request) => slots.take(request),
-          ({ type }) => type === "taken",
-        ),
-        settle: write((slot) => slots.settle(slot), always),
-        giveBack: write((slot) => slots.giveBack(slot), always),
-        forecast: (ask) => slots.forecast(ask),
-      },
-      move: write((move) => store.move(move), isCommitted),
-      ...(join && { join }),
-      erase: write((ask) => store.erase(ask), always),
-      page: (ask) => store.page(ask),
-      counts: () => store.counts(),
-      tally: () => store.tally(),
-      account: {
-        load: () => account.load(),
-        commit: write((change) => account.commit(change), Boolean),
-      },
-      ...(events && {
-        events: {
-          read: (ask) => events.read(ask),
-          trim: write(
-            (ask) => events.trim(ask),
-            (removed) => removed > 0,
-          ),
-          forget: write((ask) => events.forget(ask), always),
-          replace: write((ask) => events.replace(ask), always),
-        },
-      }),
-      close: () => store.close(),
-    };
   }
 }
