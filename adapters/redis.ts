@@ -24,7 +24,7 @@ import { waitedMs } from "../src/store/lane-scheduler.ts";
 import { opened } from "../src/store/slot-log.ts";
 import { forecastInMs, used } from "../src/store/sliding-window.ts";
 import { Batches } from "./redis/batches.ts";
-import { Connection, type Reply } from "./redis/connection.ts";
+import { Connection, list, type Reply } from "./redis/connection.ts";
 import { keyvBackend } from "./redis/keyv-backend.ts";
 import { fieldsOf, limitsOf, type Fields } from "./redis/fields.ts";
 import { targetOf } from "./redis/links.ts";
@@ -33,7 +33,8 @@ import { accountStart } from "./redis/lua/rows.ts";
 import { logOf } from "./redis/log-of.ts";
 import { redisOutbox } from "./redis/outbox.ts";
 import type { Script } from "./redis/script.ts";
-import { scripts } from "./redis/scripts.ts";
+import * as outboxScripts from "./redis/outbox-scripts.ts";
+import * as scripts from "./redis/scripts.ts";
 import { redisTransfer, walkOf } from "./redis/transfer.ts";
 
 export type { HasClient, RedisClient, RedisCluster, Where } from "./redis/link.ts";
@@ -108,7 +109,11 @@ export function redis(where: Where, options: RedisOptions = {}): StoreAdapter & 
     async open({ account, clock }: { readonly account: string; readonly clock: Clock }): Promise<Store> {
       const keys = keysOf(prefix, account);
       const connection = new Connection(target.link(clock, timeoutMs), clock, timeoutMs);
-      await connection.open(Object.values(scripts), scripts.counts, keys.indexes);
+      await connection.open(
+        [...Object.values(scripts), ...Object.values(outboxScripts)],
+        scripts.counts,
+        keys.indexes,
+      );
       accounts.add(account);
       return redisStore(connection, keys, clock);
     },
@@ -291,10 +296,6 @@ const unindexed: Omit<Row, "value"> = {
   waitsSince: null,
   lease: null,
 };
-
-function list(reply: Reply | undefined): readonly Reply[] {
-  return typeof reply === "object" && reply !== null ? reply : [];
-}
 
 function slotOf(reply: Reply | undefined): Slot {
   return JSON.parse(String(reply)) as Slot; // written by one of our scripts

@@ -33,7 +33,6 @@ const observations = 49;
 /** The size of a resource, about. */
 const note = "a".repeat(600);
 
-/** See the module. */
 export async function exportKilled({ exportedUsers }: Effort): Promise<Measurement[]> {
   const sandbox = createSandbox({ limit: { calls: Infinity } });
   const server = await sandbox.listen();

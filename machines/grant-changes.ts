@@ -65,7 +65,6 @@ export type GrantChangeName =
   | "markUnusable"
   | "loseGrant";
 
-/** See the module. */
 export const grantChanges: Readonly<Record<GrantChangeName, Change>> = {
   holdFirstCode: (context, event) => withCode(context, event, "creation"),
   holdRequestedCode: (context, event) => withCode(context, event, "request"),

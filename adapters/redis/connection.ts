@@ -13,6 +13,11 @@ import type { Script } from "./script.ts";
 /** A reply of a script: Lua tables, strings and integers; `false` arrives as `null`. */
 export type Reply = null | string | number | readonly Reply[];
 
+/** The parts of a reply; none if it is not a table. */
+export function list(reply: Reply | undefined): readonly Reply[] {
+  return typeof reply === "object" && reply !== null ? reply : [];
+}
+
 /** The time limit of one call. */
 interface Limit {
   /** Aborts when the time is up. */
@@ -152,12 +157,9 @@ export class Connection {
    * @throws {LifecycleError}
    */
   async probe(key: string): Promise<void> {
-    const memory = this.#answered("read", (limit) =>
-      this.#untilAnswered(key, ["INFO", "memory"], true, limit),
-    );
     await Promise.all([
       this.command("write to", key, ["SET", key, "", "XX"]),
-      refuseEviction("go on with", memory),
+      refuseEviction("go on with", this.command("read", key, ["INFO", "memory"])),
     ]);
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { KeyvBackend } from "../../src/store/keyv-view.ts";
-import type { Connection, Reply } from "./connection.ts";
+import { list, type Connection } from "./connection.ts";
 
 /** The COUNT hint of a SCAN step. */
 const scanned = "500";
@@ -31,8 +31,8 @@ export function keyvBackend(
     let cursor = "0";
     do {
       const step = ["SCAN", cursor, "MATCH", `${globbed(beginning)}*`, "COUNT", scanned];
-      const [next, found] = listOf(await connection.command("read", beginning, step));
-      const fresh = listOf(found)
+      const [next, found] = list(await connection.command("read", beginning, step));
+      const fresh = list(found)
         .map(String)
         .filter((key) => !seen.has(key));
       for (const key of fresh) seen.add(key);
@@ -43,7 +43,7 @@ export function keyvBackend(
 
   async function* entriesFrom(beginning: string): AsyncGenerator<readonly [string, string], void> {
     for await (const keys of keysFrom(beginning)) {
-      const texts = listOf(await connection.command("read", beginning, ["MGET", ...keys]));
+      const texts = list(await connection.command("read", beginning, ["MGET", ...keys]));
       for (const [n, key] of keys.entries()) {
         const text = texts[n];
         if (typeof text === "string") yield [key.slice(beginning.length), text];
@@ -80,8 +80,4 @@ export function keyvBackend(
 /** Escapes a text for use in a glob pattern. */
 export function globbed(text: string): string {
   return text.replaceAll(/[\\*?[\]^-]/g, String.raw`\$&`);
-}
-
-function listOf(reply: Reply | undefined): readonly Reply[] {
-  return typeof reply === "object" && reply !== null ? reply : [];
 }

@@ -8,7 +8,7 @@ import { lost } from "./lua/rows.ts";
 import { script, type Script } from "./script.ts";
 
 /** ARGV: the number after which to begin, limit. Returns the highest numbers given and trimmed, and pairs of number and event. */
-const readEvents = script(
+export const readEvents: Script = script(
   "read",
   true,
   outboxNames,
@@ -20,7 +20,7 @@ return { json(last), json(trimmed), found }
 );
 
 /** ARGV: the age in ms, limit. Returns how many were removed. */
-const trimEvents = script(
+export const trimEvents: Script = script(
   "write to",
   false, // a second time, it would remove others and return their number only
   lost,
@@ -48,7 +48,7 @@ return old
 const forgottenAtOnce = 1_000;
 
 /** ARGV: the key as JSON, events to append. Returns 1 once no event of that key is left; before that it appends nothing. */
-const forgetEvents = script(
+export const forgetEvents: Script = script(
   "write to",
   true,
   lost,
@@ -73,7 +73,7 @@ return 1
 );
 
 /** ARGV: the number, the new value as JSON. */
-const replaceEvent = script(
+export const replaceEvent: Script = script(
   "write to",
   true,
   lost,
@@ -85,8 +85,3 @@ local head = event:match('^%d+:{"key":.-,"at":%-?%d+,"value":')
 redis.call('HSET', events, ARGV[1], head .. ARGV[2] .. '}')
 `,
 );
-
-/** One script per verb. */
-export const outboxScripts: Readonly<
-  Record<"readEvents" | "trimEvents" | "forgetEvents" | "replaceEvent", Script>
-> = { readEvents, trimEvents, forgetEvents, replaceEvent };

@@ -8,7 +8,7 @@ import { decodeEvent } from "../../src/store/event-text.ts";
 import { encodeValue } from "../../src/store/row-rules.ts";
 import type { Reply } from "./connection.ts";
 import { accountStart } from "./lua/rows.ts";
-import { outboxScripts } from "./outbox-scripts.ts";
+import * as outboxScripts from "./outbox-scripts.ts";
 import type { Script } from "./script.ts";
 
 /**

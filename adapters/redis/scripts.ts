@@ -10,11 +10,10 @@ import { appending } from "./lua/events.ts";
 import { writing } from "./lua/notes.ts";
 import { expectingRevision, lost, reading } from "./lua/rows.ts";
 import { slots } from "./lua/slots.ts";
-import { outboxScripts } from "./outbox-scripts.ts";
 import { script, type Script } from "./script.ts";
 
 /** KEYS[7..]: rows. Returns the server's time and the text of each row. */
-const load = script(
+export const load: Script = script(
   "read",
   true,
   reading,
@@ -33,7 +32,7 @@ return { json(now), unpack(texts, 1, #keys) }
  * time. Returns for each: `committed`, its revision and the slot that it took; `refused` and in how many ms to ask
  * again; `conflict`; `damaged`.
  */
-const commit = script(
+export const commit: Script = script(
   "write to",
   true, // idempotent by its writeId
   lost,
@@ -63,7 +62,7 @@ return answers
  * KEYS[7], KEYS[8]: the old row, the new row. ARGV: the fields of the commit, then the old id, the tombstone that stays
  * under it, and what the caller knows about the server's time. Returns the same as commit.
  */
-const move = script(
+export const move: Script = script(
   "write to",
   true,
   lost,
@@ -94,7 +93,7 @@ return answer
  * KEYS[7..]: rows. ARGV: their ids, then further ids; a row is deleted if it is a tombstone that points to one of all
  * these ids.
  */
-const erase = script(
+export const erase: Script = script(
   "write to",
   true,
   lost,
@@ -110,7 +109,7 @@ end
 );
 
 /** ARGV: the request. Returns the server's time, when to ask again, and id, row and slot of each claimed row. */
-const claim = script(
+export const claim: Script = script(
   "write to",
   false,
   lost,
@@ -140,7 +139,7 @@ return { json(now), #first > 0 and json(math.max(0, first[2] - now)), claimed }
  * shift them. Returns the server's time and, if there may be more rows, how far it got. A lease that may have been written
  * by the current clock is left to expire.
  */
-const correctRows = script(
+export const correctRows: Script = script(
   "write to",
   false,
   reading,
@@ -161,7 +160,7 @@ return { json(now), #entries == ${2 * correctedAtOnce} and entries[#entries] or 
 );
 
 /** Like claim, but slot by slot: the lane whose turn it is, and its first user. */
-const grant = script(
+export const grant: Script = script(
   "write to",
   false,
   lost,
@@ -205,7 +204,7 @@ return { json(now), next and json(next) or false, claimed } -- nil would end the
 );
 
 /** ARGV: the request, and what the caller knows about the server's time. */
-const take = script(
+export const take: Script = script(
   "write to",
   false,
   lost,
@@ -223,13 +222,23 @@ return { 'taken', slotText(slot) }
 );
 
 /** ARGV: a slot. */
-const settle = script("write to", false, slots, "settle(cjson.decode(ARGV[1]))\nwriteLogs()\n");
+export const settle: Script = script(
+  "write to",
+  false,
+  slots,
+  "settle(cjson.decode(ARGV[1]))\nwriteLogs()\n",
+);
 
 /** ARGV: a slot. */
-const giveBack = script("write to", false, slots, "giveBack(cjson.decode(ARGV[1]))\nwriteLogs()\n");
+export const giveBack: Script = script(
+  "write to",
+  false,
+  slots,
+  "giveBack(cjson.decode(ARGV[1]))\nwriteLogs()\n",
+);
 
 /** ARGV: the name of a limit. Returns the server's time, the number of waiting users per lane, the log, and the time of the first user per lane. */
-const forecast = script(
+export const forecast: Script = script(
   "read",
   true,
   slots,
@@ -244,7 +253,7 @@ return { json(now), waits, redis.call('HGETALL', logOf(ARGV[1]).key), since }
 );
 
 /** ARGV: the id after which a page begins, limit, and the state, if only one is asked for. Returns a page of each state. */
-const page = script(
+export const page: Script = script(
   "read",
   true,
   String.raw`
@@ -259,10 +268,10 @@ return ids
 `,
 );
 
-const count = script("read", true, "return redis.call('HGETALL', counts)\n");
+export const counts: Script = script("read", true, "return redis.call('HGETALL', counts)\n");
 
 /** Returns for each state its name, the number of records, and of those that are stale now. */
-const tally = script(
+export const tally: Script = script(
   "read",
   true,
   String.raw`
@@ -278,7 +287,7 @@ return tallies
  * KEYS[7]: the account's row. ARGV: expected revision, writeId, the new row. The record keeps the identity that it got
  * when it was created.
  */
-const commitAccount = script(
+export const commitAccount: Script = script(
   "write to",
   true,
   lost,
@@ -290,43 +299,3 @@ redis.call('SET', KEYS[7], '{"identity":' .. json(identity) .. ',' .. ARGV[3]:su
 return { 'committed' }
 `,
 );
-
-/** One script per verb. */
-export const scripts: Readonly<
-  Record<
-    | "load"
-    | "commit"
-    | "move"
-    | "erase"
-    | "claim"
-    | "correctRows"
-    | "grant"
-    | "take"
-    | "settle"
-    | "giveBack"
-    | "forecast"
-    | "page"
-    | "counts"
-    | "tally"
-    | "commitAccount"
-    | keyof typeof outboxScripts,
-    Script
-  >
-> = {
-  load,
-  commit,
-  move,
-  erase,
-  claim,
-  correctRows,
-  grant,
-  take,
-  settle,
-  giveBack,
-  forecast,
-  page,
-  counts: count,
-  tally,
-  commitAccount,
-  ...outboxScripts,
-};

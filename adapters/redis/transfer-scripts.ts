@@ -9,10 +9,10 @@ import { expectingRevision, lost, reading } from "./lua/rows.ts";
 import { script, type Script } from "./script.ts";
 
 /** Returns the server's time. */
-const time = script("read", true, "return json(now)\n");
+export const time: Script = script("read", true, "return json(now)\n");
 
 /** KEYS[7]: the account's row. ARGV: expected revision, writeId, the new row with its identity, the start of the row as expected. */
-const seat = script(
+export const seat: Script = script(
   "write to",
   true,
   reading,
@@ -25,7 +25,7 @@ return { 'committed' }
 );
 
 /** KEYS[7..]: rows. ARGV: the id and the new text of each. */
-const writeRows = script(
+export const writeRows: Script = script(
   "write to",
   true,
   lost,
@@ -48,7 +48,7 @@ writeRows()
 );
 
 /** From KEYS[7] on: moments and slots of each log. Returns the fields of each. */
-const readLogs = script(
+export const readLogs: Script = script(
   "read",
   true,
   String.raw`
@@ -59,7 +59,7 @@ return logs
 );
 
 /** KEYS[7], KEYS[8]: moments, slots. ARGV: the log as JSON. */
-const writeLog = script(
+export const writeLog: Script = script(
   "write to",
   true,
   lost,
@@ -82,7 +82,7 @@ redis.call(
 );
 
 /** ARGV: the highest numbers given and trimmed, then the number, the key as JSON and the text of each event, ascending. */
-const writeEvents = script(
+export const writeEvents: Script = script(
   "write to",
   true,
   lost,
@@ -100,7 +100,7 @@ redis.call('HSET', outbox, 'last', ARGV[1], 'trimmed', ARGV[2])
 );
 
 /** KEYS[7..]: further keys. Removes all of them. */
-const remove = script(
+export const remove: Script = script(
   "write to",
   false, // the account's record may be among them
   lost,
@@ -111,8 +111,3 @@ for _, key in ipairs(KEYS) do redis.call('UNLINK', key) end
 redis.call('UNLINK', events, outbox)
 `,
 );
-
-/** One script per verb. */
-export const transferScripts: Readonly<
-  Record<"time" | "seat" | "writeRows" | "readLogs" | "writeLog" | "writeEvents" | "remove", Script>
-> = { time, seat, writeRows, readLogs, writeLog, writeEvents, remove };

@@ -12,7 +12,7 @@ import { isEmpty } from "../../src/store/slot-log.ts";
 import { logOf } from "./log-of.ts";
 import { accountStart } from "./lua/rows.ts";
 import type { Script } from "./script.ts";
-import { transferScripts } from "./transfer-scripts.ts";
+import * as transferScripts from "./transfer-scripts.ts";
 
 /** What the verbs need of their store. */
 export interface TransferParts {

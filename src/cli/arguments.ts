@@ -68,6 +68,15 @@ function unknown(command: Command, kind: "argument" | "option", word: string): U
   return new UsageError(`${start}: ${name} takes ${known}${dashed}`);
 }
 
+/** The option of commands whose calls wait in a lane. */
+export const laneOption: Options = {
+  lane: {
+    type: "string",
+    value: "LANE",
+    description: "the lane: bulk, recovery or interactive (default: bulk)",
+  },
+};
+
 /** The option of commands that stop calls. */
 export const reasonOption: Options = {
   reason: { type: "string", value: "TEXT", description: "why, in 1 to 200 characters" },

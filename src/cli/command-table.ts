@@ -42,7 +42,6 @@ export interface CommandGroup {
   readonly commands: readonly Command[];
 }
 
-/** See the module. */
 export const commandGroups: readonly CommandGroup[] = [
   { about: "To try it", commands: [demo, sandbox] },
   {
@@ -74,5 +73,4 @@ export const commandGroups: readonly CommandGroup[] = [
   },
 ];
 
-/** See the module. */
 export const allCommands: readonly Command[] = commandGroups.flatMap(({ commands }) => commands);

@@ -76,7 +76,7 @@ const place: Options = {
   },
 };
 
-const key: Options = {
+export const keyOption: Options = {
   "key-file": {
     type: "string",
     value: "FILE",
@@ -117,10 +117,10 @@ const endpoints: Options = {
 
 const opening: Readonly<Record<Way | "place", Options>> = {
   place,
-  look: { ...place, ...key, ...limit },
-  tend: { ...place, ...key },
-  act: { ...place, ...key, ...limit, ...endpoints },
-  work: { ...place, ...key, ...limit, ...endpoints },
+  look: { ...place, ...keyOption, ...limit },
+  tend: { ...place, ...keyOption },
+  act: { ...place, ...keyOption, ...limit, ...endpoints },
+  work: { ...place, ...keyOption, ...limit, ...endpoints },
 };
 
 const shapes = { object: "print one JSON object", lines: "print one JSON object per line" } as const;

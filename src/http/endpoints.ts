@@ -55,7 +55,6 @@ const unseen = (): Seen => ({ works: true, downAt: 0, failures: 0, lastSuccess: 
 /** An endpoint works again once it has had no failure for this long, ms. */
 const recoveryMs = 10_000;
 
-/** See the module. */
 export class Endpoints {
   readonly #clock: Clock;
   readonly #log: Log;

@@ -21,7 +21,6 @@ const recentMs = 300_000;
 /** Steps that are counted; of more, the last ones. */
 const mostCounted = 20_000;
 
-/** See the module. */
 export class FlowCounter {
   readonly #own: string | null;
   #steps: Step[] = [];

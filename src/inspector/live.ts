@@ -44,7 +44,6 @@ interface Page {
   end(): void;
 }
 
-/** See the module. */
 export class Live {
   readonly #parts: LiveParts;
   readonly #look: () => Promise<Look>;

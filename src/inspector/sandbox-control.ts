@@ -11,7 +11,6 @@ import { LifecycleError } from "../errors.ts";
 import type { Lifecycle } from "../index.ts";
 import { internalsOf } from "../runtime/internals.ts";
 
-/** See the module. */
 export interface SandboxControl {
   /** Where it listens. */
   readonly url: string;

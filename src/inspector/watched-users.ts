@@ -41,7 +41,7 @@ interface Shown {
   readonly seen: number | string | null;
 }
 
-/** See the module. `P`: a page. */
+/** `P`: a page. */
 export class WatchedUsers<P extends object> {
   readonly #views: Views;
   readonly #shown = new Map<P, Shown>();

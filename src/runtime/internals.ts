@@ -10,7 +10,6 @@ import { loadUser, pagesOfUserIds } from "./engine/load-user.ts";
 import { recentEvents, type RecentEvents } from "./events/recent-events.ts";
 import { readOrigins, type Origins } from "./account/origins.ts";
 
-/** See the module. */
 export interface Internals {
   /** The store's name, e.g. `lmdb`. */
   readonly store: string;

@@ -347,4 +347,8 @@ export interface StoreAdapter {
     readonly clock: Clock;
     readonly readOnly?: boolean;
   }): Promise<Store>;
+  /** Creates or updates what the store needs before it can be opened, e.g. tables. */
+  migrate?(): Promise<void>;
+  /** Copies the store, while processes use it, into a folder that does not exist. */
+  backup?(to: string): Promise<void>;
 }

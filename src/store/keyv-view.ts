@@ -229,9 +229,15 @@ function checkName(name: unknown, what: string): asserts name is string {
   );
 }
 
-/** The members common to both kinds. Keyv 5 iterates only over stores whose dialect it knows. */
-function commonMembers(session: Session): Pick<KeyvStorage, "namespace" | "opts" | "on" | "disconnect"> {
+/** The members common to both kinds. Keyv 5 iterates only over stores whose dialect it knows. Keyv decodes what they return. */
+function commonMembers(
+  session: Session,
+  find: (key: string) => Promise<string | undefined>,
+): Pick<KeyvStorage, "namespace" | "opts" | "on" | "disconnect" | "get" | "has" | "hasMany"> {
   return {
+    get: <Value>(key: string) => find(key) as Promise<Value | undefined>,
+    has: async (key) => (await find(key)) !== undefined,
+    hasMany: (keys) => Promise.all(keys.map(async (key) => (await find(key)) !== undefined)),
     namespace: undefined, // Keyv 6 leaves namespaces to a storage that has this member
     opts: { dialect: "redis" },
     disconnect: () => session.disconnect(),
@@ -255,12 +261,9 @@ function usersStorage(session: Session, account: string): KeyvStorage {
     return text === undefined ? undefined : shownValue(text);
   };
   const storage: KeyvStorage = {
-    ...commonMembers(session),
-    get: <Value>(key: string) => snapshot(key) as Promise<Value | undefined>, // Keyv decodes it
+    ...commonMembers(session, snapshot),
     getMany: <Value>(keys: string[]) =>
       Promise.all(keys.map((key) => snapshot(key).catch(undefinedIfDamaged))) as Promise<Value[]>, // as above
-    has: async (key) => (await snapshot(key)) !== undefined,
-    hasMany: (keys) => Promise.all(keys.map(async (key) => (await snapshot(key)) !== undefined)),
     set: refuse,
     setMany: refuse,
     delete: refuse,
@@ -323,11 +326,8 @@ function textStorage(session: Session, namespace: string): KeyvStorage {
   const remove = async (key: string): Promise<boolean> =>
     session.use(({ texts }) => texts.delete(place(key)));
   const storage: KeyvStorage = {
-    ...commonMembers(session),
-    get: <Value>(key: string) => find(key) as Promise<Value | undefined>, // Keyv decodes it
+    ...commonMembers(session, find),
     getMany: <Value>(keys: string[]) => Promise.all(keys.map(find)) as Promise<(Value | undefined)[]>, // as above
-    has: async (key) => (await find(key)) !== undefined,
-    hasMany: (keys) => Promise.all(keys.map(async (key) => (await find(key)) !== undefined)),
     set: write,
     // Keyv types it as void, but returns its result, which is a list.
     setMany: (entries) =>

@@ -15,6 +15,7 @@ import {
   type Slot,
   type StoredRecord,
 } from "./contract.ts";
+import { isObject } from "./guards.ts";
 import type { Past } from "./steady-time.ts";
 
 /** The bookkeeping beside a record's value. The rules depend on nothing else. */
@@ -212,14 +213,12 @@ function parsedIfJson(text: string): unknown {
 }
 
 function isTombstone(row: unknown): row is Tombstone {
-  return typeof row === "object" && row !== null && "renamedTo" in row && typeof row.renamedTo === "string";
+  return isObject(row) && typeof row["renamedTo"] === "string";
 }
 
 function isHead(row: unknown): row is Head {
-  if (typeof row !== "object" || row === null) return false;
-  const { revision, writeId, state, dueAt, lane, waitsSince, lease, staleAt, took } = row as Partial<
-    Record<keyof Head, unknown>
-  >; // checked next
+  if (!isObject(row)) return false;
+  const { revision, writeId, state, dueAt, lane, waitsSince, lease, staleAt, took } = row;
   return (
     typeof revision === "number" &&
     typeof writeId === "string" &&
@@ -234,23 +233,16 @@ function isHead(row: unknown): row is Head {
 }
 
 function isSlot(slot: unknown): boolean {
-  if (typeof slot !== "object" || slot === null) return false;
-  const { limit, windowMs, lane, at } = slot as Partial<Record<keyof Slot, unknown>>; // checked next
+  if (!isObject(slot)) return false;
+  const { limit, windowMs, lane, at } = slot;
   const counted = typeof windowMs === "number" && typeof at === "number";
   return typeof limit === "string" && counted && lanes.some((known) => known === lane);
 }
 
 function isLease(lease: unknown): boolean {
-  return (
-    typeof lease === "object" &&
-    lease !== null &&
-    "id" in lease &&
-    typeof lease.id === "string" &&
-    "owner" in lease &&
-    typeof lease.owner === "string" &&
-    "until" in lease &&
-    typeof lease.until === "number"
-  );
+  if (!isObject(lease)) return false;
+  const { id, owner, until } = lease;
+  return typeof id === "string" && typeof owner === "string" && typeof until === "number";
 }
 
 function damaged(): LifecycleError {

@@ -1,7 +1,7 @@
 /** The scripts of Redis say in Lua what `src/store` says in TypeScript; here both play the same random sequences. */
 import { expect, it, onTestFinished } from "vitest";
 import { redis } from "../../adapters/redis.ts";
-import { scripts } from "../../adapters/redis/scripts.ts";
+import * as scripts from "../../adapters/redis/scripts.ts";
 import { clientAt, withServer } from "../support/servers.ts";
 import { serversTime, steered } from "../support/steered-redis.ts";
 import { player, search, type Play, type Tested } from "./same.ts";

@@ -6,7 +6,6 @@ import type { Worker } from "./worker.child.ts";
 
 const script = new URL("./worker.child.ts", import.meta.url);
 
-/** See the module. */
 export class Deployment {
   readonly name: string;
   readonly #worker: () => Worker;

@@ -29,13 +29,17 @@ export function sources(...folders: string[]): string[] {
     .sort();
 }
 
-/** Everything that git keeps; in a copy without git, what stands at the top and is not ignored. */
-export function tracked(): string[] {
-  if (existsSync(join(root, ".git"))) {
-    return execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" }).trim().split("\n");
-  }
-  const ignored = read(".gitignore").split("\n");
-  return readdirSync(root).filter((name) => !ignored.includes(`${name}/`) && !name.endsWith(".tgz"));
+/** Paths of all files that git keeps; in a copy without git, of all that are not ignored. */
+export function tracked(hasGit: boolean = existsSync(join(root, ".git"))): string[] {
+  if (hasGit) return execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" }).trim().split("\n");
+  const ignored = new Set(read(".gitignore").split("\n"));
+  const below = (folder: string): string[] =>
+    readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+      const path = `${folder}${entry.name}`;
+      if (!entry.isDirectory()) return entry.name.endsWith(".tgz") ? [] : [path];
+      return ignored.has(`${entry.name}/`) || ignored.has(`${path}/`) ? [] : below(`${path}/`);
+    });
+  return below("");
 }
 
 /** A file's code without its comments, which may name what the code must not use. */

@@ -18,7 +18,7 @@ deno(
 
 const pages = readdirSync(join(root, "docs/reference"), { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".html"))
-  .map((name) => join(root, "docs", name));
+  .map((name) => join(root, "docs/reference", name));
 for (const page of pages) {
   let text = readFileSync(page, "utf8");
   for (const entryPoint of Object.keys(entryPoints)) {

@@ -58,7 +58,6 @@ const misplaced: Readonly<Record<string, readonly Fault[]>> = {
 /** By default. */
 const graceMs = 10_000;
 
-/** See the module. */
 export const answerKinds: Readonly<Record<string, Kind>> = {
   /** Words that mean something in other answers: they decide nothing here, whether or not the call was carried out. */
   misleadingWords: {

@@ -7,7 +7,7 @@ import { minute, second, type Dice } from "./time.ts";
 /** What came of a request: its answer, or the code of its error. */
 export type Told<T> = { readonly answer: T } | { readonly code: string };
 
-/** See the module. An error that is not fair goes to `blamed`. */
+/** An error that is not fair goes to `blamed`. */
 export class Asking {
   readonly #stage: Stage;
   readonly #dice: Dice;

@@ -18,7 +18,6 @@ export const elsewhere: readonly string[] = [
 /** Errors that are no refusal of an address or a redirect, and that no fault causes. */
 const unfair: readonly string[] = ["INVALID_OPTION", "NOT_DECLARED"];
 
-/** See the module. */
 export class Attaching {
   readonly #stage: Stage;
 

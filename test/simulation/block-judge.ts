@@ -22,7 +22,6 @@ const mostAttempts = 3;
 /** The interval of neutral calls, which show whether a failure concerns one user or the account, ms. */
 const betweenNeutralMs = 6 * minute;
 
-/** See the module. */
 export class BlockJudge {
   readonly #judge: Pick<Judge, "blame">;
   readonly #scenario: Scenario;

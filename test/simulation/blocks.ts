@@ -61,7 +61,6 @@ function spellOf(dice: Dice, lengths: readonly number[]): (ms: number) => boolea
   return (ms) => ms >= atMs && ms < atMs + forMs;
 }
 
-/** See the module. */
 export const blocks = {
   /** A firewall refuses every call about some ids, all the time. */
   poisonedIds: {

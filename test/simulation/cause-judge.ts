@@ -19,7 +19,6 @@ const failed: ReadonlySet<string> = new Set([
 /** Reasons to wait that no failed call gave. */
 const ownReasons: ReadonlySet<string> = new Set(["rateLimit", "shortTokens"]);
 
-/** See the module. */
 export class CauseJudge {
   readonly #judge: Pick<Judge, "blame">;
   readonly #keepsTexts: boolean;

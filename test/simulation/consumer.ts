@@ -11,7 +11,6 @@ import { Dice, hour, minute, second } from "./time.ts";
 
 type Events = AsyncGenerator<LifecycleEvent, void>;
 
-/** See the module. */
 export class Consumer {
   readonly #stage: Stage;
   readonly #dice: Dice;

@@ -23,7 +23,6 @@ const blank: readonly Fault[] = [
   { status: 200, body: { success: true, entry: [] } },
 ];
 
-/** See the module. */
 export const doubtKinds: Readonly<Record<string, Kind>> = {
   /** A look-up of a user that is known here returns an empty list: now and then, and for hours every time. */
   emptyLists: {

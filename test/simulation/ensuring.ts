@@ -13,7 +13,6 @@ const unfair: readonly string[] = ["FHIR_AMBIGUOUS", "INVALID_OPTION", "INVALID_
 /** Longer than `ensure()` waits, with whole calls and a slow store beside it. */
 const patienceMs: number = 12 * minute;
 
-/** See the module. */
 export class Ensuring {
   readonly #stage: Stage;
 

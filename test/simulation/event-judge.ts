@@ -13,7 +13,6 @@ interface Kept extends UserEventValue {
   readonly number: number;
 }
 
-/** See the module. */
 export class EventJudge {
   readonly #judge: Pick<Judge, "blame" | "read">;
   readonly #sealer: Sealer;

@@ -11,7 +11,6 @@ export function isPlaceOfMark(id: string): boolean {
   return id.startsWith(beforeMarks);
 }
 
-/** See the module. */
 export class ForgetJudge {
   /** Users at 1upHealth that the application has forgotten and that started over under another id. */
   orphans = 0;

@@ -10,7 +10,6 @@ import { minute, type Time } from "./time.ts";
 /** What a call to the token endpoint presents. */
 const presenting = /(?:^|&)(?:code|refresh_token)=([^&]+)/;
 
-/** See the module. */
 export class GrantJudge {
   readonly #judge: Pick<Judge, "blame" | "of">;
   readonly #time: Time;

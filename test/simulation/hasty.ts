@@ -12,7 +12,6 @@ const idleMs = 5 * hour;
 /** A tight limit may make them wait for slots. */
 const longestMs = 12 * hour;
 
-/** See the module. */
 export class Hasty {
   /** The broken promises. */
   readonly blamed: string[] = [];

@@ -56,7 +56,6 @@ interface Waiting {
   bulk: number;
 }
 
-/** See the module. */
 export class ImportJudge {
   readonly blamed: string[] = [];
   /** The list has been read to its end. */

@@ -13,7 +13,6 @@ import { silentLogger } from "../support/loggers.ts";
 /** One in this many resumed imports gets the whole list; the others have no user to add, and get none. */
 const wholeEvery = 20;
 
-/** See the module. */
 export class Importer {
   readonly #stage: ImportStage;
   readonly #index: number;

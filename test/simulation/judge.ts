@@ -28,7 +28,6 @@ import type { Scenario } from "./scenario.ts";
 import { minute, type Time } from "./time.ts";
 import type { Trace } from "./trace.ts";
 
-/** See the module. */
 export class Judge {
   readonly #time: Time;
   readonly #trace: Trace;

@@ -34,7 +34,6 @@ const newcomer = "newcomer";
 
 type Leaving = (lifecycle: Lifecycle, life: Life) => Promise<unknown>;
 
-/** See the module. */
 export class Leaves {
   readonly #stage: Stage;
   readonly #processes: readonly Process[];

@@ -6,7 +6,6 @@ import type { Dossier } from "./dossier.ts";
 import type { World } from "../../src/sandbox/state/world.ts";
 import type { Judge } from "./judge.ts";
 
-/** See the module. */
 export class LeavingJudge {
   readonly #judge: Pick<Judge, "blame">;
 

@@ -10,7 +10,6 @@ import { beginning, Dice, second, type Time } from "./time.ts";
 /** In ten minutes waits that double from a second on leave room for nine tries, and two processes may be as fast. */
 const mostTries = 11;
 
-/** See the module. */
 export class LimitJudge {
   readonly #judge: Pick<Judge, "blame">;
   readonly #scenario: Scenario;

@@ -24,7 +24,6 @@ function hadGrant({ history }: Envelope): boolean {
   return history.slice(start + 1).some(([, state]) => granted.has(state));
 }
 
-/** See the module. */
 export class ListJudge {
   /** Which lists each process brings in. */
   readonly #lists = new Map<Life, Set<ListPlan>>();

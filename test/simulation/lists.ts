@@ -4,7 +4,6 @@ import type { ListPlan } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 import { Dice, minute, second } from "./time.ts";
 
-/** See the module. */
 export class List {
   /** The import has resolved. */
   isDone = false;

@@ -7,7 +7,6 @@ import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
 import { minute, type Time } from "./time.ts";
 
-/** See the module. */
 export class LookUpJudge {
   readonly #judge: Pick<Judge, "all">;
   readonly #time: Time;

@@ -19,7 +19,6 @@ interface Mover {
   readonly die: () => void;
 }
 
-/** See the module. */
 export class Moving {
   /** Nothing is being moved. */
   isDone = true;

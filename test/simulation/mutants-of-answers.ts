@@ -4,7 +4,6 @@ import type { Mutant, Rewrite } from "./breaking.ts";
 const none: Rewrite = () => "null";
 const no: Rewrite = () => "false";
 
-/** See the module. */
 export const mutantsOfAnswers: readonly Mutant[] = [
   {
     name: "lets the user that shut a gate probe it first, over and over",

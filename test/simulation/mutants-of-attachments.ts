@@ -1,7 +1,6 @@
 /** Mistakes of attachments. Part of `mutants.ts`. */
 import type { Mutant } from "./breaking.ts";
 
-/** See the module. */
 export const mutantsOfAttachments: readonly Mutant[] = [
   {
     name: "sends the token wherever an attachment is",

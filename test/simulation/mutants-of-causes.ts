@@ -1,7 +1,6 @@
 /** Mistakes about why a call brought nothing. Part of `mutants.ts`. */
 import type { Mutant } from "./breaking.ts";
 
-/** See the module. */
 export const mutantsOfCauses: readonly Mutant[] = [
   {
     name: "forgets with its process why a call brought nothing",

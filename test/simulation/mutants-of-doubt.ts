@@ -3,7 +3,6 @@ import type { Mutant, Rewrite } from "./breaking.ts";
 
 const never: Rewrite = () => "() => false";
 
-/** See the module. */
 export const mutantsOfDoubt: readonly Mutant[] = [
   { name: "gives a purge up for one empty list", at: "an-empty-list-does-not-end-a-purge", becomes: never },
   {

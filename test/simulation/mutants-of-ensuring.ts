@@ -1,7 +1,6 @@
 /** Mistakes of `ensure()`. Part of `mutants.ts`. */
 import type { Mutant } from "./breaking.ts";
 
-/** See the module. */
 export const mutantsOfEnsuring: readonly Mutant[] = [
   {
     name: "creates an ensured resource because of a search from before its lease",

@@ -1,7 +1,6 @@
 /** Mistakes about events. Part of `mutants.ts`. */
 import type { Mutant } from "./breaking.ts";
 
-/** See the module. */
 export const mutantsOfEvents: readonly Mutant[] = [
   {
     name: "writes an event in another unit than the commit of its step",

@@ -1,7 +1,6 @@
 /** Mistakes of exports and leaves. Part of `mutants.ts`. */
 import type { Mutant } from "./breaking.ts";
 
-/** See the module. */
 export const mutantsOfLeaves: readonly Mutant[] = [
   {
     name: "brings a user back that was forgotten while its process stood still",

@@ -1,7 +1,6 @@
 /** Mistakes in a move to another store. Part of `mutants.ts`. */
 import type { Mutant } from "./breaking.ts";
 
-/** See the module. */
 export const mutantsOfMoves: readonly Mutant[] = [
   {
     name: "copies a store that still takes writes",

@@ -1,7 +1,6 @@
 /** Mistakes with numbers that the application names, or that an answer names. Part of `mutants.ts`. */
 import type { Mutant } from "./breaking.ts";
 
-/** See the module. */
 export const mutantsOfNumbers: readonly Mutant[] = [
   {
     name: "erases the data of the user that a number named by the application belongs to",

@@ -1,7 +1,6 @@
 /** Mistakes when an id passes from one person to another, or is asked for. Part of `mutants.ts`. */
 import type { Mutant } from "./breaking.ts";
 
-/** See the module. */
 export const mutantsOfPassing: readonly Mutant[] = [
   {
     name: "uses a token in memory for as long as it lives, without a look at the store",

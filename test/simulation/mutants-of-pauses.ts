@@ -1,7 +1,6 @@
 /** Mistakes about what an operator has stopped. Part of `mutants.ts`. */
 import type { Mutant } from "./breaking.ts";
 
-/** See the module. */
 export const mutantsOfPauses: readonly Mutant[] = [
   { name: "makes calls in a pause", at: "a-pause-stops-calls", becomes: () => "null" },
   { name: "makes calls for a user that is held", at: "a-hold-stops-calls", when: "never" },

@@ -1,7 +1,6 @@
 /** Mistakes that show after a restore. Part of `mutants.ts`. */
 import type { Mutant } from "./breaking.ts";
 
-/** See the module. */
 export const mutantsOfRestores: readonly Mutant[] = [
   {
     name: "waits for events behind a place that a restored store does not have",

@@ -22,7 +22,6 @@ const untilADay: ReadonlySet<string> = new Set([
   "USER_MISSING",
 ]);
 
-/** See the module. */
 export class NumberJudge {
   readonly #judge: Pick<Judge, "blame" | "of">;
   readonly #time: Time;

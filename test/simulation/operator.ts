@@ -16,7 +16,6 @@ export const firstRing: readonly RingKey[] = [oldKey];
 /** Every key that an application ever holds. */
 export const allKeys: readonly RingKey[] = [newKey, oldKey];
 
-/** See the module. */
 export class Operator {
   ring: readonly RingKey[] = firstRing;
   /** Everything that was begun is done. */

@@ -5,7 +5,6 @@ import type { Judge } from "./judge.ts";
 import type { Scenario } from "./scenario.ts";
 import { beginning, hour, minute, type Time } from "./time.ts";
 
-/** See the module. */
 export class OutageJudge {
   readonly #judge: Pick<Judge, "blame">;
   readonly #scenario: Scenario;

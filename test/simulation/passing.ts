@@ -16,7 +16,6 @@ const resources = 12;
 /** A token in memory is compared with the store at least as often, ms. */
 const recheckMs = 5 * second;
 
-/** See the module. */
 export class Passing {
   /** The broken promises. */
   readonly blamed: string[] = [];

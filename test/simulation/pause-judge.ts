@@ -33,7 +33,6 @@ export function isStoppedCall(state: string): boolean {
   return !["codeIssued", "expiring", "renameInDoubt"].includes(state);
 }
 
-/** See the module. */
 export class PauseJudge {
   readonly #judge: Pick<Judge, "blame" | "of">;
   readonly #now: () => number;

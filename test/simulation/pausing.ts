@@ -12,7 +12,6 @@ import { Dice, hour, minute, second } from "./time.ts";
 /** What is stopped: all, a lane, or a user. */
 type Scope = { readonly lane: "interactive" | "recovery" | "bulk" | undefined } | { user: string };
 
-/** See the module. */
 export class Pausing {
   readonly #stage: Stage;
   readonly #dice: Dice;

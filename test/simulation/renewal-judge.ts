@@ -6,7 +6,6 @@ import { hour, type Time } from "./time.ts";
 /** Management calls of one user in an hour: about fifteen, and what people ask for by themselves. */
 const most = 20;
 
-/** See the module. */
 export class RenewalJudge {
   readonly #judge: Pick<Judge, "blame">;
   readonly #scenario: Scenario;

@@ -53,7 +53,6 @@ export interface Places {
   readonly use: (store: PlainStore) => void;
 }
 
-/** See the module. */
 export class Restored {
   readonly #blamed: string[] = [];
   readonly #stage: Stage & { readonly store: PlainStore };

@@ -20,7 +20,6 @@ const rounds = 3;
 const attempts = 6;
 const people = ["returner-1", "returner-2"];
 
-/** See the module. */
 export class Returning {
   /** The broken promises. */
   readonly blamed: string[] = [];

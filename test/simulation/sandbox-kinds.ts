@@ -1,7 +1,6 @@
 /** Kinds of 1upHealth: the ways in which it may be built that its documents leave open. */
 import type { Kind } from "./kinds.ts";
 
-/** See the module. */
 export const sandboxKinds: Readonly<Record<string, Kind>> = {
   /** Answers in another form than the usual one. */
   otherAnswers: {

@@ -41,7 +41,6 @@ interface Gate {
   readonly reason: string;
 }
 
-/** See the module. */
 export class SilenceJudge {
   readonly #judge: Pick<Judge, "blame">;
   readonly #scenario: Scenario;

@@ -13,7 +13,6 @@ const none: readonly Fault[] = [
   { drop: "before" },
 ];
 
-/** See the module. */
 export const silences = {
   /** User management answers no call for an hour or more. */
   managementDown: {

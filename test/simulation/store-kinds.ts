@@ -4,7 +4,6 @@ import { hour, minute, second } from "./time.ts";
 
 const day = 24 * hour;
 
-/** See the module. */
 export const storeKinds = {
   /** The store answers reads and takes no writes: its disk is full, or it has become a replica. */
   noWrites: {

@@ -44,7 +44,6 @@ function throttled(retryAfter: string): Fault {
   return { status: 429, headers: { "retry-after": retryAfter }, body: { message: "Too Many Requests" } };
 }
 
-/** See the module. */
 export const throttlings = {
   /** For ten minutes every management call is answered 429, with a time that is over at once. */
   stubbornThrottling: {

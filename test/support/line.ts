@@ -4,7 +4,6 @@ import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { listening } from "./servers.ts";
 
-/** See the module. */
 export interface Line {
   /** Where to connect instead. */
   readonly port: number;

@@ -4,7 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { redis, type RedisClient, type RedisCluster, type RedisOptions } from "../../adapters/redis.ts";
-import { scripts } from "../../adapters/redis/scripts.ts";
+import * as outboxScripts from "../../adapters/redis/outbox-scripts.ts";
+import * as scripts from "../../adapters/redis/scripts.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { StoreAdapter } from "../../src/store/contract.ts";
 
@@ -14,7 +15,7 @@ const callersTime = "local now = tonumber(table.remove(ARGV))\n";
 
 /** Texts and sums of the scripts, and those of their copies. */
 const copies = new Map(
-  Object.values(scripts).flatMap(({ text, sha }) => {
+  [...Object.values(scripts), ...Object.values(outboxScripts)].flatMap(({ text, sha }) => {
     const copy = text.replace(serversTime, callersTime);
     return [[text, copy] as const, [sha, createHash("sha1").update(copy).digest("hex")] as const];
   }),

@@ -10,7 +10,6 @@ import type { Command } from "../command.ts";
 import { adapterOf } from "../open-store.ts";
 import { print } from "../format.ts";
 
-/** See the module. */
 export const backup: Command = {
   name: "backup",
   description: "copy an LMDB store that is in use; for another store, name the tool that does it",
@@ -32,7 +31,7 @@ export const backup: Command = {
   fails: "the store is not one that this command copies",
   async run(given) {
     const store = await adapterOf(given);
-    if (!copies(store))
+    if (store.backup === undefined)
       throw new LifecycleError("STORE_UNUSABLE", `Cannot copy the ${store.name} store: ${toolFor(store)}`);
     const folder = resolve(given.argument);
     await store.backup(folder);
@@ -43,15 +42,6 @@ export const backup: Command = {
     return 0;
   },
 };
-
-/** A store that copies itself. */
-interface Copying extends StoreAdapter {
-  backup(to: string): Promise<void>;
-}
-
-function copies(store: StoreAdapter): store is Copying {
-  return "backup" in store && typeof store.backup === "function";
-}
 
 function toolFor({ name }: StoreAdapter): string {
   if (name === "redis")

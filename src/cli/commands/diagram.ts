@@ -8,7 +8,6 @@ import type { Command, Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { print } from "../format.ts";
 
-/** See the module. */
 export const diagram: Command = {
   name: "diagram",
   description: "print the lifecycle as a Mermaid diagram, with the number of users per state",

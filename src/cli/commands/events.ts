@@ -9,7 +9,6 @@ import type { Command, Given } from "../command.ts";
 import { escapeControl } from "../escape-control.ts";
 import { withStore } from "../open-store.ts";
 
-/** See the module. */
 export const events: Command = {
   name: "events",
   description: "list the steps of all users as events, oldest first, and follow them",

@@ -9,7 +9,6 @@ import { escapeControl } from "../escape-control.ts";
 import { atShell } from "../shell-words.ts";
 import { print } from "../format.ts";
 
-/** See the module. */
 export const explain: Command = {
   name: "explain",
   description: "explain one user: the state, the reason, what happens next and when",

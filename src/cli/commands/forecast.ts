@@ -6,12 +6,11 @@
 import { systemClock } from "../../clock.ts";
 import type { Lane } from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-in-words.ts";
-import { UsageError } from "../arguments.ts";
+import { laneOption, UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { gateLine, number, print, waitingUsers } from "../format.ts";
 
-/** See the module. */
 export const forecast: Command = {
   name: "forecast",
   description: "estimate when N more management calls are granted, e.g. for N new users",
@@ -24,11 +23,7 @@ export const forecast: Command = {
   opens: "look",
   json: "object",
   options: {
-    lane: {
-      type: "string",
-      value: "LANE",
-      description: "the lane: bulk, recovery or interactive (default: bulk)",
-    },
+    ...laneOption,
   },
   run,
 };

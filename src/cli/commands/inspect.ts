@@ -19,7 +19,6 @@ import { isRefusedAlone, nextStepAfter } from "../../next-step.ts";
 import { escapeControl } from "../escape-control.ts";
 import { asCommands } from "../shell-words.ts";
 
-/** See the module. */
 export const inspect: Command = {
   name: "inspect",
   description: "show one user: state, token, pause, calls and latest steps",

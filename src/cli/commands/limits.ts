@@ -11,7 +11,6 @@ import type { Command, Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { number, print } from "../format.ts";
 
-/** See the module. */
 export const limits: Command = {
   name: "limits",
   description: "show the account's recorded limits, or change one for all processes",

@@ -3,11 +3,9 @@
  *
  * @module
  */
-import type { StoreAdapter } from "../../store/contract.ts";
 import type { Command, Given } from "../command.ts";
 import { adapterOf } from "../open-store.ts";
 
-/** See the module. */
 export const migrate: Command = {
   name: "migrate",
   description: "create or update the tables of a PostgreSQL store",
@@ -22,18 +20,9 @@ export const migrate: Command = {
 
 async function run(given: Given): Promise<number> {
   const store = await adapterOf(given);
-  if (hasTables(store)) {
+  if (store.migrate !== undefined) {
     await store.migrate();
     console.log(`The ${store.name} store is ready`);
   } else console.log(`The ${store.name} store has no tables: nothing to do`);
   return 0;
-}
-
-/** A store with tables. */
-interface Tabular extends StoreAdapter {
-  migrate(): Promise<void>;
-}
-
-function hasTables(store: StoreAdapter): store is Tabular {
-  return "migrate" in store && typeof store.migrate === "function";
 }

@@ -6,12 +6,11 @@
 import { keysFromEnv, required } from "../../env.ts";
 import { abortMove, keyFile, moveStore, type Encryption, type MoveOptions } from "../../index.ts";
 import { UsageError } from "../arguments.ts";
-import type { Command, Given } from "../command.ts";
+import { keyOption, type Command, type Given } from "../command.ts";
 import { plural, print } from "../format.ts";
 import { adapterAt } from "../open-store.ts";
 import { Screen } from "../screen.ts";
 
-/** See the module. */
 export const move: Command = {
   name: "move",
   description: "move all users, with all that belongs to them, to another store, at no call",
@@ -37,11 +36,7 @@ export const move: Command = {
       type: "boolean",
       description: "with --abort: although the other store was emptied, or is gone for good",
     },
-    "key-file": {
-      type: "string",
-      value: "FILE",
-      description: "file with the encryption key (default: ONEUP_KEY_FILE)",
-    },
+    ...keyOption,
     "new-key-file": {
       type: "string",
       value: "FILE",

@@ -7,7 +7,7 @@ import { basename } from "node:path";
 import { systemClock } from "../../clock.ts";
 import { lanes } from "../../store/contract.ts";
 import type { ImportProgress, ImportSummary, OnboardManyOptions } from "../../index.ts";
-import { UsageError } from "../arguments.ts";
+import { laneOption, UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { importLine, importPicture, importSummary } from "../import-picture.ts";
 import { checkReadable, idsIn, usualColumn } from "../list-file.ts";
@@ -15,7 +15,6 @@ import { withStore } from "../open-store.ts";
 import { Screen } from "../screen.ts";
 import { policyOf, refreshOption } from "../worker-options.ts";
 
-/** See the module. */
 export const onboard: Command = {
   name: "onboard",
   description: "onboard a list of users from a file; durable and resumable",
@@ -45,11 +44,7 @@ export const onboard: Command = {
       value: "NAME",
       description: `the column of a CSV file (default: ${usualColumn})`,
     },
-    lane: {
-      type: "string",
-      value: "LANE",
-      description: "the lane: bulk, recovery or interactive (default: bulk)",
-    },
+    ...laneOption,
     expect: {
       type: "string",
       value: "WHAT",

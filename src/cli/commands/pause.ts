@@ -19,7 +19,6 @@ const lane: Options = {
   },
 };
 
-/** See the module. */
 export const pause: Command = {
   name: "pause",
   description: "stop the management calls of all processes, or those of one lane",
@@ -46,7 +45,6 @@ export const pause: Command = {
   },
 };
 
-/** See the module. */
 export const unpause: Command = {
   name: "unpause",
   description: "end all pauses of the account, or that of one lane",

@@ -13,7 +13,6 @@ import { printError } from "../screen.ts";
 import { spanInWords } from "../../runtime/options/time-in-words.ts";
 import { whole } from "../parse-units.ts";
 
-/** See the module. */
 export const reconcile: Command = {
   name: "reconcile",
   description: "compare the users here with 1upHealth's own list, and repair what differs on request",

@@ -12,7 +12,6 @@ import { gateLine, number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { mostLooked, waitsOf, type MetPause } from "./users-in-trouble.ts";
 
-/** See the module. */
 export const reopen: Command = {
   name: "reopen",
   description: "open the gates that refusals by 1upHealth have shut, in all processes",

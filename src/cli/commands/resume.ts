@@ -11,7 +11,6 @@ import { withStore } from "../open-store.ts";
 import { printError } from "../screen.ts";
 import { concurrencyOf, policyOf, summaryLine, workerOptions } from "../worker-options.ts";
 
-/** See the module. */
 export const resume: Command = {
   name: "resume",
   description: "process all users that can proceed now, then exit",

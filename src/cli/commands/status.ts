@@ -29,7 +29,6 @@ import {
   waitingUsers,
 } from "../format.ts";
 
-/** See the module. */
 export const status: Command = {
   name: "status",
   description: "show users by state, the call limit, waiting and failed users, closed gates and pauses",

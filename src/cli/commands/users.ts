@@ -15,7 +15,6 @@ import { toneOf, tokenLeft, waitOf } from "../format.ts";
 import { widthOf } from "../screen.ts";
 import { escapeControl } from "../escape-control.ts";
 
-/** See the module. */
 export const users: Command = {
   name: "users",
   description: "list all users, or those in one state, one per line",

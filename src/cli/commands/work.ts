@@ -12,7 +12,6 @@ import { withStore } from "../open-store.ts";
 import { print, toneOf, waitOf } from "../format.ts";
 import { concurrencyOf, policyOf, summaryLine, workerOptions } from "../worker-options.ts";
 
-/** See the module. */
 export const work: Command = {
   name: "work",
   description: "run a worker that processes due and waiting users, until Ctrl-C",

@@ -9,7 +9,6 @@ import { live } from "./live.ts";
 import { Screen } from "../screen.ts";
 import { tellStory } from "./story.ts";
 
-/** See the module. */
 export const demo: Command = {
   name: "demo",
   description: "forty users, one kill -9, no user lost: watch it happen",

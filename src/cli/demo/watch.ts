@@ -23,7 +23,6 @@ export const limit = 300;
 const pollMs = 40;
 const patienceMs = 40_000;
 
-/** See the module. */
 export class Watch {
   readonly #stage: Stage;
   readonly #screen: Screen;

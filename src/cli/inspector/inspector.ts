@@ -15,7 +15,6 @@ import { reasonOf } from "../system-error.ts";
 import { openBrowser } from "./open-browser.ts";
 import { serve, type Handle, type Serving } from "./serve.ts";
 
-/** See the module. */
 export const inspector: Command = {
   name: "inspector",
   description: "watch users and the account live, in a browser on this machine",

@@ -14,7 +14,6 @@ import { whole } from "../parse-units.ts";
 import { Screen } from "../screen.ts";
 import { listOption, nameFrom, unfinishedLines, usersOf } from "./list-option.ts";
 
-/** See the module. */
 export const exportUsers: Command = {
   name: "export",
   description: "export the FHIR resources of all users, or of a list, as NDJSON; resumable",

@@ -22,7 +22,6 @@ import { Screen } from "../screen.ts";
 import { versionsIn } from "./export.ts";
 import { listOption, nameFrom, unfinishedLines, usersOf } from "./list-option.ts";
 
-/** See the module. */
 export const leave: Command = {
   name: "leave",
   description: "offboard all users, or a list, erase their data at 1upHealth, and keep signed receipts",

@@ -10,7 +10,6 @@ import { plural, print } from "../format.ts";
 import { idsIn } from "../list-file.ts";
 import { placeOf, withStore } from "../open-store.ts";
 
-/** See the module. */
 export const receipts: Command = {
   name: "receipts",
   description: "verify receipts: that none is missing, changed or cut off",

@@ -11,7 +11,6 @@ import { actOnUser, actOptions, isUsable } from "./act-on-user.ts";
 
 const variable = "ONEUP_REFRESH_TOKEN";
 
-/** See the module. */
 export const adopt: Command = {
   name: "adopt",
   description: "take over a user with the refresh token that you have, without a management call",

@@ -16,7 +16,6 @@ function isNotUnknown(error: unknown): boolean {
   return !isLifecycleError(error, "USER_UNKNOWN"); // forget() rejects with any other error
 }
 
-/** See the module. */
 export const forget: Command = {
   name: "forget",
   description: "delete the record of a user that was offboarded",

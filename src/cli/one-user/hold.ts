@@ -9,7 +9,6 @@ import { actOnUser, actOptions } from "./act-on-user.ts";
 
 const always = (): boolean => true;
 
-/** See the module. */
 export const hold: Command = {
   name: "hold",
   description: "stop the management calls for one user, in all processes",
@@ -31,7 +30,6 @@ export const hold: Command = {
   },
 };
 
-/** See the module. */
 export const unhold: Command = {
   name: "unhold",
   description: "let a held user continue",

@@ -10,7 +10,6 @@ import { confirm } from "../confirm.ts";
 import { escapeControl } from "../escape-control.ts";
 import { actOnUser, actOptions } from "./act-on-user.ts";
 
-/** See the module. */
 export const offboard: Command = {
   name: "offboard",
   description: "let a user go: erase its tokens here, and on request its data at 1upHealth",

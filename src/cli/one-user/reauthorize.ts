@@ -8,7 +8,6 @@ import { confirm } from "../confirm.ts";
 import { escapeControl } from "../escape-control.ts";
 import { actOnUser, actOptions, isUsable } from "./act-on-user.ts";
 
-/** See the module. */
 export const reauthorize: Command = {
   name: "reauthorize",
   description: "discard a user's grant and get a new one, for one management call",

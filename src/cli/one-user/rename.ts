@@ -6,7 +6,6 @@
 import type { Command } from "../command.ts";
 import { actOnUser, actOptions } from "./act-on-user.ts";
 
-/** See the module. */
 export const rename: Command = {
   name: "rename",
   description: "give a user another app_user_id, at 1upHealth and here, for one management call",

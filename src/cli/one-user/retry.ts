@@ -11,7 +11,6 @@ import { plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { actOnUser, actOptions, isUsable } from "./act-on-user.ts";
 
-/** See the module. */
 export const retry: Command = {
   name: "retry",
   description: "return a failed user, or all of them, to the step that failed",

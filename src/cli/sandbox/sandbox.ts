@@ -16,7 +16,6 @@ import { controlLines, introduction } from "./introduction.ts";
 import type { StateFile } from "./state-file.ts";
 import { begin } from "./world.ts";
 
-/** See the module. */
 export const sandbox: Command = {
   name: "sandbox",
   description: "a local 1upHealth to develop and test against, in any language",

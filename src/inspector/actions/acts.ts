@@ -21,7 +21,6 @@ export interface Asked {
   readonly masked: boolean;
 }
 
-/** See the module. */
 export interface Acts {
   me(person: Person): Me;
   answer(request: Request, asked: Asked): Promise<Response>;

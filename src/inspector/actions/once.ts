@@ -7,7 +7,6 @@
 /** Answers that are kept; the oldest are dropped first. */
 const mostKept = 1_000;
 
-/** See the module. */
 export class Once<T> {
   readonly #begun = new Map<string, { readonly what: string; readonly answer: Promise<T> }>();
 

@@ -10,7 +10,6 @@ import type { Lifecycle } from "../../index.ts";
 import { internalsOf } from "../../runtime/internals.ts";
 import type { Person } from "./permission.ts";
 
-/** See the module. */
 export interface PageTokens {
   of(person: Person): string;
   /** Whether the token was made for this person's session, less than a day ago. */

@@ -8,7 +8,6 @@ import type { AccountView } from "./data.ts";
 import { useAnswer } from "./live.ts";
 import { Foreign, Section, Trouble, When, Why } from "./parts.tsx";
 
-/** See the module. */
 export function Account({ changed, now }: { readonly changed: number; readonly now: number }): JSX.Element {
   const { value, error } = useAnswer<AccountView>("account", {}, changed);
   if (value === null) return error === null ? <p class="empty">Loading…</p> : <Trouble error={error} />;

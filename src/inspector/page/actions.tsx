@@ -50,7 +50,7 @@ function withUser({ state, hold, pause }: UserRow): readonly InspectorAction[] {
   ];
 }
 
-/** See the module. `onDone`: something was done. */
+/** `onDone`: something was done. */
 export function UserActions(props: {
   readonly me: Me | null;
   readonly user: UserView;
@@ -60,7 +60,6 @@ export function UserActions(props: {
   return <Buttons me={me} offered={withUser(user)} user={user} onDone={onDone} />;
 }
 
-/** See the module. */
 export function AccountActions(props: {
   readonly me: Me | null;
   readonly budget: Overview["budget"];

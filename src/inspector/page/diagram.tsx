@@ -103,7 +103,6 @@ export interface Shown {
   readonly href?: (state: UserState) => string;
 }
 
-/** See the module. */
 export function Diagram({ counts, current, path = [], flow = [], href }: Shown): JSX.Element {
   const visited = new Set(path.flatMap(({ from, to }) => [from, to]));
   const isLit = ({ from, to }: Edge): boolean =>

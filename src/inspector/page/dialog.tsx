@@ -104,7 +104,7 @@ type Progress =
 /** The word to be typed before something is lost for good. */
 const word = "offboard";
 
-/** See the module. It is open from the start; `onClose` is called once it was closed. */
+/** It is open from the start; `onClose` is called once it was closed. */
 export function Dialog(props: {
   readonly question: Question;
   readonly who: string;

@@ -8,7 +8,6 @@ import type { ImportView, Overview } from "./data.ts";
 import { Foreign, When } from "./parts.tsx";
 import { count, moment } from "./words.ts";
 
-/** See the module. */
 export function Imports({ data, now }: { readonly data: Overview; readonly now: number }): JSX.Element {
   const { imports } = data;
   const running = imports.filter(({ isOver }) => !isOver).length;

@@ -18,7 +18,6 @@ const lanes: readonly { readonly lane: Lane; readonly about: string }[] = [
   { lane: "bulk", about: "an import" },
 ];
 
-/** See the module. */
 export function Overview(props: {
   readonly data: Data;
   readonly me: Me | null;

@@ -15,7 +15,6 @@ const everyMs = 1_000;
 /** A clock that differs by less than this is followed, ms. */
 const sameMs = 2_000;
 
-/** See the module. */
 export function Sandbox({ now }: { readonly now: number }): JSX.Element {
   const { value: me } = useAnswer<Me>("me", {}, 0);
   const [turn, setTurn] = useState(0);

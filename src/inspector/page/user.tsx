@@ -12,7 +12,6 @@ import { useAnswer, useWatching } from "./live.ts";
 import { Foreign, Section, State, Trouble, When, Why } from "./parts.tsx";
 import { count, duration, moment, pauseInWords, toneOf } from "./words.ts";
 
-/** See the module. */
 export function User(props: {
   readonly userKey: string;
   /** The name of the page's stream. */

@@ -20,7 +20,6 @@ export interface Place {
   readonly after: string | undefined;
 }
 
-/** See the module. */
 export function Users(props: {
   readonly overview: Overview | null;
   readonly place: Place;

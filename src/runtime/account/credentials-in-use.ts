@@ -21,7 +21,6 @@ export interface CredentialsParts {
 /** The minimum interval between two requests to a source, ms. */
 const pauseMs = 5_000;
 
-/** See the module. */
 export class CredentialsInUse {
   readonly #parts: CredentialsParts;
   #current: KnownCredentials;

@@ -31,7 +31,7 @@ export interface OutboxParts {
   /** How long events are to be kept, ms; `null`: none are to be written; `undefined`: as recorded. */
   readonly configured: number | null | undefined;
   /** The store's name, for errors, and whether `migrate()` of its adapter may give it what it lacks. */
-  readonly adapter: Pick<StoreAdapter, "name"> & { readonly migrate?: unknown };
+  readonly adapter: Pick<StoreAdapter, "name" | "migrate">;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -43,7 +43,6 @@ const trimAgainMs = 10_000;
 const trimLimit = 1_000;
 const trimsInARow = 10;
 
-/** See the module. */
 export class Outbox {
   readonly #parts: OutboxParts;
   #setting: OutboxSetting | null = null;

@@ -39,7 +39,6 @@ export const longestUnknownMs = 10_000;
 /** The key in the account's record of a pause of all lanes. */
 const everything = "all";
 
-/** See the module. */
 export class Pauses {
   readonly #parts: PausesParts;
   #known: readonly AccountPause[] = [];

@@ -52,7 +52,6 @@ export interface StoreKeysParts {
  */
 export const freshMs = 10_000;
 
-/** See the module. */
 export class StoreKeys {
   readonly sealer: Sealer;
   readonly #parts: StoreKeysParts;

@@ -13,7 +13,6 @@ import type { Store } from "../../store/contract.ts";
 /** How long a result is reused, ms: health probes may come every second and from many processes. */
 const freshMs = 1_000;
 
-/** See the module. */
 export class Writability {
   readonly #store: Pick<Store, "probe" | "account">;
   readonly #clock: Clock;

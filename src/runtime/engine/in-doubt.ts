@@ -89,17 +89,7 @@ interface Doubts {
    * The process died: the record has an intent and no live lease. A lease outlives the longest call, so recovery does not
    * wait again. {@link mayArriveUntil} covers the rare call that arrives even later.
    */
-  readonly died: InDoubt & {
-    readonly waits: Exclude<
-      Wait,
-      | "soon"
-      | "jitter"
-      | "jitterOfSlot"
-      | "jitterOnceRegistered"
-      | "nextCodeOrJitterOfSlot"
-      | "arrivalAndJitter"
-    >;
-  };
+  readonly died: InDoubt & { readonly waits: "atOnce" | "nextCode" };
 }
 
 /** The table. */

@@ -8,7 +8,6 @@ import { placeAt } from "./cursor.ts";
 import { followEvents } from "./follow-events.ts";
 import type { LifecycleEvent } from "./lifecycle-event.ts";
 
-/** See the module. */
 export interface RecentEvents {
   readonly events: AsyncGenerator<LifecycleEvent, void, undefined>;
   /** Whether it was written after these events were asked for. */

@@ -37,7 +37,6 @@ export type { Blocked, Outcome, Permit } from "./permit.ts";
 /** A call waits for a fresh read of the gates once the last one is this old, ms. */
 const tooStaleMs = 5_000;
 
-/** See the module. */
 export class Account {
   readonly #parts: AccountParts;
   readonly #board: SharedGates;

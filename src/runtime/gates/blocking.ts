@@ -49,7 +49,6 @@ export function cameThrough(outcome: string): boolean {
   return !silent.has(outcome) && outcome !== "credentialsRefused";
 }
 
-/** See the module. */
 export class Blocking {
   readonly #clock: Clock;
   readonly #neutral: () => Promise<NeutralOutcome>;

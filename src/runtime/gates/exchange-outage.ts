@@ -23,7 +23,6 @@ const contradictedMs = 30_000;
 /** Where refreshes get no answer. */
 const turnsOfRefreshes = { by: "token", betweenMs: 5_000, longestMs: 300_000 } as const;
 
-/** See the module. */
 export class ExchangeOutage {
   /** The turns of users whose refresh has failed, where refreshes get no answer. */
   readonly refreshes: RetriesInTurn;

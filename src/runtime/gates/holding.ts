@@ -20,7 +20,6 @@ export interface HoldingParts extends Pick<AccountParts, "clock" | "windowMs"> {
   readonly secretKey: () => string;
 }
 
-/** See the module. */
 export class Holding {
   readonly #parts: HoldingParts;
   /** How often in a row this process could send nothing and held itself back. */

@@ -30,7 +30,6 @@ const userProbesEvery = 4;
 /** Where creates alone get no answer: each attempt costs two slots, the create and the question whether it was carried out. */
 const turnsOfCreates = { by: "management", betweenMs: 120_000, longestMs: 600_000 } as const;
 
-/** See the module. */
 export class ManagementOutage {
   /** The turns of users whose create has failed, where creates alone get no answer. */
   readonly creates: RetriesInTurn;

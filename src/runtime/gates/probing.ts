@@ -37,7 +37,6 @@ export interface ProbingParts extends Pick<AccountParts, "clock" | "lostMs" | "n
   readonly permitFor: () => Permit;
 }
 
-/** See the module. */
 export class Probing {
   readonly #parts: ProbingParts;
   /** The permit for which a neutral call probes a gate. */

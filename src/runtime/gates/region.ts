@@ -41,7 +41,6 @@ const many = 3;
 /** How many users are remembered of each kind. */
 const mostUsers = 1_000;
 
-/** See the module. */
 export class Region {
   readonly #parts: RegionParts;
   readonly #blocking: Readonly<Record<NeutralEndpoint, Blocking>>;

@@ -26,7 +26,6 @@ export interface Turns {
   readonly longestMs: number;
 }
 
-/** See the module. */
 export class RetriesInTurn {
   readonly #clock: Pick<Clock, "now" | "monotonic" | "random">;
   readonly #openedAt: () => number;

@@ -36,7 +36,6 @@ export const gateNames: readonly GateName[] = ["management", "token", "fhir", "e
 /** The view is refreshed once it is this old, ms. */
 export const staleMs = 1_000;
 
-/** See the module. */
 export class SharedGates {
   readonly #parts: BoardParts;
   #shared: Readonly<Record<string, Gate>> = {};

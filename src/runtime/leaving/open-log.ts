@@ -19,7 +19,6 @@ import {
   type ReceiptLine,
 } from "./receipt-chain.ts";
 
-/** See the module. */
 export interface OpenLog {
   /** Names it for as long as it exists. */
   readonly id: string;

@@ -20,7 +20,7 @@ interface Kept {
   readonly sealed: Sealed;
 }
 
-/** See the module. What no key opens moves as it is. */
+/** What no key opens moves as it is. */
 export class Contents {
   /** Makes digests that reveal nothing without the keys, and are the same in every store that users move to. */
   readonly digestKey: ReturnType<Sealer["keyFor"]>;

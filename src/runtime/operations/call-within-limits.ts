@@ -93,7 +93,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
         const call = describe();
         const notAfter = Math.min(slotEnd, ownEnd);
         const { recorder } = engine;
-        const send = sendOf(engine, limited);
+        const { send = (call, how) => sender.send(call, how) } = limited;
         const answer =
           recorder === null || isFhir // FHIR operations report themselves
             ? await send(call, { notAfter, signal })
@@ -132,13 +132,6 @@ function sendAtOnce<T extends Outcome, Settled, Begun extends StreamedAnswer>(
   };
   if (send === undefined) return sender.sendAndTake(call, { notAfter, signal }, take);
   return send(call, { notAfter, signal }).then(take);
-}
-
-function sendOf<T extends Outcome, Begun extends StreamedAnswer>(
-  { sender }: Engine,
-  { send = (call, options) => sender.send(call, options) }: LimitedCall<T, Begun>,
-): NonNullable<LimitedCall<T, Begun>["send"]> {
-  return send;
 }
 
 function outcomeOf<T extends Outcome, Begun extends StreamedAnswer>(

@@ -52,7 +52,6 @@ const mostDeaths = 6;
 /** A process dies so much more often at a step of its own: it has few of them beside those of its lifecycle. */
 const ownSteps = 8;
 
-/** See the module. */
 export class Weather {
   /** Nothing goes wrong any more. */
   isCalm = false;
