@@ -128,7 +128,7 @@ async function openEngine(
     const store = hidden === null ? opened : pseudonymisedStore(opened, hidden, warn);
     const { limits: configured, lanes } = settings;
     const changes = new Changes(clock, logger);
-    const changed = (): void => changes.wakeWorkers();
+    const changed = (): void => changes.accountChanged();
     const pauses = new Pauses({ record, clock, logger, changed });
     const paused = (): readonly Lane[] => pauses.lanes();
     const limits = await LimitsInForce.open({ record, configured, lanes, paused, clock, logger, seen });

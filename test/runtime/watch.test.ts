@@ -42,6 +42,20 @@ describe("watch()", () => {
     await expect(seen.next()).rejects.toMatchObject({ code: "USER_UNKNOWN" });
   });
 
+  it("shows at once that an operator pauses the account in this process, or goes on", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.account.pause({ reason: "a bill" });
+    await lifecycle.onboard("ada", { waitMs: 0 }).catch(() => {});
+    const seen = lifecycle.watch("ada", { pollMs: 3_600_000 });
+    expect((await seen.next()).value).toMatchObject({ state: "created", pause: { reason: "paused" } });
+    await lifecycle.account.unpause();
+    expect((await seen.next()).value).toMatchObject({ state: "created", pause: null });
+    await lifecycle.account.pause({ reason: "a bill" });
+    expect((await seen.next()).value).toMatchObject({ pause: { reason: "paused" } });
+    await seen.return(undefined);
+  });
+
   it("makes no call and refuses an unknown user, a renamed one, and options that are none", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();

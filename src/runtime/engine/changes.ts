@@ -36,6 +36,7 @@ export class Changes {
   readonly #followers = new Map<string, Set<(user: User) => void>>();
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #watching = new Set<() => void>();
+  readonly #ofAccount = new Set<() => void>();
   readonly #sleepers = new Set<Sleeper>();
   #news = 0;
   #work = 0;
@@ -80,6 +81,18 @@ export class Changes {
     if (waiting !== undefined) for (const wake of waiting) wake();
     const withinMs = lane !== null ? 0 : (dueInMs ?? Number.POSITIVE_INFINITY);
     this.#notify(withinMs, (sleeper) => sleeper.lanes || this.#clock.monotonic() + withinMs < sleeper.until);
+  }
+
+  /** Calls `listener` when a gate or a pause of the account has changed, until the returned function is called. */
+  followAccount(listener: () => void): () => void {
+    this.#ofAccount.add(listener);
+    return () => void this.#ofAccount.delete(listener);
+  }
+
+  /** A gate or a pause of the account has changed, and so may the status of any user. */
+  accountChanged(): void {
+    this.wakeWorkers();
+    for (const listener of this.#ofAccount) listener();
   }
 
   /** There may be work now. */

@@ -1,5 +1,6 @@
 /**
- * Follows one user: steps of this process as they happen, steps of other processes by polling the store.
+ * Follows one user: steps of this process as they happen, and what this process learns of the account's gates and pauses;
+ * steps of other processes by polling the store.
  *
  * @module
  */
@@ -36,28 +37,30 @@ export async function follow(
   { pollMs, signal, user: kind }: Following,
   onStatus: (status: UserStatus) => void,
 ): Promise<never> {
-  let newest = 0;
+  let newest: User | null = null;
   let last = "";
-  const report = (user: User): void => {
-    if (signal.aborted || user.revision < newest) return; // a read that a newer step has overtaken
-    newest = user.revision;
+  const report = (user: User | null): void => {
+    if (signal.aborted || user === null || user.revision < (newest?.revision ?? 0)) return; // a newer step has overtaken this read
+    newest = user;
     const status = statusOf(engine, user);
     const text = JSON.stringify(status);
     if (text === last) return;
     last = text;
     onStatus(status);
   };
-  const leave = engine.changes.follow(id, report);
+  const leaveUser = engine.changes.follow(id, report);
+  const leaveAccount = engine.changes.followAccount(() => report(newest));
   try {
     for (;;) {
       const { user } = await retryWrite(engine, signal, "read a user", () => lookForUser(engine, id));
-      if (user !== null) report(user);
-      else if (kind === "known" && !engine.running.has(id)) throw unknownUser(engine, id);
+      if (user === null && kind === "known" && !engine.running.has(id)) throw unknownUser(engine, id);
+      report(user);
       await retryWrite(engine, signal, "read the account", () => engine.refuseMoved(movedMs));
       await sleep(engine.clock, pollMs, signal);
     }
   } finally {
-    leave();
+    leaveUser();
+    leaveAccount();
   }
 }
 
