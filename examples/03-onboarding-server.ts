@@ -57,11 +57,13 @@ function refusal(error: unknown): [status: number, body: object] {
   const statuses: Record<string, number> = {
     INVALID_ID: 400,
     USER_UNKNOWN: 404,
+    USER_CONFLICT: 409,
     USER_FAILED: 409,
     RENAMED: 410,
   };
   console.warn(error.message);
-  return [statuses[error.code] ?? 503, { error: error.code }];
+  const passes = error.retryable || error.code === "CLOSED"; // the process shuts down
+  return [statuses[error.code] ?? (passes ? 503 : 500), { error: error.code }];
 }
 
 await once(server.listen(Number(process.env["PORT"] ?? 3_000), "127.0.0.1"), "listening");

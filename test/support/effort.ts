@@ -1,9 +1,14 @@
 /**
  * How much the tests take upon themselves: enough for everyday in two to three minutes, or, with `ONEUP_TEST_THOROUGH=1`, all of
- * it, as `.ci/run` asks for.
+ * it, as `.ci/run` asks for and `npm test -- -t NAME` does.
  */
 import { randomInt } from "node:crypto";
 import process from "node:process";
+
+// A test that is asked for by name is played, drawn or not. The workers inherit it.
+if (process.argv.some((word) => word === "-t" || word.startsWith("--testNamePattern"))) {
+  process.env["ONEUP_TEST_THOROUGH"] = "1";
+}
 
 /** All of it. */
 export const thorough: boolean = process.env["ONEUP_TEST_THOROUGH"] === "1";
