@@ -18,11 +18,11 @@ export function overview(groups: readonly CommandGroup[], width: number): string
     ...groups.flatMap(({ about, commands }) => [
       "",
       about,
-      ...commands.flatMap(({ name, description }) => row(name.padEnd(12), description, width)),
+      ...commands.flatMap(({ name, description }) => row(name, 12, description, width)),
     ]),
     "",
-    ...row("help".padEnd(12), "show this help; <command> --help describes one command", width),
-    ...row("--version".padEnd(12), "print the version", width),
+    ...row("help", 12, "show this help; <command> --help describes one command", width),
+    ...row("--version", 12, "print the version", width),
     "",
     "Start with: oneup-lifecycle demo",
   ].join("\n");
@@ -32,7 +32,7 @@ export function overview(groups: readonly CommandGroup[], width: number): string
 export function describeCommand(command: Command, width: number): string {
   const rows = Object.entries(optionsOf(command)).flatMap(([option, { value, description: meaning }]) => {
     const left = value === undefined ? `--${option}` : `--${option} ${value}`;
-    return row(left.padEnd(24), meaning, width);
+    return row(left, 24, meaning, width);
   });
   return [
     ...wrapped(`oneup-lifecycle ${usageOf(command)}: ${command.description}`, width),
@@ -64,10 +64,10 @@ function flowing(text: string, width: number): readonly string[] {
   return text.startsWith(" ") ? [text] : wrapped(text, width);
 }
 
-/** A name and its meaning, wrapped with a hanging indent. */
-function row(left: string, meaning: string, width: number): readonly string[] {
-  const start = `  ${left} `;
-  return wrapped(meaning, width - start.length).map(
-    (line, index) => (index === 0 ? start : " ".repeat(start.length)) + line,
-  );
+/** A name and its meaning, wrapped with a hanging indent; a name wider than its column stands above. */
+function row(left: string, column: number, meaning: string, width: number): readonly string[] {
+  const indent = " ".repeat(column + 3);
+  const [first = "", ...rest] = wrapped(meaning, width - indent.length).map((line) => indent + line);
+  if (left.length > column) return [`  ${left}`, first, ...rest];
+  return [`  ${left}`.padEnd(indent.length) + first.slice(indent.length), ...rest];
 }

@@ -26,7 +26,7 @@ export function checkEncryption(
     if (!store.durable) return undefined;
     throw new LifecycleError(
       "KEY_REFUSED",
-      `Cannot ${verb}: the ${store.name} store keeps tokens on disk, so it needs encryption, e.g. keyFile("./lifecycle.key")`,
+      `Cannot ${verb}: the ${store.name} store keeps tokens on disk, so it needs encryption, e.g. keyFile("./lifecycle.key"), or ONEUP_KEY_FILE for fromEnv()`,
       { facts: { option: "encryption" } },
     );
   }
