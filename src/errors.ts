@@ -90,6 +90,7 @@ export type ErrorCode =
  * - `html_page`: a page of HTML, perhaps a login
  * - `invalid_code`: the token endpoint refused the code or the refresh token, in its own words
  * - `another_user`, `unnamed_user`, `other_users`: the response is about another user, about none, or lists others
+ * - `mixed_up`: tokens came while another response was about another user, so they may be another user's, too
  * - `user_missing`: 1upHealth answered that it has no such user, or did not list it
  * - `app_user_id_taken`: another user of 1upHealth has that id
  * - `unreadable_body`, `not_stated`, `unclear_answer`: a response that neither grants nor refuses

@@ -62,6 +62,7 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   no_code: "code",
   no_refresh_token: "code",
   another_user: "odd",
+  mixed_up: "failing",
   unnamed_user: "odd",
   other_users: "odd",
   user_missing: "odd",

@@ -68,6 +68,8 @@ export interface Sender {
   stream?(call: Call, options: StreamOptions): Promise<StreamedAnswer | Answer | Unanswered>;
   /** Whether it can send a body with a GET. */
   readonly sendsGetBody: boolean;
+  /** Later calls leave over new connections, if the transport can do that. */
+  renew(): void;
   /** Ends the calls that are under way, and closes the transport. */
   close(): Promise<void>;
 }
@@ -174,6 +176,8 @@ export function createSender(options: SenderOptions): Sender {
         return opened;
       },
     }),
+
+    renew: () => transport.renew?.(),
 
     async close() {
       for (const attempt of underWay) attempt.abort();

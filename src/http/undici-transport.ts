@@ -122,6 +122,12 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       return streamed(request, dispatcher ?? (await open()));
     },
     turn: () => turn(),
+    renew() {
+      const before = own;
+      own = undefined;
+      dispatcher = options.dispatcher;
+      void before?.then(({ agent, close }) => agent.close().then(close)).catch(() => {}); // once its calls are over
+    },
     async close() {
       const opened = [own, foreign];
       own = foreign = undefined;

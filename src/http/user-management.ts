@@ -106,7 +106,10 @@ export interface AskedFor {
  * The answer contains another `app_user_id` than the call, or another number than the known one, so it must not be
  * used.
  */
-const anotherUser: Extract<Refusal, { readonly type: "inDoubt" }> = { type: "inDoubt", why: "another_user" };
+export const anotherUser: Extract<Refusal, { readonly type: "inDoubt" }> = {
+  type: "inDoubt",
+  why: "another_user",
+};
 
 /** Whether it is {@link anotherUser}, which should be reported to a person. */
 export function isAboutAnother<T extends { readonly type: string; readonly why?: string }>(

@@ -37,6 +37,7 @@ import { neutralCall } from "./engine/neutral-call.ts";
 import { checkOptions, type LifecycleOptions, type Settings } from "./options/lifecycle-options.ts";
 import type { Ends } from "./engine/deadline.ts";
 import { guardedRecorder } from "./telemetry/guarded-recorder.ts";
+import { TokenOwners } from "./user/token-owners.ts";
 import { unseenTransport } from "./telemetry/unseen-transport.ts";
 import { SearchForms } from "./user/search-forms.ts";
 import { StoreKeys } from "./account/store-keys.ts";
@@ -179,6 +180,7 @@ async function openEngine(
       sender,
       recorder,
       endpoints,
+      tokenOwners: new TokenOwners(() => sender.renew()),
       forms: new SearchForms(clock, sender.sendsGetBody),
       owner: `${process.pid}-${randomName(clock)}`,
       changes,

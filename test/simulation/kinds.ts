@@ -109,6 +109,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
   /** In the end the application asks without time to wait: see `hasty.ts`. */
   hasty: { share: 0.1 },
   ...silences,
+  /** A proxy answers token requests twice, so that others get their answers: see `answers-twice.ts`. */
+  answersTwice: { share: 0.1 },
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */

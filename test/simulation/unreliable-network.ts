@@ -5,6 +5,7 @@ import { onAbort } from "../../src/abort.ts";
 import { aborted, heldBack, networkError, TransportError } from "../../src/http/transport.ts";
 import type { Delivery } from "../../src/sandbox/handler.ts";
 import type { Incoming } from "../../src/sandbox/base/message.ts";
+import { AnswersTwice } from "./answers-twice.ts";
 import { askedBy, faultFor, isManagement } from "./faults.ts";
 import { never, type Life } from "./life.ts";
 import type { Mortal, Stage } from "./stage.ts";
@@ -26,6 +27,10 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
   const dice = new Dice(scenario.seed, `network of ${life.name}`);
   /** Its transport hears of no abort: a call that the caller no longer waits for never settles. */
   const isDeaf = new Dice(scenario.seed, `hearing of ${life.name}`).hits(0.1);
+
+  const twice = scenario.kinds.includes("answersTwice")
+    ? new AnswersTwice(scenario.seed, life.name, (id) => judge.noteCause(id, "an answer was mixed up"))
+    : null;
 
   /** The caller does not get the outcome of the call. */
   function noteCause(incoming: Incoming): void {
@@ -51,12 +56,15 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
   }
 
   return {
+    renew: () => twice?.renew(),
     send(request) {
       if (!life.alive || process.meetsItsFate(life)) return never();
       return new Promise((resolve, reject) => {
         const { rates } = stage;
         const incoming = incomingOf(request);
         const begunAt = time.now;
+        const isAboutToken = endpointOf(incoming) === "token" && !isNeutral(incoming);
+        const answeredWith = isAboutToken ? twice?.leaves(userOf(stage, incoming) ?? "") : undefined;
         let sent = false;
         let waits = true;
         onAbort(request.signal, () => {
@@ -69,6 +77,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
         });
         const lost = (ms: number, code: string): void => {
           life.hear(ms, () => {
+            answeredWith?.(null);
             if (sent) isUnanswered();
             if (waits || !isDeaf) reject(networkError({ code }, sent));
           });
@@ -164,8 +173,10 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
               life.toldToWait.delete(endpointOf(incoming));
               life.neutralAt.set(endpointOf(incoming), time.now);
             }
+            // A connection whose request was given up is closed.
+            const got = answeredWith?.(waits && !stage.isOver ? delivery : null) ?? delivery;
             if (!waits && isDeaf) return;
-            if (delivery.type === "answer") resolve(responseOf(delivery.outgoing));
+            if (got.type === "answer") resolve(responseOf(got.outgoing));
             else reject(cut());
           });
         };

@@ -12,7 +12,7 @@ import type { Difference } from "./reconciliation.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { listUserIds, loadRecord, lookForUser } from "../engine/load-user.ts";
-import { hashOf } from "./hash-of.ts";
+import { hashOf } from "../user/hash-of.ts";
 import { forEachRow, rowsInHand } from "./for-each-row.ts";
 import { readInClear, type User } from "../user/user.ts";
 

@@ -13,7 +13,7 @@ import type { Engine } from "../engine/engine.ts";
 import { askForPage } from "../operations/remote.ts";
 import type { Page } from "../operations/user-walk.ts";
 import type { Lane } from "../../store/contract.ts";
-import { hashOf } from "./hash-of.ts";
+import { hashOf } from "../user/hash-of.ts";
 import { retryField } from "../options/logger.ts";
 
 /** Users per page, and after a page that 1upHealth did not return. */

@@ -22,6 +22,7 @@ import type { Pauses } from "../account/pauses.ts";
 import type { Settings } from "../options/lifecycle-options.ts";
 import type { SearchForms } from "../user/search-forms.ts";
 import type { StoreKeys } from "../account/store-keys.ts";
+import type { TokenOwners } from "../user/token-owners.ts";
 import type { User } from "../user/user.ts";
 import type { Writability } from "../account/writability.ts";
 
@@ -50,6 +51,8 @@ export interface Engine {
   readonly recorder: Recorder | null;
   /** Whether 1upHealth's endpoints work, as this process has seen it. */
   readonly endpoints: Endpoints;
+  /** For whom this process has received tokens. */
+  readonly tokenOwners: TokenOwners;
   /** How users are looked up at 1upHealth. */
   readonly forms: SearchForms;
   /** What an operator has paused. */

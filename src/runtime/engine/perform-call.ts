@@ -83,6 +83,8 @@ async function sent(
   prepared: Sendable,
   notAfter: number,
 ): Promise<Performed> {
+  const { tokenOwners } = engine;
+  const { mixUps } = tokenOwners;
   const answer = await engine.sender.send(prepared.call, { notAfter });
   await engine.gather();
   const size = answer.type === "lost" ? sizeRuleIn(answer.cause) : null;
@@ -92,7 +94,8 @@ async function sent(
     engine.settings.logger.warn(fields, `Cannot read the answer about user ${alias} (${call}): ${size.rule}`);
   }
   // seam: a-call-without-an-answer-keeps-the-grant
-  const outcome = answer.type === "answer" ? prepared.read(answer) : answer;
+  const outcome =
+    answer.type === "answer" ? tokenOwners.checked(user, prepared.read(answer), mixUps) : answer;
   const failed = causeOf(prepared.call, answer, outcome);
   const status = answer.type === "answer" ? answer.status : null;
   return { outcome, failed: failed && { ...failed, call }, status };

@@ -4,7 +4,7 @@
  * @module
  */
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
-import { hashOf } from "../bulk/hash-of.ts";
+import { hashOf } from "../user/hash-of.ts";
 import type { Rows } from "../bulk/for-each-row.ts";
 import type { Engine } from "../engine/engine.ts";
 import { loadUser } from "../engine/load-user.ts";

@@ -18,6 +18,7 @@ export function unseenTransport(transport: Transport, recorder: Recorder | null)
       stream: (request: TransportRequest) => recorder.unseen(() => stream(request)),
     }),
     send: (request) => recorder.unseen(() => transport.send(request)),
+    ...(transport.renew !== undefined && { renew: () => transport.renew?.() }),
     close: () => recorder.unseen(async () => transport.close?.()),
   };
 }

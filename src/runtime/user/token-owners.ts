@@ -1,0 +1,73 @@
+/**
+ * The users for whom this process has lately received tokens. A response of the token endpoint names no user. A server, cache
+ * or proxy that answers twice on one connection therefore hands the tokens of one user to another, and the next
+ * responses may be those of the calls before them.
+ *
+ * @module
+ */
+import { anotherUser, isAboutAnother } from "../../http/user-management.ts";
+import type { CallOutcome } from "./call-outcome.ts";
+import { hashOf } from "./hash-of.ts";
+import type { User } from "./user.ts";
+
+/** That many tokens are remembered: a repeated response follows soon. */
+const most = 4_096;
+
+/** The tokens may be those of another user, because a response was while its call was under way. */
+const mixedUp: CallOutcome = { type: "inDoubt", why: "mixed_up" };
+
+/** See the module. It holds hashes, no tokens. */
+export class TokenOwners {
+  /** Hashes of users by those of their tokens, the oldest first. */
+  readonly #owners = new Map<number, number>();
+  readonly #onMixUp: () => void;
+  #mixUps = 0;
+
+  /** `onMixUp`: a response was about another user than its call. */
+  constructor(onMixUp: () => void) {
+    this.#onMixUp = onMixUp;
+  }
+
+  /** How many responses were about another user than their call. */
+  get mixUps(): number {
+    return this.#mixUps;
+  }
+
+  /**
+   * The outcome of a call for this user, or a doubt in place of tokens that may be those of another one. `before`:
+   * {@link mixUps} when the call was sent.
+   */
+  checked(user: User, outcome: CallOutcome, before: number): CallOutcome {
+    const found = this.#checked(user, outcome, before);
+    if (isAboutAnother(found)) {
+      this.#mixUps++;
+      // seam: connections-that-mix-up-answers-are-left
+      this.#onMixUp();
+    }
+    return found;
+  }
+
+  #checked({ id, secrets }: User, outcome: CallOutcome, before: number): CallOutcome {
+    if (outcome.type !== "tokens" && outcome.type !== "authorized") return outcome;
+    const { accessToken, refreshToken } = outcome.tokens;
+    const owner = hashOf(id);
+    const mayBeKept = [secrets.accessToken, secrets.refreshToken].map((own) => own?.reveal()); // from before a rename
+    const fresh = [accessToken, refreshToken]
+      .map((token) => token?.reveal() ?? "")
+      .filter((token) => token !== "" && !mayBeKept.includes(token))
+      .map(hashOf);
+    // seam: a-token-belongs-to-one-user
+    if (fresh.some((token) => (this.#owners.get(token) ?? owner) !== owner)) return anotherUser;
+    // seam: what-comes-beside-a-mix-up-is-in-doubt
+    if (this.#mixUps !== before) return mixedUp;
+    for (const token of fresh) this.#remember(token, owner);
+    return outcome;
+  }
+
+  #remember(token: number, owner: number): void {
+    this.#owners.delete(token);
+    this.#owners.set(token, owner);
+    const [oldest] = this.#owners.keys();
+    if (this.#owners.size > most && oldest !== undefined) this.#owners.delete(oldest);
+  }
+}

@@ -1,0 +1,46 @@
+/** A response of the token endpoint names no user: whose tokens it holds is known from those that came before. */
+import { createTestLifecycle } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
+import { warningsIn } from "../support/loggers.ts";
+import { afterwards } from "../support/scene.ts";
+
+const tokens = {
+  access_token: "a-token-for-everyone",
+  refresh_token: "a-refresh-token-for-everyone",
+  token_type: "bearer",
+  expires_in: 7_200,
+};
+
+describe("tokens", () => {
+  it("that another user has just got are not used, and the user gets its own later", async () => {
+    const warnings: string[] = [];
+    const world = await createTestLifecycle({ lifecycle: { logger: warningsIn(warnings) } });
+    afterwards(() => world.close());
+    const { clock, lifecycle, sandbox } = world;
+    sandbox.fail({ call: "exchangeCode", status: 200, body: tokens, times: 2 });
+    await lifecycle.onboard("ada");
+    expect(await lifecycle.accessToken("ada")).toBe(tokens.access_token);
+    expect(await lifecycle.onboard("bob", { waitMs: 0 })).toMatchObject({
+      usable: false,
+      pause: { reason: "otherUsers", cause: { call: "exchangeCode", code: "another_user" } },
+    });
+    expect(warnings.join("\n")).toMatch(/The answer to exchangeCode for user .* is about another user/u);
+    await clock.advance("2m");
+    const { usable, calls } = await lifecycle.onboard("bob");
+    expect({ usable, calls }).toMatchObject({ usable: true, calls: { management: 1 } });
+    expect(await lifecycle.accessToken("bob")).not.toBe(tokens.access_token);
+  });
+
+  it("that stay the same are the user's own, under a new id as well", async () => {
+    const world = await createTestLifecycle({ sandbox: { rotate: false } });
+    afterwards(() => world.close());
+    const { clock, lifecycle } = world;
+    await lifecycle.onboard("ada");
+    await lifecycle.rename("ada", "eve");
+    for (let hours = 0; hours < 3; hours++) {
+      await clock.advance("2h");
+      await lifecycle.accessToken("eve");
+    }
+    expect(await lifecycle.inspect("eve")).toMatchObject({ calls: { management: 2, token: 4 } });
+  });
+});
