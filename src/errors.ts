@@ -243,6 +243,20 @@ export function underneath(error: unknown, depth = 0): Error {
   return "code" in error ? Object.assign(copy, { code: error.code }) : copy;
 }
 
+/**
+ * What application code has thrown, or an error in its place if it cannot be looked at: a revoked proxy, or an error whose
+ * members throw or are no strings.
+ */
+export function legible(thrown: unknown): unknown {
+  try {
+    inWords(thrown);
+    underneath(thrown);
+    return thrown;
+  } catch {
+    return new TypeError("an error that cannot be read");
+  }
+}
+
 /** Masks the passwords in a message. */
 export function masked(message: string): string {
   return message

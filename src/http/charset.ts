@@ -7,7 +7,7 @@
 import { unknownCharset } from "./transport.ts";
 
 /** How to decode a body: as UTF-8, with this decoder, or, for an unknown charset, only if it is ASCII. */
-type Reading = "utf-8" | TextDecoder | { readonly unknown: string };
+type Reading = "utf-8" | "unknown" | TextDecoder;
 
 /** Cache by content type. A server uses a handful; the bound keeps a hostile one from filling the memory. */
 const seen = new Map<string, Reading>();
@@ -35,7 +35,7 @@ function newReading(contentType: string): Reading {
   try {
     return new TextDecoder(label);
   } catch {
-    return { unknown: label };
+    return "unknown";
   }
 }
 
@@ -62,5 +62,5 @@ export function textOf(contentType: string | undefined, body: Uint8Array, asUtf8
   if (reading === "utf-8") return asUtf8();
   if (reading instanceof TextDecoder) return reading.decode(body);
   if (body.every((byte) => byte < 0x80)) return asUtf8();
-  throw unknownCharset(reading.unknown);
+  throw unknownCharset();
 }

@@ -155,9 +155,9 @@ async function read(response: Response, maxBytes: number, signal: AbortSignal): 
       giveUp();
       throw tooBig(maxBytes);
     }
-    if (typeof reading === "object" && "unknown" in reading && part.value.some((byte) => byte >= 0x80)) {
+    if (reading === "unknown" && part.value.some((byte) => byte >= 0x80)) {
       giveUp();
-      throw unknownCharset(reading.unknown);
+      throw unknownCharset();
     }
     text += decode(part.value);
   }

@@ -7,6 +7,7 @@
 import { onAbort } from "../abort.ts";
 import type { Clock } from "../clock.ts";
 import { checkValue, whole, type Rule } from "../checks.ts";
+import { legible } from "../errors.ts";
 import type { Answer, Call, SendOptions, Unanswered } from "./call.ts";
 import { printAs } from "../secret.ts";
 import { timersOf } from "../shared-timer.ts";
@@ -106,9 +107,8 @@ export function createSender(options: SenderOptions): Sender {
     { status, headers, text, isDecoded }: TransportResponse,
     sentAt: number | undefined,
   ): Answer | Unanswered {
-    const odd = endpoint === "fhir" ? readingOf(headers["content-type"]) : "utf-8";
-    if (typeof odd === "object" && "unknown" in odd)
-      return { type: "lost", cause: unknownCharset(odd.unknown) };
+    if (endpoint === "fhir" && readingOf(headers["content-type"]) === "unknown")
+      return { type: "lost", cause: unknownCharset() };
     const isJson = isContainer(text);
     // A resource that is read with other characters would be written back with them.
     if (isDecoded === false && endpoint === "fhir" && status >= 200 && status < 300 && isJson)
@@ -299,7 +299,7 @@ function sendByOther(transport: Transport, attempt: Attempt, clock: Clock): Prom
     attempt[taskOnAbort](() => (cancel = clock.timer(toRejectMs, () => reject(aborted(true)))));
     const sent = transport.send(request);
     Promise.resolve(sent)
-      .then(resolve, reject)
+      .then(resolve, (error: unknown) => reject(legible(error)))
       .finally(() => cancel());
   });
 }

@@ -187,10 +187,9 @@ export function tooDeep(depth: number): TransportError {
   return unread("ANSWER_TOO_DEEP", `lists and objects in its body must not nest deeper than ${depth}`);
 }
 
-/** The body contains characters in a charset that cannot be decoded. */
-export function unknownCharset(charset: string): TransportError {
-  const name = /^[\w.:-]{1,40}$/.test(charset) ? ` ${charset}` : "";
-  return unread("ANSWER_CHARSET", `its charset must be one that can be decoded, and${name} is not`);
+/** The body contains characters in a charset that cannot be decoded. Its name may be any text, so it is not shown. */
+export function unknownCharset(): TransportError {
+  return unread("ANSWER_CHARSET", "its charset must be one that can be decoded");
 }
 
 /** The body contains bytes that are no characters in its charset. */

@@ -1,4 +1,5 @@
 /** Binary resources and Attachments, as bytes. */
+import { systemClock, type Clock } from "oneup-lifecycle";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { scene } from "../support/scene.ts";
@@ -29,6 +30,28 @@ describe("attachment()", () => {
     sandbox.revokeGrant("ada");
     sandbox.clock.advance(120_000);
     expect((await read(await fhir.attachment(id))).equals(content)).toBe(true); // with another token
+  });
+
+  it("keeps no timer for a reader that has not come once the lifecycle is closed", async () => {
+    const timers = new Set<object>();
+    const clock: Clock = {
+      ...systemClock,
+      timer(ms, task) {
+        const timer = {};
+        const cancel = systemClock.timer(ms, () => (timers.delete(timer), task()));
+        timers.add(timer);
+        return () => (timers.delete(timer), cancel());
+      },
+    };
+    const { sandbox, open } = await scene({ binary: "raw" });
+    const lifecycle = await open({ clock });
+    await lifecycle.onboard("ada");
+    const [id = ""] = sandbox.addResources("ada", "r4", [{ resourceType: "Binary", contentType, data }]);
+    const fhir = lifecycle.fhir("ada", "r4");
+    await fhir.attachment(id);
+    await (await fhir.attachment(id)).stream().getReader().read();
+    await lifecycle.close();
+    expect(timers.size).toBe(0);
   });
 
   it.each(["dstu2", "stu3"] as const)("reads the content of a Binary of %s", async (version) => {

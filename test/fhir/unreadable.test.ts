@@ -56,7 +56,7 @@ describe("an answer in another charset", () => {
       const fhir = patient(`application/fhir+json; charset="${encodeURIComponent(charset)}"`, "utf8");
       const error = await errorOf(fhir.read("Patient", "p1"));
       expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: false });
-      expect(error.message).toMatch(/its charset must be one that can be decoded, and .*is not$/);
+      expect(error.message).toMatch(/its charset must be one that can be decoded$/);
       const created = await errorOf(fhir.create({ resourceType: "Patient", gender: "female" }));
       expect(created).toMatchObject({ code: "IN_DOUBT" });
     },

@@ -50,6 +50,18 @@ describe("offboardMany()", () => {
     expect(some).toMatchObject({ count: 1, unusable: 1 });
   });
 
+  it("rejects with what a log rejects with, also one that opens in an asynchronous function", async () => {
+    const { lifecycle } = await withUsers(1);
+    const log = {
+      open: () => Promise.reject(new Error("the disk is full")),
+      append: async () => {},
+      close: async () => {},
+    };
+    const leave = lifecycle.offboardMany("all", { name: "leave", count: 1, receipts: log });
+    await expect(leave).rejects.toThrow("the disk is full");
+    expect(await lifecycle.counts()).toEqual({ tokenActive: 1 });
+  });
+
   it("tells when it ends: its calls go at the pace of the limit", async () => {
     const { lifecycle, clock } = await withUsers(20);
     await clock.advance(2 * 3_600_000);

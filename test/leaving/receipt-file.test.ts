@@ -11,7 +11,7 @@ async function linesOf(path: string): Promise<readonly string[]> {
   const log = receiptFile(path);
   const lines: string[] = [];
   try {
-    for await (const each of log.open()) lines.push(each);
+    for await (const each of await log.open()) lines.push(each);
     return lines;
   } finally {
     await log.close();
@@ -49,7 +49,7 @@ describe("receiptFile()", () => {
     const content = `${line(0)}\n${line(1)}\n`;
     writeFileSync(path, content);
     const log = receiptFile(path);
-    for await (const each of log.open()) if (each === line(1)) break;
+    for await (const each of await log.open()) if (each === line(1)) break;
     await log.close();
     expect(readdirSync(root)).toEqual(["file"]);
     expect(readFileSync(path, "utf8")).toBe(content);

@@ -3,7 +3,7 @@ import { keyFile, type Lifecycle } from "oneup-lifecycle";
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { callListener } from "../../src/runtime/options/call-listener.ts";
-import { afterwards, folder } from "../support/scene.ts";
+import { afterwards, folder, scene } from "../support/scene.ts";
 import { warningsIn } from "../support/loggers.ts";
 
 const secret = "Bearer of-a-secret";
@@ -96,6 +96,47 @@ describe.sequential.each(Object.entries(listeners))("%s", (_name, listener) => {
       expect(stage.log.join("\n")).not.toContain(secret);
     },
   );
+});
+
+/** Errors that cannot be looked at. */
+const illegible: Readonly<Record<string, () => unknown>> = {
+  "a stack that throws": () =>
+    Object.defineProperty(new Error("x"), "stack", {
+      get() {
+        throw new Error("no stack");
+      },
+    }),
+  "a symbol for its name": () => Object.assign(new Error("x"), { name: Symbol("x") }),
+  "a revoked proxy": () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  },
+};
+
+describe.sequential.each(Object.entries(illegible))("%s", (_name, make) => {
+  it.each(["throws", "rejects"] as const)("that a listener %s ends nothing", async (how) => {
+    const { lifecycle, log } = await world();
+    lifecycle.subscribe(() => {
+      if (how === "rejects") return Promise.reject(make() as Error);
+      throw make();
+    });
+    const fatal = await fatalIn(async () =>
+      expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true, calls: { management: 1 } }),
+    );
+    expect(fatal).toEqual([]);
+    expect(log.join("\n")).toContain("A listener of subscribe() failed: TypeError");
+  });
+
+  it("that a transport rejects with leaves its user in doubt", async () => {
+    const transport = { send: () => Promise.reject(make() as Error) };
+    const { open } = await scene();
+    const lifecycle = await open({ transport });
+    await lifecycle.onboard("ada", { waitMs: 0 });
+    await expect
+      .poll(async () => (await lifecycle.inspect("ada")).pause?.cause)
+      .toMatchObject({ call: "createUser", code: "UNKNOWN" });
+  });
 });
 
 describe("a listener that fails each time", () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { LinkedSignal } from "../../abort.ts";
+import { onAbort, type LinkedSignal } from "../../abort.ts";
 import type { Clock } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { FhirAttachment } from "./attachment.ts";
@@ -31,6 +31,7 @@ export function openedContent(
 ): FhirAttachment {
   const { contentType, size, linked } = opened;
   const forget = clock.timer(longestWaitMs, () => linked.abort(late()));
+  onAbort(linked.signal, forget); // it waits for no reader any more
   let isBegun = false;
 
   function begin(): AsyncGenerator<Uint8Array, void, undefined> {

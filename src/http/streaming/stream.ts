@@ -79,6 +79,7 @@ export async function openStream(
   async function* pieces(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     const all: AsyncIterator<Uint8Array, unknown> = body[Symbol.asyncIterator]();
     let rested = (): void => {};
+    onAbort(own.signal, () => rested());
     try {
       for (;;) {
         const next = await step(() => all.next());

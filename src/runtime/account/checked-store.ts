@@ -5,7 +5,7 @@
  * @module
  */
 import { inTime, systemClock, type Clock } from "../../clock.ts";
-import { inWords, isLifecycleError, LifecycleError, underneath } from "../../errors.ts";
+import { inWords, isLifecycleError, legible, LifecycleError, underneath } from "../../errors.ts";
 import type {
   AccountRecord,
   Batch,
@@ -119,7 +119,8 @@ function boundedCalls({ name, timeoutMs }: StoreAdapter, unseen: Unseen): Bounde
       const late = (): LifecycleError => failed(verb, `did not answer within ${ms} ms`);
       return inTime(systemClock, ms, () => unseen(ask), late);
     },
-    explained(verb, error) {
+    explained(verb, thrown) {
+      const error = legible(thrown);
       if (isLifecycleError(error)) return error;
       const cause = underneath(error);
       // While it opens, no user's data are at hand that the message could quote.

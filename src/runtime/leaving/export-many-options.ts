@@ -45,7 +45,7 @@ export interface OpenExportFile {
   /** Where to go on: the cursor of the last `append` that had one; `null`: at the beginning. */
   readonly cursor: string | null;
   /** The lines written up to that cursor; called once, before `append`. */
-  lines(): AsyncIterable<string>;
+  lines(): AsyncIterable<string> | Promise<AsyncIterable<string>>;
   /** Appends whole lines. With a cursor, the lines so far and the cursor are durable when it resolves. */
   append(lines: string, cursor: string | null): Promise<void>;
   /** Removes what was written: it begins anew. */

@@ -45,7 +45,7 @@ export async function fillFile(
   let lines = 0;
   let resources = 0;
   let cursor = file.cursor ?? undefined;
-  for await (const line of file.lines()) {
+  for await (const line of await file.lines()) {
     lines++;
     const id = idOf(parseFhirJson(line));
     if (id !== null) seen.add(id);

@@ -13,7 +13,7 @@ export interface ReceiptLog {
    * The lines so far, in order; called once, first. Once it has ended, `append` of a process that opened it before must
    * reject, and add nothing.
    */
-  open(): AsyncIterable<string>;
+  open(): AsyncIterable<string> | Promise<AsyncIterable<string>>;
   /** Appends lines; durable when it resolves. */
   append(lines: readonly string[]): Promise<void>;
   /** Called in any case, last. */

@@ -46,7 +46,7 @@ export async function openLog(engine: Engine, given: string | ReceiptLog, name: 
     log.append(lines.map((line) => chain.next(line, key)));
   try {
     let number = 0;
-    for await (const line of log.open()) {
+    for await (const line of await log.open()) {
       const why = chain.read(line, verifying);
       number++;
       if (why !== null) throw unfit(`line ${number} must be as it was written: ${why}; ${writeAnew}`);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { inWords } from "../../errors.ts";
+import { inWords, legible } from "../../errors.ts";
 import { errorField, type LogFields, type Logger } from "./logger.ts";
 
 /** How often each listener has failed, per logger. */
@@ -39,7 +39,8 @@ export function watchResult(
   Promise.resolve(result).catch((error: unknown) => report(logger, name, listener, error));
 }
 
-function report(logger: Pick<Logger, "warn">, name: string, listener: object, error: unknown): void {
+function report(logger: Pick<Logger, "warn">, name: string, listener: object, thrown: unknown): void {
+  const error = legible(thrown);
   const counts = failures.get(logger) ?? new WeakMap<object, number>();
   const times = (counts.get(listener) ?? 0) + 1;
   failures.set(logger, counts.set(listener, times));

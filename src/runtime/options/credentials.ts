@@ -4,7 +4,7 @@
  * @module
  */
 import { inTime, type Clock } from "../../clock.ts";
-import { inWords, LifecycleError } from "../../errors.ts";
+import { inWords, legible, LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import { only } from "../../checks.ts";
 
@@ -68,7 +68,7 @@ export function credentialSource(
         // No cause: an error of a secret store's client may contain its own token, in a header or a URL.
         throw new LifecycleError(
           "INVALID_OPTION",
-          `Cannot get credentials: the given function failed (${inWords(error)})`,
+          `Cannot get credentials: the given function failed (${inWords(legible(error))})`,
           { retryable: true },
         );
       }

@@ -5,6 +5,7 @@
  * @module
  */
 import { withMethods } from "../../checks.ts";
+import { legible } from "../../errors.ts";
 import type { Recorder, Telemetry } from "../../telemetry.ts";
 import { errorField, type Logger } from "../options/logger.ts";
 
@@ -22,7 +23,10 @@ export function guardedRecorder(
   const warn = (error: unknown): void => {
     if (hasWarned) return;
     hasWarned = true;
-    logger.warn({ error: errorField(error) }, "Cannot report to the telemetry; the work goes on without it");
+    logger.warn(
+      { error: errorField(legible(error)) },
+      "Cannot report to the telemetry; the work goes on without it",
+    );
   };
   const tell = (report: () => unknown): void => void reportOf(report).catch(warn);
 
