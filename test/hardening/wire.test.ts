@@ -49,7 +49,12 @@ const user = {
   active: true,
   code: "c\r\nx-evil: 1&grant_type=evil",
 };
-const grant = { access_token: "at", refresh_token: "rt\r\nx-evil: 1", expires_in: 7200 };
+/** A grant of its own for each user. */
+const grant = (number: number): object => ({
+  access_token: `at${number}`,
+  refresh_token: `rt${number}\r\nx-evil: 1`,
+  expires_in: 7200,
+});
 
 /** The user, under the id that was asked for. */
 function echoing(body: object, request: string): object {
@@ -63,10 +68,11 @@ function echoing(body: object, request: string): object {
 /** A 1upHealth that says yes to everything, and a lifecycle on it. */
 async function yes(
   options: Partial<LifecycleOptions> = {},
-  says: { readonly user: object; readonly grant: object } = { user, grant },
+  says: { readonly user: object; readonly grant: (number: number) => object } = { user, grant },
 ): Promise<{ lifecycle: Lifecycle; requests: string[] }> {
+  let grants = 0;
   const { url, requests } = await raw((request) => {
-    if (request.includes("/oauth2/token")) return says.grant;
+    if (request.includes("/oauth2/token")) return says.grant(++grants);
     return request.startsWith("GET /r4/")
       ? { resourceType: "Patient", id: "a" }
       : echoing(says.user, request);
@@ -124,7 +130,7 @@ describe.each([
     for (const id of ids) {
       const before = requests.length;
       await lifecycle.onboard(id);
-      expect(await lifecycle.accessToken(id)).toBe("at");
+      expect(await lifecycle.accessToken(id)).toMatch(/^at\d+$/);
       await lifecycle.remote.find({ appUserId: id });
       const sent = requests.slice(before).map(parts);
       expect(sent.map(({ line }) => line.replace(/\?.*(?= HTTP)/, "?"))).toEqual([
@@ -154,7 +160,13 @@ describe("a server that wants to fill the store", () => {
     const endless = "y".repeat(7_900);
     const most = {
       user: { ...user, code: "z".repeat(1_900), error: endless, more: endless },
-      grant: { ...grant, access_token: endless, refresh_token: endless, scope: endless, more: endless },
+      grant: () => ({
+        ...grant(1),
+        access_token: endless,
+        refresh_token: endless,
+        scope: endless,
+        more: endless,
+      }),
     };
     const adapter = memory();
     const { lifecycle } = await yes({ store: adapter }, most);

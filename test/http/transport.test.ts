@@ -101,7 +101,7 @@ describe.each([
     );
     const result = await sendOver(open(), secretCall(url));
     expect(outcome(result)).toBe("lost ANSWER_CHARSET");
-    expect(String(result.type === "lost" && result.cause)).toContain("and klingon is not");
+    expect(String(result.type === "lost" && result.cause)).not.toContain("klingon");
   });
 
   it("knows a refused connection as not sent", async () => {
