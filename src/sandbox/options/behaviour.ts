@@ -1,7 +1,7 @@
 /** The sandbox's behaviour where 1upHealth's documentation is ambiguous or silent. Can be changed while it runs. */
 
-import { type FhirBehaviour, fhirBehaviourRules, usualFhirBehaviour } from "./fhir-behaviour.ts";
-import { among, aSwitch, between, check, isObject, type Rules, whole } from "../../checks.ts";
+import { type FhirBehaviour, fhirOptions, type Options } from "./fhir-behaviour.ts";
+import { among, aSwitch, between, check, isObject, type Rule, type Rules, whole } from "../../checks.ts";
 
 /** Variants of 1upHealth's behaviour. Options of {@link createSandbox}; {@link Sandbox.behave} changes them later. */
 export interface Behaviour extends FhirBehaviour {
@@ -72,70 +72,55 @@ export interface Behaviour extends FhirBehaviour {
   readonly spender: { readonly everyMs: number } | false;
 }
 
-/** The defaults. */
-export const usualBehaviour: Behaviour = {
-  ...usualFhirBehaviour,
-  codeLifeMs: 300_000,
-  codeReadyMs: 0,
-  accessTokenLifeMs: 7_200_000,
-  refreshTokenLifeMs: 1_209_600_000,
-  exists: 200,
-  missing: 200,
-  createAgain: "error",
-  renamed: "confirmation",
-  noMatch: 200,
-  filter: "always",
-  invalidClient: 401,
-  tokenType: "Bearer",
-  refreshScope: true,
-  oldAccessToken: "revoked",
-  spentCode: 400,
-  unauthorized: 401,
-  retryAfter: false,
-  reuse: "refuse",
-  codeReuse: "refuse",
-  rotate: true,
-  pager: { skip: "skip", limit: "limit" },
-  active: true,
-  spender: false,
+const aPager: Rule = {
+  must: 'false, "all", or names { skip, limit }',
+  holds: (value) =>
+    value === false ||
+    value === "all" ||
+    (isObject(value) && isName(value["skip"]) && isName(value["limit"])),
 };
 
-/** The rule of each option. */
-export const behaviourRules: Rules<Behaviour> = {
-  ...fhirBehaviourRules,
-  codeLifeMs: between(0),
-  codeReadyMs: between(0),
-  accessTokenLifeMs: between(0),
-  refreshTokenLifeMs: between(0),
-  exists: among(200, 400, 404),
-  missing: among(200, 400, 404),
-  createAgain: among("error", "success"),
-  renamed: among("confirmation", "user"),
-  noMatch: among(200, 400),
-  filter: among("always", "body", "never"),
-  invalidClient: among(400, 401),
-  tokenType: among("Bearer", "bearer"),
-  refreshScope: aSwitch,
-  oldAccessToken: among("revoked", "valid"),
-  spentCode: among(400, 503),
-  unauthorized: among(302, 401),
-  retryAfter: among(false, true, "seconds", "date"),
-  reuse: among("refuse", "revokeFamily"),
-  codeReuse: among("refuse", "revokeFamily"),
-  rotate: aSwitch,
-  pager: {
-    must: 'false, "all", or names { skip, limit }',
-    holds: (value) =>
-      value === false ||
-      value === "all" ||
-      (isObject(value) && isName(value["skip"]) && isName(value["limit"])),
-  },
-  active: aSwitch,
-  spender: {
-    must: "false, or { everyMs } with a whole number from 1",
-    holds: (value) => value === false || (isObject(value) && whole(1).holds(value["everyMs"])),
-  },
+const aSpender: Rule = {
+  must: "false, or { everyMs } with a whole number from 1",
+  holds: (value) => value === false || (isObject(value) && whole(1).holds(value["everyMs"])),
 };
+
+const options: Options<Behaviour> = {
+  ...fhirOptions,
+  codeLifeMs: [300_000, between(0)],
+  codeReadyMs: [0, between(0)],
+  accessTokenLifeMs: [7_200_000, between(0)],
+  refreshTokenLifeMs: [1_209_600_000, between(0)],
+  exists: [200, among(200, 400, 404)],
+  missing: [200, among(200, 400, 404)],
+  createAgain: ["error", among("error", "success")],
+  renamed: ["confirmation", among("confirmation", "user")],
+  noMatch: [200, among(200, 400)],
+  filter: ["always", among("always", "body", "never")],
+  invalidClient: [401, among(400, 401)],
+  tokenType: ["Bearer", among("Bearer", "bearer")],
+  refreshScope: [true, aSwitch],
+  oldAccessToken: ["revoked", among("revoked", "valid")],
+  spentCode: [400, among(400, 503)],
+  unauthorized: [401, among(302, 401)],
+  retryAfter: [false, among(false, true, "seconds", "date")],
+  reuse: ["refuse", among("refuse", "revokeFamily")],
+  codeReuse: ["refuse", among("refuse", "revokeFamily")],
+  rotate: [true, aSwitch],
+  pager: [{ skip: "skip", limit: "limit" }, aPager],
+  active: [true, aSwitch],
+  spender: [false, aSpender],
+};
+
+/** The defaults. */
+export const usualBehaviour = picked(([usual]) => usual) as unknown as Behaviour; // a value for each option
+
+/** The rule of each option. */
+export const behaviourRules = picked(([, rule]) => rule) as unknown as Rules<Behaviour>; // likewise
+
+function picked<T>(of: (option: readonly [usual: unknown, rule: Rule]) => T): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(options).map(([name, option]) => [name, of(option)]));
+}
 
 /** Restores Infinity, which JSON writes as null. */
 export function infinite(behaviour: Partial<Behaviour>): Partial<Behaviour> {
@@ -159,6 +144,7 @@ export function withoutUndefined<T extends object>(options: T): T {
   return Object.fromEntries(given) as T; // only what may be missing is left out
 }
 
-function isName(value: unknown): boolean {
+/** Whether it may be the name of something. */
+export function isName(value: unknown): boolean {
   return typeof value === "string" && value !== "";
 }

@@ -1,6 +1,6 @@
 /** The behaviour of the FHIR API where 1upHealth's documentation is ambiguous or silent. */
 
-import { among, aSwitch, between, isObject, orInfinity, type Rules, whole } from "../../checks.ts";
+import { among, aSwitch, between, isObject, orInfinity, type Rule, whole } from "../../checks.ts";
 
 /** Variants of 1upHealth's FHIR API. Part of {@link Behaviour}. */
 export interface FhirBehaviour {
@@ -127,80 +127,57 @@ export interface FhirBehaviour {
   readonly exportRanges: boolean;
 }
 
-/** The defaults. */
-export const usualFhirBehaviour: FhirBehaviour = {
-  nextLink: "usual",
-  linkOrder: "selfFirst",
-  loneLink: true,
-  totals: true,
-  undeclared: "ignore",
-  keepsMeta: false,
-  created: 201,
-  refusedToken: "empty",
-  deleted: 404,
-  ifMatch: "optional",
-  parts: "tagged",
-  invalidStatus: 200,
-  batchAnswer: "usual",
-  binary: "negotiated",
-  binaryRanges: false,
-  purgeBatch: Infinity,
-  exportKickOff: "files",
-  exportMs: 0,
-  exportFileSize: 1_000,
-  exportCounts: true,
-  exportOutcomes: false,
-  exportList: "usual",
-  exportLinks: "usual",
-  exportLinkMs: Infinity,
-  exportRanges: true,
-};
+/** Of each option the usual value, and the rule for others. */
+export type Options<T> = { readonly [K in keyof T]: readonly [usual: T[K], rule: Rule] };
 
 const nextLinks = ["usual", "relative", "stuck", "circle", "endless", "portTwice", "otherBase"];
+const aNextLink: Rule = {
+  must: `one of ${nextLinks.join(", ")}, or { origin } with an origin like http://127.0.0.1:4000`,
+  holds: (value) => nextLinks.some((one) => one === value) || hasOrigin(value),
+};
 
 const binaries = ["negotiated", "json", "raw", "changed", "short"];
+const aBinary: Rule = {
+  must: `one of ${binaries.join(", ")}, or { redirect } with an address`,
+  holds: (value) =>
+    binaries.some((one) => one === value) || (isObject(value) && typeof value["redirect"] === "string"),
+};
 
-/** The rule of each option. */
-export const fhirBehaviourRules: Rules<FhirBehaviour> = {
-  nextLink: {
-    must: `one of ${nextLinks.join(", ")}, or { origin } with an origin like http://127.0.0.1:4000`,
-    holds: (value) => nextLinks.some((one) => one === value) || hasOrigin(value),
-  },
-  linkOrder: among("selfFirst", "selfLast"),
-  loneLink: aSwitch,
-  totals: aSwitch,
-  undeclared: among("ignore", "refuse"),
-  keepsMeta: aSwitch,
-  created: among(200, 201),
-  refusedToken: among("empty", "outcome", "error"),
-  deleted: among(404, 410),
-  ifMatch: among("optional", "required"),
-  parts: among("tagged", "untagged", "whole"),
-  invalidStatus: among(200, 412, 422),
-  batchAnswer: among("usual", "bare", "fewer", "more", "reversed", "foreign"),
-  binary: {
-    must: `one of ${binaries.join(", ")}, or { redirect } with an address`,
-    holds: (value) =>
-      binaries.some((one) => one === value) || (isObject(value) && typeof value["redirect"] === "string"),
-  },
-  binaryRanges: aSwitch,
-  purgeBatch: orInfinity(whole(1)),
-  exportKickOff: among("files", "job"),
-  exportMs: orInfinity(between(0)),
-  exportFileSize: whole(1),
-  exportCounts: aSwitch,
-  exportOutcomes: aSwitch,
-  exportList: among("usual", "twice", "wrongTypes", "noList", "huge"),
-  exportLinks: {
-    must: "usual, circle, { url }, or { origin } with an origin like https://files.example.org",
-    holds: (value) =>
-      value === "usual" ||
-      value === "circle" ||
-      hasOrigin(value) ||
-      (isObject(value) && typeof value["url"] === "string"),
-  },
-  exportLinkMs: orInfinity(between(0)),
-  exportRanges: aSwitch,
+const exportLinks: Rule = {
+  must: "usual, circle, { url }, or { origin } with an origin like https://files.example.org",
+  holds: (value) =>
+    value === "usual" ||
+    value === "circle" ||
+    hasOrigin(value) ||
+    (isObject(value) && typeof value["url"] === "string"),
+};
+
+export const fhirOptions: Options<FhirBehaviour> = {
+  nextLink: ["usual", aNextLink],
+  linkOrder: ["selfFirst", among("selfFirst", "selfLast")],
+  loneLink: [true, aSwitch],
+  totals: [true, aSwitch],
+  undeclared: ["ignore", among("ignore", "refuse")],
+  keepsMeta: [false, aSwitch],
+  created: [201, among(200, 201)],
+  refusedToken: ["empty", among("empty", "outcome", "error")],
+  deleted: [404, among(404, 410)],
+  ifMatch: ["optional", among("optional", "required")],
+  parts: ["tagged", among("tagged", "untagged", "whole")],
+  invalidStatus: [200, among(200, 412, 422)],
+  batchAnswer: ["usual", among("usual", "bare", "fewer", "more", "reversed", "foreign")],
+  binary: ["negotiated", aBinary],
+  binaryRanges: [false, aSwitch],
+  purgeBatch: [Infinity, orInfinity(whole(1))],
+  exportKickOff: ["files", among("files", "job")],
+  exportMs: [0, orInfinity(between(0))],
+  exportFileSize: [1_000, whole(1)],
+  exportCounts: [true, aSwitch],
+  exportOutcomes: [false, aSwitch],
+  exportList: ["usual", among("usual", "twice", "wrongTypes", "noList", "huge")],
+  exportLinks: ["usual", exportLinks],
+  exportLinkMs: [Infinity, orInfinity(between(0))],
+  exportRanges: [true, aSwitch],
 };
 
 function hasOrigin(value: unknown): boolean {

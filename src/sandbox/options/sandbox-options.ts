@@ -13,7 +13,7 @@ import {
   withMethods,
 } from "../../checks.ts";
 import { systemClock } from "../../clock.ts";
-import { type Behaviour, behaviourRules, usualBehaviour, withoutUndefined } from "./behaviour.ts";
+import { type Behaviour, behaviourRules, isName, usualBehaviour, withoutUndefined } from "./behaviour.ts";
 import { createVirtualClock, type VirtualClock } from "../clock/virtual-clock.ts";
 
 /** Options of {@link createSandbox}; those of {@link Behaviour} can be changed later. */
@@ -48,25 +48,16 @@ export interface SandboxOptions extends Partial<Behaviour> {
 }
 
 /** The options with every default filled in. */
-export interface Settings extends Behaviour {
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly clock: VirtualClock;
-  readonly calls: number;
-  readonly windowMs: number;
-  readonly window: "rolling" | "fixed";
+export interface Settings
+  extends
+    Required<Omit<SandboxOptions, "limit" | "latencyMs">>,
+    Required<NonNullable<SandboxOptions["limit"]>> {
   readonly latencyMs: readonly [min: number, max: number];
-  readonly waitOn: "machine" | "clock";
-  readonly readLagMs: number;
-  readonly seed: number;
 }
 
 const verb = "create the sandbox";
 
-const aName: Rule = {
-  must: "a non-empty string",
-  holds: (value) => typeof value === "string" && value !== "",
-};
+const aName: Rule = { must: "a non-empty string", holds: isName };
 const aTime = between(0);
 const isRange = (value: unknown): boolean =>
   Array.isArray(value) && value.length === 2 && value.every(aTime.holds) && value[0] <= value[1];
