@@ -42,9 +42,9 @@ export const account: Chapter = (it) => {
     holds(await store.account.load(), { value: answers.indexOf(true), revision: 1 });
   });
 
-  it("account.commit() creates no user, and no user replaces the account", async ({ store, write }) => {
+  it("account.commit() creates no user, and no user replaces the account", async ({ store, commit }) => {
     await store.account.commit({ value: "account", expectedRevision: 0, writeId: "a" });
-    await store.commit(write("account"));
+    await commit("account");
     assert.deepEqual(await store.counts(), { created: 1 });
     holds(await store.account.load(), { value: "account", revision: 1 });
   });

@@ -8,25 +8,24 @@ import { committed, withoutTimes, type Chapter } from "./fixture.ts";
 
 export const due: Chapter = (it) => {
   it("claim() returns due records, oldest first, and none that is due later or never", async (bench) => {
-    const { store, write, unit } = bench;
-    await store.commit(write("later", { dueInMs: 30 * unit }));
-    await store.commit(write("third", { dueInMs: 3 * unit }));
-    await store.commit(write("first", { dueInMs: 1 * unit }));
-    await store.commit(write("never", { dueInMs: null }));
-    await store.commit(write("second", { dueInMs: 2 * unit }));
+    const { unit, commit } = bench;
+    await commit("later", { dueInMs: 30 * unit });
+    await commit("third", { dueInMs: 3 * unit });
+    await commit("first", { dueInMs: 1 * unit });
+    await commit("never", { dueInMs: null });
+    await commit("second", { dueInMs: 2 * unit });
     assert.deepEqual(await bench.claim(9), []);
     await bench.pass(4);
     assert.deepEqual(await bench.claim(9), ["first", "second", "third"]);
   });
 
   it("claim() returns what is due at once in the same moment", async (bench) => {
-    await bench.store.commit(bench.write("ada", { dueInMs: 0 }));
+    await bench.commit("ada", { dueInMs: 0 });
     assert.deepEqual(await bench.claim(1), ["ada"]);
   });
 
   it("claim() returns at most `limit` records, none for 0", async (bench) => {
-    const { store, write } = bench;
-    for (const id of ["a", "b", "c"]) await store.commit(write(id, { dueInMs: 0 }));
+    for (const id of ["a", "b", "c"]) await bench.commit(id, { dueInMs: 0 });
     assert.deepEqual(await bench.claim(0), []);
     assert.equal((await bench.claim(2)).length, 2);
     assert.equal((await bench.claim(2)).length, 1);
@@ -34,8 +33,8 @@ export const due: Chapter = (it) => {
   });
 
   it("claim() leases each record to the caller, and its revision stays", async (bench) => {
-    const { store, write, lease } = bench;
-    await store.commit(write("ada", { dueInMs: 0, value: "as it was" }));
+    const { store, lease, commit } = bench;
+    await commit("ada", { dueInMs: 0, value: "as it was" });
     const [claimed] = (await store.claim({ limit: 1, lease: lease("mine") })).claimed;
     assert.equal(claimed?.slot, null);
     assert.deepEqual(withoutTimes(claimed.record), withoutTimes(await bench.record("ada")));
@@ -43,13 +42,13 @@ export const due: Chapter = (it) => {
     assert.equal(claimed.record.revision, 1);
     assert.equal(claimed.record.lease?.id, "mine");
     bench.about(claimed.record.lease.leftMs, 10);
-    committed(await store.commit(write("ada", { expectedRevision: 1, mode: "end", lease: lease("mine") })));
+    committed(await commit("ada", { expectedRevision: 1, mode: "end", lease: lease("mine") }));
   });
 
   it("claim() skips leased records until their lease expires, so a dead owner's user continues", async (bench) => {
-    const { store, write, lease } = bench;
-    await store.commit(write("taken", { mode: "take", lease: lease("dead"), dueInMs: 0 }));
-    await store.commit(write("claimed", { dueInMs: 0 }));
+    const { lease, commit } = bench;
+    await commit("taken", { mode: "take", lease: lease("dead"), dueInMs: 0 });
+    await commit("claimed", { dueInMs: 0 });
     assert.deepEqual(await bench.claim(9, "dead too"), ["claimed"]);
     await bench.pass(9);
     assert.deepEqual(await bench.claim(9, "alive"), []);
@@ -58,18 +57,18 @@ export const due: Chapter = (it) => {
   });
 
   it("claim() returns a leased record without a due time when its lease expires", async (bench) => {
-    const { store, write, lease } = bench;
-    await store.commit(write("ada", { mode: "take", lease: lease("dead"), dueInMs: null }));
+    const { lease, commit } = bench;
+    await commit("ada", { mode: "take", lease: lease("dead"), dueInMs: null });
     await bench.pass(11);
     assert.deepEqual(await bench.claim(9), ["ada"]);
   });
 
   it("claim() uses only the due time of the last commit", async (bench) => {
-    const { store, write, unit } = bench;
-    for (const id of ["sooner", "later", "never"]) await store.commit(write(id, { dueInMs: 5 * unit }));
-    await store.commit(write("sooner", { expectedRevision: 1, dueInMs: 0 }));
-    await store.commit(write("later", { expectedRevision: 1, dueInMs: 8 * unit }));
-    await store.commit(write("never", { expectedRevision: 1, dueInMs: null }));
+    const { unit, commit } = bench;
+    for (const id of ["sooner", "later", "never"]) await commit(id, { dueInMs: 5 * unit });
+    await commit("sooner", { expectedRevision: 1, dueInMs: 0 });
+    await commit("later", { expectedRevision: 1, dueInMs: 8 * unit });
+    await commit("never", { expectedRevision: 1, dueInMs: null });
     assert.deepEqual(await bench.claim(9), ["sooner"]);
     await bench.pass(6);
     assert.deepEqual(await bench.claim(9), []);
@@ -78,23 +77,23 @@ export const due: Chapter = (it) => {
   });
 
   it("claim() returns a record again once it is committed as due", async (bench) => {
-    const { store, write, lease } = bench;
-    await store.commit(write("ada", { dueInMs: 0 }));
+    const { lease, commit } = bench;
+    await commit("ada", { dueInMs: 0 });
     await bench.claim(1, "mine");
-    await store.commit(write("ada", { expectedRevision: 1, mode: "end", lease: lease("mine"), dueInMs: 0 }));
+    await commit("ada", { expectedRevision: 1, mode: "end", lease: lease("mine"), dueInMs: 0 });
     assert.deepEqual(await bench.claim(1, "next"), ["ada"]);
   });
 
   it("claim() returns when more will be due, and null when nothing is planned", async (bench) => {
-    const { store, write, lease, unit } = bench;
+    const { store, unit, lease, commit } = bench;
     const nextInMs = async (limit = 9): Promise<number | null> =>
       (await store.claim({ limit, lease: lease("mine") })).nextInMs;
-    await store.commit(write("never", { dueInMs: null }));
+    await commit("never", { dueInMs: null });
     assert.equal(await nextInMs(), null);
-    await store.commit(write("ada", { dueInMs: 5 * unit }));
+    await commit("ada", { dueInMs: 5 * unit });
     bench.about(await nextInMs(), 5);
-    await store.commit(write("bob", { dueInMs: 0 }));
-    await store.commit(write("eve", { dueInMs: 0 }));
+    await commit("bob", { dueInMs: 0 });
+    await commit("eve", { dueInMs: 0 });
     assert.equal(await nextInMs(1), 0, "more is due now");
     bench.about(await nextInMs(), 5);
     await bench.pass(6);
@@ -103,9 +102,9 @@ export const due: Chapter = (it) => {
   });
 
   it("claim() never returns a record twice, however many callers claim at once", async (bench) => {
-    const { store, write } = bench;
+    const { store, commit } = bench;
     const stores = [store, await bench.another()];
-    await Promise.all(Array.from({ length: 40 }, (_, n) => store.commit(write(`user ${n}`, { dueInMs: 0 }))));
+    await Promise.all(Array.from({ length: 40 }, (_, n) => commit(`user ${n}`, { dueInMs: 0 })));
     const batches = await Promise.all(
       Array.from({ length: 12 }, (_, n) => bench.claim(5, `worker ${n}`, stores[n % 2])),
     );
@@ -115,7 +114,7 @@ export const due: Chapter = (it) => {
   });
 
   it("load() returns the remaining time until due, negative when overdue", async (bench) => {
-    await bench.store.commit(bench.write("ada", { dueInMs: 3 * bench.unit }));
+    await bench.commit("ada", { dueInMs: 3 * bench.unit });
     await bench.pass(1);
     bench.about((await bench.record("ada")).dueInMs, 2);
     await bench.pass(4);

@@ -5,8 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { isLostStore } from "../../store/lost-store.ts";
-import type { Store } from "../../store/contract.ts";
-import type { Chapter, Fixture } from "./fixture.ts";
+import { created, type Chapter, type Fixture } from "./fixture.ts";
 
 export const emptied: Chapter = (it, { empty }) => {
   if (empty === undefined) return;
@@ -24,7 +23,7 @@ export const emptied: Chapter = (it, { empty }) => {
 
   it("a store that was emptied takes no write with the identity of before", async (bench) => {
     const identity = await created(bench.store, "first");
-    await bench.store.commit(bench.write("ada", { dueInMs: 0 }));
+    await bench.commit("ada", { dueInMs: 0 });
     await bench.empty();
     for (const verb of writes(bench, identity)) await refused(verb);
     const anew = await bench.another();
@@ -48,7 +47,7 @@ export const emptied: Chapter = (it, { empty }) => {
 
   it("writes with the identity of the account's record succeed", async (bench) => {
     const identity = await created(bench.store, "first");
-    const { type } = await bench.store.commit(bench.write("ada", { dueInMs: 0, identity }));
+    const { type } = await bench.commit("ada", { dueInMs: 0, identity });
     assert.equal(type, "committed");
     const batch = await bench.store.claim({ limit: 1, lease: bench.lease("a"), identity });
     assert.equal(batch.claimed.length, 1);
@@ -57,22 +56,17 @@ export const emptied: Chapter = (it, { empty }) => {
   });
 };
 
-/** Creates the account's record; returns its identity. */
-async function created({ account }: Store, writeId: string): Promise<string> {
-  assert.equal(await account.commit({ value: writeId, expectedRevision: 0, writeId }), true);
-  const identity = (await account.load())?.identity;
-  assert.equal(typeof identity, "string");
-  return String(identity);
-}
-
 /** Every verb that must be refused. */
-function writes({ store, write, ask, lease, limit }: Fixture, identity: string): (() => Promise<unknown>)[] {
+function writes(
+  { store, commit, move, ask, lease, limit }: Fixture,
+  identity: string,
+): (() => Promise<unknown>)[] {
   const { events } = store;
   const grant = { limit, max: 1, holdMs: 1_000, lease: lease("a"), identity };
   return [
-    () => store.commit(write("bob", { identity })),
-    () => store.commit(write("cleo", { identity, take: ask() })),
-    () => store.move({ from: "ada", commit: write("dan", { identity, expectedRevision: 1 }) }),
+    () => commit("bob", { identity }),
+    () => commit("cleo", { identity, take: ask() }),
+    () => move("ada", "dan", { identity }),
     () => store.claim({ limit: 5, lease: lease("a"), identity }),
     () => store.grant(grant),
     () => store.slots.take({ ...ask(), identity }),

@@ -12,12 +12,12 @@ export const events: Chapter = (it, options) => {
   if (options.events === false) return;
 
   it("commit({ events }) appends them in their order, with the time of the commit", async (bench) => {
-    const { store, write } = bench;
+    const { store, commit } = bench;
     assert.deepEqual(await all(store), []);
-    await store.commit(write("ada", { events: [event("ada", { n: 1 }), event("ada", "two")] }));
-    await store.commit(write("bob"));
+    await commit("ada", { events: [event("ada", { n: 1 }), event("ada", "two")] });
+    await commit("bob");
     await bench.pass(2);
-    await store.commit(write("bob", { expectedRevision: 1, events: [event("bob", null)] }));
+    await commit("bob", { expectedRevision: 1, events: [event("bob", null)] });
     const { events, trimmed, last } = await outbox(store).read({ after: 0, limit: 9 });
     const [first, second, third] = events;
     assert.ok(first && second && third && events.length === 3);
@@ -31,7 +31,7 @@ export const events: Chapter = (it, options) => {
     bench.about(third.at - first.at, 2);
   });
 
-  it("commit({ events }) keeps any JSON value and any key as they are", async ({ store, write }) => {
+  it("commit({ events }) keeps any JSON value and any key as they are", async ({ store, commit }) => {
     const values: readonly Json[] = [
       "",
       ',"value":1',
@@ -43,13 +43,13 @@ export const events: Chapter = (it, options) => {
     ];
     const keys = ["a", "a\u0001", "ä😀", "a:b", "a%", "x".repeat(300), " "];
     const given = keys.map((key, n) => event(key, values[n] ?? null));
-    await store.commit(write("ada", { events: given }));
+    await commit("ada", { events: given });
     assert.deepEqual(await all(store), given);
   });
 
-  it("commit({ events }) whose value is no JSON changes nothing", async ({ store, write }) => {
+  it("commit({ events }) whose value is no JSON changes nothing", async ({ store, commit }) => {
     const none = undefined as unknown as Json; // as a caller without types could pass it
-    await assert.rejects(() => store.commit(write("ada", { events: [event("ada", 1), event("ada", none)] })));
+    await assert.rejects(() => commit("ada", { events: [event("ada", 1), event("ada", none)] }));
     assert.deepEqual(await store.load("ada"), { type: "absent" });
     assert.deepEqual(await all(store), []);
   });
@@ -61,39 +61,36 @@ export const events: Chapter = (it, options) => {
   });
 
   it("commit({ events }) that conflicts or is refused appends nothing", async (bench) => {
-    const { store, write } = bench;
+    const { store, commit } = bench;
     const events = [event("ada", "never")];
-    await store.commit(write("ada"));
-    refusedAsConflict(await store.commit(write("ada", { events })));
-    refusedAsConflict(await store.commit(write("ada", { expectedRevision: 1, mode: "keep", events })));
-    refusedAsConflict(await store.commit(write("eve", { unless: "ada", events })));
+    await commit("ada");
+    refusedAsConflict(await commit("ada", { events }));
+    refusedAsConflict(await commit("ada", { expectedRevision: 1, mode: "keep", events }));
+    refusedAsConflict(await commit("eve", { unless: "ada", events }));
     for (let call = 1; call <= bench.limit.calls; call++) await bench.take();
-    const refused = await store.commit(write("ada", { expectedRevision: 1, take: bench.ask(), events }));
+    const refused = await commit("ada", { expectedRevision: 1, take: bench.ask(), events });
     assert.equal(refused.type, "refused");
     assert.deepEqual(await all(store), []);
   });
 
-  it("move() appends the events of its commit, once", async ({ store, write }) => {
-    await store.commit(write("old", { events: [event("old", 1)] }));
-    await store.commit(write("taken"));
+  it("move() appends the events of its commit, once", async ({ store, write, commit, move }) => {
+    await commit("old", { events: [event("old", 1)] });
+    await commit("taken");
     const events = [event("new", 2)];
-    refusedAsConflict(
-      await store.move({ from: "old", commit: write("taken", { expectedRevision: 1, events }) }),
-    );
-    const move = { from: "old", commit: write("new", { expectedRevision: 1, events }) };
-    for (let time = 1; time <= 2; time++) committed(await store.move(move));
+    refusedAsConflict(await move("old", "taken", { events }));
+    const again = { from: "old", commit: write("new", { expectedRevision: 1, events }) };
+    for (let time = 1; time <= 2; time++) committed(await store.move(again));
     assert.deepEqual(await all(store), [event("old", 1), event("new", 2)]);
   });
 
   it("read() returns at most `limit` events above `after`, and no more once all are read", async (bench) => {
-    const { store } = bench;
     await fill(bench, "ada", 7);
-    const { events: every, last } = await outbox(store).read({ after: 0, limit: 100 });
+    const { events: every, last } = await outbox(bench.store).read({ after: 0, limit: 100 });
     assert.equal(every.length, 7);
     const walked: unknown[] = [];
     let after = 0;
     for (;;) {
-      const page = await outbox(store).read({ after, limit: 3 });
+      const page = await outbox(bench.store).read({ after, limit: 3 });
       assert.equal(page.last, last);
       if (page.events.length === 0) break;
       assert.ok(page.events.length <= 3);
@@ -175,9 +172,7 @@ export const events: Chapter = (it, options) => {
   it("events.forget() removes all events of one key and appends its own", async (bench) => {
     const { store } = bench;
     for (const id of ["ada", "bob", "ad", "adam"]) await fill(bench, id, 3);
-    await store.commit(
-      bench.write("ada", { expectedRevision: 1, events: [event("bob", 9), event("ada", 9)] }),
-    );
+    await bench.commit("ada", { expectedRevision: 1, events: [event("bob", 9), event("ada", 9)] });
     const { last } = await outbox(store).read({ after: 0, limit: 1 });
     const gone = event("ada", "forgotten");
     for (let time = 1; time <= 2; time++) await outbox(store).forget({ key: "ada", events: [gone] });
@@ -266,7 +261,7 @@ async function all(store: Store): Promise<readonly NewEvent[]> {
 }
 
 /** Creates a user in one commit with that many events. */
-async function fill({ store, write }: Fixture, id: string, count: number): Promise<void> {
+async function fill({ commit }: Fixture, id: string, count: number): Promise<void> {
   const events = Array.from({ length: count }, (_, n) => event(id, n + 1));
-  committed(await store.commit(write(id, { events })));
+  committed(await commit(id, { events }));
 }

@@ -5,9 +5,11 @@
  */
 import assert from "node:assert/strict";
 import {
+  type Batch,
   type Commit,
   type Committed,
   type Forecast,
+  type Json,
   type Lane,
   type Lease,
   type Limit,
@@ -46,16 +48,24 @@ export interface Fixture {
   lease(id: string, units?: number): Lease;
   /** A commit that creates a record in state `created` without lease, lane or due time; `change` overrides fields. */
   write(id: string, change?: Partial<Commit>): Commit;
+  /** Commits what {@link write} returns. */
+  commit(id: string, change?: Partial<Commit>): Promise<Committed>;
+  /** Moves a record of revision 1 to another id; `change` overrides fields of the commit. */
+  move(from: string, to: string, change?: Partial<Commit>): Promise<Committed>;
   /** Requests a slot of {@link limit} that, while it is not settled, counts for 5 units more than a window. */
-  ask(lane?: Lane, limit?: Limit): SlotRequest;
+  ask(lane?: Lane | null, limit?: Limit): SlotRequest;
   /** Puts users into a lane, in this order, at different times. */
   wait(lane: Lane, ...ids: readonly string[]): Promise<void>;
   /** Grants up to `max` slots to waiting users; returns their ids. */
   grant(max: number, by?: string, from?: Store): Promise<readonly string[]>;
+  /** Grants up to `max` slots of a limit under the lease `mine`. */
+  grants(limit?: Limit, max?: number): Promise<Batch & { readonly ids: readonly string[] }>;
   /** Claims due users; returns their ids. */
   claim(limit: number, by?: string, from?: Store): Promise<readonly string[]>;
   /** Takes a slot; fails if none is free. */
-  take(lane?: Lane, limit?: Limit): Promise<Slot>;
+  take(lane?: Lane | null, limit?: Limit): Promise<Slot>;
+  /** Fails if a slot is free; returns in how many milliseconds to ask again. */
+  refused(lane?: Lane | null, limit?: Limit): Promise<number>;
   /** Number of slots that count now, of all lanes. */
   used(limit?: Limit, from?: Store): Promise<number>;
   /** The forecast for that many more calls of `lane`. */
@@ -97,7 +107,8 @@ export async function createFixture(options: StoreConformanceOptions): Promise<F
     lane: null,
     ...change,
   });
-  const ask = (lane: Lane = "bulk", of: Limit = limit): SlotRequest => ({
+  const commit: Fixture["commit"] = (id, change) => store.commit(write(id, change));
+  const ask = (lane: Lane | null = "bulk", of: Limit = limit): SlotRequest => ({
     limit: of,
     holdMs: 5 * unit,
     lane,
@@ -144,16 +155,22 @@ export async function createFixture(options: StoreConformanceOptions): Promise<F
     ahead,
     lease,
     write,
+    commit,
+    move: (from, to, change) => store.move({ from, commit: write(to, { expectedRevision: 1, ...change }) }),
     ask,
     async wait(lane, ...ids) {
       for (const id of ids) {
-        committed(await store.commit(write(id, { lane })));
+        committed(await commit(id, { lane }));
         await pass(0.1);
       }
     },
     async grant(max, by = "granted", from = store) {
       const batch = await from.grant({ limit, max, holdMs: 5 * unit, lease: lease(by) });
       return batch.claimed.map(({ record }) => record.id);
+    },
+    async grants(of = limit, max = 9) {
+      const batch = await store.grant({ limit: of, max, holdMs: 5 * unit, lease: lease("mine") });
+      return { ...batch, ids: batch.claimed.map(({ record }) => record.id) };
     },
     async claim(most, by = "claimed", from = store) {
       const batch = await from.claim({ limit: most, lease: lease(by) });
@@ -164,6 +181,7 @@ export async function createFixture(options: StoreConformanceOptions): Promise<F
       assert.equal(answer.type, "taken");
       return (answer as { slot: Slot }).slot; // "taken" carries one
     },
+    refused: async (lane, of) => retryInMs(await store.slots.take(ask(lane, of))),
     async used(of = limit, from = store) {
       const { used } = await from.slots.forecast({ limit: of, calls: 1, lane: "bulk" });
       return used.interactive + used.recovery + used.bulk;
@@ -193,9 +211,28 @@ export function committed(answer: Committed): Extract<Committed, { type: "commit
   return answer;
 }
 
+/** Asserts that no slot was free; returns in how many milliseconds to ask again. */
+export function retryInMs(answer: Committed | Awaited<ReturnType<Store["slots"]["take"]>>): number {
+  assert.equal(answer.type, "refused");
+  return answer.type === "refused" ? answer.retryInMs : 0;
+}
+
 /** Asserts that the commit was refused as a conflict. */
 export function refusedAsConflict(answer: Committed): void {
   assert.deepEqual(answer, { type: "conflict" });
+}
+
+/** Creates the account's record; returns its identity. */
+export async function created({ account }: Store, writeId: string): Promise<string> {
+  assert.equal(await account.commit({ value: writeId, expectedRevision: 0, writeId }), true);
+  const identity = (await account.load())?.identity;
+  assert.equal(typeof identity, "string");
+  return String(identity);
+}
+
+/** A record in state `created` that is not leased, not due and in no lane. */
+export function resting(id: string, value: Json, revision: number): StoredRecord {
+  return { id, value, revision, state: "created", dueInMs: null, lane: null, lease: null };
 }
 
 /** A record without the fields that depend on when it was loaded. */

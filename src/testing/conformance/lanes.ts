@@ -12,15 +12,14 @@ function shared({ limit }: Fixture): Limit {
   return { ...limit, calls: 10, reserved: 2, least: { recovery: 3, bulk: 2 } };
 }
 
-/** Grants up to `max` slots of {@link shared}; returns the ids. */
-async function granted(bench: Fixture, max: number): Promise<string> {
-  const ask = { limit: shared(bench), max, holdMs: 5 * bench.unit, lease: bench.lease("mine") };
-  return (await bench.store.grant(ask)).claimed.map(({ record }) => record.id).join(" ");
+/** Grants the slots of {@link shared}; returns the ids. */
+async function granted(bench: Fixture): Promise<string> {
+  return (await bench.grants(shared(bench), 99)).ids.join(" ");
 }
 
 export const lanes: Chapter = (it) => {
   it("claim() skips users that wait in a lane", async (bench) => {
-    await bench.store.commit(bench.write("ada", { lane: "interactive", dueInMs: 0 }));
+    await bench.commit("ada", { lane: "interactive", dueInMs: 0 });
     assert.deepEqual(await bench.store.claim({ limit: 9, lease: bench.lease("mine") }), {
       claimed: [],
       nextInMs: null,
@@ -30,12 +29,10 @@ export const lanes: Chapter = (it) => {
   });
 
   it("grant() takes a slot and leases the user in one unit", async (bench) => {
-    const { store, limit, lease, unit } = bench;
     await bench.wait("bulk", "ada");
-    const batch = await store.grant({ limit, max: 9, holdMs: 5 * unit, lease: lease("mine") });
-    const [granted] = batch.claimed;
-    assert.equal(granted?.slot?.limit, limit.name);
-    assert.equal(granted.slot.windowMs, limit.windowMs);
+    const [granted] = (await bench.grants()).claimed;
+    assert.equal(granted?.slot?.limit, bench.limit.name);
+    assert.equal(granted.slot.windowMs, bench.limit.windowMs);
     assert.deepEqual(withoutTimes(granted.record), withoutTimes(await bench.record("ada")));
     assert.equal(granted.record.revision, 1, "the revision stays");
     assert.equal(granted.record.lease?.id, "mine");
@@ -44,37 +41,33 @@ export const lanes: Chapter = (it) => {
   });
 
   it("grant() skips users that wait for no slot, and takes none for them", async (bench) => {
-    await bench.store.commit(bench.write("ada", { dueInMs: 0 }));
+    await bench.commit("ada", { dueInMs: 0 });
     assert.deepEqual(await bench.grant(9), []);
     assert.equal(await bench.used(), 0);
   });
 
   it("grant() serves interactive before recovery before bulk, first come first served", async (bench) => {
-    const { store, write, unit, lease } = bench;
     const limit = { ...bench.limit, calls: 99 };
     await bench.wait("bulk", "z1", "a2");
     await bench.wait("recovery", "z3", "a4");
     await bench.wait("interactive", "z5", "a6");
     await bench.wait("bulk", "a7");
-    await store.commit(write("due only", { dueInMs: 0 }));
+    await bench.commit("due only", { dueInMs: 0 });
     const order: string[] = [];
-    for (const max of [1, 2, 9]) {
-      const { claimed } = await store.grant({ limit, max, holdMs: 5 * unit, lease: lease("mine") });
-      order.push(...claimed.map(({ record }) => record.id));
-    }
+    for (const max of [1, 2, 9]) order.push(...(await bench.grants(limit, max)).ids);
     assert.deepEqual(order, ["z5", "a6", "z3", "a4", "z1", "a2", "a7"]);
   });
 
   it("grant() keeps the place of a user that is committed again in its lane", async (bench) => {
     await bench.wait("bulk", "first", "second");
-    await bench.store.commit(bench.write("first", { expectedRevision: 1, lane: "bulk", value: "edited" }));
+    await bench.commit("first", { expectedRevision: 1, lane: "bulk", value: "edited" });
     assert.deepEqual(await bench.grant(2), ["first", "second"]);
   });
 
   it("grant() puts a user that changes lanes at the end of the new lane", async (bench) => {
     await bench.wait("bulk", "mover");
     await bench.wait("recovery", "there before");
-    await bench.store.commit(bench.write("mover", { expectedRevision: 1, lane: "recovery" }));
+    await bench.commit("mover", { expectedRevision: 1, lane: "recovery" });
     assert.deepEqual(await bench.grant(2), ["there before", "mover"]);
   });
 
@@ -108,19 +101,14 @@ export const lanes: Chapter = (it) => {
   });
 
   it("grant() returns when the next slot is free, and null when no user waits", async (bench) => {
-    const { store, limit, lease, unit } = bench;
-    const ask = { limit, holdMs: 5 * unit, lease: lease("mine") };
-    assert.equal((await store.grant({ ...ask, max: 9 })).nextInMs, null);
+    assert.equal((await bench.grants()).nextInMs, null);
     await bench.wait("bulk", "a", "b", "c", "d");
-    assert.equal((await store.grant({ ...ask, max: 1 })).nextInMs, 0, "a slot is free and users wait");
-    const full = await store.grant({ ...ask, max: 9 });
-    assert.deepEqual(
-      full.claimed.map(({ record }) => record.id),
-      ["b", "c"],
-    );
+    assert.equal((await bench.grants(bench.limit, 1)).nextInMs, 0, "a slot is free and users wait");
+    const full = await bench.grants();
+    assert.deepEqual(full.ids, ["b", "c"]);
     bench.about(full.nextInMs, 25, "rounded up"); // hold and window of the first
     await bench.pass(25.5);
-    const last = await store.grant({ ...ask, max: 9 });
+    const last = await bench.grants();
     assert.deepEqual([last.claimed.length, last.nextInMs], [1, null]);
   });
 
@@ -138,18 +126,18 @@ export const lanes: Chapter = (it) => {
   });
 
   it("grant() returns a user again that was put back into the lane", async (bench) => {
-    const { store, write, lease } = bench;
+    const { lease, commit } = bench;
     await bench.wait("bulk", "ada");
     await bench.grant(1, "mine");
     const back = { expectedRevision: 1, mode: "end", lease: lease("mine"), lane: "bulk" } as const;
-    committed(await store.commit(write("ada", back)));
+    committed(await commit("ada", back));
     assert.deepEqual(await bench.claim(1), []);
     assert.deepEqual(await bench.grant(1, "next"), ["ada"]);
   });
 
   it("grant() no longer returns a user that left the lane", async (bench) => {
     await bench.wait("bulk", "ada");
-    await bench.store.commit(bench.write("ada", { expectedRevision: 1, lane: null, dueInMs: 0 }));
+    await bench.commit("ada", { expectedRevision: 1, lane: null, dueInMs: 0 });
     assert.deepEqual(await bench.grant(1), []);
     assert.deepEqual(await bench.claim(1), ["ada"]);
   });
@@ -162,7 +150,7 @@ export const lanes: Chapter = (it) => {
         const taken = await bench.store.slots.take(bench.ask(lane));
         assert.equal(taken.type, other <= place ? "refused" : "taken", `${waits} waits`);
         assert.deepEqual(await bench.claim(9), []);
-        await bench.store.commit(bench.write(waits, { expectedRevision: 1, lane: null }));
+        await bench.commit(waits, { expectedRevision: 1, lane: null });
       }
     });
 
@@ -170,40 +158,39 @@ export const lanes: Chapter = (it) => {
       for (const [other, waits] of served.entries()) {
         await bench.wait(waits, waits);
         const id = `behind ${waits}`;
-        const done = await bench.store.commit(bench.write(id, { take: bench.ask(lane) }));
+        const done = await bench.commit(id, { take: bench.ask(lane) });
         assert.equal(done.type, other <= place ? "refused" : "committed", `${waits} waits`);
         assert.equal((await bench.store.load(id)).type, other <= place ? "absent" : "record");
-        await bench.store.commit(bench.write(waits, { expectedRevision: 1, lane: null }));
+        await bench.commit(waits, { expectedRevision: 1, lane: null });
       }
     });
   }
 
   it("grant() leaves `reserved` slots free for interactive", async (bench) => {
     await bench.wait("bulk", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8", "b9");
-    assert.equal(await granted(bench, 99), "b1 b2 b3 b4 b5 b6 b7 b8");
-    assert.equal(await granted(bench, 99), "");
+    assert.equal(await granted(bench), "b1 b2 b3 b4 b5 b6 b7 b8");
+    assert.equal(await granted(bench), "");
     await bench.wait("interactive", "i1", "i2", "i3");
-    assert.equal(await granted(bench, 99), "i1 i2");
+    assert.equal(await granted(bench), "i1 i2");
     assert.equal(await bench.used(shared(bench)), 10);
   });
 
   it("grant() leaves `reserved` slots free for interactive, also from a lane below its minimum", async (bench) => {
     await bench.wait("recovery", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8");
-    assert.equal(await granted(bench, 99), "r1 r2 r3 r4 r5 r6 r7 r8");
+    assert.equal(await granted(bench), "r1 r2 r3 r4 r5 r6 r7 r8");
     await bench.wait("bulk", "b1");
-    assert.equal(await granted(bench, 99), "", "its minimum is two, but not from the reserved slots");
+    assert.equal(await granted(bench), "", "its minimum is two, but not from the reserved slots");
     await bench.wait("interactive", "i1");
-    assert.equal(await granted(bench, 99), "i1");
+    assert.equal(await granted(bench), "i1");
   });
 
   it("slots.take() leaves `reserved` slots free for interactive, and returns when bulk may ask again", async (bench) => {
     const limit = shared(bench);
     for (let call = 1; call <= 8; call++) await bench.take("bulk", limit);
-    const refused = await bench.store.slots.take(bench.ask("bulk", limit));
-    bench.about(refused.type === "refused" ? refused.retryInMs : null, 25, "rounded up");
+    bench.about(await bench.refused("bulk", limit), 25, "rounded up");
     await bench.take("interactive", limit);
     await bench.take("interactive", limit);
-    assert.equal((await bench.store.slots.take(bench.ask("interactive", limit))).type, "refused");
+    await bench.refused("interactive", limit);
   });
 
   it("grant() gives recovery and bulk their minimum, however many users wait in interactive", async (bench) => {
@@ -212,18 +199,18 @@ export const lanes: Chapter = (it) => {
     await bench.wait("bulk", ...names("b", 5));
     await bench.wait("recovery", ...names("r", 5));
     await bench.wait("interactive", ...names("i", 9));
-    assert.equal(await granted(bench, 99), "i1 i2 i3 i4 i5 r1 r2 r3 b1 b2");
+    assert.equal(await granted(bench), "i1 i2 i3 i4 i5 r1 r2 r3 b1 b2");
     await bench.pass(25.5); // all slots are free again, and the minimums apply anew
-    assert.equal(await granted(bench, 99), "i6 i7 i8 i9 r4 r5 b3 b4", "two stay free");
+    assert.equal(await granted(bench), "i6 i7 i8 i9 r4 r5 b3 b4", "two stay free");
   });
 
   it("grant() gives bulk its minimum, however many users wait in recovery, and keeps `reserved` free", async (bench) => {
     const names = (lane: string): string[] => Array.from({ length: 9 }, (_, n) => `${lane}${n + 1}`);
     await bench.wait("bulk", ...names("b"));
     await bench.wait("recovery", ...names("r"));
-    assert.equal(await granted(bench, 99), "r1 r2 r3 r4 r5 r6 b1 b2", "two stay free");
+    assert.equal(await granted(bench), "r1 r2 r3 r4 r5 r6 b1 b2", "two stay free");
     await bench.wait("interactive", "i1", "i2", "i3");
-    assert.equal(await granted(bench, 99), "i1 i2");
+    assert.equal(await granted(bench), "i1 i2");
   });
 
   it("grant() gives a lane its minimum after interactive used those slots while the lane was empty", async (bench) => {
@@ -235,11 +222,11 @@ export const lanes: Chapter = (it) => {
     await bench.wait("bulk", "b1", "b2", "b3", "b4");
     await bench.wait("recovery", "r1");
     await bench.wait("interactive", "i1");
-    assert.equal(await granted(bench, 99), "r1 b1", "two are free, the minimums add up to three");
+    assert.equal(await granted(bench), "r1 b1", "two are free, the minimums add up to three");
     await bench.pass(15); // the first interactive call is over
-    assert.equal(await granted(bench, 99), "b2");
+    assert.equal(await granted(bench), "b2");
     await bench.pass(3);
-    assert.equal(await granted(bench, 99), "i1", "all minimums are met");
+    assert.equal(await granted(bench), "i1", "all minimums are met");
   });
 
   it("grant() returns when a slot that the waiting lane may use becomes free", async (bench) => {
@@ -248,17 +235,16 @@ export const lanes: Chapter = (it) => {
     await bench.pass(3);
     for (let call = 1; call <= 3; call++) await bench.take("bulk", limit);
     await bench.wait("bulk", "late");
-    const ask = { limit, max: 9, holdMs: 5 * bench.unit, lease: bench.lease("mine") };
-    const batch = await bench.store.grant(ask);
-    assert.equal(batch.claimed.length, 0);
-    bench.about(batch.nextInMs, 16.9, "rounded up"); // 20 after the first five
+    const { ids, nextInMs } = await bench.grants(limit);
+    assert.deepEqual(ids, []);
+    bench.about(nextInMs, 16.9, "rounded up"); // 20 after the first five
   });
 
   it("slots.take() does not take a slot of a waiting lane's minimum", async (bench) => {
     const limit = shared(bench);
     await bench.wait("bulk", "b1", "b2");
     for (let call = 1; call <= 8; call++) await bench.take("interactive", limit);
-    assert.equal((await bench.store.slots.take(bench.ask("interactive", limit))).type, "refused");
-    assert.equal(await granted(bench, 99), "b1 b2");
+    await bench.refused("interactive", limit);
+    assert.equal(await granted(bench), "b1 b2");
   });
 };

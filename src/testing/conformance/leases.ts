@@ -4,15 +4,25 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Commit, Store } from "../../store/contract.ts";
+import type { Commit, Committed, LeaseMode, Store } from "../../store/contract.ts";
 import { committed, refusedAsConflict, type Fixture, type Chapter } from "./fixture.ts";
 
 /** A record at revision 1 with a lease of 10 units. */
-async function leased({ store, write, lease }: Fixture, id: string, by: string): Promise<void> {
-  committed(await store.commit(write(id, { mode: "take", lease: lease(by) })));
+async function leased({ commit, lease }: Fixture, id: string, by: string): Promise<void> {
+  committed(await commit(id, { mode: "take", lease: lease(by) }));
 }
 
 const second: Partial<Commit> = { expectedRevision: 1, value: "second" };
+
+/** Commits to the record once more, under the lease of that name. */
+function again(
+  { commit, lease }: Fixture,
+  mode: LeaseMode,
+  by: string,
+  expectedRevision = 1,
+): Promise<Committed> {
+  return commit("ada", { ...second, expectedRevision, mode, lease: lease(by) });
+}
 
 export const leases: Chapter = (it) => {
   it("commit({ mode: take }) leases the record to the caller", async (bench) => {
@@ -25,57 +35,47 @@ export const leases: Chapter = (it) => {
   });
 
   it("commit({ mode: take }) is refused while another's lease is live", async (bench) => {
-    const { store, write, lease } = bench;
     await leased(bench, "ada", "mine");
     await bench.pass(9);
-    refusedAsConflict(await store.commit(write("ada", { ...second, mode: "take", lease: lease("other") })));
+    refusedAsConflict(await again(bench, "take", "other"));
     assert.equal((await bench.record("ada")).lease?.id, "mine");
   });
 
   it("commit({ mode: take }) by the lease's holder renews it", async (bench) => {
-    const { store, write, lease } = bench;
     await leased(bench, "ada", "mine");
     await bench.pass(6);
-    committed(await store.commit(write("ada", { ...second, mode: "take", lease: lease("mine") })));
+    committed(await again(bench, "take", "mine"));
     bench.about((await bench.record("ada")).lease?.leftMs, 10);
   });
 
   it("commit({ mode: take }) takes over an expired lease", async (bench) => {
-    const { store, write, lease } = bench;
     await leased(bench, "ada", "mine");
     await bench.pass(11);
-    committed(await store.commit(write("ada", { ...second, mode: "take", lease: lease("other") })));
+    committed(await again(bench, "take", "other"));
     assert.equal((await bench.record("ada")).lease?.id, "other");
-    const late = { expectedRevision: 2, lease: lease("mine") };
-    for (const mode of ["keep", "end", "take", "none"] as const) {
-      refusedAsConflict(await store.commit(write("ada", { ...late, mode })));
-    }
+    for (const mode of ["keep", "end", "take", "none"] as const)
+      refusedAsConflict(await again(bench, mode, "mine", 2));
   });
 
   it("commit({ mode: none }) is refused while a lease is live, even the caller's own", async (bench) => {
-    const { store, write, lease } = bench;
     await leased(bench, "ada", "mine");
-    refusedAsConflict(await store.commit(write("ada", { ...second, mode: "none" })));
-    refusedAsConflict(await store.commit(write("ada", { ...second, mode: "none", lease: lease("mine") })));
+    refusedAsConflict(await again(bench, "none", "nobody"));
+    refusedAsConflict(await again(bench, "none", "mine"));
     assert.equal((await bench.record("ada")).revision, 1);
   });
 
   it("commit({ mode: none }) succeeds when the lease has expired, and removes it", async (bench) => {
-    const { store, write, lease } = bench;
     await leased(bench, "ada", "mine");
     await bench.pass(11);
-    committed(await store.commit(write("ada", { ...second, mode: "none" })));
+    committed(await again(bench, "none", "nobody"));
     assert.equal((await bench.record("ada")).lease, null);
-    refusedAsConflict(
-      await store.commit(write("ada", { expectedRevision: 2, mode: "keep", lease: lease("mine") })),
-    );
+    refusedAsConflict(await again(bench, "keep", "mine", 2));
   });
 
   it("commit({ mode: keep }) renews the lease for the given time", async (bench) => {
-    const { store, write, lease } = bench;
     await leased(bench, "ada", "mine");
     await bench.pass(6);
-    committed(await store.commit(write("ada", { ...second, mode: "keep", lease: lease("mine", 4) })));
+    committed(await bench.commit("ada", { ...second, mode: "keep", lease: bench.lease("mine", 4) }));
     bench.about((await bench.record("ada")).lease?.leftMs, 4);
     assert.deepEqual(await bench.claim(1), []);
     await bench.pass(4.5);
@@ -84,50 +84,46 @@ export const leases: Chapter = (it) => {
 
   for (const mode of ["keep", "end"] as const) {
     it(`commit({ mode: ${mode} }) succeeds after the lease expired, if the record was not claimed`, async (bench) => {
-      const { store, write, lease } = bench;
       await leased(bench, "ada", "mine");
       await bench.pass(30);
       assert.ok(Number((await bench.record("ada")).lease?.leftMs) < 0, "load() returns the expired lease");
-      committed(await store.commit(write("ada", { ...second, mode, lease: lease("mine") })));
+      committed(await again(bench, mode, "mine"));
     });
 
     it(`commit({ mode: ${mode} }) is refused once another process claimed, at the same revision`, async (bench) => {
-      const { store, write, lease } = bench;
       await leased(bench, "ada", "mine");
       await bench.pass(11);
       assert.deepEqual(await bench.claim(1, "other"), ["ada"]);
-      refusedAsConflict(await store.commit(write("ada", { ...second, mode, lease: lease("mine") })));
-      committed(await store.commit(write("ada", { ...second, mode, lease: lease("other") })));
+      refusedAsConflict(await again(bench, mode, "mine"));
+      committed(await again(bench, mode, "other"));
     });
 
     it(`commit({ mode: ${mode} }) checks the lease's id, not its owner`, async (bench) => {
-      const { store, write, lease } = bench;
       await leased(bench, "ada", "mine");
-      const another = { ...lease("mine"), id: "another lease of the same process" };
-      refusedAsConflict(await store.commit(write("ada", { ...second, mode, lease: another })));
+      const another = { ...bench.lease("mine"), id: "another lease of the same process" };
+      refusedAsConflict(await bench.commit("ada", { ...second, mode, lease: another }));
     });
 
     it(`commit({ mode: ${mode} }) is refused if there is no lease`, async (bench) => {
-      const { store, write, lease } = bench;
-      await store.commit(write("ada"));
-      refusedAsConflict(await store.commit(write("ada", { ...second, mode, lease: lease("mine") })));
-      refusedAsConflict(await store.commit(write("bob", { mode, lease: lease("mine") })));
+      const { store, lease, commit } = bench;
+      await commit("ada");
+      refusedAsConflict(await again(bench, mode, "mine"));
+      refusedAsConflict(await commit("bob", { mode, lease: lease("mine") }));
       assert.deepEqual(await store.load("bob"), { type: "absent" });
     });
   }
 
   it("commit({ mode: end }) removes the lease, so that another owner may take it", async (bench) => {
-    const { store, write, lease } = bench;
     await leased(bench, "ada", "mine");
-    committed(await store.commit(write("ada", { ...second, mode: "end", lease: lease("mine") })));
+    committed(await again(bench, "end", "mine"));
     assert.equal((await bench.record("ada")).lease, null);
-    committed(await store.commit(write("ada", { expectedRevision: 2, mode: "take", lease: lease("other") })));
+    committed(await again(bench, "take", "other", 2));
   });
 
   it("commit() of 128 owners at once leaves one winner, in every round", async (bench) => {
-    const { store, write, lease } = bench;
+    const { store, lease, write, commit } = bench;
     const stores = [store, await bench.another()];
-    await store.commit(write("ada"));
+    await commit("ada");
     for (let round = 1; round <= 5; round++) {
       const answers = await Promise.all(
         Array.from({ length: 128 }, (_, owner) =>
@@ -147,12 +143,12 @@ export const leases: Chapter = (it) => {
       assert.deepEqual([value, revision], [winners[0], 2 * round]);
       const ending: Partial<Commit> =
         held === null ? { mode: "none" } : { mode: "end", lease: lease(held.id) };
-      committed(await store.commit(write("ada", { ...ending, expectedRevision: 2 * round })));
+      committed(await commit("ada", { ...ending, expectedRevision: 2 * round }));
     }
   });
 
   it("commit() and claim() of 128 owners at once leave one holder of an expired lease", async (bench) => {
-    const { write, lease } = bench;
+    const { lease, write } = bench;
     const took = write("ada", { mode: "take", lease: lease("old owner") });
     const rounds: (readonly [Store, Store])[] = [];
     for (let round = 0; round < 5; round++) {

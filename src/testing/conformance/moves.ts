@@ -7,109 +7,102 @@ import assert from "node:assert/strict";
 import { committed, refusedAsConflict, type Chapter } from "./fixture.ts";
 
 export const moves: Chapter = (it) => {
-  it("move() stores the record under its new id, with the commit applied", async ({
-    store,
-    write,
-    record,
-  }) => {
-    await store.commit(write("old"));
-    const commit = write("new", { expectedRevision: 1, value: "moved" });
-    assert.deepEqual(await store.move({ from: "old", commit }), {
-      type: "committed",
-      revision: 2,
-      slot: null,
-    });
+  it("move() stores the record under its new id, with the commit applied", async (bench) => {
+    const { record, commit, move } = bench;
+    await commit("old");
+    const moved = await move("old", "new", { value: "moved" });
+    assert.deepEqual(moved, { type: "committed", revision: 2, slot: null });
     const { id, value, revision } = await record("new");
     assert.deepEqual({ id, value, revision }, { id: "new", value: "moved", revision: 2 });
   });
 
-  it("load() of the old id returns the new one, after one or two moves", async ({ store, write }) => {
-    await store.commit(write("a"));
-    await store.move({ from: "a", commit: write("b", { expectedRevision: 1 }) });
+  it("load() of the old id returns the new one, after one or two moves", async ({ store, commit, move }) => {
+    await commit("a");
+    await move("a", "b");
     assert.deepEqual(await store.load("a"), { type: "renamed", to: "b" });
-    await store.move({ from: "b", commit: write("c", { expectedRevision: 2 }) });
+    await move("b", "c", { expectedRevision: 2 });
     assert.deepEqual(await store.load("a"), { type: "renamed", to: "b" });
     assert.deepEqual(await store.load("b"), { type: "renamed", to: "c" });
   });
 
-  it("commit() under an id that was renamed is refused", async ({ store, write }) => {
-    await store.commit(write("old"));
-    await store.move({ from: "old", commit: write("new", { expectedRevision: 1 }) });
+  it("commit() under an id that was renamed is refused", async ({ store, commit, move }) => {
+    await commit("old");
+    await move("old", "new");
     for (const expectedRevision of [0, 1, 2]) {
-      refusedAsConflict(await store.commit(write("old", { expectedRevision })));
+      refusedAsConflict(await commit("old", { expectedRevision }));
     }
     assert.deepEqual(await store.counts(), { created: 1 });
   });
 
-  it("move() to an id that is taken is refused, and changes neither", async ({ store, write, record }) => {
-    await store.commit(write("old", { value: "mine" }));
-    await store.commit(write("taken", { value: "hers" }));
+  it("move() to an id that is taken is refused, and changes neither", async ({ record, commit, move }) => {
+    await commit("old", { value: "mine" });
+    await commit("taken", { value: "hers" });
     for (const expectedRevision of [0, 1]) {
-      refusedAsConflict(await store.move({ from: "old", commit: write("taken", { expectedRevision }) }));
+      refusedAsConflict(await move("old", "taken", { expectedRevision }));
     }
     assert.equal((await record("old")).value, "mine");
     assert.equal((await record("taken")).value, "hers");
   });
 
-  it("move() refuses a stale revision", async ({ store, write, record }) => {
-    await store.commit(write("old"));
-    await store.commit(write("old", { expectedRevision: 1, value: "latest" }));
-    refusedAsConflict(await store.move({ from: "old", commit: write("new", { expectedRevision: 1 }) }));
+  it("move() refuses a stale revision", async ({ store, record, commit, move }) => {
+    await commit("old");
+    await commit("old", { expectedRevision: 1, value: "latest" });
+    refusedAsConflict(await move("old", "new"));
     assert.equal((await record("old")).value, "latest");
     assert.deepEqual(await store.load("new"), { type: "absent" });
   });
 
-  it("move() of an unknown id is refused, whatever the revision", async ({ store, write }) => {
+  it("move() of an unknown id is refused, whatever the revision", async ({ store, move }) => {
     for (const expectedRevision of [0, 1]) {
-      refusedAsConflict(await store.move({ from: "nobody", commit: write("new", { expectedRevision }) }));
+      refusedAsConflict(await move("nobody", "new", { expectedRevision }));
     }
     assert.deepEqual(await store.load("new"), { type: "absent" });
     assert.deepEqual(await store.load("nobody"), { type: "absent" });
   });
 
-  it("move() of an id that was renamed is refused", async ({ store, write }) => {
-    await store.commit(write("a"));
-    await store.move({ from: "a", commit: write("b", { expectedRevision: 1 }) });
-    refusedAsConflict(await store.move({ from: "a", commit: write("c", { expectedRevision: 2 }) }));
+  it("move() of an id that was renamed is refused", async ({ store, commit, move }) => {
+    await commit("a");
+    await move("a", "b");
+    refusedAsConflict(await move("a", "c", { expectedRevision: 2 }));
     assert.deepEqual(await store.load("a"), { type: "renamed", to: "b" });
   });
 
-  it("move() back replaces the redirect that the first move left", async ({ store, write, record }) => {
-    await store.commit(write("a"));
-    await store.move({ from: "a", commit: write("b", { expectedRevision: 1 }) });
-    committed(await store.move({ from: "b", commit: write("a", { expectedRevision: 2, value: "home" }) }));
+  it("move() back replaces the redirect that the first move left", async (bench) => {
+    const { store, record, commit, move } = bench;
+    await commit("a");
+    await move("a", "b");
+    committed(await move("b", "a", { expectedRevision: 2, value: "home" }));
     assert.equal((await record("a")).value, "home");
     assert.equal((await record("a")).revision, 3);
     assert.deepEqual(await store.load("b"), { type: "renamed", to: "a" });
     assert.deepEqual(await store.page({ state: "created", limit: 9 }), ["a"]);
   });
 
-  it("move() of another user to an id that was renamed succeeds", async ({ store, write, record }) => {
-    await store.commit(write("ada"));
-    await store.move({ from: "ada", commit: write("lovelace", { expectedRevision: 1 }) });
-    await store.commit(write("eve"));
-    committed(await store.move({ from: "eve", commit: write("ada", { expectedRevision: 1, value: "eve" }) }));
+  it("move() of another user to an id that was renamed succeeds", async ({ record, commit, move }) => {
+    await commit("ada");
+    await move("ada", "lovelace");
+    await commit("eve");
+    committed(await move("eve", "ada", { value: "eve" }));
     assert.equal((await record("ada")).value, "eve");
     assert.equal((await record("lovelace")).revision, 2);
   });
 
   it("move() keeps the due time", async (bench) => {
-    const { store, write } = bench;
-    await store.commit(write("old", { dueInMs: 0 }));
-    await store.move({ from: "old", commit: write("new", { expectedRevision: 1, dueInMs: 0 }) });
+    const { commit, move } = bench;
+    await commit("old", { dueInMs: 0 });
+    await move("old", "new", { dueInMs: 0 });
     assert.deepEqual(await bench.claim(9), ["new"]);
   });
 
   it("move() keeps the place in the lane", async (bench) => {
-    const { store, write } = bench;
     await bench.wait("bulk", "old", "later");
-    await store.move({ from: "old", commit: write("new", { expectedRevision: 1, lane: "bulk" }) });
+    await bench.move("old", "new", { lane: "bulk" });
     assert.deepEqual(await bench.grant(9), ["new", "later"]);
   });
 
-  it("move() updates the state in the record, pages and counts", async ({ store, write, record }) => {
-    await store.commit(write("old", { state: "created" }));
-    await store.move({ from: "old", commit: write("new", { expectedRevision: 1, state: "codeIssued" }) });
+  it("move() updates the state in the record, pages and counts", async ({ store, record, commit, move }) => {
+    await commit("old", { state: "created" });
+    await move("old", "new", { state: "codeIssued" });
     assert.equal((await record("new")).state, "codeIssued");
     assert.deepEqual(await store.counts(), { codeIssued: 1 });
     assert.deepEqual(await store.page({ state: "codeIssued", limit: 9 }), ["new"]);
@@ -117,11 +110,11 @@ export const moves: Chapter = (it) => {
   });
 
   it("move() follows the rules of the lease", async (bench) => {
-    const { store, write, lease } = bench;
-    await store.commit(write("old", { mode: "take", lease: lease("mine") }));
+    const { store, lease, write, commit, move } = bench;
+    await commit("old", { mode: "take", lease: lease("mine") });
     const change = { expectedRevision: 1, lease: lease("other") };
     for (const mode of ["take", "keep", "end", "none"] as const) {
-      refusedAsConflict(await store.move({ from: "old", commit: write("new", { ...change, mode }) }));
+      refusedAsConflict(await move("old", "new", { ...change, mode }));
     }
     const mine = write("new", { expectedRevision: 1, mode: "keep", lease: lease("mine") });
     committed(await store.move({ from: "old", commit: mine }));
@@ -131,36 +124,30 @@ export const moves: Chapter = (it) => {
   });
 
   it("move({ take }) takes a slot, and moves nothing if none is free", async (bench) => {
-    const { store, write, ask } = bench;
-    await store.commit(write("a"));
-    const moved = await store.move({
-      from: "a",
-      commit: write("b", { expectedRevision: 1, take: ask() }),
-    });
+    const { store, ask, commit, move } = bench;
+    await commit("a");
+    const moved = await move("a", "b", { take: ask() });
     assert.ok(committed(moved).slot);
     await bench.take();
     await bench.take();
-    const refused = await store.move({
-      from: "b",
-      commit: write("c", { expectedRevision: 2, take: ask() }),
-    });
+    const refused = await move("b", "c", { expectedRevision: 2, take: ask() });
     assert.equal(refused.type, "refused");
     assert.equal((await bench.record("b")).revision, 2);
     assert.deepEqual(await store.load("c"), { type: "absent" });
   });
 
   it("move({ settle }) makes the slot count from now", async (bench) => {
-    const { store, write } = bench;
-    await store.commit(write("old"));
+    const { commit, move } = bench;
+    await commit("old");
     const settle = await bench.take();
-    await store.move({ from: "old", commit: write("new", { expectedRevision: 1, settle }) });
+    await move("old", "new", { settle });
     await bench.pass(20.5);
     assert.equal(await bench.used(), 0);
   });
 
   it("move() that was stored already is acknowledged again, and takes no second slot", async (bench) => {
-    const { store, write, ask } = bench;
-    await store.commit(write("old"));
+    const { store, write, ask, commit } = bench;
+    await commit("old");
     const move = { from: "old", commit: write("new", { expectedRevision: 1, take: ask() }) };
     assert.equal(committed(await store.move(move)).revision, 2);
     assert.equal(committed(await store.move(move)).revision, 2);
@@ -169,8 +156,8 @@ export const moves: Chapter = (it) => {
   });
 
   it("move() under the writeId of the old record's own last write is a conflict, and loses no record", async (bench) => {
-    const { store, write } = bench;
-    await store.commit(write("old", { writeId: "the same" }));
+    const { store, write, commit } = bench;
+    await commit("old", { writeId: "the same" });
     const move = { from: "old", commit: write("new", { expectedRevision: 1, writeId: "the same" }) };
     refusedAsConflict(await store.move(move));
     assert.equal((await bench.record("old")).revision, 1);
@@ -178,12 +165,12 @@ export const moves: Chapter = (it) => {
   });
 
   it("move() of two users to one id at once succeeds for one", async (bench) => {
-    const { store, write } = bench;
+    const { store, write, commit, move } = bench;
     const other = await bench.another();
-    await store.commit(write("a"));
-    await store.commit(write("b"));
+    await commit("a");
+    await commit("b");
     const answers = await Promise.all([
-      store.move({ from: "a", commit: write("new", { expectedRevision: 1 }) }),
+      move("a", "new"),
       other.move({ from: "b", commit: write("new", { expectedRevision: 1 }) }),
     ]);
     assert.deepEqual(answers.map(({ type }) => type).sort(), ["committed", "conflict"]);

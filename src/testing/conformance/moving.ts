@@ -4,10 +4,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Store } from "../../store/contract.ts";
 import { isLostStore } from "../../store/lost-store.ts";
 import { isMovable, type KeptRows, type MovableStore, type Transfer } from "../../store/movable.ts";
-import { committed, type Chapter, type Fixture } from "./fixture.ts";
+import { committed, created, type Chapter, type Fixture } from "./fixture.ts";
 
 const pageSize = 4;
 
@@ -17,9 +16,8 @@ export const moving: Chapter = (it, { events: hasEvents = true }) => {
     run: (bench: Fixture, from: MovableStore, to: MovableStore) => Promise<void>,
   ): void =>
     it(title, async (bench) => {
-      const { store } = bench;
       const other = await bench.another("other account");
-      if (isMovable(store) && isMovable(other)) await run(bench, store, other);
+      if (isMovable(bench.store) && isMovable(other)) await run(bench, bench.store, other);
     });
 
   test("transfer.rows() reads every row, of users and of former ids, page by page", async (bench, {
@@ -61,10 +59,10 @@ export const moving: Chapter = (it, { events: hasEvents = true }) => {
   });
 
   test("writeRows() replaces what is there, with its entries in indexes", async (bench, from, to) => {
-    await bench.store.commit(bench.write("ada", { dueInMs: 0 }));
+    await bench.commit("ada", { dueInMs: 0 });
     const identity = await created(to, "moving");
     await to.transfer.writeRows({ rows: [...(await walked(from.transfer))], identity });
-    await bench.store.commit(bench.write("ada", { expectedRevision: 1, state: "tokenActive", lane: "bulk" }));
+    await bench.commit("ada", { expectedRevision: 1, state: "tokenActive", lane: "bulk" });
     await to.transfer.writeRows({ rows: [...(await walked(from.transfer))], identity });
     await to.transfer.complete?.({ identity });
     assert.deepEqual(await to.counts(), { tokenActive: 1 });
@@ -156,25 +154,23 @@ export const moving: Chapter = (it, { events: hasEvents = true }) => {
 };
 
 /** Users of all kinds; returns the ids of their rows. */
-async function filled({ store, write, wait, lease, ask, pass }: Fixture): Promise<string[]> {
+async function filled({ commit, move, wait, lease, ask, pass }: Fixture): Promise<string[]> {
   const ids: string[] = [];
   for (let n = 1; n <= 5; n++) {
     ids.push(`user ${n}`);
-    committed(
-      await store.commit(write(`user ${n}`, { dueInMs: 0, state: n > 3 ? "tokenActive" : "created" })),
-    );
+    committed(await commit(`user ${n}`, { dueInMs: 0, state: n > 3 ? "tokenActive" : "created" }));
     await pass(0.1);
   }
   await wait("bulk", "waits 1", "waits 2");
-  committed(await store.commit(write("former")));
-  committed(await store.move({ from: "former", commit: write("renamed", { expectedRevision: 1 }) }));
+  committed(await commit("former"));
+  committed(await move("former", "renamed"));
   const held = {
     staleInMs: 1,
     mode: "take" as const,
     lease: lease("works", 1_000),
     take: ask("interactive"),
   };
-  committed(await store.commit(write("leased", { ...held, value: ["ü", 1.5, null, { "2": 1, "1": 2 }] })));
+  committed(await commit("leased", { ...held, value: ["ü", 1.5, null, { "2": 1, "1": 2 }] }));
   return [...ids, "waits 1", "waits 2", "former", "renamed", "leased"];
 }
 
@@ -188,10 +184,4 @@ async function walked({ rows }: Transfer): Promise<Map<string, KeptRows[number][
     cursor = page.next;
   } while (cursor !== null);
   return found;
-}
-
-/** Creates the account's record; returns its identity. */
-async function created({ account }: Store, writeId: string): Promise<string> {
-  assert.equal(await account.commit({ value: writeId, expectedRevision: 0, writeId }), true);
-  return (await account.load())?.identity ?? "";
 }

@@ -17,13 +17,13 @@ function within(ms: number, answer: Promise<unknown>): Promise<unknown> {
 
 export const openings: Chapter = (it, options) => {
   it("open() twice gives two stores that see each other's writes", async (bench) => {
-    const { store, write, lease } = bench;
+    const { store, lease, write, commit } = bench;
     const other = await bench.another();
-    await store.commit(write("ada", { dueInMs: 0 }));
+    await commit("ada", { dueInMs: 0 });
     assert.equal((await other.load("ada")).type, "record");
     assert.deepEqual(await bench.claim(9, "there", other), ["ada"]);
     assert.deepEqual(await bench.claim(9, "here"), []);
-    refusedAsConflict(await store.commit(write("ada", { expectedRevision: 1 })));
+    refusedAsConflict(await commit("ada", { expectedRevision: 1 }));
     const back = write("ada", { expectedRevision: 1, mode: "end", lease: lease("there"), state: "failed" });
     committed(await other.commit(back));
     assert.deepEqual(await store.counts(), { failed: 1 });
@@ -44,8 +44,8 @@ export const openings: Chapter = (it, options) => {
   });
 
   it("probe(), if there is one, resolves while writes are accepted, and leaves no trace", async (bench) => {
-    const { store, write } = bench;
-    await store.commit(write("ada", { dueInMs: 0 }));
+    const { store, commit } = bench;
+    await commit("ada", { dueInMs: 0 });
     const seen = async (): Promise<unknown> => [
       await store.load("ada").then((loaded) => loaded.type === "record" && loaded.record.revision),
       await store.counts(),
@@ -59,9 +59,9 @@ export const openings: Chapter = (it, options) => {
   });
 
   it("open() keeps accounts apart", async (bench) => {
-    const { store, write, limit } = bench;
+    const { store, limit, write, commit } = bench;
     const other = await bench.another("another account");
-    await store.commit(write("ada", { dueInMs: 0 }));
+    await commit("ada", { dueInMs: 0 });
     await bench.take();
     await bench.wait("interactive", "bob");
     await store.account.commit({ value: "first", expectedRevision: 0, writeId: "a" });
@@ -78,9 +78,9 @@ export const openings: Chapter = (it, options) => {
 
   it("close() of one store leaves the other working", async (bench) => {
     const other = await bench.another();
-    await bench.store.commit(bench.write("ada"));
+    await bench.commit("ada");
     await other.close();
-    committed(await bench.store.commit(bench.write("bob")));
+    committed(await bench.commit("bob"));
     assert.deepEqual(await bench.store.counts(), { created: 2 });
   });
 
@@ -124,13 +124,11 @@ export const openings: Chapter = (it, options) => {
 
   if (options.survivesClose ?? true) {
     it("open() after close() finds everything unchanged", async (bench) => {
-      const { store, write, lease, unit } = bench;
-      await store.commit(
-        write("ada", { value: { n: 1 }, mode: "take", lease: lease("mine"), state: "codeIssued" }),
-      );
-      await store.commit(write("due", { dueInMs: 3 * unit }));
-      await store.commit(write("old"));
-      await store.move({ from: "old", commit: write("new", { expectedRevision: 1, state: "failed" }) });
+      const { store, unit, lease, write, commit, move } = bench;
+      await commit("ada", { value: { n: 1 }, mode: "take", lease: lease("mine"), state: "codeIssued" });
+      await commit("due", { dueInMs: 3 * unit });
+      await commit("old");
+      await move("old", "new", { state: "failed" });
       await bench.wait("recovery", "waiting");
       const slot = await bench.take("interactive");
       await store.account.commit({ value: "account", expectedRevision: 0, writeId: "a" });

@@ -12,20 +12,12 @@ const pausing = ({ limit }: Fixture, ...paused: NonNullable<Limit["paused"]>): L
   paused,
 });
 
-/** The ids that `grant` returns with this limit, and when to ask again. */
-async function granted(
-  { store, unit, lease }: Fixture,
-  limit: Limit,
-): Promise<{ readonly ids: readonly string[]; readonly nextInMs: number | null }> {
-  const batch = await store.grant({ limit, max: 9, holdMs: 5 * unit, lease: lease("mine") });
-  return { ids: batch.claimed.map(({ record }) => record.id), nextInMs: batch.nextInMs };
-}
-
 export const pausedLanes: Chapter = (it) => {
   it("grant() skips users in a paused lane, and keeps their places", async (bench) => {
     await bench.wait("bulk", "b1", "b2");
     await bench.wait("recovery", "r1");
-    assert.deepEqual(await granted(bench, pausing(bench, "bulk")), { ids: ["r1"], nextInMs: null });
+    const { ids, nextInMs } = await bench.grants(pausing(bench, "bulk"));
+    assert.deepEqual([ids, nextInMs], [["r1"], null]);
     assert.equal(await bench.used(), 1);
     assert.deepEqual(await bench.grant(9), ["b1", "b2"]);
   });
@@ -33,8 +25,8 @@ export const pausedLanes: Chapter = (it) => {
   it("grant() grants nothing while all lanes are paused", async (bench) => {
     await bench.wait("interactive", "i1");
     await bench.wait("bulk", "b1");
-    const limit = pausing(bench, "interactive", "recovery", "bulk");
-    assert.deepEqual(await granted(bench, limit), { ids: [], nextInMs: null });
+    const { ids, nextInMs } = await bench.grants(pausing(bench, "interactive", "recovery", "bulk"));
+    assert.deepEqual([ids, nextInMs], [[], null]);
     assert.equal(await bench.used(), 0);
     assert.deepEqual(await bench.grant(9), ["i1", "b1"]);
   });
@@ -43,18 +35,18 @@ export const pausedLanes: Chapter = (it) => {
     await bench.wait("bulk", "b1");
     await bench.wait("recovery", "r1", "r2", "r3");
     const limit = { ...pausing(bench, "bulk"), least: { recovery: 0, bulk: 2 } };
-    assert.deepEqual((await granted(bench, limit)).ids, ["r1", "r2", "r3"]);
+    assert.deepEqual((await bench.grants(limit)).ids, ["r1", "r2", "r3"]);
   });
 
   it("slots.take() and commit({ take }) do not wait for users in a paused lane", async (bench) => {
-    const { store, write, ask } = bench;
+    const { store, ask, commit } = bench;
     const limit = pausing(bench, "interactive", "recovery");
     await bench.wait("interactive", "i1");
     await bench.wait("recovery", "r1");
     assert.equal((await store.slots.take(ask("bulk"))).type, "refused");
     assert.equal((await store.slots.take(ask("bulk", limit))).type, "taken");
-    assert.equal((await store.commit(write("ada", { take: ask("bulk") }))).type, "refused");
-    committed(await store.commit(write("ada", { take: ask("bulk", limit) })));
+    assert.equal((await commit("ada", { take: ask("bulk") })).type, "refused");
+    committed(await commit("ada", { take: ask("bulk", limit) }));
     await bench.wait("bulk", "b1");
     assert.equal((await store.slots.take(ask("bulk", limit))).type, "refused", "a lane that is not paused");
   });

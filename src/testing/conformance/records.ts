@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { isLifecycleError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
-import { committed, refusedAsConflict, type Chapter } from "./fixture.ts";
+import { committed, refusedAsConflict, resting, type Chapter } from "./fixture.ts";
 
 /** Values that break careless encoders. */
 const values: Readonly<Record<string, Json>> = {
@@ -56,78 +56,69 @@ export const records: Chapter = (it, options) => {
     assert.deepEqual(await store.load("ada"), { type: "absent" });
   });
 
-  it("load() returns the state of the last commit", async ({ store, write, record }) => {
-    await store.commit(write("ada", { state: "created" }));
-    await store.commit(write("ada", { expectedRevision: 1, state: "codeIssued import 7" }));
+  it("load() returns the state of the last commit", async ({ record, commit }) => {
+    await commit("ada", { state: "created" });
+    await commit("ada", { expectedRevision: 1, state: "codeIssued import 7" });
     assert.equal((await record("ada")).state, "codeIssued import 7", "a record must carry `state`");
   });
 
-  it("load() returns everything that commit() wrote", async ({ store, write, record, about }) => {
-    await store.commit(write("ada", { value: { n: 1 }, dueInMs: 7_000 }));
+  it("load() returns everything that commit() wrote", async ({ record, about, commit }) => {
+    await commit("ada", { value: { n: 1 }, dueInMs: 7_000 });
     const { dueInMs, ...rest } = await record("ada");
-    const place = { state: "created", lane: null, lease: null };
-    assert.deepEqual(rest, { id: "ada", value: { n: 1 }, revision: 1, ...place });
+    assert.deepEqual({ ...rest, dueInMs: null }, resting("ada", { n: 1 }, 1));
     assert.equal(typeof dueInMs, "number");
     about(Number(dueInMs) - 7_000, 0);
   });
 
-  it("load() returns a copy of the value, which the caller may change", async ({ store, write, record }) => {
+  it("load() returns a copy of the value, which the caller may change", async ({ record, commit }) => {
     const value = { list: [1] };
-    await store.commit(write("ada", { value }));
+    await commit("ada", { value });
     value.list.push(2);
     ((await record("ada")).value as { list: number[] }).list.push(3); // what was written above
     assert.deepEqual((await record("ada")).value, { list: [1] });
   });
 
-  it("commit() creates a record at revision 1 if revision 0 is expected", async ({ store, write }) => {
-    assert.deepEqual(await store.commit(write("ada")), { type: "committed", revision: 1, slot: null });
+  it("commit() creates a record at revision 1 if revision 0 is expected", async ({ commit }) => {
+    assert.deepEqual(await commit("ada"), { type: "committed", revision: 1, slot: null });
   });
 
-  it("commit() refuses to create an existing record", async ({ store, write, record }) => {
-    await store.commit(write("ada", { value: "first" }));
-    refusedAsConflict(await store.commit(write("ada", { value: "second" })));
+  it("commit() refuses to create an existing record", async ({ record, commit }) => {
+    await commit("ada", { value: "first" });
+    refusedAsConflict(await commit("ada", { value: "second" }));
     assert.equal((await record("ada")).value, "first");
   });
 
-  it("commit() refuses to change a record that does not exist", async ({ store, write }) => {
-    refusedAsConflict(await store.commit(write("ada", { expectedRevision: 1 })));
+  it("commit() refuses to change a record that does not exist", async ({ store, commit }) => {
+    refusedAsConflict(await commit("ada", { expectedRevision: 1 }));
     assert.deepEqual(await store.load("ada"), { type: "absent" });
     assert.deepEqual(await store.counts(), {});
   });
 
-  it("commit() adds one to the revision, every time", async ({ store, write, record }) => {
+  it("commit() adds one to the revision, every time", async ({ record, commit }) => {
     for (let revision = 0; revision < 5; revision++) {
-      const done = await store.commit(write("ada", { expectedRevision: revision, value: revision }));
+      const done = await commit("ada", { expectedRevision: revision, value: revision });
       assert.equal(committed(done).revision, revision + 1);
     }
     assert.equal((await record("ada")).revision, 5);
     assert.equal((await record("ada")).value, 4);
   });
 
-  it("commit() refuses a stale revision, and a future one", async ({ store, write, record }) => {
-    await store.commit(write("ada"));
-    await store.commit(write("ada", { expectedRevision: 1, value: "latest" }));
+  it("commit() refuses a stale revision, and a future one", async ({ record, commit }) => {
+    await commit("ada");
+    await commit("ada", { expectedRevision: 1, value: "latest" });
     for (const expectedRevision of [0, 1, 3]) {
-      refusedAsConflict(await store.commit(write("ada", { expectedRevision, value: "lost" })));
+      refusedAsConflict(await commit("ada", { expectedRevision, value: "lost" }));
     }
-    assert.deepEqual(await record("ada"), {
-      id: "ada",
-      value: "latest",
-      revision: 2,
-      state: "created",
-      dueInMs: null,
-      lane: null,
-      lease: null,
-    });
+    assert.deepEqual(await record("ada"), resting("ada", "latest", 2));
   });
 
   it("commit() that is refused as a conflict changes no state, due time, lane or slot", async (bench) => {
-    const { store, write, ask, take } = bench;
+    const { store, ask, take, commit } = bench;
     const [settled, given] = [await take(), await take()];
-    await store.commit(write("ada", { state: "created" }));
+    await commit("ada", { state: "created" });
     const stale = { expectedRevision: 7, state: "failed", settle: settled, giveBack: given, take: ask() };
-    refusedAsConflict(await store.commit(write("ada", { ...stale, dueInMs: 0 })));
-    refusedAsConflict(await store.commit(write("ada", { ...stale, lane: "bulk" })));
+    refusedAsConflict(await commit("ada", { ...stale, dueInMs: 0 }));
+    refusedAsConflict(await commit("ada", { ...stale, lane: "bulk" }));
     assert.deepEqual(await store.counts(), { created: 1 });
     assert.deepEqual(await bench.claim(9), []);
     assert.deepEqual(await bench.grant(9), []);
@@ -136,8 +127,8 @@ export const records: Chapter = (it, options) => {
   });
 
   it("commit() acknowledges a write again whose first response was lost", async (bench) => {
-    const { store, write } = bench;
-    await store.commit(write("ada"));
+    const { store, write, commit } = bench;
+    await commit("ada");
     const lost = write("ada", { expectedRevision: 1, state: "codeIssued", value: "written once" });
     assert.equal(committed(await store.commit(lost)).revision, 2);
     assert.equal(committed(await store.commit(lost)).revision, 2);
@@ -153,7 +144,7 @@ export const records: Chapter = (it, options) => {
   });
 
   it("commit() acknowledges a write again after its lease expired and another process claimed the record", async (bench) => {
-    const { store, write, lease } = bench;
+    const { store, lease, write } = bench;
     const lost = write("ada", { mode: "take", lease: lease("slow") });
     await store.commit(lost);
     await bench.pass(11);
@@ -162,22 +153,19 @@ export const records: Chapter = (it, options) => {
     assert.equal((await bench.record("ada")).lease?.id, "faster", "the replay changes nothing");
   });
 
-  it("commit() does not acknowledge a write again after a later write", async ({ store, write, record }) => {
+  it("commit() does not acknowledge a write again after a later write", async (bench) => {
+    const { store, write, record, commit } = bench;
     const first = write("ada", { value: "first" });
     await store.commit(first);
-    await store.commit(write("ada", { expectedRevision: 1, value: "second" }));
+    await commit("ada", { expectedRevision: 1, value: "second" });
     refusedAsConflict(await store.commit(first));
     assert.equal((await record("ada")).value, "second");
   });
 
   it("commit() that rejects changes nothing, and does not affect other commits", async (bench) => {
-    const { store, write } = bench;
+    const { store, write, commit } = bench;
     const unwritable = write("eve", { value: 1n as unknown as Json, dueInMs: 0 }); // no JSON
-    const ended = await Promise.allSettled([
-      store.commit(write("ada")),
-      store.commit(unwritable),
-      store.commit(write("bob")),
-    ]);
+    const ended = await Promise.allSettled([commit("ada"), store.commit(unwritable), commit("bob")]);
     assert.deepEqual(
       ended.map(({ status }) => status),
       ["fulfilled", "rejected", "fulfilled"],
@@ -192,8 +180,8 @@ export const records: Chapter = (it, options) => {
   });
 
   for (const [name, value] of Object.entries(values)) {
-    it(`commit() preserves ${name}`, async ({ store, write, record, another }) => {
-      await store.commit(write("ada", { value }));
+    it(`commit() preserves ${name}`, async ({ another, record, commit }) => {
+      await commit("ada", { value });
       assert.deepEqual((await record("ada")).value, value);
       const elsewhere = await (await another()).load("ada");
       assert.deepEqual(elsewhere.type === "record" && elsewhere.record.value, value);
@@ -201,8 +189,8 @@ export const records: Chapter = (it, options) => {
   }
 
   it("commit() keeps every id apart, whatever it looks like", async (bench) => {
-    const { store, write } = bench;
-    for (const id of ids) await store.commit(write(id, { value: `of ${id}`, dueInMs: 0 }));
+    const { store, commit } = bench;
+    for (const id of ids) await commit(id, { value: `of ${id}`, dueInMs: 0 });
     for (const id of ids) {
       const { value, revision } = await bench.record(id);
       assert.deepEqual({ value, revision }, { value: `of ${id}`, revision: 1 });
@@ -212,11 +200,11 @@ export const records: Chapter = (it, options) => {
   });
 
   it("commit() keeps ids of the maximum length, in every index", async (bench) => {
-    const { store, write } = bench;
+    const { store, commit } = bench;
     const longest = options.longestId ?? 512;
     const long = ["a".repeat(longest), "é".repeat(longest / 2), "😀".repeat(longest / 4)];
     const near = "a".repeat(longest - 1) + "b"; // differs in the last byte
-    for (const id of [...long, near]) await store.commit(write(id, { dueInMs: 0 }));
+    for (const id of [...long, near]) await commit(id, { dueInMs: 0 });
     assert.deepEqual(new Set(await bench.claim(9)), new Set([...long, near]));
     assert.deepEqual(new Set(await store.page({ state: "created", limit: 9 })), new Set([...long, near]));
     await bench.wait("bulk", `w${near.slice(1)}`);

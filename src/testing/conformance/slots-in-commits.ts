@@ -4,11 +4,11 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { committed, refusedAsConflict, type Chapter } from "./fixture.ts";
+import { committed, refusedAsConflict, resting, retryInMs, type Chapter } from "./fixture.ts";
 
 export const slotsInCommits: Chapter = (it) => {
   it("commit({ take }) takes a slot with the write", async (bench) => {
-    const { slot } = committed(await bench.store.commit(bench.write("ada", { take: bench.ask() })));
+    const { slot } = committed(await bench.commit("ada", { take: bench.ask() }));
     assert.deepEqual(
       { limit: slot?.limit, windowMs: slot?.windowMs },
       { limit: bench.limit.name, windowMs: bench.limit.windowMs },
@@ -20,26 +20,17 @@ export const slotsInCommits: Chapter = (it) => {
   });
 
   it("commit({ take }) writes nothing if no slot is free, and returns when one will be", async (bench) => {
-    const { store, write, ask } = bench;
-    await store.commit(write("ada", { state: "created", value: "before" }));
+    const { store, ask, commit } = bench;
+    await commit("ada", { state: "created", value: "before" });
     const [first] = [await bench.take(), await bench.take(), await bench.take()];
     const change = { expectedRevision: 1, state: "codeIssued", dueInMs: 0, settle: first, take: ask() };
     for (const refused of [
-      await store.commit(write("ada", { ...change, mode: "take", lease: bench.lease("mine") })),
-      await store.commit(write("new", { state: "codeIssued", take: ask() })),
+      await commit("ada", { ...change, mode: "take", lease: bench.lease("mine") }),
+      await commit("new", { state: "codeIssued", take: ask() }),
     ]) {
-      assert.equal(refused.type, "refused");
-      bench.about(refused.type === "refused" ? refused.retryInMs : null, 25, "rounded up");
+      bench.about(retryInMs(refused), 25, "rounded up");
     }
-    assert.deepEqual(await bench.record("ada"), {
-      id: "ada",
-      value: "before",
-      revision: 1,
-      state: "created",
-      dueInMs: null,
-      lane: null,
-      lease: null,
-    });
+    assert.deepEqual(await bench.record("ada"), resting("ada", "before", 1));
     assert.deepEqual(await store.load("new"), { type: "absent" });
     assert.deepEqual(await store.counts(), { created: 1 });
     assert.deepEqual(await bench.claim(9), []);
@@ -69,7 +60,7 @@ export const slotsInCommits: Chapter = (it) => {
     assert.ok(slot);
     assert.deepEqual(committed(await bench.store.commit(write)).slot, slot);
     assert.equal(await bench.used(), 1);
-    committed(await bench.store.commit(bench.write("ada", { expectedRevision: 1, settle: slot })));
+    committed(await bench.commit("ada", { expectedRevision: 1, settle: slot }));
     const last = bench.write("ada", { expectedRevision: 2 });
     assert.equal(committed(await bench.store.commit(last)).slot, null);
     assert.equal(
@@ -80,16 +71,14 @@ export const slotsInCommits: Chapter = (it) => {
   });
 
   it("commit({ take }) that meets a conflict takes no slot", async (bench) => {
-    refusedAsConflict(
-      await bench.store.commit(bench.write("ada", { expectedRevision: 4, take: bench.ask() })),
-    );
+    refusedAsConflict(await bench.commit("ada", { expectedRevision: 4, take: bench.ask() }));
     assert.equal(await bench.used(), 0);
   });
 
   it("commit({ settle }) makes the slot of a finished call count from now", async (bench) => {
     const slot = await bench.take();
     await bench.pass(2);
-    committed(await bench.store.commit(bench.write("ada", { settle: slot })));
+    committed(await bench.commit("ada", { settle: slot }));
     await bench.pass(19.5);
     assert.equal(await bench.used(), 1);
     await bench.pass(1);
@@ -109,13 +98,13 @@ export const slotsInCommits: Chapter = (it) => {
   it("commit({ giveBack }) frees the slot of a call that was not sent", async (bench) => {
     const slot = await bench.take();
     await bench.take();
-    committed(await bench.store.commit(bench.write("ada", { giveBack: slot })));
+    committed(await bench.commit("ada", { giveBack: slot }));
     assert.equal(await bench.used(), 1);
   });
 
   it("commit({ settle, take }) ends one call and starts the next in one write", async (bench) => {
     const settle = await bench.take();
-    const done = committed(await bench.store.commit(bench.write("ada", { settle, take: bench.ask() })));
+    const done = committed(await bench.commit("ada", { settle, take: bench.ask() }));
     assert.ok(done.slot);
     assert.equal(await bench.used(), 2);
     await bench.pass(20.5);

@@ -18,18 +18,14 @@ export const slots: Chapter = (it) => {
       );
       assert.equal(await bench.used(), call);
     }
-    const refused = await bench.store.slots.take(bench.ask());
-    assert.equal(refused.type, "refused");
-    bench.about(refused.type === "refused" ? refused.retryInMs : null, 25, "rounded up");
+    bench.about(await bench.refused(), 25, "rounded up");
     assert.equal(await bench.used(), bench.limit.calls);
   });
 
   it("slots.take() succeeds at the time that a refusal returned", async (bench) => {
     for (let call = 1; call <= bench.limit.calls; call++) await bench.take();
     await bench.pass(3);
-    const refused = await bench.store.slots.take(bench.ask());
-    assert.equal(refused.type, "refused");
-    await bench.pass((refused.type === "refused" ? refused.retryInMs : 0) / bench.unit);
+    await bench.pass((await bench.refused()) / bench.unit);
     await bench.take();
   });
 
@@ -47,7 +43,7 @@ export const slots: Chapter = (it) => {
     const other = { ...bench.limit, name: "token", calls: 1 };
     for (let call = 1; call <= bench.limit.calls; call++) await bench.take();
     await bench.take("bulk", other);
-    assert.equal((await bench.store.slots.take(bench.ask("bulk", other))).type, "refused");
+    await bench.refused("bulk", other);
     assert.deepEqual([await bench.used(), await bench.used(other)], [3, 1]);
   });
 
@@ -104,18 +100,14 @@ export const slots: Chapter = (it) => {
     await bench.store.slots.giveBack(slot);
     assert.equal(await bench.used(), 2);
     await bench.take();
-    assert.equal((await bench.store.slots.take(bench.ask())).type, "refused");
+    await bench.refused();
   });
 
   it("slots.take() for a limit without a queue ignores users that wait for another limit", async (bench) => {
     const other = { ...bench.limit, name: "token" };
-    const ask = { ...bench.ask("interactive", other), lane: null };
     await bench.wait("interactive", "ada");
-    for (let call = 1; call <= other.calls; call++) {
-      assert.equal((await bench.store.slots.take(ask)).type, "taken");
-    }
-    const refused = await bench.store.slots.take(ask);
-    bench.about(refused.type === "refused" ? refused.retryInMs : null, 25, "rounded up");
+    for (let call = 1; call <= other.calls; call++) await bench.take(null, other);
+    bench.about(await bench.refused(null, other), 25, "rounded up");
     assert.deepEqual((await bench.forecast(1, "interactive", other)).used, {
       interactive: 3,
       recovery: 0,
