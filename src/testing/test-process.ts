@@ -34,6 +34,9 @@ export interface Strike {
   readonly end: { readonly when: "before" | "after"; readonly error: Error | null } | null;
 }
 
+/** A verb of a store, without its types. */
+type Verb = (...args: unknown[]) => Promise<never>;
+
 /** Every {@link CrashStep}. */
 const aStep = among("call", "write", ...callNames);
 const ofPoint: Rules<CrashPoint> = { before: aStep, after: aStep, nth: whole(1) };
@@ -212,78 +215,44 @@ export class TestProcess {
 
   /** The store, as this process uses it. */
   storeOf(adapter: StoreAdapter): StoreAdapter {
-    const ask =
-      <A extends readonly unknown[], T>(verb: (...args: A) => Promise<T>) =>
-      (...args: A): Promise<T> =>
-        this.reach(
-          () => [],
-          () => this.#answered(verb(...args)),
-        );
-    const write =
-      <A, T>(verb: (asked: A) => Promise<T>, isWritten: (answer: T) => boolean) =>
-      (asked: A): Promise<T> =>
-        this.reach(
-          () => ["write"],
-          () => this.#answered(verb(asked)),
-          isWritten,
-        );
-    const isCommitted = ({ type }: Committed): boolean => type === "committed";
+    const through =
+      (steps: readonly Step[], happened?: (answer: never) => boolean) =>
+      <T extends object, K extends keyof T>(of: T, ...verbs: readonly K[]): Pick<T, K> => {
+        const reaching =
+          (verb: K) =>
+          (...args: unknown[]) =>
+            this.reach<never>(
+              () => steps,
+              () => this.#answered((of[verb] as Verb).apply(of, args)), // a verb of a store
+              happened,
+            );
+        return Object.fromEntries(verbs.map((verb) => [verb, reaching(verb)])) as Pick<T, K>; // the same verbs
+      };
+    const asks = through([]);
+    const writes = through(["write"]);
+    const commits = through(["write"], ({ type }: Committed) => type === "committed");
     return {
       ...adapter,
       timeoutMs: adapter.timeoutMs ?? Infinity, // a call of a dead process never ends
       open: async (options): Promise<Store> => {
         const store = await adapter.open(options);
         this.#open = store;
-        const { slots, events, join, account } = store;
+        const { slots, events, account } = store;
         return {
-          load: ask((id) => store.load(id)),
-          commit: write((commit) => store.commit(commit), isCommitted),
-          claim: ask((question) => store.claim(question)),
-          grant: ask((question) => store.grant(question)),
-          slots: {
-            take: ask((request) => slots.take(request)),
-            settle: ask((slot) => slots.settle(slot)),
-            giveBack: ask((slot) => slots.giveBack(slot)),
-            forecast: ask((question) => slots.forecast(question)),
-          },
-          move: write((move) => store.move(move), isCommitted),
-          erase: write(
-            (question) => store.erase(question),
-            () => true,
-          ),
-          ...(join && {
-            join: (client, commit) =>
-              write(
-                (asked: typeof commit) => join(client, asked),
-                () => true,
-              )(commit),
-          }),
-          page: ask((question) => store.page(question)),
+          ...asks(store, "load", "claim", "grant", "page", "counts", "tally"),
+          ...commits(store, "commit", "move"),
+          ...writes(store, "erase"),
+          slots: asks(slots, "take", "settle", "giveBack", "forecast"),
+          ...(store.join && writes(store, "join")),
           ...(events && {
-            events: {
-              read: ask((question) => events.read(question)),
-              trim: ask((question) => events.trim(question)),
-              forget: write(
-                (question) => events.forget(question),
-                () => true,
-              ),
-              replace: write(
-                (question) => events.replace(question),
-                () => true,
-              ),
-            },
+            events: { ...asks(events, "read", "trim"), ...writes(events, "forget", "replace") },
           }),
-          ...(store.probe !== undefined && { probe: ask(async () => store.probe?.()) }),
-          counts: ask(() => store.counts()),
-          tally: ask(() => store.tally()),
+          ...(store.probe && asks(store, "probe")),
           account: {
-            load: ask(() => account.load()),
-            commit: write(
-              (change) => account.commit(change),
-              (isWritten) => isWritten,
-            ),
+            ...asks(account, "load"),
+            ...through(["write"], (isWritten: boolean) => isWritten)(account, "commit"),
           },
-          close: ask(() => this.release()),
+          ...asks({ close: () => this.release() }, "close"),
         };
       },
     };
