@@ -5,6 +5,7 @@
  */
 import { setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
+import { TimerQueue } from "../sandbox/clock/timer-queue.ts";
 
 /** A clock that a test can move. */
 export interface MovableClock extends Clock {
@@ -53,30 +54,17 @@ export interface ManualClock extends MovableClock {
  * ```
  */
 export function manualClock(now: number = Date.UTC(2026, 0, 1)): ManualClock {
-  interface Timer {
-    readonly at: number;
-    readonly task: () => void;
-  }
-  const timers = new Set<Timer>();
+  const queue = new TimerQueue();
   let passed = 0;
   let start = now;
   let dice = 1;
-
-  function nextUntil(end: number): Timer | undefined {
-    let next: Timer | undefined;
-    for (const timer of timers) {
-      if (timer.at <= end && (next === undefined || timer.at < next.at)) next = timer;
-    }
-    return next;
-  }
 
   return {
     now: () => start + passed,
     monotonic: () => passed,
     timer(ms, task) {
-      const timer = { at: passed + Math.max(0, ms), task };
-      timers.add(timer);
-      return () => void timers.delete(timer);
+      const timer = queue.add(passed + Math.max(0, ms), task);
+      return () => queue.remove(timer);
     },
     random() {
       dice = (Math.imul(dice, 1_664_525) + 1_013_904_223) >>> 0;
@@ -85,9 +73,8 @@ export function manualClock(now: number = Date.UTC(2026, 0, 1)): ManualClock {
     async advance(ms) {
       const end = passed + ms;
       await turn();
-      for (let timer = nextUntil(end); timer !== undefined; timer = nextUntil(end)) {
-        timers.delete(timer);
-        passed = timer.at;
+      for (let timer = queue.take(end); timer !== undefined; timer = queue.take(end)) {
+        passed = timer.due;
         timer.task();
         await turn();
       }
@@ -97,7 +84,7 @@ export function manualClock(now: number = Date.UTC(2026, 0, 1)): ManualClock {
       start = to - passed;
     },
     get timers() {
-      return timers.size;
+      return queue.size;
     },
   };
 }

@@ -91,7 +91,6 @@ export class SteeredTime implements TestClock {
   readonly #createdAt = systemClock.now();
   #beginning: number;
   #passed = 0;
-  #timers = 0;
   #autoAdvance: boolean;
   /** Number of waiting calls. */
   #waiting = 0;
@@ -112,7 +111,7 @@ export class SteeredTime implements TestClock {
   }
 
   get timers(): number {
-    return this.#timers;
+    return this.#queue.size;
   }
 
   get autoAdvance(): boolean {
@@ -133,19 +132,10 @@ export class SteeredTime implements TestClock {
   }
 
   timer(ms: number, task: () => void): () => void {
-    let armed = true;
-    const disarm = (): void => {
-      if (armed) this.#timers--;
-      armed = false;
-    };
-    const timer = this.#queue.add(this.#passed + Math.max(0, ms), () => (disarm(), task()));
-    this.#timers++;
+    const timer = this.#queue.add(this.#passed + Math.max(0, ms), task);
     if (ms <= 0) setImmediate(() => this.#fireDue());
     void this.#flow();
-    return () => {
-      this.#queue.remove(timer);
-      disarm();
-    };
+    return () => this.#queue.remove(timer);
   }
 
   async advance(time: Duration): Promise<void> {
@@ -214,9 +204,8 @@ export class SteeredTime implements TestClock {
 
   /** Fires the next timer, if it is due by `end`. */
   #fireNext(end: number): boolean {
-    const head = this.#queue.peek();
-    if (head === undefined || head.due > end) return false;
-    this.#queue.remove(head);
+    const head = this.#queue.take(end);
+    if (head === undefined) return false;
     this.#passed = Math.max(this.#passed, head.due);
     head.task();
     return true;

@@ -28,6 +28,19 @@ export class TimerQueue {
     return this.#heap[0];
   }
 
+  /** Number of timers. */
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** The timer that is due first, removed, if it is due until then. */
+  take(until: number): QueuedTimer | undefined {
+    const head = this.peek();
+    if (head === undefined || head.due > until) return undefined;
+    this.remove(head);
+    return head;
+  }
+
   /** Removes `timer`; does nothing if it was removed already. */
   remove(timer: QueuedTimer): void {
     const { index } = timer;

@@ -185,9 +185,8 @@ class SteeredClock implements VirtualClock {
     this.#armed = undefined;
     try {
       for (;;) {
-        const head = this.#queue.peek();
-        if (head === undefined || head.due > this.monotonic()) return;
-        this.#queue.remove(head);
+        const head = this.#queue.take(this.monotonic());
+        if (head === undefined) return;
         head.task();
       }
     } finally {
