@@ -45,21 +45,22 @@ export function onAbort(signal: AbortSignal, task: () => void): () => void {
 
 /**
  * Settles as `task` does, unless `signal` aborts first and the task does not end soon after: `soon` schedules a
- * callback for when that time is over. The task then continues unobserved, and its errors are ignored.
+ * callback for when that time is over, and without it that is at once. The task then continues unobserved, and its
+ * errors are ignored.
  *
  * @throws what the task throws; the signal's reason
  */
 export function untilAborted<T>(
   signal: AbortSignal,
-  soon: (task: () => void) => () => void,
   task: Promise<T>,
+  soon: (task: () => void) => (() => void) | void = (task) => task(),
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    let cancel = (): void => {};
+    let cancel: (() => void) | void;
     const unsubscribe = onAbort(signal, () => (cancel = soon(() => reject(signal.reason))));
     const end = (settle: () => void): void => {
       unsubscribe();
-      cancel();
+      cancel?.();
       settle();
     };
     task.then(

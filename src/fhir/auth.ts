@@ -67,32 +67,11 @@ const laterMs = 1_000;
  */
 export function waitsWithin(clock: Clock, ending: AbortSignal): Wait {
   return (asked, signal, waitMs = Infinity) => {
-    const timed =
-      waitMs === Infinity
-        ? Promise.resolve(asked)
-        : inTime(
-            clock,
-            waitMs + laterMs,
-            () => asked,
-            () => noneCame(waitMs),
-          );
-    return withSignals(signal, ending, (signal) => untilAborted(signal, atOnce, timed));
+    const none = `Cannot call 1upHealth: no credentials came within ${Math.round(waitMs)} ms`;
+    const late = (): LifecycleError => new LifecycleError("UNAVAILABLE", none, { retryable: true });
+    const timed = waitMs === Infinity ? asked : inTime(clock, waitMs + laterMs, () => asked, late);
+    return withSignals(signal, ending, (signal) => untilAborted(signal, timed));
   };
-}
-
-function atOnce(task: () => void): () => void {
-  task();
-  return () => {};
-}
-
-function noneCame(waitMs: number): LifecycleError {
-  return new LifecycleError(
-    "UNAVAILABLE",
-    `Cannot call 1upHealth: no credentials came within ${Math.round(waitMs)} ms`,
-    {
-      retryable: true,
-    },
-  );
 }
 
 /** Authenticates as a user. */

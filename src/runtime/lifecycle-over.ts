@@ -124,9 +124,9 @@ export function lifecycleOver(
     task: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const done = underWay(withSignals(signal, closing.signal, task));
-    const bounded = untilAborted(leaving.signal, atOnce, done);
+    const bounded = untilAborted(leaving.signal, done);
     const atRest = (late: () => void): (() => void) => onSilence(clock, 2 * settings.timeoutMs, late);
-    return signal === undefined ? bounded : untilAborted(signal, atRest, bounded);
+    return signal === undefined ? bounded : untilAborted(signal, bounded, atRest);
   }
 
   async function renamed(
@@ -344,5 +344,3 @@ export function lifecycleOver(
 function endOf({ state, usable }: UserStatus): Ended {
   return { outcome: usable ? "usable" : "waiting", state };
 }
-
-const atOnce = (task: () => void): (() => void) => (task(), () => {});

@@ -52,7 +52,7 @@ export function onSilence(clock: Clock, ms: number, late: () => void): () => voi
 /** Settles as the task does; once `signal`, if any, has aborted, the task has 2 s to end. @throws the signal's reason */
 export function untilGivenUp<T>(clock: Clock, signal: AbortSignal | undefined, task: Promise<T>): Promise<T> {
   if (signal === undefined) return task;
-  return untilAborted(signal, (late) => onSilence(clock, orderMs, late), task);
+  return untilAborted(signal, task, (late) => onSilence(clock, orderMs, late));
 }
 
 /** The signals that end calls on a lifecycle. */

@@ -3,7 +3,7 @@
  * control calls, which may come from a browser here too: see admission.ts.
  */
 
-import { onAbort } from "../../abort.ts";
+import { untilAborted } from "../../abort.ts";
 import { refuseControl } from "./refuse-control.ts";
 import { control } from "./control.ts";
 import { controlBase } from "./control-routes.ts";
@@ -80,12 +80,5 @@ function cutBody(body: Uint8Array): ReadableStream<Uint8Array> {
       const half = body.slice(0, Math.ceil(body.length / 2));
       controller.enqueue(half.length === 0 ? new TextEncoder().encode(" ") : half);
     },
-  });
-}
-
-function untilAborted(signal: AbortSignal, answer: Promise<Response>): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    const unhear = onAbort(signal, () => reject(signal.reason));
-    answer.then(resolve, reject).finally(unhear);
   });
 }
