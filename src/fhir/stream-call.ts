@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { LifecycleError } from "../errors.ts";
+import { LifecycleError, type ErrorCode, type LifecycleErrorDetails } from "../errors.ts";
 import { describeCall, type Answer, type Call, type Unanswered } from "../http/call.ts";
 import { startedOf, type StreamedAnswer } from "../http/streaming/stream.ts";
 import { withCall, type Executor } from "./execute.ts";
@@ -106,21 +106,14 @@ async function exchange<T extends Sent>(
       withCall(error, call, unwanted, { attempt, clock: executor.clock });
     if (response.type === "error") throw failed(response.error);
     const { status = 0 } = unwanted as Partial<Answer>;
-    if (response.type === "done") throw failed(unexpected(task, status));
-    if (proof === null)
-      throw failed(
-        new LifecycleError("FHIR_REFUSED", `Cannot ${task.words}: its server refused it (${status})`, {
-          status,
-        }),
-      );
+    const told = (code: ErrorCode, why: string): LifecycleError =>
+      failed(new LifecycleError(code, `Cannot ${task.words}: ${why}`, { status }));
+    if (response.type === "done") throw told("BAD_ANSWER", `the server answered ${status}`);
+    if (proof === null) throw told("FHIR_REFUSED", `its server refused it (${status})`);
     const other = attempt === 1 ? await proof.another(signal) : null;
     if (other === null) throw failed(proof.refused(task, status, attempt));
     proof = other;
   }
-}
-
-function unexpected(task: Operation, status: number): LifecycleError {
-  return new LifecycleError("BAD_ANSWER", `Cannot ${task.words}: the server answered ${status}`, { status });
 }
 
 function asStream({ status, headers, text, receivedAt }: Answer): StreamedAnswer {
@@ -128,4 +121,49 @@ function asStream({ status, headers, text, receivedAt }: Answer): StreamedAnswer
     yield Buffer.from(text);
   }
   return { type: "stream", status, headers, body: body(), receivedAt };
+}
+
+const mostRedirects = 5;
+
+/** How redirects are followed. */
+export interface Following extends Hosting {
+  /** Where a redirect from that URL leads, and whether the credentials are sent there. @throws if it leads nowhere */
+  readonly follow: (
+    from: string,
+    answer: StreamedAnswer,
+  ) => Pick<HostedCall, "url"> & Partial<Pick<HostedCall, "isOwn" | "isForeign">>;
+  readonly unreadable: Unreadable;
+}
+
+/** Opens what a call leads to, over some redirects. @throws {LifecycleError} */
+export async function openFollowing(
+  executor: Executor,
+  task: Operation,
+  first: HostedCall,
+  { isWanted, signal, follow, unreadable }: Following,
+): Promise<StreamedAnswer> {
+  const hosting = { isWanted: (status: number) => isWanted(status) || isRedirect(status), signal };
+  let call = first;
+  for (let redirects = 0; redirects <= mostRedirects; redirects++) {
+    const answer = await openHosted(executor, task, call, hosting);
+    if (!isRedirect(answer.status)) return answer;
+    for await (const _ of answer.body) break; // ends the connection
+    call = { ...call, ...follow(call.url, answer) };
+  }
+  throw unreadable(`more than ${mostRedirects} redirects lead to it`);
+}
+
+function isRedirect(status: number): boolean {
+  return [301, 302, 303, 307, 308].includes(status);
+}
+
+/** Makes errors about content that cannot be read: `BAD_ANSWER`, unless another code is given. */
+export type Unreadable = (why: string, details?: LifecycleErrorDetails, code?: ErrorCode) => LifecycleError;
+
+export const unreadableAttachment: Unreadable = unreadable("the attachment");
+export const unreadableFile: Unreadable = unreadable("the file of an export");
+
+function unreadable(what: string): Unreadable {
+  return (why, details, code = "BAD_ANSWER") =>
+    new LifecycleError(code, `Cannot read ${what}: ${why}`, details);
 }

@@ -5,8 +5,9 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { LifecycleError } from "../../errors.ts";
+import type { LifecycleError } from "../../errors.ts";
 import { isObject, type JsonObject } from "../../http/json.ts";
+import { unreadableAttachment } from "../stream-call.ts";
 import { base64Decoder, piecesOf } from "./base64.ts";
 
 /** How the JSON begins. */
@@ -140,12 +141,16 @@ function unescaped(text: string): string {
 
 /** One character a byte. */
 export async function* asLatin1(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
-  for await (const { buffer, byteOffset, byteLength } of bytes)
-    yield Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
+  for await (const piece of bytes) yield latin1(piece);
+}
+
+/** Each byte as one character. */
+export function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
 }
 
 export function bad(how: string): LifecycleError {
-  return new LifecycleError("BAD_ANSWER", `Cannot read the attachment: the Binary in the answer ${how}`);
+  return unreadableAttachment(`the Binary in the answer ${how}`);
 }
 
 export function notBase64(): LifecycleError {
@@ -154,6 +159,5 @@ export function notBase64(): LifecycleError {
 
 /** An answer that ends too early. The next one may be whole. */
 export function cut(): LifecycleError {
-  const message = "Cannot read the attachment: the answer was cut";
-  return new LifecycleError("BAD_ANSWER", message, { retryable: true });
+  return unreadableAttachment("the answer was cut", { retryable: true });
 }

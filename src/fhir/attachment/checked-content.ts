@@ -4,7 +4,8 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { LifecycleError } from "../../errors.ts";
+import type { LifecycleError } from "../../errors.ts";
+import { unreadableAttachment } from "../stream-call.ts";
 import type { Content } from "./content-of.ts";
 
 /** What the content must be. */
@@ -31,7 +32,7 @@ export async function* checkedContent(
   let length = 0;
   for await (const piece of pieces) {
     length += piece.length;
-    if (length > maxBytes) throw tooLong(maxBytes);
+    refuseTooLong(length, maxBytes);
     if (size !== undefined && length > size) throw unlike(`its size is more than ${size} bytes`, false);
     digest?.update(piece);
     yield piece;
@@ -45,15 +46,10 @@ export async function* checkedContent(
 
 /** @throws {LifecycleError} `ANSWER_TOO_BIG` if it is known before it is read */
 export function refuseTooLong(size: number | undefined, maxBytes: number): void {
-  if (size !== undefined && size > maxBytes) throw tooLong(maxBytes);
-}
-
-function tooLong(maxBytes: number): LifecycleError {
-  const rule = `it must not exceed ${maxBytes} bytes; raise maxBytes`;
-  return new LifecycleError("ANSWER_TOO_BIG", `Cannot read the attachment: ${rule}`);
+  if (size !== undefined && size > maxBytes)
+    throw unreadableAttachment(`it must not exceed ${maxBytes} bytes; raise maxBytes`, {}, "ANSWER_TOO_BIG");
 }
 
 function unlike(how: string, retryable: boolean): LifecycleError {
-  const message = `Cannot read the attachment: it is not the content that was announced: ${how}`;
-  return new LifecycleError("BAD_ANSWER", message, { retryable });
+  return unreadableAttachment(`it is not the content that was announced: ${how}`, { retryable });
 }

@@ -4,11 +4,12 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { LifecycleError } from "../../errors.ts";
+import type { LifecycleError } from "../../errors.ts";
 import { isObject } from "../../http/json.ts";
 import { boundsOf } from "../../http/send.ts";
 import type { StreamedAnswer } from "../../http/streaming/stream.ts";
 import { survey } from "../../http/survey.ts";
+import { unreadableAttachment } from "../stream-call.ts";
 import {
   asLatin1,
   bad,
@@ -16,6 +17,7 @@ import {
   dataIn,
   decoded,
   frame,
+  latin1,
   longestFrame,
   notBase64,
   startOf,
@@ -50,13 +52,14 @@ export interface Announced {
 export async function contentOf(answer: StreamedAnswer, announced: Announced): Promise<Content> {
   const { headers } = answer;
   if ((headers["content-encoding"] ?? "identity") !== "identity")
-    throw unusable("it is compressed, though that was not asked for");
+    throw unreadableAttachment("it is compressed, though that was not asked for");
   const contentType = checkedType(headers["content-type"]);
   const media = mediaTypeOf(contentType) ?? "";
   const { mediaType = media, isText, maxBytes } = announced;
-  if (media === "text/html" && mediaType !== media) throw unusable(`a page of HTML came instead`, true);
+  if (media === "text/html" && mediaType !== media)
+    throw unreadableAttachment("a page of HTML came instead", { retryable: true });
   if (/^application\/(?:fhir\+xml|xml\+fhir)$/.test(media) && mediaType !== media)
-    throw unusable("the server sent the Binary as XML");
+    throw unreadableAttachment("the server sent the Binary as XML");
   const length = isText ? undefined : lengthIn(headers["content-length"]);
   let received = 0;
   async function* counted(): AsyncGenerator<Uint8Array, void, undefined> {
@@ -70,7 +73,7 @@ export async function contentOf(answer: StreamedAnswer, announced: Announced): P
   }
   const isWhole = (): boolean => length !== undefined && received === length;
   const raw = (pieces: AsyncIterable<Uint8Array>): Content => {
-    if (isText) throw unusable("it is no Binary in JSON, and this transport has no stream()");
+    if (isText) throw unreadableAttachment("it is no Binary in JSON, and this transport has no stream()");
     return { contentType, size: length, pieces, isWhole };
   };
   if (!isJson(media)) return raw(counted());
@@ -103,7 +106,7 @@ async function binaryIn(
   const { resourceType, data } = start;
   if (resourceType === "OperationOutcome") {
     await body.return();
-    throw unusable("an OperationOutcome came instead");
+    throw unreadableAttachment("an OperationOutcome came instead");
   }
   const isBinary =
     resourceType === "Binary" || (resourceType === undefined && data !== null && isFhir(media));
@@ -166,10 +169,6 @@ async function joined(pieces: AsyncIterable<Uint8Array>, most: number): Promise<
   return Buffer.concat(parts);
 }
 
-function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
-}
-
 /** Whether a text begins an object, or nothing yet. */
 function mayBeObject(text: string): boolean {
   return /^(?:(?:\u00EF\u00BB\u00BF)?\s*(?:\{|$)|\u00EF\u00BB?$)/.test(text);
@@ -199,13 +198,6 @@ function isFhir(media: string): boolean {
   return /^application\/(?:fhir\+json|json\+fhir)$/.test(media);
 }
 
-export function unusable(why: string, retryable = false): LifecycleError {
-  return new LifecycleError("BAD_ANSWER", `Cannot read the attachment: ${why}`, { retryable });
-}
-
 function tooBig(what: string): LifecycleError {
-  return new LifecycleError(
-    "ANSWER_TOO_BIG",
-    `Cannot read the attachment: the answer must not exceed ${what}`,
-  );
+  return unreadableAttachment(`the answer must not exceed ${what}`, {}, "ANSWER_TOO_BIG");
 }

@@ -5,10 +5,11 @@
  *
  * @module
  */
-import { LifecycleError } from "../../errors.ts";
+import type { LifecycleError } from "../../errors.ts";
 import type { StreamedAnswer } from "../../http/streaming/stream.ts";
 import { isStrong } from "../../http/streaming/strong-etag.ts";
 import { TransportError } from "../../http/transport.ts";
+import { unreadableAttachment } from "../stream-call.ts";
 import { cut } from "./binary-json.ts";
 import { lengthIn } from "./content-of.ts";
 import { lost } from "./opened-content.ts";
@@ -68,7 +69,8 @@ export async function* continued(
     const next = await again(failure, () => open({ from: at, etag: strong }));
     const isSame = isPartOf(next, { length, etag, from: at });
     if (!isSame) for await (const _ of next.body) break; // ends the connection
-    if (!isSame) throw changed();
+    if (!isSame)
+      throw unreadableAttachment("it was cut, and the server has other content now", { retryable: true }); // another request may bring it whole
     ({ body } = next);
     skipped = next.status === 206 ? 0 : at;
   }
@@ -89,10 +91,4 @@ function isPartOf(
     /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(headers["content-range"] ?? "") ?? [];
   if (status !== 206 || Number(start) !== from) return false;
   return length === undefined || (Number(total) === length && Number(end) === length - 1);
-}
-
-/** Another request may bring it whole. */
-function changed(): LifecycleError {
-  const message = "Cannot read the attachment: it was cut, and the server has other content now";
-  return new LifecycleError("BAD_ANSWER", message, { retryable: true });
 }

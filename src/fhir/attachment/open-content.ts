@@ -7,13 +7,10 @@ import type { StreamedAnswer } from "../../http/streaming/stream.ts";
 import type { FhirPlace } from "../calls.ts";
 import type { Executor } from "../execute.ts";
 import type { Operation } from "../operation.ts";
-import { openHosted, type HostedCall } from "../stream-call.ts";
+import { openFollowing, unreadableAttachment, type Following, type HostedCall } from "../stream-call.ts";
 import { baseOf, contentUrl } from "./attachment-link.ts";
-import { isJson, unusable } from "./content-of.ts";
+import { isJson } from "./content-of.ts";
 import type { Part } from "./continued-body.ts";
-
-/** The most redirects in a row that are followed. */
-const mostRedirects = 5;
 
 /** What is requested. */
 export interface ContentRequest {
@@ -29,7 +26,7 @@ export interface ContentRequest {
 
 /** @throws {LifecycleError} as every FHIR call; `BAD_ANSWER` for a redirect elsewhere; the signal's reason */
 export async function openContent(
-  { executor, place, task, url: first, template, mediaType }: ContentRequest,
+  { executor, place, task, url, template, mediaType }: ContentRequest,
   signal: AbortSignal,
   part?: Part,
 ): Promise<StreamedAnswer> {
@@ -38,30 +35,23 @@ export async function openContent(
       ? {}
       : { range: `bytes=${part.from}-`, ...(part.etag !== undefined && { "if-range": part.etag }) };
   const statuses = part === undefined ? [200] : [200, 206, 416];
-  let url = first;
-  for (let redirects = 0; redirects <= mostRedirects; redirects++) {
-    const call: HostedCall = {
-      name: "fhirAttachment",
-      method: "GET",
-      url,
-      template,
-      headers: { accept: acceptOf(executor, mediaType), "accept-encoding": "identity", ...range },
-      isOwn: true,
-    };
-    const isWanted = (status: number): boolean => statuses.includes(status) || isRedirect(status);
-    const answer = await openHosted(executor, task, call, { isWanted, signal });
-    if (!isRedirect(answer.status)) return answer;
-    for await (const _ of answer.body) break; // ends the connection
-    const { location } = answer.headers;
-    if (location === undefined) throw unusable(`a redirect (${answer.status}) must name its target`);
-    const target = contentUrl(place, location, url);
-    if (typeof target === "string")
-      throw unusable(
-        `a redirect must stay under ${baseOf(place).href}, got ${target}; nothing was sent there`,
-      );
-    url = target.href;
-  }
-  throw unusable(`more than ${mostRedirects} redirects lead to it`);
+  const call: HostedCall = {
+    name: "fhirAttachment",
+    method: "GET",
+    url,
+    template,
+    headers: { accept: acceptOf(executor, mediaType), "accept-encoding": "identity", ...range },
+    isOwn: true,
+  };
+  const follow: Following["follow"] = (from, { status, headers: { location } }) => {
+    if (location === undefined) throw unreadableAttachment(`a redirect (${status}) must name its target`);
+    const target = contentUrl(place, location, from);
+    if (typeof target !== "string") return { url: target.href };
+    const rule = `a redirect must stay under ${baseOf(place).href}`;
+    throw unreadableAttachment(`${rule}, got ${target}; nothing was sent there`);
+  };
+  const isWanted = (status: number): boolean => statuses.includes(status);
+  return openFollowing(executor, task, call, { isWanted, signal, follow, unreadable: unreadableAttachment });
 }
 
 /** Any type but those of FHIR asks for the bytes, and not for the resource around them (FHIR R4, 2.9.3). */
@@ -69,8 +59,4 @@ function acceptOf({ sender }: Executor, mediaType: string | undefined): string {
   if (sender.stream === undefined) return "application/fhir+json"; // bytes would be decoded as text
   const isPlain = mediaType !== undefined && !isJson(mediaType) && !mediaType.includes("xml");
   return `${isPlain ? mediaType : "application/octet-stream"}, */*;q=0.8`;
-}
-
-function isRedirect(status: number): boolean {
-  return [301, 302, 303, 307, 308].includes(status);
 }

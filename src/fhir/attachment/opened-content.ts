@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import { onAbort, type LinkedSignal } from "../../abort.ts";
 import type { Clock } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { unreadableAttachment } from "../stream-call.ts";
 import type { FhirAttachment } from "./attachment.ts";
 
 /** What is read. */
@@ -30,12 +31,16 @@ export function openedContent(
   again: <T>(first: LifecycleError, read: (opened: Opened) => Promise<T>) => Promise<T>,
 ): FhirAttachment {
   const { contentType, size, linked } = opened;
-  const forget = clock.timer(longestWaitMs, () => linked.abort(late()));
+  const late = `its reading must begin within ${longestWaitMs} ms`;
+  const forget = clock.timer(longestWaitMs, () =>
+    linked.abort(unreadableAttachment(late, { retryable: true }, "UNAVAILABLE")),
+  );
   onAbort(linked.signal, forget); // it waits for no reader any more
   let isBegun = false;
 
   function begin(): AsyncGenerator<Uint8Array, void, undefined> {
-    if (isBegun) throw twice();
+    if (isBegun)
+      throw new LifecycleError("INVALID_OPTION", "Cannot read the attachment twice: request it again");
     isBegun = true;
     forget();
     return reading(opened);
@@ -102,19 +107,9 @@ async function wholeOf(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 
 /** The connection failed. */
 export function lost(cause: unknown): LifecycleError {
-  const message = "Cannot read the attachment: the connection failed";
-  return new LifecycleError("UNAVAILABLE", message, { retryable: true, cause });
-}
-
-function late(): LifecycleError {
-  const message = `Cannot read the attachment: its reading must begin within ${longestWaitMs} ms`;
-  return new LifecycleError("UNAVAILABLE", message, { retryable: true });
+  return unreadableAttachment("the connection failed", { retryable: true, cause }, "UNAVAILABLE");
 }
 
 function cancelled(): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", "Cannot read the attachment: it was cancelled");
-}
-
-function twice(): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", "Cannot read the attachment twice: request it again");
+  return unreadableAttachment("it was cancelled", {}, "INVALID_OPTION");
 }

@@ -4,17 +4,7 @@
  * @module
  */
 import { linkSignals, withSignals } from "../../abort.ts";
-import {
-  anything,
-  aSignal,
-  between,
-  check,
-  invalid,
-  isObject,
-  kindOf,
-  orInfinity,
-  type Rules,
-} from "../../checks.ts";
+import { anything, check, invalid, isObject, kindOf, type Rules } from "../../checks.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { under } from "../../http/call.ts";
 import type { JsonObject } from "../../http/json.ts";
@@ -22,7 +12,7 @@ import { checkResourceId, checkType } from "../checks.ts";
 import { refuseUndeclared, type VerbParts } from "../execute.ts";
 import { operating } from "../operation.ts";
 import { queryOf } from "../query.ts";
-import { aRetryCount, ofWalk, repeated, repetitionOf } from "../repeat.ts";
+import { ofWalk, readRules, repeated, repetitionOf } from "../repeat.ts";
 import type { AnyExport, BulkExportOptions, BulkExportProgress } from "./bulk-export.ts";
 import {
   beginning,
@@ -32,6 +22,7 @@ import {
   type ExportPlace,
   type Position,
 } from "./export-cursor.ts";
+import { unreadableFile } from "../stream-call.ts";
 import { begin, end, untilReady, type Job } from "./export-job.ts";
 import type { ListedFile, Manifest } from "./manifest.ts";
 import { cut, resourceIn } from "./ndjson.ts";
@@ -49,9 +40,7 @@ const rules: Rules<BulkExportOptions> = {
       !Number.isNaN(Date.parse(value)),
   },
   cursor: anything,
-  signal: aSignal,
-  retries: aRetryCount,
-  waitMs: orInfinity(between(0)),
+  ...readRules,
 };
 
 /** What an export is created with besides its options. */
@@ -186,7 +175,8 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
         return null;
       } catch (error) {
         await close();
-        throw isLifecycleError(error) || linked.signal.aborted ? error : lost(error);
+        if (isLifecycleError(error) || linked.signal.aborted) throw error;
+        throw unreadableFile("the connection failed", { retryable: true, cause: error }, "UNAVAILABLE");
       }
     };
     try {
@@ -257,7 +247,8 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     },
     async cancel() {
       if (phase === "new" && starting === undefined) return; // nothing has begun
-      ended.abort(cancelled());
+      const why = "Cannot go on with the export: it was cancelled; start another one";
+      ended.abort(new LifecycleError("INVALID_OPTION", why));
       await starting?.catch(() => {}); // it may have begun at the server
       if (status !== null) await end(job, status);
     },
@@ -318,18 +309,4 @@ function outdated(): LifecycleError {
     "CURSOR_EXPIRED",
     "Cannot continue the export: 1upHealth lists other files now; start another one without a cursor",
   );
-}
-
-function cancelled(): LifecycleError {
-  return new LifecycleError(
-    "INVALID_OPTION",
-    "Cannot go on with the export: it was cancelled; start another one",
-  );
-}
-
-function lost(cause: unknown): LifecycleError {
-  return new LifecycleError("UNAVAILABLE", "Cannot read the file of an export: the connection failed", {
-    retryable: true,
-    cause,
-  });
 }

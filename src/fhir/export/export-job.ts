@@ -90,14 +90,23 @@ export async function untilReady(
     const answer = await repeated(executor, repetition, signal, () =>
       sendHosted(executor, asking, stateCall("GET", url), { isWanted: isAccepted, signal }),
     ).catch((error: unknown) => {
-      throw isGone(error) ? gone(error) : error;
+      if (!isGone(error)) throw error;
+      const { status, failedCall, facts } = error;
+      const why = `1upHealth does not have it any more (${status}); start another one`;
+      const message = `Cannot go on with the export: ${why}`;
+      throw new LifecycleError("FHIR_REFUSED", message, { status, failedCall, facts });
     });
     if (answer.status === 200) return manifestIn(answer, url);
     told(plain(answer.headers["x-progress"]));
     const named = retryAfterMs(answer.headers, answer.receivedAt);
     const own = pauseMs * (0.5 + clock.random());
     const nextMs = named === undefined ? own : Math.min(longestNamedMs, Math.max(firstPauseMs, named));
-    if (clock.monotonic() + nextMs > until) throw unready(waitMs, nextMs);
+    if (clock.monotonic() + nextMs > until)
+      throw new LifecycleError(
+        "UNAVAILABLE",
+        `Cannot list the files of the export: they were not ready within ${waitMs} ms; continue from its cursor`,
+        { retryable: true, retryAfterMs: Math.ceil(nextMs) },
+      );
     await withSignals(signal, executor.ending, (signal) => sleep(clock, nextMs, signal));
   }
 }
@@ -132,19 +141,6 @@ function manifestIn(answer: Answer, from: string): Manifest {
 
 function isGone(error: unknown): error is LifecycleError {
   return isLifecycleError(error, "FHIR_REFUSED") && (error.status === 404 || error.status === 410);
-}
-
-function gone({ status, failedCall, facts }: LifecycleError): LifecycleError {
-  const message = `Cannot go on with the export: 1upHealth does not have it any more (${status}); start another one`;
-  return new LifecycleError("FHIR_REFUSED", message, { status, failedCall, facts });
-}
-
-function unready(waitMs: number, pauseMs: number): LifecycleError {
-  return new LifecycleError(
-    "UNAVAILABLE",
-    `Cannot list the files of the export: they were not ready within ${waitMs} ms; continue from its cursor`,
-    { retryable: true, retryAfterMs: Math.ceil(pauseMs) },
-  );
 }
 
 /** What a server wrote about its progress, fit for a line. */

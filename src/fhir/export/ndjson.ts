@@ -4,11 +4,12 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { LifecycleError } from "../../errors.ts";
+import type { LifecycleError } from "../../errors.ts";
 import { boundsOf } from "../../http/send.ts";
 import { isObject, type JsonObject } from "../../http/json.ts";
 import { survey } from "../../http/survey.ts";
 import { parseKnown } from "../lossless-json.ts";
+import { unreadableFile } from "../stream-call.ts";
 
 /** A line of a file. */
 export interface Line {
@@ -68,10 +69,7 @@ export function resourceIn(
   if (text.trim() === "") return null;
   const seen = survey(text, boundsOf(longest));
   if (seen === "tooDeep" || seen === "tooMany")
-    throw new LifecycleError(
-      "ANSWER_TOO_BIG",
-      "Cannot read the file of an export: a line holds too many values",
-    );
+    throw unreadableFile("a line holds too many values", {}, "ANSWER_TOO_BIG");
   let resource: unknown;
   try {
     resource = parseKnown(text, !lossless || seen === "exact");
@@ -85,16 +83,17 @@ export function resourceIn(
 
 /** A file that ends too early. Its rest may still come. */
 export function cut(): LifecycleError {
-  return new LifecycleError("BAD_ANSWER", "Cannot read the file of an export: it was cut", {
-    retryable: true,
-  });
+  return unreadableFile("it was cut", { retryable: true });
 }
 
-export function bad(rule: string): LifecycleError {
-  return new LifecycleError("BAD_ANSWER", `Cannot read the file of an export: a line of it ${rule}`);
+function bad(rule: string): LifecycleError {
+  return unreadableFile(`a line of it ${rule}`);
 }
 
 function tooLong(longest: number): LifecycleError {
-  const rule = `a line must not exceed ${longest} bytes; raise maxAnswerBytes`;
-  return new LifecycleError("ANSWER_TOO_BIG", `Cannot read the file of an export: ${rule}`);
+  return unreadableFile(
+    `a line must not exceed ${longest} bytes; raise maxAnswerBytes`,
+    {},
+    "ANSWER_TOO_BIG",
+  );
 }
