@@ -6,20 +6,12 @@
  */
 import type { Interaction } from "./operation.ts";
 import type { FhirVersion } from "./fhir-version.ts";
-import type { Declared } from "../capabilities/declared.ts";
-
-/** The capabilities of one resource type. */
-interface TypeCapabilities {
-  readonly interactions: ReadonlySet<string>;
-  readonly searchParams: ReadonlySet<string>;
-  /** Names of operations that the statement declares on this type. */
-  readonly operations: ReadonlySet<string>;
-}
+import { typesIn, wordsIn, type Declared, type DeclaredType } from "../capabilities/declared.ts";
 
 /** The capabilities of one version. */
 export interface Capabilities {
   readonly version: FhirVersion;
-  readonly types: ReadonlyMap<string, TypeCapabilities>;
+  readonly types: ReadonlyMap<string, DeclaredType>;
   /** Names of operations that the statement declares without a level. */
   readonly operations: ReadonlySet<string>;
   readonly serverInteractions: ReadonlySet<string>;
@@ -41,7 +33,7 @@ const known = new Map<FhirVersion, Promise<Capabilities>>();
 export function capabilitiesOf(version: FhirVersion): Promise<Capabilities> {
   let capabilities = known.get(version);
   if (capabilities === undefined) {
-    capabilities = load(version).then(({ declared }) => read(version, declared));
+    capabilities = load(version);
     known.set(version, capabilities);
   }
   return capabilities;
@@ -94,55 +86,23 @@ const ofTheSearch = new Set([
 ]);
 
 /** `name`, `name:exact`, `subject:Patient.name`, `patient.name`. */
-function isDeclared({ searchParams }: TypeCapabilities, name: string): boolean {
+function isDeclared({ searchParams }: DeclaredType, name: string): boolean {
   const base = name.split(/[:.]/, 1)[0] ?? name;
   return ofTheSearch.has(base) || searchParams.has(base);
 }
 
-function load(version: FhirVersion): Promise<{ readonly declared: Declared }> {
-  switch (version) {
-    case "dstu2":
-      return import("../capabilities/declared-dstu2.ts");
-    case "stu3":
-      return import("../capabilities/declared-stu3.ts");
-    case "r4":
-      return import("../capabilities/declared-r4.ts");
-    default:
-      return version satisfies never;
-  }
-}
+const statements: Readonly<Record<FhirVersion, () => Promise<{ readonly declared: Declared }>>> = {
+  dstu2: () => import("../capabilities/declared-dstu2.ts"),
+  stu3: () => import("../capabilities/declared-stu3.ts"),
+  r4: () => import("../capabilities/declared-r4.ts"),
+};
 
-function read(version: FhirVersion, declared: Declared): Capabilities {
-  const usual = new Set(words(declared.interactions));
-  const shared = words(declared.searchParams);
-  const types = declared.types.trim().split("\n");
-  const ofTypes = new Map(
-    declared.typeOperations
-      .trim()
-      .split("\n")
-      .map((line) => {
-        const [name = "", operations = ""] = line.split(":");
-        return [name, words(operations)];
-      }),
-  );
+async function load(version: FhirVersion): Promise<Capabilities> {
+  const { declared } = await statements[version]();
   return {
     version,
-    operations: new Set(words(declared.operations)),
-    serverInteractions: new Set(words(declared.serverInteractions)),
-    types: new Map(
-      types.map((line) => {
-        const [head = "", own = ""] = line.split(":");
-        const [name = "", unusual] = head.split(" = ");
-        const interactions = unusual === undefined ? usual : new Set(words(unusual));
-        const searchable = interactions.has("search-type") || own !== "";
-        const searchParams = new Set(searchable ? [...shared, ...words(own)] : []);
-        const operations = new Set(["*", name].flatMap((key) => ofTypes.get(key) ?? []));
-        return [name, { interactions, searchParams, operations }];
-      }),
-    ),
+    types: typesIn(declared),
+    operations: new Set(wordsIn(declared.operations)),
+    serverInteractions: new Set(wordsIn(declared.serverInteractions)),
   };
-}
-
-function words(text: string): string[] {
-  return text.split(/\s+/).filter((word) => word !== "");
 }

@@ -1,6 +1,6 @@
 /** What 1upHealth serves for each FHIR version, as its capability statements declare it. */
 
-import type { Declared } from "../../capabilities/declared.ts";
+import { typesIn, type DeclaredType } from "../../capabilities/declared.ts";
 import { declared as dstu2 } from "../../capabilities/declared-dstu2.ts";
 import { declared as r4 } from "../../capabilities/declared-r4.ts";
 import { declared as stu3 } from "../../capabilities/declared-stu3.ts";
@@ -9,15 +9,10 @@ import type { FhirCallName } from "../base/plan.ts";
 /** The FHIR versions that 1upHealth serves. */
 export type FhirVersion = "dstu2" | "stu3" | "r4";
 
-interface Served {
-  readonly interactions: ReadonlySet<string>;
-  readonly parameters: ReadonlySet<string>;
-}
-
-const served: Readonly<Record<FhirVersion, ReadonlyMap<string, Served>>> = {
-  dstu2: read(dstu2),
-  stu3: read(stu3),
-  r4: read(r4),
+const served: Readonly<Record<FhirVersion, ReadonlyMap<string, DeclaredType>>> = {
+  dstu2: typesIn(dstu2),
+  stu3: typesIn(stu3),
+  r4: typesIn(r4),
 };
 
 /** The statements' names of the calls that they cover. */
@@ -62,21 +57,5 @@ export function isDeclared(
 
 /** Whether 1upHealth declares that parameter for searches of that type. */
 export function isDeclaredParameter(version: FhirVersion, type: string, name: string): boolean {
-  return served[version].get(type)?.parameters.has(name) === true;
-}
-
-function read({ types, interactions, searchParams }: Declared): ReadonlyMap<string, Served> {
-  return new Map(
-    Array.from(
-      types.matchAll(/^(\w+)(?: = ([^:]+))?:(.*)$/gm),
-      ([, type = "", own = interactions, params = ""]) => [
-        type,
-        { interactions: words(own), parameters: words(`${searchParams} ${params}`) },
-      ],
-    ),
-  );
-}
-
-function words(text: string): ReadonlySet<string> {
-  return new Set(text.match(/\S+/g));
+  return served[version].get(type)?.searchParams.has(name) === true;
 }
