@@ -14,7 +14,15 @@ import {
   usualAnswerBytes,
 } from "../http/send.ts";
 import type { Transport } from "../http/transport.ts";
-import { asClient, waitsWithin, withTokens, type ClientSource, type TokenSource } from "./auth.ts";
+import {
+  asClient,
+  waitsWithin,
+  withTokens,
+  type Auth,
+  type ClientSource,
+  type TokenSource,
+  type Wait,
+} from "./auth.ts";
 import { attachmentVerb } from "./attachment/attachment-verb.ts";
 import { batchVerb } from "./batch/batch-verb.ts";
 import { checkVersion } from "./checks.ts";
@@ -125,20 +133,21 @@ const rules: Rules<FhirClientOptions<FhirVersion>> = {
  */
 export function createFhirClient<V extends FhirVersion>(options: FhirClientOptions<V>): FhirClient<V> {
   check(task, options, rules);
-  const { version, token, client, api = "https://api.1up.health", clock = systemClock } = options ?? {};
+  const { version, api = "https://api.1up.health", clock = systemClock } = options ?? {};
   checkVersion(version);
-  if ((token === undefined) === (client === undefined))
-    throw invalid(task, "either token or client must be given", token === undefined ? "neither" : "both");
   const ending = options.signal ?? new AbortController().signal;
-  const wait = waitsWithin(clock, ending);
+  const access = accessOf(options, waitsWithin(clock, ending));
+  const { transport, timeoutMs = 30_000, maxAnswerBytes: maxBytes = usualAnswerBytes } = options;
   const parts: VerbParts = {
     place: { api, version },
-    clock,
     performer: {
       version,
-      access: token === undefined ? asClient(given(client), wait) : withTokens(token, wait),
+      access,
       clock,
-      sender: options.sender ?? ownSender(options, clock),
+      // Idle connections of its own do not keep the process alive, so it need not be closed.
+      sender:
+        options.sender ??
+        createSender({ transport: transport ?? defaultTransport(), clock, timeoutMs, maxBytes }),
       ending,
       retries: options.retries,
       strict: options.strict ?? false,
@@ -158,34 +167,20 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
   const batches = batchVerb(parts, find, resources);
   // Types and ids of resources have been checked; the rest of their shape is trusted to the server.
   const bulkExport = (how?: BulkExportOptions): AnyExport =>
-    createBulkExport(
-      { ...parts, analytics: options.analytics, longestLine: options.maxAnswerBytes ?? usualAnswerBytes },
-      how,
-    );
+    createBulkExport({ ...parts, analytics: options.analytics, longestLine: maxBytes }, how);
   return {
     ...resources,
     ...pages,
     ...batches,
     ...validateVerb(parts),
-    ...attachmentVerb(parts, options.maxAnswerBytes ?? usualAnswerBytes),
+    ...attachmentVerb(parts, maxBytes),
     bulkExport,
   } as unknown as FhirClient<V>;
 }
 
-/** Called when the other of the two is undefined. */
-function given<T>(value: T | undefined): T {
-  if (value === undefined) throw invalid(task, "either token or client must be given", "neither");
-  return value;
-}
-
-/** Its idle connections do not keep the process alive, so it need not be closed. */
-function ownSender(
-  {
-    transport = defaultTransport(),
-    timeoutMs = 30_000,
-    maxAnswerBytes = usualAnswerBytes,
-  }: FhirClientOptions<FhirVersion>,
-  clock: Clock,
-): FhirSender {
-  return createSender({ transport, clock, timeoutMs, maxBytes: maxAnswerBytes });
+/** @throws {LifecycleError} `INVALID_OPTION` unless one of the two is given */
+function accessOf({ token, client }: FhirClientOptions<FhirVersion>, wait: Wait): Auth {
+  if (token !== undefined && client === undefined) return withTokens(token, wait);
+  if (client !== undefined && token === undefined) return asClient(client, wait);
+  throw invalid(task, "either token or client must be given", token === undefined ? "neither" : "both");
 }

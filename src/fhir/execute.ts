@@ -54,7 +54,6 @@ type Seen = (answer: Answer | Unanswered) => void;
 export interface VerbParts {
   readonly place: FhirPlace;
   readonly performer: Executor;
-  readonly clock: Clock;
 }
 
 export type Done = Extract<FhirResponse, { type: "done" }>;

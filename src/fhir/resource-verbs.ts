@@ -71,9 +71,9 @@ const ofOperation: Rules<OperationOptions<FhirVersion>> = {
 };
 
 /** @param find searches for resources with the client */
-export function resourceVerbs({ place, performer, clock }: VerbParts, find: Find): ResourceVerbs {
+export function resourceVerbs({ place, performer }: VerbParts, find: Find): ResourceVerbs {
   const { version } = place;
-  const { ending } = performer;
+  const { clock, ending } = performer;
 
   function readOne(type: string, id: string, signal: AbortSignal | undefined): Promise<JsonObject> {
     const call = calls.readResourceCall(place, type, id);

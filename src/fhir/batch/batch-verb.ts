@@ -28,10 +28,11 @@ const rules: Rules<BatchOptions> = { signal: aSignal };
 
 /** @param find searches for resources with the client */
 export function batchVerb(
-  { place, performer, clock }: VerbParts,
+  { place, performer }: VerbParts,
   find: Find,
   { read, delete: erase }: Pick<ResourceVerbs, "read" | "delete">,
 ): BatchVerb {
+  const { clock } = performer;
   /** The result of an entry whose answer is lost or cannot be believed. */
   async function resolved(entry: Prepared, doubt: Doubt, signal: AbortSignal): Promise<AnyResult> {
     const { type, resourceType, findBy, id = "" } = entry;
