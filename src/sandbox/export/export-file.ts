@@ -35,23 +35,22 @@ export function exportedOf(
   const now = world.now();
   const found =
     patients === null
-      ? world.resources.find(reader, version, { type }, now, "", () => true)
-      : patients.flatMap((patient) =>
-          world.resources.find(reader, version, { patient }, now, "", () => true),
-        );
+      ? world.resources.find(reader, version, { type }, now)
+      : patients.flatMap((patient) => world.resources.find(reader, version, { patient }, now));
   return [...new Set(found)].filter((one) => {
     const state = shown(one, now);
     return one.type === type && state?.text !== undefined && state.at > since;
   });
 }
 
-export function keyText(key: FileKey): string {
+/** A file or a job as a part of its address: the sandbox keeps no list of them. */
+export function keyText(key: object): string {
   return Buffer.from(JSON.stringify(key)).toString("base64url");
 }
 
 /** Answers with a file. `key` as in its address. */
 export function fileOf(world: World, incoming: Incoming, key: string): Carried {
-  const read = keyOf(key);
+  const read = keyOf(key) as FileKey | undefined; // only this room writes keys
   if (read === undefined) return issue(404, "not-found", "No such file");
   const now = world.now();
   const lines = exportedOf(world, read, read.type)
@@ -70,9 +69,10 @@ export function outcomesFile(): Carried {
 
 const ndjson = { "content-type": "application/fhir+ndjson" };
 
-function keyOf(text: string): FileKey | undefined {
+/** What `keyText()` was given. */
+export function keyOf(text: string): unknown {
   try {
-    return JSON.parse(Buffer.from(text, "base64url").toString("utf8")) as FileKey; // only this room writes keys
+    return JSON.parse(Buffer.from(text, "base64url").toString("utf8"));
   } catch {
     return undefined;
   }

@@ -3,7 +3,6 @@
  * the client's credentials (1upHealth documentation, Bulk Data $export). The host itself is ignored, as everywhere.
  */
 
-import { Buffer } from "node:buffer";
 import { header, type Incoming } from "../base/message.ts";
 import { type Carried, type Plan, refused } from "../base/plan.ts";
 import { issue } from "../fhir/operation-outcome.ts";
@@ -11,7 +10,7 @@ import { authenticate, refusedToken } from "../fhir/plan-fhir.ts";
 import { type FhirVersion, isFhirVersion, isServed } from "../resources/served-types.ts";
 import { type Reader, shown } from "../resources/stored-resource.ts";
 import type { World } from "../state/world.ts";
-import { expiredLink, type Exported, fileOf, outcomesFile } from "./export-file.ts";
+import { expiredLink, type Exported, fileOf, keyOf, keyText, outcomesFile } from "./export-file.ts";
 import { listOf } from "./export-list.ts";
 
 /** Jobs that were ended, by world. */
@@ -85,7 +84,7 @@ function kickOff(asked: Asked): Carried {
   if (level === "Group" && patientsOf(asked, job) === undefined)
     return issue(404, "not-found", "No such group");
   if (world.settings.exportKickOff === "files") return listed(asked, job);
-  const headers = { "content-location": `${root}/jobs/${jobId(job)}` };
+  const headers = { "content-location": `${root}/jobs/${keyText(job)}` };
   return { outgoing: { status: 202, headers, body: "" }, outcome: "begun", committed: true };
 }
 
@@ -97,17 +96,8 @@ interface JobKey {
   readonly query: string;
 }
 
-function jobId(job: JobKey): string {
-  return Buffer.from(JSON.stringify(job)).toString("base64url");
-}
-
 function jobOf({ world, rest: [, id = ""] }: Asked): JobKey | undefined {
-  if (endedJobs.get(world)?.has(id) === true) return undefined;
-  try {
-    return JSON.parse(Buffer.from(id, "base64url").toString("utf8")) as JobKey; // only this room writes ids
-  } catch {
-    return undefined;
-  }
+  return endedJobs.get(world)?.has(id) === true ? undefined : (keyOf(id) as JobKey | undefined); // only this room writes ids
 }
 
 function stateOf(asked: Asked): Carried {
@@ -157,9 +147,7 @@ function patientsOf(
 ): readonly string[] | undefined {
   const now = world.now();
   if (level !== "Group")
-    return world.resources
-      .find(reader, version, { type: "Patient" }, now, "", () => true)
-      .map(({ id }) => id);
+    return world.resources.find(reader, version, { type: "Patient" }, now).map(({ id }) => id);
   const stored = world.resources.readable(reader, version, "Group", group, now);
   const text = stored && shown(stored, now)?.text;
   if (text === undefined) return undefined;

@@ -86,7 +86,7 @@ interface Access extends Known {
 export function authenticate(world: World, incoming: Incoming): Access {
   const accessToken = /^bearer +(\S+)$/i.exec(header(incoming, "authorization") ?? "")?.[1];
   if (accessToken !== undefined) {
-    const owner = subject(world, world.grants.ownerOf("accessToken", accessToken));
+    const owner = world.subject(world.grants.ownerOf("accessToken", accessToken));
     const reader = world.grants.userOfAccessToken(accessToken, world.now());
     return { ...owner, secrets: { accessToken }, ...(reader === undefined ? {} : { reader }) };
   }
@@ -94,12 +94,7 @@ export function authenticate(world: World, incoming: Incoming): Access {
   const named = header(incoming, "x-oneup-user-id");
   if (named === "client") return { reader: "client" };
   const user = world.users.byId(Number(named));
-  return user === undefined ? {} : { reader: user.oneupUserId, ...subject(world, user.oneupUserId) };
-}
-
-function subject(world: World, oneupUserId: number | undefined): Subject {
-  if (oneupUserId === undefined) return {};
-  return { oneupUserId, appUserId: world.users.byId(oneupUserId)?.appUserId };
+  return user === undefined ? {} : { reader: user.oneupUserId, ...world.subject(user.oneupUserId) };
 }
 
 function nameOf(method: string, type: string, rest: readonly string[]): FhirCallName | undefined {

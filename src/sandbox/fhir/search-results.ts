@@ -67,7 +67,7 @@ export function includedIn(
   const all = new Set(matches);
   for (const asked of search.getAll("_revinclude")) {
     const [type = ""] = asked.split(":");
-    for (const one of world.resources.find(reader, version, { type }, now, "", () => true))
+    for (const one of world.resources.find(reader, version, { type }, now))
       if (targetsOf(one, asked).some((target) => all.has(target))) found.add(one);
   }
   return [...found].filter((one) => !all.has(one));

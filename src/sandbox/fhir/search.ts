@@ -33,10 +33,8 @@ function everythingOfAll(call: FhirCall): Carried {
   const query = readQuery(incoming.query);
   if ("outcome" in query) return query;
   const now = world.now();
-  const patients = world.resources.find(reader, version, { type: "Patient" }, now, "", () => true);
-  const found = patients.flatMap(({ id }) =>
-    world.resources.find(reader, version, { patient: id }, now, "", () => true),
-  );
+  const patients = world.resources.find(reader, version, { type: "Patient" }, now);
+  const found = patients.flatMap(({ id }) => world.resources.find(reader, version, { patient: id }, now));
   const each = [...new Set(found)].sort((one, other) => one.order - other.order);
   return page(call, each, query.search, `${root}/Patient/$everything`);
 }
@@ -50,7 +48,7 @@ export function everything(call: FhirCall): Carried {
     if ("outcome" in query) return query;
     const now = world.now();
     if (shown(stored, now)?.text === undefined) return gone(call);
-    const found = world.resources.find(reader, version, { patient: id }, now, "", () => true);
+    const found = world.resources.find(reader, version, { patient: id }, now);
     return page(call, found, query.search, `${root}/Patient/${id}/$everything`);
   });
 }

@@ -34,10 +34,9 @@ export function planToken(world: World, incoming: Incoming): Plan | undefined {
 function exchange(world: World, form: Parameters): Plan {
   const code = form.get("code");
   if (code === undefined) return { ...missing("code"), call: "exchangeCode" };
-  const oneupUserId = world.grants.ownerOf("code", code);
   return {
     call: "exchangeCode",
-    ...userOf(world, oneupUserId),
+    ...world.subject(world.grants.ownerOf("code", code)),
     secrets: { code },
     carryOut: () =>
       strangerOf(world, form) ??
@@ -51,7 +50,7 @@ function refresh(world: World, form: Parameters): Plan {
   if (refreshToken === undefined) return { ...missing("refresh_token"), call: "refreshToken" };
   return {
     call: "refreshToken",
-    ...userOf(world, world.grants.ownerOf("refreshToken", refreshToken)),
+    ...world.subject(world.grants.ownerOf("refreshToken", refreshToken)),
     secrets: { refreshToken },
     carryOut: () =>
       strangerOf(world, form) ??
@@ -103,11 +102,6 @@ export function invalidGrant(description: string): Outgoing {
 function strangerOf(world: World, form: Parameters): Carried | undefined {
   if (world.knows(form.get("client_id"), form.get("client_secret"))) return undefined;
   return refusal(world.settings.invalidClient, "invalid_client", "Invalid client: client is invalid");
-}
-
-function userOf(world: World, oneupUserId: number | undefined): Pick<Plan, "appUserId" | "oneupUserId"> {
-  if (oneupUserId === undefined) return {};
-  return { oneupUserId, appUserId: world.users.byId(oneupUserId)?.appUserId };
 }
 
 function missing(name: string): Plan {

@@ -1,7 +1,7 @@
 /** The sandbox's behaviour where 1upHealth's documentation is ambiguous or silent. Can be changed while it runs. */
 
 import { type FhirBehaviour, fhirOptions, type Options } from "./fhir-behaviour.ts";
-import { among, aSwitch, between, check, isObject, type Rule, type Rules, whole } from "../../checks.ts";
+import { among, aSwitch, between, isObject, type Rule, type Rules, whole } from "../../checks.ts";
 
 /** Variants of 1upHealth's behaviour. Options of {@link createSandbox}; {@link Sandbox.behave} changes them later. */
 export interface Behaviour extends FhirBehaviour {
@@ -127,21 +127,6 @@ export function infinite(behaviour: Partial<Behaviour>): Partial<Behaviour> {
   const names = ["purgeBatch", "exportMs", "exportLinkMs"] as const;
   const given = names.filter((name) => behaviour[name] === null);
   return { ...behaviour, ...Object.fromEntries(given.map((name) => [name, Infinity])) };
-}
-
-/**
- * The options to change, without those that are `undefined`.
- *
- * @throws {LifecycleError} `INVALID_OPTION` with the name, the rule and the value
- */
-export function readChange(change: Partial<Behaviour>): Partial<Behaviour> {
-  return withoutUndefined(check("change the sandbox", change, behaviourRules));
-}
-
-/** Without the properties that are `undefined`, which would replace a default. */
-export function withoutUndefined<T extends object>(options: T): T {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as T; // only what may be missing is left out
 }
 
 /** Whether it may be the name of something. */

@@ -13,7 +13,7 @@ import {
   withMethods,
 } from "../../checks.ts";
 import { systemClock } from "../../clock.ts";
-import { type Behaviour, behaviourRules, isName, usualBehaviour, withoutUndefined } from "./behaviour.ts";
+import { type Behaviour, behaviourRules, isName, usualBehaviour } from "./behaviour.ts";
 import { createVirtualClock, type VirtualClock } from "../clock/virtual-clock.ts";
 
 /** Options of {@link createSandbox}; those of {@link Behaviour} can be changed later. */
@@ -104,7 +104,7 @@ export function readOptions(options: SandboxOptions): Settings {
     waitOn: "machine",
     readLagMs: 0,
     seed: Math.floor(systemClock.random() * 2 ** 48),
-    ...withoutUndefined(given),
+    ...given,
     clock,
     calls,
     windowMs,

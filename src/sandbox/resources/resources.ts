@@ -95,15 +95,15 @@ export class Resources {
 
   /**
    * The resources in a collection that `reader` sees at `now` and that pass `matches`, in order of creation. `search` is the
-   * cache key of `matches`.
+   * cache key of `matches`; without them, all of them.
    */
   find(
     reader: Reader,
     version: FhirVersion,
     collection: Collection,
     now: number,
-    search: string,
-    matches: (stored: StoredResource) => boolean,
+    search = "",
+    matches: (stored: StoredResource) => boolean = () => true,
   ): readonly StoredResource[] {
     this.#settle(now);
     const folder = this.#folders.get(collectionKey(reader, version, collection));

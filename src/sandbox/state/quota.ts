@@ -21,17 +21,15 @@ export interface QuotaState {
   readonly settledAt?: number | undefined;
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 /**
  * Counts every call that arrives, including refused ones. A rolling window only needs the time of the call `limit.calls`
  * calls ago, so each call costs O(1).
  */
 export class Quota {
   readonly #limit: QuotaLimit;
-  #times: number[] = [];
-  #next = 0;
-  #current = 0;
-  #used = 0;
-  #settledAt: number | undefined;
+  #state: Mutable<QuotaState> & { times: number[] } = { times: [], next: 0, current: 0, used: 0 };
 
   constructor(limit: QuotaLimit) {
     this.#limit = limit;
@@ -46,8 +44,9 @@ export class Quota {
   /** Counts the other client's calls up to `now`; must be called before its rate changes. */
   settle(now: number): void {
     const { spender, windowMs } = this.#limit;
-    const settledAt = this.#settledAt ?? now;
-    this.#settledAt = Math.max(now, settledAt);
+    const state = this.#state;
+    const settledAt = state.settledAt ?? now;
+    state.settledAt = Math.max(now, settledAt);
     if (spender === false) return;
     const { everyMs } = spender;
     // Calls older than a window no longer count.
@@ -57,17 +56,18 @@ export class Quota {
 
   #count(now: number): boolean {
     const { calls, windowMs, window } = this.#limit;
+    const state = this.#state;
     if (calls === Infinity) return true;
     if (window === "fixed") {
       const current = Math.floor(now / windowMs);
-      if (current !== this.#current) this.#used = 0;
-      this.#current = current;
-      this.#used += 1;
-      return this.#used <= calls;
+      if (current !== state.current) state.used = 0;
+      state.current = current;
+      state.used += 1;
+      return state.used <= calls;
     }
-    const oldest = this.#times[this.#next];
-    this.#times[this.#next] = now;
-    this.#next = (this.#next + 1) % calls;
+    const oldest = state.times[state.next];
+    state.times[state.next] = now;
+    state.next = (state.next + 1) % calls;
     return oldest === undefined || oldest <= now - windowMs;
   }
 
@@ -75,24 +75,14 @@ export class Quota {
   waitMs(now: number): number {
     const { windowMs, window } = this.#limit;
     if (window === "fixed") return windowMs - (now % windowMs);
-    return Math.max(0, (this.#times[this.#next] ?? now - windowMs) + windowMs - now);
+    return Math.max(0, (this.#state.times[this.#state.next] ?? now - windowMs) + windowMs - now);
   }
 
   get state(): QuotaState {
-    return {
-      times: [...this.#times],
-      next: this.#next,
-      current: this.#current,
-      used: this.#used,
-      settledAt: this.#settledAt,
-    };
+    return { ...this.#state, times: [...this.#state.times] };
   }
 
   set state(state: QuotaState) {
-    this.#times = [...state.times];
-    this.#next = state.next;
-    this.#current = state.current;
-    this.#used = state.used;
-    this.#settledAt = state.settledAt;
+    this.#state = { ...state, times: [...state.times] };
   }
 }

@@ -1,7 +1,9 @@
 /** The state of the simulated 1upHealth, independent of HTTP. */
 
-import { type Behaviour, infinite, readChange } from "../options/behaviour.ts";
+import { check } from "../../checks.ts";
+import { type Behaviour, behaviourRules, infinite } from "../options/behaviour.ts";
 import { Chance, type ChanceState } from "../base/chance.ts";
+import type { Subject } from "../base/plan.ts";
 import { Grants, type GrantsState } from "./grants.ts";
 import type { Settings } from "../options/sandbox-options.ts";
 import { Quota, type QuotaState } from "./quota.ts";
@@ -65,9 +67,15 @@ export class World {
     return clientId === this.credentials.clientId && clientSecret === this.credentials.clientSecret;
   }
 
+  /** The user of a number, for the journal. */
+  subject(oneupUserId: number | undefined): Subject {
+    if (oneupUserId === undefined) return {};
+    return { oneupUserId, appUserId: this.users.byId(oneupUserId)?.appUserId };
+  }
+
   /** Changes the behaviour from now on. @throws {LifecycleError} `INVALID_OPTION` */
   behave(change: Partial<Behaviour>): void {
-    const changed = { ...this.#changed, ...readChange(change) };
+    const changed = { ...this.#changed, ...check("change the sandbox", change, behaviourRules) };
     this.quota.settle(this.now());
     this.#setBehaviour(changed);
   }
