@@ -59,43 +59,26 @@ export interface Described {
 export function describeWork(work: Work, store: string, own: Attributes): Described {
   switch (work.type) {
     case "onboard":
-      return {
-        name: "onboard",
-        options: { kind: SpanKind.INTERNAL, attributes: { ...own, ...of(work.user) } },
-      };
+      return described("onboard", SpanKind.INTERNAL, { ...own, ...of(work.user) });
     case "call":
     case "fhir": {
       const { call, endpoint, request, user } = work;
-      return {
-        name: `${request.method} ${request.template}`,
-        options: {
-          kind: SpanKind.CLIENT,
-          attributes: {
-            ...own,
-            ...sentTo(request),
-            "oneup.call": call,
-            "oneup.endpoint": endpoint,
-            ...(user && of(user)),
-          },
-        },
-      };
+      const sent = { ...sentTo(request), "oneup.call": call, "oneup.endpoint": endpoint };
+      const name = `${request.method} ${request.template}`;
+      return described(name, SpanKind.CLIENT, { ...own, ...sent, ...(user && of(user)) });
     }
-    case "commit":
-      return {
-        name: `${work.verb} ${store}`,
-        options: {
-          kind: SpanKind.CLIENT,
-          attributes: {
-            ...own,
-            "db.system.name": systems[store] ?? store,
-            "db.operation.name": work.verb,
-            ...of(work.user),
-          },
-        },
-      };
+    case "commit": {
+      const { verb, user } = work;
+      const stored = { "db.system.name": systems[store] ?? store, "db.operation.name": verb };
+      return described(`${verb} ${store}`, SpanKind.CLIENT, { ...own, ...stored, ...of(user) });
+    }
     default:
       return work satisfies never;
   }
+}
+
+function described(name: string, kind: SpanKind, attributes: Attributes): Described {
+  return { name, options: { kind, attributes } };
 }
 
 /** Stores that the conventions know by another name. */
