@@ -122,10 +122,7 @@ function refuseMistyped(): void {
   for (const given of allNames()) {
     const meant = optional.find((name) => letters(name) === letters(given));
     if (meant === undefined || process.env[meant] !== undefined) continue;
-    throw new LifecycleError(
-      "INVALID_OPTION",
-      `Cannot start: the environment variable must be called ${meant}, and it is ${given}`,
-    );
+    throw unfit(`the environment variable must be called ${meant}, and it is ${given}`);
   }
 }
 
@@ -159,9 +156,8 @@ function transportFromEnv(): Transport | undefined {
   const proxy = given.includes("://") ? given : `http://${given}`;
   if (isProxyUrl(proxy))
     return undiciTransport({ proxy, noProxy: readable("no_proxy") || readable("NO_PROXY") });
-  throw new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot start: the environment variable ${name} must be the http: or https: URL of a proxy, without a path, and it is not; give createLifecycle() a transport to do without it`,
+  throw unfit(
+    `the environment variable ${name} must be the http: or https: URL of a proxy, without a path, and it is not; give createLifecycle() a transport to do without it`,
   );
 }
 
@@ -178,20 +174,14 @@ function readable(name: string): string {
 export function required(name: string): string {
   const value = process.env[name];
   if (value !== undefined && value !== "") return value;
-  throw new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot start: the environment variable ${name} must be set, and it is not`,
-  );
+  throw unfit(`the environment variable ${name} must be set, and it is not`);
 }
 
 function isOn(name: string): boolean {
   const value = process.env[name] ?? "";
   if (value === "1") return true;
   if (value === "" || value === "0") return false;
-  throw new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot start: the environment variable ${name} must be 1 or 0, got ${JSON.stringify(value)}`,
-  );
+  throw unfit(`the environment variable ${name} must be 1 or 0, got ${JSON.stringify(value)}`);
 }
 
 /**
@@ -203,20 +193,14 @@ export function keysFromEnv(
 ): Exclude<Encryption, KeyProvider> | undefined {
   const [keys = "", file = ""] = [process.env[name], process.env[`${name}_FILE`]];
   if (keys !== "" && file !== "") {
-    throw new LifecycleError(
-      "INVALID_OPTION",
-      `Cannot start: one of the environment variables ${name} and ${name}_FILE must be set, and both are`,
-    );
+    throw unfit(`one of the environment variables ${name} and ${name}_FILE must be set, and both are`);
   }
   if (keys !== "") return { keys: keys.split(",") };
   if (file === "") return undefined;
   const isKey = /^(?:[0-9a-f]{64}|[\w+/-]{43}=)$/i.test(file); // no path looks like that, and a key of this name would be made
   const flaw = isKey ? `looks like a key, which belongs in ${name}` : flawIn(file.replaceAll(/\/+/g, "/"));
   if (flaw === undefined) return keyFile(file);
-  throw new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot start: the environment variable ${name}_FILE must be the path of a file, and it ${flaw}`,
-  );
+  throw unfit(`the environment variable ${name}_FILE must be the path of a file, and it ${flaw}`);
 }
 
 /** Opens the store in `ONEUP_STORE`. @throws {LifecycleError} `INVALID_OPTION` naming the variable */
@@ -240,9 +224,8 @@ export async function storeAt(place: string, from: string): Promise<StoreAdapter
     return (await import("../adapters/redis.ts")).redis(place.replace(/^[^:]+/, scheme));
   if (scheme === "postgres" || scheme === "postgresql")
     return (await import("../adapters/postgres.ts")).postgres(place.replace(/^[^:]+/, scheme));
-  throw new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot start: ${from} must be the path of a folder, a redis: or a postgres: URL, and it ${flaw ?? `is a ${scheme}: URL`}`,
+  throw unfit(
+    `${from} must be the path of a folder, a redis: or a postgres: URL, and it ${flaw ?? `is a ${scheme}: URL`}`,
   );
 }
 
@@ -266,4 +249,8 @@ function flawIn(place: string): string | undefined {
   if (place.startsWith("~")) return "begins with ~, which only a shell replaces";
   if (/^(?![a-z][a-z\d+.-]*:).+:\/\//i.test(place)) return "has a URL behind other text";
   return /^[^:]*\/\//.test(place) ? "contains // but is no URL" : undefined;
+}
+
+function unfit(rule: string): LifecycleError {
+  return new LifecycleError("INVALID_OPTION", `Cannot start: ${rule}`);
 }
