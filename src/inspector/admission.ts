@@ -70,39 +70,29 @@ export function refuseInitiator(
   return forbidden("the request comes from a page of another site");
 }
 
-/** Whether a person is answered. */
-export type Admission =
-  | { readonly type: "admitted"; readonly person: Person }
-  | { readonly type: "refused"; readonly refused: Refused };
-
-/** Finds out who asks, and what that person may do of what is offered. */
+/** Finds out who asks, and what that person may do of what is offered; or why the person is not answered. */
 export async function admit(
   request: Request,
   offered: SomeActions,
   authorize: Authorize | undefined,
   links: OneTimeLinks,
-): Promise<Admission> {
+): Promise<Person | Refused> {
   if (authorize === undefined) {
     const session = links.sessionOf(request.headers.get("cookie"));
     if (session === null)
-      return refused(forbidden("it must be opened with a new link; each link works once, in one browser"));
+      return forbidden("it must be opened with a new link; each link works once, in one browser");
     const { who, id } = session;
-    return { type: "admitted", person: { who, may: allowed(offered, true), session: `link ${id}` } };
+    return { who, may: allowed(offered, true), session: `link ${id}` };
   }
   try {
     const person = await authorize(request);
     const who = person === null ? null : nameOf(person.who);
-    if (person === null || who === null) return refused(forbidden("authorize refused the request"));
-    const may = allowed(offered, person.may ?? false);
-    return { type: "admitted", person: { who, may, session: `name ${person.who}` } };
+    if (person === null || who === null) return forbidden("authorize refused the request");
+    return { who, may: allowed(offered, person.may ?? false), session: `name ${person.who}` };
   } catch {
     const message = "Cannot answer: authorize failed, so nothing is shown";
-    return refused({ status: 503, code: "AUTHORIZE_FAILED", message });
+    return { status: 503, code: "AUTHORIZE_FAILED", message };
   }
-}
-
-function refused(why: Refused): Admission {
-  return { type: "refused", refused: why };
 }
 
 function forbidden(rule: string): Refused {

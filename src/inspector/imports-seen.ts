@@ -28,11 +28,8 @@ export function importsSeen(): (open: readonly OpenImport[], now: Date) => reado
       .map((one): ImportView => ({ ...one, left: 0, failed: 0, isOver: true, endedAt: one.endedAt ?? now }))
       .toSorted((one, other) => Number(other.endedAt) - Number(one.endedAt))
       .slice(0, mostEnded);
-    const shown = [
-      ...current.filter(({ isOver }) => !isOver),
-      ...current.filter(({ isOver }) => isOver),
-      ...gone,
-    ];
+    const openFirst = current.toSorted((one, other) => Number(one.isOver) - Number(other.isOver));
+    const shown = [...openFirst, ...gone];
     seen = new Map(shown.map((one) => [one.name, one]));
     return shown;
   };

@@ -177,13 +177,13 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
     if (request.method !== method) return refuse(wrongMethod(method), as);
     const token = isData || hasAuthorize ? null : url.searchParams.get("token");
     if (token !== null) return enter(request, url, token);
-    const admission = await admit(request, actions, authorize, links);
-    if (admission.type === "refused") return refuse(admission.refused, as);
+    const person = await admit(request, actions, authorize, links);
+    if ("status" in person) return refuse(person, as);
     if (!isData) return servePage(basePath);
     if (!isApi) return serveAsset(path.slice("assets/".length), request);
     const masked = maskIds ?? !isLocal(request, url);
     if (path === "api/live") return live.open(request, masked);
-    const asked = { masked, person: admission.person };
+    const asked = { masked, person };
     if (path === "api/act") return acts.answer(request, asked);
     if (path === "api/sandbox/change") return acts.changeSandbox(request, asked);
     return query(path.slice("api/".length), request, asked);
@@ -209,7 +209,7 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
     const run = Object.hasOwn(queries, name) ? queries[name] : undefined;
     if (run === undefined) return refuse(notFound, "json");
     const body = await readBody(request);
-    if (body.type === "refused") return refuse(body.refused, "json");
+    if ("status" in body) return refuse(body, "json");
     try {
       return json(200, await run(body.fields, asked));
     } catch (error) {

@@ -11,13 +11,10 @@ import type { Refused } from "./responses.ts";
 /** No body is longer, in bytes. */
 const longestBody = 16_384;
 
-/** What a body holds, or why it is not read. */
-export type Body =
-  | { readonly type: "read"; readonly fields: Readonly<Record<string, unknown>> }
-  | { readonly type: "refused"; readonly refused: Refused };
-
-/** The JSON object in the request's body. */
-export async function readBody(request: Request): Promise<Body> {
+/** The JSON object in the request's body, or why it is not read. */
+export async function readBody(
+  request: Request,
+): Promise<{ readonly fields: Readonly<Record<string, unknown>> } | Refused> {
   if (!isJson(request.headers.get("content-type") ?? undefined)) {
     return refused(415, "it must be JSON, sent with content-type: application/json");
   }
@@ -25,7 +22,7 @@ export async function readBody(request: Request): Promise<Body> {
   if (text === null) return refused(413, `its body must be at most ${longestBody} bytes long`);
   try {
     const fields: unknown = JSON.parse(text);
-    if (isObject(fields)) return { type: "read", fields };
+    if (isObject(fields)) return { fields };
   } catch {
     // Refused below, without a word of it.
   }
@@ -43,9 +40,6 @@ async function textOf({ body }: Request): Promise<string | null> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-function refused(status: number, rule: string): Body {
-  return {
-    type: "refused",
-    refused: { status, code: "INVALID_REQUEST", message: `Cannot read the request: ${rule}` },
-  };
+function refused(status: number, rule: string): Refused {
+  return { status, code: "INVALID_REQUEST", message: `Cannot read the request: ${rule}` };
 }

@@ -85,7 +85,7 @@ export function createActs(
     if (!headers.has("origin")) return refuse(withoutOrigin, "json");
     if (!tokens.isOf(headers.get(tokenHeader), person)) return refuse(foreignToken, "json");
     const body = await readBody(request);
-    if (body.type === "refused") return refuse(body.refused, "json");
+    if ("status" in body) return refuse(body, "json");
     let wanted: Wanted;
     try {
       wanted = read(body.fields);

@@ -5,19 +5,8 @@
  */
 import { oneLine, unfitForALine, type Rule } from "../../checks.ts";
 
-/** What a person can do with the inspector, beside looking. */
-export type InspectorAction =
-  | "retry"
-  | "reauthorize"
-  | "offboard"
-  | "hold"
-  | "unhold"
-  | "pause"
-  | "unpause"
-  | "reopen";
-
 /** The names of all actions. */
-export const actionNames: readonly InspectorAction[] = [
+export const actionNames = [
   "retry",
   "reauthorize",
   "offboard",
@@ -26,7 +15,10 @@ export const actionNames: readonly InspectorAction[] = [
   "pause",
   "unpause",
   "reopen",
-];
+] as const;
+
+/** What a person can do with the inspector, beside looking. */
+export type InspectorAction = (typeof actionNames)[number];
 
 /** What a person may do: an action, or to control the sandbox that the calls go to, if they do. */
 export type InspectorPermission = InspectorAction | "sandbox";
