@@ -7,7 +7,7 @@ import { sleep, type Clock } from "../clock.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { invalid, isObject, kindOf } from "../checks.ts";
 import type { JsonObject } from "../http/json.ts";
-import { isResourceId, own, shown, type Sendable } from "./checks.ts";
+import { isResourceId, own, type Sendable } from "./checks.ts";
 import type { SearchParams } from "./query.ts";
 
 /** How to find a created resource again if the response to its creation was lost. */
@@ -95,23 +95,40 @@ export function checkFindBy(
   findBy: FindBy | undefined,
   resource: Sendable,
 ): FindBy | undefined {
-  if (findBy === undefined) return undefined;
-  const [[name, value] = ["", undefined], ...others] = Object.entries(isObject(findBy) ? findBy : {});
-  if (others.length > 0 || (name !== "identifier" && name !== "tag"))
+  return findBy === undefined ? undefined : checkKey(task, "findBy", findBy, resource, ofFindBy);
+}
+
+/** By what a resource can be found, and how it is written. */
+export interface KeyRule {
+  readonly names: readonly string[];
+  readonly must: string;
+  readonly form: RegExp;
+}
+
+const ofFindBy: KeyRule = { names: ["identifier", "tag"], must: '"system|value"', form: /^[^|]*\|[^|]+$/ };
+
+/** The one key of a resource that an option names. @throws {LifecycleError} `INVALID_OPTION` */
+export function checkKey(
+  task: string,
+  option: string,
+  given: unknown,
+  resource: Sendable,
+  { names, must, form }: KeyRule,
+): FindBy {
+  const [[name, value] = ["", undefined], ...others] = Object.entries(isObject(given) ? given : {});
+  if (others.length > 0 || !names.includes(name)) {
+    const rule = `${option} must be ${names.map((one) => `{ ${one} }`).join(" or ")}`;
+    throw invalid(task, rule, isObject(given) ? "others" : kindOf(given));
+  }
+  if (typeof value !== "string" || !form.test(value))
     throw invalid(
       task,
-      "findBy must be { identifier } or { tag }",
-      isObject(findBy) ? "others" : kindOf(findBy),
+      `${option}.${name} must be ${must}`,
+      typeof value === "string" ? "another text" : kindOf(value),
     );
-  if (typeof value !== "string" || !/^[^|]*\|[^|]+$/.test(value))
-    throw invalid(
-      task,
-      `findBy.${name} must be "system|value"`,
-      typeof value === "string" ? "another text" : shown(value),
-    );
-  if (!carries(resource, findBy))
-    throw invalid(task, `findBy.${name} must be one that the resource carries`, "another");
-  return findBy;
+  const key = { [name]: value } as unknown as FindBy; // as was checked
+  if (carries(resource, key)) return key;
+  throw invalid(task, `${option}.${name} must be one that the resource carries`, "another");
 }
 
 /** The search parameters. */
