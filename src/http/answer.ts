@@ -76,10 +76,14 @@ export function remarksOf(answer: Answer, body: unknown): readonly string[] {
   return remarks.filter((remark) => remark.trim() !== "");
 }
 
-function remarksIn(body: unknown): readonly string[] {
+/** Where a body holds a message. */
+export function messagesIn(body: unknown): readonly unknown[] {
   const error = field(body, "error");
-  const parts = [error, field(error, "message"), field(body, "message"), field(body, "error_description")];
-  return parts.map((part) => (text(part) ?? "").slice(0, longestRemark).toLowerCase());
+  return [error, field(error, "message"), field(body, "message"), field(body, "error_description")];
+}
+
+function remarksIn(body: unknown): readonly string[] {
+  return messagesIn(body).map((part) => (text(part) ?? "").slice(0, longestRemark).toLowerCase());
 }
 
 /** The message in a body that is plain text or a JSON string. */

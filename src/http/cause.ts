@@ -6,10 +6,10 @@
  */
 import type { Cause } from "../errors.ts";
 import { Secret } from "../secret.ts";
-import { oauthCode, readAccountRefusal, readRefusal } from "./answer.ts";
+import { messagesIn, oauthCode, readAccountRefusal, readRefusal } from "./answer.ts";
 import type { Answer, Call, Unanswered } from "./call.ts";
 import { issuesIn } from "./fhir-issue.ts";
-import { field, isObject, parseJson, text } from "./json.ts";
+import { isObject, parseJson, text } from "./json.ts";
 import { TransportError } from "./transport.ts";
 
 /** What is known of a failed call itself. */
@@ -143,11 +143,7 @@ const longestWords = 10_000;
 /** The messages of an object, or a whole text that is no JSON. An object without a message may hold a secret. */
 function wordsIn({ text: whole }: Answer, body: unknown): string {
   if (body === undefined) return whole.trim().slice(0, longestWords);
-  const error = field(body, "error");
-  const parts = isObject(body)
-    ? [error, field(error, "message"), field(body, "message"), field(body, "error_description")]
-    : [body];
-  return parts
+  return (isObject(body) ? messagesIn(body) : [body])
     .flatMap((part) => text(part) ?? [])
     .filter((part) => oauthCode({ error: part }) === undefined)
     .join(" ")

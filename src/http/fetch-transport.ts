@@ -14,6 +14,7 @@ import {
   tooBig,
   TransportError,
   type Transport,
+  type TransportRequest,
   type TransportResponse,
   unknownCharset,
 } from "./transport.ts";
@@ -50,31 +51,32 @@ const beforeConnection = new Set([
 export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch): Transport {
   const once = sendsOnce();
   if (checksNothing()) throw new LifecycleError("INVALID_OPTION", `Cannot create a transport: ${mustCheck}`);
+
+  /** What `fetch` is called with, once the call may be sent. */
+  function begun({ method, url, headers, signal, onSending }: TransportRequest): RequestInit {
+    if (checksNothing() && url.startsWith("https:"))
+      throw new TransportError(`Cannot send the call: ${mustCheck}`, {
+        sent: false,
+        code: "CERTIFICATES_UNCHECKED",
+      });
+    if (!onSending()) throw heldBack();
+    return { method, headers: { ...headers }, signal, redirect: "manual", ...once };
+  }
+
   return {
-    async stream({ method, url, headers, signal, onSending }) {
-      if (checksNothing() && url.startsWith("https:"))
-        throw new TransportError(`Cannot send the call: ${mustCheck}`, {
-          sent: false,
-          code: "CERTIFICATES_UNCHECKED",
-        });
-      if (!onSending()) throw heldBack();
+    async stream(request) {
+      const init = begun(request);
       try {
-        const init = { method, headers: { ...headers }, signal, redirect: "manual", ...once } as const;
-        const response = await fetch(url, init);
+        const response = await fetch(request.url, init);
         return { status: statusOf(response), headers: headersOf(response), body: piecesOf(response) };
       } catch (error) {
-        throw signal.aborted ? aborted(true) : networkError(error, true);
+        throw request.signal.aborted ? aborted(true) : networkError(error, true);
       }
     },
-    async send({ method, url, headers, body, signal, maxBytes, onSending }) {
+    async send(request) {
+      const { url, body, signal, maxBytes } = request;
       if (signal.aborted) throw aborted(false);
-      if (checksNothing() && url.startsWith("https:"))
-        throw new TransportError(`Cannot send the call: ${mustCheck}`, {
-          sent: false,
-          code: "CERTIFICATES_UNCHECKED",
-        });
-      if (!onSending()) throw heldBack();
-      const init = { method, headers: { ...headers }, signal, redirect: "manual", ...once } as const;
+      const init = begun(request);
       const exchange = async (): Promise<TransportResponse> =>
         read(await fetch(url, body === undefined ? init : { ...init, body }), maxBytes, signal);
       try {

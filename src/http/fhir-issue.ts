@@ -23,9 +23,7 @@ const step = /^(?:f:)?(?<name>[A-Za-z][A-Za-z0-9]{0,60})(?:\[\d{1,6}\])?$/;
 
 /** The issues of a body that is an OperationOutcome; otherwise none. */
 export function issuesIn(body: unknown): readonly FhirIssue[] {
-  const issues = field(body, "resourceType") === "OperationOutcome" ? field(body, "issue") : undefined;
-  if (!Array.isArray(issues)) return [];
-  const all: readonly unknown[] = issues;
+  const all = issueList(body);
   const errorsFirst = [...all.filter(isSevere), ...all.filter((issue) => !isSevere(issue))];
   return (all.length <= mostIssues ? all : errorsFirst.slice(0, mostIssues)).map((issue) => {
     const severity = field(issue, "severity");
@@ -41,8 +39,13 @@ export function issuesIn(body: unknown): readonly FhirIssue[] {
 
 /** Whether a body is an OperationOutcome that reports an error; warnings and information may come with a success. */
 export function namesAnError(body: unknown): boolean {
+  return issueList(body).some(isSevere);
+}
+
+/** The issues of a body that is an OperationOutcome, as they came; otherwise none. */
+export function issueList(body: unknown): readonly unknown[] {
   const issues = field(body, "resourceType") === "OperationOutcome" ? field(body, "issue") : undefined;
-  return Array.isArray(issues) && issues.some(isSevere);
+  return Array.isArray(issues) ? issues : [];
 }
 
 function isSevere(issue: unknown): boolean {

@@ -9,6 +9,7 @@
 import { createHash } from "node:crypto";
 import { readRefusal, messageIn, type Refusal } from "./answer.ts";
 import { describeCall, under, type Answer, type Call, type Client } from "./call.ts";
+import { issueList } from "./fhir-issue.ts";
 import { field, isObject, parseJson, text } from "./json.ts";
 
 /** Describes a purge; sends nothing. `version`: a FHIR version as in 1upHealth's paths. */
@@ -87,11 +88,9 @@ function isOwnSuccess(body: unknown): boolean {
 /** Only a FHIR server's own OperationOutcome refuses a purge for good. */
 function readPurgeRefusal(answer: Answer, body: unknown): Refusal {
   const refusal = readRefusal(answer, body);
-  const issues = field(body, "resourceType") === "OperationOutcome" ? field(body, "issue") : undefined;
   const isFinal =
     answer.status >= 400 &&
-    Array.isArray(issues) &&
-    issues.some((issue: unknown) => finalIssues.has(text(field(issue, "code")) ?? ""));
+    issueList(body).some((issue) => finalIssues.has(text(field(issue, "code")) ?? ""));
   return refusal.type === "unexplained" && isFinal
     ? { type: "refused", why: `http_${answer.status}` }
     : refusal;

@@ -11,7 +11,7 @@ import { isDecoded, textOf } from "./charset.ts";
 import { fetchTransport } from "./fetch-transport.ts";
 import { isProxyUrl, tunnelsThrough } from "./proxy-tunnel.ts";
 import { splitUrl } from "./safety.ts";
-import { streamed } from "./streaming/undici-stream.ts";
+import { flatten, streamed } from "./streaming/undici-stream.ts";
 import {
   aborted,
   hearsAborts,
@@ -313,10 +313,4 @@ class Exchange implements Dispatcher.DispatchHandler {
 function isFlat(headers: Record<string, unknown>): headers is Record<string, string> {
   for (const name in headers) if (typeof headers[name] !== "string") return false;
   return true;
-}
-
-function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, [value ?? ""].flat().join(", ")]),
-  );
 }

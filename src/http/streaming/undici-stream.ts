@@ -26,13 +26,14 @@ export async function streamed(
   try {
     // `request()` needs no other method of its dispatcher than `dispatch()`.
     const answer = await Agent.prototype.request.call(dispatcher as Dispatcher, call);
-    return { status: answer.statusCode, headers: flat(answer.headers), body: answer.body };
+    return { status: answer.statusCode, headers: flatten(answer.headers), body: answer.body };
   } catch (error) {
     throw signal.aborted ? aborted(true) : networkError(error, true);
   }
 }
 
-function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+/** Headers that came several times, each as one text. */
+export function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {
   const entries = Object.entries(headers);
   return Object.fromEntries(entries.map(([name, value]) => [name, [value ?? ""].flat().join(", ")]));
 }
