@@ -29,7 +29,7 @@ interface Under {
   /** Without its question mark; `""` for none. */
   readonly query?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | undefined;
 }
 
 /** Shared by calls, so that the credentials are joined to them once. */
@@ -38,20 +38,16 @@ const asJson = Object.freeze({ ...accept, "content-type": "application/json" });
 
 function call({ api, version }: FhirPlace, under_: Under): Call {
   const { name, method, path, template, query = "", headers, body } = under_;
+  const usual = body === undefined ? accept : asJson;
   return describeCall({
     name,
     endpoint: "fhir",
     method,
     url: under(api, `/${version}${path}${query === "" ? "" : `?${query}`}`),
     template: `/${version}${template}`,
-    headers: headersOf(body !== undefined, headers),
+    headers: headers === undefined ? usual : { ...usual, ...headers },
     body,
   });
-}
-
-function headersOf(hasBody: boolean, more: Under["headers"]): Call["headers"] {
-  const usual = hasBody ? asJson : accept;
-  return more === undefined ? usual : { ...usual, ...more };
 }
 
 /** `POST /{version}/{resourceType}`. The server assigns the id and ignores one that is sent. */
@@ -140,8 +136,7 @@ export function searchCall(place: FhirPlace, path: string, query: string): Call 
 /** An operation on the server, a type or a resource; a POST if it has a body. */
 export function operationCall(place: FhirPlace, path: string, query: string, body: string | undefined): Call {
   const method = body === undefined ? "GET" : "POST";
-  const described: Under = { name: "fhirOperation", method, path, query, template: templateOf(path) };
-  return call(place, body === undefined ? described : { ...described, body });
+  return call(place, { name: "fhirOperation", method, path, query, template: templateOf(path), body });
 }
 
 /** The path with ids replaced. Only the first segment, and those that start with `$` or `_`, are names. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { isObject, kindOf } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
 import type { JsonObject } from "../http/json.ts";
@@ -20,6 +21,12 @@ const resourceId = /^[A-Za-z0-9\-.]{1,64}$/;
 /** Whether it is an id under which a resource can be read. "." and ".." would be path segments. */
 export function isResourceId(id: unknown): id is string {
   return typeof id === "string" && resourceId.test(id) && id !== "." && id !== "..";
+}
+
+/** The id in an address of a resource of that type. */
+export function idAt(resourceType: string | undefined, address: string | undefined): string | undefined {
+  const found = new RegExp(`(?:^|/)${resourceType}/([^/?#]+)`).exec(address ?? "")?.[1];
+  return isResourceId(found) ? found : undefined;
 }
 
 /** @throws {LifecycleError} `INVALID_RESOURCE` */
@@ -110,4 +117,15 @@ export function refuse(task: string, rule: string, value: string): LifecycleErro
 /** A name that a programmer wrote, or else the kind of the value. */
 export function shown(value: unknown): string {
   return typeof value === "string" && value.length <= 40 ? JSON.stringify(value) : kindOf(value);
+}
+
+/** The parts that a cursor was written from; none if it is no cursor. */
+export function cursorParts(cursor: unknown): readonly unknown[] {
+  try {
+    if (typeof cursor !== "string" || !/^[\w-]{1,32000}$/.test(cursor)) return [];
+    const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
+    return Array.isArray(parts) ? parts : [];
+  } catch {
+    return [];
+  }
 }

@@ -10,7 +10,7 @@ import { field, isObject, parseJson, text, type JsonObject } from "../http/json.
 import { retryAfterMs } from "../http/retry-after.ts";
 import { sizeRuleIn } from "../http/transport.ts";
 import { readBundle, type PageContent } from "./pages/read-bundle.ts";
-import { isResourceId } from "./checks.ts";
+import { idAt, isResourceId } from "./checks.ts";
 import { parseFhirJson, parseKnown, remember } from "./lossless-json.ts";
 import { issuesIn, namesAnError, type FhirIssue } from "../http/fhir-issue.ts";
 import type { Operation } from "./operation.ts";
@@ -153,22 +153,13 @@ function isBlank(text: string): boolean {
   return !/\S/.test(text);
 }
 
+const others = { page: "a Bundle", anything: "a resource", yes: "a yes" } as const;
+
 function wanted({ expects, resourceType, id, versionId }: Operation): string {
-  switch (expects) {
-    case "resource": {
-      const asked =
-        versionId === undefined ? "the id that was asked for" : "the id and version that were asked for";
-      return `a ${resourceType} with ${id === undefined ? "an id" : asked}`;
-    }
-    case "page":
-      return "a Bundle";
-    case "anything":
-      return "a resource";
-    case "yes":
-      return "a yes";
-    default:
-      return expects satisfies never;
-  }
+  if (expects !== "resource") return others[expects];
+  const asked =
+    versionId === undefined ? "the id that was asked for" : "the id and version that were asked for";
+  return `a ${resourceType} with ${id === undefined ? "an id" : asked}`;
 }
 
 function parse({ text, json, isExact }: Answer, lossless: boolean): unknown {
@@ -201,8 +192,7 @@ function versionIn(resource: JsonObject): string | undefined {
 /** The id of a created resource, from the `Location` header. */
 function idFrom(answer: Answer, resourceType: string | undefined): string | undefined {
   const location = Object.hasOwn(answer.headers, "location") ? answer.headers["location"] : undefined;
-  const found = new RegExp(`(?:^|/)${resourceType}/([^/?#]+)`).exec(location ?? "")?.[1];
-  return found !== undefined && isResourceId(found) ? found : undefined;
+  return idAt(resourceType, location);
 }
 
 function codes(body: unknown): string {

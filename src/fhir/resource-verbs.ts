@@ -75,11 +75,6 @@ export function resourceVerbs({ place, performer }: VerbParts, find: Find): Reso
   const { version } = place;
   const { clock, ending } = performer;
 
-  function readOne(type: string, id: string, signal: AbortSignal | undefined): Promise<JsonObject> {
-    const call = calls.readResourceCall(place, type, id);
-    return executeForResource(performer, reading(type, id), call, signal);
-  }
-
   async function permit(
     share: boolean,
     patientId: string,
@@ -120,7 +115,9 @@ export function resourceVerbs({ place, performer }: VerbParts, find: Find): Reso
       }
       if (withinMs === null) return created;
       const id = String(created["id"]); // a FHIR id, as the reader has checked
-      const read = (signal: AbortSignal | undefined) => readOne(resourceType, id, signal);
+      const readCall = calls.readResourceCall(place, resourceType, id);
+      const read = (signal: AbortSignal | undefined): Promise<JsonObject> =>
+        executeForResource(performer, reading(resourceType, id), readCall, signal);
       return withSignals(signal, ending, (signal) =>
         waitUntilReadable(clock, read, { resourceType, id }, withinMs, signal),
       );

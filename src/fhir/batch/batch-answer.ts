@@ -7,7 +7,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { namesAnError } from "../../http/fhir-issue.ts";
 import { field, isObject, text, type JsonObject } from "../../http/json.ts";
-import { isResourceId, own, type Sendable } from "../checks.ts";
+import { idAt, isResourceId, own, type Sendable } from "../checks.ts";
 import type { Prepared } from "./batch-entry.ts";
 
 /** The part of the answer about one entry. */
@@ -115,7 +115,7 @@ function fitOf(entry: Prepared, part: EntryAnswer | undefined): Fit {
   if (status === 201 && (entry.type === "read" || entry.type === "delete")) return "contradicts";
   if (entry.type === "delete")
     return body === undefined || isOutcomeOf(entry, body) ? "plausible" : "contradicts";
-  const located = part.location === undefined ? undefined : idAt(entry.resourceType, part.location);
+  const located = idAt(entry.resourceType, part.location);
   if (part.location !== undefined && located === undefined) return "contradicts";
   if (body !== undefined && !isOutcomeOf(entry, body))
     return located === undefined || located === body["id"] ? fitOfResource(entry, body) : "contradicts";
@@ -151,10 +151,5 @@ function isOutcomeOf({ resourceType }: Prepared, body: JsonObject | undefined): 
 export function idIn({ resourceType }: Prepared, { location, body }: EntryAnswer): string | undefined {
   const id = body?.["resourceType"] === resourceType ? body["id"] : undefined;
   if (isResourceId(id)) return id;
-  return location === undefined ? undefined : idAt(resourceType, location);
-}
-
-function idAt(resourceType: string, location: string): string | undefined {
-  const found = new RegExp(`(?:^|/)${resourceType}/([^/?#]+)`).exec(location)?.[1];
-  return isResourceId(found) ? found : undefined;
+  return idAt(resourceType, location);
 }

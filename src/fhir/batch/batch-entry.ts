@@ -18,10 +18,10 @@ export interface Prepared {
   readonly operation: Operation;
   readonly resourceType: string;
   /** Not known for a create. */
-  readonly id: string | undefined;
+  readonly id?: string | undefined;
   /** The resource that is sent. */
-  readonly sent: Sendable | undefined;
-  readonly findBy: FindBy | undefined;
+  readonly sent?: Sendable;
+  readonly findBy?: FindBy | undefined;
   /** A create or an update by itself, with the resource as it was. */
   readonly call?: Call | undefined;
   /** The entry, as JSON. */
@@ -74,7 +74,6 @@ function prepare(place: FhirPlace, entry: Readonly<Record<string, unknown>>, ind
         type,
         operation: creating(resourceType),
         resourceType,
-        id: undefined,
         sent: resource,
         // checkFindBy() takes any value: it was given by a caller.
         findBy: checkFindBy(task, findBy as FindBy | undefined, resource),
@@ -94,16 +93,7 @@ function prepare(place: FhirPlace, entry: Readonly<Record<string, unknown>>, ind
       const call = updateResourceCall(place, resourceType, id, { method: "PUT", body, versionId });
       const text = entryText(request, body);
       const operation = updating(resourceType, id);
-      return {
-        type,
-        operation,
-        resourceType,
-        id,
-        sent: resource,
-        findBy: undefined,
-        call,
-        text,
-      };
+      return { type, operation, resourceType, id, sent: resource, call, text };
     }
     case "read":
     case "delete": {
@@ -113,7 +103,7 @@ function prepare(place: FhirPlace, entry: Readonly<Record<string, unknown>>, ind
       const method = type === "read" ? "GET" : "DELETE";
       const operation = type === "read" ? reading(resourceType, id) : deleting(resourceType, id);
       const text = entryText({ method, url: `${resourceType}/${id}` });
-      return { type, operation, resourceType, id, sent: undefined, findBy: undefined, text };
+      return { type, operation, resourceType, id, text };
     }
     default:
       throw new TypeError("Cannot prepare an entry: its type was checked");

@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
 import { isStrong } from "../../http/streaming/strong-etag.ts";
+import { cursorParts } from "../checks.ts";
 
 /** A position in a file: the lines before it, and their length in bytes. */
 export interface Position {
@@ -41,7 +42,7 @@ export function exportCursor(print: string, { status, at }: ExportPlace): string
 
 /** @throws {LifecycleError} `INVALID_OPTION` if it does not belong to this export */
 export function exportPlaceAt(print: string, cursor: unknown): ExportPlace {
-  const [format, owner, status, set, file, line, byte, etag, ...more] = partsOf(cursor);
+  const [format, owner, status, set, file, line, byte, etag, ...more] = cursorParts(cursor);
   const isPrint = (value: unknown): value is string => typeof value === "string" && /^[\w-]{16}$/.test(value);
   const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
   if (
@@ -62,16 +63,6 @@ export function exportPlaceAt(print: string, cursor: unknown): ExportPlace {
 /** A path and a query that stay at the host that they are put behind. */
 function isPath(value: unknown): value is string {
   return typeof value === "string" && /^\/(?![/\\])[!-[\]-~]{0,16000}$/.test(value);
-}
-
-function partsOf(cursor: unknown): readonly unknown[] {
-  try {
-    if (typeof cursor !== "string" || !/^[\w-]{1,32000}$/.test(cursor)) return [];
-    const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
-    return Array.isArray(parts) ? parts : [];
-  } catch {
-    return [];
-  }
 }
 
 function refused(rule: string): LifecycleError {

@@ -8,6 +8,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
+import { cursorParts } from "../checks.ts";
 import type { PagePlace } from "./next-link.ts";
 import { encoded, queryOf, type Pairs } from "../query.ts";
 
@@ -45,8 +46,8 @@ export function cursorOf(search: Search, { path, query }: PagePlace): string {
  * @throws {LifecycleError} `INVALID_OPTION` if it does not belong to this search
  */
 export function placeAt(search: Search, cursor: string): PagePlace {
-  const parts = read(cursor);
-  if (parts === null) throw refused("a cursor must be one that a page or a walk gave, got another text");
+  const parts = cursorParts(cursor);
+  if (!isParts(parts)) throw refused("a cursor must be one that a page or a walk gave, got another text");
   const [, print, path, ...query] = parts;
   if (print !== fingerprint(search))
     throw refused("a cursor must be used with the type and the parameters it came from, got it with others");
@@ -62,19 +63,8 @@ function ours({ pairs }: Search, index: number): string {
   return encoded(pair);
 }
 
-function read(cursor: string): Parts | null {
-  if (typeof cursor !== "string" || !/^[\w-]{1,32000}$/.test(cursor)) return null;
-  try {
-    const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
-    return isParts(parts) ? parts : null;
-  } catch {
-    return null;
-  }
-}
-
-function isParts(value: unknown): value is Parts {
-  if (!Array.isArray(value)) return false;
-  const [format, print, path, ...query] = value as unknown[]; // of JSON
+function isParts(value: readonly unknown[]): value is Parts {
+  const [format, print, path, ...query] = value;
   const isPath = path === 0 || (typeof path === "string" && /^(?:\/[\w$-][\w$.-]*)*$/.test(path));
   return format === 1 && typeof print === "string" && isPath && query.every(isPart);
 }
