@@ -51,6 +51,7 @@ export function withMethods(...methods: readonly string[]): Rule {
   };
 }
 
+export const anObject: Rule = { must: "an object", holds: isObject };
 export const aSwitch: Rule = among(true, false);
 export const aText: Rule = { must: "a string", holds: (value) => typeof value === "string" };
 export const aFunction: Rule = { must: "a function", holds: (value) => typeof value === "function" };

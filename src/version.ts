@@ -4,6 +4,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { isObject } from "./checks.ts";
 
 /** `package.json` is at most so many folders above this file: the source, the build and a bundle have different depths. */
 const mostFolders = 5;
@@ -14,9 +15,8 @@ export function version(): string {
     try {
       const place = new URL(`${"../".repeat(folders)}package.json`, import.meta.url);
       const found: unknown = JSON.parse(readFileSync(place, "utf8"));
-      if (typeof found !== "object" || found === null || !("name" in found) || !("version" in found))
-        continue;
-      if (found.name === "oneup-lifecycle" && typeof found.version === "string") return found.version;
+      const { name, version } = isObject(found) ? found : {};
+      if (name === "oneup-lifecycle" && typeof version === "string") return version;
     } catch {
       // Not there: try the next path.
     }

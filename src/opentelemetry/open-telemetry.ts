@@ -4,7 +4,7 @@
  * @module
  */
 import { metrics, trace, type Attributes, type MeterProvider, type TracerProvider } from "@opentelemetry/api";
-import { check, isObject, withMethods, type Rules } from "../checks.ts";
+import { anObject, check, withMethods, type Rules } from "../checks.ts";
 import { systemClock } from "../clock.ts";
 import type { Recorder, Telemetry } from "../telemetry.ts";
 import { startGauges, type Gauges } from "./gauges.ts";
@@ -29,7 +29,7 @@ export interface OpenTelemetryOptions {
 const rules: Rules<OpenTelemetryOptions> = {
   tracerProvider: withMethods("getTracer"),
   meterProvider: withMethods("getMeter"),
-  attributes: { must: "an object", holds: isObject },
+  attributes: anObject,
 };
 
 const scope = "oneup-lifecycle";

@@ -30,31 +30,22 @@ interface Scene {
   readonly newId: string;
 }
 
-/** The steps when the token that is about to expire was granted, and the steps now. */
-interface Biography {
-  readonly earlier: readonly Step[];
-  readonly now: readonly Step[];
-}
-
-/** The shortest history of each state. */
-const biographies: Readonly<Record<UserState, Biography>> = {
-  created: { earlier: [], now: [] },
-  codeIssued: { earlier: [], now: [isCreated] },
-  tokenActive: { earlier: [], now: [isCreated, getsToken] },
-  expiring: { earlier: [isCreated, getsToken], now: [mustRefresh] },
-  refreshed: { earlier: [isCreated, getsToken], now: [mustRefresh, refreshes] },
-  reauthorized: {
-    earlier: [isCreated, getsToken],
-    now: [mustRefresh, losesGrant, getsAnotherCode, getsToken],
-  },
-  reauthorizing: { earlier: [isCreated, getsToken], now: [mustRefresh, losesGrant] },
-  locating: { earlier: [isCreated, getsToken], now: [mustRefresh, losesGrant, isSaidToBeMissing] },
-  renaming: { earlier: [], now: [isCreated, getsToken, isToBeRenamed] },
-  renameInDoubt: { earlier: [], now: [isCreated, getsToken, isToBeRenamed, isInDoubt] },
-  failed: { earlier: [], now: [isRefused] },
-  identifying: { earlier: [], now: [isCreated, getsToken, isToBePurged] },
-  offboarding: { earlier: [], now: [isCreated, getsToken, isToBePurged, isFound] },
-  offboarded: { earlier: [], now: [isCreated, getsToken, isLetGo] },
+/** The shortest history of each state. The token that must be refreshed was granted earlier. */
+const biographies: Readonly<Record<UserState, readonly Step[]>> = {
+  created: [],
+  codeIssued: [isCreated],
+  tokenActive: [isCreated, getsToken],
+  expiring: [isCreated, getsToken, mustRefresh],
+  refreshed: [isCreated, getsToken, mustRefresh, refreshes],
+  reauthorized: [isCreated, getsToken, mustRefresh, losesGrant, getsAnotherCode, getsToken],
+  reauthorizing: [isCreated, getsToken, mustRefresh, losesGrant],
+  locating: [isCreated, getsToken, mustRefresh, losesGrant, isSaidToBeMissing],
+  renaming: [isCreated, getsToken, isToBeRenamed],
+  renameInDoubt: [isCreated, getsToken, isToBeRenamed, isInDoubt],
+  failed: [isRefused],
+  identifying: [isCreated, getsToken, isToBePurged],
+  offboarding: [isCreated, getsToken, isToBePurged, isFound],
+  offboarded: [isCreated, getsToken, isLetGo],
 };
 
 /**
@@ -77,11 +68,11 @@ export async function arrange(engine: Engine, world: World, id: string, state: U
   const form = engine.hidden === null ? newId : engine.hidden.seal(id, newId);
   const scene: Scene = { world, windowMs: engine.settings.windowMs, id, newId: form };
   const now = engine.clock.now();
-  const { earlier, now: lately } = biographies[state];
-  const before = earlier.length === 0 ? now : now - ageOfAToken(scene);
+  const steps = biographies[state];
+  const refreshAt = steps.indexOf(mustRefresh);
+  const before = refreshAt < 0 ? now : now - ageOfAToken(scene);
   let user = newUser(id, "interactive", before, there.revision);
-  for (const step of earlier) user = step(user, before, scene);
-  for (const step of lately) user = step(user, now, scene);
+  for (const [index, step] of steps.entries()) user = step(user, index < refreshAt ? before : now, scene);
   const place = schedule(engine, user, null);
   const done = await saveUser(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
   if (done.type !== "committed") return arrange(engine, world, id, state); // a concurrent call created the user

@@ -38,10 +38,7 @@ export function inState(given: unknown, state: UserState): Checked {
   checkState(state);
   return {
     holds: status.state === state,
-    message: (negated) =>
-      negated
-        ? `Expected ${named(status)} not to be in state ${state}\n\n${timeline(status)}`
-        : `Expected ${named(status)} to be in state ${state}, but it is in ${status.state}\n\n${timeline(status)}`,
+    message: told(ofUser(status), `be in state ${state}`, `it is in ${status.state}`),
     actual: status.state,
     expected: state,
   };
@@ -56,14 +53,11 @@ export function visited(given: unknown, states: readonly UserState[]): Checked {
     .filter((state, at, all) => state !== all[at - 1]);
   let met = 0;
   for (const state of been) if (state === states[met]) met++;
-  const way = states.join(" → ");
+  const after = met === 0 ? "" : `after ${states[met - 1]} `;
   const missed = states[met];
   return {
     holds: missed === undefined,
-    message: (negated) =>
-      negated
-        ? `Expected ${named(status)} not to have visited ${way}\n\n${timeline(status)}`
-        : `Expected ${named(status)} to have visited ${way}, but ${met === 0 ? "" : `after ${states[met - 1]} `}it did not reach ${missed}\n\n${timeline(status)}`,
+    message: told(ofUser(status), `have visited ${states.join(" → ")}`, `${after}it did not reach ${missed}`),
     actual: been,
     expected: states,
   };
@@ -77,13 +71,13 @@ export function spentCalls(given: unknown, calls: number | SpentCalls): Checked 
   const actual = Object.fromEntries(wanted.map(([name]) => [name, spent.get(name)]));
   const list = (counts: readonly (readonly [string, number | undefined])[]): string =>
     counts.map(([name, count]) => `${count} ${name}`).join(", ");
-  const want = list(wanted);
   return {
     holds: wanted.every(([name, count]) => spent.get(name) === count),
-    message: (negated) =>
-      negated
-        ? `Expected ${spender.name} not to have spent ${want} calls\n\n${spender.story}`
-        : `Expected ${spender.name} to have spent ${want} calls, but it has spent ${list(Object.entries(actual))}\n\n${spender.story}`,
+    message: told(
+      spender,
+      `have spent ${list(wanted)} calls`,
+      `it has spent ${list(Object.entries(actual))}`,
+    ),
     actual,
     expected: Object.fromEntries(wanted),
   };
@@ -133,8 +127,18 @@ function shown(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
-function named({ appUserId }: UserStatus): string {
-  return `user "${appUserId}"`;
+/** What is told of: its name, and what it has done. */
+interface Subject {
+  readonly name: string;
+  readonly story: string;
+}
+
+function ofUser(status: UserStatus): Subject {
+  return { name: `user "${status.appUserId}"`, story: timeline(status) };
+}
+
+function told({ name, story }: Subject, what: string, but: string): Checked["message"] {
+  return (negated) => `Expected ${name} ${negated ? `not to ${what}` : `to ${what}, but ${but}`}\n\n${story}`;
 }
 
 function statusOf(given: unknown): UserStatus {
@@ -144,16 +148,14 @@ function statusOf(given: unknown): UserStatus {
   throw notOne("what inspect() or onboard() resolves with", given);
 }
 
-interface Counted {
-  readonly name: string;
+interface Counted extends Subject {
   readonly calls: Readonly<Record<string, number>>;
-  readonly story: string;
 }
 
 function spenderOf(given: unknown): Counted {
   if (isObject(given) && "calls" in given) {
     const status = statusOf(given);
-    return { name: named(status), calls: { ...status.calls }, story: timeline(status) };
+    return { ...ofUser(status), calls: { ...status.calls } };
   }
   const journal = isObject(given) && "journal" in given ? given.journal : given;
   if (!isJournal(journal)) throw notOne("a user's status, a sandbox or its journal", given);

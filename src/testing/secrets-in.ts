@@ -107,18 +107,15 @@ function pieceAt(offset: number, text: string): string {
 function secretsOf(sandbox: Sandbox): readonly Named[] {
   const { credentials, grants, users } = sandbox.snapshot();
   const names = new Map(users.map(({ oneupUserId, appUserId }) => [oneupUserId, appUserId]));
-  const whose = (what: string, oneupUserId: number): string => `${what} of "${names.get(oneupUserId)}"`;
+  const named = (what: string, oneupUserId: number, text: string): Named => ({
+    name: `${what} of "${names.get(oneupUserId)}"`,
+    text,
+  });
   return [
     { name: "the client secret", text: credentials.clientSecret },
-    ...grants.codes.map(({ code, oneupUserId }) => ({ name: whose("a code", oneupUserId), text: code })),
-    ...grants.accessTokens.map(({ token, oneupUserId }) => ({
-      name: whose("an access token", oneupUserId),
-      text: token,
-    })),
-    ...grants.refreshTokens.map(({ token, oneupUserId }) => ({
-      name: whose("a refresh token", oneupUserId),
-      text: token,
-    })),
+    ...grants.codes.map(({ code, oneupUserId }) => named("a code", oneupUserId, code)),
+    ...grants.accessTokens.map(({ token, oneupUserId }) => named("an access token", oneupUserId, token)),
+    ...grants.refreshTokens.map(({ token, oneupUserId }) => named("a refresh token", oneupUserId, token)),
   ];
 }
 

@@ -7,7 +7,7 @@
 import { memory } from "../../adapters/memory.ts";
 import type { UserState } from "../../machines/index.ts";
 import { checkId } from "../runtime/options/check-id.ts";
-import { aSwitch, between, check, invalid, isObject, only, wrong, type Rule, type Rules } from "../checks.ts";
+import { anObject, aSwitch, between, check, invalid, only, wrong, type Rules } from "../checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
 import type { Opened } from "../runtime/open-lifecycle.ts";
 import { checkOverrides, type LifecycleOptions } from "../runtime/options/lifecycle-options.ts";
@@ -228,7 +228,6 @@ function describePoint({ before, after, nth = 1 }: CrashPoint): string {
 
 const brought: readonly string[] = ["endpoints", "clock", "transport", "waitOn"];
 
-const anObject: Rule = { must: "an object", holds: isObject };
 const rules: Rules<TestLifecycleOptions> = {
   lifecycle: anObject,
   sandbox: anObject,

@@ -5,7 +5,7 @@
  * @module
  */
 import { memory } from "../../../adapters/memory.ts";
-import { anything, aFunction, check, isObject, whole, wrong, type Rules } from "../../checks.ts";
+import { anObject, anything, aFunction, check, whole, wrong, type Rules } from "../../checks.ts";
 import { sleep } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { Handler } from "../../sandbox/handler.ts";
@@ -236,7 +236,6 @@ class Story {
 }
 
 const task = "simulate";
-const anObject = { must: "an object", holds: isObject };
 const rules: Rules<SimulateOptions> = {
   seeds: anything,
   scenario: aFunction,
