@@ -23,30 +23,20 @@ export function startOf(text: string): Start {
   let [depth, key, isKey] = [0, "", false];
   let resourceType: string | undefined;
   for (let at = 0; at < text.length; at++) {
-    switch (text[at]) {
-      case "{":
-      case "[":
-        depth++;
-        isKey = depth === 1;
-        break;
-      case "}":
-      case "]":
-        depth--;
-        break;
-      case ",":
-        isKey = depth === 1;
-        break;
-      case '"': {
-        if (depth === 1 && !isKey && isData(key)) return { resourceType, data: at + 1 };
-        const end = endOfText(text, at + 1);
-        if (end < 0) return { resourceType, data: null };
-        const value = text.slice(at + 1, end);
-        if (depth === 1 && isKey) [key, isKey] = [value, false];
-        else if (depth === 1 && key === "resourceType") resourceType = value;
-        at = end;
-        break;
-      }
-      default:
+    const char = text[at];
+    if (char === "{" || char === "[") {
+      depth++;
+      isKey = depth === 1;
+    } else if (char === "}" || char === "]") depth--;
+    else if (char === ",") isKey = depth === 1;
+    else if (char === '"') {
+      if (depth === 1 && !isKey && isData(key)) return { resourceType, data: at + 1 };
+      const end = endOfText(text, at + 1);
+      if (end < 0) return { resourceType, data: null };
+      const value = text.slice(at + 1, end);
+      if (depth === 1 && isKey) [key, isKey] = [value, false];
+      else if (depth === 1 && key === "resourceType") resourceType = value;
+      at = end;
     }
   }
   return { resourceType, data: null };
