@@ -65,14 +65,16 @@ export function startGauges(meter: Meter, own: Attributes, read: () => Promise<O
   /** All series so far. The SDK repeats the last value of each for ever, so one that is over must become 0. */
   const known = new Map<string, Point>();
 
+  function observe(result: BatchObservableResult, { gauge, value, attributes }: Point): void {
+    const observable = made.get(gauge);
+    if (observable !== undefined) result.observe(observable, value, { ...own, ...attributes });
+  }
+
   let isOver = false;
 
   /** The last values would be repeated for ever: a process that is gone is not ready, and works on no user. */
   async function end(result: BatchObservableResult): Promise<void> {
-    for (const { gauge, attributes } of known.values()) {
-      const observable = made.get(gauge);
-      if (observable !== undefined) result.observe(observable, 0, { ...own, ...attributes });
-    }
+    for (const point of known.values()) observe(result, { ...point, value: 0 });
     await Promise.resolve(); // the SDK is going through its list, and would pass over the next one
     meter.removeBatchObservableCallback(collect, all);
   }
@@ -90,8 +92,7 @@ export function startGauges(meter: Meter, own: Attributes, read: () => Promise<O
     }
     for (const [key, point] of now) {
       known.set(key, point);
-      const gauge = made.get(point.gauge);
-      if (gauge !== undefined) result.observe(gauge, point.value, { ...own, ...point.attributes });
+      observe(result, point);
     }
   }
 
