@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
 import { LifecycleError } from "../errors.ts";
+import { jsonText } from "../sandbox/base/message.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 
 /** A secret of the sandbox. */
@@ -129,7 +130,7 @@ function textsOf(value: unknown): readonly string[] {
     breakLength: Infinity,
   };
   const printed = inspect(value, { ...whole, showHidden: true });
-  return [printed, serialised(value), ...bytesIn(value)];
+  return [printed, jsonText(value) ?? "", ...bytesIn(value)];
 }
 
 /** Byte arrays at any depth, as text: printing would show them as numbers. */
@@ -161,14 +162,6 @@ function within(value: object): readonly unknown[] {
   );
   if (value instanceof Map) return [...fields, ...value.keys(), ...value.values()];
   return value instanceof Set ? [...fields, ...value] : fields;
-}
-
-function serialised(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? "";
-  } catch {
-    return ""; // circular, or with a BigInt: its printed form is searched anyway
-  }
 }
 
 /** The text before and after the secret, with every secret masked. */

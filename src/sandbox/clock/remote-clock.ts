@@ -1,10 +1,10 @@
 /** Follows the sandbox's clock from another process. */
 
-import { isObject } from "../../checks.ts";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { onAbort } from "../../abort.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
+import { parseObject } from "../base/message.ts";
 import { createVirtualClock, type VirtualClock } from "./virtual-clock.ts";
 
 /** One reading of the sandbox's clock: a line of `GET /_sandbox/clock?follow`. */
@@ -114,14 +114,7 @@ function eachLine(answer: IncomingMessage, use: (line: string) => void): void {
 }
 
 function readReading(line: string): ClockReading | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-  if (!isObject(value)) return undefined;
-  const { now, offset, running } = value;
+  const { now, offset, running } = parseObject(line) ?? {};
   if (typeof now !== "number" || typeof offset !== "number" || typeof running !== "boolean") return undefined;
   return { now, offset, running };
 }

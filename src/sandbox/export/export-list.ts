@@ -8,6 +8,7 @@ import { type Exported, exportedOf, keyText } from "./export-file.ts";
 
 /** The number of links of the list `huge`. */
 const hugeList = 200_000;
+const long = "a".repeat(60);
 
 /** @param root the absolute address of the version at the analytics host; `types`: all types if undefined */
 export function listOf(
@@ -44,28 +45,13 @@ export function listOf(
     output,
     error,
   };
-  switch (exportList) {
-    case "usual":
-      return found(list);
-    case "twice":
-      return found({ ...list, output: [...output, ...output].toReversed() });
-    case "wrongTypes":
-      return found({ ...list, output: [...output, { type: 7, url: ["x"] }] });
-    case "noList":
-      return found({ ...list, output: "none" });
-    case "huge":
-      return found({
-        ...list,
-        output: Array.from({ length: hugeList }, (_, index) => ({
-          type: "Patient",
-          url: `${root}/${"a".repeat(60)}${index}`,
-        })),
-      });
-    default:
-      return exportList satisfies never;
-  }
-}
-
-function found(list: object): Carried {
-  return { outgoing: json(200, list), outcome: "listed", committed: true };
+  const listed: Readonly<Record<typeof exportList, () => unknown>> = {
+    usual: () => output,
+    twice: () => [...output, ...output].toReversed(),
+    wrongTypes: () => [...output, { type: 7, url: ["x"] }],
+    noList: () => "none",
+    huge: () => Array.from({ length: hugeList }, (_, n) => ({ type: "Patient", url: `${root}/${long}${n}` })),
+  };
+  const answer = json(200, { ...list, output: listed[exportList]() });
+  return { outgoing: answer, outcome: "listed", committed: true };
 }

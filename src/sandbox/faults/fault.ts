@@ -1,5 +1,6 @@
 /** A scripted fault: what goes wrong, on which call, how often. */
 
+import { jsonText } from "../base/message.ts";
 import { callNames, type CallName } from "../base/plan.ts";
 import {
   among,
@@ -112,7 +113,7 @@ const rules: Rules<Fault> = {
   },
   response: among(...Object.keys(faultResponses)),
   status: whole(200, 599),
-  body: { must: "a string, or what JSON can hold", holds: isJson },
+  body: { must: "a string, or what JSON can hold", holds: (value) => jsonText(value) !== undefined },
   headers: { must: "header names with their texts", holds: areHeaders },
   retryAfterMs: between(0),
   retryAfter: among("seconds", "date"),
@@ -198,14 +199,6 @@ export function describeFault(fault: Fault): string {
 /** Restores an infinite `times`, which JSON writes as null. */
 export function endless(fault: Fault): Fault {
   return fault.times === null ? { ...fault, times: Infinity } : fault;
-}
-
-function isJson(value: unknown): boolean {
-  try {
-    return JSON.stringify(value) !== undefined;
-  } catch {
-    return false; // a BigInt, or a circular reference
-  }
 }
 
 function areHeaders(value: unknown): boolean {

@@ -38,22 +38,9 @@ export function spanOfElement(element: unknown): DateSpan | undefined {
 /** Compares the span of a resource with the span that is searched for; false for a prefix that is not evaluated. */
 export function isInSpan(prefix: string, one: DateSpan, wanted: DateSpan): boolean {
   const equal = one.from >= wanted.from && one.to <= wanted.to;
-  switch (prefix) {
-    case "eq":
-      return equal;
-    case "ne":
-      return !equal;
-    case "gt":
-      return one.to > wanted.to;
-    case "ge":
-      return equal || one.to > wanted.to;
-    case "lt":
-      return one.from < wanted.from;
-    case "le":
-      return equal || one.from < wanted.from;
-    default:
-      return false;
-  }
+  const [before, after] = [one.from < wanted.from, one.to > wanted.to];
+  const holds = { eq: equal, ne: !equal, gt: after, ge: equal || after, lt: before, le: equal || before };
+  return new Map(Object.entries(holds)).get(prefix) ?? false;
 }
 
 function lengthOf(given: Readonly<Record<"hour" | "second" | "fraction", string | undefined>>): number {

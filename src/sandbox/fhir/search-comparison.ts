@@ -132,26 +132,19 @@ function quantity(value: string): SearchComparison | undefined {
     const { value: found, system: itsSystem, code: itsCode, unit } = element;
     if (typeof found !== "number" || (system !== "" && itsSystem !== system)) return false;
     if (code !== "" && itsCode !== code && unit !== code) return false;
-    return compare(prefix, found - wanted);
+    return comparisons.get(prefix)?.(found - wanted) === true;
   };
 }
 
-function compare(prefix: string, difference: number): boolean {
-  switch (prefix) {
-    case "ne":
-      return difference !== 0;
-    case "gt":
-      return difference > 0;
-    case "ge":
-      return difference >= 0;
-    case "lt":
-      return difference < 0;
-    case "le":
-      return difference <= 0;
-    default:
-      return difference === 0;
-  }
-}
+/** What a prefix says about a difference. */
+const comparisons: ReadonlyMap<string, (difference: number) => boolean> = new Map([
+  ["eq", (difference) => difference === 0],
+  ["ne", (difference) => difference !== 0],
+  ["gt", (difference) => difference > 0],
+  ["ge", (difference) => difference >= 0],
+  ["lt", (difference) => difference < 0],
+  ["le", (difference) => difference <= 0],
+]);
 
 function unescaped(value: string): string {
   return value.replaceAll(/\\([\\,|$])/g, "$1");

@@ -1,7 +1,7 @@
 /** Adds resources without a call: the data that a test needs before its first call. */
 
 import { isFhirVersion, isServed } from "../resources/served-types.ts";
-import { parseObject } from "../base/message.ts";
+import { jsonText, parseObject } from "../base/message.ts";
 import { isDeeper } from "../base/is-deeper.ts";
 import { invalid } from "../../checks.ts";
 import type { World } from "./world.ts";
@@ -22,7 +22,7 @@ export function addResources(
   if (!isFhirVersion(version)) throw invalid(verb, "version must be one of dstu2, stu3, r4", "another");
   const ids: string[] = [];
   for (const resource of resources) {
-    const text = typeof resource === "string" ? resource : written(resource);
+    const text = typeof resource === "string" ? resource : (jsonText(resource) ?? "");
     const parsed = parseObject(text);
     const type = parsed?.["resourceType"];
     if (parsed === undefined || typeof type !== "string" || !isServed(version, type) || isDeeper(parsed)) {
@@ -32,12 +32,4 @@ export function addResources(
     ids.push(world.resources.create(owner, version, type, text, world.now(), true).id);
   }
   return ids;
-}
-
-function written(resource: unknown): string {
-  try {
-    return JSON.stringify(resource) ?? "";
-  } catch {
-    return ""; // circular, or with a BigInt: refused like anything else that is not a resource
-  }
 }
