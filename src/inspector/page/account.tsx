@@ -6,7 +6,7 @@
 import type { JSX } from "preact";
 import type { AccountView } from "./data.ts";
 import { useAnswer } from "./live.ts";
-import { Foreign, Section, Trouble, When, Why } from "./parts.tsx";
+import { Foreign, Head, Section, Trouble, When, Why } from "./parts.tsx";
 
 export function Account({ changed, now }: { readonly changed: number; readonly now: number }): JSX.Element {
   const { value, error } = useAnswer<AccountView>("account", {}, changed);
@@ -88,14 +88,7 @@ export function Account({ changed, now }: { readonly changed: number; readonly n
       </Section>
       <Section title="1upHealth, as this process has seen it" wide>
         <table class="endpoints">
-          <thead>
-            <tr>
-              <th scope="col">endpoint</th>
-              <th scope="col">works</th>
-              <th scope="col">last success</th>
-              <th scope="col">last failure</th>
-            </tr>
-          </thead>
+          <Head of={["endpoint", "works", "last success", "last failure"]} />
           <tbody>
             {health.endpoints.map(({ endpoint, works, lastSuccess, lastFailure }) => (
               <tr key={endpoint}>

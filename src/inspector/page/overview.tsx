@@ -9,7 +9,7 @@ import type { Lane } from "../../index.ts";
 import { AccountActions } from "./actions.tsx";
 import type { Me, Overview as Data } from "./data.ts";
 import { Diagram } from "./diagram.tsx";
-import { Foreign, Section, State, When, Why } from "./parts.tsx";
+import { By, Change, Foreign, Head, Section, State, When, Why } from "./parts.tsx";
 import { count, duration } from "./words.ts";
 
 const lanes: readonly { readonly lane: Lane; readonly about: string }[] = [
@@ -48,14 +48,7 @@ export function Overview(props: {
                 ) : (
                   <a href={`users/${change.key}`}>{change.alias}</a>
                 )}
-                <span class="change">
-                  {change.from !== null && change.from !== change.to && (
-                    <>
-                      <State state={change.from} /> →{" "}
-                    </>
-                  )}
-                  <State state={change.to} />
-                </span>
+                <Change from={change.from} to={change.to} />
                 <code>{change.event}</code>
               </li>
             ))}
@@ -93,14 +86,7 @@ function Quota({ data }: { readonly data: Data }): JSX.Element {
         ))}
       </div>
       <table class="lanes">
-        <thead>
-          <tr>
-            <th scope="col">lane</th>
-            <th scope="col">used</th>
-            <th scope="col">waiting</th>
-            <th scope="col">one more</th>
-          </tr>
-        </thead>
+        <Head of={["lane", "used", "waiting", "one more"]} />
         <tbody>
           {lanes.map(({ lane, about }) => (
             <tr key={lane}>
@@ -139,13 +125,7 @@ function Passed({ data, now }: { readonly data: Data; readonly now: number }): J
         <p class="empty">No user has passed from one state to another.</p>
       ) : (
         <table class="lanes">
-          <thead>
-            <tr>
-              <th scope="col">transition</th>
-              <th scope="col">5 min</th>
-              <th scope="col">hour</th>
-            </tr>
-          </thead>
+          <Head of={["transition", "5 min", "hour"]} />
           <tbody>
             {arrows.slice(0, mostArrows).map(({ from, to, recent, hour }) => (
               <tr key={`${from} ${to}`}>
@@ -177,14 +157,7 @@ function Processes({ data, now }: { readonly data: Data; readonly now: number })
         </p>
       ) : (
         <table class="lanes">
-          <thead>
-            <tr>
-              <th scope="col">process</th>
-              <th scope="col">users in 5 min</th>
-              <th scope="col">steps</th>
-              <th scope="col">last step</th>
-            </tr>
-          </thead>
+          <Head of={["process", "users in 5 min", "steps", "last step"]} />
           <tbody>
             {processes.slice(0, mostArrows).map(({ name, isThis, users, steps, lastAt }) => (
               <tr key={name} class={now - new Date(lastAt).getTime() > silentMs ? "silent" : undefined}>
@@ -230,12 +203,7 @@ function HeldBack(props: { readonly data: Data; readonly me: Me | null; readonly
         {budget.paused.map(({ lane, reason, until, by }) => (
           <li key={lane ?? "all"} class="busy">
             <b>Paused: {lane ?? "all lanes"}</b> “<Foreign text={reason} />”
-            {by !== null && (
-              <>
-                , by <Foreign text={by} />
-              </>
-            )}
-            ,{" "}
+            <By by={by} />,{" "}
             {until === null ? (
               "until an operator ends it"
             ) : (

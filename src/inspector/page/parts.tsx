@@ -82,3 +82,42 @@ export function Trouble({ error }: { readonly error: Error }): JSX.Element {
     </p>
   );
 }
+
+/** The names of a table's columns. */
+export function Head({ of }: { readonly of: readonly string[] }): JSX.Element {
+  return (
+    <thead>
+      <tr>
+        {of.map((name) => (
+          <th key={name} scope="col">
+            {name}
+          </th>
+        ))}
+      </tr>
+    </thead>
+  );
+}
+
+/** A step from one state to another. */
+export function Change({ from, to }: { readonly from: string | null; readonly to: string }): JSX.Element {
+  return (
+    <span class="change">
+      {from !== null && from !== to && (
+        <>
+          <State state={from} /> →{" "}
+        </>
+      )}
+      <State state={to} />
+    </span>
+  );
+}
+
+/** Behind an act: the person who did it, if there is a name. */
+export function By({ by }: { readonly by: string | null }): JSX.Element | null {
+  if (by === null) return null;
+  return (
+    <>
+      , by <Foreign text={by} />
+    </>
+  );
+}

@@ -7,7 +7,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ask, newOnce, type Me, type SandboxView } from "./data.ts";
 import { useAnswer } from "./live.ts";
-import { Foreign, Section, Trouble } from "./parts.tsx";
+import { Foreign, Head, Section, Trouble } from "./parts.tsx";
 import { count, duration, moment } from "./words.ts";
 
 /** It is asked again so long after its last answer, ms. */
@@ -195,16 +195,7 @@ function Calls({ value }: { readonly value: SandboxView }): JSX.Element {
         <p class="empty">None so far.</p>
       ) : (
         <table class="users calls">
-          <thead>
-            <tr>
-              <th scope="col">#</th>
-              <th scope="col">call</th>
-              <th scope="col">answer</th>
-              <th scope="col">user</th>
-              <th scope="col">time</th>
-              <th scope="col">fault</th>
-            </tr>
-          </thead>
+          <Head of={["#", "call", "answer", "user", "time", "fault"]} />
           <tbody>
             {rows.map(({ n, at, call, user, status, outcome, fault }) => (
               <tr key={n}>

@@ -9,7 +9,7 @@ import { UserActions } from "./actions.tsx";
 import type { Me, UserView } from "./data.ts";
 import { Diagram } from "./diagram.tsx";
 import { useAnswer, useWatching } from "./live.ts";
-import { Foreign, Section, State, Trouble, When, Why } from "./parts.tsx";
+import { By, Change, Foreign, Section, State, Trouble, When, Why } from "./parts.tsx";
 import { count, duration, moment, pauseInWords, toneOf } from "./words.ts";
 
 export function User(props: {
@@ -61,24 +61,12 @@ export function User(props: {
           {history.toReversed().map((step) => (
             <li key={`${step.at}${step.event}${step.to}`} class={toneOf(step.to)}>
               <div>
-                <span class="change">
-                  {step.from !== null && step.from !== step.to && (
-                    <>
-                      <State state={step.from} /> →{" "}
-                    </>
-                  )}
-                  <State state={step.to} />
-                </span>
+                <Change from={step.from} to={step.to} />
                 <time dateTime={step.at}>{moment(step.at)}</time>
               </div>
               <p>
                 {step.why}
-                {step.by !== null && (
-                  <>
-                    , by <Foreign text={step.by} />
-                  </>
-                )}{" "}
-                <code>{step.event}</code>
+                <By by={step.by} /> <code>{step.event}</code>
               </p>
               {step.cause !== null && (
                 <p>
@@ -166,12 +154,7 @@ function Facts({ user, now }: { readonly user: UserView; readonly now: number })
           <dt>Held</dt>
           <dd>
             “<Foreign text={hold.reason} />”
-            {hold.by !== null && (
-              <>
-                , by <Foreign text={hold.by} />
-              </>
-            )}
-            , since <When at={hold.since} now={now} />
+            <By by={hold.by} />, since <When at={hold.since} now={now} />
           </dd>
         </div>
       )}

@@ -8,7 +8,7 @@ import { useState } from "preact/hooks";
 import type { UserState } from "../../index.ts";
 import { ask, type Overview, type UserRows, type UserRow } from "./data.ts";
 import { useAnswer, useWatching } from "./live.ts";
-import { Foreign, State, Trouble, When } from "./parts.tsx";
+import { Foreign, Head, State, Trouble, When } from "./parts.tsx";
 import { count, pauseInWords, stateNames, toneOf } from "./words.ts";
 
 const pageSize = 50;
@@ -88,15 +88,7 @@ export function Users(props: {
 function Table({ users, now }: { readonly users: readonly UserRow[]; readonly now: number }): JSX.Element {
   return (
     <table class="users">
-      <thead>
-        <tr>
-          <th scope="col">user</th>
-          <th scope="col">state</th>
-          <th scope="col">since</th>
-          <th scope="col">token</th>
-          <th scope="col">waits</th>
-        </tr>
-      </thead>
+      <Head of={["user", "state", "since", "token", "waits"]} />
       <tbody>
         {users.map((user) => (
           <tr key={user.key}>
