@@ -5,7 +5,7 @@
  */
 import { sleep, type Clock } from "../clock.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
-import { invalid, isObject, kindOf } from "../checks.ts";
+import { invalid, isObject, kindOf, type Rule } from "../checks.ts";
 import type { JsonObject } from "../http/json.ts";
 import { isResourceId, own, type Sendable } from "./checks.ts";
 import type { SearchParams } from "./query.ts";
@@ -98,34 +98,32 @@ export function checkFindBy(
   return findBy === undefined ? undefined : checkKey(task, "findBy", findBy, resource, ofFindBy);
 }
 
-/** By what a resource can be found, and how it is written. */
-export interface KeyRule {
-  readonly names: readonly string[];
-  readonly must: string;
-  readonly form: RegExp;
-}
+const aKey: Rule = {
+  must: '"system|value"',
+  holds: (value) => typeof value === "string" && /^[^|]*\|[^|]+$/.test(value),
+};
+const ofFindBy = { identifier: aKey, tag: aKey };
 
-const ofFindBy: KeyRule = { names: ["identifier", "tag"], must: '"system|value"', form: /^[^|]*\|[^|]+$/ };
-
-/** The one key of a resource that an option names. @throws {LifecycleError} `INVALID_OPTION` */
+/** The one key of a resource that an option holds, by one of the rules. @throws {LifecycleError} `INVALID_OPTION` */
 export function checkKey(
   task: string,
   option: string,
   given: unknown,
   resource: Sendable,
-  { names, must, form }: KeyRule,
+  rules: Readonly<Record<string, Rule>>,
 ): FindBy {
   const [[name, value] = ["", undefined], ...others] = Object.entries(isObject(given) ? given : {});
-  if (others.length > 0 || !names.includes(name)) {
-    const rule = `${option} must be ${names.map((one) => `{ ${one} }`).join(" or ")}`;
-    throw invalid(task, rule, isObject(given) ? "others" : kindOf(given));
-  }
-  if (typeof value !== "string" || !form.test(value))
+  const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
+  if (rule === undefined || others.length > 0) {
+    const forms = Object.keys(rules).map((one) => `{ ${one} }`);
     throw invalid(
       task,
-      `${option}.${name} must be ${must}`,
-      typeof value === "string" ? "another text" : kindOf(value),
+      `${option} must be ${forms.join(" or ")}`,
+      isObject(given) ? "others" : kindOf(given),
     );
+  }
+  const got = typeof value === "string" ? "another text" : kindOf(value);
+  if (!rule.holds(value)) throw invalid(task, `${option}.${name} must be ${rule.must}`, got);
   const key = { [name]: value } as unknown as FindBy; // as was checked
   if (carries(resource, key)) return key;
   throw invalid(task, `${option}.${name} must be one that the resource carries`, "another");
