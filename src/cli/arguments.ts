@@ -6,7 +6,7 @@
 import { userInfo } from "node:os";
 import { parseArgs } from "node:util";
 import { aPersonName, nameOf } from "../inspector/actions/permission.ts";
-import { optionsOf, type Command, type Given, type Options } from "./command.ts";
+import { option, optionsOf, type Command, type Given, type Options } from "./command.ts";
 import { nearest } from "./nearest.ts";
 
 /** The command line is invalid: exit code 2. */
@@ -70,16 +70,12 @@ function unknown(command: Command, kind: "argument" | "option", word: string): U
 
 /** The option of commands whose calls wait in a lane. */
 export const laneOption: Options = {
-  lane: {
-    type: "string",
-    value: "LANE",
-    description: "the lane: bulk, recovery or interactive (default: bulk)",
-  },
+  lane: option("LANE", "the lane: bulk, recovery or interactive (default: bulk)"),
 };
 
 /** The option of commands that stop calls. */
 export const reasonOption: Options = {
-  reason: { type: "string", value: "TEXT", description: "why, in 1 to 200 characters" },
+  reason: option("TEXT", "why, in 1 to 200 characters"),
 };
 
 /** The text of `--reason`. @throws {UsageError} if it is missing */
@@ -91,11 +87,7 @@ export function reasonIn({ texts, command }: Given): string {
 
 /** The option of commands whose act is recorded with a name. */
 export const byOption: Options = {
-  by: {
-    type: "string",
-    value: "NAME",
-    description: "who does it, as it is recorded (default: your user name)",
-  },
+  by: option("NAME", "who does it, as it is recorded (default: your user name)"),
 };
 
 /** The name of `--by`, or that of this machine's user. @throws {UsageError} */

@@ -13,6 +13,16 @@ export interface OptionHelp {
   readonly description: string;
 }
 
+/** An option with a value, of which `value` is the placeholder. */
+export function option(value: string, description: string): OptionHelp {
+  return { type: "string", value, description };
+}
+
+/** An option without a value. */
+export function flag(description: string): OptionHelp {
+  return { type: "boolean", description };
+}
+
 /** Options by their names. */
 export type Options = Readonly<Record<string, OptionHelp>>;
 
@@ -69,50 +79,25 @@ export interface Given {
 }
 
 const place: Options = {
-  store: {
-    type: "string",
-    value: "PLACE",
-    description: "folder, redis://…, postgres://… (default: ONEUP_STORE)",
-  },
+  store: option("PLACE", "folder, redis://…, postgres://… (default: ONEUP_STORE)"),
 };
 
 export const keyOption: Options = {
-  "key-file": {
-    type: "string",
-    value: "FILE",
-    description: "file with the encryption key (default: ONEUP_KEY_FILE)",
-  },
+  "key-file": option("FILE", "file with the encryption key (default: ONEUP_KEY_FILE)"),
 };
 
 const limit: Options = {
-  limit: {
-    type: "string",
-    value: "N",
-    description: "management calls per window (default: the recorded limit, or 300 with --window)",
-  },
-  window: {
-    type: "string",
-    value: "TIME",
-    description: "length of the window, e.g. 30m (default: the recorded one, or 1h with --limit)",
-  },
+  limit: option("N", "management calls per window (default: the recorded limit, or 300 with --window)"),
+  window: option("TIME", "length of the window, e.g. 30m (default: the recorded one, or 1h with --limit)"),
 };
 
 const endpoints: Options = {
-  api: {
-    type: "string",
-    value: "URL",
-    description: "e.g. of a sandbox (default: ONEUP_API, else https://api.1up.health)",
-  },
-  auth: {
-    type: "string",
-    value: "URL",
-    description:
-      "(default: that of --api, unless it is 1upHealth's own; else ONEUP_AUTH, else https://auth.1up.health)",
-  },
-  "change-origin": {
-    type: "boolean",
-    description: "move the store there, though it was used with another origin",
-  },
+  api: option("URL", "e.g. of a sandbox (default: ONEUP_API, else https://api.1up.health)"),
+  auth: option(
+    "URL",
+    "(default: that of --api, unless it is 1upHealth's own; else ONEUP_AUTH, else https://auth.1up.health)",
+  ),
+  "change-origin": flag("move the store there, though it was used with another origin"),
 };
 
 const opening: Readonly<Record<Way | "place", Options>> = {
@@ -130,9 +115,9 @@ export function optionsOf({ options, opens, json, asks = false }: Command): Opti
   return {
     ...options,
     ...(opens && opening[opens]),
-    ...(json && { json: { type: "boolean", description: shapes[json] } }),
-    ...(asks && { yes: { type: "boolean", description: "act without asking first" } }),
-    help: { type: "boolean", description: "show this help" },
+    ...(json && { json: flag(shapes[json]) }),
+    ...(asks && { yes: flag("act without asking first") }),
+    help: flag("show this help"),
   };
 }
 

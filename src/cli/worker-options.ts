@@ -5,21 +5,17 @@
  */
 import type { LifecycleOptions, RefreshPolicy, UserState, WorkSummary } from "../index.ts";
 import { whole } from "./parse-units.ts";
-import type { Given, Options } from "./command.ts";
+import { option, type Given, type Options } from "./command.ts";
 import { number } from "./format.ts";
 
 /** The option of commands that may refresh the tokens of all users. */
 export const refreshOption: Options = {
-  refresh: {
-    type: "string",
-    value: "POLICY",
-    description: "keepAlive, eager or lazy, as set in your processes (default: keepAlive)",
-  },
+  refresh: option("POLICY", "keepAlive, eager or lazy, as set in your processes (default: keepAlive)"),
 };
 
 /** The options of commands that work for all users. */
 export const workerOptions: Options = {
-  concurrency: { type: "string", value: "N", description: "users at once (default: 32)" },
+  concurrency: option("N", "users at once (default: 32)"),
   ...refreshOption,
 };
 

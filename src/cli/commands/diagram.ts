@@ -4,7 +4,7 @@
  * @module
  */
 import { mermaid } from "../../../machines/index.ts";
-import type { Command, Given } from "../command.ts";
+import { flag, type Command, type Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { print } from "../format.ts";
 
@@ -19,7 +19,7 @@ export const diagram: Command = {
   opens: "look",
   json: "object",
   options: {
-    counts: { type: "boolean", description: "count the users in ONEUP_STORE" },
+    counts: flag("count the users in ONEUP_STORE"),
   },
   run,
 };

@@ -5,7 +5,7 @@
  */
 import type { EventOptions, LifecycleEvent } from "../../index.ts";
 import { timeInWords } from "../../runtime/options/time-in-words.ts";
-import type { Command, Given } from "../command.ts";
+import { flag, option, type Command, type Given } from "../command.ts";
 import { escapeControl } from "../escape-control.ts";
 import { withStore } from "../open-store.ts";
 
@@ -20,9 +20,9 @@ export const events: Command = {
   opens: "tend",
   json: "lines",
   options: {
-    follow: { type: "boolean", description: "wait for new events until it is interrupted" },
-    after: { type: "string", value: "CURSOR", description: "only events behind this one" },
-    types: { type: "string", value: "TYPES", description: "only these, e.g. TOKEN_GRANTED,GRANT_LOST" },
+    follow: flag("wait for new events until it is interrupted"),
+    after: option("CURSOR", "only events behind this one"),
+    types: option("TYPES", "only these, e.g. TOKEN_GRANTED,GRANT_LOST"),
   },
   run,
 };

@@ -8,7 +8,7 @@ import { LifecycleError, type HistoryStep, type Lifecycle, type UserStatus } fro
 import { internalsOf } from "../../runtime/internals.ts";
 import { momentInWords, timeInWords } from "../../runtime/options/time-in-words.ts";
 import { UsageError } from "../arguments.ts";
-import type { Command, Given } from "../command.ts";
+import { option, type Command, type Given } from "../command.ts";
 import { fitted, hanging, wrapped } from "../columns.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
@@ -34,7 +34,7 @@ export const inspect: Command = {
   opens: "look",
   json: "object",
   options: {
-    alias: { type: "string", value: "ALIAS", description: "the user of this alias, instead of ID" },
+    alias: option("ALIAS", "the user of this alias, instead of ID"),
   },
   run,
 };

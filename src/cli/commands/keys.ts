@@ -9,7 +9,7 @@ import { keysFromEnv } from "../../env.ts";
 import { keyFile, LifecycleError } from "../../index.ts";
 import { ringOf } from "../../store/sealing/keys.ts";
 import { UsageError } from "../arguments.ts";
-import type { Command } from "../command.ts";
+import { flag, type Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
@@ -83,7 +83,7 @@ export const rotateKeys: Command = {
   opens: "tend",
   json: "object",
   fails: "a record opens with no key",
-  options: { records: { type: "boolean", description: "replace the store's own key too" } },
+  options: { records: flag("replace the store's own key too") },
   async run(given, signal) {
     const { switches } = given;
     const isJson = switches.has("json");

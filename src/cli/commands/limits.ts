@@ -7,7 +7,7 @@ import type { AccountLimits, Ceiling } from "../../index.ts";
 import { spanInWords } from "../../runtime/options/time-in-words.ts";
 import { whole } from "../parse-units.ts";
 import { UsageError } from "../arguments.ts";
-import type { Command, Given } from "../command.ts";
+import { flag, option, type Command, type Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { number, print } from "../format.ts";
 
@@ -23,14 +23,10 @@ export const limits: Command = {
   opens: "tend",
   json: "object",
   options: {
-    calls: { type: "string", value: "N", description: "calls in any window" },
-    "window-ms": { type: "string", value: "N", description: "length of the window, in milliseconds" },
-    of: {
-      type: "string",
-      value: "NAME",
-      description: "the limit: management, token or fhir (default: management)",
-    },
-    none: { type: "boolean", description: "remove the limit; for token and fhir only" },
+    calls: option("N", "calls in any window"),
+    "window-ms": option("N", "length of the window, in milliseconds"),
+    of: option("NAME", "the limit: management, token or fhir (default: management)"),
+    none: flag("remove the limit; for token and fhir only"),
   },
   run,
 };

@@ -6,7 +6,7 @@
 import { keysFromEnv, required } from "../../env.ts";
 import { abortMove, keyFile, moveStore, type Encryption, type MoveOptions } from "../../index.ts";
 import { UsageError } from "../arguments.ts";
-import { keyOption, type Command, type Given } from "../command.ts";
+import { flag, option, keyOption, type Command, type Given } from "../command.ts";
 import { plural, print } from "../format.ts";
 import { adapterAt } from "../open-store.ts";
 import { Screen } from "../screen.ts";
@@ -29,19 +29,12 @@ export const move: Command = {
   example: "move --from ./data/lifecycle --to postgres://db/app",
   json: "object",
   options: {
-    from: { type: "string", value: "PLACE", description: "the store to leave (default: ONEUP_STORE)" },
-    to: { type: "string", value: "PLACE", description: "the other one (default: ONEUP_NEW_STORE)" },
-    abort: { type: "boolean", description: "call the move off, and open the first store again" },
-    lost: {
-      type: "boolean",
-      description: "with --abort: although the other store was emptied, or is gone for good",
-    },
+    from: option("PLACE", "the store to leave (default: ONEUP_STORE)"),
+    to: option("PLACE", "the other one (default: ONEUP_NEW_STORE)"),
+    abort: flag("call the move off, and open the first store again"),
+    lost: flag("with --abort: although the other store was emptied, or is gone for good"),
     ...keyOption,
-    "new-key-file": {
-      type: "string",
-      value: "FILE",
-      description: "file with the other store's key (default: the same)",
-    },
+    "new-key-file": option("FILE", "file with the other store's key (default: the same)"),
   },
   run,
 };

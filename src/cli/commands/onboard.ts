@@ -8,7 +8,7 @@ import { systemClock } from "../../clock.ts";
 import { lanes } from "../../store/contract.ts";
 import type { ImportProgress, ImportSummary, OnboardManyOptions } from "../../index.ts";
 import { laneOption, UsageError } from "../arguments.ts";
-import type { Command, Given } from "../command.ts";
+import { option, type Command, type Given } from "../command.ts";
 import { importLine, importPicture, importSummary } from "../import-picture.ts";
 import { checkReadable, idsIn, usualColumn } from "../list-file.ts";
 import { withStore } from "../open-store.ts";
@@ -34,22 +34,10 @@ export const onboard: Command = {
   json: "lines",
   fails: "a user failed, or a row or a record was unusable",
   options: {
-    name: {
-      type: "string",
-      value: "NAME",
-      description: "name of the import, needed to continue it (default: the file name; - has none)",
-    },
-    column: {
-      type: "string",
-      value: "NAME",
-      description: `the column of a CSV file (default: ${usualColumn})`,
-    },
+    name: option("NAME", "name of the import, needed to continue it (default: the file name; - has none)"),
+    column: option("NAME", `the column of a CSV file (default: ${usualColumn})`),
     ...laneOption,
-    expect: {
-      type: "string",
-      value: "WHAT",
-      description: "new or existing, if known (default: look in 1upHealth's list)",
-    },
+    expect: option("WHAT", "new or existing, if known (default: look in 1upHealth's list)"),
     ...refreshOption,
   },
   run,

@@ -6,17 +6,13 @@
 import { systemClock } from "../../clock.ts";
 import type { Lane, Lifecycle } from "../../index.ts";
 import { byOption, doerIn, reasonIn, reasonOption } from "../arguments.ts";
-import type { Command, Given, Options } from "../command.ts";
+import { option, type Command, type Given, type Options } from "../command.ts";
 import { pauseLine } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { duration } from "../parse-units.ts";
 
 const lane: Options = {
-  lane: {
-    type: "string",
-    value: "LANE",
-    description: "only interactive, recovery or bulk (default: all)",
-  },
+  lane: option("LANE", "only interactive, recovery or bulk (default: all)"),
 };
 
 export const pause: Command = {
@@ -32,7 +28,7 @@ export const pause: Command = {
   json: "object",
   options: {
     ...reasonOption,
-    for: { type: "string", value: "TIME", description: "ends it after e.g. 2h (default: with unpause)" },
+    for: option("TIME", "ends it after e.g. 2h (default: with unpause)"),
     ...lane,
     ...byOption,
   },

@@ -5,7 +5,7 @@
  */
 import type { Difference, ReconcileOptions, Reconciliation } from "../../index.ts";
 import { someOf } from "../arguments.ts";
-import type { Command, Given } from "../command.ts";
+import { option, type Command, type Given } from "../command.ts";
 import { escapeControl } from "../escape-control.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
@@ -26,8 +26,8 @@ export const reconcile: Command = {
   json: "lines",
   fails: "1upHealth's list could not be read to its end, so nothing was repaired",
   options: {
-    repair: { type: "string", value: "WHAT", description: "all, or adopt, or move (default: only compare)" },
-    "page-size": { type: "string", value: "N", description: "users per call, 1 to 1000 (default: 100)" },
+    repair: option("WHAT", "all, or adopt, or move (default: only compare)"),
+    "page-size": option("N", "users per call, 1 to 1000 (default: 100)"),
   },
   async run(given, signal) {
     const onDifference = (difference: Difference): void => print(given, difference, [inWords(difference)]);

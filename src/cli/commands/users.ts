@@ -7,7 +7,7 @@ import { systemClock } from "../../clock.ts";
 import type { UserFilter, UserStatus } from "../../index.ts";
 import { spanInWords } from "../../runtime/options/time-in-words.ts";
 import { whole } from "../parse-units.ts";
-import type { Command, Given } from "../command.ts";
+import { option, type Command, type Given } from "../command.ts";
 import { fitted, placesIn } from "../columns.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
@@ -22,8 +22,8 @@ export const users: Command = {
   opens: "look",
   json: "lines",
   options: {
-    state: { type: "string", value: "STATE", description: "only users in this state, e.g. failed" },
-    first: { type: "string", value: "N", description: "at most N users" },
+    state: option("STATE", "only users in this state, e.g. failed"),
+    first: option("N", "at most N users"),
   },
   run,
 };

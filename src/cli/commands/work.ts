@@ -6,7 +6,7 @@
 import { systemClock } from "../../clock.ts";
 import type { Lifecycle, UserStatus, WorkSummary } from "../../index.ts";
 import { duration } from "../parse-units.ts";
-import type { Command, Given } from "../command.ts";
+import { flag, option, type Command, type Given } from "../command.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
 import { print, toneOf, waitOf } from "../format.ts";
@@ -24,13 +24,9 @@ export const work: Command = {
   opens: "work",
   json: "lines",
   options: {
-    poll: {
-      type: "string",
-      value: "TIME",
-      description: "longest sleep between two polls of the store (default: 1s)",
-    },
+    poll: option("TIME", "longest sleep between two polls of the store (default: 1s)"),
     ...workerOptions,
-    quiet: { type: "boolean", description: "print only warnings and the summary" },
+    quiet: flag("print only warnings and the summary"),
   },
   run,
 };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command, Given } from "../command.ts";
+import { flag, option, type Command, type Given } from "../command.ts";
 import { UsageError } from "../arguments.ts";
 import { live } from "./live.ts";
 import { Screen } from "../screen.ts";
@@ -23,21 +23,13 @@ export const demo: Command = {
   ],
   example: "demo",
   options: {
-    keep: { type: "boolean", description: "keep the store's folder and print its path" },
-    open: { type: "boolean", description: "open the page of the demo in the browser" },
-    live: { type: "boolean", description: "use 1upHealth instead of the sandbox" },
-    user: {
-      type: "string",
-      value: "ID",
-      description: "with --live: the app_user_id (default: that of the last run, or a random one)",
-    },
-    store: {
-      type: "string",
-      value: "DIR",
-      description: "with --live: folder of the store (default: ./oneup-lifecycle-demo)",
-    },
-    api: { type: "string", value: "URL", description: "with --live: as in onboard --help" },
-    auth: { type: "string", value: "URL", description: "with --live: as in onboard --help" },
+    keep: flag("keep the store's folder and print its path"),
+    open: flag("open the page of the demo in the browser"),
+    live: flag("use 1upHealth instead of the sandbox"),
+    user: option("ID", "with --live: the app_user_id (default: that of the last run, or a random one)"),
+    store: option("DIR", "with --live: folder of the store (default: ./oneup-lifecycle-demo)"),
+    api: option("URL", "with --live: as in onboard --help"),
+    auth: option("URL", "with --live: as in onboard --help"),
   },
   run,
 };

@@ -7,7 +7,7 @@ import { onAbort } from "../../abort.ts";
 import type { Lifecycle } from "../../index.ts";
 import { createInspector } from "../../inspector/index.ts";
 import { byOption, doerIn, UsageError } from "../arguments.ts";
-import type { Command, Given } from "../command.ts";
+import { flag, option, type Command, type Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { whole } from "../parse-units.ts";
 import { printError } from "../screen.ts";
@@ -30,10 +30,10 @@ export const inspector: Command = {
   isEndless: true,
   opens: "act",
   options: {
-    port: { type: "string", value: "N", description: "port to listen on (default: any free port)" },
-    actions: { type: "boolean", description: "allow actions, beside looking" },
+    port: option("N", "port to listen on (default: any free port)"),
+    actions: flag("allow actions, beside looking"),
     ...byOption,
-    open: { type: "boolean", description: "open the link in the browser" },
+    open: flag("open the link in the browser"),
   },
   run,
 };

@@ -7,7 +7,7 @@ import { systemClock } from "../../clock.ts";
 import type { ExportManyOptions, ExportProgress, FhirVersion } from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-in-words.ts";
 import { someOf, UsageError } from "../arguments.ts";
-import type { Command, Given } from "../command.ts";
+import { flag, option, type Command, type Given } from "../command.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { whole } from "../parse-units.ts";
@@ -29,15 +29,12 @@ export const exportUsers: Command = {
   json: "lines",
   fails: "a user is not exported",
   options: {
-    to: { type: "string", value: "FOLDER", description: "the folder: new, empty, or of this export" },
-    name: { type: "string", value: "NAME", description: "name of the export (default: that of the folder)" },
-    versions: { type: "string", value: "WHAT", description: "some of dstu2,stu3,r4 (default: all)" },
-    types: { type: "string", value: "TYPES", description: "resource types, e.g. Patient,Observation" },
-    "allow-short": {
-      type: "boolean",
-      description: "finish files with fewer resources than 1upHealth counts",
-    },
-    concurrency: { type: "string", value: "N", description: "users at once, 1 to 64 (default: 8)" },
+    to: option("FOLDER", "the folder: new, empty, or of this export"),
+    name: option("NAME", "name of the export (default: that of the folder)"),
+    versions: option("WHAT", "some of dstu2,stu3,r4 (default: all)"),
+    types: option("TYPES", "resource types, e.g. Patient,Observation"),
+    "allow-short": flag("finish files with fewer resources than 1upHealth counts"),
+    concurrency: option("N", "users at once, 1 to 64 (default: 8)"),
     ...listOption,
   },
   run,

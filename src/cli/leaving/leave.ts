@@ -13,7 +13,7 @@ import type {
 } from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-in-words.ts";
 import { byOption, doerIn, UsageError } from "../arguments.ts";
-import type { Command, Given } from "../command.ts";
+import { flag, option, type Command, type Given } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
@@ -39,21 +39,16 @@ export const leave: Command = {
   asks: true,
   fails: "a user has no receipt",
   options: {
-    receipts: { type: "string", value: "FILE", description: "where receipts are kept" },
-    name: { type: "string", value: "NAME", description: "name of the leave (default: that of the file)" },
-    purge: { type: "string", value: "WHAT", description: "all, none, or e.g. r4,stu3 (default: all)" },
-    "only-after-export": {
-      type: "string",
-      value: "NAME",
-      description: "only users that the export of this name has finished",
-    },
-    "allow-partial-export": {
-      type: "boolean",
-      description: "with --only-after-export: also if it left out types or versions, which are purged",
-    },
-    "dry-run": { type: "boolean", description: "count the users, and change nothing" },
-    count: { type: "string", value: "N", description: "the number that the dry run printed" },
-    forget: { type: "boolean", description: "also forget each user once its receipt is kept" },
+    receipts: option("FILE", "where receipts are kept"),
+    name: option("NAME", "name of the leave (default: that of the file)"),
+    purge: option("WHAT", "all, none, or e.g. r4,stu3 (default: all)"),
+    "only-after-export": option("NAME", "only users that the export of this name has finished"),
+    "allow-partial-export": flag(
+      "with --only-after-export: also if it left out types or versions, which are purged",
+    ),
+    "dry-run": flag("count the users, and change nothing"),
+    count: option("N", "the number that the dry run printed"),
+    forget: flag("also forget each user once its receipt is kept"),
     ...listOption,
     ...byOption,
   },

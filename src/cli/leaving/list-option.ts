@@ -4,23 +4,18 @@
  * @module
  */
 import { UsageError } from "../arguments.ts";
-import type { Given, Options } from "../command.ts";
+import { option, type Given, type Options } from "../command.ts";
 import { escapeControl } from "../escape-control.ts";
 import { number } from "../format.ts";
 import { idsIn, usualColumn } from "../list-file.ts";
 import { asCommands } from "../shell-words.ts";
 
 export const listOption: Options = {
-  users: {
-    type: "string",
-    value: "FILE",
-    description: "only these: a CSV file with a header, or one app_user_id per line (default: all users)",
-  },
-  column: {
-    type: "string",
-    value: "NAME",
-    description: `with --users: the column of a CSV file (default: ${usualColumn})`,
-  },
+  users: option(
+    "FILE",
+    "only these: a CSV file with a header, or one app_user_id per line (default: all users)",
+  ),
+  column: option("NAME", `with --users: the column of a CSV file (default: ${usualColumn})`),
 };
 
 /** The users, or `"all"`. May be called again. @throws {UsageError} for the standard input, which can be read once only */

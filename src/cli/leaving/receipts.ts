@@ -5,7 +5,7 @@
  */
 import { verifyReceipts } from "../../index.ts";
 import { UsageError } from "../arguments.ts";
-import type { Command } from "../command.ts";
+import { option, type Command } from "../command.ts";
 import { plural, print } from "../format.ts";
 import { idsIn } from "../list-file.ts";
 import { placeOf, withStore } from "../open-store.ts";
@@ -20,7 +20,7 @@ export const receipts: Command = {
   json: "object",
   fails: "a receipt is missing, changed or cut off",
   options: {
-    "public-key": { type: "string", value: "KEY", description: "the key (default: that of the store)" },
+    "public-key": option("KEY", "the key (default: that of the store)"),
   },
   async run(given, signal) {
     const { argument: path, texts } = given;

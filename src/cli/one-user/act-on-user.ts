@@ -6,7 +6,7 @@
 import { systemClock } from "../../clock.ts";
 import type { Lifecycle, UserStatus } from "../../index.ts";
 import { byOption, doerIn } from "../arguments.ts";
-import type { Given, Options } from "../command.ts";
+import { option, type Given, type Options } from "../command.ts";
 import { print, toneOf, waitOf } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { paintFor } from "../paint.ts";
@@ -14,7 +14,7 @@ import { duration } from "../parse-units.ts";
 
 /** The option of commands that wait for a user. */
 export const waitOption: Options = {
-  wait: { type: "string", value: "TIME", description: "how long to wait for it, e.g. 10m (default: 30s)" },
+  wait: option("TIME", "how long to wait for it, e.g. 10m (default: 30s)"),
 };
 
 /** The options of commands whose step is recorded with who took it. */

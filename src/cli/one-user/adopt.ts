@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../arguments.ts";
-import type { Command } from "../command.ts";
+import { option, type Command } from "../command.ts";
 import { idsIn } from "../list-file.ts";
 import { whole } from "../parse-units.ts";
 import { actOnUser, actOptions, isUsable } from "./act-on-user.ts";
@@ -26,7 +26,7 @@ export const adopt: Command = {
   json: "object",
   fails: "the user has no token yet",
   options: {
-    number: { type: "string", value: "N", description: "the oneup_user_id, which must be given" },
+    number: option("N", "the oneup_user_id, which must be given"),
     ...actOptions,
   },
   async run(given, signal) {

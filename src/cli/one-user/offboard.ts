@@ -5,7 +5,7 @@
  */
 import type { OffboardOptions } from "../../index.ts";
 import { someOf } from "../arguments.ts";
-import type { Command } from "../command.ts";
+import { option, type Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { escapeControl } from "../escape-control.ts";
 import { actOnUser, actOptions } from "./act-on-user.ts";
@@ -26,7 +26,7 @@ export const offboard: Command = {
   asks: true,
   fails: "data is still to be erased",
   options: {
-    purge: { type: "string", value: "WHAT", description: "erase FHIR data: all, or e.g. r4,stu3" },
+    purge: option("WHAT", "erase FHIR data: all, or e.g. r4,stu3"),
     ...actOptions,
   },
   async run(given, signal) {

@@ -6,7 +6,7 @@
 import { isLifecycleError } from "../../errors.ts";
 import type { Lifecycle } from "../../index.ts";
 import { doerIn, UsageError } from "../arguments.ts";
-import type { Command, Given } from "../command.ts";
+import { flag, type Command, type Given } from "../command.ts";
 import { plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { actOnUser, actOptions, isUsable } from "./act-on-user.ts";
@@ -25,7 +25,7 @@ export const retry: Command = {
   json: "object",
   fails: "the user has not recovered, or a user could not be retried",
   options: {
-    all: { type: "boolean", description: "all failed users, instead of ID" },
+    all: flag("all failed users, instead of ID"),
     ...actOptions,
   },
   run,

@@ -8,7 +8,7 @@ import { controlRoutes } from "../../sandbox/http/control-routes.ts";
 import type { JournalEntry, Sandbox, SandboxServer } from "../../sandbox/index.ts";
 import { whole } from "../parse-units.ts";
 import { UsageError } from "../arguments.ts";
-import type { Command, Given } from "../command.ts";
+import { flag, option, type Command, type Given } from "../command.ts";
 import { paintFor } from "../paint.ts";
 import { reasonOf } from "../system-error.ts";
 import { describeEntry } from "./calls.ts";
@@ -35,45 +35,17 @@ export const sandbox: Command = {
   example: "sandbox --port 8080 --seed-users 100",
   isEndless: true,
   options: {
-    port: { type: "string", value: "N", description: "port to listen on (default: any free port)" },
-    "client-id": { type: "string", value: "ID", description: "accepted client id (default: sandbox-client)" },
-    "client-secret": {
-      type: "string",
-      value: "SECRET",
-      description: "accepted client secret (default: sandbox-secret)",
-    },
-    limit: { type: "string", value: "N", description: "management calls per window (default: 300)" },
-    window: {
-      type: "string",
-      value: "TIME",
-      description: "length of the window, e.g. 90s or 30m (default: 1h)",
-    },
-    latency: {
-      type: "string",
-      value: "MS",
-      description: "delay of each call in ms: 80, or 40-120 (default: 0)",
-    },
-    "seed-users": {
-      type: "string",
-      value: "N",
-      description: "users to create at start: user-1 to user-N, or the ids in a file",
-    },
-    clock: {
-      type: "string",
-      value: "TIME",
-      description: "the sandbox's time: 2026-01-01T00:00:00Z, or +2h from now (default: now)",
-    },
-    stopped: { type: "boolean", description: "start with a stopped clock that moves only when advanced" },
-    faults: {
-      type: "string",
-      value: "FILE",
-      description: 'a JSON list of faults, e.g. [{ "call": "createUser", "status": 500 }]',
-    },
-    state: {
-      type: "string",
-      value: "FILE",
-      description: "save the state and clock to FILE, and load them at the next start",
-    },
+    port: option("N", "port to listen on (default: any free port)"),
+    "client-id": option("ID", "accepted client id (default: sandbox-client)"),
+    "client-secret": option("SECRET", "accepted client secret (default: sandbox-secret)"),
+    limit: option("N", "management calls per window (default: 300)"),
+    window: option("TIME", "length of the window, e.g. 90s or 30m (default: 1h)"),
+    latency: option("MS", "delay of each call in ms: 80, or 40-120 (default: 0)"),
+    "seed-users": option("N", "users to create at start: user-1 to user-N, or the ids in a file"),
+    clock: option("TIME", "the sandbox's time: 2026-01-01T00:00:00Z, or +2h from now (default: now)"),
+    stopped: flag("start with a stopped clock that moves only when advanced"),
+    faults: option("FILE", 'a JSON list of faults, e.g. [{ "call": "createUser", "status": 500 }]'),
+    state: option("FILE", "save the state and clock to FILE, and load them at the next start"),
   },
   run,
 };
