@@ -5,9 +5,11 @@
  */
 import { userInfo } from "node:os";
 import { parseArgs } from "node:util";
+import { fhirVersions, type FhirVersion } from "../fhir/fhir-version.ts";
 import { aPersonName, nameOf } from "../inspector/actions/permission.ts";
 import { option, optionsOf, type Command, type Given, type Options } from "./command.ts";
 import { nearest } from "./nearest.ts";
+import { reasonOf } from "./system-error.ts";
 
 /** The command line is invalid: exit code 2. */
 export class UsageError extends Error {
@@ -116,4 +118,18 @@ export function someOf<T extends string>(option: string, text: string, known: re
       );
     return found;
   });
+}
+
+/** The FHIR versions that an option names. @throws {UsageError} */
+export function versionsIn(option: string, text: string): readonly FhirVersion[] {
+  return someOf(option, text, fhirVersions);
+}
+
+export const portOption: Options = { port: option("N", "port to listen on (default: any free port)") };
+
+/** The error for a port that cannot be listened on. */
+export function cannotListen(port: number, error: unknown): UsageError {
+  return new UsageError(
+    `Cannot listen on port ${port}: ${reasonOf(error)}; without --port any free one is taken`,
+  );
 }

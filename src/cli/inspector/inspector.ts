@@ -6,14 +6,13 @@
 import { onAbort } from "../../abort.ts";
 import type { Lifecycle } from "../../index.ts";
 import { createInspector } from "../../inspector/index.ts";
-import { byOption, doerIn, UsageError } from "../arguments.ts";
-import { flag, option, type Command, type Given } from "../command.ts";
+import { byOption, cannotListen, doerIn, portOption, UsageError } from "../arguments.ts";
+import { flag, type Command, type Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { whole } from "../parse-units.ts";
 import { printError } from "../screen.ts";
-import { reasonOf } from "../system-error.ts";
 import { openBrowser } from "./open-browser.ts";
-import { serve, type Handle, type Serving } from "./serve.ts";
+import { serve } from "./serve.ts";
 
 export const inspector: Command = {
   name: "inspector",
@@ -30,7 +29,7 @@ export const inspector: Command = {
   isEndless: true,
   opens: "act",
   options: {
-    port: option("N", "port to listen on (default: any free port)"),
+    ...portOption,
     actions: flag("allow actions, beside looking"),
     ...byOption,
     open: flag("open the link in the browser"),
@@ -46,7 +45,9 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
   const who = doerIn(given);
   const use = async (lifecycle: Lifecycle): Promise<number> => {
     const shown = createInspector(lifecycle, { actions, maskIds: false });
-    const server = await listen(shown.fetch, port);
+    const server = await serve(shown.fetch, port).catch((error: unknown) => {
+      throw cannotListen(port, error);
+    });
     try {
       const link = shown.link(server.origin, who);
       if (actions) console.log(`Actions are recorded under the name ${who}.`);
@@ -61,14 +62,4 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
     }
   };
   return withStore(given, use, { way: actions ? "act" : "look" });
-}
-
-async function listen(handle: Handle, port: number): Promise<Serving> {
-  try {
-    return await serve(handle, port);
-  } catch (error) {
-    throw new UsageError(
-      `Cannot listen on port ${port}: ${reasonOf(error)}; without --port any free one is taken`,
-    );
-  }
 }

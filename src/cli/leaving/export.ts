@@ -4,15 +4,14 @@
  * @module
  */
 import { systemClock } from "../../clock.ts";
-import type { ExportManyOptions, ExportProgress, FhirVersion } from "../../index.ts";
+import type { ExportManyOptions, ExportProgress } from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-in-words.ts";
-import { someOf, UsageError } from "../arguments.ts";
+import { UsageError, versionsIn } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { whole } from "../parse-units.ts";
-import { Screen } from "../screen.ts";
-import { listOption, nameFrom, unfinishedLines, usersOf } from "./list-option.ts";
+import { listOption, nameFrom, showing, unfinishedLines, usersOf } from "./list-option.ts";
 
 export const exportUsers: Command = {
   name: "export",
@@ -41,18 +40,7 @@ export const exportUsers: Command = {
 };
 
 async function run(given: Given, signal: AbortSignal): Promise<number> {
-  const screen = new Screen(process.stdout);
-  const isJson = given.switches.has("json");
-  const options: ExportManyOptions = {
-    ...optionsOf(given),
-    signal,
-    everyMs: isJson ? 1_000 : 500,
-    onProgress(progress) {
-      if (progress.phase === "done") return;
-      if (isJson) console.log(JSON.stringify(progress));
-      else if (screen.moves) screen.draw([lineOf(progress)]);
-    },
-  };
+  const options = { ...optionsOf(given), ...showing(given, lineOf), signal };
   const users = usersOf(given, signal);
   return withStore(given, async (lifecycle) => {
     const summary = await lifecycle.exportMany(users, options);
@@ -79,11 +67,6 @@ function optionsOf({ switches, texts }: Given): ExportManyOptions {
     allowShort: switches.has("allow-short"),
     ...(concurrency !== undefined && { concurrency: whole("concurrency", concurrency, 1, 64) }),
   };
-}
-
-/** The FHIR versions in a list, which is the value of this option. */
-export function versionsIn(option: "versions" | "purge", text: string): readonly FhirVersion[] {
-  return someOf(option, text, ["dstu2", "stu3", "r4"]);
 }
 
 function lineOf({ of, exported, present, waiting, failed, resources, endsAt }: ExportProgress): string {

@@ -12,15 +12,13 @@ import type {
   OffboardManyOptions,
 } from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-in-words.ts";
-import { byOption, doerIn, UsageError } from "../arguments.ts";
+import { byOption, doerIn, UsageError, versionsIn } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { whole } from "../parse-units.ts";
-import { Screen } from "../screen.ts";
-import { versionsIn } from "./export.ts";
-import { listOption, nameFrom, unfinishedLines, usersOf } from "./list-option.ts";
+import { listOption, nameFrom, showing, unfinishedLines, usersOf } from "./list-option.ts";
 
 export const leave: Command = {
   name: "leave",
@@ -74,7 +72,14 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
     }
     if (!switches.has("yes"))
       await confirm(given, `${forecastLines(forecast).join("\n")}\nIt cannot be undone.`, signal);
-    const options = { ...dry, ...shown(given), receipts, by, count: count ?? forecast.count };
+    const options: OffboardManyOptions = {
+      ...dry,
+      ...showing(given, lineOf),
+      forget: switches.has("forget"),
+      receipts,
+      by,
+      count: count ?? forecast.count,
+    };
     const summary = await lifecycle.offboardMany(usersOf(given, signal), options);
     const { closed, failed, waiting, left, lost, unfinished, publicKey } = summary;
     const open = failed + waiting + left;
@@ -109,20 +114,6 @@ function optionsOf(
     ...(onlyAfterExport !== undefined && { onlyAfterExport }),
     allowPartialExport: switches.has("allow-partial-export"),
     signal,
-  };
-}
-
-function shown({ switches }: Given): Pick<OffboardManyOptions, "forget" | "everyMs" | "onProgress"> {
-  const screen = new Screen(process.stdout);
-  const isJson = switches.has("json");
-  return {
-    forget: switches.has("forget"),
-    everyMs: isJson ? 1_000 : 500,
-    onProgress(progress) {
-      if (progress.phase === "done") return;
-      if (isJson) console.log(JSON.stringify(progress));
-      else if (screen.moves) screen.draw([lineOf(progress)]);
-    },
   };
 }
 

@@ -8,6 +8,7 @@ import { option, type Given, type Options } from "../command.ts";
 import { escapeControl } from "../escape-control.ts";
 import { number } from "../format.ts";
 import { idsIn, usualColumn } from "../list-file.ts";
+import { Screen } from "../screen.ts";
 import { asCommands } from "../shell-words.ts";
 
 export const listOption: Options = {
@@ -39,6 +40,23 @@ export function nameFrom(path: string): string {
     .replace(/\.\w+$/, "")
     .replaceAll(/[^\w.-]/g, "_")
     .slice(0, 64);
+}
+
+/** Options that show how far it is: as JSON lines, or in one line of a terminal. */
+export function showing<Progress extends { readonly phase: string }>(
+  { switches }: Given,
+  lineOf: (progress: Progress) => string,
+): { readonly everyMs: number; readonly onProgress: (progress: Progress) => void } {
+  const screen = new Screen(process.stdout);
+  const isJson = switches.has("json");
+  return {
+    everyMs: isJson ? 1_000 : 500,
+    onProgress(progress) {
+      if (progress.phase === "done") return;
+      if (isJson) console.log(JSON.stringify(progress));
+      else if (screen.moves) screen.draw([lineOf(progress)]);
+    },
+  };
 }
 
 /** The users that are not finished, one line each. */

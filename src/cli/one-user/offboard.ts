@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { OffboardOptions } from "../../index.ts";
-import { someOf } from "../arguments.ts";
+import { versionsIn } from "../arguments.ts";
 import { option, type Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { escapeControl } from "../escape-control.ts";
@@ -32,6 +31,7 @@ export const offboard: Command = {
   async run(given, signal) {
     const { argument: id, texts } = given;
     const purge = texts.get("purge");
+    const what = purge === undefined || purge === "all" ? purge === "all" : versionsIn("purge", purge);
     const data = purge === "all" ? "all FHIR data" : `the FHIR data (${purge})`;
     const erased = purge === undefined ? "" : ` and ${data} at 1upHealth, which cannot be undone`;
     const question = `The tokens of ${escapeControl(id)} are erased${erased}. Onboarding it again costs one management call.`;
@@ -39,13 +39,8 @@ export const offboard: Command = {
     return actOnUser(
       given,
       signal,
-      (lifecycle, act) => lifecycle.offboard(id, { ...act, purge: versionsIn(purge) }),
+      (lifecycle, act) => lifecycle.offboard(id, { ...act, purge: what }),
       ({ state }) => state === "offboarded",
     );
   },
 };
-
-function versionsIn(text: string | undefined): OffboardOptions["purge"] {
-  if (text === undefined || text === "all") return text === "all";
-  return someOf("purge", text, ["dstu2", "stu3", "r4"]);
-}

@@ -5,12 +5,11 @@
  */
 import { sleep, systemClock } from "../../clock.ts";
 import { controlRoutes } from "../../sandbox/http/control-routes.ts";
-import type { JournalEntry, Sandbox, SandboxServer } from "../../sandbox/index.ts";
+import type { JournalEntry, Sandbox } from "../../sandbox/index.ts";
 import { whole } from "../parse-units.ts";
-import { UsageError } from "../arguments.ts";
+import { cannotListen, portOption } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { paintFor } from "../paint.ts";
-import { reasonOf } from "../system-error.ts";
 import { describeEntry } from "./calls.ts";
 import { controlLines, introduction } from "./introduction.ts";
 import type { StateFile } from "./state-file.ts";
@@ -35,7 +34,7 @@ export const sandbox: Command = {
   example: "sandbox --port 8080 --seed-users 100",
   isEndless: true,
   options: {
-    port: option("N", "port to listen on (default: any free port)"),
+    ...portOption,
     "client-id": option("ID", "accepted client id (default: sandbox-client)"),
     "client-secret": option("SECRET", "accepted client secret (default: sandbox-secret)"),
     limit: option("N", "management calls per window (default: 300)"),
@@ -60,7 +59,9 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
   const { texts } = given;
   const port = whole("port", texts.get("port") ?? "0", 0, 65_535);
   const { sandbox: world, state } = await begin(given, signal);
-  const server = await listen(world, port);
+  const server = await world.listen({ port }).catch((error: unknown) => {
+    throw cannotListen(port, error);
+  });
   const paint = paintFor(process.stdout);
   const limit = { calls: texts.get("limit") ?? "300", window: texts.get("window") ?? "1h" };
   try {
@@ -72,16 +73,6 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
     await state?.keep(world);
   }
   return 0;
-}
-
-async function listen(world: Sandbox, port: number): Promise<SandboxServer> {
-  try {
-    return await world.listen({ port });
-  } catch (error) {
-    throw new UsageError(
-      `Cannot listen on port ${port}: ${reasonOf(error)}; without --port any free one is taken`,
-    );
-  }
 }
 
 /** Passes every new entry of the journal to `use`, and saves the state, until `signal` aborts. */
