@@ -13,18 +13,18 @@ import { type Ends, type Deadline, onSilence, withDeadlines } from "./engine/dea
 import { createBudget } from "./operations/budget.ts";
 import {
   aLane,
-  checkAct,
-  checkFilter,
+  acting,
   checkOffboarding,
   checkOnboarding,
-  checkRetrying,
-  checkToken,
-  checkWork,
+  filtering,
+  ofToken,
+  retrying,
+  ofWork,
 } from "./operations/call-checks.ts";
 import { checkAdopting, checkOnboardingMany, checkReconciling } from "./bulk/bulk-checks.ts";
 import type { Cancellable, JoinOptions, OnboardOptions, WorkOptions } from "./options/call-options.ts";
 import { checkId } from "./options/check-id.ts";
-import { aFunction, checkValue, whole } from "../checks.ts";
+import { aFunction, check, checkValue, whole } from "../checks.ts";
 import { close, closed } from "./close.ts";
 import { apart, type Engine } from "./engine/engine.ts";
 import { fhirOf } from "./fhir/fhir-of.ts";
@@ -46,7 +46,7 @@ import { reconcile } from "./bulk/reconcile.ts";
 import { createOperatorVerbs } from "./operations/operator-verbs.ts";
 import { createRemote } from "./operations/remote.ts";
 import { reauthorize } from "./operations/reauthorize.ts";
-import { rename } from "./operations/rename.ts";
+import { rename, type Renaming } from "./operations/rename.ts";
 import { byStateNow } from "./user/index-key.ts";
 import type { JoinedStatus, UserStatus } from "./user/user-status.ts";
 import { createExplainVerbs } from "./operations/explain-verbs.ts";
@@ -100,7 +100,7 @@ export function lifecycleOver(
     tires: boolean,
   ): Promise<WorkSummary> {
     open();
-    const { signal, concurrency = 32, pollMs = 1_000 } = checkWork(verb, options);
+    const { signal, concurrency = 32, pollMs = 1_000 } = check(verb, options, ofWork);
     const untilIdle = verb === "resume";
     return underWay(
       withSignals(signal, closing.signal, (stop) =>
@@ -129,14 +129,10 @@ export function lifecycleOver(
     return signal === undefined ? bounded : untilAborted(signal, bounded, atRest);
   }
 
-  async function renamed(
-    id: string,
-    { to, by }: { readonly to: string; readonly by: string | undefined },
-    wait: Deadline,
-  ): Promise<UserStatus> {
-    await rename(engine, id, { to, by }, wait);
+  async function renamed(id: string, renaming: Renaming, wait: Deadline): Promise<UserStatus> {
+    await rename(engine, id, renaming, wait);
     tokens.forget(id);
-    return describe((await loadUser(engine, to)).user);
+    return describe((await loadUser(engine, renaming.to)).user);
   }
 
   /** Waits until everything under way has come to rest. A task may have started another one just before it ended. */
@@ -185,7 +181,7 @@ export function lifecycleOver(
       open();
       const id = checkId(appUserId);
       const grant = checkGrant(given);
-      const { by, ...waiting } = checkAct("adopt a user", options);
+      const { by, ...waiting } = check("adopt a user", options, acting);
       return withDeadline(waiting, async (wait) => {
         await underWay(adopt(engine, id, grant, wait, { source: "byName", by }));
         return arrived(id, wait);
@@ -200,7 +196,8 @@ export function lifecycleOver(
 
     async accessToken(appUserId, options) {
       open();
-      const rejected = options === undefined ? undefined : checkToken(options).rejected;
+      const rejected =
+        options === undefined ? undefined : check("get an access token", options, ofToken).rejected;
       if (rejected !== undefined) return (await tokens.rejected(checkId(appUserId), rejected, options)).token;
       return (tokens.inMemory(appUserId) ?? (await tokens.get(appUserId, options))).token;
     },
@@ -220,12 +217,12 @@ export function lifecycleOver(
 
     users(filter) {
       open();
-      return listUsers(engine, checkFilter(filter));
+      return listUsers(engine, check("list users", filter, filtering));
     },
 
     async userPage(filter) {
       open();
-      return pageOfUsers(engine, checkFilter(filter));
+      return pageOfUsers(engine, check("list users", filter, filtering));
     },
 
     async counts() {
@@ -239,7 +236,7 @@ export function lifecycleOver(
     async reauthorize(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      const { by, ...waiting } = checkAct("reauthorize", options);
+      const { by, ...waiting } = check("reauthorize", options, acting);
       return withDeadline(waiting, async (wait) => {
         tokens.forget(id);
         await reauthorize(engine, id, by, wait);
@@ -250,7 +247,7 @@ export function lifecycleOver(
     async retry(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      const { lane, by, ...waiting } = checkRetrying(options);
+      const { lane, by, ...waiting } = check("retry", options, retrying);
       return withDeadline(waiting, async (wait) => {
         await sendEvent(engine, id, { type: "RETRY", at: clock.now() }, wait, { lane, by });
         const { state } = (await loadUser(engine, id)).user.position;
@@ -273,16 +270,14 @@ export function lifecycleOver(
       open();
       const id = checkId(appUserId);
       const to = checkId(newAppUserId);
-      const { timeoutMs } = settings;
-      const { by, ...waiting } = checkAct("rename", options);
-      const rename = (wait: Deadline): Promise<UserStatus> => underWay(renamed(id, { to, by }, wait));
-      return withDeadline(waiting, rename, timeoutMs);
+      const { by, ...waiting } = check("rename", options, acting);
+      return withDeadline(waiting, (wait) => underWay(renamed(id, { to, by }, wait)), settings.timeoutMs);
     },
 
     async forget(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      const { by, ...waiting } = checkAct("forget a user", options);
+      const { by, ...waiting } = check("forget a user", options, acting);
       await withDeadline(waiting, (wait) => underWay(forget(engine, id, wait, by)));
       tokens.forget(id);
       if (by !== undefined) {

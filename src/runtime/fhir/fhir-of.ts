@@ -16,7 +16,8 @@ import type { JsonObject } from "../../http/json.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
 import type { FhirSender, Take } from "../../http/send.ts";
 import type { StreamedAnswer } from "../../http/streaming/stream.ts";
-import { checkFhir } from "../operations/call-checks.ts";
+import { calling } from "../operations/call-checks.ts";
+import { check } from "../../checks.ts";
 import { longestThrottlingMs } from "../options/backoff.ts";
 import type { KnownCredentials } from "../options/credentials.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -60,7 +61,7 @@ export function fhirOf<V extends FhirVersion>(
 ): UserFhirClient<V> {
   const { engine } = parts;
   const person = forOnePerson(engine, id, holder);
-  const { as = "user", strict, lossless, retries, analytics } = checkFhir(given);
+  const { as = "user", strict, lossless, retries, analytics } = check("call FHIR", given, calling);
   const token = tokensOf(parts, id, person);
   const access = clientFor(engine, id, person);
   const client = (notAfter?: number): FhirClient<V> =>

@@ -4,11 +4,11 @@
  * @module
  */
 import { LifecycleError } from "../../errors.ts";
-import { wrong } from "../../checks.ts";
+import { check, wrong } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { rotateRingKey } from "./rotate-ring-key.ts";
 import { rotateStoreKey } from "./rotate-store-key.ts";
-import { checkRotateKeys, type RotateKeysOptions, type RotateKeysSummary } from "./rotate-keys-options.ts";
+import { rotating, type RotateKeysOptions, type RotateKeysSummary } from "./rotate-keys-options.ts";
 
 /** The methods for keys. */
 export interface KeyVerbs {
@@ -81,7 +81,7 @@ export function createKeyVerbs(engine: Engine, open: () => void, working: Set<Pr
       },
     },
     rotateKeys: async (options) => {
-      const checked = checkRotateKeys(options);
+      const checked = check("rotate keys", options, rotating);
       return whileOpen(() => (checked.records ? rotateStoreKey(engine, checked) : rotateRingKey(engine)));
     },
   };

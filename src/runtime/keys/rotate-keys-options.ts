@@ -4,7 +4,7 @@
  * @module
  */
 import type { Cancellable } from "../options/call-options.ts";
-import { aFunction, aSignal, aSwitch, check, type Rules } from "../../checks.ts";
+import { aFunction, aSignal, aSwitch, type Rules } from "../../checks.ts";
 
 /** Options of {@link KeyVerbs.rotateKeys}. */
 export interface RotateKeysOptions extends Cancellable {
@@ -32,9 +32,8 @@ export interface RotateKeysSummary {
   readonly dropped: number;
 }
 
-const rotating: Rules<RotateKeysOptions> = { records: aSwitch, onProgress: aFunction, signal: aSignal };
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkRotateKeys(options: RotateKeysOptions | undefined): RotateKeysOptions {
-  return check("rotate keys", options, rotating);
-}
+export const rotating: Rules<RotateKeysOptions> = {
+  records: aSwitch,
+  onProgress: aFunction,
+  signal: aSignal,
+};

@@ -1,5 +1,5 @@
 /**
- * Validates the options of the calls of a running lifecycle. Each check returns the options it was given.
+ * The rules of the options of the calls of a running lifecycle, and the checks that need more than rules.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export const aLane: Rule = among(...lanes);
 const aUserId: Rule = { must: "an app_user_id", holds: (value) => typeof value === "string" && isId(value) };
 
 const waiting: Rules<WaitOptions> = { waitMs: between(0), signal: aSignal };
-const ofToken: Rules<TokenOptions> = {
+export const ofToken: Rules<TokenOptions> = {
   ...waiting,
   rejected: {
     must: "the token that 1upHealth answered with 401",
@@ -49,42 +49,32 @@ const ofToken: Rules<TokenOptions> = {
 };
 /** The name of a person who does something. */
 export const aDoer: Rule = oneLine(100);
-const acting: Rules<ActOptions> = { ...waiting, by: aDoer };
-const retrying: Rules<RetryOptions> = { ...acting, lane: aLane };
+export const acting: Rules<ActOptions> = { ...waiting, by: aDoer };
+export const retrying: Rules<RetryOptions> = { ...acting, lane: aLane };
 const onboarding: Rules<OnboardOptions & Partial<JoinOptions>> = {
   ...waiting,
   lane: aLane,
   expect: among("new", "existing"),
   within: withMethods("query"),
 };
-const working: Rules<WorkOptions> = {
+export const ofWork: Rules<WorkOptions> = {
   concurrency: whole(1, 1_024),
   pollMs: between(10, 3_600_000),
   signal: aSignal,
 };
-const calling: Rules<FhirOptions> = {
+export const calling: Rules<FhirOptions> = {
   as: among("user", "client"),
   strict: aSwitch,
   lossless: aSwitch,
   retries: whole(0, 100),
   analytics: anAnalyticsBase,
 };
-const filtering: Rules<UserFilter> = {
+export const filtering: Rules<UserFilter> = {
   state: among(...userStates),
   after: aUserId,
   limit: whole(1, 1_000_000),
 };
 const offboarding: Rules<OffboardOptions> = { ...acting, purge: anything };
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkToken(options: TokenOptions): TokenOptions {
-  return check("get an access token", options, ofToken);
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkAct(verb: string, options: ActOptions | undefined): ActOptions {
-  return check(verb, options, acting);
-}
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkOnboarding(
@@ -101,11 +91,6 @@ export function checkOnboarding(
   return checked;
 }
 
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkRetrying(options: RetryOptions | undefined): RetryOptions {
-  return check("retry", options, retrying);
-}
-
 /** With the FHIR versions to purge, each once. @throws {LifecycleError} `INVALID_OPTION` */
 export function checkOffboarding(
   options: OffboardOptions | undefined,
@@ -113,21 +98,6 @@ export function checkOffboarding(
   const verb = "offboard a user";
   const { purge = false, ...checked } = check(verb, options, offboarding);
   return { ...checked, versions: someOf(verb, "purge", purge, fhirVersions) };
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkWork(verb: "work" | "resume", options: WorkOptions | undefined): WorkOptions {
-  return check(verb, options, working);
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkFhir(options: FhirOptions | undefined): FhirOptions {
-  return check("call FHIR", options, calling);
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkFilter(filter: UserFilter | undefined): UserFilter {
-  return check("list users", filter, filtering);
 }
 
 /** Those of `all` that are asked for: all, none, or the ones in a list. @throws {LifecycleError} `INVALID_OPTION` */

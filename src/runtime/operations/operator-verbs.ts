@@ -21,7 +21,7 @@ import { checkNewLimits } from "../options/check-new-limits.ts";
 import type { AccountLimits, Ceiling, NewLimits } from "../options/account-limits.ts";
 import { noted, type User } from "../user/user.ts";
 import type { UserStatus } from "../user/user-status.ts";
-import { aDoer, aLane, checkAct } from "./call-checks.ts";
+import { acting, aDoer, aLane } from "./call-checks.ts";
 
 /** Options of {@link AccountVerbs.pause}. */
 export interface PauseOptions {
@@ -220,7 +220,7 @@ export function createOperatorVerbs(
     reason: string | null,
   ): Promise<UserStatus> {
     const id = checkId(appUserId);
-    const { by, ...waiting } = checkAct(verb, options);
+    const { by, ...waiting } = check(verb, options, acting);
     return withDeadline(waiting, async (wait) =>
       statusOf(engine, await underWay(withHold(engine, id, { reason, by }, { verb, deadline: wait }))),
     );

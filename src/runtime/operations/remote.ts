@@ -11,7 +11,7 @@ import { listUsersCall, readUserList, type RemoteUser, type UserQuery } from "..
 import type { Lane } from "../../store/contract.ts";
 import { refusalError } from "../gates/refusal-error.ts";
 import { checkId } from "../options/check-id.ts";
-import { aSignal, check, checkValue, only, whole } from "../../checks.ts";
+import { aSignal, check, checkValue, only, whole, type Rules } from "../../checks.ts";
 import { clientOf, type Engine } from "../engine/engine.ts";
 import { queryOf, readSeen, type Sought } from "../user/search-forms.ts";
 import { callWithinLimits, type Shut } from "./call-within-limits.ts";
@@ -170,12 +170,14 @@ function refusalOf(
   }
 }
 
+const listing: Rules<ListOptions> = { pageSize: whole(1, 1_000), signal: aSignal };
+
 /** Queries 1upHealth within the account's limit. `open` throws if the lifecycle is closed. */
 export function createRemote(engine: Engine, open: () => void): Remote {
   const lane = "interactive";
   return {
     list(options) {
-      const { pageSize = 100, signal } = checkList(options);
+      const { pageSize = 100, signal } = check("list users", options, listing);
       const pageAt = async (page: Parameters<typeof askForPage>[1]): Promise<Page> => {
         open();
         return askForPage(engine, page, { lane, signal });
@@ -221,9 +223,4 @@ function refused(code: ErrorCode, why: string, retryAfterMs?: number): Lifecycle
     retryable: retryAfterMs !== undefined,
     retryAfterMs,
   });
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkList(options: ListOptions | undefined): ListOptions {
-  return check("list users", options, { pageSize: whole(1, 1_000), signal: aSignal });
 }

@@ -22,7 +22,7 @@ import { causeNow } from "../user/causes.ts";
 import { stepped, type User } from "../user/user.ts";
 
 /** The new id, and who asks for it, if that was named. */
-interface Renaming {
+export interface Renaming {
   readonly to: string;
   readonly by: string | undefined;
 }

@@ -114,6 +114,7 @@ export interface WatchVerbs {
   readonly watcher: UserActorLogic<WatcherInput>;
 }
 
+const watching: Rules<WatchOptions> = { pollMs: between(10, 3_600_000), signal: aSignal };
 /** The deadline of one `onboard()` call, after which the actor calls it again, ms. */
 const patienceMs = 30_000;
 
@@ -140,7 +141,7 @@ export function createWatchVerbs(engine: Engine, open: () => void): WatchVerbs {
     watch(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      const { signal, pollMs = engine.pollMs } = checkWatch(options);
+      const { signal, pollMs = engine.pollMs } = check("watch a user", options, watching);
       return watch(engine, id, { pollMs, signal });
     },
     actor: logic<ActorInput>(onboarding),
@@ -186,11 +187,4 @@ async function onboarding(
   } finally {
     over.abort();
   }
-}
-
-const watching: Rules<WatchOptions> = { pollMs: between(10, 3_600_000), signal: aSignal };
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkWatch(options: WatchOptions | undefined): WatchOptions {
-  return check("watch a user", options, watching);
 }
