@@ -177,6 +177,18 @@ export function stillPurged(engine: Engine, user: User): LifecycleError {
   );
 }
 
+/** The retryable error for a call for which it is too soon: `Cannot rename user …`. */
+export function tooSoon(
+  { sealer }: Engine,
+  doing: string,
+  id: string,
+  why: string,
+  retryAfterMs?: number,
+): LifecycleError {
+  const message = `Cannot ${doing} ${sealer.alias(id)}: ${why}`;
+  return new LifecycleError("USER_NOT_READY", message, { retryable: true, retryAfterMs });
+}
+
 /** The gate that blocks the next call of the user, if it needs one. */
 export function blockedUser(engine: Engine, user: User): Blocked | null {
   if (engine.account.isQuiet) return null;

@@ -5,7 +5,7 @@
  */
 import { onAbort } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
-import { inWords, isLifecycleError, LifecycleError } from "../../errors.ts";
+import { inWords, isLifecycleError } from "../../errors.ts";
 import { isPurging, isRenaming, type UserCall, type UserEvent } from "../../../machines/index.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
@@ -21,7 +21,7 @@ import { lookAfter } from "../options/backoff.ts";
 import { errorField } from "../options/logger.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import { callOf } from "../user/step.ts";
-import { isHeldAlone, refusedAlone } from "./user-errors.ts";
+import { isHeldAlone, refusedAlone, tooSoon } from "./user-errors.ts";
 import { noted, stepped, type User } from "../user/user.ts";
 
 /** Shortest interval between two polls of a user that another process may run, ms. */
@@ -268,11 +268,7 @@ export async function sendEvent(
       if (result === undefined) await firstWrite(engine, user, work, read);
       if (result?.type === "rested" || result === undefined) return;
     } else if (left <= 0) {
-      throw new LifecycleError(
-        "USER_NOT_READY",
-        `Cannot send ${event.type} to user ${engine.sealer.alias(id)}: another call for it is under way`,
-        { retryable: true },
-      );
+      throw tooSoon(engine, `send ${event.type} to user`, id, "another call for it is under way");
     } else if (ours !== undefined) {
       await within(engine, ours, deadline);
     } else if (user.intent !== null && !isLeased(record)) {

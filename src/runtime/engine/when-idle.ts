@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { LifecycleError } from "../../errors.ts";
+import type { LifecycleError } from "../../errors.ts";
 import { firstLookMs, longestLookMs, within } from "./wait-for-user.ts";
 import { inTimeFor, type Deadline } from "./deadline.ts";
 import { runUser } from "./run-user.ts";
+import { tooSoon } from "./user-errors.ts";
 import type { Engine } from "./engine.ts";
 import { isBusy, type LoadedUser, type MissingUser } from "./load-user.ts";
 
@@ -34,6 +35,11 @@ export async function whenIdle<T extends LoadedUser | MissingUser | null, R>(
   { verb, deadline, load, waitsFor = isBusy }: IdleOptions<T>,
   attempt: (found: T) => Promise<R | typeof again>,
 ): Promise<R> {
+  const leftMs = (): number => {
+    const left = deadline.until - engine.clock.monotonic();
+    if (left <= 0) throw underWay(engine, verb, id);
+    return left;
+  };
   let beaten = 0;
   for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
     deadline.signal.throwIfAborted();
@@ -42,56 +48,34 @@ export async function whenIdle<T extends LoadedUser | MissingUser | null, R>(
     const either: LoadedUser | MissingUser | null = read;
     const found = either === null || either.user === null ? null : either;
     if (engine.running.has(id) || (found !== null && waitsFor(found))) {
-      await untilIdle(engine, verb, { id, found, look, deadline });
+      await untilIdle(engine, id, found, { left: leftMs(), look, deadline });
       continue;
     }
     const done = await attempt(read);
     if (done !== again) return done;
-    if (beaten++ > 0) await rest(engine, verb, id, look, deadline);
+    // Another process was faster twice: waits, so that the store is not asked without a pause.
+    if (beaten++ > 0) await engine.changes.ofUser(id, Math.min(leftMs(), look), deadline.signal);
   }
-}
-
-/** Another process was faster twice: waits, so that the store is not asked without a pause. */
-async function rest(
-  engine: Engine,
-  verb: string,
-  id: string,
-  look: number,
-  { until, signal }: Deadline,
-): Promise<void> {
-  const left = until - engine.clock.monotonic();
-  if (left <= 0) throw underWay(engine, verb, id);
-  await engine.changes.ofUser(id, Math.min(left, look), signal);
 }
 
 /** See {@link whenIdle}. */
 export const again: unique symbol = Symbol("again");
 
 /** The error when the deadline passes while a user is busy. */
-export function underWay({ sealer }: Engine, verb: string, id: string): LifecycleError {
-  return new LifecycleError(
-    "USER_NOT_READY",
-    `Cannot ${verb}, ${sealer.alias(id)}: another call for it is under way`,
-    { retryable: true },
-  );
-}
-
-/** A user that is busy, or whose first write is pending. */
-interface Busy {
-  readonly id: string;
-  readonly found: LoadedUser | null;
-  /** Interval before the next poll of a user that another process runs, ms. */
-  readonly look: number;
-  readonly deadline: Deadline;
+export function underWay(engine: Engine, verb: string, id: string): LifecycleError {
+  return tooSoon(engine, `${verb},`, id, "another call for it is under way");
 }
 
 /**
- * Waits a while for the process that runs the user, or resolves a call with an unknown outcome.
- * @throws {LifecycleError} `USER_NOT_READY` when the deadline is over; the signal's reason
+ * Waits at most `left` ms for the process that runs the user (polled after `look` ms), or resolves a call with an
+ * unknown outcome. `null`: the user's first write is pending. @throws the signal's reason
  */
-async function untilIdle(engine: Engine, verb: string, { id, found, look, deadline }: Busy): Promise<void> {
-  const left = deadline.until - engine.clock.monotonic();
-  if (left <= 0) throw underWay(engine, verb, id);
+async function untilIdle(
+  engine: Engine,
+  id: string,
+  found: LoadedUser | null,
+  { left, look, deadline }: Readonly<Record<"left" | "look", number>> & { readonly deadline: Deadline },
+): Promise<void> {
   const ours = engine.running.get(id);
   if (ours !== undefined || found === null) {
     await within(engine, ours?.catch(() => {}) ?? Promise.resolve(), deadline); // the caller that started it gets its error

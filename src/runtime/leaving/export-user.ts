@@ -4,14 +4,14 @@
  * @module
  */
 import { isPurging, type UserState } from "../../../machines/index.ts";
-import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { isLifecycleError } from "../../errors.ts";
 import { capabilitiesOf } from "../../fhir/capabilities.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { AnyWalk } from "../../fhir/pages/fhir-walk.ts";
 import { keptExports } from "../../store/envelope.ts";
 import type { Engine } from "../engine/engine.ts";
 import { loadUser } from "../engine/load-user.ts";
-import { notUsable } from "../engine/user-errors.ts";
+import { notUsable, tooSoon } from "../engine/user-errors.ts";
 import { confirmNumber } from "../operations/confirm-number.ts";
 import { fhirOf, type FhirParts } from "../fhir/fhir-of.ts";
 import { holderOf } from "../operations/access-tokens.ts";
@@ -67,7 +67,8 @@ export async function exportUser(
   const { oneupUserId } = user.position.context;
   const hasFailed = state === "failed";
   if (isGone(state) || (hasFailed && oneupUserId === null)) throw notUsable(engine, user);
-  if (oneupUserId === null) throw notReady(engine, id, "1upHealth has not named its number yet");
+  if (oneupUserId === null)
+    throw tooSoon(engine, "export user", id, "1upHealth has not named its number yet");
   const deadline = { until: engine.clock.monotonic() + confirmMs, signal };
   await confirmNumber(engine, user, "export", deadline); // its files are named by the number
   const before = inHand.get(oneupUserId);
@@ -134,7 +135,7 @@ async function mark(
     const { state, context } = user.position;
     if (isGone(state)) throw notUsable(engine, user);
     if (user.restarted !== restarted || context.oneupUserId !== oneupUserId)
-      throw notReady(engine, id, "it has started over meanwhile, or has another number");
+      throw tooSoon(engine, "export user", id, "it has started over meanwhile, or has another number");
     if (isExported(user, name)) return null;
     return { ...user, exports: [...user.exports, [name, engine.clock.now()] as const].slice(-keptExports) };
   });
@@ -149,10 +150,4 @@ export function isGone(state: UserState): boolean {
 async function searchable(version: FhirVersion): Promise<readonly string[]> {
   const { types } = await capabilitiesOf(version);
   return [...types].filter(([, { interactions }]) => interactions.has("search-type")).map(([type]) => type);
-}
-
-function notReady({ sealer }: Engine, id: string, why: string): LifecycleError {
-  return new LifecycleError("USER_NOT_READY", `Cannot export user ${sealer.alias(id)}: ${why}`, {
-    retryable: true,
-  });
 }

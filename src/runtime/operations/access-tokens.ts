@@ -23,7 +23,7 @@ import { furthestAheadMs, untilForcedRefreshMs } from "../user/until-forced-refr
 import { refreshAt } from "../user/user-status.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import type { User } from "../user/user.ts";
-import { blockedUser, notUsable } from "../engine/user-errors.ts";
+import { blockedUser, notUsable, tooSoon } from "../engine/user-errors.ts";
 
 /** The person behind an id. An id may pass to another person, these do not. */
 export interface Holder {
@@ -237,11 +237,8 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
     if (!has(user, token)) return false;
     const retryAfterMs = untilForcedRefreshMs(user, clock.now());
     if (retryAfterMs <= 0) return true;
-    throw new LifecycleError(
-      "USER_NOT_READY",
-      `Cannot use the token of user ${engine.sealer.alias(user.id)}: 1upHealth refuses it although it was granted a moment ago`,
-      { retryable: true, retryAfterMs },
-    );
+    const why = "1upHealth refuses it although it was granted a moment ago";
+    throw tooSoon(engine, "use the token of user", user.id, why, retryAfterMs);
   }
 
   return {

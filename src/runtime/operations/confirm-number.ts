@@ -34,14 +34,12 @@ export async function confirmNumber(
   const { oneupUserId, unconfirmed } = user.position.context;
   if (oneupUserId === null || unconfirmed === null) return;
   const there = await remoteUserOf(engine, user.id, oneupUserId, verb, deadline);
-  const no = (code: "BAD_ANSWER" | "USER_NOT_READY", why: string): LifecycleError =>
-    new LifecycleError(code, `Cannot ${verb} user ${engine.sealer.alias(user.id)}: ${why}`, {
-      retryable: code === "USER_NOT_READY",
-    });
+  const bad = (why: string): LifecycleError =>
+    new LifecycleError("BAD_ANSWER", `Cannot ${verb} user ${engine.sealer.alias(user.id)}: ${why}`);
   if (there === null)
-    throw no("BAD_ANSWER", "1upHealth has no user with its number; reconcile() shows which users it has");
+    throw bad("1upHealth has no user with its number; reconcile() shows which users it has");
   if (there.appUserId === undefined)
-    throw no("BAD_ANSWER", "1upHealth's response does not name the app_user_id of its number");
+    throw bad("1upHealth's response does not name the app_user_id of its number");
   if (!isSameId(there.appUserId, user.id)) throw notItsNumber(engine, user.id, verb);
   await storeConfirmation(engine, user.id, oneupUserId, deadline);
 }

@@ -13,6 +13,7 @@ import { again, whenIdle } from "../engine/when-idle.ts";
 import { readOrDamaged } from "./damaged-record.ts";
 import type { Commit, Lease, NewEvent } from "../../store/contract.ts";
 import { newLease, type Engine } from "../engine/engine.ts";
+import { tooSoon } from "../engine/user-errors.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { samePlace } from "../engine/save-user.ts";
 import { findUser, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
@@ -36,17 +37,17 @@ export async function forget(engine: Engine, id: string, deadline: Deadline, by?
     }
     const { position, pause } = found.user;
     const waitMs = pause === null ? 0 : Math.max(0, found.record.dueInMs ?? 0);
+    const notNow = (why: string, afterMs: number): LifecycleError =>
+      tooSoon(engine, `${verb},`, id, why, afterMs);
     if (isPurging(position.state))
-      throw notReady(
-        engine,
-        id,
-        "its data at 1upHealth are still being erased",
-        Math.max(waitMs, longestLookMs),
-      );
-    if (position.state !== "offboarded") throw notReady(engine, id, whatFirst(found.user));
+      throw notNow("its data at 1upHealth are still being erased", Math.max(waitMs, longestLookMs));
+    if (position.state !== "offboarded") {
+      const what = `Cannot ${verb}, ${engine.sealer.alias(id)}: ${whatFirst(found.user)}`;
+      throw new LifecycleError("USER_NOT_READY", what);
+    }
     if (waitMs > 0) {
       const left = deadline.until - engine.clock.monotonic();
-      if (left <= 0) throw notReady(engine, id, "a create for it may still arrive", waitMs);
+      if (left <= 0) throw notNow("a create for it may still arrive", waitMs);
       await engine.changes.ofUser(id, Math.min(left, waitMs, longestLookMs), deadline.signal);
       return again;
     }
@@ -214,11 +215,4 @@ function eraseId(engine: Engine, id: string, deadline: Deadline): Promise<void> 
   return retryWrite(engine, deadline, verb, () =>
     engine.store.erase({ ids: [id], to: tombstoneId(engine, id) }),
   );
-}
-
-function notReady({ sealer }: Engine, id: string, why: string, retryAfterMs?: number): LifecycleError {
-  return new LifecycleError("USER_NOT_READY", `Cannot ${verb}, ${sealer.alias(id)}: ${why}`, {
-    retryable: retryAfterMs !== undefined,
-    retryAfterMs,
-  });
 }

@@ -16,6 +16,7 @@ import { whenIdle } from "../engine/when-idle.ts";
 import { doubtOf, mayArriveForMs } from "../engine/in-doubt.ts";
 import { heldBy, stopOfLane, whenNotStopped, type Stop } from "../engine/stop.ts";
 import { runUser } from "../engine/run-user.ts";
+import { tooSoon } from "../engine/user-errors.ts";
 import { newLease, type Engine, type RunResult } from "../engine/engine.ts";
 import { isBusy, loadUser, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
 import { causeNow } from "../user/causes.ts";
@@ -55,10 +56,10 @@ export async function rename(
     await confirmNumber(engine, user, "rename", deadline);
     user = await atRest(engine, id, deadline);
     if (user.position.context.unconfirmed !== null || numberOf(engine, user) !== oneupUserId)
-      throw notReady(engine, id, "another call for it is under way");
+      throw tooSoon(engine, "rename user", id, "another call for it is under way");
   }
   const { result, outcome } = await makeCall(engine, user, { to, by }, deadline);
-  if (outcome === null) throw notReady(engine, id, "another call for it is under way");
+  if (outcome === null) throw tooSoon(engine, "rename user", id, "another call for it is under way");
   if (result.type === "rested" && result.user.id === to) return;
   if (outcome.type !== "updated" && doubtOf("updateUser", outcome.type)?.next !== "findUser")
     throw withCause(refusal(engine, id, outcome), result);
@@ -68,8 +69,9 @@ export async function rename(
 /** The number of a user that can be renamed. */
 function numberOf(engine: Engine, { id, position }: User): number {
   const { state, context } = position;
-  if (context.oneupUserId === null) throw notReady(engine, id, "1upHealth does not know it yet");
-  if (!isRenamable(state)) throw notReady(engine, id, `it is ${state}`);
+  if (context.oneupUserId === null)
+    throw tooSoon(engine, "rename user", id, "1upHealth does not know it yet");
+  if (!isRenamable(state)) throw tooSoon(engine, "rename user", id, `it is ${state}`);
   return context.oneupUserId;
 }
 
@@ -94,7 +96,8 @@ async function makeCall(
   for (;;) {
     deadline.signal.throwIfAborted();
     const shut = await engine.account.recheck("updateUser");
-    if (shut !== null) throw notReady(engine, user.id, `calls to 1upHealth are on hold (${shut.reason})`);
+    if (shut !== null)
+      throw tooSoon(engine, "rename user", user.id, `calls to 1upHealth are on hold (${shut.reason})`);
     await whenAllowed(engine, user, deadline);
     const begun = stepped(user, { type: "RENAME", at: clock.now(), to: form }, by);
     const result = await runUser(
@@ -104,9 +107,14 @@ async function makeCall(
     );
     if (result.type !== "notBegun") return { result, outcome };
     if (result.blocked !== null)
-      throw notReady(engine, user.id, `calls to 1upHealth are on hold (${result.blocked.reason})`);
+      throw tooSoon(
+        engine,
+        "rename user",
+        user.id,
+        `calls to 1upHealth are on hold (${result.blocked.reason})`,
+      );
     const left = deadline.until - clock.monotonic();
-    if (left <= 0) throw notReady(engine, user.id, "no slot of the account's limit is free");
+    if (left <= 0) throw tooSoon(engine, "rename user", user.id, "no slot of the account's limit is free");
     const served = engine.lanes.join(); // users in the lanes go first, so a process has to serve them
     const waitMs = Math.min(left, beforeAskingAgain(result.retryInMs));
     await sleep(clock, waitMs, deadline.signal).finally(served);
@@ -184,12 +192,6 @@ const andThen = "then offboard and forget this one without a purge, for both hav
 
 function conflicting({ sealer }: Engine, id: string, why: string): LifecycleError {
   return new LifecycleError("USER_CONFLICT", `Cannot rename user ${sealer.alias(id)}: ${why}`);
-}
-
-function notReady(engine: Engine, id: string, why: string): LifecycleError {
-  return new LifecycleError("USER_NOT_READY", `Cannot rename user ${engine.sealer.alias(id)}: ${why}`, {
-    retryable: true,
-  });
 }
 
 function unanswered(engine: Engine, id: string): LifecycleError {
