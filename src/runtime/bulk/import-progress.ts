@@ -9,7 +9,7 @@ import { shutGates } from "../operations/budget.ts";
 import type { Engine } from "../engine/engine.ts";
 import { forecast } from "../operations/forecast.ts";
 import type { ImportProgress, RowCounts } from "./imports.ts";
-import { leftOf, onTheirWay } from "../user/index-key.ts";
+import { leftOf, onTheirWay, sumOf } from "../user/index-key.ts";
 import type { DamagedUsers } from "./damaged-users.ts";
 
 /** Users of an import that are not usable yet. */
@@ -22,7 +22,7 @@ export interface Standing {
 export async function standing({ store }: Engine, name: string): Promise<Standing> {
   const counts = await store.counts();
   const { failed = 0 } = leftOf(name, counts);
-  return { failed, left: Object.values(onTheirWay(name, counts)).reduce((sum, one) => sum + one, 0) };
+  return { failed, left: sumOf(onTheirWay(name, counts)) };
 }
 
 /** The import's current progress. */

@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { linkSignals } from "../../abort.ts";
 import { isLifecycleError } from "../../errors.ts";
 import type { Lane } from "../../store/contract.ts";
 import { checkId } from "../options/check-id.ts";
@@ -77,26 +76,7 @@ export async function onboardMany(
   });
   listed.end();
 
-  const stop = linkSignals(signal);
-  const working = help(stop.signal);
-  let last: ImportProgress;
-  let trouble: { readonly error: unknown } | null = null;
-  working.catch((error: unknown) => (trouble = { error }));
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      const { latest } = engine.changes;
-      last = await report("onboarding");
-      const { left } = last;
-      // seam: an-import-ends-with-its-last-user
-      if (left === 0) break;
-      await pace.wait(left, latest, signal);
-      if (trouble !== null) throw (trouble as { readonly error: unknown }).error; // set while this waited
-    }
-  } finally {
-    stop.abort();
-    await working.catch(() => {}); // handled above
-  }
+  const last = await pace.untilNoneIsLeft(() => report("onboarding"), help, signal);
   const done: ImportProgress = { ...last, phase: "done" }; // as seen last: another process may add users again
   callListener(engine.settings.logger, "onProgress", onProgress, done);
   return {

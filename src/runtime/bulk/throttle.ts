@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { linkSignals } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
-import type { UserChange } from "../engine/changes.ts";
 import type { Engine } from "../engine/engine.ts";
 
 /** When at most this many users are left, changes are reported almost at once, after `newsMs`, ms. */
@@ -31,11 +31,38 @@ export class Throttle {
     return true;
   }
 
-  /** Waits until the next report; when few users are left, no longer than until one of them changes. */
-  async wait(left: number, since: UserChange, signal: AbortSignal): Promise<void> {
+  /**
+   * Reports again and again until no users are left, while `help` works for them until its signal aborts. Returns the
+   * last report. When few users are left, one of them that changes is reported at once.
+   *
+   * @throws what `report` and `help` throw; the signal's reason
+   */
+  async untilNoneIsLeft<T extends { readonly left: number }>(
+    report: () => Promise<T>,
+    help: (signal: AbortSignal) => Promise<unknown>,
+    signal: AbortSignal,
+  ): Promise<T> {
     const { changes, clock } = this.#engine;
-    const gapMs = left > few ? this.#everyMs : Math.min(this.#everyMs, newsMs);
-    await sleep(clock, gapMs, signal);
-    if (left <= few) await changes.ofAnyUser(since, this.#everyMs - gapMs, signal);
+    const stop = linkSignals(signal);
+    const working = help(stop.signal);
+    let trouble: { readonly error: unknown } | null = null;
+    working.catch((error: unknown) => (trouble = { error }));
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const { latest } = changes;
+        const reported = await report();
+        const { left } = reported;
+        // seam: an-import-ends-with-its-last-user
+        if (left === 0) return reported;
+        const gapMs = left > few ? this.#everyMs : Math.min(this.#everyMs, newsMs);
+        await sleep(clock, gapMs, signal);
+        if (left <= few) await changes.ofAnyUser(latest, this.#everyMs - gapMs, signal);
+        if (trouble !== null) throw (trouble as { readonly error: unknown }).error; // set while this waited
+      }
+    } finally {
+      stop.abort();
+      await working.catch(() => {}); // handled above
+    }
   }
 }

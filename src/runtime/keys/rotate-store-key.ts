@@ -16,6 +16,7 @@ import { callListener } from "../options/call-listener.ts";
 import { resealEvents } from "../events/reseal-events.ts";
 import type { RotateKeysOptions, RotateKeysSummary } from "./rotate-keys-options.ts";
 import { findUser, isLeased, pagesOfUserIds } from "../engine/load-user.ts";
+import { sumOf } from "../user/index-key.ts";
 import { tombstoneKey } from "../user/tombstone.ts";
 import { untilGivenUp } from "../engine/deadline.ts";
 import { wrap, wrappedAnew } from "./rotate-ring-key.ts";
@@ -147,7 +148,7 @@ async function sealRound(
 ): Promise<Round> {
   const round = { seen: 0, current: 0, resealed: 0, busy: 0, unreadable: 0, tooNew: 0 };
   const { [tombstoneKey]: _, ...counts } = await engine.store.counts();
-  const of = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const of = sumOf(counts);
   for await (const ids of pagesOfUserIds(engine, pageSize)) {
     signal.throwIfAborted();
     const ended = await Promise.all(ids.map((id) => sealAnew(engine, id, early)));

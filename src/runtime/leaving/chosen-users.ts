@@ -8,7 +8,7 @@ import type { Rows } from "../bulk/for-each-row.ts";
 import type { Engine } from "../engine/engine.ts";
 import { listUserIds } from "../engine/load-user.ts";
 import { checkId } from "../options/check-id.ts";
-import { byState } from "../user/index-key.ts";
+import { byState, sumOf } from "../user/index-key.ts";
 
 /** Users listed per request to the store. */
 const pageSize = 200;
@@ -37,7 +37,6 @@ export async function* chosenUsers(
 
 /** How many they are; `null`: that shows only at their end. */
 export async function numberOf({ store }: Engine, ids: Rows<string> | "all"): Promise<number | null> {
-  if (ids === "all")
-    return Object.values(byState(await store.counts())).reduce((sum, count) => sum + count, 0);
+  if (ids === "all") return sumOf(byState(await store.counts()));
   return Array.isArray(ids) ? ids.length : null;
 }

@@ -10,7 +10,6 @@
  *
  * @module
  */
-import { linkSignals } from "../../abort.ts";
 import { LifecycleError } from "../../errors.ts";
 import { isPurging, type UserState } from "../../../machines/index.ts";
 import { forEachRow, rowsInHand, type Rows } from "../bulk/for-each-row.ts";
@@ -21,7 +20,7 @@ import { retryWrite } from "../engine/retry-write.ts";
 import { forecast } from "../operations/forecast.ts";
 import { forget } from "../operations/forget.ts";
 import { callListener } from "../options/call-listener.ts";
-import { leaveKey, leavingIn } from "../user/index-key.ts";
+import { leaveKey, leavingIn, sumOf, type StateCounts } from "../user/index-key.ts";
 import { changeRecord } from "./change-record.ts";
 import { chosenUsers } from "./chosen-users.ts";
 import { enlistUser, type Enlisting, type Leave } from "./enlist-user.ts";
@@ -91,40 +90,24 @@ export async function offboardMany(
           if (pace.isDue()) await report("marking");
         },
       );
-      await patiently(async () => run.note(log.receipts + (await sumOf(engine, name))));
+      await patiently(async () => run.note(log.receipts + sumOf(await countsOf(engine, name))));
     }
-    const stop = linkSignals(signal);
-    const working = help(stop.signal);
-    let trouble: { readonly error: unknown } | null = null;
-    working.catch((error: unknown) => (trouble = { error }));
-    let last: LeaveProgress;
     let still = { left: -1, at: clock.monotonic() };
     let lookedAt = clock.monotonic();
-    try {
-      for (;;) {
-        signal.throwIfAborted();
-        const { latest } = engine.changes;
-        await refuseTakenOver();
-        await receiptAll(engine, leave, log, "offboarded", signal);
-        last = await report("purging");
-        const { left } = last;
-        if (left === 0) break;
-        if (left !== still.left) still = { left, at: clock.monotonic() };
-        const stillMs = clock.monotonic() - still.at;
-        if (stillMs >= lookEveryMs && clock.monotonic() - lookedAt >= lookEveryMs) {
-          lookedAt = clock.monotonic();
-          if (await isWaitInVain(engine, name, stillMs)) break;
-        }
-        await pace.wait(left, latest, signal);
-        if (trouble !== null) throw (trouble as { readonly error: unknown }).error; // set while this waited
-      }
-    } finally {
-      stop.abort();
-      await working.catch(() => {}); // handled above
-    }
+    const purging = async (): Promise<{ readonly left: number }> => {
+      await refuseTakenOver();
+      await receiptAll(engine, leave, log, "offboarded", signal);
+      const { left } = await report("purging");
+      if (left !== still.left) still = { left, at: clock.monotonic() };
+      const stillMs = clock.monotonic() - still.at;
+      if (left === 0 || stillMs < lookEveryMs || clock.monotonic() - lookedAt < lookEveryMs) return { left };
+      lookedAt = clock.monotonic();
+      return { left: (await isWaitInVain(engine, name, stillMs)) ? 0 : left };
+    };
+    await pace.untilNoneIsLeft(purging, help, signal);
     await refuseTakenOver();
     // Users that have signed up again are in other states.
-    const counts = await patiently(async () => leavingIn(name, await engine.store.counts()));
+    const counts = await patiently(() => countsOf(engine, name));
     for (const state of Object.keys(counts) as UserState[])
       await receiptAll(engine, leave, log, state, signal);
     const total = run.record.count ?? count;
@@ -175,7 +158,7 @@ async function enlistWaiting(
   leave: Leave,
   enlisting: Omit<Enlisting, "since">,
 ): Promise<void> {
-  const counts = leavingIn(leave.name, await engine.store.counts());
+  const counts = await countsOf(engine, leave.name);
   for (const state of Object.keys(counts) as UserState[]) {
     if (isPurging(state)) continue;
     for await (const id of listUserIds(engine, pageSize, leaveKey(state, leave.name)))
@@ -217,10 +200,10 @@ async function progressOf(
   at: Pick<LeaveProgress, "name" | "phase" | "count"> & { readonly log: OpenLog },
 ): Promise<LeaveProgress> {
   const { name, phase, count, log } = at;
-  const counts = leavingIn(name, await engine.store.counts());
+  const counts = await countsOf(engine, name);
   const { identifying = 0, offboarding = 0, offboarded = 0, failed = 0 } = counts;
   const left = identifying + offboarding + offboarded;
-  const all = await sumOf(engine, name, counts);
+  const all = sumOf(counts);
   const { inMs } = identifying === 0 ? { inMs: 0 } : await forecast(engine, 1, "recovery");
   const isKnown = phase === "purging" && left > 0 && inMs !== Infinity;
   return {
@@ -235,12 +218,7 @@ async function progressOf(
   };
 }
 
-/** The users of a leave without a receipt. */
-async function sumOf(
-  { store }: Engine,
-  name: string,
-  counts?: Readonly<Partial<Record<UserState, number>>>,
-): Promise<number> {
-  const found = counts ?? leavingIn(name, await store.counts());
-  return Object.values(found).reduce((sum, one) => sum + one, 0);
+/** The users of a leave without a receipt, by state. */
+async function countsOf({ store }: Engine, name: string): Promise<StateCounts> {
+  return leavingIn(name, await store.counts());
 }

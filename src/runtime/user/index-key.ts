@@ -10,6 +10,10 @@ import type { Tally } from "../../store/contract.ts";
 import { isState } from "./step.ts";
 import type { User } from "./user.ts";
 
+/** A number of users by index key, and by state. */
+type Counts = Readonly<Record<string, number>>;
+export type StateCounts = Readonly<Partial<Record<UserState, number>>>;
+
 /** The key under which the user is counted. */
 export function indexKeyOf({ position, origin, leaving }: User): string {
   if (leaving !== null && !leaving.isReceipted) return leaveKey(position.state, leaving.name);
@@ -30,10 +34,7 @@ export function leaveKey(state: UserState, name: string): string {
 }
 
 /** The number of users of a leave without a receipt, by state. */
-export function leavingIn(
-  name: string,
-  counts: Readonly<Record<string, number>>,
-): Readonly<Partial<Record<UserState, number>>> {
+export function leavingIn(name: string, counts: Counts): StateCounts {
   return leftOf(`${ofLeave}${name}`, counts);
 }
 
@@ -44,14 +45,17 @@ function stateOf(key: string): UserState | null {
 }
 
 /** The existing keys of this state. */
-export function indexKeysOf(state: UserState, counts: Readonly<Record<string, number>>): readonly string[] {
+export function indexKeysOf(state: UserState, counts: Counts): readonly string[] {
   return Object.keys(counts).filter((key) => stateOf(key) === state);
 }
 
+/** The number of users under all of these keys, or in all of these states. */
+export function sumOf(counts: Counts): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
 /** The number of users in each state, imported or not. */
-export function byState(
-  counts: Readonly<Record<string, number>>,
-): Readonly<Partial<Record<UserState, number>>> {
+export function byState(counts: Counts): StateCounts {
   const states: Partial<Record<UserState, number>> = {};
   for (const [key, count] of Object.entries(counts)) {
     const state = stateOf(key);
@@ -61,23 +65,18 @@ export function byState(
 }
 
 /** The number of users in each state at this moment: of a stale record, the token is due for a refresh. */
-export function byStateNow(
-  tallies: Readonly<Record<string, Tally>>,
-): Readonly<Partial<Record<UserState, number>>> {
-  const counts: [string, number][] = Object.entries(tallies).map(([key, { all, stale }]) => [
-    key,
-    all - stale,
-  ]);
-  const stale = Object.values(tallies).reduce((sum, tally) => sum + tally.stale, 0);
-  const { expiring = 0, ...others } = byState(Object.fromEntries(counts.filter(([, count]) => count > 0)));
+export function byStateNow(tallies: Readonly<Record<string, Tally>>): StateCounts {
+  const entries = Object.entries(tallies);
+  const fresh = entries.flatMap(([key, { all, stale }]) =>
+    all > stale ? [[key, all - stale] as const] : [],
+  );
+  const stale = sumOf(Object.fromEntries(entries.map(([key, tally]) => [key, tally.stale])));
+  const { expiring = 0, ...others } = byState(Object.fromEntries(fresh));
   return { ...others, ...(expiring + stale > 0 && { expiring: expiring + stale }) };
 }
 
 /** The number of pending users of an import, by state. */
-export function leftOf(
-  name: string,
-  counts: Readonly<Record<string, number>>,
-): Readonly<Partial<Record<UserState, number>>> {
+export function leftOf(name: string, counts: Counts): StateCounts {
   return byState(Object.fromEntries(Object.entries(counts).filter(([key]) => key.endsWith(` ${name}`))));
 }
 
@@ -105,10 +104,7 @@ export function importsIn(tallies: Readonly<Record<string, Tally>>): readonly Op
 }
 
 /** Those still in progress: without failed and offboarded users, even if data remains to be erased. */
-export function onTheirWay(
-  name: string,
-  counts: Readonly<Record<string, number>>,
-): Readonly<Partial<Record<UserState, number>>> {
+export function onTheirWay(name: string, counts: Counts): StateCounts {
   return Object.fromEntries(Object.entries(leftOf(name, counts)).filter(([state]) => !isOver(state)));
 }
 
