@@ -77,6 +77,14 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
+/** Waits like {@link sleep}; `false`: `signal` aborted first. */
+export function slept(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<boolean> {
+  return sleep(clock, ms, signal).then(
+    () => true,
+    () => false,
+  );
+}
+
 /**
  * Resolves with the result of `ask` if it settles within `ms` milliseconds on `clock`; a later result is ignored.
  *

@@ -1,6 +1,6 @@
 /** Handles one call from request to response: parse it, wait, apply faults, carry it out, record it. */
 
-import { type Clock, sleep, systemClock } from "../clock.ts";
+import { type Clock, slept, systemClock } from "../clock.ts";
 import { carryOut } from "./faults/carry-out.ts";
 import { Chance, type ChanceState } from "./base/chance.ts";
 import { describeFault, type Fault } from "./faults/fault.ts";
@@ -79,11 +79,7 @@ export class Handler {
 
   /** Waits; returns false if `signal` aborted meanwhile. */
   async #waited(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
-    if (ms <= 0) return true;
-    return sleep(this.#clock, ms, signal).then(
-      () => true,
-      () => false, // only an abort rejects a sleep
-    );
+    return ms <= 0 || slept(this.#clock, ms, signal);
   }
 
   #latencyMs(): number {

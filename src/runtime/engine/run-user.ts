@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { randomName, sleep } from "../../clock.ts";
+import { randomName, slept } from "../../clock.ts";
 import type { Lane, Lease, Limit } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
 import { isPurging, isRenaming, type UserCall } from "../../../machines/index.ts";
@@ -150,7 +150,8 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
     const scope = isPlain ? "plain" : await reported(engine, user, call, outcome, permit);
     if (outcome.type === "notSent") user = { ...user, calls: counted(user, call, -1) };
     user = noteCause(engine, applyOutcome(user, outcome, momentOf(engine), scope), failed);
-    if (isTooEarly && (await hasRegistered(engine))) user = { ...user, pause: null };
+    // Once the fresh code has registered, unless the lifecycle closes first.
+    if (isTooEarly && (await slept(clock, codeRegistersMs, engine.closing))) user = { ...user, pause: null };
     hasOutcome = true;
     // seam: a-renamed-user-is-moved
     if (outcome.type === "elsewhere" || outcome.type === "updated") {
@@ -180,14 +181,6 @@ function mayBeTooEarly({ position }: User, call: UserCall, outcome: CallOutcome,
   const isFirst = call === "exchangeCode" && position.context.exchanges === 0;
   return (
     isFirst && outcome.type === "inDoubt" && permit.tries.has("exchange") && permit.probeCodeAt !== undefined
-  );
-}
-
-/** Waits until a fresh code has registered; `false`: the lifecycle closes first. */
-function hasRegistered({ clock, closing }: Engine): Promise<boolean> {
-  return sleep(clock, codeRegistersMs, closing).then(
-    () => true,
-    () => false,
   );
 }
 

@@ -5,7 +5,6 @@
  */
 import { randomName, sleep } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
-import { todoAbout } from "../../next-step.ts";
 import type { Commit, Committed, Store, StoredRecord } from "../../store/contract.ts";
 import type { TransactionClient } from "../../store/joining.ts";
 import { isLostStore } from "../../store/lost-store.ts";
@@ -14,7 +13,7 @@ import { newLease, type Engine } from "./engine.ts";
 import { tombstoneId } from "../user/tombstone.ts";
 import { retryLimit, type RetryLimit } from "./deadline.ts";
 import { afterTrouble, fullJitter, whileLeaving } from "../options/backoff.ts";
-import { retryField } from "../options/logger.ts";
+import { warnOfRetry } from "./retry-write.ts";
 import { indexKeyOf } from "../user/index-key.ts";
 import { eventsOf } from "../user/user-event-value.ts";
 import { untilExpiringMs } from "../user/user-status.ts";
@@ -76,11 +75,10 @@ export async function saveUser(
       // seam: a-log-names-users-by-alias-only
       const alias = engine.sealer.alias(user.id);
       const { state } = user.position;
-      const fields = { user: alias, state, error: error.code, retryAt: retryField(clock.now(), ms) };
-      engine.settings.logger.warn(
-        fields,
-        `Cannot save user ${alias} yet: ${error.message}; trying again${todoAbout(error)}`,
-      );
+      warnOfRetry(engine, error, ms, `Cannot save user ${alias} yet: ${error.message}`, {
+        user: alias,
+        state,
+      });
       const ends = hasOutcome && !isClosing ? closing : limit.signal;
       // A closing lifecycle retries at once.
       await sleep(clock, ms, ends).catch((reason: unknown) => {

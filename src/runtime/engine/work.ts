@@ -5,9 +5,8 @@
  * @module
  */
 import { linkSignals, type LinkedSignal } from "../../abort.ts";
-import { sleep } from "../../clock.ts";
+import { sleep, slept } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
-import { todoAbout } from "../../next-step.ts";
 import type { Batch, Claimed, Lease } from "../../store/contract.ts";
 import { isClosedStore, isLostStore } from "../../store/lost-store.ts";
 import { quarantine } from "../../store/quarantine.ts";
@@ -15,7 +14,8 @@ import { runUser } from "./run-user.ts";
 import { apart, newLease, type Engine, type LaneService } from "./engine.ts";
 import { untilGivenUp } from "./deadline.ts";
 import { doubling, lookAfter, type Backoff } from "../options/backoff.ts";
-import { errorField, retryField } from "../options/logger.ts";
+import { errorField } from "../options/logger.ts";
+import { warnOfRetry } from "./retry-write.ts";
 import { awakeNow } from "../user/token-time.ts";
 import { readUser, type User } from "../user/user.ts";
 import type { UserState } from "../../../machines/index.ts";
@@ -190,11 +190,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         if (job.stop.aborted && error === job.stop.reason) break; // users that the store returns later are released at once
         if (!isLifecycleError(error) || !(error.retryable || isAway)) throw error;
         const ms = doubling(afterSilence, ++silences);
-        const fields = { error: error.code, retryAt: retryField(engine.clock.now(), ms) };
-        engine.settings.logger.warn(
-          fields,
-          `Cannot ask the store for work: ${error.message}; trying again${todoAbout(error)}`,
-        );
+        warnOfRetry(engine, error, ms, `Cannot ask the store for work: ${error.message}`);
         await sleep(engine.clock, ms, job.stop).catch(() => {}); // the loop condition checks the abort
         continue;
       }
@@ -220,10 +216,7 @@ async function atRest({ clock, settings }: Engine, active: ReadonlySet<Promise<v
   const allRest = Promise.allSettled(active).finally(() => waited.abort());
   const isOver = await Promise.race([
     allRest.then(() => false),
-    sleep(clock, 2 * settings.timeoutMs, waited.signal).then(
-      () => true,
-      () => false,
-    ),
+    slept(clock, 2 * settings.timeoutMs, waited.signal),
   ]);
   if (isOver)
     settings.logger.warn(
@@ -253,11 +246,7 @@ async function serve(engine: Engine, stop: AbortSignal): Promise<void> {
     } catch (error) {
       if (isClosedStore(error)) return; // the callers get the same error
       const ms = doubling(afterSilence, failures);
-      const fields = { error: errorField(error), retryAt: retryField(engine.clock.now(), ms) };
-      engine.settings.logger.warn(
-        fields,
-        `Cannot serve waiting users: ${inWords(error)}; trying again${todoAbout(error)}`,
-      );
+      warnOfRetry(engine, error, ms, `Cannot serve waiting users: ${inWords(error)}`);
       await sleep(engine.clock, ms, stop).catch(() => {}); // the loop condition checks the abort
     }
   }
