@@ -94,11 +94,11 @@ export function keyv(
       return tableStore({
         async write(unit) {
           openOnly();
-          return ledger.write((tables) => unit(tables, time.now(), time.past()));
+          return ledger.write((tables) => unit(tables, { now: time.now(), past: time.past() }));
         },
         read(unit) {
           openOnly();
-          return unit(ledger.tables, time.now(), time.past());
+          return unit(ledger.tables, { now: time.now(), past: time.past() });
         },
         async probe() {
           openOnly();

@@ -40,8 +40,8 @@ export function memory(): StoreAdapter & KeyvView {
       accounts.set(account, tables);
       const time = steadyTime(clock);
       const engine: TableEngine = {
-        write: async (unit) => unit(tables, time.now(), time.past()),
-        read: (unit) => unit(tables, time.now(), time.past()),
+        write: async (unit) => unit(tables, { now: time.now(), past: time.past() }),
+        read: (unit) => unit(tables, { now: time.now(), past: time.past() }),
         close: async () => {},
       };
       return tableStore(engine);

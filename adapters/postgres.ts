@@ -21,9 +21,8 @@ import type { MovableStore } from "../src/store/movable.ts";
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { encodeValue } from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
-import { none, waitedMs } from "../src/store/lane-scheduler.ts";
-import { opened } from "../src/store/slot-log.ts";
-import { forecastInMs, used } from "../src/store/sliding-window.ts";
+import { none } from "../src/store/lane-scheduler.ts";
+import { forecastOf } from "../src/store/slot-log.ts";
 import { Batches } from "./postgres/batches.ts";
 import { Connection, type Verb } from "./postgres/connection.ts";
 import { keyvBackend } from "./postgres/keyv-backend.ts";
@@ -310,19 +309,13 @@ function postgresStore(
         ask(verbs.take, ...limitOf(limit), holdMs, lane, known(), identity, limit.paused ?? null),
       settle: (slot) => endSlot("settle", slot),
       giveBack: (slot) => endSlot("back", slot),
-      async forecast({ limit, calls, lane }): Promise<Forecast> {
+      async forecast(asked): Promise<Forecast> {
         const [now, waits, sent, head, since] = await read<
           readonly [number, Partial<Counts> | null, ...Parameters<typeof logOf>, Partial<Counts> | null]
-        >(verbs.forecast, limit.name);
+        >(verbs.forecast, asked.limit.name);
         time.observe(now);
-        const waiting = { ...none, ...waits };
-        const log = opened(logOf(sent, head), limit, now, time.past).moments;
-        return {
-          used: used(log, limit.windowMs, now),
-          waiting,
-          oldestMs: waitedMs(now, since ?? {}),
-          inMs: forecastInMs(log, limit, now, { calls, lane, waiting }),
-        };
+        const queues = { waiting: { ...none, ...waits }, since: since ?? {} };
+        return forecastOf(logOf(sent, head), asked, { now, past: time.past }, queues);
       },
     },
     page: async ({ state, after, limit }) =>

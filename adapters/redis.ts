@@ -20,9 +20,7 @@ import type { MovableStore } from "../src/store/movable.ts";
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { decodeRow, encodeRow, shown, type Row } from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
-import { waitedMs } from "../src/store/lane-scheduler.ts";
-import { opened } from "../src/store/slot-log.ts";
-import { forecastInMs, used } from "../src/store/sliding-window.ts";
+import { forecastOf } from "../src/store/slot-log.ts";
 import { Batches } from "./redis/batches.ts";
 import { Connection, list, type Reply } from "./redis/connection.ts";
 import { keyvBackend } from "./redis/keyv-backend.ts";
@@ -35,7 +33,7 @@ import { redisOutbox } from "./redis/outbox.ts";
 import type { Script } from "./redis/script.ts";
 import * as outboxScripts from "./redis/outbox-scripts.ts";
 import * as scripts from "./redis/scripts.ts";
-import { redisTransfer, walkOf } from "./redis/transfer.ts";
+import { redisTransfer, unindexed } from "./redis/transfer.ts";
 
 export type { HasClient, RedisClient, RedisCluster, Where } from "./redis/link.ts";
 
@@ -225,21 +223,16 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
       settle: async (slot) => void (await run(scripts.settle, keys.logs(slot.limit), [JSON.stringify(slot)])),
       giveBack: async (slot) =>
         void (await run(scripts.giveBack, keys.logs(slot.limit), [JSON.stringify(slot)])),
-      async forecast({ limit, calls, lane }) {
-        const reply = list(await run(scripts.forecast, keys.logs(limit.name), [limit.name]));
+      async forecast(ask) {
+        const { name } = ask.limit;
+        const reply = list(await run(scripts.forecast, keys.logs(name), [name]));
         const now = time.observe(Number(reply[0]));
         const [interactive = 0, recovery = 0, bulk = 0] = list(reply[1]).map(Number);
-        const waiting = { interactive, recovery, bulk };
-        const log = opened(logOf(list(reply[2])), limit, now, time.past).moments;
         const first = list(reply[3]);
         const sinceOf = (n: number): number => (first[n] === "" ? now : Number(first[n]));
         const since = { interactive: sinceOf(0), recovery: sinceOf(1), bulk: sinceOf(2) };
-        return {
-          used: used(log, limit.windowMs, now),
-          waiting,
-          oldestMs: waitedMs(now, since),
-          inMs: forecastInMs(log, limit, now, { calls, lane, waiting }),
-        };
+        const queues = { waiting: { interactive, recovery, bulk }, since };
+        return forecastOf(logOf(list(reply[2])), ask, { now, past: time.past }, queues);
       },
     },
     async page({ state, after = "", limit }) {
@@ -261,7 +254,7 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
       );
     },
     events: redisOutbox((script, args) => run(script, [], args)),
-    transfer: redisTransfer({ run, ...keys, logs: (limit) => keys.logs(limit), ...walkOf(connection, keys) }),
+    transfer: redisTransfer({ run, connection, ...keys }),
     account: {
       async load() {
         const { text } = await rowAt(keys.account);
@@ -271,7 +264,7 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
         return { value, revision, identity };
       },
       async commit({ value, expectedRevision, writeId, identity }) {
-        const text = encodeRow({ ...unindexed, value, revision: expectedRevision + 1, writeId });
+        const text = encodeRow({ revision: expectedRevision + 1, writeId, ...unindexed, value });
         const words = [String(expectedRevision), writeId, text, accountStart(identity)];
         const reply = await run(scripts.commitAccount, [keys.account], words);
         return committed(reply).type === "committed";
@@ -285,17 +278,6 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
     },
   };
 }
-
-/** The bookkeeping of a row that is in no index; the scripts replace it with their own. */
-const unindexed: Omit<Row, "value"> = {
-  revision: 0,
-  writeId: "",
-  state: "",
-  dueAt: null,
-  lane: null,
-  waitsSince: null,
-  lease: null,
-};
 
 function slotOf(reply: Reply | undefined): Slot {
   return JSON.parse(String(reply)) as Slot; // written by one of our scripts

@@ -5,7 +5,7 @@
  */
 import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
-import type { Past, SteadyTime } from "../../src/store/steady-time.ts";
+import type { SteadyTime, Time } from "../../src/store/steady-time.ts";
 import type { TableEngine, Tables } from "../../src/store/table-store/tables.ts";
 import type { Share } from "./environments.ts";
 import { astray, closedStore, full, inVain, reading, unavailable, unlocked } from "./failures.ts";
@@ -87,7 +87,7 @@ export function groupCommits(
   }
 
   const engine: TableEngine = {
-    write<T>(unit: (tables: Tables, now: number, past: Past) => T): Promise<T> {
+    write<T>(unit: (tables: Tables, time: Time) => T): Promise<T> {
       if (closed) return Promise.reject(closedStore());
       return new Promise<T>((resolve, reject) => {
         let end: () => void;
@@ -96,8 +96,7 @@ export function groupCommits(
           // error must not leave the transaction: LMDB would commit the other units' writes and never settle its
           // promise.
           try {
-            const now = time.now();
-            const value = unit(tables, now, time.past());
+            const value = unit(tables, { now: time.now(), past: time.past() });
             end = () => resolve(value);
           } catch (error) {
             end = () => reject(isLifecycleError(error) ? error : unavailable("write to", error));
@@ -110,7 +109,7 @@ export function groupCommits(
     },
     read(unit) {
       if (closed) throw closedStore();
-      return reading(root, () => unit(tables, time.now(), time.past()));
+      return reading(root, () => unit(tables, { now: time.now(), past: time.past() }));
     },
     async probe() {
       await refuseLost();

@@ -4,10 +4,11 @@
  * @module
  */
 import type { KeyvBackend } from "../../src/store/keyv-view.ts";
-import { list, type Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { walkOf } from "./transfer.ts";
 
 /** The COUNT hint of a SCAN step. */
-const scanned = "500";
+const scanned = 500;
 
 /**
  * The backend of the Keyv storage adapters. All texts share one hash tag, so that on a cluster they are on one server.
@@ -27,26 +28,24 @@ export function keyvBackend(
 
   /** Keys that start with `beginning`, each once. */
   async function* keysFrom(beginning: string): AsyncGenerator<readonly string[], void> {
+    const { scan } = walkOf(connection, beginning);
     const seen = new Set<string>();
     let cursor = "0";
     do {
-      const step = ["SCAN", cursor, "MATCH", `${globbed(beginning)}*`, "COUNT", scanned];
-      const [next, found] = list(await connection.command("read", beginning, step));
-      const fresh = list(found)
-        .map(String)
-        .filter((key) => !seen.has(key));
+      const [next, found] = await scan(cursor, scanned);
+      const fresh = found.filter((key) => !seen.has(key));
       for (const key of fresh) seen.add(key);
       if (fresh.length > 0) yield fresh;
-      cursor = String(next);
+      cursor = next;
     } while (cursor !== "0");
   }
 
   async function* entriesFrom(beginning: string): AsyncGenerator<readonly [string, string], void> {
     for await (const keys of keysFrom(beginning)) {
-      const texts = list(await connection.command("read", beginning, ["MGET", ...keys]));
+      const texts = await walkOf(connection, beginning).texts(keys);
       for (const [n, key] of keys.entries()) {
-        const text = texts[n];
-        if (typeof text === "string") yield [key.slice(beginning.length), text];
+        const text = texts[n] ?? null;
+        if (text !== null) yield [key.slice(beginning.length), text];
       }
     }
   }
@@ -75,9 +74,4 @@ export function keyvBackend(
     },
     close: () => connection.close(),
   };
-}
-
-/** Escapes a text for use in a glob pattern. */
-export function globbed(text: string): string {
-  return text.replaceAll(/[\\*?[\]^-]/g, String.raw`\$&`);
 }

@@ -4,51 +4,61 @@
  * @module
  */
 import type { KeptRows, Transfer } from "../../src/store/movable.ts";
-import { decodeRow, encodeRow, encodeValue } from "../../src/store/row-rules.ts";
+import { decodeRow, encodeRow, encodeValue, type Row } from "../../src/store/row-rules.ts";
 import { encodeEvent } from "../../src/store/event-text.ts";
-import type { Connection, Reply } from "./connection.ts";
-import { globbed } from "./keyv-backend.ts";
+import { list, type Connection, type Reply } from "./connection.ts";
 import { isEmpty } from "../../src/store/slot-log.ts";
 import { logOf } from "./log-of.ts";
 import { accountStart } from "./lua/rows.ts";
 import type { Script } from "./script.ts";
 import * as transferScripts from "./transfer-scripts.ts";
 
+/** The bookkeeping of a row that is in no index; the scripts replace it with their own. */
+export const unindexed: Omit<Row, "value" | "revision" | "writeId"> = {
+  state: "",
+  dueAt: null,
+  lane: null,
+  waitsSince: null,
+  lease: null,
+};
+
 /** What the verbs need of their store. */
 export interface TransferParts {
   /** Runs a script for the account, with further keys. */
   readonly run: (script: Script, keys: readonly string[], args?: readonly string[]) => Promise<Reply>;
-  /** One step of a walk through the keys of rows, with the cursor and how many keys to look at. */
-  readonly scan: (cursor: string, count: number) => Promise<readonly [next: string, keys: readonly string[]]>;
-  /** The texts under the keys; `null`: there is none. */
-  readonly texts: (keys: readonly string[]) => Promise<readonly (string | null)[]>;
+  readonly connection: Connection;
   /** The account's record. */
   readonly account: string;
   user(id: string): string;
-  logs(limit: string): readonly string[];
+  logs(...limits: readonly string[]): readonly string[];
 }
 
-/** A walk through the account's rows, which have one prefix and so are on one server. */
-export function walkOf(
-  connection: Connection,
-  { user }: Pick<TransferParts, "user">,
-): Pick<TransferParts, "scan" | "texts"> {
-  const start = user("");
+/** A walk through keys. */
+interface Walk {
+  /** One step, with the cursor and how many keys to look at. */
+  readonly scan: (cursor: string, count: number) => Promise<readonly [next: string, keys: readonly string[]]>;
+  /** The texts under the keys; `null`: there is none. */
+  readonly texts: (keys: readonly string[]) => Promise<readonly (string | null)[]>;
+}
+
+/** A walk through the keys that start with `beginning`, which are on one server. */
+export function walkOf(connection: Connection, beginning: string): Walk {
+  const pattern = `${beginning.replaceAll(/[\\*?[\]^-]/g, String.raw`\$&`)}*`;
   const read = async (...command: readonly string[]): Promise<readonly Reply[]> =>
-    (await connection.command("read", start, command)) as readonly Reply[]; // both commands return lists
+    list(await connection.command("read", beginning, command));
   return {
     async scan(cursor, count) {
-      const step = ["SCAN", cursor, "MATCH", `${globbed(start)}*`, "COUNT", String(count)];
-      const [next, keys] = await read(...step);
-      return [String(next), (keys as readonly Reply[]).map(String)];
+      const [next, keys] = await read("SCAN", cursor, "MATCH", pattern, "COUNT", String(count));
+      return [String(next), list(keys).map(String)];
     },
     texts: async (keys) => (await read("MGET", ...keys)).map((text) => (text === null ? null : String(text))),
   };
 }
 
 /** The verbs for one account. */
-export function redisTransfer({ run, scan, texts, account, user, logs }: TransferParts): Transfer {
+export function redisTransfer({ run, connection, account, user, logs }: TransferParts): Transfer {
   const start = user("");
+  const { scan, texts } = walkOf(connection, start);
   const rowsUnder = async (keys: readonly string[]): Promise<KeptRows> => {
     if (keys.length === 0) return [];
     const found = await texts(keys);
@@ -59,8 +69,7 @@ export function redisTransfer({ run, scan, texts, account, user, logs }: Transfe
   return {
     now: async () => Number(await run(transferScripts.time, [])),
     async seat({ value, expectedRevision, expectedIdentity, writeId, identity }) {
-      const head = { state: "", dueAt: null, lane: null, waitsSince: null, lease: null };
-      const text = encodeRow({ ...head, value, revision: expectedRevision + 1, writeId });
+      const text = encodeRow({ ...unindexed, value, revision: expectedRevision + 1, writeId });
       const row = `${accountStart(identity)}${text.slice(1)}`;
       const reply = await run(
         transferScripts.seat,
@@ -81,7 +90,7 @@ export function redisTransfer({ run, scan, texts, account, user, logs }: Transfe
     },
     rowsOf: (ids) => rowsUnder(ids.map(user)),
     async logs(limits) {
-      const kept = (await run(transferScripts.readLogs, limits.flatMap(logs))) as readonly Reply[][]; // fields of each
+      const kept = (await run(transferScripts.readLogs, logs(...limits))) as readonly Reply[][]; // fields of each
       const found = limits.map((limit, n) => [limit, logOf(kept[n] ?? [])] as const);
       return new Map(found.filter(([, log]) => !isEmpty(log)));
     },
@@ -112,7 +121,7 @@ export function redisTransfer({ run, scan, texts, account, user, logs }: Transfe
         }
         cursor = next;
       } while (cursor !== "0");
-      await run(transferScripts.remove, [...limits.flatMap(logs), account], [accountStart(identity)]);
+      await run(transferScripts.remove, [...logs(...limits), account], [accountStart(identity)]);
       return true;
     },
   };

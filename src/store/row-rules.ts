@@ -9,6 +9,7 @@ import { LifecycleError } from "../errors.ts";
 import {
   lanes,
   type Commit,
+  type AccountRecord,
   type Json,
   type Lane,
   type Lease,
@@ -158,7 +159,7 @@ export function encodeRow(row: Row | Tombstone): string {
  *
  * @throws {LifecycleError} `INVALID_OPTION` if it cannot be represented as JSON
  */
-export function encodeValue(value: Json): string {
+export function encodeValue(value: Json | AccountRecord): string {
   try {
     const text = JSON.stringify(value) as string | undefined; // undefined for values that JSON does not support
     if (text !== undefined) return text;

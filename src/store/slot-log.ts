@@ -4,10 +4,11 @@
  *
  * @module
  */
-import type { Limit, Slot } from "./contract.ts";
-import type { Past } from "./steady-time.ts";
+import type { Counts, Forecast, Limit, Slot, Store } from "./contract.ts";
+import { waitedMs } from "./lane-scheduler.ts";
+import type { Past, Time } from "./steady-time.ts";
 import { isObject } from "./guards.ts";
-import { add, emptyLog, noted, prune, settled, type SlotLog } from "./sliding-window.ts";
+import { add, emptyLog, forecastInMs, noted, prune, settled, used, type SlotLog } from "./sliding-window.ts";
 
 /** A log with its head. Times are store time, ms. */
 export interface KeptLog {
@@ -154,6 +155,25 @@ export function withoutSlot(log: KeptLog, slot: Slot, now: number): KeptLog {
   const dated = redated(log, now, noJump);
   const moments = add(dated.moments, slot.at, slot.lane, -1);
   return moments === dated.moments ? dated : { ...dated, moments };
+}
+
+/**
+ * The answer to {@link Store.slots}`.forecast()` from a log as it is kept, how many wait in each lane, and since when
+ * the first one does (missing: none waits).
+ */
+export function forecastOf(
+  log: KeptLog,
+  { limit, calls, lane }: Parameters<Store["slots"]["forecast"]>[0],
+  { now, past }: Time,
+  { waiting, since }: { readonly waiting: Counts; readonly since: Readonly<Partial<Counts>> },
+): Forecast {
+  const { moments } = opened(log, limit, now, past);
+  return {
+    used: used(moments, limit.windowMs, now),
+    waiting,
+    oldestMs: waitedMs(now, since),
+    inMs: forecastInMs(moments, limit, now, { calls, lane, waiting }),
+  };
 }
 
 /** Validates a stored log: one with a head, or moments alone. */

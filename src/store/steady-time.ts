@@ -38,6 +38,12 @@ export interface Past {
   readonly earlier?: readonly Jump[];
 }
 
+/** The time of a unit of work, and its history in this process. */
+export interface Time {
+  readonly now: number;
+  readonly past: Past;
+}
+
 /** Maximum number of remembered jumps; there is at most one a minute. */
 const rememberedJumps = 1_440;
 

@@ -5,7 +5,7 @@ import { systemClock, type Clock } from "../../src/clock.ts";
 import type { Store } from "../../src/store/contract.ts";
 import { memoryTables } from "../../src/store/table-store/memory-tables.ts";
 import { ServerTime } from "../../src/store/server-time.ts";
-import type { Past as PastTime } from "../../src/store/steady-time.ts";
+import type { Time } from "../../src/store/steady-time.ts";
 import { tableStore } from "../../src/store/table-store/table-store.ts";
 import type { Tables } from "../../src/store/table-store/tables.ts";
 import { manualClock } from "../../src/testing/index.ts";
@@ -77,8 +77,10 @@ function inMemory(clock: Clock): Required<Omit<Store, "join">> {
   const tables = memoryTables();
   const time = new ServerTime(clock);
   time.observe(clock.now());
-  const run = <T>(unit: (...args: [Tables, number, PastTime]) => T): T =>
-    unit(tables, time.observe(clock.now()), { since: 0, jump: forward(time) });
+  const run = <T>(unit: (tables: Tables, time: Time) => T): T => {
+    const now = time.observe(clock.now());
+    return unit(tables, { now, past: { since: 0, jump: forward(time) } });
+  };
   return tableStore({ write: async (unit) => run(unit), read: run, close: async () => {} });
 }
 

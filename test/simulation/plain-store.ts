@@ -19,8 +19,8 @@ export function plainStore(clock: Clock): PlainStore {
   let tables = withoutTexts(memoryTables());
   const time = steadyTime(clock);
   const store = tableStore({
-    write: async (unit) => unit(tables, time.now(), time.past()),
-    read: (unit) => unit(tables, time.now(), time.past()),
+    write: async (unit) => unit(tables, { now: time.now(), past: time.past() }),
+    read: (unit) => unit(tables, { now: time.now(), past: time.past() }),
     close: async () => {},
   });
   return { ...store, empty: () => void (tables = withoutTexts(memoryTables())) };

@@ -9,8 +9,8 @@ describe("store/tables", () => {
     const limit: Limit = { name: "management", calls: 1_000_000, windowMs: 3_600_000 };
     let now = 0;
     const store = tableStore({
-      write: async (unit) => unit(tables, now, { since: 0, jump: null }),
-      read: (unit) => unit(tables, now, { since: 0, jump: null }),
+      write: async (unit) => unit(tables, { now, past: { since: 0, jump: null } }),
+      read: (unit) => unit(tables, { now, past: { since: 0, jump: null } }),
       close: async () => {},
     });
     for (; now < 4 * limit.windowMs; now += 5_000) {

@@ -5,7 +5,7 @@
  */
 import { LifecycleError } from "../../errors.ts";
 import { decodeEvent, encodeEvent } from "../event-text.ts";
-import { isTombstoneText } from "../row-rules.ts";
+import { encodeValue, isTombstoneText } from "../row-rules.ts";
 import { newLog, readLog } from "../slot-log.ts";
 import { noEvents } from "./memory-outbox.ts";
 import type { MemoryTables } from "./memory-tables.ts";
@@ -176,7 +176,8 @@ export function placesOf(tables: MemoryTables): Places {
         get: record.get,
         set(to) {
           touch(account);
-          record.set(to && read("account", accountText(to), readAccount));
+          // A value that does not survive JSON throws here, so that only this unit fails and not its whole batch.
+          record.set(to && read("account", encodeValue(to), readAccount));
         },
       },
     };
@@ -222,15 +223,6 @@ export function escapeColons(name: string): string {
 
 function unescapeColons(name: string): string {
   return name.replaceAll("%3A", ":").replaceAll("%25", "%");
-}
-
-/** Throws here, so that only this unit fails and not its whole batch. */
-function accountText(row: AccountRow): string {
-  try {
-    return JSON.stringify(row);
-  } catch (cause) {
-    throw new LifecycleError("INVALID_OPTION", "Cannot store this value: it must survive JSON", { cause });
-  }
 }
 
 function readAccount(row: unknown): AccountRow | undefined {

@@ -14,7 +14,7 @@ export function tableOutbox(engine: TableEngine): EventOutbox {
   return {
     read: async (ask) => engine.read((tables) => readEvents(tables, ask)),
     async trim(ask) {
-      const [removed, isAll] = await engine.write((tables, now) => {
+      const [removed, isAll] = await engine.write((tables, { now }) => {
         const count = trim(sameAccount(tables, ask), now, ask);
         return [count, notesKeys(tables)] as const; // now and then, so that forgetting a user finds few left
       });
@@ -24,7 +24,7 @@ export function tableOutbox(engine: TableEngine): EventOutbox {
     },
     async forget(ask) {
       const page = (): Promise<boolean> =>
-        engine.write((tables, now) => forget(sameAccount(tables, ask), now, ask));
+        engine.write((tables, { now }) => forget(sameAccount(tables, ask), now, ask));
       while (!(await page()));
     },
     replace: (ask) => engine.write((tables) => replace(sameAccount(tables, ask), ask)),

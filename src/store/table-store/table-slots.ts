@@ -6,15 +6,9 @@
 import { lanes, type Lane, type Limit, type Slot, type SlotRequest } from "../contract.ts";
 import { isServed, mayTake, turn } from "../lane-scheduler.ts";
 import { differs, newLog, opened, withoutSlot, withSettled, withSlot, type KeptLog } from "../slot-log.ts";
-import type { Past } from "../steady-time.ts";
+import type { Time } from "../steady-time.ts";
 import type { Tables } from "./tables.ts";
 import { freeInMs, slotAt, used } from "../sliding-window.ts";
-
-/** The time of a unit, and its history in this process. */
-export interface Time {
-  readonly now: number;
-  readonly past: Past;
-}
 
 /** The log of a limit, ready for use. Stores changes that result from opening it. */
 export function openedLog(tables: Tables, limit: Limit, { now, past }: Time): KeptLog {

@@ -10,6 +10,7 @@ import {
   type Claimed,
   type Commit,
   type Committed,
+  type Counts,
   type Lane,
   type Lease,
   type Limit,
@@ -34,43 +35,38 @@ import {
   type Row,
   type Tombstone,
 } from "../row-rules.ts";
-import { isServed, turn, waitedMs } from "../lane-scheduler.ts";
-import { newLog, opened, withSlot } from "../slot-log.ts";
-import type { Jump } from "../steady-time.ts";
+import { isServed, turn } from "../lane-scheduler.ts";
+import { forecastOf, newLog, withSlot } from "../slot-log.ts";
+import type { Jump, Time } from "../steady-time.ts";
 import { sameAccount } from "./same-account.ts";
 import { headOf, isRecord, put, rowOf, storeRow } from "./table-rows.ts";
 import { append, encodeEvents, tableOutbox } from "./table-outbox.ts";
-import { freeSlot, giveBack, note, openedLog, settle, type Time } from "./table-slots.ts";
+import { freeSlot, giveBack, note, openedLog, settle } from "./table-slots.ts";
 import { tableTransfer } from "./table-transfer.ts";
-import { forecastInMs, freeInMs, slotAt, used } from "../sliding-window.ts";
+import { freeInMs, slotAt, used } from "../sliding-window.ts";
 import type { MovableStore } from "../movable.ts";
 import type { TableEngine, Tables } from "./tables.ts";
 
 /** The store contract over an {@link TableEngine}. */
 export function tableStore(engine: TableEngine): Required<Omit<Store, "join">> & MovableStore {
   return {
-    load: async (id) => engine.read((tables, now, past) => load(tables, { now, past }, id)),
-    commit: (commit) =>
-      engine.write((tables, now, past) => write(sameAccount(tables, commit), { now, past }, commit)),
-    claim: (ask) =>
-      engine.write((tables, now, past) =>
-        claim(sameAccount(tables, ask), { now, past }, ask.limit, ask.lease),
-      ),
-    grant: (ask) => engine.write((tables, now, past) => grant(sameAccount(tables, ask), { now, past }, ask)),
+    load: async (id) => engine.read((tables, time) => load(tables, time, id)),
+    commit: (commit) => engine.write((tables, time) => write(sameAccount(tables, commit), time, commit)),
+    claim: (ask) => engine.write((tables, time) => claim(sameAccount(tables, ask), time, ask)),
+    grant: (ask) => engine.write((tables, time) => grant(sameAccount(tables, ask), time, ask)),
     slots: {
       take: (request) =>
-        engine.write((tables, now, past) => {
-          const slot = freeSlot(sameAccount(tables, request), { now, past }, request);
+        engine.write((tables, time) => {
+          const slot = freeSlot(sameAccount(tables, request), time, request);
           if (typeof slot === "number") return { type: "refused", retryInMs: slot };
-          note(tables, slot, now);
+          note(tables, slot, time.now);
           return { type: "taken", slot };
         }),
-      settle: (slot) => engine.write((tables, now) => settle(tables, slot, now)),
-      giveBack: (slot) => engine.write((tables, now) => giveBack(tables, slot, now)),
-      forecast: async (ask) => engine.read((tables, now, past) => forecast(tables, { now, past }, ask)),
+      settle: (slot) => engine.write((tables, { now }) => settle(tables, slot, now)),
+      giveBack: (slot) => engine.write((tables, { now }) => giveBack(tables, slot, now)),
+      forecast: async (ask) => engine.read((tables, time) => forecast(tables, time, ask)),
     },
-    move: (move) =>
-      engine.write((tables, now, past) => rename(sameAccount(tables, move.commit), { now, past }, move)),
+    move: (move) => engine.write((tables, time) => rename(sameAccount(tables, move.commit), time, move)),
     erase: (ask) => engine.write((tables) => erase(sameAccount(tables, ask), [...ask.ids, ask.to], ask.ids)),
     page: async ({ state, after, limit }) => engine.read((tables) => tables.states.page(state, after, limit)),
     counts: async () => engine.read((tables) => tables.states.counts()),
@@ -168,12 +164,16 @@ function change(
   return { type: "committed", revision, slot };
 }
 
-function tally({ states, stale }: Tables, now: number): Readonly<Record<string, Tally>> {
+function tally({ states, stale }: Tables, { now }: Time): Readonly<Record<string, Tally>> {
   const counts = Object.entries(states.counts());
   return Object.fromEntries(counts.map(([state, all]) => [state, { all, stale: stale.count(state, now) }]));
 }
 
-function claim(tables: Tables, { now, past }: Time, limit: number, lease: Lease): Batch {
+function claim(
+  tables: Tables,
+  { now, past }: Time,
+  { limit, lease }: { limit: number; lease: Lease },
+): Batch {
   if (past.jump !== null && past.jump.by < 0) correctRows(tables, past.jump);
   const claimed: Claimed[] = [];
   for (const { at, id } of tables.due.first(limit)) {
@@ -262,23 +262,10 @@ function grant(
   };
 }
 
-function forecast(
-  tables: Tables,
-  { now, past }: Time,
-  { limit, calls, lane }: { limit: Limit; calls: number; lane: Lane },
-): Forecast {
-  const log = opened(tables.logs.get(limit.name) ?? newLog, limit, now, past).moments;
-  const waiting = Object.fromEntries(lanes.map((each) => [each, tables.waiting[each].size()])) as Record<
-    Lane,
-    number
-  >; // covers all lanes
-  const since = Object.fromEntries(lanes.map((each) => [each, tables.waiting[each].first(1)[0]?.at]));
-  return {
-    used: used(log, limit.windowMs, now),
-    waiting,
-    oldestMs: waitedMs(now, since),
-    inMs: forecastInMs(log, limit, now, { calls, lane, waiting }),
-  };
+function forecast(tables: Tables, time: Time, ask: Parameters<Store["slots"]["forecast"]>[0]): Forecast {
+  const waiting = Object.fromEntries(lanes.map((lane) => [lane, tables.waiting[lane].size()])) as Counts; // covers all lanes
+  const since = Object.fromEntries(lanes.map((lane) => [lane, tables.waiting[lane].first(1)[0]?.at]));
+  return forecastOf(tables.logs.get(ask.limit.name) ?? newLog, ask, time, { waiting, since });
 }
 
 /**

@@ -17,7 +17,7 @@ const clearedPerUnit = 500;
 /** See {@link Transfer}. */
 export function tableTransfer(engine: TableEngine): Transfer {
   return {
-    now: () => engine.write((_tables, now) => now),
+    now: () => engine.write((_tables, { now }) => now),
     seat: ({ value, expectedRevision, expectedIdentity, writeId, identity }) =>
       engine.write((tables) => {
         const row = tables.account.get();

@@ -7,7 +7,7 @@ import { type Lane, type AccountRecord } from "../contract.ts";
 import type { Row, Tombstone } from "../row-rules.ts";
 import type { KeptEvent } from "../event-text.ts";
 import type { KeptLog } from "../slot-log.ts";
-import type { Past } from "../steady-time.ts";
+import type { Time } from "../steady-time.ts";
 
 /** Ids ordered by a number. */
 export interface Queue {
@@ -95,12 +95,10 @@ export interface Tables {
 
 /** Runs units of work. */
 export interface TableEngine {
-  /**
-   * Runs `unit` exclusively; resolves with its result once all its writes are durable. `past`: the history of its time.
-   */
-  write<T>(unit: (tables: Tables, now: number, past: Past) => T): Promise<T>;
+  /** Runs `unit` exclusively; resolves with its result once all its writes are durable. */
+  write<T>(unit: (tables: Tables, time: Time) => T): Promise<T>;
   /** Runs `unit`, which only reads. */
-  read<T>(unit: (tables: Tables, now: number, past: Past) => T): T;
+  read<T>(unit: (tables: Tables, time: Time) => T): T;
   /** See `Store.probe`. @default a unit that writes nothing */
   probe?(): Promise<void>;
   close(): Promise<void>;
