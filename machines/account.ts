@@ -7,15 +7,8 @@
  *
  * @module
  */
-import {
-  assign,
-  setup,
-  transition,
-  type EventObject,
-  type NonReducibleUnknown,
-  type StateMachine,
-  type StateSchema,
-} from "xstate";
+import { assign, setup, transition } from "xstate";
+import type { Machine } from "./machine.ts";
 
 /** The states of a gate. */
 export type GateState = "open" | "throttled" | "probing" | "suspended";
@@ -78,22 +71,7 @@ export interface Gate extends GateContext {
 }
 
 /** The machine's public type, written out so that documentation tools need not infer it. */
-export type AccountGate = StateMachine<
-  GateContext,
-  GateEvent,
-  Record<string, never>,
-  never,
-  { type: string; params: undefined },
-  { type: string; params: undefined },
-  never,
-  GateState,
-  string,
-  NonReducibleUnknown,
-  NonReducibleUnknown,
-  EventObject,
-  { readonly description: string },
-  StateSchema
->;
+export type AccountGate = Machine<GateContext, GateEvent, GateState, { readonly description: string }>;
 
 const nothingInTheWay: GateContext = {
   reason: null,

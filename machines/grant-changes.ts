@@ -50,6 +50,10 @@ const [remembered, rememberedMs] = [4, 3_600_000];
 const isShort = (event: UserEvent): boolean =>
   "expiresAt" in event && event.expiresAt !== null && event.expiresAt - event.at < 600_000;
 
+/** The event is about the user with the number that is known. */
+const isOfSameNumber = (context: UserContext, event: UserEvent): boolean =>
+  "user" in event && event.user?.oneupUserId === context.oneupUserId;
+
 /** The names of these changes. */
 export type GrantChangeName =
   | "holdFirstCode"
@@ -92,10 +96,8 @@ export const grantChanges: Readonly<Record<GrantChangeName, Change>> = {
     attempt: 0,
   }),
   giveUpRefusedCode: (context, event) => ({
-    ...refusedAgain(context, event),
-    codesSpent: context.codesSpent + 1,
+    ...grantChanges.giveUpCodeWithoutReason(context, event),
     codesRefused: context.codesRefused + 1,
-    attempt: 0,
   }),
   holdTokens: (context, event) => {
     const user = "user" in event ? event.user : undefined;
@@ -126,11 +128,8 @@ export const grantChanges: Readonly<Record<GrantChangeName, Change>> = {
   holdAdoptedGrant: (context, event) => ({
     ...nothingKnown,
     ...userOf(context, event),
-    unconfirmed:
-      "user" in event && context.unconfirmed === null && event.user?.oneupUserId === context.oneupUserId
-        ? null
-        : "claimed",
-    wasGranted: context.wasGranted && "user" in event && event.user?.oneupUserId === context.oneupUserId,
+    unconfirmed: context.unconfirmed === null && isOfSameNumber(context, event) ? null : "claimed",
+    wasGranted: context.wasGranted && isOfSameNumber(context, event),
     expiresAt: "expiresAt" in event ? event.expiresAt : null,
   }),
   // No time of expiry is stored: another process, whose clock is behind, would take it to be in the future.

@@ -5,6 +5,7 @@
  */
 export { accountGate, openGate, stepGate } from "./account.ts";
 export type { AccountGate, Gate, GateContext, GateEvent, GateReason, GateState } from "./account.ts";
+export type { Machine } from "./machine.ts";
 export { mermaid } from "./diagram.ts";
 export { userLifecycle } from "./user-lifecycle.ts";
 export { leftToPurge } from "./purge-progress.ts";
@@ -14,11 +15,12 @@ export type { GrantChangeName } from "./grant-changes.ts";
 export { isRenamable, isRenaming, renamable } from "./rename.ts";
 export type { BeganIn, RenameChangeName } from "./rename.ts";
 export { conditions } from "./user-conditions.ts";
-export type { Condition, ConditionName } from "./user-conditions.ts";
+export type { ConditionName } from "./user-conditions.ts";
 export { isPurging, leafOf, nothingKnown, valueOf } from "./user.ts";
 export type {
   AuthorizedState,
   Change,
+  Condition,
   FailureReason,
   PurgingState,
   RenamableState,

@@ -5,14 +5,7 @@
  * @module
  */
 import { decided } from "./refusals.ts";
-import {
-  valueOf,
-  type Change,
-  type RenamableState,
-  type RenamingState,
-  type UserContext,
-  type UserEvent,
-} from "./user.ts";
+import { valueOf, type Change, type Condition, type RenamableState, type RenamingState } from "./user.ts";
 
 /**
  * The states in which a user may be renamed, and to which it returns after that.
@@ -61,8 +54,6 @@ export function isRenamable(state: string): state is RenamableState {
 export function isRenaming(state: string): state is RenamingState {
   return state === "renaming" || state === "renameInDoubt";
 }
-
-type Condition = (context: UserContext, event: UserEvent) => boolean;
 
 /** The condition that a rename began in this state. */
 export type BeganIn = `beganIn_${RenamableState}`;

@@ -136,11 +136,8 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
   // Two responses disagree about the number, or the code of the one that named it is refused.
   disputeNumber: () => ({ ...decided, attempt: 0, unconfirmed: "disputed" }),
   disputeRefusedNumber: (context, event) => ({
-    ...refusedAgain(context, event),
+    ...grantChanges.giveUpRefusedCode(context, event),
     search: null,
-    codesSpent: context.codesSpent + 1,
-    codesRefused: context.codesRefused + 1,
-    attempt: 0,
     unconfirmed: "disputed",
   }),
   // 1upHealth has no user with its app_user_id: the number may identify it.
@@ -148,14 +145,7 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
   // 1upHealth has no user with the number: the app_user_id may identify it.
   dropNumber: () => ({ ...decided, attempt: 0, oneupUserId: null, ...confirmed }),
   correctNumber: (context, event) => ({ ...userOf(context, event), ...decided, ...confirmed, attempt: 0 }),
-  correctIdentified: (context, event) => ({
-    ...userOf(context, event),
-    ...decided,
-    ...confirmed,
-    refusals: ofPurge(context),
-    attempt: 0,
-    identifiedAt: event.at,
-  }),
+  correctIdentified: (context, event) => changes.noteIdentified(context, event),
   noteIdTaken: () => ({ idTaken: true }),
   ...grantChanges,
   ...renameChanges,

@@ -4,10 +4,8 @@
  * @module
  */
 import { beganIn, beganWithGrant, mayBeUnlisted, type BeganIn } from "./rename.ts";
-import { aboutAnother, type UserContext, type UserEvent } from "./user.ts";
-
-/** Whether a transition may be taken. */
-export type Condition = (context: UserContext, event: UserEvent) => boolean;
+import { isAboutAnother } from "./refusals.ts";
+import type { Condition, UserContext, UserEvent } from "./user.ts";
 
 /**
  * A code that is refused this soon after it was issued may not be registered yet (1upHealth's own demo waits a
@@ -120,8 +118,7 @@ export const conditions: Readonly<Record<ConditionName, Condition>> = {
   // seam: an-empty-list-does-not-end-a-purge
   mayHaveData: (context, event) =>
     (context.oneupUserId !== null || context.wasGranted) && !isMissedForADay(context, event),
-  disputesAnAnswer: (context, event) =>
-    hasAnAnsweredNumber(context) && "why" in event && event.why === aboutAnother,
+  disputesAnAnswer: (context, event) => hasAnAnsweredNumber(context) && isAboutAnother(event),
   answeredTheNumber: (context) => hasAnAnsweredNumber(context),
   isOnlyAnswered: (context) => hasAnAnsweredNumber(context) && !context.wasGranted,
   wasTakenForAnother: ({ oneupUserId, refusals }) => oneupUserId !== null && refusals?.isAnother === true,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { EventObject, NonReducibleUnknown, StateMachine, StateSchema } from "xstate";
+import type { Machine } from "./machine.ts";
 
 /** Leaf states, under the names shown by `inspect()`, tests and diagrams. */
 export type UserState =
@@ -245,22 +245,7 @@ export interface UserStateMeta {
 export type UserStateValue = Exclude<UserState, AuthorizedState> | { readonly authorized: AuthorizedState };
 
 /** The machine's public type, written out so that documentation tools need not infer it. */
-export type UserLifecycle = StateMachine<
-  UserContext,
-  UserEvent,
-  Record<string, never>,
-  never,
-  { type: string; params: undefined },
-  { type: string; params: undefined },
-  never,
-  UserStateValue,
-  string,
-  NonReducibleUnknown,
-  NonReducibleUnknown,
-  EventObject,
-  UserStateMeta,
-  StateSchema
->;
+export type UserLifecycle = Machine<UserContext, UserEvent, UserStateValue, UserStateMeta>;
 
 /** The states with a grant. */
 export type AuthorizedState = "tokenActive" | "expiring" | "refreshed" | "reauthorized";
@@ -368,3 +353,6 @@ export function leafOf(value: UserStateValue): UserState {
 
 /** Returns the changed facts. Fields of the event are used where it has them. */
 export type Change = (context: UserContext, event: UserEvent) => Partial<UserContext>;
+
+/** Whether a transition may be taken. */
+export type Condition = (context: UserContext, event: UserEvent) => boolean;
