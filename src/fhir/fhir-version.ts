@@ -28,3 +28,7 @@ export type ResourceOf<V extends FhirVersion, T extends ResourceType<V>> = Extra
 
 /** The versions as a list, for use at run time. */
 export const fhirVersions: readonly FhirVersion[] = ["dstu2", "stu3", "r4"];
+
+export function isFhirVersion(name: unknown): name is FhirVersion {
+  return fhirVersions.some((version) => version === name);
+}

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isPurging } from "../../machines/index.ts";
+import { hasLeft } from "./user/step.ts";
 import { untilAborted, withSignals } from "../abort.ts";
 import { ahead, total } from "../store/lane-scheduler.ts";
 import { writeAct } from "./account/account-act.ts";
@@ -251,7 +251,7 @@ export function lifecycleOver(
       return withDeadline(waiting, async (wait) => {
         await sendEvent(engine, id, { type: "RETRY", at: clock.now() }, wait, { lane, by });
         const { state } = (await loadUser(engine, id)).user.position;
-        return state === "offboarded" || isPurging(state) ? gone(id, wait) : arrived(id, wait);
+        return hasLeft(state) ? gone(id, wait) : arrived(id, wait);
       });
     },
 

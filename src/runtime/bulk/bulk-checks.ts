@@ -20,7 +20,8 @@ import type { ReconcileOptions, Repair } from "./reconciliation.ts";
 import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";
 import type { Rows } from "./for-each-row.ts";
 
-const adopting: Rules<AdoptManyOptions> = {
+/** The options of every bulk operation, which reports its progress. */
+export const reporting: Rules<AdoptManyOptions> = {
   everyMs: between(10, 86_400_000),
   onProgress: aFunction,
   signal: aSignal,
@@ -32,7 +33,7 @@ export const aName: Rule = {
   holds: (value) => typeof value === "string" && /^[\w.-]{1,64}$/.test(value),
 };
 const onboarding: Rules<OnboardManyOptions> = {
-  ...adopting,
+  ...reporting,
   name: aName,
   lane: aLane,
   expect: {
@@ -41,7 +42,7 @@ const onboarding: Rules<OnboardManyOptions> = {
   },
 };
 const reconciling: Rules<ReconcileOptions> = {
-  ...adopting,
+  ...reporting,
   pageSize: whole(1, 1_000),
   onDifference: aFunction,
   repair: anything,
@@ -68,7 +69,7 @@ export function checkOnboardingMany(rows: Rows<unknown>, options: OnboardManyOpt
 export function checkAdopting(rows: Rows<unknown>, options: AdoptManyOptions | undefined): AdoptManyOptions {
   const verb = "adopt a list";
   checkRows(verb, rows);
-  return check(verb, options, adopting);
+  return check(verb, options, reporting);
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */

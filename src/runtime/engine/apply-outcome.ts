@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isPurging, isRenaming, type UserEvent, type UserState } from "../../../machines/index.ts";
+import { isRenaming, type UserEvent, type UserState } from "../../../machines/index.ts";
 import { printed, type CallCause } from "../../http/cause.ts";
 import type { Tokens } from "../../http/token.ts";
 import { isAboutAnother } from "../../http/user-management.ts";
@@ -27,7 +27,7 @@ import { causeWithoutCall } from "./perform-call.ts";
 import type { CallOutcome, NoOutcome, FailureScope } from "../user/call-outcome.ts";
 import { afterOddAnswer, halfJitter } from "../options/backoff.ts";
 import { keptText, withCause } from "../user/causes.ts";
-import { callOf } from "../user/step.ts";
+import { callOf, hasLeft } from "../user/step.ts";
 import { stepped, type User } from "../user/user.ts";
 
 /** Applies an outcome to the user: the next state, the secrets that state may hold, and the pause it needs. */
@@ -256,7 +256,7 @@ export function noteCause(engine: Engine, user: User, failed: CallCause | null):
   // seam: texts-are-kept-if-asked-for
   const isAskedFor = settings.keepsTexts;
   const { state } = user.position;
-  const mayKeep = isAskedFor && !isPurging(state) && state !== "offboarded"; // which erase what is known of a user
+  const mayKeep = isAskedFor && !hasLeft(state); // which erase what is known of a user
   const text = failed?.text !== undefined && mayKeep ? keptText(failed.text, knownTo(engine, user)) : null;
   return withCause(user, cause, text);
 }

@@ -6,7 +6,7 @@
 import { onAbort } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
-import { isPurging, isRenaming, type UserCall, type UserEvent } from "../../../machines/index.ts";
+import { isRenaming, type UserCall, type UserEvent } from "../../../machines/index.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
 import type { Blocked } from "../gates/account.ts";
@@ -20,7 +20,7 @@ import { stopOf } from "./stop.ts";
 import { lookAfter } from "../options/backoff.ts";
 import { errorField } from "../options/logger.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
-import { callOf } from "../user/step.ts";
+import { callOf, hasLeft } from "../user/step.ts";
 import { isHeldAlone, refusedAlone, tooSoon } from "./user-errors.ts";
 import { noted, stepped, type User } from "../user/user.ts";
 
@@ -211,7 +211,7 @@ function noneIfDamaged(error: unknown): null {
 /** Whether there is nothing to wait for: the user is usable or at an end, or an operator must look at the account. */
 function settled(engine: Engine, user: User, blocked: Blocked | null): boolean {
   const { state } = user.position;
-  if (state === "failed" || state === "offboarded" || isPurging(state)) return true;
+  if (state === "failed" || hasLeft(state)) return true;
   if (isUsableNow(engine, user)) return true;
   if (blocked?.reason === "credentials" || blocked?.reason === "forbidden") return true;
   return blocked === null && refusedAlone(user, engine.clock.now()) !== null;

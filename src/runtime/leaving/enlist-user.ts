@@ -17,7 +17,8 @@ import { isOffboarded, withoutSecrets } from "../operations/offboard.ts";
 import { leavingAt } from "../user/departure.ts";
 import { enteredAt } from "../user/user-status.ts";
 import type { User } from "../user/user.ts";
-import { isExported, isGone } from "./export-user.ts";
+import { hasLeft } from "../user/step.ts";
+import { isExported } from "./export-user.ts";
 
 /** What a leave does to each user. */
 export interface Leave {
@@ -41,14 +42,14 @@ export function isOfLeave({ leaving }: User, name: string): boolean {
  * that has signed up again can be exported, and then it is no part of the leave, so it stays out.
  */
 export function isLeftOut(user: User, { name, purge, onlyAfterExport }: Leave): boolean {
-  if (isOfLeave(user, name) || !isGone(user.position.state) || isOffboarded(user, purge)) return false;
+  if (isOfLeave(user, name) || !hasLeft(user.position.state) || isOffboarded(user, purge)) return false;
   return onlyAfterExport !== undefined && !isExported(user, onlyAfterExport);
 }
 
 /** Whether the user stays where it is for now. */
 export function mustWait(user: User, { purge, onlyAfterExport }: Leave): boolean {
   const { state, context } = user.position;
-  if (isGone(state)) return false; // see isLeftOut()
+  if (hasLeft(state)) return false; // see isLeftOut()
   if (context.idTaken && purge.length > 0) return true; // a purge would erase another user's data
   // seam: only-exported-users-leave
   return onlyAfterExport !== undefined && !isExported(user, onlyAfterExport);

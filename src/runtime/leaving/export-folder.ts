@@ -27,7 +27,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { randomBytes } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
-import { fhirVersions } from "../../fhir/fhir-version.ts";
+import { isFhirVersion } from "../../fhir/fhir-version.ts";
 import { isObject } from "../../checks.ts";
 import { isCount, isTime } from "../../store/guards.ts";
 import { makeFolder } from "../../store/make-folder.ts";
@@ -83,7 +83,7 @@ export function exportFolder(path: string): ExportWriter {
 function checkFile(file: ExportFile): ExportFile {
   const { oneupUserId, version, type, restarted } = file;
   const isNamed = isCount(oneupUserId) && (restarted === null || isTime(restarted));
-  if (isNamed && fhirVersions.includes(version) && isTypeName(type)) return file;
+  if (isNamed && isFhirVersion(version) && isTypeName(type)) return file;
   throw new LifecycleError(
     "INVALID_OPTION",
     "Cannot export: a file must be named by a number, a FHIR version and a resource type, got something else",

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isPurging, type UserState } from "../../../machines/index.ts";
+import { hasLeft } from "../user/step.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { capabilitiesOf } from "../../fhir/capabilities.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
@@ -66,7 +66,7 @@ export async function exportUser(
   const { state } = user.position;
   const { oneupUserId } = user.position.context;
   const hasFailed = state === "failed";
-  if (isGone(state) || (hasFailed && oneupUserId === null)) throw notUsable(engine, user);
+  if (hasLeft(state) || (hasFailed && oneupUserId === null)) throw notUsable(engine, user);
   if (oneupUserId === null)
     throw tooSoon(engine, "export user", id, "1upHealth has not named its number yet");
   const deadline = { until: engine.clock.monotonic() + confirmMs, signal };
@@ -133,17 +133,12 @@ async function mark(
 ): Promise<void> {
   await changeRecord(engine, id, { verb: "export a user", signal }, (user) => {
     const { state, context } = user.position;
-    if (isGone(state)) throw notUsable(engine, user);
+    if (hasLeft(state)) throw notUsable(engine, user);
     if (user.restarted !== restarted || context.oneupUserId !== oneupUserId)
       throw tooSoon(engine, "export user", id, "it has started over meanwhile, or has another number");
     if (isExported(user, name)) return null;
     return { ...user, exports: [...user.exports, [name, engine.clock.now()] as const].slice(-keptExports) };
   });
-}
-
-/** Whether the user was offboarded, or is being offboarded: nothing of it can be exported. */
-export function isGone(state: UserState): boolean {
-  return state === "offboarded" || isPurging(state);
 }
 
 /** The types that 1upHealth declares as searchable. */

@@ -4,11 +4,8 @@
  * @module
  */
 import {
-  aFunction,
   anything,
-  aSignal,
   aSwitch,
-  between,
   check,
   checkValue,
   whole,
@@ -16,8 +13,8 @@ import {
   type Rule,
   type Rules,
 } from "../../checks.ts";
-import { fhirVersions } from "../../fhir/fhir-version.ts";
-import { aName, checkRows } from "../bulk/bulk-checks.ts";
+import { fhirVersions, isFhirVersion } from "../../fhir/fhir-version.ts";
+import { aName, checkRows, reporting } from "../bulk/bulk-checks.ts";
 import type { Rows } from "../bulk/for-each-row.ts";
 import { aDoer, someOf } from "../operations/call-checks.ts";
 import type { FhirParts } from "../fhir/fhir-of.ts";
@@ -166,34 +163,26 @@ export function createLeaveVerbs(parts: LeaveParts): LeaveVerbs {
   };
 }
 
-const someVersions: Rule = {
-  must: `a list of ${fhirVersions.join(", ")}`,
-  holds: (value) =>
-    Array.isArray(value) &&
-    value.length > 0 &&
-    value.every((one: unknown) => fhirVersions.some((known) => known === one)),
-};
+const aListOf = (what: string, isOne: (value: unknown) => boolean): Rule => ({
+  must: `a list of ${what}`,
+  holds: (value) => Array.isArray(value) && value.length > 0 && value.every(isOne),
+});
 
-const someTypes: Rule = {
-  must: "a list of resource types, in letters",
-  holds: (value) => Array.isArray(value) && value.length > 0 && value.every(isTypeName),
-};
+const aPathOr = (what: string, ...methods: readonly string[]): Rule => ({
+  must: `the path of ${what} with the methods ${methods.join(", ")}`,
+  holds: (value) => (typeof value === "string" ? value !== "" : withMethods(...methods).holds(value)),
+});
 
-const aWriter: Rule = {
-  must: "the path of a folder, or a writer with the methods begin, open",
-  holds: (value) => (typeof value === "string" ? value !== "" : withMethods("begin", "open").holds(value)),
-};
+const aWriter: Rule = aPathOr("a folder, or a writer", "begin", "open");
 
 const exporting: Rules<ExportManyOptions> = {
   name: aName,
   write: aWriter,
-  versions: someVersions,
-  types: someTypes,
+  versions: aListOf(fhirVersions.join(", "), isFhirVersion),
+  types: aListOf("resource types, in letters", isTypeName),
   allowShort: aSwitch,
   concurrency: whole(1, 64),
-  everyMs: between(10, 86_400_000),
-  onProgress: aFunction,
-  signal: aSignal,
+  ...reporting,
 };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
@@ -213,11 +202,7 @@ function checkExporting(ids: Rows<string> | "all", given: ExportManyOptions): Ex
   };
 }
 
-const aLog: Rule = {
-  must: "the path of a file, or a log with the methods open, append, close",
-  holds: (value) =>
-    typeof value === "string" ? value !== "" : withMethods("open", "append", "close").holds(value),
-};
+const aLog: Rule = aPathOr("a file, or a log", "open", "append", "close");
 
 const leaving: Rules<OffboardManyOptions> = {
   name: aName,
@@ -228,9 +213,7 @@ const leaving: Rules<OffboardManyOptions> = {
   receipts: aLog,
   forget: aSwitch,
   by: aDoer,
-  everyMs: between(10, 86_400_000),
-  onProgress: aFunction,
-  signal: aSignal,
+  ...reporting,
 };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */

@@ -7,7 +7,7 @@
 import { randomName } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
-import { fhirVersions, type FhirVersion } from "../../fhir/fhir-version.ts";
+import { isFhirVersion, type FhirVersion } from "../../fhir/fhir-version.ts";
 import { isCount, isObject, isTime } from "../../store/guards.ts";
 import type { Engine } from "../engine/engine.ts";
 
@@ -196,7 +196,7 @@ function isScope(value: unknown): value is ExportScope {
   const { versions, types } = value;
   return (
     Array.isArray(versions) &&
-    versions.every((one) => fhirVersions.some((known) => known === one)) &&
+    versions.every(isFhirVersion) &&
     (types === null || (Array.isArray(types) && types.every((one) => typeof one === "string")))
   );
 }

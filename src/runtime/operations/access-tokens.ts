@@ -8,7 +8,8 @@
  *
  * @module
  */
-import { isPurging, type UserState } from "../../../machines/index.ts";
+import { hasLeft } from "../user/step.ts";
+import type { UserState } from "../../../machines/index.ts";
 import { inTime } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { Secret } from "../../secret.ts";
@@ -103,7 +104,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
 
   // A user that any part of this process offboards loses its cached token too.
   engine.changes.subscribe(({ id, position }) => {
-    if (position.state === "offboarded" || isPurging(position.state)) forget(id);
+    if (hasLeft(position.state)) forget(id);
   });
 
   /** Warns, once an hour, of a token that a process with another clock granted: it may expire without notice. */

@@ -6,11 +6,11 @@
  */
 import { causeInWords, type Cause } from "../../errors.ts";
 import { isRefusedAlone, nextStepAfter, nextSteps } from "../../next-step.ts";
-import { isPurging, type FailureReason, type GateReason, type UserState } from "../../../machines/index.ts";
+import type { FailureReason, GateReason, UserState } from "../../../machines/index.ts";
 import type { GateName } from "../../guard/gates.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { ShutGate } from "./budget.ts";
-import { callOf, describeState } from "../user/step.ts";
+import { callOf, describeState, hasLeft } from "../user/step.ts";
 import type { UserPause, UserStatus } from "../user/user-status.ts";
 import { distanceInWords, momentInWords } from "../options/time-in-words.ts";
 
@@ -88,7 +88,7 @@ const failureInWords: Readonly<Record<NonNullable<UserStatus["failure"]>["reason
 
 function aboutItsToken({ state, usable, expiresAt }: UserStatus, now: number): readonly string[] {
   if (usable && expiresAt !== null) return [`Its access token works until ${momentInWords(expiresAt, now)}.`];
-  const isOver = state === "failed" || state === "offboarded" || isPurging(state);
+  const isOver = state === "failed" || hasLeft(state);
   return isOver ? [] : ["It has no access token that works now."];
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hasLeft } from "../user/step.ts";
 import { isPurging } from "../../../machines/index.ts";
 import { LifecycleError } from "../../errors.ts";
 import type { TransactionClient } from "../../store/joining.ts";
@@ -163,8 +164,7 @@ export async function join(
   deadline.signal.throwIfAborted();
   const { user } = await lookForUser(engine, id);
   inTimeFor(deadline);
-  if (user !== null && (user.position.state === "offboarded" || isPurging(user.position.state)))
-    throw offboarded(engine, id);
+  if (user !== null && hasLeft(user.position.state)) throw offboarded(engine, id);
   if (user !== null && isUsableNow(engine, user)) return { user, forecast: null };
   const { inMs } = await forecast(engine, 1, user?.lane ?? lane);
   const expected = Number.isFinite(inMs) ? new Date(clock.now() + inMs) : null;

@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { isPurging, type UserState } from "../../../machines/index.ts";
+import type { UserState } from "../../../machines/index.ts";
 import type { Tally } from "../../store/contract.ts";
-import { isState } from "./step.ts";
+import { hasLeft, isState } from "./step.ts";
 import type { User } from "./user.ts";
 
 /** A number of users by index key, and by state. */
@@ -109,5 +109,5 @@ export function onTheirWay(name: string, counts: Counts): StateCounts {
 }
 
 function isOver(state: string): boolean {
-  return state === "failed" || state === "offboarded" || isPurging(state);
+  return state === "failed" || hasLeft(state);
 }

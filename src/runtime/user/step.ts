@@ -10,6 +10,7 @@
 import {
   changes,
   conditions,
+  isPurging,
   userLifecycle,
   valueOf,
   type Change,
@@ -54,6 +55,11 @@ const leaves: ReadonlySet<string> = new Set(
 
 /** The names of all states. */
 export const userStates: readonly UserState[] = [...leaves].filter(isState);
+
+/** The user is offboarded, or data of it are still being erased. */
+export function hasLeft(state: string): boolean {
+  return state === "offboarded" || isPurging(state);
+}
 
 /** Is this the name of a state of the machine? */
 export function isState(name: string): name is UserState {

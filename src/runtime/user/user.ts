@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fhirVersions } from "../../fhir/fhir-version.ts";
+import { isFhirVersion } from "../../fhir/fhir-version.ts";
 import {
   isRenamable,
   isRenaming,
@@ -226,7 +226,7 @@ function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts i
 
 function isVersions(versions: unknown): boolean {
   // They become part of a URL, so only known versions pass.
-  return Array.isArray(versions) && versions.every((one) => fhirVersions.some((version) => version === one));
+  return Array.isArray(versions) && versions.every(isFhirVersion);
 }
 
 function isUnpurged(unpurged: unknown): boolean {

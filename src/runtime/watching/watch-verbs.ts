@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isPurging } from "../../../machines/index.ts";
+import { hasLeft } from "../user/step.ts";
 import { linkSignals, withSignals } from "../../abort.ts";
 import type { ActorInput, WatcherInput } from "./actor-input.ts";
 import { actorLogic, type Task, type UserActorLogic } from "./actor-logic.ts";
@@ -166,7 +166,7 @@ async function onboarding(
   const over = linkSignals(signal);
   const watching = { pollMs: engine.pollMs, signal: over.signal, user: "expected" } as const;
   const following = follow(engine, id, watching, (status) => {
-    if (status.state !== "offboarded" && !isPurging(status.state)) onOffboarded = "keep"; // it has begun
+    if (!hasLeft(status.state)) onOffboarded = "keep"; // it has begun
     onStatus(status);
   });
   following.catch(() => {}); // onboard() meets the same error
