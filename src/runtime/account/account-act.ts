@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { randomName, type Clock } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import { lanes, type Json, type Lane, type Store } from "../../store/contract.ts";
 import { isObject, isTime } from "../../store/guards.ts";
+import { changeAccount } from "./change-account.ts";
 
 /** Something that an operator did to the account. */
 export interface AccountAct {
@@ -34,13 +35,8 @@ export async function writeAct(
   act: AccountAct,
   change: (value: Json) => Json = (value) => value,
 ): Promise<Json> {
-  for (;;) {
-    const found = await record.load();
-    if (found === null) return null; // the record is created together with the store key
-    const value = withAct(change(found.value), act);
-    const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
-    if (await record.commit(write)) return value;
-  }
+  const done = await changeAccount(record, clock, ({ value }) => ({ value: withAct(change(value), act) }));
+  return done && done.value;
 }
 
 function isAct(what: unknown): what is AccountAct["what"] {

@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { randomName, type Clock } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
 import type { Limits } from "../../guard/guard.ts";
 import type { AccountRecord, Json, Lane, Limit, Store } from "../../store/contract.ts";
 import { isCount, isObject } from "../../store/guards.ts";
+import { changeAccount } from "./change-account.ts";
 import { formerOf, grown, readFormer, type FormerLimits } from "./former-limits.ts";
 import { errorField, type Logger } from "../options/logger.ts";
 import {
@@ -186,20 +187,15 @@ export class LimitsInForce implements Limits {
     replaces = false,
   ): Promise<void> {
     const { record, clock, seen } = this.#parts;
-    for (;;) {
-      const at = clock.monotonic();
-      const found = await record.load();
-      if (found === null) return; // the record is created together with the store key
+    const done = await changeAccount(record, clock, (found, at) => {
       seen?.(found, at);
       const next = change(readLimits(found.value));
       this.see(found);
-      if (next === null) return;
+      if (next === null) return null;
       const limits = withLimits(found.value, next);
-      const value = replaces ? { ...limits, formerLimits: this.#formerWith(next) } : limits;
-      const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
-      if (!(await record.commit(write))) continue;
-      return this.see({ value });
-    }
+      return { value: replaces ? { ...limits, formerLimits: this.#formerWith(next) } : limits };
+    });
+    if (done !== null) this.see(done);
   }
 
   /** The former limits to record once `next` applies. */

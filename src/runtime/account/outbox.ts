@@ -5,10 +5,11 @@
  *
  * @module
  */
-import { randomName, type Clock } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import { inWords, isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { AccountRecord, EventOutbox, Json, Store, StoreAdapter } from "../../store/contract.ts";
 import { isCount, isObject } from "../../store/guards.ts";
+import { changeAccount } from "./change-account.ts";
 import { errorField, type Logger } from "../options/logger.ts";
 import { spanInWords } from "../options/time-in-words.ts";
 
@@ -127,22 +128,18 @@ export class Outbox {
 
   async #change(keepMs: number | null): Promise<void> {
     const { clock, logger, store } = this.#parts;
-    const { account: record } = store;
-    for (;;) {
-      const at = clock.monotonic();
-      const found = await record.load();
-      if (found === null) return; // the record is created together with the store key
+    const done = await changeAccount(store.account, clock, (found, at) => {
       this.see(found, at);
       const before = settingIn(found.value);
       const next = changed(before, keepMs);
-      if (next === null) return;
-      const value = { ...(isObject(found.value) ? found.value : {}), events: { ...next } };
-      const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
-      if (!(await record.commit(write))) continue;
-      if (before !== null)
-        logger.warn({}, `The account's events are ${inForce(next)} from now on, and were ${inForce(before)}`);
-      return this.see({ value }, clock.monotonic());
-    }
+      const fields = isObject(found.value) ? found.value : {};
+      return next && { value: { ...fields, events: { ...next } }, before, next };
+    });
+    if (done === null) return;
+    const { before, next } = done;
+    if (before !== null)
+      logger.warn({}, `The account's events are ${inForce(next)} from now on, and were ${inForce(before)}`);
+    this.see(done, clock.monotonic());
   }
 
   #keepsNone(): LifecycleError {

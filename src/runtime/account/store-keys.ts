@@ -8,13 +8,14 @@
 import { randomName, type Clock } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { todoAbout } from "../../next-step.ts";
-import type { AccountRecord, Json, Store } from "../../store/contract.ts";
+import type { AccountRecord, Json } from "../../store/contract.ts";
 import {
   openKeys,
   readKeyRecord,
   storeKeyContext,
   unlock,
   withKeyRecord,
+  type KeyParts,
   type KeyRecord,
   type KeyView,
   type StoreKey,
@@ -25,21 +26,11 @@ import { Sealer, type SealMemory } from "../../store/sealing/sealer.ts";
 import type { Logger } from "../options/logger.ts";
 
 /** The dependencies of {@link StoreKeys}. */
-export interface StoreKeysParts {
-  readonly record: Store["account"];
-  readonly account: string;
-  /** `storeIsNew`: nothing was sealed yet, so a key may be created. */
-  readonly ring: (storeIsNew: boolean) => KeyRing;
-  /** Whether users must be stored under hidden ids. @default false */
-  readonly hideIds?: boolean | undefined;
+export interface StoreKeysParts extends Omit<KeyParts, "newest" | "writeId"> {
   readonly clock: Clock;
-  /** Further fields of an account's record that is created. */
-  readonly fields?: Readonly<Record<string, Json>> | undefined;
   /** The newest format that this release knows. */
   readonly newest: number;
   readonly logger: Logger;
-  /** Called if the store did not exist before. */
-  readonly begun?: (() => void) | undefined;
   /** Called with each read of the account's record, and when that began. */
   readonly seen?: (found: AccountRecord, at: number) => void;
   /** See {@link SealMemory}. */

@@ -9,6 +9,7 @@ import { LifecycleError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
 import { isFhirVersion, type FhirVersion } from "../../fhir/fhir-version.ts";
 import { isCount, isObject, isTime } from "../../store/guards.ts";
+import { changeAccount } from "../account/change-account.ts";
 import type { Engine } from "../engine/engine.ts";
 
 /** What an export is of. */
@@ -148,23 +149,16 @@ async function changeRuns<R extends RunRecord | undefined>(
   key: string,
   change: (before: RunRecord | undefined) => R,
 ): Promise<R> {
-  for (;;) {
-    const found = await account.load();
-    const value = found?.value ?? null;
+  const done = await changeAccount(account, clock, ({ value }) => {
     const runs = runsIn(value);
     const changed = change(runs.get(key));
     if (changed === undefined) runs.delete(key);
     else runs.set(key, changed);
     const kept = [...runs].toSorted(([, one], [, other]) => one.at - other.at).slice(-keptRuns);
     const record = isObject(value) ? value : {};
-    const write = {
-      value: { ...record, runs: Object.fromEntries(kept) } as unknown as Json, // plain JSON
-      expectedRevision: found?.revision ?? 0,
-      writeId: randomName(clock),
-    };
-    if (found !== null && (await account.commit(write))) return changed;
-    if (found === null) return changed; // the store was emptied, which the next write notices
-  }
+    return { value: { ...record, runs: Object.fromEntries(kept) } as unknown as Json, changed }; // plain JSON
+  });
+  return done === null ? change(undefined) : done.changed; // the store was emptied, which the next write notices
 }
 
 function keyOf(what: RunRecord["what"], name: string): string {
