@@ -4,7 +4,7 @@
  * @module
  */
 import type { Keyv, KeyvStoreAdapter } from "keyv";
-import { isLifecycleError, LifecycleError, underneath } from "../src/errors.ts";
+import { invalidOption, isLifecycleError, LifecycleError, underneath } from "../src/errors.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { escapeColons } from "../src/store/table-store/places.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
@@ -69,8 +69,7 @@ export function keyv(
 ): StoreAdapter {
   const { timeoutMs = 5_000 } = options;
   if (!(Number.isFinite(timeoutMs) && timeoutMs > 0)) {
-    throw new LifecycleError(
-      "INVALID_OPTION",
+    throw invalidOption(
       `Cannot use a Keyv store: timeoutMs must be a number above 0, not ${String(timeoutMs)}`,
     );
   }
@@ -123,7 +122,7 @@ function layouts(store: Parameters<typeof keyv>[0]): Layouts {
     return layoutsOf(store);
   } catch (cause) {
     if (isLifecycleError(cause)) throw cause;
-    throw new LifecycleError("INVALID_OPTION", "Cannot use a Keyv store: Keyv does not accept this", {
+    throw invalidOption("Cannot use a Keyv store: Keyv does not accept this", {
       cause: underneath(cause),
     });
   }

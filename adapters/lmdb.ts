@@ -4,7 +4,7 @@
  * @module
  */
 import { resolve } from "node:path";
-import { LifecycleError } from "../src/errors.ts";
+import { invalidOption, LifecycleError } from "../src/errors.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { keyvView, type KeyvBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
@@ -60,16 +60,14 @@ export interface LmdbOptions {
  */
 export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & KeyvView & Backup {
   if (typeof path !== "string" || path === "") {
-    throw new LifecycleError(
-      "INVALID_OPTION",
+    throw invalidOption(
       `Cannot use an LMDB store: its path must be a folder, got ${path === "" ? "an empty text" : String(path)}`,
     );
   }
   const folder = resolve(path);
   const { maxAccounts = 8, timeoutMs = 5_000 } = options;
   if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
-    throw new LifecycleError(
-      "INVALID_OPTION",
+    throw invalidOption(
       `Cannot use an LMDB store: \`timeoutMs\` must be a number of milliseconds above 0, not ${String(timeoutMs)}`,
     );
   }

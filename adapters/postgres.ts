@@ -4,7 +4,7 @@
  * @module
  */
 import { systemClock, type Clock } from "../src/clock.ts";
-import { LifecycleError } from "../src/errors.ts";
+import { invalidOption, type LifecycleError } from "../src/errors.ts";
 import type {
   AccountRecord,
   Batch,
@@ -170,7 +170,7 @@ export function postgres(where: Where, options: PostgresOptions = {}): PostgresA
 }
 
 function invalid(rule: string, value: unknown): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot use a PostgreSQL store: ${rule}, not ${String(value)}`);
+  return invalidOption(`Cannot use a PostgreSQL store: ${rule}, not ${String(value)}`);
 }
 
 function postgresStore(

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { systemClock, type Clock } from "../src/clock.ts";
-import { isLifecycleError, LifecycleError } from "../src/errors.ts";
+import { invalidOption, isLifecycleError, LifecycleError } from "../src/errors.ts";
 import {
   lanes,
   type Batch,
@@ -119,7 +119,7 @@ export function redis(where: Where, options: RedisOptions = {}): StoreAdapter & 
 }
 
 function invalid(rule: string, value: unknown): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot use a Redis store: ${rule}, not ${String(value)}`);
+  return invalidOption(`Cannot use a Redis store: ${rule}, not ${String(value)}`);
 }
 
 /** Key names. All keys of one account share a hash tag, so a cluster keeps them on one server. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { LifecycleError } from "./errors.ts";
+import { invalidOption, type LifecycleError } from "./errors.ts";
 
 /** Every property name that an object may have. */
 export type Names<T> = Readonly<Record<keyof T, unknown>>;
@@ -145,7 +145,7 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 
 /** The error for an option that breaks `rule`, a sentence such as "count must be …". */
 export function invalid(verb: string, rule: string, got: string): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot ${verb}: ${rule}, got ${got}`);
+  return invalidOption(`Cannot ${verb}: ${rule}, got ${got}`);
 }
 
 /**

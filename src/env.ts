@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { LifecycleError } from "./errors.ts";
+import { invalidOption, LifecycleError } from "./errors.ts";
 import { type Encryption, type KeyProvider, keyFile } from "./store/sealing/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
 import { openLifecycle } from "./runtime/open-lifecycle.ts";
@@ -252,5 +252,5 @@ function flawIn(place: string): string | undefined {
 }
 
 function unfit(rule: string): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot start: ${rule}`);
+  return invalidOption(`Cannot start: ${rule}`);
 }

@@ -198,6 +198,16 @@ export class LifecycleError extends Error {
   }
 }
 
+/** The error for an option or argument that cannot be used. */
+export function invalidOption(message: string, details?: LifecycleErrorDetails): LifecycleError {
+  return new LifecycleError("INVALID_OPTION", message, details);
+}
+
+/** The retryable error for a store that gives no answer now. */
+export function storeUnavailable(message: string, details?: LifecycleErrorDetails): LifecycleError {
+  return new LifecycleError("STORE_UNAVAILABLE", message, { retryable: true, ...details });
+}
+
 /** Adds the call that failed to an error that was made where it was not known. */
 export function because(error: LifecycleError, failedCall: Cause): LifecycleError {
   return Object.assign(error, { failedCall });

@@ -5,7 +5,7 @@
  */
 import type { Keyv } from "keyv";
 import { inTime, type Clock } from "../../src/clock.ts";
-import { LifecycleError } from "../../src/errors.ts";
+import { LifecycleError, storeUnavailable } from "../../src/errors.ts";
 
 /** An error whose message is ours, so it is safe to report. */
 export class Trouble extends Error {
@@ -59,8 +59,5 @@ export function unusable(rule: string): LifecycleError {
 
 /** The error of a failed store call. */
 export function unavailable(doing: string, cause: unknown): LifecycleError {
-  return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the Keyv store`, {
-    retryable: true,
-    cause: storageTrouble(cause),
-  });
+  return storeUnavailable(`Cannot ${doing} the Keyv store`, { cause: storageTrouble(cause) });
 }

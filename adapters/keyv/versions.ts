@@ -12,7 +12,7 @@ import {
   type KeyvOptions,
   type KeyvStoreAdapter,
 } from "keyv";
-import { LifecycleError } from "../../src/errors.ts";
+import { invalidOption, type LifecycleError } from "../../src/errors.ts";
 import { hasPrivateFields } from "./own-namespace.ts";
 
 /** A storage adapter of Keyv 6: the members that are used here. */
@@ -151,5 +151,5 @@ function has<Name extends string>(value: unknown, names: readonly Name[]): value
 }
 
 function refused(rule: string, remedy: string): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot use a Keyv store: ${rule}: ${remedy}`);
+  return invalidOption(`Cannot use a Keyv store: ${rule}: ${remedy}`);
 }

@@ -7,7 +7,7 @@ import { chmod, lstat, mkdtemp, open, realpath, rename, rm, stat } from "node:fs
 import { dirname, join, resolve, sep } from "node:path";
 import process from "node:process";
 import { systemClock } from "../../src/clock.ts";
-import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
+import { invalidOption, isLifecycleError, LifecycleError } from "../../src/errors.ts";
 import { makeFolder } from "../../src/store/make-folder.ts";
 import type { Share } from "./environments.ts";
 import { holdsStore } from "./folder.ts";
@@ -20,18 +20,14 @@ export async function backUp(
   to: string,
 ): Promise<void> {
   if (typeof to !== "string" || to === "") {
-    throw new LifecycleError(
-      "INVALID_OPTION",
-      `Cannot back up the store: the target must be a folder, not ${String(to)}`,
-    );
+    throw invalidOption(`Cannot back up the store: the target must be a folder, not ${String(to)}`);
   }
   const target = resolve(to);
   if (!holdsStore(folder)) throw refusal(`there is no store in the folder ${folder}`);
   if (await isThere(target)) throw refusal(taken(target));
   const [from, parent] = [await realpath(folder), await realParent(target)];
   if (parent === from || parent.startsWith(from + sep)) {
-    throw new LifecycleError(
-      "INVALID_OPTION",
+    throw invalidOption(
       `Cannot back up the store: the target must not lie in the store's own folder: ${target}`,
     );
   }

@@ -6,7 +6,7 @@
 import process from "node:process";
 import type { RootDatabase } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
-import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
+import { isLifecycleError, LifecycleError, storeUnavailable } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 
 /**
@@ -24,25 +24,17 @@ export async function reasonOf(failure: unknown): Promise<unknown> {
 
 export function unavailable(doing: string, cause: unknown): LifecycleError {
   if (isFull(cause)) return full(cause);
-  return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the LMDB store`, {
-    retryable: true,
-    cause,
-  });
+  return storeUnavailable(`Cannot ${doing} the LMDB store`, { cause });
 }
 
 /** The write lock was not acquired in time, or an operation did not finish in time. */
 export function inVain(doing: string, timeoutMs: number): LifecycleError {
   const why = `timed out after ${timeoutMs} ms: another process may be suspended during a write, or the disk may hang`;
-  return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the LMDB store: ${why}`, {
-    retryable: true,
-  });
+  return storeUnavailable(`Cannot ${doing} the LMDB store: ${why}`);
 }
 
 export function full(cause?: unknown): LifecycleError {
-  return new LifecycleError("STORE_UNAVAILABLE", "Cannot write to the LMDB store: its disk is full", {
-    retryable: true,
-    cause,
-  });
+  return storeUnavailable("Cannot write to the LMDB store: its disk is full", { cause });
 }
 
 /** `ENOSPC` or `EDQUOT`, as lmdb reports them: by number or in words. */
@@ -62,9 +54,7 @@ export function astray(doing: string, isReplaced = false): LifecycleError {
     return lostStore("another store took its place in the folder while this process had it open");
   const why =
     "its folder was removed or moved away, and new writes would be lost; put it back, or stop this process";
-  return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the LMDB store: ${why}`, {
-    retryable: true,
-  });
+  return storeUnavailable(`Cannot ${doing} the LMDB store: ${why}`);
 }
 
 /** Final: another process may have opened the folder with a lock of its own, and may have written over this one. */
@@ -102,10 +92,9 @@ function isWithoutTransaction(cause: unknown): boolean {
 }
 
 function samePid(cause: unknown): LifecycleError {
-  return new LifecycleError(
-    "STORE_UNAVAILABLE",
+  return storeUnavailable(
     `Cannot read the LMDB store: another process with the process id ${process.pid} has it open, as in a container of its own; containers that share the folder must share their process ids, too (--pid=host)`,
-    { retryable: true, cause },
+    { cause },
   );
 }
 

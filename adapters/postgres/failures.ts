@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isLifecycleError, LifecycleError, masked, underneath } from "../../src/errors.ts";
+import { isLifecycleError, LifecycleError, masked, storeUnavailable, underneath } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 
 /** The SQLSTATE with which `same_account` refuses to write because the account's record is not the caller's. */
@@ -167,10 +167,7 @@ export function openError(place: string, schema: string, error: unknown): Lifecy
   const words = wordsOf(error);
   const isCertificate = /CERT|UNABLE_TO_|SSL/.test(words);
   if (code === undefined && !isCertificate) {
-    return new LifecycleError("STORE_UNAVAILABLE", `Cannot reach ${place}: ${words}`, {
-      retryable: true,
-      cause: underneath(error),
-    });
+    return storeUnavailable(`Cannot reach ${place}: ${words}`, { cause: underneath(error) });
   }
   const known = code === undefined ? undefined : (passing[code] ?? lasting[code]);
   const text =

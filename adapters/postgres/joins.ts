@@ -5,7 +5,7 @@
  * @module
  */
 import { inTime, randomName } from "../../src/clock.ts";
-import { LifecycleError, underneath } from "../../src/errors.ts";
+import { invalidOption, LifecycleError, storeUnavailable, underneath } from "../../src/errors.ts";
 import type { Commit } from "../../src/store/contract.ts";
 import type { TransactionClient } from "../../src/store/joining.ts";
 import { isObject } from "../../src/store/guards.ts";
@@ -170,14 +170,12 @@ function misshapen(got: string): LifecycleError {
 }
 
 function unfit(rule: string): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot onboard: within must be ${rule}`);
+  return invalidOption(`Cannot onboard: within must be ${rule}`);
 }
 
 function fenced(): LifecycleError {
-  return new LifecycleError(
-    "STORE_UNAVAILABLE",
+  return storeUnavailable(
     "Cannot onboard within a transaction: users are being moved to another store at this moment; roll back, and try again",
-    { retryable: true },
   );
 }
 

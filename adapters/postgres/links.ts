@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { systemClock } from "../../src/clock.ts";
-import { LifecycleError } from "../../src/errors.ts";
+import { invalidOption, LifecycleError } from "../../src/errors.ts";
 
 /** A statement in the format of `pg`. */
 export interface Statement {
@@ -77,10 +77,7 @@ export function targetOf(where: Where, connections: number): Target {
 }
 
 function refused(rule: string, value: string): LifecycleError {
-  return new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot use a PostgreSQL store: \`where\` must be ${rule}, not ${value}`,
-  );
+  return invalidOption(`Cannot use a PostgreSQL store: \`where\` must be ${rule}, not ${value}`);
 }
 
 function isPool(pool: unknown): pool is PostgresPool {
@@ -214,8 +211,7 @@ function encryptionOf(words: URLSearchParams): PoolOptions["ssl"] {
   try {
     return { rejectUnauthorized: true, ca: readFileSync(certificates, "utf8") };
   } catch (cause) {
-    throw new LifecycleError(
-      "INVALID_OPTION",
+    throw invalidOption(
       `Cannot use a PostgreSQL store: sslrootcert must be a file that can be read, not ${JSON.stringify(certificates)}`,
       { cause },
     );

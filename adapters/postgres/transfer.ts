@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { LifecycleError, underneath } from "../../src/errors.ts";
+import { storeUnavailable, underneath } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 import type { KeptRows, Transfer } from "../../src/store/movable.ts";
 import { encodeValue, type Row, type Tombstone } from "../../src/store/row-rules.ts";
@@ -140,10 +140,9 @@ export function postgresTransfer(
       });
     } catch (error) {
       if (refusalOf(error) !== lockTimeout) throw error;
-      throw new LifecycleError(
-        "STORE_UNAVAILABLE",
+      throw storeUnavailable(
         `Cannot end the use of the PostgreSQL store: a transaction of the application that onboards within it was open for all of ${fenceWaitMs} ms; commit it or roll it back, and try again`,
-        { retryable: true, cause: underneath(error), facts: { waitsFor: "transaction" } },
+        { cause: underneath(error), facts: { waitsFor: "transaction" } },
       );
     }
   };
@@ -157,10 +156,8 @@ export function postgresTransfer(
       const { took } = rows[0] as { readonly took: string }; // as selected
       if (took === "0") return;
     }
-    throw new LifecycleError(
-      "STORE_UNAVAILABLE",
+    throw storeUnavailable(
       "Cannot end the use of the PostgreSQL store: too many new users were committed at this moment; try again",
-      { retryable: true },
     );
   };
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isLifecycleError, LifecycleError, masked, underneath } from "../../src/errors.ts";
+import { isLifecycleError, LifecycleError, masked, storeUnavailable, underneath } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 import { lostWord } from "./lua/rows.ts";
 import type { Link } from "./link.ts";
@@ -119,14 +119,9 @@ export function openError(link: Link, failed: unknown): LifecycleError {
     cause instanceof Error ? ("code" in cause ? String(cause.code) : cause.message) : typeof cause,
   );
   if (!isAnswer(why) && !/CERT|UNABLE_TO_/.test(details)) {
-    return new LifecycleError(
-      "STORE_UNAVAILABLE",
-      `Cannot reach ${link.place}: ${details}${aboutTls(link, cause)}`,
-      {
-        retryable: true,
-        cause: underneath(cause),
-      },
-    );
+    return storeUnavailable(`Cannot reach ${link.place}: ${details}${aboutTls(link, cause)}`, {
+      cause: underneath(cause),
+    });
   }
   const known = passing[why] ?? lasting[why];
   const text = known === undefined ? details.trim() : known + permissionIn(why, error);

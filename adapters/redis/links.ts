@@ -5,7 +5,7 @@
  */
 import { onAbort } from "../../src/abort.ts";
 import type { Clock } from "../../src/clock.ts";
-import { LifecycleError } from "../../src/errors.ts";
+import { invalidOption, type LifecycleError } from "../../src/errors.ts";
 import { clusterLink } from "./cluster-link.ts";
 import { ownLink } from "./own-link.ts";
 import { endable, type RootNode } from "./root-nodes.ts";
@@ -31,10 +31,7 @@ export function targetOf(where: Where): Target {
 }
 
 function refused(rule: string, value: string): LifecycleError {
-  return new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot use a Redis store: \`where\` must be ${rule}, not ${value}`,
-  );
+  return invalidOption(`Cannot use a Redis store: \`where\` must be ${rule}, not ${value}`);
 }
 
 function checkedUrl(where: string): URL {

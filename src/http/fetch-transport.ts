@@ -4,7 +4,7 @@
  * @module
  */
 import { onAbort } from "../abort.ts";
-import { LifecycleError } from "../errors.ts";
+import { invalidOption } from "../errors.ts";
 import { readingOf } from "./charset.ts";
 import {
   aborted,
@@ -50,7 +50,7 @@ const beforeConnection = new Set([
  */
 export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch): Transport {
   const once = sendsOnce();
-  if (checksNothing()) throw new LifecycleError("INVALID_OPTION", `Cannot create a transport: ${mustCheck}`);
+  if (checksNothing()) throw invalidOption(`Cannot create a transport: ${mustCheck}`);
 
   /** What `fetch` is called with, once the call may be sent. */
   function begun({ method, url, headers, signal, onSending }: TransportRequest): RequestInit {

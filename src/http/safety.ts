@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../errors.ts";
+import { invalidOption } from "../errors.ts";
 import type { Call } from "./call.ts";
 
 /** The origin that was split off last: most calls go to the same one, and a new string would be hashed again and again. */
@@ -58,15 +58,13 @@ export function callCheck(): (call: Call) => void {
     if (path === "" || !approved.has(origin)) {
       const reason =
         objection(origin) ?? (path === "" ? "its URL must have a path after its host, got none" : undefined);
-      if (reason !== undefined)
-        throw new LifecycleError("INVALID_OPTION", `Cannot send ${call.name}: ${reason}`);
+      if (reason !== undefined) throw invalidOption(`Cannot send ${call.name}: ${reason}`);
       if (approved.size < mostOrigins) approved.add(origin);
     }
     if (call.headers === valid) return;
     for (const name in call.headers)
       if (!headerValue.test(call.headers[name] ?? ""))
-        throw new LifecycleError(
-          "INVALID_OPTION",
+        throw invalidOption(
           `Cannot send ${call.name}: the value of header "${name}" must be one line of Latin-1, got another character`,
         );
     if (Object.isFrozen(call.headers)) valid = call.headers;

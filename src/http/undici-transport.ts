@@ -6,7 +6,7 @@
 import type { Agent, Dispatcher } from "undici";
 import { setImmediate as turn } from "node:timers/promises";
 import { aText, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
-import { LifecycleError } from "../errors.ts";
+import { invalidOption } from "../errors.ts";
 import { isDecoded, textOf } from "./charset.ts";
 import { fetchTransport } from "./fetch-transport.ts";
 import { isProxyUrl, tunnelsThrough } from "./proxy-tunnel.ts";
@@ -89,8 +89,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   if (options.dispatcher !== undefined && proxy !== undefined)
     throw invalid("create a transport", "proxy must be left out", "a dispatcher as well");
   if (options.dispatcher === undefined && !undiciRuns())
-    throw new LifecycleError(
-      "INVALID_OPTION",
+    throw invalidOption(
       "Cannot create a transport: this runtime must support undici, and it replaces undici with a stub; use fetchTransport() instead",
     );
   const route = { connections, proxy, noProxy };

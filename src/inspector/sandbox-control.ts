@@ -7,7 +7,7 @@
 import { isObject } from "../checks.ts";
 import { inTime, systemClock, type Clock } from "../clock.ts";
 import { isLoopbackHost } from "../cross-site.ts";
-import { LifecycleError } from "../errors.ts";
+import { invalidOption, LifecycleError } from "../errors.ts";
 import type { Lifecycle } from "../index.ts";
 import { internalsOf } from "../runtime/internals.ts";
 
@@ -48,7 +48,7 @@ export function sandboxOf(lifecycle: Lifecycle, clock: Clock): SandboxControl | 
       const answer: unknown = await response.json();
       if (response.ok) return answer;
       if (response.status === 400 && isObject(answer) && typeof answer["message"] === "string")
-        throw new LifecycleError("INVALID_OPTION", answer["message"]);
+        throw invalidOption(answer["message"]);
     } catch (error) {
       if (error instanceof LifecycleError) throw error;
     }

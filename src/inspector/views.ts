@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { check, whole, aText, type Rules } from "../checks.ts";
-import { isLifecycleError, LifecycleError } from "../errors.ts";
+import { invalidOption, isLifecycleError, LifecycleError } from "../errors.ts";
 import type { Lifecycle, UserFilter, UserPage, UserState, UserStatus } from "../index.ts";
 import { internalsOf } from "../runtime/internals.ts";
 import { version } from "../version.ts";
@@ -48,8 +48,7 @@ export async function listUsers(views: Views, fields: Fields, masked: boolean): 
     return { users: [rowOf(views, status, masked)], next: null, mark: markOf([status]) };
   }
   const cursor = after === undefined ? undefined : ids.open("cursor", after);
-  if (cursor === null)
-    throw new LifecycleError("INVALID_OPTION", "Cannot list users: after must be the next of a page");
+  if (cursor === null) throw invalidOption("Cannot list users: after must be the next of a page");
   const filter = { state: state as UserState | undefined, after: cursor, limit }; // userPage() checks the state
   const { users, next } = await (state === "expiring"
     ? expiring(lifecycle, filter)

@@ -8,7 +8,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { isLifecycleError, LifecycleError } from "../errors.ts";
+import { invalidOption, isLifecycleError, LifecycleError } from "../errors.ts";
 import { accountOf } from "./account-of.ts";
 import type { Json } from "./contract.ts";
 import { decodeRow } from "./row-rules.ts";
@@ -214,8 +214,7 @@ function accountToShow({ clientId }: KeyvViewOptions, opened: readonly string[])
   if (typeof clientId === "string" && clientId !== "") return accountOf(clientId);
   const [only] = opened;
   if (clientId === undefined && only !== undefined && opened.length === 1) return only;
-  throw new LifecycleError(
-    "INVALID_OPTION",
+  throw invalidOption(
     `Cannot show users through Keyv: clientId must name the account, unless this adapter has opened one account; it has opened ${opened.length}`,
   );
 }
@@ -223,10 +222,7 @@ function accountToShow({ clientId }: KeyvViewOptions, opened: readonly string[])
 function checkName(name: unknown, what: string): asserts name is string {
   if (typeof name === "string" && name !== "" && name.isWellFormed() && Buffer.byteLength(name) <= 128)
     return;
-  throw new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot open a Keyv storage: ${what} must be a text of 1 to 128 bytes`,
-  );
+  throw invalidOption(`Cannot open a Keyv storage: ${what} must be a text of 1 to 128 bytes`);
 }
 
 /** The members common to both kinds. Keyv 5 iterates only over stores whose dialect it knows. Keyv decodes what they return. */
@@ -249,8 +245,7 @@ function commonMembers(
 
 function usersStorage(session: Session, account: string): KeyvStorage {
   const refuse = async (): Promise<never> => {
-    throw new LifecycleError(
-      "INVALID_OPTION",
+    throw invalidOption(
       'Cannot change users through Keyv: the namespace "users" is read-only, only a lifecycle writes them',
     );
   };
@@ -305,17 +300,13 @@ function textStorage(session: Session, namespace: string): KeyvStorage {
     if (typeof key === "string" && key.isWellFormed() && Buffer.byteLength(key) <= 1024) {
       return `${partition()}${key}`;
     }
-    throw new LifecycleError(
-      "INVALID_OPTION",
-      "Cannot use a key of a Keyv storage: it must be a text of at most 1024 bytes",
-    );
+    throw invalidOption("Cannot use a key of a Keyv storage: it must be a text of at most 1024 bytes");
   };
   const find = async (key: string): Promise<string | undefined> =>
     session.use(({ texts }) => texts.get(place(key)));
   const write = async (key: string, value: unknown, ttl?: number): Promise<boolean> => {
     if (typeof value !== "string") {
-      throw new LifecycleError(
-        "INVALID_OPTION",
+      throw invalidOption(
         `Cannot keep a value in a Keyv storage: it must be text, as Keyv's serializer makes it, not ${typeof value}`,
       );
     }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../errors.ts";
+import { invalidOption, LifecycleError } from "../errors.ts";
 import {
   lanes,
   type Commit,
@@ -164,9 +164,9 @@ export function encodeValue(value: Json | AccountRecord): string {
     const text = JSON.stringify(value) as string | undefined; // undefined for values that JSON does not support
     if (text !== undefined) return text;
   } catch (cause) {
-    throw new LifecycleError("INVALID_OPTION", "Cannot store this value: it must survive JSON", { cause });
+    throw invalidOption("Cannot store this value: it must survive JSON", { cause });
   }
-  throw new LifecycleError("INVALID_OPTION", "Cannot store this value: it must survive JSON");
+  throw invalidOption("Cannot store this value: it must survive JSON");
 }
 
 /**

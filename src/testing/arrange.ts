@@ -5,7 +5,7 @@
  * @module
  */
 import type { UserEvent, UserState } from "../../machines/index.ts";
-import { LifecycleError } from "../errors.ts";
+import { invalidOption, LifecycleError } from "../errors.ts";
 import { fhirVersions } from "../fhir/fhir-version.ts";
 import { onceArrived } from "../runtime/engine/apply-outcome.ts";
 import { among, checkValue } from "../checks.ts";
@@ -161,7 +161,7 @@ function codeFor(oneupUserId: number, at: number, { grants, settings }: World): 
 function granted(user: User, at: number, { world }: Scene, pair: TokenPair | undefined): User {
   if (pair === undefined) {
     const rule = "the sandbox's codes and refresh tokens must live long enough";
-    throw new LifecycleError("INVALID_OPTION", `Cannot arrange a user with a token: ${rule}`);
+    throw invalidOption(`Cannot arrange a user with a token: ${rule}`);
   }
   const after = stepped(user, {
     type: "TOKEN_GRANTED",

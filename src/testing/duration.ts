@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../errors.ts";
+import { invalidOption } from "../errors.ts";
 import { spanOf } from "../runtime/options/time-in-words.ts";
 
 /** A duration: milliseconds, or a number with a unit. */
@@ -18,8 +18,7 @@ export function inMs(time: Duration): number {
   if (typeof time === "number" && Number.isFinite(time) && time >= 0) return time;
   const ms = typeof time === "string" ? spanOf(time) : undefined;
   if (ms !== undefined) return ms;
-  throw new LifecycleError(
-    "INVALID_OPTION",
+  throw invalidOption(
     `Cannot read a duration: it must be milliseconds from 0, or text such as "90s", "2h" or "14d", got ${String(time)}`,
   );
 }

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
-import { LifecycleError } from "../errors.ts";
+import { invalidOption } from "../errors.ts";
 import { jsonText } from "../sandbox/base/message.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 
@@ -59,12 +59,12 @@ function openOnes(): readonly Sandbox[] {
  */
 export function secretsIn(value: unknown, sandbox?: Sandbox): readonly FoundSecret[] {
   if (value instanceof Promise) {
-    throw new LifecycleError("INVALID_OPTION", "Cannot look for secrets in a promise: await it first");
+    throw invalidOption("Cannot look for secrets in a promise: await it first");
   }
   const known = distinct((sandbox === undefined ? openOnes() : [sandbox]).flatMap(secretsOf));
   if (known.length === 0) {
     const rule = "a test lifecycle must be open, or a sandbox must be given";
-    throw new LifecycleError("INVALID_OPTION", `Cannot look for secrets: ${rule}`);
+    throw invalidOption(`Cannot look for secrets: ${rule}`);
   }
   const texts = textsOf(value);
   const found = new Map<string, FoundSecret>();

@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, type LifecycleError } from "../../errors.ts";
 import { isStrong } from "../../http/streaming/strong-etag.ts";
 import { cursorParts } from "../checks.ts";
 
@@ -66,5 +66,5 @@ function isPath(value: unknown): value is string {
 }
 
 function refused(rule: string): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot continue an export: a cursor ${rule}`);
+  return invalidOption(`Cannot continue an export: a cursor ${rule}`);
 }

@@ -7,7 +7,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, type LifecycleError } from "../../errors.ts";
 import { cursorParts } from "../checks.ts";
 import type { PagePlace } from "./next-link.ts";
 import { encoded, queryOf, type Pairs } from "../query.ts";
@@ -83,5 +83,5 @@ function fingerprint({ version, path, pairs }: Search): string {
 }
 
 function refused(rule: string): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot go on from a cursor: ${rule}`);
+  return invalidOption(`Cannot go on from a cursor: ${rule}`);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { aSwitch, aText, among, check, checkValue, whole, type Rule, type Rules } from "../../checks.ts";
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption } from "../../errors.ts";
 import type { Lane, Lifecycle, UserStatus } from "../../index.ts";
 import { actionNames, type InspectorAction } from "./permission.ts";
 
@@ -107,13 +107,10 @@ export async function carryOut(
 ): Promise<UserStatus | null> {
   const ofUser = onUser[act.action];
   if (ofUser !== undefined && act.record === "")
-    throw new LifecycleError(
-      "INVALID_OPTION",
-      "Cannot do this: record must be that of the user, as its page has it",
-    );
+    throw invalidOption("Cannot do this: record must be that of the user, as its page has it");
   if (ofUser !== undefined) return withUser(act, (id) => ofUser(lifecycle, id, act, by));
   const ofAccount = onAccount[act.action];
-  if (ofAccount === undefined) throw new LifecycleError("INVALID_OPTION", "Cannot do this: no such action");
+  if (ofAccount === undefined) throw invalidOption("Cannot do this: no such action");
   await ofAccount(lifecycle, act, by, now());
   return null;
 }

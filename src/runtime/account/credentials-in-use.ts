@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import { inWords, LifecycleError } from "../../errors.ts";
+import { invalidOption, inWords } from "../../errors.ts";
 import { askForCredentials, type CredentialSource, type KnownCredentials } from "../options/credentials.ts";
 import { errorField, type Logger } from "../options/logger.ts";
 
@@ -61,8 +61,7 @@ export class CredentialsInUse {
     try {
       const next = await askForCredentials(source, clock);
       if (next.clientId !== this.#current.clientId) {
-        throw new LifecycleError(
-          "INVALID_OPTION",
+        throw invalidOption(
           "Cannot change credentials: the client id must stay the same, because another id is another account",
         );
       }

@@ -5,7 +5,7 @@
  * @module
  */
 import { randomName, type Clock } from "../../clock.ts";
-import { inWords, LifecycleError } from "../../errors.ts";
+import { invalidOption, inWords, type LifecycleError } from "../../errors.ts";
 import { isLoopback } from "../../http/safety.ts";
 import type { Json, Store } from "../../store/contract.ts";
 import { isObject } from "../../store/guards.ts";
@@ -91,8 +91,7 @@ export function readOrigins(value: Json): Origins | null {
 }
 
 function elsewhere(recorded: string, given: string): LifecycleError {
-  return new LifecycleError(
-    "INVALID_OPTION",
+  return invalidOption(
     `Cannot open the store: its users belong to ${inFull(recorded)}, and calls would go to ${inFull(given)}; correct endpoints (ONEUP_API, ONEUP_AUTH), or changeOrigin: true moves the store there; nothing was changed`,
     { facts: { recorded, given } },
   );

@@ -6,7 +6,7 @@
  */
 import { onAbort, untilAborted, withSignals } from "../../abort.ts";
 import type { Clock } from "../../clock.ts";
-import { LifecycleError } from "../../errors.ts";
+import { type LifecycleError, storeUnavailable } from "../../errors.ts";
 import type { WaitOptions } from "../options/call-options.ts";
 import type { Lane } from "../../store/contract.ts";
 
@@ -124,9 +124,7 @@ export function inTimeFor({ isOver }: Deadline): void {
 }
 
 function tooLate(): LifecycleError {
-  return new LifecycleError(
-    "STORE_UNAVAILABLE",
+  return storeUnavailable(
     `Cannot wait any longer: the store must answer within ${answerMs} ms after waitMs, and it has not; try again`,
-    { retryable: true },
   );
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { linkSignals, onAbort } from "../../abort.ts";
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, type LifecycleError } from "../../errors.ts";
 import type { StoredEvent } from "../../store/contract.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
@@ -121,8 +121,7 @@ function turnedOff(): LifecycleError {
 
 /** The error while no events are written. */
 function eventsAreOff(): LifecycleError {
-  return new LifecycleError(
-    "INVALID_OPTION",
+  return invalidOption(
     'Cannot read events: they are off, and the option `events: { keep: "7d" }` turns them on',
   );
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, LifecycleError } from "../../errors.ts";
 import { check, wrong } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { rotateRingKey } from "./rotate-ring-key.ts";
@@ -111,8 +111,8 @@ async function retire({ keys }: Engine, id: string): Promise<void> {
     }
     if (record.retired.includes(id)) return null;
     if (!record.former.includes(id) && !keys.ring().ids.includes(id)) {
-      throw new LifecycleError(
-        "INVALID_OPTION", // the value may be a key itself, so it is not repeated
+      throw invalidOption(
+        // the value may be a key itself, so it is not repeated
         "Cannot retire a key: its id must be one of your ring or one that wrapped this store's keys before, see keys.list()",
       );
     }

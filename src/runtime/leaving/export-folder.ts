@@ -26,7 +26,7 @@ import {
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { randomBytes } from "node:crypto";
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, type LifecycleError } from "../../errors.ts";
 import { isFhirVersion } from "../../fhir/fhir-version.ts";
 import { isObject } from "../../checks.ts";
 import { isCount, isTime } from "../../store/guards.ts";
@@ -84,8 +84,7 @@ function checkFile(file: ExportFile): ExportFile {
   const { oneupUserId, version, type, restarted } = file;
   const isNamed = isCount(oneupUserId) && (restarted === null || isTime(restarted));
   if (isNamed && isFhirVersion(version) && isTypeName(type)) return file;
-  throw new LifecycleError(
-    "INVALID_OPTION",
+  throw invalidOption(
     "Cannot export: a file must be named by a number, a FHIR version and a resource type, got something else",
   );
 }
@@ -335,5 +334,5 @@ function randomName(): string {
 }
 
 function unfit(rule: string): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot export: the folder ${rule}`);
+  return invalidOption(`Cannot export: the folder ${rule}`);
 }

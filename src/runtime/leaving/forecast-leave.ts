@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { invalidOption, isLifecycleError } from "../../errors.ts";
 import { hashOf } from "../user/hash-of.ts";
 import type { Rows } from "../bulk/for-each-row.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -85,8 +85,7 @@ async function refusePartialExport(
   const isWhole =
     scope !== undefined && scope.types === null && purge.every((one) => scope.versions.includes(one));
   if (isWhole) return;
-  throw new LifecycleError(
-    "INVALID_OPTION",
+  throw invalidOption(
     `Cannot offboard a list: onlyAfterExport must be an export of all types in ${purge.join(", ")}, which are purged, got one of ${scopeInWords(scope)}; export the rest by another name, and pass allowPartialExport: true`,
   );
 }

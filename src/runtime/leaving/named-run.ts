@@ -5,7 +5,7 @@
  * @module
  */
 import { randomName } from "../../clock.ts";
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, LifecycleError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
 import { isFhirVersion, type FhirVersion } from "../../fhir/fhir-version.ts";
 import { isCount, isObject, isTime } from "../../store/guards.ts";
@@ -81,8 +81,7 @@ export async function beginRun(
   const key = keyOf(what, name);
   const by = randomName(engine.clock);
   const elsewhere = (): LifecycleError =>
-    new LifecycleError(
-      "INVALID_OPTION",
+    invalidOption(
       `Cannot go on with the ${what} "${name}": ${what === "export" ? "write" : "receipts"} must be where it was begun, got another place; use that one, or another name`,
     );
   let earlier: RunRecord | undefined;
@@ -90,8 +89,7 @@ export async function beginRun(
     if (before !== undefined && target !== undefined && before.target !== target) throw elsewhere();
     // seam: an-export-is-of-what-it-was-begun-for
     if (before?.scope !== undefined && scopeText(before.scope) !== scopeText(scope))
-      throw new LifecycleError(
-        "INVALID_OPTION",
+      throw invalidOption(
         `Cannot go on with the ${what} "${name}": versions and types must be those that it was begun with (${scopeInWords(before.scope)}), got others (${scopeInWords(scope)}); a user that is finished is not read again, so use another name for the rest`,
       );
     earlier = before;

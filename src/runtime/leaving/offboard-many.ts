@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption } from "../../errors.ts";
 import { isPurging, type UserState } from "../../../machines/index.ts";
 import { forEachRow, rowsInHand, type Rows } from "../bulk/for-each-row.ts";
 import { Throttle } from "../bulk/throttle.ts";
@@ -60,8 +60,7 @@ export async function offboardMany(
   const ids = given === "all" || Array.isArray(given) ? given : await collected(given);
   const { count, has: isCounted } = await patiently(() => countLeave(engine, ids, leave));
   if (count !== asked)
-    throw new LifecycleError(
-      "INVALID_OPTION",
+    throw invalidOption(
       `Cannot offboard a list: count must be the number of users that the dry run gave, got ${asked}, and they are ${count} now; nothing was done`,
     );
   // Before the receipts are opened, which takes them from the process that writes them now.

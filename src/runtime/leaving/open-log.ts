@@ -5,7 +5,7 @@
  */
 import { createPublicKey } from "node:crypto";
 import { randomName } from "../../clock.ts";
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, type LifecycleError } from "../../errors.ts";
 import type { Leaving } from "../../store/envelope.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ReceiptLog } from "./offboard-many-options.ts";
@@ -83,5 +83,5 @@ export async function openLog(engine: Engine, given: string | ReceiptLog, name: 
 }
 
 function unfit(rule: string): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot go on with these receipts: ${rule}`);
+  return invalidOption(`Cannot go on with these receipts: ${rule}`);
 }

@@ -14,7 +14,7 @@ import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { ifMissing, namesToDisk } from "./export-folder.ts";
 import type { ReceiptLog } from "./offboard-many-options.ts";
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, LifecycleError } from "../../errors.ts";
 import { makeFolder } from "../../store/make-folder.ts";
 
 /**
@@ -100,8 +100,7 @@ async function refuseForeign(path: string): Promise<void> {
 }
 
 function foreign(got: string): LifecycleError {
-  return new LifecycleError(
-    "INVALID_OPTION",
+  return invalidOption(
     `Cannot write receipts: they must be a new file, or one with receipts, got ${got}; it was left as it is`,
   );
 }

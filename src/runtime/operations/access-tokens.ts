@@ -11,7 +11,7 @@
 import { hasLeft } from "../user/step.ts";
 import type { UserState } from "../../../machines/index.ts";
 import { inTime } from "../../clock.ts";
-import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { isLifecycleError, type LifecycleError, storeUnavailable } from "../../errors.ts";
 import type { Secret } from "../../secret.ts";
 import { askForUser, begin, firstLookMs, longestLookMs, sendEvent } from "../engine/wait-for-user.ts";
 import { answerMs, type Deadline, type WithDeadline } from "../engine/deadline.ts";
@@ -291,7 +291,5 @@ function isUnreadable(error: unknown): boolean {
 }
 
 function tooLate(): LifecycleError {
-  return new LifecycleError("STORE_UNAVAILABLE", "Cannot read a user: the store did not answer in time", {
-    retryable: true,
-  });
+  return storeUnavailable("Cannot read a user: the store did not answer in time");
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { isPurging } from "../../../machines/index.ts";
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import { onceArrived } from "../engine/apply-outcome.ts";
 import { again, whenIdle } from "../engine/when-idle.ts";
@@ -64,7 +64,7 @@ function secret(name: string, value: unknown): Secret {
 }
 
 function refused(rule: string): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot ${verb}: ${rule}`);
+  return invalidOption(`Cannot ${verb}: ${rule}`);
 }
 
 /**

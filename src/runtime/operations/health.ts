@@ -4,7 +4,14 @@
  * @module
  */
 import { inTime } from "../../clock.ts";
-import { causeInWords, inWords, isLifecycleError, LifecycleError, type ErrorCode } from "../../errors.ts";
+import {
+  causeInWords,
+  type ErrorCode,
+  inWords,
+  isLifecycleError,
+  type LifecycleError,
+  storeUnavailable,
+} from "../../errors.ts";
 import { nextStepAfter, nextSteps } from "../../next-step.ts";
 import { troubleAt } from "../gates/gate-rules.ts";
 import { viewOf, type BudgetView, type ShutGate } from "./budget.ts";
@@ -146,10 +153,8 @@ function tooLate({ settings, writability }: Engine): LifecycleError {
   const { refusal } = writability;
   if (isLifecycleError(refusal, "STORE_UNUSABLE")) return refusal; // the store would not say anything else
   const before = refusal === null ? "" : `, after: ${inWords(refusal).replace(/^LifecycleError: /, "")}`;
-  return new LifecycleError(
-    "STORE_UNAVAILABLE",
+  return storeUnavailable(
     `Cannot determine the health: the ${settings.store.name} store did not respond within ${longestMs} ms${before}`,
-    { retryable: true },
   );
 }
 

@@ -5,7 +5,7 @@
  */
 import { hasLeft } from "../user/step.ts";
 import { isPurging } from "../../../machines/index.ts";
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, LifecycleError } from "../../errors.ts";
 import type { TransactionClient } from "../../store/joining.ts";
 import { askForUser, waitForUser, firstLookMs, hasItsId, within } from "../engine/wait-for-user.ts";
 import { runUser } from "../engine/run-user.ts";
@@ -156,8 +156,7 @@ export async function join(
 ): Promise<Joined> {
   const { clock, settings, store } = engine;
   if (store.join === undefined) {
-    throw new LifecycleError(
-      "INVALID_OPTION",
+    throw invalidOption(
       `Cannot onboard: within must be left out, because the store ${settings.store.name} takes part in no transaction; only postgres() does`,
     );
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, LifecycleError } from "../../errors.ts";
 import type { StoreAdapter } from "../../store/contract.ts";
 import { isInside, type Encryption } from "../../store/sealing/keys.ts";
 import { isObject, withMethods, type Rule } from "../../checks.ts";
@@ -33,8 +33,7 @@ export function checkEncryption(
   if (!forms.some((form) => form.holds(encryption))) throw notEncryption(verb);
   const path = "ring" in encryption ? encryption.path : undefined;
   if (path !== undefined && store.folder !== undefined && isInside(store.folder, path)) {
-    throw new LifecycleError(
-      "INVALID_OPTION",
+    throw invalidOption(
       `Cannot ${verb}: the key file must be outside the store's folder, or every copy of the store includes its key: ${path}`,
     );
   }
@@ -43,5 +42,5 @@ export function checkEncryption(
 
 function notEncryption(verb: string): LifecycleError {
   const rule = "keyFile(…), { keys: […] } with texts or bytes, or a key provider with wrap() and unwrap()"; // the value itself may be a key
-  return new LifecycleError("INVALID_OPTION", `Cannot ${verb}: encryption must be ${rule}`);
+  return invalidOption(`Cannot ${verb}: encryption must be ${rule}`);
 }

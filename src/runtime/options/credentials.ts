@@ -4,7 +4,7 @@
  * @module
  */
 import { inTime, type Clock } from "../../clock.ts";
-import { inWords, legible, LifecycleError } from "../../errors.ts";
+import { invalidOption, inWords, legible, type LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import { only } from "../../checks.ts";
 
@@ -43,11 +43,9 @@ export function askForCredentials(source: CredentialSource, clock: Clock): Promi
 }
 
 function silent(): LifecycleError {
-  return new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot get credentials: the given function did not answer within ${answerMs} ms`,
-    { retryable: true },
-  );
+  return invalidOption(`Cannot get credentials: the given function did not answer within ${answerMs} ms`, {
+    retryable: true,
+  });
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
@@ -66,10 +64,11 @@ export function credentialSource(
         answer = await given();
       } catch (error) {
         // No cause: an error of a secret store's client may contain its own token, in a header or a URL.
-        throw new LifecycleError(
-          "INVALID_OPTION",
+        throw invalidOption(
           `Cannot get credentials: the given function failed (${inWords(legible(error))})`,
-          { retryable: true },
+          {
+            retryable: true,
+          },
         );
       }
       return check(answer);
@@ -89,8 +88,7 @@ function header(name: string, value: unknown): string {
   // The value itself may be a secret, so the message gives only its kind.
   const kind =
     typeof value !== "string" ? typeof value : value === "" ? "empty" : "text with other characters";
-  throw new LifecycleError(
-    "INVALID_OPTION",
+  throw invalidOption(
     `Cannot start: ${name} must be visible ASCII text without spaces, as in the developer console, got ${kind}`,
   );
 }

@@ -5,7 +5,7 @@
  */
 
 import { aSwitch, checkValue, whole } from "../../checks.ts";
-import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { invalidOption, isLifecycleError } from "../../errors.ts";
 import { infinite } from "../options/behaviour.ts";
 import { controlBase, controlRoutes } from "./control-routes.ts";
 import { endless } from "../faults/fault.ts";
@@ -83,10 +83,7 @@ function lastOf<T>(entries: readonly T[], last: string | null): readonly T[] {
 function bodyOf(incoming: Incoming): Record<string, unknown> {
   const body = parseObject(incoming.body);
   if (body !== undefined) return body;
-  throw new LifecycleError(
-    "INVALID_OPTION",
-    "Cannot carry out the control call: its body must be a JSON object",
-  );
+  throw invalidOption("Cannot carry out the control call: its body must be a JSON object");
 }
 
 function resourcesOf(sandbox: Sandbox, { appUserId, version, resources }: Record<string, unknown>): string[] {
@@ -113,7 +110,7 @@ function newIdOf(incoming: Incoming): string {
   const id = stringOf(incoming, "appUserId");
   if (id !== "") return id;
   const message = "Cannot carry out the control call: appUserId must be a non-empty string";
-  throw new LifecycleError("INVALID_OPTION", message);
+  throw invalidOption(message);
 }
 
 function stringOf(incoming: Incoming, name: string): string {

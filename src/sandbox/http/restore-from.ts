@@ -1,6 +1,6 @@
 /** Restores a sandbox from untrusted JSON: a file, or another process. */
 
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, type LifecycleError } from "../../errors.ts";
 import { isObject } from "../../checks.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { SandboxSnapshot } from "../state/world.ts";
@@ -46,8 +46,5 @@ function isListOfObjects(value: unknown): boolean {
 }
 
 function refused(): LifecycleError {
-  return new LifecycleError(
-    "INVALID_OPTION",
-    "Cannot restore the sandbox: the value must be a result of snapshot()",
-  );
+  return invalidOption("Cannot restore the sandbox: the value must be a result of snapshot()");
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash, randomBytes } from "node:crypto";
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, LifecycleError } from "../../errors.ts";
 import type { Json, Store } from "../contract.ts";
 import { newestFormat, startFormat } from "../envelope.ts";
 import { unwrapWith, wrapWith, type KeyRing, type Wrapped } from "./key-ring.ts";
@@ -231,8 +231,7 @@ function checkHiding(account: Json, hideIds: boolean): void {
   const hidden = isObject(account) && account["hideIds"] === true;
   if (hidden === hideIds) return;
   const found = hideIds ? "its ids are stored in clear" : "its ids are hidden";
-  throw new LifecycleError(
-    "INVALID_OPTION",
+  throw invalidOption(
     `Cannot open the store: ${found} since its first opening, so hideIds must be ${!hideIds}, not ${hideIds}; nothing was changed`,
   );
 }

@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
-import { LifecycleError } from "../../errors.ts";
+import { invalidOption, LifecycleError } from "../../errors.ts";
 import { makeFolder } from "../make-folder.ts";
 
 /** A key of the ring: 32 bytes, identified by an id that reveals nothing about them. */
@@ -94,7 +94,7 @@ export type Encryption = KeySource | { readonly keys: readonly (string | Uint8Ar
  */
 export function keyFile(path: string): KeySource {
   if (typeof path !== "string" || path === "") {
-    throw new LifecycleError("INVALID_OPTION", "Cannot use a key file: its path must be a file name");
+    throw invalidOption("Cannot use a key file: its path must be a file name");
   }
   const file = resolve(path);
   return {
@@ -251,7 +251,7 @@ export function ringOf(
       ? encryption.ring(storeIsNew, warn)
       : encryption.keys.map((key, index) => parseKey(key, `encryption.keys[${index}]`));
   if (ring.length === 0) {
-    throw new LifecycleError("INVALID_OPTION", "Cannot use encryption: keys must hold at least one key");
+    throw invalidOption("Cannot use encryption: keys must hold at least one key");
   }
   return ring;
 }

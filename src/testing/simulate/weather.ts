@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../../errors.ts";
+import { type LifecycleError, storeUnavailable } from "../../errors.ts";
 import { Chance } from "../../sandbox/base/chance.ts";
 import type { Fault } from "../../sandbox/faults/fault.ts";
 import type { SandboxOptions } from "../../sandbox/options/sandbox-options.ts";
@@ -98,7 +98,5 @@ export class Weather {
 }
 
 function unavailable(): LifecycleError {
-  return new LifecycleError("STORE_UNAVAILABLE", "Cannot use the simulated store: it does not answer", {
-    retryable: true,
-  });
+  return storeUnavailable("Cannot use the simulated store: it does not answer");
 }
