@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { systemClock, type Clock } from "../src/clock.ts";
-import { invalidOption, isLifecycleError, LifecycleError } from "../src/errors.ts";
+import { invalidOption, LifecycleError } from "../src/errors.ts";
 import {
   lanes,
   type Batch,
@@ -18,7 +18,7 @@ import {
 } from "../src/store/contract.ts";
 import type { MovableStore } from "../src/store/movable.ts";
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
-import { decodeRow, encodeRow, shown, type Row } from "../src/store/row-rules.ts";
+import { decodeRow, encodeRow, shown, unlessDamaged, type Row } from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
 import { forecastOf } from "../src/store/slot-log.ts";
 import { Batches } from "./redis/batches.ts";
@@ -312,12 +312,7 @@ function batch(reply: Reply, time: ServerTime): Batch {
 
 /** Empty for a row whose value is damaged, which the scripts do not decode: it must not stop the others. */
 function claimedOf([id, text, slot = null]: readonly Reply[], now: number): readonly Claimed[] {
-  try {
-    const row = decodeRow(String(text));
-    if ("renamedTo" in row) return [];
-    return [{ record: shown(String(id), row, now), slot: slot === null ? null : slotOf(slot) }];
-  } catch (error) {
-    if (isLifecycleError(error, "RECORD_DAMAGED")) return [];
-    throw error;
-  }
+  const row = unlessDamaged(() => decodeRow(String(text)));
+  if (row === undefined || "renamedTo" in row) return [];
+  return [{ record: shown(String(id), row, now), slot: slot === null ? null : slotOf(slot) }];
 }

@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { isLifecycleError } from "../../errors.ts";
 import type { Json, StoredEvent } from "../../store/contract.ts";
 import type { Sealed } from "../../store/envelope.ts";
 import { isObject } from "../../store/guards.ts";
-import type { Row, Tombstone } from "../../store/row-rules.ts";
+import { unlessDamaged, type Row, type Tombstone } from "../../store/row-rules.ts";
 import type { HiddenNames } from "../../store/sealing/hidden-names.ts";
 import type { Owner, Sealer, Secrets } from "../../store/sealing/sealer.ts";
 import { placeOf, readUserEvent } from "../user/user-event-value.ts";
@@ -108,11 +107,12 @@ export class Contents {
   #idIn(key: string, sealedId: Json | undefined): string | null {
     if (this.#hidden === null || typeof sealedId !== "string") return null;
     const hidden = this.#hidden;
-    return orNull(() => hidden.openUnder(key, sealedId));
+    return unlessDamaged(() => hidden.openUnder(key, sealedId)) ?? null;
   }
 
+  /** `null`: no key opens them. */
   #secretsIn({ owner, format, sealed }: Kept): Secrets | null {
-    return orNull(() => this.#sealer.open(owner, sealed, format));
+    return unlessDamaged(() => this.#sealer.open(owner, sealed, format)) ?? null;
   }
 
   #open(kept: Kept): Json | null {
@@ -151,14 +151,4 @@ function isSealed(sealed: Json | undefined): sealed is Json & Sealed {
     typeof sealed["text"] === "string" &&
     Array.isArray(sealed["fields"])
   );
-}
-
-/** `null`: no key opens it. */
-function orNull<T>(open: () => T): T | null {
-  try {
-    return open();
-  } catch (error) {
-    if (isLifecycleError(error, "RECORD_DAMAGED")) return null;
-    throw error;
-  }
 }

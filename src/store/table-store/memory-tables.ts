@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { isLifecycleError } from "../../errors.ts";
 import { lanes, type Lane } from "../contract.ts";
-import { claimableAt, decodeHead, waitsIn, type Head } from "../row-rules.ts";
+import { claimableAt, decodeHead, unlessDamaged, waitsIn, type Head } from "../row-rules.ts";
 import { memoryOutbox } from "./memory-outbox.ts";
 import { Sorted } from "./sorted.ts";
 import type { AccountRow, LaneQueue, Tables } from "./tables.ts";
@@ -100,13 +99,8 @@ function index(tables: Tables, id: string, text: string | undefined, change: "ad
 }
 
 function readableHead(text: string): Head | undefined {
-  try {
-    const head = decodeHead(text);
-    return "renamedTo" in head ? undefined : head;
-  } catch (error) {
-    if (isLifecycleError(error, "RECORD_DAMAGED")) return undefined;
-    throw error;
-  }
+  const head = unlessDamaged(() => decodeHead(text));
+  return head === undefined || "renamedTo" in head ? undefined : head;
 }
 
 function compareIds(a: string, b: string): number {

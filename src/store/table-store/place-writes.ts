@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { isLifecycleError } from "../../errors.ts";
 import { decodeEvent, type CommittedRow } from "../event-text.ts";
-import { decodeHead, isTombstoneText } from "../row-rules.ts";
+import { decodeHead, isTombstoneText, unlessDamaged } from "../row-rules.ts";
 import { isLive, keyOfRow, numberOf, readLeft, type Change, type Place, type Places } from "./places.ts";
 import type { OutboxHead } from "./tables.ts";
 
@@ -159,11 +158,6 @@ function completeEvents(
 function isWritten(text: string, { revision }: CommittedRow): boolean {
   if (text === "") return false;
   if (isTombstoneText(text)) return true;
-  try {
-    const head = decodeHead(text);
-    return "renamedTo" in head || head.revision >= revision;
-  } catch (error) {
-    if (isLifecycleError(error, "RECORD_DAMAGED")) return true; // unknown
-    throw error;
-  }
+  const head = unlessDamaged(() => decodeHead(text));
+  return head === undefined || "renamedTo" in head || head.revision >= revision; // `undefined`: unknown
 }

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { isLifecycleError } from "../../errors.ts";
 import {
   lanes,
   type Claimed,
@@ -28,6 +27,7 @@ import {
   outlasting,
   shiftedBy,
   shown,
+  unlessDamaged,
   verdict,
   waitsIn,
   written,
@@ -272,13 +272,8 @@ function forecast(tables: Tables, time: Time, ask: Parameters<Store["slots"]["fo
  * The row an index entry points at; `undefined` if it is missing or unreadable. One bad row must not stop the others.
  */
 function readableRow(tables: Tables, id: string): Row | undefined {
-  try {
-    const row = rowOf(tables, id);
-    return row === undefined || "renamedTo" in row ? undefined : row;
-  } catch (error) {
-    if (isLifecycleError(error, "RECORD_DAMAGED")) return undefined;
-    throw error;
-  }
+  const row = unlessDamaged(() => rowOf(tables, id));
+  return row === undefined || "renamedTo" in row ? undefined : row;
 }
 
 function leaseOut(tables: Tables, now: number, id: string, row: Row, lease: Lease): Claimed["record"] {
