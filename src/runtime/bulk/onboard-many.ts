@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { isLifecycleError } from "../../errors.ts";
 import type { Lane } from "../../store/contract.ts";
 import { checkId } from "../options/check-id.ts";
 import { among, checkValue } from "../../checks.ts";
@@ -13,7 +12,7 @@ import type { Engine } from "../engine/engine.ts";
 import { look, standing } from "./import-progress.ts";
 import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "./imports.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import { findUser } from "../engine/load-user.ts";
+import { findUser, nullIfLasting } from "../engine/load-user.ts";
 import { callListener } from "../options/call-listener.ts";
 import { Throttle } from "./throttle.ts";
 import { RowTally } from "./row-tally.ts";
@@ -118,13 +117,8 @@ async function isOurs(
   { id, history: [begun], origin }: User,
 ): Promise<boolean> {
   const found = await retryWrite(engine, signal, "read users", () =>
-    findUser(engine, id).catch(nobodyIfUnreadable),
+    findUser(engine, id).catch(nullIfLasting),
   );
   const there = found?.user;
   return there?.origin?.name === origin?.name && there?.history[0]?.[0] === begun?.[0];
-}
-
-function nobodyIfUnreadable(error: unknown): null {
-  if (isLifecycleError(error) && !error.retryable) return null; // a call for that user reports the error
-  throw error;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { isRenaming } from "../../../machines/index.ts";
-import { LifecycleError } from "../../errors.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { Loaded, StoredRecord } from "../../store/contract.ts";
 import type { Engine } from "./engine.ts";
 import { isTombstone, isTombstoneId, tombstoneId } from "../user/tombstone.ts";
@@ -160,4 +160,10 @@ export function forgottenMeanwhile({ sealer }: Engine, id: string): LifecycleErr
     "USER_UNKNOWN",
     `Cannot go on with user ${sealer.alias(id)}: it was forgotten while the call was under way; call again to begin anew`,
   );
+}
+
+/** `null` for an error that stays: a call for that user reports it. @throws the error, if it is retryable */
+export function nullIfLasting(error: unknown): null {
+  if (isLifecycleError(error) && !error.retryable) return null;
+  throw error;
 }

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { invalidOption, isLifecycleError } from "../../errors.ts";
+import { invalidOption } from "../../errors.ts";
 import { hashOf } from "../user/hash-of.ts";
 import type { Rows } from "../bulk/for-each-row.ts";
 import type { Engine } from "../engine/engine.ts";
-import { loadUser } from "../engine/load-user.ts";
+import { loadUser, nullIfLasting } from "../engine/load-user.ts";
 import { forecast } from "../operations/forecast.ts";
 import { readOrDamaged } from "../operations/damaged-record.ts";
 import { isOffboarded } from "../operations/offboard.ts";
@@ -42,14 +42,8 @@ export async function countLeave(
     const hash = hashOf(id);
     if (ids !== "all" && seen.has(hash)) continue;
     if (ids !== "all") seen.add(hash);
-    const user = await loadUser(engine, id, readOrDamaged).then(
-      (found) => found.user,
-      (error: unknown) => {
-        if (isLifecycleError(error) && !error.retryable) return null;
-        throw error;
-      },
-    );
-    if (user === null) counts.unusable++;
+    const user = (await loadUser(engine, id, readOrDamaged).catch(nullIfLasting))?.user;
+    if (user === undefined) counts.unusable++;
     else if (isLeftOut(user, leave)) counts.leftOut++;
     else if (fixed === null || isOfLeave(user, leave.name)) {
       counts.count++;

@@ -7,8 +7,9 @@ import { Buffer } from "node:buffer";
 import { createHash, createHmac } from "node:crypto";
 import type { StoredEvent } from "../../store/contract.ts";
 import type { KeptRows, MovableStore } from "../../store/movable.ts";
+import { sumOf } from "../user/index-key.ts";
 import type { Contents } from "./contents.ts";
-import type { MoveOptions, MoveProgress, MoveSummary } from "./move-options.ts";
+import type { MoveOptions, MoveProgress } from "./move-options.ts";
 import { eventsText } from "./row-text.ts";
 
 /** The options that are needed to report. */
@@ -25,12 +26,7 @@ export class Tally {
   events = 0;
 
   static async of(phase: MoveProgress["phase"], store: MovableStore, watching: Watching): Promise<Tally> {
-    const counts = Object.values(await store.counts());
-    return new Tally(
-      phase,
-      counts.reduce((sum, each) => sum + each, 0),
-      watching,
-    );
+    return new Tally(phase, sumOf(await store.counts()), watching);
   }
 
   private constructor(phase: MoveProgress["phase"], of: number, watching: Watching) {
@@ -84,13 +80,12 @@ class Digest {
 }
 
 /** What a store holds: users and events by their content, without times, the same in every store that they move to. */
-export class ContentDigest {
+export class ContentDigest extends Digest {
   readonly #contents: Contents;
-  readonly #digest: Digest;
 
   constructor(contents: Contents) {
+    super((text) => createHmac("sha256", contents.digestKey).update(text).digest());
     this.#contents = contents;
-    this.#digest = new Digest((text) => createHmac("sha256", contents.digestKey).update(text).digest());
   }
 
   addRows(rows: KeptRows): void {
@@ -104,35 +99,29 @@ export class ContentDigest {
         value: null,
         ...row,
       };
-      this.#digest.add(JSON.stringify([id, renamedTo, revision, state, lane, value]));
+      this.add(JSON.stringify([id, renamedTo, revision, state, lane, value]));
     }
   }
 
   addEvents(events: readonly StoredEvent[]): void {
     for (const event of events) {
       const { number, key, value } = this.#contents.openedEvent(event);
-      this.#digest.add(JSON.stringify([number, key, value]));
+      this.add(JSON.stringify([number, key, value]));
     }
-  }
-
-  text(): MoveSummary["digest"] {
-    return this.#digest.text();
   }
 }
 
 /** What a store holds, as it holds it: with times, leases and seals. */
-export class HeldDigest {
-  readonly #digest = new Digest((text) => createHash("sha256").update(text).digest());
+export class HeldDigest extends Digest {
+  constructor() {
+    super((text) => createHash("sha256").update(text).digest());
+  }
 
   addRows(texts: Iterable<readonly [id: string, text: string]>): void {
-    for (const [id, text] of texts) this.#digest.add(`${JSON.stringify(id)} ${text}`);
+    for (const [id, text] of texts) this.add(`${JSON.stringify(id)} ${text}`);
   }
 
   addEvents(events: readonly StoredEvent[]): void {
-    for (const event of events) this.#digest.add(eventsText({ events: [event], trimmed: 0, last: 0 }));
-  }
-
-  text(): string {
-    return this.#digest.text();
+    for (const event of events) this.add(eventsText({ events: [event], trimmed: 0, last: 0 }));
   }
 }

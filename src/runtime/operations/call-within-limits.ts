@@ -9,11 +9,10 @@ import type { Answer, Call, SendOptions, Unanswered } from "../../http/call.ts";
 import { causeOf, printed } from "../../http/cause.ts";
 import type { StreamedAnswer } from "../../http/streaming/stream.ts";
 import type { Lane } from "../../store/contract.ts";
-import type { Hold } from "../../store/envelope.ts";
 import type { Blocked, Outcome, Permit } from "../gates/account.ts";
 import { untilGivenUp } from "../engine/deadline.ts";
 import { laneOfCalls, type Engine } from "../engine/engine.ts";
-import { findUser } from "../engine/load-user.ts";
+import { findUser, nullIfLasting } from "../engine/load-user.ts";
 import { slotFate } from "../engine/in-doubt.ts";
 import { reported } from "../telemetry/call-work.ts";
 import { heldBy, knowPauses, stopOfLane, stopped } from "../engine/stop.ts";
@@ -153,21 +152,13 @@ async function stopOfCall(
 ): Promise<LifecycleError | null> {
   try {
     await knowPauses(engine);
-    const hold = subject === undefined ? null : await holdOf(engine, subject);
+    // A user that has another id now, or is damaged, is not held, as far as it shows.
+    const found = subject === undefined ? null : await findUser(engine, subject).catch(nullIfLasting);
+    const hold = found?.user.hold ?? null;
     const stop = hold === null ? stopOfLane(engine, lane ?? "interactive") : heldBy(hold);
     return stop && stopped("Cannot list users", stop, engine.clock.now());
   } catch (error) {
     if (isLifecycleError(error)) return error;
-    throw error;
-  }
-}
-
-/** Why an operator holds the user; `null`: none does, or its record cannot tell. */
-async function holdOf(engine: Engine, id: string): Promise<Hold | null> {
-  try {
-    return (await findUser(engine, id))?.user.hold ?? null;
-  } catch (error) {
-    if (isLifecycleError(error) && !error.retryable) return null; // it has another id now, or is damaged
     throw error;
   }
 }
