@@ -117,10 +117,11 @@ const illegible: Readonly<Record<string, () => unknown>> = {
 describe.sequential.each(Object.entries(illegible))("%s", (_name, make) => {
   it.each(["throws", "rejects"] as const)("that a listener %s ends nothing", async (how) => {
     const { lifecycle, log } = await world();
-    lifecycle.subscribe(() => {
-      if (how === "rejects") return Promise.reject(make() as Error);
+    const listener: () => unknown = () => {
+      if (how === "rejects") return Promise.reject(make());
       throw make();
-    });
+    };
+    lifecycle.subscribe(listener);
     const fatal = await fatalIn(async () =>
       expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true, calls: { management: 1 } }),
     );
@@ -129,7 +130,7 @@ describe.sequential.each(Object.entries(illegible))("%s", (_name, make) => {
   });
 
   it("that a transport rejects with leaves its user in doubt", async () => {
-    const transport = { send: () => Promise.reject(make() as Error) };
+    const transport = { send: () => Promise.reject(make()) };
     const { open } = await scene();
     const lifecycle = await open({ transport });
     await lifecycle.onboard("ada", { waitMs: 0 });
