@@ -180,7 +180,9 @@ async function openEngine(
       sender,
       recorder,
       endpoints,
-      tokenOwners: new TokenOwners(() => sender.renew()),
+      tokenOwners: new TokenOwners(new URL(settings.api).host === new URL(settings.auth).host, () =>
+        sender.renew(),
+      ),
       forms: new SearchForms(clock, sender.sendsGetBody),
       owner: `${process.pid}-${randomName(clock)}`,
       changes,

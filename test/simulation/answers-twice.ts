@@ -13,6 +13,8 @@ interface Connection {
   last: { readonly delivery: Delivery; readonly id: string } | undefined;
   /** The answer that came too late for its own request. */
   late: Delivery | undefined;
+  /** It has mixed up answers, and what is under way on it, or leaves before that is noticed, may not be believed. */
+  isMixed: boolean;
 }
 
 /** The connections of one life of a process: one after the other. */
@@ -36,6 +38,7 @@ export class AnswersTwice {
   leaves(id: string): (delivery: Delivery | null) => Delivery | null {
     const connection = this.#connection;
     connection.underWay.push(id);
+    if (connection.isMixed && id !== "") this.#noteCause(id);
     return (own) => {
       connection.underWay.splice(connection.underWay.indexOf(id), 1);
       if (own?.type !== "answer" || own.outgoing.status !== 200) return own;
@@ -44,6 +47,7 @@ export class AnswersTwice {
       const got = isTwice ? last.delivery : (late ?? own);
       connection.late = got !== own && connection.underWay.length > 0 ? own : undefined;
       connection.last = { delivery: own, id };
+      connection.isMixed ||= got !== own;
       if (got !== own)
         for (const each of [id, ...connection.underWay]) if (each !== "") this.#noteCause(each);
       return got;
@@ -52,5 +56,5 @@ export class AnswersTwice {
 }
 
 function opened(): Connection {
-  return { underWay: [], last: undefined, late: undefined };
+  return { underWay: [], last: undefined, late: undefined, isMixed: false };
 }

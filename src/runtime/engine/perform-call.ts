@@ -95,7 +95,9 @@ async function sent(
   }
   // seam: a-call-without-an-answer-keeps-the-grant
   const outcome =
-    answer.type === "answer" ? tokenOwners.checked(user, prepared.read(answer), mixUps) : answer;
+    answer.type === "answer"
+      ? tokenOwners.checked(user, prepared.call, prepared.read(answer), mixUps)
+      : answer;
   const failed = causeOf(prepared.call, answer, outcome);
   const status = answer.type === "answer" ? answer.status : null;
   return { outcome, failed: failed && { ...failed, call }, status };

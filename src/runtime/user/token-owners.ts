@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Call } from "../../http/call.ts";
 import { anotherUser, isAboutAnother } from "../../http/user-management.ts";
 import type { CallOutcome } from "./call-outcome.ts";
 import { hashOf } from "./hash-of.ts";
@@ -20,15 +21,21 @@ const mixedUp: CallOutcome = { type: "inDoubt", why: "mixed_up" };
 export class TokenOwners {
   /** Hashes of users by those of their tokens, the oldest first. */
   readonly #owners = new Map<number, number>();
+  readonly #isOneHost: boolean;
   readonly #onMixUp: () => void;
   #mixUps = 0;
 
-  /** `onMixUp`: a response was about another user than its call. */
-  constructor(onMixUp: () => void) {
+  /**
+   * `onMixUp`: a response was about another user than its call.
+   *
+   * @param isOneHost user management has the host of the token endpoint, and so its connections
+   */
+  constructor(isOneHost: boolean, onMixUp: () => void) {
+    this.#isOneHost = isOneHost;
     this.#onMixUp = onMixUp;
   }
 
-  /** How many responses were about another user than their call. */
+  /** How many responses of the token endpoint's host were about another user than their call. */
   get mixUps(): number {
     return this.#mixUps;
   }
@@ -37,10 +44,10 @@ export class TokenOwners {
    * The outcome of a call for this user, or a doubt in place of tokens that may be those of another one. `before`:
    * {@link mixUps} when the call was sent.
    */
-  checked(user: User, outcome: CallOutcome, before: number): CallOutcome {
+  checked(user: User, { endpoint }: Call, outcome: CallOutcome, before: number): CallOutcome {
     const found = this.#checked(user, outcome, before);
     if (isAboutAnother(found)) {
-      this.#mixUps++;
+      if (endpoint === "token" || this.#isOneHost) this.#mixUps++;
       // seam: connections-that-mix-up-answers-are-left
       this.#onMixUp();
     }
