@@ -23,6 +23,7 @@ const latencyMs = Number(process.argv[2]);
 const pages = Number(process.argv[3] ?? 200);
 const isAbsolute = process.argv[4] === "absolute";
 let users = 0;
+let grants = 0;
 let calls = 0;
 
 const server = createServer((request, response) => {
@@ -92,8 +93,8 @@ function createdUser(): string {
 }
 
 function tokens(): string {
-  const accessToken = word(users, "a");
-  const refreshToken = word(users, "b");
+  const accessToken = word(++grants, "a");
+  const refreshToken = word(grants, "b");
   return `{"refresh_token":"${refreshToken}","token_type":"bearer","access_token":"${accessToken}","expires_in":7200,"scope":"user/*.*"}`;
 }
 

@@ -99,7 +99,7 @@ describe("answers that come twice", () => {
     );
     await expect
       .poll(() => warnings.join("\n"))
-      .toMatch(/The answer to exchangeCode for user .* is about another user/u);
+      .toMatch(/The answer to exchangeCode for user .* holds a token that another user has got/u);
     stop.abort();
     await onboarding;
     const statuses = await Promise.all(people(60).map((id) => lifecycle.inspect(id)));

@@ -24,7 +24,9 @@ describe("tokens", () => {
       usable: false,
       pause: { reason: "otherUsers", cause: { call: "exchangeCode", code: "another_user" } },
     });
-    expect(warnings.join("\n")).toMatch(/The answer to exchangeCode for user .* is about another user/u);
+    expect(warnings.join("\n")).toMatch(
+      /The answer to exchangeCode for user .* holds a token that another user has got/u,
+    );
     await clock.advance("2m");
     const { usable, calls } = await lifecycle.onboard("bob");
     expect({ usable, calls }).toMatchObject({ usable: true, calls: { management: 1 } });

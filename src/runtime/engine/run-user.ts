@@ -165,11 +165,15 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
 }
 
 /** Warns about a response that concerns another user of 1upHealth. It is not used, and an operator should investigate. */
-function reportAnother({ sealer, settings }: Engine, { id, position }: User, call: string): void {
+function reportAnother({ sealer, settings }: Engine, { id, position }: User, call: UserCall): void {
   const alias = sealer.alias(id);
+  const flaw =
+    endpointOf(call) === "token"
+      ? "holds a token that another user has got"
+      : "is about another user of 1upHealth";
   settings.logger.warn(
     { user: alias, state: position.state, call },
-    `The answer to ${call} for user ${alias} is about another user of 1upHealth: it is not used, and the call is in doubt`,
+    `The answer to ${call} for user ${alias} ${flaw}: it is not used, and the call is in doubt`,
   );
 }
 
