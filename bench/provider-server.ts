@@ -89,16 +89,16 @@ function observation(resourceType: string, index: number): object {
 
 function createdUser(): string {
   const id = ++users;
-  return `{"success":true,"code":"${word(id, "c")}","oneup_user_id":${id},"active":true}`;
+  return `{"success":true,"code":"${word(id, "o")}","oneup_user_id":${id},"active":true}`;
 }
 
 function tokens(): string {
-  const accessToken = word(++grants, "a");
-  const refreshToken = word(grants, "b");
+  const accessToken = word(++grants, "t");
+  const refreshToken = word(grants, "r");
   return `{"refresh_token":"${refreshToken}","token_type":"bearer","access_token":"${accessToken}","expires_in":7200,"scope":"user/*.*"}`;
 }
 
-/** 40 characters, like 1upHealth's tokens. */
+/** 40 characters, like 1upHealth's tokens. `fill` is no hexadecimal digit, or two numbers would give one word. */
 function word(id: number, fill: string): string {
   return id.toString(16).padStart(40, fill);
 }
