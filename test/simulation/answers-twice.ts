@@ -46,12 +46,21 @@ export class AnswersTwice {
       const isTwice = late === undefined && last !== undefined && last.id !== id && this.#dice.hits(0.1);
       const got = isTwice ? last.delivery : (late ?? own);
       connection.late = got !== own && connection.underWay.length > 0 ? own : undefined;
-      connection.last = { delivery: own, id };
+      connection.last = grants(own.outgoing.body) ? { delivery: own, id } : undefined;
       connection.isMixed ||= got !== own;
       if (got !== own)
         for (const each of [id, ...connection.underWay]) if (each !== "") this.#noteCause(each);
       return got;
     };
+  }
+}
+
+/** Only tokens are known again: a refusal, or half an answer, that comes twice is not noticed. */
+function grants(body: string): boolean {
+  try {
+    return typeof (JSON.parse(body) as { readonly access_token?: unknown }).access_token === "string";
+  } catch {
+    return false;
   }
 }
 
