@@ -254,8 +254,8 @@ export function underneath(error: unknown, depth = 0): Error {
 }
 
 /**
- * What application code has thrown, or an error in its place if it cannot be looked at: a revoked proxy, or an error whose
- * members throw or are no strings.
+ * What application code has thrown, or an error in its place if it cannot be looked at: a revoked proxy, or an error
+ * whose members throw or are no strings.
  */
 export function legible(thrown: unknown): unknown {
   try {

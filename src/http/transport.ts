@@ -89,8 +89,8 @@ export interface Transport {
   /** Whether it can send a body with a GET, as in 1upHealth's guide. `fetch` cannot. @default false */
   readonly sendsGetBody?: boolean;
   /**
-   * Later requests leave over new connections; those that are under way go on. It is called when a response was about another
-   * user than its request: what comes over that connection next may be late by one.
+   * Later requests leave over new connections; those that are under way go on. It is called when a response was about
+   * another user than its request: what comes over that connection next may be late by one.
    */
   renew?(): void;
   close?(): Promise<void>;

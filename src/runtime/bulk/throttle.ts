@@ -1,5 +1,5 @@
 /**
- * Limits how often a bulk operation reports progress.
+ * Limits how often a bulk operation reports progress, also while it waits for its last users.
  *
  * @module
  */

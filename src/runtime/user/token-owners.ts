@@ -1,6 +1,6 @@
 /**
- * The users for whom this process has lately received tokens. A response of the token endpoint names no user. A server, cache
- * or proxy that answers twice on one connection therefore hands the tokens of one user to another, and the next
+ * The users for whom this process has lately received tokens. A response of the token endpoint names no user. A server,
+ * cache or proxy that answers twice on one connection therefore hands the tokens of one user to another, and the next
  * responses may be those of the calls before them.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
- * Follows one user: steps of this process as they happen, and what this process learns of the account's gates and pauses;
- * steps of other processes by polling the store.
+ * Follows one user: steps of this process, and what it learns of the account's gates and pauses, as they happen; steps
+ * of other processes by polling the store.
  *
  * @module
  */
