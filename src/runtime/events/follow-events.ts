@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { linkSignals, onAbort } from "../../abort.ts";
+import { linkSignals } from "../../abort.ts";
+import { sleep } from "../../clock.ts";
 import { invalidOption, type LifecycleError } from "../../errors.ts";
 import type { StoredEvent } from "../../store/contract.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -39,15 +40,17 @@ export async function* followEvents(
   engine: Engine,
   { after, types, follow, signal }: Following,
 ): AsyncGenerator<LifecycleEvent, void, undefined> {
-  const { changes, clock } = engine;
+  const { changes, clock, pollMs } = engine;
+  const { logger } = engine.settings;
   const over = linkSignals(signal, engine.closing);
-  const news = new News();
-  const leave = changes.subscribe(() => news.come());
+  let news = linkSignals(over.signal); // aborts once this process has made a step durable
+  const leave = changes.subscribe(() => news.abort());
   let place: Place = after ?? { epoch: 1, number: 0, mark: null };
   let isFirst = true;
   try {
     while (!over.signal.aborted) {
-      news.clear();
+      news.release();
+      news = linkSignals(over.signal);
       const began = clock.monotonic();
       const page = await retryWrite(engine, over.signal, "read events", () => read(engine, place));
       // A sequence that begins without a cursor begins with what is there.
@@ -64,7 +67,8 @@ export async function* followEvents(
         const reached = stored.number;
         const mark = markOf(engine.sealer, stored);
         place = { ...place, number: reached, mark };
-        if (value === null) warnOfDamage(engine, stored);
+        if (value === null)
+          logger.warn({}, `Cannot read event ${reached}: it was altered, and is passed over`);
         else if (value.epoch === place.epoch && (types?.has(value.type) ?? true))
           yield await opened(engine, stored, value, cursorOf(engine.sealer, { ...place, mark }));
       }
@@ -72,7 +76,8 @@ export async function* followEvents(
       if (page.events.length > 0) continue;
       if (!follow) return;
       await engine.refuseMoved(); // nothing comes any more
-      await news.wait(engine, over.signal);
+      await sleep(clock, pollMs * (1 + clock.random() / 2), news.signal).catch(() => {});
+      await engine.gather(); // steps of one moment are read together
     }
   } catch (error) {
     if (!over.signal.aborted) throw error;
@@ -91,7 +96,10 @@ type Page = Awaited<ReturnType<Engine["outbox"]["events"]["read"]>>;
 async function read({ keys, outbox, sealer }: Engine, { number, mark }: Place): Promise<Page> {
   // Another process may have replaced a key, or turned events off or on again.
   if (!keys.isFresh || !outbox.isOn) await keys.renew();
-  if (!outbox.isOn) throw eventsAreOff();
+  if (!outbox.isOn)
+    throw invalidOption(
+      'Cannot read events: they are off, and the option `events: { keep: "7d" }` turns them on',
+    );
   if (mark === null) return outbox.events.read({ after: number, limit: pageSize });
   // The event at the place comes along, unless its user was forgotten.
   const { events, ...page } = await outbox.events.read({ after: number - 1, limit: pageSize + 1 });
@@ -119,13 +127,6 @@ function turnedOff(): LifecycleError {
   return expired("events were turned off for a time", "turnedOff");
 }
 
-/** The error while no events are written. */
-function eventsAreOff(): LifecycleError {
-  return invalidOption(
-    'Cannot read events: they are off, and the option `events: { keep: "7d" }` turns them on',
-  );
-}
-
 async function opened(
   engine: Engine,
   { key }: StoredEvent,
@@ -148,40 +149,4 @@ async function opened(
     formerAlias: was ?? null,
     process: process ?? null,
   };
-}
-
-function warnOfDamage({ settings }: Engine, { number }: StoredEvent): void {
-  settings.logger.warn({}, `Cannot read event ${number}: it was altered, and is passed over`);
-}
-
-/** Wakes a reader when this process has made a step durable. */
-class News {
-  #isThere = false;
-  #wake: (() => void) | null = null;
-
-  come(): void {
-    this.#isThere = true;
-    this.#wake?.();
-  }
-
-  clear(): void {
-    this.#isThere = false;
-  }
-
-  /** Resolves with the next news, after about a second, or when `signal` aborts. Never rejects. */
-  async wait({ clock, pollMs, gather }: Engine, signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      if (this.#isThere || signal.aborted) return resolve();
-      const done = (): void => {
-        cancel();
-        unsubscribe();
-        this.#wake = null;
-        resolve();
-      };
-      const cancel = clock.timer(pollMs * (1 + clock.random() / 2), done);
-      this.#wake = done;
-      const unsubscribe = onAbort(signal, done);
-    });
-    await gather(); // steps of one moment are read together
-  }
 }
