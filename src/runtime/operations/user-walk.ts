@@ -40,21 +40,6 @@ export interface Page {
 /** Requests a page. */
 export type AskPage = (page: { readonly skip: number; readonly limit: number }) => Promise<Page>;
 
-/** The mutable progress of a walk. */
-class Progress {
-  walk: Walk = { users: 0, calls: 0, complete: false };
-  #unreadable = false;
-
-  add({ users, entries }: Page): void {
-    this.#unreadable ||= entries > users.length;
-    this.walk = { ...this.walk, users: this.walk.users + users.length, calls: this.walk.calls + 1 };
-  }
-
-  end(): void {
-    this.walk = { ...this.walk, complete: !this.#unreadable };
-  }
-}
-
 /**
  * The pages of a list, and the progress. The list ends with an empty page, or with one that is shorter than an
  * earlier one; the first page may be short because the server returns no more at once. A page that starts like an
@@ -65,47 +50,42 @@ export function pagesOf(
   ask: AskPage,
   limit: number,
 ): { readonly pages: AsyncGenerator<readonly RemoteUser[], void, undefined>; readonly walk: () => Walk } {
-  const progress = new Progress();
-  return { pages: readPages(ask, limit, progress), walk: () => progress.walk };
-}
+  let walk: Walk = { users: 0, calls: 0, complete: false };
+  let isReadable = true;
+  const end = (): void => void (walk = { ...walk, complete: isReadable });
 
-async function* readPages(
-  ask: AskPage,
-  limit: number,
-  progress: Progress,
-): AsyncGenerator<readonly RemoteUser[], void, undefined> {
-  const firsts = new Set<number>();
-  let longest = 0;
-  for (let skip = 0; ;) {
-    const page = await ask({ skip, limit });
-    const first = page.users[0]?.oneupUserId;
-    const isRepeated = first !== undefined && firsts.has(first);
-    progress.add(isRepeated ? { users: [], entries: 0 } : page);
-    // The server ignores both parameters and returned all users at once: a list without pages.
-    if (isRepeated && firsts.size === 1 && longest > limit) return progress.end();
-    if (isRepeated || page.isUnexplained) return;
-    if (first !== undefined) {
-      firsts.add(first);
-      yield page.users;
+  async function* readPages(): AsyncGenerator<readonly RemoteUser[], void, undefined> {
+    const firsts = new Set<number>();
+    let longest = 0;
+    for (let skip = 0; ;) {
+      const page = await ask({ skip, limit });
+      const first = page.users[0]?.oneupUserId;
+      const isRepeated = first !== undefined && firsts.has(first);
+      walk = { ...walk, users: walk.users + (isRepeated ? 0 : page.users.length), calls: walk.calls + 1 };
+      isReadable &&= isRepeated || page.entries <= page.users.length;
+      // The server ignores both parameters and returned all users at once: a list without pages.
+      if (isRepeated && firsts.size === 1 && longest > limit) return end();
+      if (isRepeated || page.isUnexplained) return;
+      if (first !== undefined) {
+        firsts.add(first);
+        yield page.users;
+      }
+      // seam: a-list-has-more-than-a-page
+      if (page.entries === 0 || page.entries < longest) return end();
+      longest = page.entries;
+      skip += page.entries;
     }
-    // seam: a-list-has-more-than-a-page
-    if (page.entries === 0 || page.entries < longest) return progress.end();
-    longest = page.entries;
-    skip += page.entries;
   }
+
+  return { pages: readPages(), walk: () => walk };
 }
 
 /** The users of a list, one by one. */
 export function walkOf(ask: AskPage, limit: number): UserWalk {
   const { pages, walk } = pagesOf(ask, limit);
-  const users = usersOf(pages, walk);
-  return Object.defineProperty(users, "walk", { get: walk, enumerable: true }) as UserWalk; // has it now
-}
-
-async function* usersOf(
-  pages: AsyncGenerator<readonly RemoteUser[], void, undefined>,
-  walk: () => Walk,
-): AsyncGenerator<RemoteUser, Walk, undefined> {
-  for await (const page of pages) yield* page;
-  return walk();
+  async function* users(): AsyncGenerator<RemoteUser, Walk, undefined> {
+    for await (const page of pages) yield* page;
+    return walk();
+  }
+  return Object.defineProperty(users(), "walk", { get: walk, enumerable: true }) as UserWalk; // has it now
 }
