@@ -21,7 +21,7 @@ import { Throttle } from "./throttle.ts";
 import { askForPage } from "../operations/remote.ts";
 import { adoptStranger, followRename } from "./repairing.ts";
 import { forEachRow } from "./for-each-row.ts";
-import { pagesOf, type Page } from "../operations/user-walk.ts";
+import { pagesOf, type AskPage } from "../operations/user-walk.ts";
 
 /** The most differences of one type in the report. */
 const mostListed = 100;
@@ -61,7 +61,7 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
   });
 
   let failed = 0;
-  const ask = async (page: { readonly skip: number; readonly limit: number }): Promise<Page> =>
+  const ask: AskPage = (page) =>
     retryWrite(engine, signal, "read 1upHealth's list of users", () =>
       askForPage(engine, page, { lane: "recovery", signal }).catch((error: unknown) => {
         if (isLifecycleError(error, "UNAVAILABLE")) failed++;

@@ -8,14 +8,13 @@ import type { Refusal } from "../../http/answer.ts";
 import type { Answer, Call, Unanswered } from "../../http/call.ts";
 import { sizeRuleIn } from "../../http/transport.ts";
 import { listUsersCall, readUserList, type RemoteUser, type UserQuery } from "../../http/user-management.ts";
-import type { Lane } from "../../store/contract.ts";
 import { refusalError } from "../gates/refusal-error.ts";
 import { checkId } from "../options/check-id.ts";
 import { aSignal, check, checkValue, only, whole, type Rules } from "../../checks.ts";
 import { clientOf, type Engine } from "../engine/engine.ts";
 import { queryOf, readSeen, type Sought } from "../user/search-forms.ts";
-import { callWithinLimits, type Shut } from "./call-within-limits.ts";
-import { walkOf, type Page, type UserWalk } from "./user-walk.ts";
+import { callWithinLimits, type LimitedCall, type Shut } from "./call-within-limits.ts";
+import { walkOf, type AskPage, type Page, type UserWalk } from "./user-walk.ts";
 
 /** Options of {@link Remote.list}. */
 export interface ListOptions {
@@ -70,12 +69,7 @@ export type FindQuery =
   | { readonly appUserId?: string | undefined; readonly oneupUserId: number };
 
 /** How to send a query. */
-interface QueryOptions {
-  /** The lane whose users it queues with. */
-  readonly lane: Lane;
-  readonly signal: AbortSignal | undefined;
-  /** The user here that it is for. If an operator holds it, nothing is sent. */
-  readonly subject?: string | undefined;
+interface QueryOptions extends Pick<LimitedCall<Refusal>, "lane" | "signal" | "subject"> {
   /** Called when it has its slot, just before it is sent. */
   readonly onSending?: () => void;
 }
@@ -113,7 +107,7 @@ export async function lookUp(
 /** A page of the list, as received. @throws as {@link Remote.list}; the signal's reason */
 export function askForPage(
   engine: Engine,
-  page: { readonly skip: number; readonly limit: number },
+  page: Parameters<AskPage>[0],
   options: QueryOptions,
 ): Promise<Page> {
   return ask(engine, { page }, options, (answer) => readUserList(answer, page.skip > 0 ? "end" : "refused"));
@@ -178,7 +172,7 @@ export function createRemote(engine: Engine, open: () => void): Remote {
   return {
     list(options) {
       const { pageSize = 100, signal } = check("list users", options, listing);
-      const pageAt = async (page: Parameters<typeof askForPage>[1]): Promise<Page> => {
+      const pageAt: AskPage = async (page) => {
         open();
         return askForPage(engine, page, { lane, signal });
       };
@@ -197,16 +191,12 @@ export function createRemote(engine: Engine, open: () => void): Remote {
 const findVerb = "find a user";
 
 function checkFind(query: FindQuery): Sought {
-  const { appUserId, oneupUserId } = only<{
-    readonly appUserId?: string | undefined;
-    readonly oneupUserId?: number | undefined;
-  }>(findVerb, "the query", query, { appUserId: true, oneupUserId: true });
+  const names = { appUserId: true, oneupUserId: true };
+  const { appUserId, oneupUserId } = only<Sought>(findVerb, "the query", query, names);
   const numbered = oneupUserId !== undefined || appUserId === undefined;
   return {
     ...(appUserId !== undefined && { appUserId: checkId(appUserId) }),
-    ...(numbered && {
-      oneupUserId: checkValue(findVerb, "oneupUserId", oneupUserId, whole(1)),
-    }),
+    ...(numbered && { oneupUserId: checkValue(findVerb, "oneupUserId", oneupUserId, whole(1)) }),
   };
 }
 
