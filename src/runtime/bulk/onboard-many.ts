@@ -6,10 +6,12 @@
  * @module
  */
 import type { Lane } from "../../store/contract.ts";
+import { total } from "../../store/lane-scheduler.ts";
 import { checkId } from "../options/check-id.ts";
 import { among, checkValue } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
-import { look, standing } from "./import-progress.ts";
+import { shutGates } from "../operations/budget.ts";
+import { forecast } from "../operations/forecast.ts";
 import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "./imports.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { findUser, nullIfLasting } from "../engine/load-user.ts";
@@ -20,6 +22,7 @@ import { forEachRow, rowsATurn, rowsInHand, type Rows } from "./for-each-row.ts"
 import { moveIdle } from "../engine/save-user.ts";
 import { DamagedUsers } from "./damaged-users.ts";
 import { ListedUsers } from "./listed-users.ts";
+import { leftOf, onTheirWay, sumOf } from "../user/index-key.ts";
 import { newUser, stepped, type User } from "../user/user.ts";
 
 const expected = ["new", "existing"] as const;
@@ -39,11 +42,44 @@ export async function onboardMany(
   const { name, lane = "bulk", expect, onProgress } = options;
   const tally = new RowTally(engine.keys);
   const pace = new Throttle(engine, options.everyMs);
-  const unreadable = new DamagedUsers(engine, name);
+  const damaged = new DamagedUsers(engine, name);
   const listed = new ListedUsers(engine, lane, signal);
-  const before = await retryWrite(engine, signal, "read the progress of an import", () =>
-    standing(engine, name),
-  );
+  const toRead = "read the progress of an import";
+
+  /** How many users of it are not usable yet, including those whose record cannot be read. */
+  async function standing(): Promise<{ readonly left: number; readonly failed: number }> {
+    const counts = await engine.store.counts();
+    const { failed = 0 } = leftOf(name, counts);
+    return { failed, left: sumOf(onTheirWay(name, counts)) };
+  }
+  const before = await retryWrite(engine, signal, toRead, standing);
+
+  async function look(phase: ImportProgress["phase"]): Promise<ImportProgress> {
+    const { account, clock, guard } = engine;
+    const [{ known }, { counts }] = [listed, tally]; // as they are before the store counts
+    const [{ used, waiting, inMs }, { left, failed }] = await Promise.all([
+      forecast(engine, 1, lane),
+      standing(),
+    ]);
+    const unreadable = phase === "onboarding" ? await damaged.among(left, waiting[lane]) : 0;
+    const isWithoutEnd = phase === "reading" || left === unreadable || inMs === Infinity;
+    return {
+      name,
+      phase,
+      ...counts,
+      known,
+      // A user that was added and is no longer counted has arrived. A row in progress may be stored but not counted
+      // yet.
+      arrived: Math.max(0, before.left + before.failed + counts.added - left - failed),
+      failed,
+      unreadable,
+      left: left - unreadable,
+      waiting: waiting[lane],
+      slots: { used: total(used), of: guard.limits.management.calls },
+      shut: shutGates(account.gates()),
+      endsAt: isWithoutEnd ? null : new Date(clock.now() + inMs),
+    };
+  }
 
   async function expects(id: string): Promise<"new" | "existing"> {
     if (expect === undefined) return listed.expects(id);
@@ -53,9 +89,7 @@ export async function onboardMany(
   }
 
   async function report(phase: ImportProgress["phase"]): Promise<ImportProgress> {
-    const progress = await retryWrite(engine, signal, "read the progress of an import", () =>
-      look(engine, { name, counts: tally.counts, phase, lane, known: listed.known, before, unreadable }),
-    );
+    const progress = await retryWrite(engine, signal, toRead, () => look(phase));
     callListener(engine.settings.logger, "onProgress", onProgress, progress);
     return progress;
   }
@@ -78,11 +112,7 @@ export async function onboardMany(
   const last = await pace.untilNoneIsLeft(() => report("onboarding"), help, signal);
   const done: ImportProgress = { ...last, phase: "done" }; // as seen last: another process may add users again
   callListener(engine.settings.logger, "onProgress", onProgress, done);
-  return {
-    ...done,
-    ...tally.summary,
-    unreadableIds: unreadable.ids.slice(0, mostIds),
-  };
+  return { ...done, ...tally.summary, unreadableIds: damaged.ids.slice(0, mostIds) };
 }
 
 /** A new user of an import. */
