@@ -11,7 +11,7 @@ import { isId } from "../options/check-id.ts";
 import type { Difference } from "./reconciliation.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import { listUserIds, loadRecord, lookForUser } from "../engine/load-user.ts";
+import { listUserIds, loadRecord, lookForUser, nullIfLasting } from "../engine/load-user.ts";
 import { hashOf } from "../user/hash-of.ts";
 import { forEachRow, rowsInHand } from "./for-each-row.ts";
 import { readInClear, type User } from "../user/user.ts";
@@ -199,29 +199,21 @@ export class UserComparison {
   /** The user here with this id, or with the id it was renamed to; a word for one that cannot be compared. */
   async #read(id: string): Promise<User | "forgotten" | "unreadable" | null> {
     try {
-      const found = await retryWrite(this.#engine, this.#finding.signal, "reconcile users", () =>
-        lookForUser(this.#engine, id),
-      );
+      const found = await this.#retried(() => lookForUser(this.#engine, id));
       return found.user ?? (found.isForgotten ? "forgotten" : null);
     } catch (error) {
       if (!isLifecycleError(error) || error.retryable) throw error;
       const { renamedTo } = error.facts;
       if (error.code === "RENAMED" && typeof renamedTo === "string") return this.#read(renamedTo);
-      return this.#readInClear(id);
+      // The number is read even of a user whose secrets cannot be decrypted.
+      const read = async (): Promise<User> =>
+        readInClear(await loadRecord(this.#engine, id), this.#engine.sealer).user;
+      return (await this.#retried(read).catch(nullIfLasting)) ?? "unreadable";
     }
   }
 
-  /** Reads the number even of a user whose secrets cannot be decrypted. */
-  async #readInClear(id: string): Promise<User | "unreadable"> {
-    try {
-      const record = await retryWrite(this.#engine, this.#finding.signal, "reconcile users", () =>
-        loadRecord(this.#engine, id),
-      );
-      return readInClear(record, this.#engine.sealer).user;
-    } catch (error) {
-      if (!isLifecycleError(error) || error.retryable) throw error;
-      return "unreadable";
-    }
+  #retried<T>(read: () => Promise<T>): Promise<T> {
+    return retryWrite(this.#engine, this.#finding.signal, "reconcile users", read);
   }
 }
 
