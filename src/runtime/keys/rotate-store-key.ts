@@ -125,19 +125,16 @@ async function dropOlder({ keys }: Engine, sealing: string): Promise<number> {
   return dropped;
 }
 
-interface Round {
-  /** Users read. */
-  readonly seen: number;
-  readonly resealed: number;
-  /** Users that are leased; they are visited again. */
-  readonly busy: number;
-  /** Records that no key can decrypt. */
-  readonly unreadable: number;
-  /** Records of a newer release, which may need an older key. */
-  readonly tooNew: number;
-}
-
-type Sealed = "current" | "resealed" | "busy" | "unreadable" | "tooNew";
+/** What became of a user in one round. */
+type Sealed =
+  | "current"
+  | "resealed"
+  /** It is leased, and is visited again. */
+  | "busy"
+  /** No key can decrypt its record. */
+  | "unreadable"
+  /** Its record is of a newer release, which may need an older key. */
+  | "tooNew";
 
 /** Visits every user once and seals those again that are not sealed with the current key and format. */
 async function sealRound(
@@ -145,16 +142,17 @@ async function sealRound(
   signal: AbortSignal,
   early: EarlyLeases | null,
   progress: (seen: number, of: number, resealed: number) => void,
-): Promise<Round> {
-  const round = { seen: 0, current: 0, resealed: 0, busy: 0, unreadable: 0, tooNew: 0 };
+): Promise<Readonly<Record<Sealed, number>>> {
+  const round = { current: 0, resealed: 0, busy: 0, unreadable: 0, tooNew: 0 };
   const { [tombstoneKey]: _, ...counts } = await engine.store.counts();
   const of = sumOf(counts);
+  let seen = 0;
   for await (const ids of pagesOfUserIds(engine, pageSize)) {
     signal.throwIfAborted();
     const ended = await Promise.all(ids.map((id) => sealAnew(engine, id, early)));
     for (const each of ended) round[each]++;
-    round.seen += ids.length;
-    progress(round.seen, Math.max(of, round.seen), round.resealed);
+    seen += ids.length;
+    progress(seen, Math.max(of, seen), round.resealed);
   }
   return round;
 }
