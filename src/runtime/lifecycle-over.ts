@@ -316,7 +316,7 @@ export function lifecycleOver(
     ...createExplainVerbs(engine, open),
     ...createWatchVerbs(engine, open),
     ...createEventVerbs(engine, open),
-    ...createKeyVerbs(engine, open, working),
+    ...createKeyVerbs(engine, open, underWay),
     ...createLeaveVerbs({
       engine,
       tokens,

@@ -60,14 +60,12 @@ export interface KeyVerbs {
   };
 }
 
-/** The key methods of a lifecycle. `working` collects the tasks that closing waits for. */
-export function createKeyVerbs(engine: Engine, open: () => void, working: Set<Promise<unknown>>): KeyVerbs {
-  function whileOpen<T>(work: () => Promise<T>): Promise<T> {
-    open();
-    const done = work().finally(() => working.delete(done));
-    working.add(done);
-    return done;
-  }
+/** The key methods of a lifecycle. Closing waits for a task that is `underWay`. */
+export function createKeyVerbs(
+  engine: Engine,
+  open: () => void,
+  underWay: <T>(task: Promise<T>) => Promise<T>,
+): KeyVerbs {
   return {
     keys: {
       list: async () => {
@@ -82,7 +80,8 @@ export function createKeyVerbs(engine: Engine, open: () => void, working: Set<Pr
     },
     rotateKeys: async (options) => {
       const checked = check("rotate keys", options, rotating);
-      return whileOpen(() => (checked.records ? rotateStoreKey(engine, checked) : rotateRingKey(engine)));
+      open();
+      return underWay(checked.records ? rotateStoreKey(engine, checked) : rotateRingKey(engine));
     },
   };
 }
