@@ -39,13 +39,12 @@ const answerMs = 5_000;
  * @throws {LifecycleError} as {@link CredentialSource.ask}; retryable `INVALID_OPTION` after the time limit
  */
 export function askForCredentials(source: CredentialSource, clock: Clock): Promise<KnownCredentials> {
-  return inTime(clock, answerMs, () => source.ask(), silent);
+  const late = (): LifecycleError => notGiven(`did not answer within ${answerMs} ms`);
+  return inTime(clock, answerMs, () => source.ask(), late);
 }
 
-function silent(): LifecycleError {
-  return invalidOption(`Cannot get credentials: the given function did not answer within ${answerMs} ms`, {
-    retryable: true,
-  });
+function notGiven(why: string): LifecycleError {
+  return invalidOption(`Cannot get credentials: the given function ${why}`, { retryable: true });
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
@@ -64,12 +63,7 @@ export function credentialSource(
         answer = await given();
       } catch (error) {
         // No cause: an error of a secret store's client may contain its own token, in a header or a URL.
-        throw invalidOption(
-          `Cannot get credentials: the given function failed (${inWords(legible(error))})`,
-          {
-            retryable: true,
-          },
-        );
+        throw notGiven(`failed (${inWords(legible(error))})`);
       }
       return check(answer);
     },
