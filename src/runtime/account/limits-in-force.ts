@@ -15,6 +15,7 @@ import { errorField, type Logger } from "../options/logger.ts";
 import {
   usualCeiling,
   longestWindowMs,
+  perLimit,
   type Ceiling,
   type LimitName,
   type ConfiguredLimits,
@@ -27,8 +28,7 @@ const limitNames: readonly LimitName[] = ["management", "token", "fhir"];
 /** The limits in the account's record. What cannot be read counts as not recorded. */
 export function readLimits(value: Json): ConfiguredLimits {
   const kept = isObject(value) ? value["limits"] : undefined;
-  const of = (name: LimitName): Ceiling | null => ceilingIn(isObject(kept) ? kept[name] : undefined);
-  return { management: of("management"), token: of("token"), fhir: of("fhir") };
+  return perLimit((name) => ceilingIn(isObject(kept) ? kept[name] : undefined));
 }
 
 function ceilingIn(kept: Json | undefined): Ceiling | null {
@@ -107,7 +107,7 @@ export class LimitsInForce implements Limits {
     try {
       await limits.#change((recorded) => {
         const missing = limitNames.some((name) => recorded[name] === null && parts.configured[name] !== null);
-        return missing ? filled(recorded, parts.configured) : null;
+        return missing ? perLimit((name) => recorded[name] ?? parts.configured[name]) : null;
       });
     } catch (error) {
       if (!limits.#hasSeen) throw error;
@@ -169,9 +169,8 @@ export class LimitsInForce implements Limits {
    */
   async set(given: NewLimits): Promise<void> {
     await this.#change((recorded) => ({ ...recorded, ...given }), true);
-    const own = (name: LimitName): Ceiling | null =>
-      given[name] === undefined ? this.#configured[name] : null;
-    this.#configured = { management: own("management"), token: own("token"), fhir: own("fhir") };
+    const own = this.#configured;
+    this.#configured = perLimit((name) => (given[name] === undefined ? own[name] : null));
     this.#limits = this.#settle();
     this.#warn();
   }
@@ -243,14 +242,6 @@ export class LimitsInForce implements Limits {
       );
     }
   }
-}
-
-function filled(recorded: ConfiguredLimits, configured: ConfiguredLimits): ConfiguredLimits {
-  return {
-    management: recorded.management ?? configured.management,
-    token: recorded.token ?? configured.token,
-    fhir: recorded.fhir ?? configured.fhir,
-  };
 }
 
 function words({ calls, windowMs }: Ceiling): string {

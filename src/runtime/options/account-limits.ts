@@ -15,6 +15,11 @@ export interface Ceiling {
 /** The calls that a limit applies to. */
 export type LimitName = keyof Limits;
 
+/** One value for each limit. */
+export function perLimit<T>(of: (name: LimitName) => T): Readonly<Record<LimitName, T>> {
+  return { management: of("management"), token: of("token"), fhir: of("fhir") };
+}
+
 /** The limits that a process is configured with; `null`: none. */
 export type ConfiguredLimits = Readonly<Record<LimitName, Ceiling | null>>;
 
@@ -42,11 +47,7 @@ export interface AccountLimits {
 }
 
 /** Argument of `account.setLimits()`; `null`: no limit. */
-export interface NewLimits {
-  readonly management?: Ceiling;
-  readonly token?: Ceiling | null;
-  readonly fhir?: Ceiling | null;
-}
+export type NewLimits = Partial<AccountLimits>;
 
 /** The limit for management calls in 1upHealth's guide, used where neither the process nor the record sets one. */
 export const usualCeiling: Ceiling = { calls: 300, windowMs: 3_600_000 };

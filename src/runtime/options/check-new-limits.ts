@@ -7,11 +7,16 @@ import { between, checkValue, only, whole, type Names, type Rules } from "../../
 import { longestWindowMs, type Ceiling, type NewLimits } from "./account-limits.ts";
 
 /** The rules for a {@link Ceiling}. */
-export const ofCeiling: Rules<Ceiling> = { calls: whole(1, 1e9), windowMs: between(1, longestWindowMs) };
+const ofCeiling: Rules<Ceiling> = { calls: whole(1, 1e9), windowMs: between(1, longestWindowMs) };
 
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function ceiling<T extends Ceiling>(doing: string, name: string, given: T, known: Names<T>): Ceiling {
-  const { calls, windowMs } = only<Ceiling>(doing, name, given, known);
+/** `known`: the names that it may have. @throws {LifecycleError} `INVALID_OPTION` */
+export function ceiling(
+  doing: string,
+  name: string,
+  given: Ceiling,
+  known: Names<Ceiling> = ofCeiling,
+): Ceiling {
+  const { calls, windowMs } = only(doing, name, given, known);
   return {
     calls: checkValue(doing, `${name}.calls`, calls as number, ofCeiling.calls),
     windowMs: checkValue(doing, `${name}.windowMs`, windowMs as number, ofCeiling.windowMs),
@@ -21,17 +26,10 @@ export function ceiling<T extends Ceiling>(doing: string, name: string, given: T
 /** Checks the argument of `account.setLimits()`. @throws {LifecycleError} `INVALID_OPTION` */
 export function checkNewLimits(given: NewLimits): NewLimits {
   const doing = "set the limits";
-  const { management, token, fhir } = only<NewLimits>(doing, "limits", given, {
-    management: true,
-    token: true,
-    fhir: true,
+  const asked = only(doing, "limits", given, { management: true, token: true, fhir: true });
+  const checked = Object.entries(asked).map(([name, limit]) => {
+    const isNone = limit === null && name !== "management";
+    return [name, isNone ? null : ceiling(doing, name, limit as Ceiling)]; // an object, or it throws
   });
-  const orNone = (name: string, value: Ceiling | null | undefined): Ceiling | null | undefined =>
-    value === undefined || value === null ? value : ceiling(doing, name, value, ofCeiling);
-  const checked = { token: orNone("token", token), fhir: orNone("fhir", fhir) };
-  return {
-    ...(management !== undefined && { management: ceiling(doing, "management", management, ofCeiling) }),
-    ...(checked.token !== undefined && { token: checked.token }),
-    ...(checked.fhir !== undefined && { fhir: checked.fhir }),
-  };
+  return Object.fromEntries(checked) as NewLimits; // the same names
 }

@@ -28,8 +28,8 @@ import {
 import { credentialSource, type Credentials, type CredentialSource } from "./credentials.ts";
 import { checkEncryption } from "./check-encryption.ts";
 import { checkEvents, type EventsOption } from "./check-events.ts";
-import { ceiling, ofCeiling } from "./check-new-limits.ts";
-import type { Ceiling, ConfiguredLimits, LaneShares } from "./account-limits.ts";
+import { ceiling } from "./check-new-limits.ts";
+import { perLimit, type Ceiling, type ConfiguredLimits, type LaneShares } from "./account-limits.ts";
 import { unbreakable } from "./call-listener.ts";
 import { levels, type Logger } from "./logger.ts";
 
@@ -162,28 +162,19 @@ export interface LifecycleOptions {
 }
 
 /** Options with every default filled in. */
-export interface Settings {
+export interface Settings
+  extends
+    Required<Pick<LifecycleOptions, "store" | "hideIds" | "changeOrigin" | "clock" | "logger">>,
+    Required<Pick<LifecycleOptions, "timeoutMs" | "graceMs" | "leaseMs" | "maxAnswerBytes" | "cachedTokens">>,
+    Required<NonNullable<LifecycleOptions["endpoints"]>>,
+    Required<NonNullable<LifecycleOptions["refresh"]>> {
   readonly credentials: CredentialSource;
-  readonly store: StoreAdapter;
   readonly encryption: Encryption | undefined;
-  readonly hideIds: boolean;
-  readonly api: string;
-  readonly auth: string;
-  readonly changeOrigin: boolean;
   /** `null`: not set. */
   readonly limits: ConfiguredLimits;
   readonly lanes: LaneShares;
   readonly pager: Pager;
-  readonly policy: RefreshPolicy;
-  readonly windowMs: number;
-  readonly timeoutMs: number;
-  readonly maxAnswerBytes: number;
-  readonly graceMs: number;
-  readonly leaseMs: number;
-  readonly cachedTokens: number;
-  readonly clock: Clock;
   readonly transport: Transport | undefined;
-  readonly logger: Logger;
   readonly telemetry: Telemetry | undefined;
   /** How long events are kept, ms; `null`: none are to be written; `undefined`: as recorded. */
   readonly keepEventsMs: number | null | undefined;
@@ -255,14 +246,11 @@ export function checkOptions(options: LifecycleOptions): Settings {
     hideIds: given.hideIds ?? false,
     ...basesOf(endpoints),
     changeOrigin: given.changeOrigin ?? false,
-    limits: {
-      management:
-        limits.management === undefined
-          ? null
-          : ceiling(verb, "limits.management", limits.management, { ...ofCeiling, lanes: true }),
-      token: limits.token === undefined ? null : ceiling(verb, "limits.token", limits.token, ofCeiling),
-      fhir: limits.fhir === undefined ? null : ceiling(verb, "limits.fhir", limits.fhir, ofCeiling),
-    },
+    limits: perLimit((name) => {
+      const limit = limits[name];
+      const known = name === "management" ? { calls: true, windowMs: true, lanes: true } : undefined;
+      return limit === undefined ? null : ceiling(verb, `limits.${name}`, limit, known);
+    }),
     lanes: laneShares(limits.management?.lanes),
     pager: checkPager(given.pager),
     policy: refresh.policy ?? "keepAlive",
