@@ -76,18 +76,19 @@ export interface Health {
 /** A probe gets its response within this time, ms, whatever the store does. */
 const longestMs = 500;
 
+/** Asks the store, within the time of a probe. */
+function inLimit<T>(engine: Engine, ask: () => Promise<T>): Promise<T> {
+  return inTime(engine.clock, longestMs, ask, () => tooLate(engine));
+}
+
+/** What the store refuses, or does not tell in time; `null`: nothing. */
+function troubleAsking(engine: Engine, ask: () => Promise<unknown>): Promise<Trouble | null> {
+  return inLimit(engine, ask).then(() => null, troubleIn);
+}
+
 /** Why the store takes no writes, or does not tell in time; `null`: it takes them. */
 export async function unwritable(engine: Engine): Promise<string | null> {
-  const { clock, writability } = engine;
-  return inTime(
-    clock,
-    longestMs,
-    () => writability.check(),
-    () => tooLate(engine),
-  ).then(
-    () => null,
-    (error: unknown) => troubleIn(error).why,
-  );
+  return (await troubleAsking(engine, () => engine.writability.check()))?.why ?? null;
 }
 
 /** Checks the store and the account. Never rejects; makes no call to 1upHealth. */
@@ -99,17 +100,15 @@ export function createHealth(engine: Engine): () => Promise<Health> {
     (reading ??= Promise.all([viewOf(engine), engine.store.account.load()])
       .then(([view]) => view)
       .finally(() => (reading = null)));
-  const inLimit = <T>(ask: () => Promise<T>): Promise<T> =>
-    inTime(clock, longestMs, ask, () => tooLate(engine));
 
   return async () => {
     const began = clock.monotonic();
     const [seen, refused] = await Promise.all([
-      inLimit(look).then((view) => ({ view, ms: clock.monotonic() - began }), troubleIn),
-      inLimit(() => writability.check()).then(() => null, troubleIn),
+      inLimit(engine, look).then((view) => ({ view, ms: clock.monotonic() - began }), troubleIn),
+      troubleAsking(engine, () => writability.check()),
     ]);
     // That the users were moved may be known only now that the account's record was read.
-    const refusal = refused ?? (await inLimit(engine.refuseMoved).then(() => null, troubleIn));
+    const refusal = refused ?? (await troubleAsking(engine, engine.refuseMoved));
     const about = {
       endpoints: engine.endpoints.health(),
       limitConflicts: engine.limits.conflicts,
