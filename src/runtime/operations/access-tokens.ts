@@ -17,7 +17,7 @@ import { askForUser, begin, firstLookMs, longestLookMs, sendEvent } from "../eng
 import { answerMs, type Deadline, type WithDeadline } from "../engine/deadline.ts";
 import type { WaitOptions } from "../options/call-options.ts";
 import type { Engine } from "../engine/engine.ts";
-import { loadUser } from "../engine/load-user.ts";
+import { isLeased, loadUser } from "../engine/load-user.ts";
 import { checkId } from "../options/check-id.ts";
 import { spanInWords } from "../options/time-in-words.ts";
 import { furthestAheadMs, untilForcedRefreshMs } from "../user/until-forced-refresh-ms.ts";
@@ -78,14 +78,6 @@ interface PendingRead {
   readonly answer: Promise<HeldToken | null>;
 }
 
-/** What was known before a user was read. */
-interface Reading {
-  /** How often tokens had been forgotten. */
-  readonly forgotten: number;
-  /** When, ms since 1970. */
-  readonly at: number;
-}
-
 /** The access tokens of one lifecycle. */
 export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): AccessTokens {
   const { clock, settings } = engine;
@@ -121,23 +113,23 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
 
   /**
    * Returns the token and caches it, evicting the oldest entries beyond the limit. It is not cached if any token was
-   * forgotten since `asOf.forgotten`. `asOf` was taken before the user was read.
+   * forgotten since the user was read, when `before` had been forgotten. `seenAt`: when it was read, ms since 1970.
    */
-  function cacheAndReturn(user: User, asOf: Reading): HeldToken {
+  function cacheAndReturn(user: User, before: number, seenAt: number): HeldToken {
     const token = user.secrets.accessToken;
     if (token === undefined || !isUsableNow(engine, user)) throw notUsable(engine, user);
     const holder = holderOf(user);
     noticeClocks(user);
     cache.delete(user.id);
-    if (settings.cachedTokens > 0 && asOf.forgotten === forgotten) {
+    if (settings.cachedTokens > 0 && before === forgotten) {
       for (const oldest of cache.keys()) {
         if (cache.size < settings.cachedTokens) break;
         cache.delete(oldest);
       }
-      const grantedAt = user.position.context.grantedAt ?? 0;
-      const { state } = user.position;
+      const { context, state } = user.position;
+      const grantedAt = context.grantedAt ?? 0;
       const renewAt = refreshAt(user, settings.windowMs);
-      cache.set(user.id, { token, holder, grantedAt, renewAt, state, seenAt: asOf.at });
+      cache.set(user.id, { token, holder, grantedAt, renewAt, state, seenAt });
     }
     return { token: token.reveal(), holder };
   }
@@ -179,25 +171,21 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
     }
   }
 
-  function reading(): Reading {
-    return { forgotten, at: clock.now() };
-  }
-
   /** A token without waiting for a call, or `null`. Each caller then waits with its own deadline. */
   async function fromStore(id: string): Promise<HeldToken | null> {
-    const asOf = reading();
+    const [before, at] = [forgotten, clock.now()];
     const { user, record } = await loadUser(engine, checkId(id));
     if (!isUsableNow(engine, user)) return null;
     const next = awakeNow(engine, user);
     if (next.position.state === "expiring") begin(engine, { user, record }, blockedUser(engine, next));
-    return cacheAndReturn(user, asOf);
+    return cacheAndReturn(user, before, at);
   }
 
   /** Waits for a token. */
   async function waitForToken(id: string, deadline: Deadline): Promise<HeldToken> {
-    const asOf = reading();
+    const before = forgotten;
     const user = await askForUser(engine, id, deadline);
-    return cacheAndReturn(user, { ...asOf, at: clock.now() }); // it was read last a moment ago
+    return cacheAndReturn(user, before, clock.now()); // it was read last a moment ago
   }
 
   /** At most one pending read of the store per user. */
@@ -220,8 +208,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
     for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
       const { user, record } = await loadUser(engine, id);
       const left = until - clock.monotonic();
-      const leasedMs = record.lease?.leftMs ?? 0;
-      const busy = leasedMs > 0 || engine.running.has(id);
+      const busy = isLeased(record) || engine.running.has(id);
       if (!busy || left <= 0 || !has(user, token)) return user;
       await engine.changes.ofUser(id, Math.min(left, look), signal);
       signal.throwIfAborted();
