@@ -7,6 +7,7 @@ import { isRenamable } from "../../../machines/index.ts";
 import { sleep } from "../../clock.ts";
 import { because, isLifecycleError, LifecycleError, type ErrorCode } from "../../errors.ts";
 import { beforeAskingAgain } from "../../guard/guard.ts";
+import type { Blocked } from "../gates/account.ts";
 import { refusalError } from "../gates/refusal-error.ts";
 import { confirmNumber } from "./confirm-number.ts";
 import { hasItsId, waitForUser } from "../engine/wait-for-user.ts";
@@ -56,10 +57,10 @@ export async function rename(
     await confirmNumber(engine, user, "rename", deadline);
     user = await atRest(engine, id, deadline);
     if (user.position.context.unconfirmed !== null || numberOf(engine, user) !== oneupUserId)
-      throw tooSoon(engine, "rename user", id, "another call for it is under way");
+      throw notNow(engine, id, "another call for it is under way");
   }
   const { result, outcome } = await makeCall(engine, user, { to, by }, deadline);
-  if (outcome === null) throw tooSoon(engine, "rename user", id, "another call for it is under way");
+  if (outcome === null) throw notNow(engine, id, "another call for it is under way");
   if (result.type === "rested" && result.user.id === to) return;
   if (outcome.type !== "updated" && doubtOf("updateUser", outcome.type)?.next !== "findUser")
     throw withCause(refusal(engine, id, outcome), result);
@@ -69,9 +70,8 @@ export async function rename(
 /** The number of a user that can be renamed. */
 function numberOf(engine: Engine, { id, position }: User): number {
   const { state, context } = position;
-  if (context.oneupUserId === null)
-    throw tooSoon(engine, "rename user", id, "1upHealth does not know it yet");
-  if (!isRenamable(state)) throw tooSoon(engine, "rename user", id, `it is ${state}`);
+  if (context.oneupUserId === null) throw notNow(engine, id, "1upHealth does not know it yet");
+  if (!isRenamable(state)) throw notNow(engine, id, `it is ${state}`);
   return context.oneupUserId;
 }
 
@@ -96,8 +96,7 @@ async function makeCall(
   for (;;) {
     deadline.signal.throwIfAborted();
     const shut = await engine.account.recheck("updateUser");
-    if (shut !== null)
-      throw tooSoon(engine, "rename user", user.id, `calls to 1upHealth are on hold (${shut.reason})`);
+    if (shut !== null) throw onHold(engine, user.id, shut);
     await whenAllowed(engine, user, deadline);
     const begun = stepped(user, { type: "RENAME", at: clock.now(), to: form }, by);
     const result = await runUser(
@@ -106,15 +105,9 @@ async function makeCall(
       { by: "free", lease: newLease(engine), onOutcome: (first) => (outcome ??= first) },
     );
     if (result.type !== "notBegun") return { result, outcome };
-    if (result.blocked !== null)
-      throw tooSoon(
-        engine,
-        "rename user",
-        user.id,
-        `calls to 1upHealth are on hold (${result.blocked.reason})`,
-      );
+    if (result.blocked !== null) throw onHold(engine, user.id, result.blocked);
     const left = deadline.until - clock.monotonic();
-    if (left <= 0) throw tooSoon(engine, "rename user", user.id, "no slot of the account's limit is free");
+    if (left <= 0) throw notNow(engine, user.id, "no slot of the account's limit is free");
     const served = engine.lanes.join(); // users in the lanes go first, so a process has to serve them
     const waitMs = Math.min(left, beforeAskingAgain(result.retryInMs));
     await sleep(clock, waitMs, deadline.signal).finally(served);
@@ -136,7 +129,7 @@ function refusal(engine: Engine, id: string, outcome: CallOutcome): LifecycleErr
     });
   switch (outcome.type) {
     case "conflict":
-      return conflict(engine, id);
+      return conflicting(engine, id, "another user has the new app_user_id");
     case "missing":
       return no("BAD_ANSWER", "1upHealth has no user with its number; reconcile() shows which users it has");
     case "throttled":
@@ -164,8 +157,12 @@ async function awaitOutcome(engine: Engine, id: string, to: string, deadline: De
   if (user !== null) throw user.position.context.idTaken ? taken(engine, id) : unanswered(engine, id);
 }
 
-function conflict(engine: Engine, id: string): LifecycleError {
-  return conflicting(engine, id, "another user has the new app_user_id");
+function notNow(engine: Engine, id: string, why: string): LifecycleError {
+  return tooSoon(engine, "rename user", id, why);
+}
+
+function onHold(engine: Engine, id: string, { reason }: Blocked): LifecycleError {
+  return notNow(engine, id, `calls to 1upHealth are on hold (${reason})`);
 }
 
 /** Another user here has the id that 1upHealth has just given this one. */
