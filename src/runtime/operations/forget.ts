@@ -11,7 +11,7 @@ import { LifecycleError } from "../../errors.ts";
 import { longestLookMs } from "../engine/wait-for-user.ts";
 import { again, whenIdle } from "../engine/when-idle.ts";
 import { readOrDamaged } from "./damaged-record.ts";
-import type { Commit, Lease, NewEvent } from "../../store/contract.ts";
+import type { Commit, Lease } from "../../store/contract.ts";
 import { newLease, type Engine } from "../engine/engine.ts";
 import { tooSoon } from "../engine/user-errors.ts";
 import { retryWrite } from "../engine/retry-write.ts";
@@ -29,11 +29,12 @@ import type { User } from "../user/user.ts";
  * `STORE_UNAVAILABLE` if the deadline passes while the store takes no writes: the next call forgets the rest
  */
 export async function forget(engine: Engine, id: string, deadline: Deadline, by?: string): Promise<void> {
+  const write: Write = (task) => retryWrite(engine, deadline, verb, task);
   const load = (): Promise<LoadedUser | null> => findUser(engine, id, readOrDamaged);
   return whenIdle(engine, id, { verb, deadline, load }, async (found) => {
     if (found === null) {
-      await renewTombstone(engine, id, deadline);
-      return eraseId(engine, id, deadline);
+      await renewTombstone(engine, id, write);
+      return eraseId(engine, id, write);
     }
     const { position, pause } = found.user;
     const waitMs = pause === null ? 0 : Math.max(0, found.record.dueInMs ?? 0);
@@ -51,21 +52,23 @@ export async function forget(engine: Engine, id: string, deadline: Deadline, by?
       await engine.changes.ofUser(id, Math.min(left, waitMs, longestLookMs), deadline.signal);
       return again;
     }
-    const held = await hold(engine, found, deadline);
+    const held = await hold(engine, found, write);
     if (held === null) return again;
     const { user, revision } = held;
     // seam: no-former-id-is-left
-    await forgetFormer(engine, { ...user, revision }, deadline, by);
+    await forgetFormer(engine, { ...user, revision }, by, write);
     // Its record is still there, so an interrupted call is repeated.
     // seam: a-forgotten-user-leaves-no-events
     if (engine.outbox.setting !== null) {
       if (engine.clock.monotonic() > held.until) return again; // it may have come back
-      const left = forgotten(engine, held.id, { revision, by });
-      await forgetEvents(engine, nameOf(engine, held.id), left, deadline);
+      await forgetEvents(engine, held.id, { revision, by }, write);
     }
-    return (await leaveTombstone(engine, held, deadline)) ? eraseId(engine, id, deadline) : again;
+    return (await leaveTombstone(engine, held, write)) ? eraseId(engine, id, write) : again;
   });
 }
+
+/** Repeats a write until it is done or the time is over. */
+type Write = <T>(task: () => Promise<T>) => Promise<T>;
 
 /** What is to be done before the user can be forgotten. */
 function whatFirst({ position: { state, context } }: User): string {
@@ -88,7 +91,7 @@ interface Held {
  * Leases the user, so that it cannot come back while its events are removed, and its record stays what it was. `null`:
  * another process was faster.
  */
-async function hold(engine: Engine, { user, record }: LoadedUser, deadline: Deadline): Promise<Held | null> {
+async function hold(engine: Engine, { user, record }: LoadedUser, write: Write): Promise<Held | null> {
   const { id, value, state, revision: expectedRevision } = record;
   const [lease, writeId] = [newLease(engine), randomName(engine.clock)];
   const commit: Commit = {
@@ -102,7 +105,7 @@ async function hold(engine: Engine, { user, record }: LoadedUser, deadline: Dead
     ...samePlace(record),
   };
   const until = engine.clock.monotonic() + lease.ms;
-  const done = await retryWrite(engine, deadline, verb, () => engine.store.commit(commit));
+  const done = await write(() => engine.store.commit(commit));
   return done.type === "committed" ? { id, user, revision: done.revision, lease, until } : null;
 }
 
@@ -112,66 +115,46 @@ const verb = "forget a user";
 async function leaveTombstone(
   engine: Engine,
   { id: from, revision, lease }: Held,
-  deadline: Deadline,
+  write: Write,
 ): Promise<boolean> {
+  const { store } = engine;
   const id = tombstoneId(engine, from);
   const there = await tombstoneRevision(engine, from);
   // The id was forgotten before and came to this user by a rename.
   if (there > 0) {
-    const before = tombstoneCommit(engine, `${id}/${randomName(engine.clock)}`, there);
-    await moveToTombstone(engine, id, before, deadline);
+    const commit = tombstoneCommit(engine, `${id}/${randomName(engine.clock)}`, there);
+    await write(() => store.move({ from: id, commit }));
   }
-  return moveToTombstone(
-    engine,
-    from,
-    { ...tombstoneCommit(engine, id, revision), mode: "end", lease },
-    deadline,
-  );
+  const commit: Commit = { ...tombstoneCommit(engine, id, revision), mode: "end", lease };
+  const done = await write(() => store.move({ from, commit }));
+  return done.type === "committed";
 }
 
 /** Gives the tombstone, if there is one, another revision: an `onboard()` that has read it does not bring the user back. */
-async function renewTombstone(engine: Engine, id: string, deadline: Deadline): Promise<void> {
+async function renewTombstone(engine: Engine, id: string, write: Write): Promise<void> {
   const there = await tombstoneRevision(engine, id);
   if (there === 0) return;
   const commit = tombstoneCommit(engine, tombstoneId(engine, id), there);
-  await retryWrite(engine, deadline, verb, () => engine.store.commit(commit)); // a conflict: it has come back already
-}
-
-/** The event that is left of a user with this id; none if events are off. */
-function forgotten(
-  engine: Engine,
-  id: string,
-  { revision, by }: { readonly revision: number; readonly by: string | undefined },
-): readonly NewEvent[] {
-  const { clock, hidden, outbox, sealer } = engine;
-  if (outbox.setting === null || !outbox.isOn || hidden?.isForm(id) === true) return [];
-  const facts = { at: clock.now(), revision, epoch: outbox.setting.epoch, by };
-  return [forgottenEvent(nameOf(engine, id), sealer.alias(id), facts)];
+  await write(() => engine.store.commit(commit)); // a conflict: it has come back already
 }
 
 /**
- * Removes all events under this name, also those from before events were turned off; `left` are appended in the same
- * unit, so that no reader misses a user's events without a word.
+ * Removes all events of this id, also those from before events were turned off. In the same unit it appends the one
+ * that is left, unless events are off, so that no reader misses a user's events without a word.
  */
 async function forgetEvents(
   engine: Engine,
-  key: string,
-  left: readonly NewEvent[],
-  deadline: Deadline,
+  id: string,
+  { revision, by }: { readonly revision: number; readonly by: string | undefined },
+  write: Write,
 ): Promise<void> {
-  const { outbox } = engine;
-  await retryWrite(engine, deadline, verb, () => outbox.events.forget({ key, events: left }));
-}
-
-/** Turns the record under `from` into a tombstone. False: another process was faster. */
-async function moveToTombstone(
-  engine: Engine,
-  from: string,
-  commit: Commit,
-  deadline: Deadline,
-): Promise<boolean> {
-  const done = await retryWrite(engine, deadline, verb, () => engine.store.move({ from, commit }));
-  return done.type === "committed";
+  const { clock, hidden, outbox, sealer } = engine;
+  const key = nameOf(engine, id);
+  const isLeft = outbox.setting !== null && outbox.isOn && hidden?.isForm(id) !== true;
+  const events = isLeft
+    ? [forgottenEvent(key, sealer.alias(id), { at: clock.now(), revision, epoch: outbox.setting.epoch, by })]
+    : [];
+  await write(() => outbox.events.forget({ key, events }));
 }
 
 function tombstoneCommit(engine: Engine, id: string, expectedRevision: number): Commit {
@@ -192,27 +175,24 @@ function tombstoneCommit(engine: Engine, id: string, expectedRevision: number): 
 async function forgetFormer(
   engine: Engine,
   { id, former, revision }: User,
-  deadline: Deadline,
   by: string | undefined,
+  write: Write,
 ): Promise<void> {
   if (former.length === 0) return;
   const { store } = engine;
   for (const each of former) {
-    const left = await retryWrite(engine, deadline, verb, () => store.load(each));
+    const left = await write(() => store.load(each));
     if (left.type !== "renamed") continue; // it is gone already, or another user has this id now
-    if (engine.outbox.setting !== null)
-      await forgetEvents(engine, nameOf(engine, each), forgotten(engine, each, { revision, by }), deadline);
+    if (engine.outbox.setting !== null) await forgetEvents(engine, each, { revision, by }, write);
     const at = tombstoneId(engine, each);
-    await retryWrite(engine, deadline, verb, () => store.erase({ ids: [at], to: each })); // of an earlier user
+    await write(() => store.erase({ ids: [at], to: each })); // of an earlier user
     const commit = tombstoneCommit(engine, at, 0);
-    await retryWrite(engine, deadline, verb, () => store.commit(commit)); // a conflict: the tombstone exists
+    await write(() => store.commit(commit)); // a conflict: the tombstone exists
   }
-  await retryWrite(engine, deadline, verb, () => store.erase({ ids: former, to: id }));
+  await write(() => store.erase({ ids: former, to: id }));
 }
 
 /** Removes what the last move left, also if a process died between the two steps. */
-function eraseId(engine: Engine, id: string, deadline: Deadline): Promise<void> {
-  return retryWrite(engine, deadline, verb, () =>
-    engine.store.erase({ ids: [id], to: tombstoneId(engine, id) }),
-  );
+function eraseId(engine: Engine, id: string, write: Write): Promise<void> {
+  return write(() => engine.store.erase({ ids: [id], to: tombstoneId(engine, id) }));
 }
