@@ -7,7 +7,7 @@ import type { Hold } from "../../store/envelope.ts";
 import type { Lane } from "../../store/contract.ts";
 import { readActs, writeAct, type AccountAct } from "../account/account-act.ts";
 import type { AccountPause } from "../account/pauses.ts";
-import type { Deadline, WithDeadline } from "../engine/deadline.ts";
+import type { WithDeadline } from "../engine/deadline.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isLeased, loadUser, type LoadedUser } from "../engine/load-user.ts";
 import { moveIdle, samePlace, type Place } from "../engine/save-user.ts";
@@ -19,7 +19,7 @@ import { check, checkValue, oneLine, type Rule, type Rules } from "../../checks.
 import { checkId } from "../options/check-id.ts";
 import { checkNewLimits } from "../options/check-new-limits.ts";
 import type { AccountLimits, Ceiling, NewLimits } from "../options/account-limits.ts";
-import { noted, type User } from "../user/user.ts";
+import { noted } from "../user/user.ts";
 import type { UserStatus } from "../user/user-status.ts";
 import { acting, aDoer, aLane } from "./call-checks.ts";
 
@@ -213,6 +213,13 @@ export function createOperatorVerbs(
   };
   const pausing: Rules<PauseOptions> = { reason: aReason, lane: aLane, until: aMomentToCome, by: aDoer };
 
+  /**
+   * The status of the user, held for this reason (`null`: let go), once no process runs it: a call under way ends first.
+   * A call in doubt stays in doubt.
+   *
+   * @throws {LifecycleError} `USER_NOT_READY` if the deadline passes first; `STORE_UNAVAILABLE`; as {@link loadUser}; the
+   * signal's reason
+   */
   function changed(
     verb: string,
     appUserId: string,
@@ -221,9 +228,20 @@ export function createOperatorVerbs(
   ): Promise<UserStatus> {
     const id = checkId(appUserId);
     const { by, ...waiting } = check(verb, options, acting);
-    return withDeadline(waiting, async (wait) =>
-      statusOf(engine, await underWay(withHold(engine, id, { reason, by }, { verb, deadline: wait }))),
-    );
+    const load = (): Promise<LoadedUser> => loadUser(engine, id);
+    const waitsFor = ({ record }: LoadedUser): boolean => isLeased(record);
+    return withDeadline(waiting, async (deadline) => {
+      const held = whenIdle(engine, id, { verb, deadline, load, waitsFor }, async ({ user, record }) => {
+        if ((user.hold?.reason ?? null) === reason) return user;
+        const at = clock.now();
+        const hold = reason === null ? null : { reason, since: at, ...(by !== undefined && { by }) };
+        const step = { at, type: hold === null ? "UNHOLD" : "HOLD" } as const;
+        const next = noted({ ...user, hold }, user.position.state, step, by ?? null);
+        const done = await moveIdle(engine, next, placeOf({ user, record }, hold), deadline);
+        return done.type === "committed" ? { ...next, revision: done.revision } : again;
+      });
+      return statusOf(engine, await underWay(held));
+    });
   }
 
   return {
@@ -282,33 +300,6 @@ export function createOperatorVerbs(
       return changed("unhold a user", appUserId, options, null);
     },
   };
-}
-
-/**
- * The user held for this reason (`null`: let go), once no process runs it: a call under way ends first. A call in doubt
- * stays in doubt. `by`: who does it, if that was named.
- *
- * @throws {LifecycleError} `USER_NOT_READY` if the deadline passes first; `STORE_UNAVAILABLE`; as {@link loadUser}; the
- * signal's reason
- */
-function withHold(
-  engine: Engine,
-  id: string,
-  { reason, by }: { readonly reason: string | null; readonly by: string | undefined },
-  { verb, deadline }: { readonly verb: string; readonly deadline: Deadline },
-): Promise<User> {
-  const load = (): Promise<LoadedUser> => loadUser(engine, id);
-  const waitsFor = ({ record }: LoadedUser): boolean => isLeased(record);
-  return whenIdle(engine, id, { verb, deadline, load, waitsFor }, async (found) => {
-    if ((found.user.hold?.reason ?? null) === reason) return found.user;
-    const at = engine.clock.now();
-    const hold = reason === null ? null : { reason, since: at, ...(by !== undefined && { by }) };
-    const { state } = found.user.position;
-    const step = { at, type: hold === null ? "UNHOLD" : "HOLD" } as const;
-    const user = noted({ ...found.user, hold }, state, step, by ?? null);
-    const done = await moveIdle(engine, user, placeOf(found, hold), deadline);
-    return done.type === "committed" ? { ...user, revision: done.revision } : again;
-  });
 }
 
 /**
