@@ -15,7 +15,7 @@ import {
   type Rule,
   type Rules,
 } from "../../checks.ts";
-import { aLane, someOf } from "../operations/call-checks.ts";
+import { aLane, anExpectation, someOf } from "../operations/call-checks.ts";
 import type { ReconcileOptions, Repair } from "./reconciliation.ts";
 import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";
 import type { Rows } from "./for-each-row.ts";
@@ -26,7 +26,6 @@ export const reporting: Rules<AdoptManyOptions> = {
   onProgress: aFunction,
   signal: aSignal,
 };
-const expectations: readonly unknown[] = ["new", "existing"];
 /** The name of an import, an export or a leave. */
 export const aName: Rule = {
   must: "1 to 64 letters, digits and ._-",
@@ -37,8 +36,8 @@ const onboarding: Rules<OnboardManyOptions> = {
   name: aName,
   lane: aLane,
   expect: {
-    must: "one of new, existing, or a function",
-    holds: (value) => typeof value === "function" || expectations.includes(value),
+    must: `${anExpectation.must}, or a function`,
+    holds: (value) => typeof value === "function" || anExpectation.holds(value),
   },
 };
 const reconciling: Rules<ReconcileOptions> = {

@@ -5,12 +5,13 @@
  *
  * @module
  */
-import type { Lane } from "../../store/contract.ts";
 import { total } from "../../store/lane-scheduler.ts";
 import { checkId } from "../options/check-id.ts";
-import { among, checkValue } from "../../checks.ts";
+import { checkValue } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
+import { anExpectation } from "../operations/call-checks.ts";
 import { shutGates } from "../operations/budget.ts";
+import { newcomer } from "../operations/onboard.ts";
 import { forecast } from "../operations/forecast.ts";
 import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "./imports.ts";
 import { retryWrite } from "../engine/retry-write.ts";
@@ -23,9 +24,8 @@ import { moveIdle } from "../engine/save-user.ts";
 import { DamagedUsers } from "./damaged-users.ts";
 import { ListedUsers } from "./listed-users.ts";
 import { leftOf, onTheirWay, sumOf } from "../user/index-key.ts";
-import { newUser, stepped, type User } from "../user/user.ts";
+import type { User } from "../user/user.ts";
 
-const expected = ["new", "existing"] as const;
 /** Unreadable users named in the result. */
 const mostIds = 100;
 
@@ -85,7 +85,7 @@ export async function onboardMany(
     if (expect === undefined) return listed.expects(id);
     return typeof expect === "string"
       ? expect
-      : checkValue("onboard a list", "expect", expect(id), among(...expected));
+      : checkValue("onboard a list", "expect", expect(id), anExpectation);
   }
 
   async function report(phase: ImportProgress["phase"]): Promise<ImportProgress> {
@@ -102,7 +102,8 @@ export async function onboardMany(
       return retryWrite(engine, signal, "store users", async () => {
         // seam: a-user-that-is-here-is-not-looked-for-in-the-list
         if ((await engine.store.load(id)).type !== "absent") return "present";
-        return enter(engine, signal, newcomer(engine, { id, name, lane }, await expects(id)));
+        const user = newcomer(id, { expect: await expects(id), lane }, engine.clock.now());
+        return enter(engine, signal, { ...user, origin: { name, arrived: false } });
       });
     });
     if (pace.isDue()) await report("reading");
@@ -113,17 +114,6 @@ export async function onboardMany(
   const done: ImportProgress = { ...last, phase: "done" }; // as seen last: another process may add users again
   callListener(engine.settings.logger, "onProgress", onProgress, done);
   return { ...done, ...tally.summary, unreadableIds: damaged.ids.slice(0, mostIds) };
-}
-
-/** A new user of an import. */
-function newcomer(
-  { clock }: Engine,
-  { id, name, lane }: { readonly id: string; readonly name: string; readonly lane: Lane },
-  expect: "new" | "existing",
-): User {
-  const at = clock.now();
-  const user = { ...newUser(id, lane, at), origin: { name, arrived: false } };
-  return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
 }
 
 /** Stores the user in its lane, unless another process is faster or the user was forgotten. */

@@ -51,10 +51,14 @@ export const ofToken: Rules<TokenOptions> = {
 export const aDoer: Rule = oneLine(100);
 export const acting: Rules<ActOptions> = { ...waiting, by: aDoer };
 export const retrying: Rules<RetryOptions> = { ...acting, lane: aLane };
-const onboarding: Rules<OnboardOptions & Partial<JoinOptions>> = {
+/** Whether 1upHealth has the user already. */
+export const anExpectation: Rule = among("new", "existing");
+/** Options of `onboard()`, in a transaction of the application or not. */
+type Onboarding = OnboardOptions & { readonly within?: TransactionClient | undefined };
+const onboarding: Rules<Onboarding> = {
   ...waiting,
   lane: aLane,
-  expect: among("new", "existing"),
+  expect: anExpectation,
   within: withMethods("query"),
 };
 export const ofWork: Rules<WorkOptions> = {
@@ -77,14 +81,8 @@ export const filtering: Rules<UserFilter> = {
 const offboarding: Rules<OffboardOptions> = { ...acting, purge: anything };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkOnboarding(
-  options: OnboardOptions | JoinOptions | undefined,
-): OnboardOptions & { readonly within?: TransactionClient | undefined } {
-  const checked = check<OnboardOptions & { readonly within?: TransactionClient }>(
-    "onboard",
-    options,
-    onboarding,
-  );
+export function checkOnboarding(options: OnboardOptions | JoinOptions | undefined): Onboarding {
+  const checked = check<Onboarding>("onboard", options, onboarding);
   const { waitMs = 0, within } = checked;
   if (within !== undefined && waitMs !== 0)
     throw wrong("onboard", "waitMs", "0 with within, because no call is made before the commit", waitMs);

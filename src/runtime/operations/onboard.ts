@@ -28,6 +28,9 @@ export interface Onboarding extends Pick<OnboardOptions, "expect" | "lane"> {
   readonly onOffboarded: "restart" | "keep";
 }
 
+/** The same with every default filled in. */
+type Asked = { readonly [Name in keyof Onboarding]-?: NonNullable<Onboarding[Name]> };
+
 /**
  * The user when the deadline has passed, or when there is nothing more to wait for: usable, or refused.
  *
@@ -41,8 +44,7 @@ export async function onboard(
   { onOffboarded, expect = "new", lane = "interactive" }: Onboarding,
   deadline: Deadline,
 ): Promise<User> {
-  const { until, signal, isOver } = deadline;
-  const wait = { until, signal, isOver, lane };
+  const wait = { ...deadline, lane };
   wait.signal.throwIfAborted();
   let before: LoadedUser | MissingUser | null = null;
   for (;;) {
@@ -93,13 +95,10 @@ function firstStep(
   { clock }: Engine,
   id: string,
   found: LoadedUser | MissingUser,
-  { onOffboarded, expect, lane }: { readonly [Name in keyof Onboarding]-?: NonNullable<Onboarding[Name]> },
+  { onOffboarded, expect, lane }: Asked,
 ): User | null {
   const at = clock.now();
-  if (found.user === null) {
-    const user = newUser(id, lane, at, found.revision);
-    return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
-  }
+  if (found.user === null) return newcomer(id, { expect, lane }, at, found.revision);
   const { user, record } = found;
   if (user.position.state !== "offboarded" || onOffboarded === "keep") return null;
   // An earlier create may still arrive. The store measures for how long, because other processes' clocks differ.
@@ -107,6 +106,17 @@ function firstStep(
   const pause = waitMs > 0 && user.pause !== null ? { ...user.pause, until: at + waitMs } : null;
   const isNew = expect === "new" && isUncalled(user);
   return stepped({ ...user, lane, pause }, { type: "ONBOARD", at, isNew });
+}
+
+/** A new user, as {@link newUser}; one that is expected to exist at 1upHealth is not created there. */
+export function newcomer(
+  id: string,
+  { expect, lane }: Pick<Asked, "expect" | "lane">,
+  at: number,
+  overMark = 0,
+): User {
+  const user = newUser(id, lane, at, overMark);
+  return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
 }
 
 /**
@@ -169,8 +179,7 @@ export async function join(
   const expected = Number.isFinite(inMs) ? new Date(clock.now() + inMs) : null;
   if (user !== null) return { user, forecast: expected };
   const at = clock.now();
-  const fresh = newUser(id, lane, at);
-  const joined = expect === "existing" ? stepped(fresh, { type: "EXPECT_EXISTING", at }) : fresh;
+  const joined = newcomer(id, { expect, lane }, at);
   deadline.signal.throwIfAborted();
   inTimeFor(deadline);
   await joinUser(engine, joined, store.join, client);
