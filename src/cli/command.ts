@@ -61,10 +61,10 @@ export interface Command {
   /** What exit code 1 means, beside an error. */
   readonly fails?: string;
   /**
-   * Runs until it is done or `signal` aborts, and returns the exit code. `self` is the path of the main module, from which
-   * a command starts processes of its own.
+   * Runs until it is done or `signal` aborts, and returns the exit code, if it is not 0. `self` is the path of the main
+   * module, from which a command starts processes of its own.
    */
-  run(given: Given, signal: AbortSignal, self: string): Promise<number>;
+  run(given: Given, signal: AbortSignal, self: string): Promise<number | undefined>;
 }
 
 /** The parsed command line: string values and flags by option name. */

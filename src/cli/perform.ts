@@ -35,7 +35,7 @@ async function run(words: readonly string[], signal: AbortSignal, self: string):
   const given = readArguments(command, words.slice(command.name.split(" ").length));
   return given.switches.has("help")
     ? say(describeCommand(command, widthOfHelp()))
-    : command.run(given, signal, self);
+    : ((await command.run(given, signal, self)) ?? 0);
 }
 
 /** The command that the words begin with. */

@@ -39,7 +39,6 @@ export const backup: Command = {
       `Copied to ${folder}`,
       "It contains no key. Keep the key file, or the value of ONEUP_KEY, apart from it.",
     ]);
-    return 0;
   },
 };
 

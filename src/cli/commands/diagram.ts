@@ -4,7 +4,7 @@
  * @module
  */
 import { mermaid } from "../../../machines/index.ts";
-import { flag, type Command, type Given } from "../command.ts";
+import { flag, type Command } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { print } from "../format.ts";
 
@@ -21,14 +21,11 @@ export const diagram: Command = {
   options: {
     counts: flag("count the users in ONEUP_STORE"),
   },
-  run,
+  async run(given) {
+    const { switches, texts } = given;
+    const isCounted = switches.has("counts") || texts.has("store");
+    const counts = isCounted ? await withStore(given, (lifecycle) => lifecycle.counts()) : undefined;
+    const drawn = mermaid(counts);
+    print(given, { mermaid: drawn, counts: counts ?? null }, [drawn]);
+  },
 };
-
-async function run(given: Given): Promise<number> {
-  const { switches, texts } = given;
-  const isCounted = switches.has("counts") || texts.has("store");
-  const counts = isCounted ? await withStore(given, (lifecycle) => lifecycle.counts()) : undefined;
-  const drawn = mermaid(counts);
-  print(given, { mermaid: drawn, counts: counts ?? null }, [drawn]);
-  return 0;
-}

@@ -5,7 +5,7 @@
  */
 import type { EventOptions, LifecycleEvent } from "../../index.ts";
 import { timeInWords } from "../../runtime/options/time-in-words.ts";
-import { flag, option, type Command, type Given } from "../command.ts";
+import { flag, option, type Command } from "../command.ts";
 import { escapeControl } from "../escape-control.ts";
 import { withStore } from "../open-store.ts";
 
@@ -24,21 +24,19 @@ export const events: Command = {
     after: option("CURSOR", "only events behind this one"),
     types: option("TYPES", "only these, e.g. TOKEN_GRANTED,GRANT_LOST"),
   },
-  run,
+  /** Prints events as they are read. */
+  async run(given, signal) {
+    const { texts, switches } = given;
+    const types = texts.get("types")?.split(",") as EventOptions["types"]; // checked by events()
+    const follow = switches.has("follow");
+    const show = switches.has("json") ? asJson : asLine;
+    await withStore(given, async (lifecycle) => {
+      for await (const event of lifecycle.events({ after: texts.get("after"), types, follow, signal }))
+        show(event);
+    });
+    return signal.aborted ? 130 : 0;
+  },
 };
-
-/** Prints events as they are read. */
-async function run(given: Given, signal: AbortSignal): Promise<number> {
-  const { texts, switches } = given;
-  const types = texts.get("types")?.split(",") as EventOptions["types"]; // checked by events()
-  const follow = switches.has("follow");
-  const show = switches.has("json") ? asJson : asLine;
-  await withStore(given, async (lifecycle) => {
-    for await (const event of lifecycle.events({ after: texts.get("after"), types, follow, signal }))
-      show(event);
-  });
-  return signal.aborted ? 130 : 0;
-}
 
 function asJson(event: LifecycleEvent): void {
   console.log(JSON.stringify(event));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command, Given } from "../command.ts";
+import type { Command } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { escapeControl } from "../escape-control.ts";
 import { atShell } from "../shell-words.ts";
@@ -17,12 +17,9 @@ export const explain: Command = {
   example: "explain ada@example.org",
   opens: "look",
   json: "object",
-  run,
+  async run(given) {
+    const id = given.argument;
+    const text = atShell(await withStore(given, (lifecycle) => lifecycle.explain(id)), given);
+    print(given, { appUserId: id, explanation: text }, [escapeControl(text)]);
+  },
 };
-
-async function run(given: Given): Promise<number> {
-  const id = given.argument;
-  const text = atShell(await withStore(given, (lifecycle) => lifecycle.explain(id)), given);
-  print(given, { appUserId: id, explanation: text }, [escapeControl(text)]);
-  return 0;
-}

@@ -8,7 +8,7 @@ import { LifecycleError, type HistoryStep, type Lifecycle, type UserStatus } fro
 import { internalsOf } from "../../runtime/internals.ts";
 import { momentInWords, timeInWords } from "../../runtime/options/time-in-words.ts";
 import { UsageError } from "../arguments.ts";
-import { option, type Command, type Given } from "../command.ts";
+import { option, type Command } from "../command.ts";
 import { fitted, hanging, wrapped } from "../columns.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
@@ -36,24 +36,21 @@ export const inspect: Command = {
   options: {
     alias: option("ALIAS", "the user of this alias, instead of ID"),
   },
-  run,
+  async run(given, signal) {
+    const { argument, texts } = given;
+    const alias = texts.get("alias");
+    if ((alias === undefined) === (argument === "")) {
+      const also = argument === "" ? ", or --alias ALIAS" : " or --alias ALIAS, not both";
+      throw new UsageError(`inspect needs ID: oneup-lifecycle inspect ada@example.org${also}`);
+    }
+    const status = await withStore(given, async (lifecycle) => {
+      await lifecycle.budget.refresh(); // loads the gates that are closed for all users
+      return lifecycle.inspect(alias === undefined ? argument : await idOf(alias, lifecycle, signal));
+    });
+    const [width, paint] = [widthOf(process.stdout), paintFor(process.stdout)];
+    print(given, status, userLines(status, systemClock.now(), width, paint));
+  },
 };
-
-async function run(given: Given, signal: AbortSignal): Promise<number> {
-  const { argument, texts } = given;
-  const alias = texts.get("alias");
-  if ((alias === undefined) === (argument === "")) {
-    const also = argument === "" ? ", or --alias ALIAS" : " or --alias ALIAS, not both";
-    throw new UsageError(`inspect needs ID: oneup-lifecycle inspect ada@example.org${also}`);
-  }
-  const status = await withStore(given, async (lifecycle) => {
-    await lifecycle.budget.refresh(); // loads the gates that are closed for all users
-    return lifecycle.inspect(alias === undefined ? argument : await idOf(alias, lifecycle, signal));
-  });
-  const [width, paint] = [widthOf(process.stdout), paintFor(process.stdout)];
-  print(given, status, userLines(status, systemClock.now(), width, paint));
-  return 0;
-}
 
 /** The id of the user with this alias. @throws {UsageError}; {LifecycleError} `USER_UNKNOWN`; the signal's reason */
 async function idOf(alias: string, lifecycle: Lifecycle, signal: AbortSignal): Promise<string> {

@@ -34,7 +34,6 @@ export const listKeys: Command = {
       ({ id, storeKeys }) => `${id}  wraps ${plural(storeKeys.length, "store key")}: ${storeKeys.join(", ")}`,
     );
     print(given, { keys }, lines);
-    return 0;
   },
 };
 
@@ -64,7 +63,6 @@ export const fingerprintKeys: Command = {
     print(given, { keys }, [
       keys.map(({ id }, index) => (index === 0 ? `${id}  the newest` : id)).join("\n"),
     ]);
-    return 0;
   },
 };
 
@@ -128,6 +126,5 @@ export const retireKey: Command = {
     await confirm(given, question, signal);
     await withStore(given, (lifecycle) => lifecycle.keys.retire(id));
     print(given, { retired: id }, [`Key ${id} is retired`]);
-    return 0;
   },
 };

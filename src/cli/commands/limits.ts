@@ -28,34 +28,32 @@ export const limits: Command = {
     of: option("NAME", "the limit: management, token or fhir (default: management)"),
     none: flag("remove the limit; for token and fhir only"),
   },
-  run,
+  /** Applies the change, if any, and prints the limits. */
+  async run(given) {
+    const { switches, texts } = given;
+    const of = nameIn(texts.get("of") ?? "management");
+    const calls = wholeOf(given, "calls");
+    const windowMs = wholeOf(given, "window-ms");
+    const changes = calls !== undefined || windowMs !== undefined;
+    const lifts = switches.has("none");
+    if (lifts && changes) throw new UsageError("limits takes --none, or --calls and --window-ms, not both");
+    if (lifts && of === "management") throw new UsageError("limits --none needs --of token or --of fhir");
+    if (!changes && !lifts)
+      return show(given, await withStore(given, (it) => it.account.limits(), { way: "look" }));
+
+    const [before, after] = await withStore(given, async ({ account }) => {
+      const found = await account.limits();
+      const next = lifts ? null : changed(found[of], { calls, windowMs }, of);
+      await account.setLimits({ [of]: next });
+      return [found, await account.limits()] as const;
+    });
+    if (!switches.has("json")) console.log(`${of} until now: ${inWords(before[of])}`);
+    return show(given, after);
+  },
 };
 
 const names = ["management", "token", "fhir"] as const;
 type Name = (typeof names)[number];
-
-/** Applies the change, if any, and prints the limits. */
-async function run(given: Given): Promise<number> {
-  const { switches, texts } = given;
-  const of = nameIn(texts.get("of") ?? "management");
-  const calls = wholeOf(given, "calls");
-  const windowMs = wholeOf(given, "window-ms");
-  const changes = calls !== undefined || windowMs !== undefined;
-  const lifts = switches.has("none");
-  if (lifts && changes) throw new UsageError("limits takes --none, or --calls and --window-ms, not both");
-  if (lifts && of === "management") throw new UsageError("limits --none needs --of token or --of fhir");
-  if (!changes && !lifts)
-    return show(given, await withStore(given, (it) => it.account.limits(), { way: "look" }));
-
-  const [before, after] = await withStore(given, async ({ account }) => {
-    const found = await account.limits();
-    const next = lifts ? null : changed(found[of], { calls, windowMs }, of);
-    await account.setLimits({ [of]: next });
-    return [found, await account.limits()] as const;
-  });
-  if (!switches.has("json")) console.log(`${of} until now: ${inWords(before[of])}`);
-  return show(given, after);
-}
 
 function nameIn(text: string): Name {
   const name = names.find((each) => each === text);

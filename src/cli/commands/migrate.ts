@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command, Given } from "../command.ts";
+import type { Command } from "../command.ts";
 import { adapterOf } from "../open-store.ts";
 
 export const migrate: Command = {
@@ -15,14 +15,11 @@ export const migrate: Command = {
   ],
   example: "migrate",
   opens: "place",
-  run,
+  async run(given) {
+    const store = await adapterOf(given);
+    if (store.migrate !== undefined) {
+      await store.migrate();
+      console.log(`The ${store.name} store is ready`);
+    } else console.log(`The ${store.name} store has no tables: nothing to do`);
+  },
 };
-
-async function run(given: Given): Promise<number> {
-  const store = await adapterOf(given);
-  if (store.migrate !== undefined) {
-    await store.migrate();
-    console.log(`The ${store.name} store is ready`);
-  } else console.log(`The ${store.name} store has no tables: nothing to do`);
-  return 0;
-}

@@ -36,42 +36,39 @@ export const move: Command = {
     ...keyOption,
     "new-key-file": option("FILE", "file with the other store's key (default: the same)"),
   },
-  run,
+  async run(given, signal) {
+    const { switches } = given;
+    const from = await placeOf(given, "from", "ONEUP_STORE");
+    const to = await placeOf(given, "to", "ONEUP_NEW_STORE");
+    const screen = new Screen(process.stdout);
+    const encryption = keyOf(given, "key-file", "ONEUP_KEY");
+    const newEncryption = keyOf(given, "new-key-file", "ONEUP_NEW_KEY");
+    const options: MoveOptions = {
+      clientId: required("ONEUP_CLIENT_ID"),
+      ...(encryption && { encryption }),
+      ...(newEncryption && { newEncryption }),
+      signal,
+      onProgress({ phase, users, of, events }) {
+        const done = phase === "copy" ? "copied" : "compared";
+        const more = events > 0 ? `, ${plural(events, "event")}` : "";
+        if (!switches.has("json") && screen.moves)
+          screen.draw([`${users} of ${plural(of, "user")}${more} ${done}`]);
+      },
+    };
+    if (switches.has("lost") && !switches.has("abort")) throw new UsageError("--lost goes with --abort");
+    if (switches.has("abort")) {
+      await abortMove(from, to, { ...options, lost: switches.has("lost") });
+      print(given, { aborted: true }, [`Called off: the ${from.name} store is in use again`]);
+      return 0;
+    }
+    const moved = await moveStore(from, to, options);
+    const { users, events, digest, interruptedMs } = moved;
+    print(given, moved, [
+      `${plural(users, "user")} and ${plural(events, "event")} moved from ${from.name} to ${to.name}, digest ${digest.slice(0, 16)}`,
+      `No process could write for ${(interruptedMs / 1_000).toFixed(1)} s. Start them with the ${to.name} store now`,
+    ]);
+  },
 };
-
-async function run(given: Given, signal: AbortSignal): Promise<number> {
-  const { switches } = given;
-  const from = await placeOf(given, "from", "ONEUP_STORE");
-  const to = await placeOf(given, "to", "ONEUP_NEW_STORE");
-  const screen = new Screen(process.stdout);
-  const encryption = keyOf(given, "key-file", "ONEUP_KEY");
-  const newEncryption = keyOf(given, "new-key-file", "ONEUP_NEW_KEY");
-  const options: MoveOptions = {
-    clientId: required("ONEUP_CLIENT_ID"),
-    ...(encryption && { encryption }),
-    ...(newEncryption && { newEncryption }),
-    signal,
-    onProgress({ phase, users, of, events }) {
-      const done = phase === "copy" ? "copied" : "compared";
-      const more = events > 0 ? `, ${plural(events, "event")}` : "";
-      if (!switches.has("json") && screen.moves)
-        screen.draw([`${users} of ${plural(of, "user")}${more} ${done}`]);
-    },
-  };
-  if (switches.has("lost") && !switches.has("abort")) throw new UsageError("--lost goes with --abort");
-  if (switches.has("abort")) {
-    await abortMove(from, to, { ...options, lost: switches.has("lost") });
-    print(given, { aborted: true }, [`Called off: the ${from.name} store is in use again`]);
-    return 0;
-  }
-  const moved = await moveStore(from, to, options);
-  const { users, events, digest, interruptedMs } = moved;
-  print(given, moved, [
-    `${plural(users, "user")} and ${plural(events, "event")} moved from ${from.name} to ${to.name}, digest ${digest.slice(0, 16)}`,
-    `No process could write for ${(interruptedMs / 1_000).toFixed(1)} s. Start them with the ${to.name} store now`,
-  ]);
-  return 0;
-}
 
 async function placeOf(
   { texts }: Given,

@@ -40,39 +40,37 @@ export const onboard: Command = {
     expect: option("WHAT", "new or existing, if known (default: look in 1upHealth's list)"),
     ...refreshOption,
   },
-  run,
+  async run(given, signal) {
+    const { argument: path, texts, switches } = given;
+    const options = optionsOf(path, texts);
+    await checkReadable(path);
+    const screen = new Screen(process.stdout);
+    const shows = switches.has("json") ? asJson() : onScreen(screen);
+    // A warning goes below the display, and the next display below the warning.
+    const more = { beforeWarning: () => screen.say(), options: policyOf(given) };
+    try {
+      return await withStore(
+        given,
+        async (lifecycle) => {
+          const ids = idsIn({ path, column: texts.get("column") }, signal);
+          const summary = await lifecycle.onboardMany(ids, { ...options, ...shows.every, signal });
+          shows.end(summary);
+          return summary.failed + summary.unreadable + summary.rejected > 0 ? 1 : 0;
+        },
+        more,
+      );
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      shows.stopped();
+      return 130;
+    }
+  },
 };
 
 /** How often a line is printed where the display cannot be redrawn, in ms. */
 const lineMs = 60_000;
 /** How often the display is redrawn, in ms. */
 const pictureMs = 500;
-
-async function run(given: Given, signal: AbortSignal): Promise<number> {
-  const { argument: path, texts, switches } = given;
-  const options = optionsOf(path, texts);
-  await checkReadable(path);
-  const screen = new Screen(process.stdout);
-  const shows = switches.has("json") ? asJson() : onScreen(screen);
-  // A warning goes below the display, and the next display below the warning.
-  const more = { beforeWarning: () => screen.say(), options: policyOf(given) };
-  try {
-    return await withStore(
-      given,
-      async (lifecycle) => {
-        const ids = idsIn({ path, column: texts.get("column") }, signal);
-        const summary = await lifecycle.onboardMany(ids, { ...options, ...shows.every, signal });
-        shows.end(summary);
-        return summary.failed + summary.unreadable + summary.rejected > 0 ? 1 : 0;
-      },
-      more,
-    );
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    shows.stopped();
-    return 130;
-  }
-}
 
 /** The import's options; the lifecycle validates them. @throws {UsageError} if the import has no name */
 function optionsOf(path: string, texts: Given["texts"]): OnboardManyOptions {

@@ -39,7 +39,6 @@ export const reopen: Command = {
       ...(shut.length === 0 ? ["All gates were open already"] : opened),
       ...leftLines(after, now),
     ]);
-    return 0;
   },
 };
 

@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../../clock.ts";
 import type { Lifecycle, WorkSummary } from "../../index.ts";
-import type { Command, Given } from "../command.ts";
+import type { Command } from "../command.ts";
 import { pauseLine, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { printError } from "../screen.ts";
@@ -22,18 +22,16 @@ export const resume: Command = {
   opens: "act",
   json: "object",
   options: workerOptions,
-  run,
+  async run(given, signal) {
+    const concurrency = concurrencyOf(given);
+    const resumed = async (lifecycle: Lifecycle): Promise<WorkSummary> => {
+      const done = await lifecycle.resume({ ...concurrency, signal });
+      const { paused } = await lifecycle.budget.refresh();
+      for (const pause of paused) printError(`Paused: ${pauseLine(pause, systemClock.now())}`);
+      return done;
+    };
+    const done = await withStore(given, resumed, { options: policyOf(given) });
+    print(given, done, [summaryLine(done)]);
+    return signal.aborted ? 130 : 0;
+  },
 };
-
-async function run(given: Given, signal: AbortSignal): Promise<number> {
-  const concurrency = concurrencyOf(given);
-  const resumed = async (lifecycle: Lifecycle): Promise<WorkSummary> => {
-    const done = await lifecycle.resume({ ...concurrency, signal });
-    const { paused } = await lifecycle.budget.refresh();
-    for (const pause of paused) printError(`Paused: ${pauseLine(pause, systemClock.now())}`);
-    return done;
-  };
-  const done = await withStore(given, resumed, { options: policyOf(given) });
-  print(given, done, [summaryLine(done)]);
-  return signal.aborted ? 130 : 0;
-}

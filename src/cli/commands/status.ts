@@ -9,7 +9,7 @@ import { causeInWords } from "../../errors.ts";
 import { internalsOf } from "../../runtime/internals.ts";
 import { escapeControl } from "../escape-control.ts";
 import { momentInWords, spanInWords, timeInWords } from "../../runtime/options/time-in-words.ts";
-import type { Command, Given } from "../command.ts";
+import type { Command } from "../command.ts";
 import { hanging } from "../columns.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { adapterOf, withStore } from "../open-store.ts";
@@ -40,7 +40,27 @@ export const status: Command = {
   opens: "look",
   json: "object",
   fails: "no work is possible: the store, the credentials or the region is refused",
-  run,
+  async run(given) {
+    const adapter = await adapterOf(given);
+    const looked = await withStore(
+      given,
+      async (lifecycle): Promise<Looked> => {
+        const view = await lifecycle.budget.refresh();
+        return {
+          store: adapter.name,
+          endpoints: internalsOf(lifecycle)?.endpoints ?? null,
+          view,
+          health: await lifecycle.health(),
+          causes: await causesOf(lifecycle, view),
+          failures: await failuresOf(lifecycle),
+        };
+      },
+      { adapter },
+    );
+    const width = Math.min(usualWidth, widthOf(process.stdout));
+    print(given, asData(looked), statusLines(looked, paintFor(process.stdout), width));
+    return looked.health.ready ? 0 : 1;
+  },
 };
 
 /** The longest bar, and what stands beside one, in columns. */
@@ -57,28 +77,6 @@ export interface Looked {
   readonly health: Health;
   readonly causes: readonly MetCause[];
   readonly failures: Failures;
-}
-
-async function run(given: Given): Promise<number> {
-  const adapter = await adapterOf(given);
-  const looked = await withStore(
-    given,
-    async (lifecycle): Promise<Looked> => {
-      const view = await lifecycle.budget.refresh();
-      return {
-        store: adapter.name,
-        endpoints: internalsOf(lifecycle)?.endpoints ?? null,
-        view,
-        health: await lifecycle.health(),
-        causes: await causesOf(lifecycle, view),
-        failures: await failuresOf(lifecycle),
-      };
-    },
-    { adapter },
-  );
-  const width = Math.min(usualWidth, widthOf(process.stdout));
-  print(given, asData(looked), statusLines(looked, paintFor(process.stdout), width));
-  return looked.health.ready ? 0 : 1;
 }
 
 /** The output of `--json`. */

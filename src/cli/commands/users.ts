@@ -7,7 +7,7 @@ import { systemClock } from "../../clock.ts";
 import type { UserFilter, UserStatus } from "../../index.ts";
 import { spanInWords } from "../../runtime/options/time-in-words.ts";
 import { whole } from "../parse-units.ts";
-import { option, type Command, type Given } from "../command.ts";
+import { option, type Command } from "../command.ts";
 import { fitted, placesIn } from "../columns.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
@@ -25,26 +25,24 @@ export const users: Command = {
     state: option("STATE", "only users in this state, e.g. failed"),
     first: option("N", "at most N users"),
   },
-  run,
+  /** Prints users as they are read. */
+  async run(given, signal) {
+    const { texts, switches } = given;
+    const first = texts.has("first") ? whole("first", texts.get("first") ?? "", 1) : Infinity;
+    const state = texts.get("state") as UserFilter["state"]; // checked by users()
+    const show = switches.has("json") ? asJson : asTable(widthOf(process.stdout), paintFor(process.stdout));
+    await withStore(given, async (lifecycle) => {
+      await lifecycle.budget.refresh(); // loads the gates that are closed for all users
+      let shown = 0;
+      for await (const user of lifecycle.users(state === undefined ? {} : { state })) {
+        show(user);
+        if (++shown >= first || signal.aborted) break;
+      }
+      if (shown === 0 && !switches.has("json")) console.log("No users");
+    });
+    return signal.aborted ? 130 : 0;
+  },
 };
-
-/** Prints users as they are read. */
-async function run(given: Given, signal: AbortSignal): Promise<number> {
-  const { texts, switches } = given;
-  const first = texts.has("first") ? whole("first", texts.get("first") ?? "", 1) : Infinity;
-  const state = texts.get("state") as UserFilter["state"]; // checked by users()
-  const show = switches.has("json") ? asJson : asTable(widthOf(process.stdout), paintFor(process.stdout));
-  await withStore(given, async (lifecycle) => {
-    await lifecycle.budget.refresh(); // loads the gates that are closed for all users
-    let shown = 0;
-    for await (const user of lifecycle.users(state === undefined ? {} : { state })) {
-      show(user);
-      if (++shown >= first || signal.aborted) break;
-    }
-    if (shown === 0 && !switches.has("json")) console.log("No users");
-  });
-  return signal.aborted ? 130 : 0;
-}
 
 function asJson(user: UserStatus): void {
   console.log(JSON.stringify(user));

@@ -6,7 +6,7 @@
 import { systemClock } from "../../clock.ts";
 import type { Lifecycle, UserStatus, WorkSummary } from "../../index.ts";
 import { duration } from "../parse-units.ts";
-import { flag, option, type Command, type Given } from "../command.ts";
+import { flag, option, type Command } from "../command.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
 import { print, toneOf, waitOf } from "../format.ts";
@@ -28,26 +28,23 @@ export const work: Command = {
     ...workerOptions,
     quiet: flag("print only warnings and the summary"),
   },
-  run,
+  /** Works until `signal` aborts. */
+  async run(given, signal) {
+    const { switches, texts } = given;
+    const poll = texts.get("poll");
+    const pollMs = poll === undefined ? {} : { pollMs: duration("poll", poll) };
+    const options = { ...concurrencyOf(given), ...pollMs, signal };
+    const isJson = switches.has("json");
+    const begin = async (lifecycle: Lifecycle): Promise<WorkSummary> => {
+      if (!switches.has("quiet")) lifecycle.subscribe(teller(lifecycle, isJson, paintFor(process.stdout)));
+      if (await isEmpty(lifecycle)) console.error("This store has no users yet: is it the right one?");
+      if (!isJson && !switches.has("quiet")) console.log("Working; Ctrl-C stops it");
+      return lifecycle.work(options);
+    };
+    const done = await withStore(given, begin, { options: policyOf(given) });
+    print(given, done, [summaryLine(done)]);
+  },
 };
-
-/** Works until `signal` aborts. */
-async function run(given: Given, signal: AbortSignal): Promise<number> {
-  const { switches, texts } = given;
-  const poll = texts.get("poll");
-  const pollMs = poll === undefined ? {} : { pollMs: duration("poll", poll) };
-  const options = { ...concurrencyOf(given), ...pollMs, signal };
-  const isJson = switches.has("json");
-  const begin = async (lifecycle: Lifecycle): Promise<WorkSummary> => {
-    if (!switches.has("quiet")) lifecycle.subscribe(teller(lifecycle, isJson, paintFor(process.stdout)));
-    if (await isEmpty(lifecycle)) console.error("This store has no users yet: is it the right one?");
-    if (!isJson && !switches.has("quiet")) console.log("Working; Ctrl-C stops it");
-    return lifecycle.work(options);
-  };
-  const done = await withStore(given, begin, { options: policyOf(given) });
-  print(given, done, [summaryLine(done)]);
-  return 0;
-}
 
 async function isEmpty(lifecycle: Lifecycle): Promise<boolean> {
   return Object.values(await lifecycle.counts()).every((count) => count === 0);

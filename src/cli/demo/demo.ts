@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { flag, option, type Command, type Given } from "../command.ts";
+import { flag, option, type Command } from "../command.ts";
 import { UsageError } from "../arguments.ts";
 import { live } from "./live.ts";
 import { Screen } from "../screen.ts";
@@ -31,19 +31,17 @@ export const demo: Command = {
     api: option("URL", "with --live: as in onboard --help"),
     auth: option("URL", "with --live: as in onboard --help"),
   },
-  run,
+  /** Runs the demo. `self` is the path of the command's main module, from which it starts worker processes. */
+  async run({ texts, switches }, signal, self) {
+    const screen = new Screen(process.stdout);
+    if (switches.has("live")) {
+      if (switches.has("keep"))
+        throw new UsageError("Option --keep cannot be combined with --live: its store is always kept");
+      if (switches.has("open")) throw new UsageError("Option --open cannot be combined with --live");
+      return live(screen, texts, signal);
+    }
+    const [stray] = texts.keys();
+    if (stray !== undefined) throw new UsageError(`Option --${stray} is only valid with --live`);
+    return tellStory({ screen, self, keep: switches.has("keep"), open: switches.has("open"), signal });
+  },
 };
-
-/** Runs the demo. `self` is the path of the command's main module, from which it starts worker processes. */
-async function run({ texts, switches }: Given, signal: AbortSignal, self: string): Promise<number> {
-  const screen = new Screen(process.stdout);
-  if (switches.has("live")) {
-    if (switches.has("keep"))
-      throw new UsageError("Option --keep cannot be combined with --live: its store is always kept");
-    if (switches.has("open")) throw new UsageError("Option --open cannot be combined with --live");
-    return live(screen, texts, signal);
-  }
-  const [stray] = texts.keys();
-  if (stray !== undefined) throw new UsageError(`Option --${stray} is only valid with --live`);
-  return tellStory({ screen, self, keep: switches.has("keep"), open: switches.has("open"), signal });
-}

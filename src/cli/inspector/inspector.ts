@@ -7,7 +7,7 @@ import { onAbort } from "../../abort.ts";
 import type { Lifecycle } from "../../index.ts";
 import { createInspector } from "../../inspector/index.ts";
 import { byOption, cannotListen, doerIn, portOption, UsageError } from "../arguments.ts";
-import { flag, type Command, type Given } from "../command.ts";
+import { flag, type Command } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { whole } from "../parse-units.ts";
 import { printError } from "../screen.ts";
@@ -34,32 +34,30 @@ export const inspector: Command = {
     ...byOption,
     open: flag("open the link in the browser"),
   },
-  run,
+  async run(given, signal) {
+    const port = whole("port", given.texts.get("port") ?? "0", 0, 65_535);
+    const actions = given.switches.has("actions");
+    if (given.texts.has("by") && !actions)
+      throw new UsageError("--by needs --actions: only actions are recorded");
+    const who = doerIn(given);
+    const use = async (lifecycle: Lifecycle): Promise<number> => {
+      const shown = createInspector(lifecycle, { actions, maskIds: false });
+      const server = await serve(shown.fetch, port).catch((error: unknown) => {
+        throw cannotListen(port, error);
+      });
+      try {
+        const link = shown.link(server.origin, who);
+        if (actions) console.log(`Actions are recorded under the name ${who}.`);
+        console.log(`The inspector is at ${link}\nThe link works once. Ctrl-C stops the inspector.`);
+        if (given.switches.has("open"))
+          openBrowser(link, () => printError("Cannot open a browser: open the link yourself"));
+        await new Promise<void>((resolve) => onAbort(signal, resolve));
+        return 0;
+      } finally {
+        await shown.close();
+        await server.close();
+      }
+    };
+    return withStore(given, use, { way: actions ? "act" : "look" });
+  },
 };
-
-async function run(given: Given, signal: AbortSignal): Promise<number> {
-  const port = whole("port", given.texts.get("port") ?? "0", 0, 65_535);
-  const actions = given.switches.has("actions");
-  if (given.texts.has("by") && !actions)
-    throw new UsageError("--by needs --actions: only actions are recorded");
-  const who = doerIn(given);
-  const use = async (lifecycle: Lifecycle): Promise<number> => {
-    const shown = createInspector(lifecycle, { actions, maskIds: false });
-    const server = await serve(shown.fetch, port).catch((error: unknown) => {
-      throw cannotListen(port, error);
-    });
-    try {
-      const link = shown.link(server.origin, who);
-      if (actions) console.log(`Actions are recorded under the name ${who}.`);
-      console.log(`The inspector is at ${link}\nThe link works once. Ctrl-C stops the inspector.`);
-      if (given.switches.has("open"))
-        openBrowser(link, () => printError("Cannot open a browser: open the link yourself"));
-      await new Promise<void>((resolve) => onAbort(signal, resolve));
-      return 0;
-    } finally {
-      await shown.close();
-      await server.close();
-    }
-  };
-  return withStore(given, use, { way: actions ? "act" : "look" });
-}

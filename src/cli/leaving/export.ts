@@ -36,24 +36,22 @@ export const exportUsers: Command = {
     concurrency: option("N", "users at once, 1 to 64 (default: 8)"),
     ...listOption,
   },
-  run,
+  async run(given, signal) {
+    const options = { ...optionsOf(given), ...showing(given, lineOf), signal };
+    const users = usersOf(given, signal);
+    return withStore(given, async (lifecycle) => {
+      const summary = await lifecycle.exportMany(users, options);
+      const { exported, present, waiting, failed, resources, files, short, unfinished } = summary;
+      const left = waiting + failed;
+      print(given, summary, [
+        `${plural(exported, "user")} exported, ${number(present)} before: ${plural(resources, "resource")} in ${plural(files, "file")}`,
+        ...(short > 0 ? [`${plural(short, "file")} with fewer resources than 1upHealth counts`] : []),
+        ...(left > 0 ? [`${plural(left, "user")} not exported:`, ...unfinishedLines(unfinished, left)] : []),
+      ]);
+      return left > 0 ? 1 : 0;
+    });
+  },
 };
-
-async function run(given: Given, signal: AbortSignal): Promise<number> {
-  const options = { ...optionsOf(given), ...showing(given, lineOf), signal };
-  const users = usersOf(given, signal);
-  return withStore(given, async (lifecycle) => {
-    const summary = await lifecycle.exportMany(users, options);
-    const { exported, present, waiting, failed, resources, files, short, unfinished } = summary;
-    const left = waiting + failed;
-    print(given, summary, [
-      `${plural(exported, "user")} exported, ${number(present)} before: ${plural(resources, "resource")} in ${plural(files, "file")}`,
-      ...(short > 0 ? [`${plural(short, "file")} with fewer resources than 1upHealth counts`] : []),
-      ...(left > 0 ? [`${plural(left, "user")} not exported:`, ...unfinishedLines(unfinished, left)] : []),
-    ]);
-    return left > 0 ? 1 : 0;
-  });
-}
 
 function optionsOf({ switches, texts }: Given): ExportManyOptions {
   const to = texts.get("to");

@@ -50,56 +50,54 @@ export const leave: Command = {
     ...listOption,
     ...byOption,
   },
-  run,
-};
-
-async function run(given: Given, signal: AbortSignal): Promise<number> {
-  const { switches, texts } = given;
-  const receipts = texts.get("receipts");
-  if (receipts === undefined) throw new UsageError("No file given: use --receipts FILE");
-  const counted = texts.get("count");
-  const count = counted === undefined ? undefined : whole("count", counted, 0, 1e9);
-  if (switches.has("yes") && count === undefined && !switches.has("dry-run"))
-    throw new UsageError("leave --yes needs the number that --dry-run prints: add --count N");
-  const by = doerIn(given);
-  usersOf(given, signal); // wrong options are found before the store is opened
-  const dry = optionsOf(given, receipts, signal);
-  const use = async (lifecycle: Lifecycle): Promise<number> => {
-    const forecast = await lifecycle.offboardMany(usersOf(given, signal), dry);
-    if (switches.has("dry-run")) {
-      print(given, forecast, forecastLines(forecast));
-      return 0;
-    }
-    if (!switches.has("yes"))
-      await confirm(given, `${forecastLines(forecast).join("\n")}\nIt cannot be undone.`, signal);
-    const options: OffboardManyOptions = {
-      ...dry,
-      ...showing(given, lineOf),
-      forget: switches.has("forget"),
-      receipts,
-      by,
-      count: count ?? forecast.count,
+  async run(given, signal) {
+    const { switches, texts } = given;
+    const receipts = texts.get("receipts");
+    if (receipts === undefined) throw new UsageError("No file given: use --receipts FILE");
+    const counted = texts.get("count");
+    const count = counted === undefined ? undefined : whole("count", counted, 0, 1e9);
+    if (switches.has("yes") && count === undefined && !switches.has("dry-run"))
+      throw new UsageError("leave --yes needs the number that --dry-run prints: add --count N");
+    const by = doerIn(given);
+    usersOf(given, signal); // wrong options are found before the store is opened
+    const dry = optionsOf(given, receipts, signal);
+    const use = async (lifecycle: Lifecycle): Promise<number> => {
+      const forecast = await lifecycle.offboardMany(usersOf(given, signal), dry);
+      if (switches.has("dry-run")) {
+        print(given, forecast, forecastLines(forecast));
+        return 0;
+      }
+      if (!switches.has("yes"))
+        await confirm(given, `${forecastLines(forecast).join("\n")}\nIt cannot be undone.`, signal);
+      const options: OffboardManyOptions = {
+        ...dry,
+        ...showing(given, lineOf),
+        forget: switches.has("forget"),
+        receipts,
+        by,
+        count: count ?? forecast.count,
+      };
+      const summary = await lifecycle.offboardMany(usersOf(given, signal), options);
+      const { closed, failed, waiting, left, lost, unfinished, publicKey } = summary;
+      const open = failed + waiting + left;
+      print(given, summary, [
+        `${plural(summary.receipts, "receipt")} of ${plural(summary.count, "user")} in ${receipts}${closed ? ", closed" : ""}`,
+        `Keep their public key apart from them: ${publicKey}`,
+        ...(open > 0
+          ? [`${plural(open, "user")} without a receipt:`, ...unfinishedLines(unfinished, open)]
+          : []),
+        ...(lost > 0
+          ? [
+              `${plural(lost, "user")} left, and had a receipt that is not in ${receipts} any more, or none because they were forgotten first`,
+              "What to do: run leave with another --name and another --receipts file, which gets the receipts of all that were not forgotten",
+            ]
+          : []),
+      ]);
+      return closed ? 0 : 1;
     };
-    const summary = await lifecycle.offboardMany(usersOf(given, signal), options);
-    const { closed, failed, waiting, left, lost, unfinished, publicKey } = summary;
-    const open = failed + waiting + left;
-    print(given, summary, [
-      `${plural(summary.receipts, "receipt")} of ${plural(summary.count, "user")} in ${receipts}${closed ? ", closed" : ""}`,
-      `Keep their public key apart from them: ${publicKey}`,
-      ...(open > 0
-        ? [`${plural(open, "user")} without a receipt:`, ...unfinishedLines(unfinished, open)]
-        : []),
-      ...(lost > 0
-        ? [
-            `${plural(lost, "user")} left, and had a receipt that is not in ${receipts} any more, or none because they were forgotten first`,
-            "What to do: run leave with another --name and another --receipts file, which gets the receipts of all that were not forgotten",
-          ]
-        : []),
-    ]);
-    return closed ? 0 : 1;
-  };
-  return withStore(given, use, switches.has("dry-run") ? { way: "look" } : {}); // a dry run changes no limit
-}
+    return withStore(given, use, switches.has("dry-run") ? { way: "look" } : {}); // a dry run changes no limit
+  },
+};
 
 function optionsOf(
   { texts, switches }: Given,

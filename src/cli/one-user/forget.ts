@@ -41,6 +41,5 @@ export const forget: Command = {
     });
     const told = known ? "forgotten" : "There was no such user here; nothing of it is stored";
     print(given, { appUserId: id, known, forgotten: true }, [told]);
-    return 0;
   },
 };

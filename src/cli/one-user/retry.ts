@@ -28,21 +28,19 @@ export const retry: Command = {
     all: flag("all failed users, instead of ID"),
     ...actOptions,
   },
-  run,
+  async run(given, signal) {
+    const { argument, switches } = given;
+    if (switches.has("all") === (argument !== ""))
+      throw new UsageError(
+        `retry needs an ID or --all${argument === "" ? "" : ", not both"}: oneup-lifecycle retry ada@example.org`,
+      );
+    if (!switches.has("all"))
+      return actOnUser(given, signal, (lifecycle, act) => lifecycle.retry(argument, act), isUsable);
+    if (given.texts.has("wait"))
+      throw new UsageError("--wait cannot be combined with --all, which does not wait");
+    return retryAll(given, signal);
+  },
 };
-
-async function run(given: Given, signal: AbortSignal): Promise<number> {
-  const { argument, switches } = given;
-  if (switches.has("all") === (argument !== ""))
-    throw new UsageError(
-      `retry needs an ID or --all${argument === "" ? "" : ", not both"}: oneup-lifecycle retry ada@example.org`,
-    );
-  if (!switches.has("all"))
-    return actOnUser(given, signal, (lifecycle, act) => lifecycle.retry(argument, act), isUsable);
-  if (given.texts.has("wait"))
-    throw new UsageError("--wait cannot be combined with --all, which does not wait");
-  return retryAll(given, signal);
-}
 
 async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
   const by = doerIn(given);

@@ -8,7 +8,7 @@ import { controlRoutes } from "../../sandbox/http/control-routes.ts";
 import type { JournalEntry, Sandbox } from "../../sandbox/index.ts";
 import { whole } from "../parse-units.ts";
 import { cannotListen, portOption } from "../arguments.ts";
-import { flag, option, type Command, type Given } from "../command.ts";
+import { flag, option, type Command } from "../command.ts";
 import { paintFor } from "../paint.ts";
 import { describeEntry } from "./calls.ts";
 import { controlLines, introduction } from "./introduction.ts";
@@ -46,34 +46,31 @@ export const sandbox: Command = {
     faults: option("FILE", 'a JSON list of faults, e.g. [{ "call": "createUser", "status": 500 }]'),
     state: option("FILE", "save the state and clock to FILE, and load them at the next start"),
   },
-  run,
+  /** Runs the sandbox until `signal` aborts. */
+  async run(given, signal) {
+    const { texts } = given;
+    const port = whole("port", texts.get("port") ?? "0", 0, 65_535);
+    const { sandbox: world, state } = await begin(given, signal);
+    const server = await world.listen({ port }).catch((error: unknown) => {
+      throw cannotListen(port, error);
+    });
+    const paint = paintFor(process.stdout);
+    const limit = { calls: texts.get("limit") ?? "300", window: texts.get("window") ?? "1h" };
+    try {
+      await state?.keep(world); // fails at once if the file cannot be written
+      console.log(introduction(world, server, limit, paint));
+      await follow(world, state, signal, (entry) => console.log(describeEntry(entry, paint)));
+    } finally {
+      await server.close();
+      await state?.keep(world);
+    }
+  },
 };
 
 /** How often the journal is polled, in ms. */
 const pollMs = 50;
 /** How often a changed state is saved with `--state`, in ms. */
 const keepMs = 1_000;
-
-/** Runs the sandbox until `signal` aborts. */
-async function run(given: Given, signal: AbortSignal): Promise<number> {
-  const { texts } = given;
-  const port = whole("port", texts.get("port") ?? "0", 0, 65_535);
-  const { sandbox: world, state } = await begin(given, signal);
-  const server = await world.listen({ port }).catch((error: unknown) => {
-    throw cannotListen(port, error);
-  });
-  const paint = paintFor(process.stdout);
-  const limit = { calls: texts.get("limit") ?? "300", window: texts.get("window") ?? "1h" };
-  try {
-    await state?.keep(world); // fails at once if the file cannot be written
-    console.log(introduction(world, server, limit, paint));
-    await follow(world, state, signal, (entry) => console.log(describeEntry(entry, paint)));
-  } finally {
-    await server.close();
-    await state?.keep(world);
-  }
-  return 0;
-}
 
 /** Passes every new entry of the journal to `use`, and saves the state, until `signal` aborts. */
 async function follow(
