@@ -5,6 +5,7 @@
  */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { isObject } from "../checks.ts";
 import { endpointsFromEnv, optionsFromEnv, storeAt } from "../env.ts";
 import {
   isLifecycleError,
@@ -24,21 +25,24 @@ import { escapeControl } from "./escape-control.ts";
 import { printError } from "./screen.ts";
 import { atShell } from "./shell-words.ts";
 
-/** The named store, not yet open. @throws {UsageError} if none was named; {LifecycleError} `INVALID_OPTION` */
-export async function adapterOf(given: Pick<Given, "texts">): Promise<StoreAdapter> {
-  const place = placeOf(given);
-  if (place === "") throw new UsageError("No store given: set ONEUP_STORE or use --store PLACE");
-  return adapterAt(place, given.texts.has("store") ? "--store" : "ONEUP_STORE");
+/**
+ * The store that this flag or variable names, not yet open.
+ * @throws {UsageError} if none was named; {LifecycleError} `INVALID_OPTION`
+ */
+export async function adapterOf(
+  given: Pick<Given, "texts">,
+  flag = "store",
+  variable = "ONEUP_STORE",
+): Promise<StoreAdapter> {
+  const place = placeOf(given, flag, variable);
+  if (place === "") throw new UsageError(`No store given: set ${variable} or use --${flag} PLACE`);
+  if (/^[^:]*\.[cm]?[jt]s$/.test(place)) return adapterIn(place);
+  return storeAt(place, given.texts.has(flag) ? `--${flag}` : variable);
 }
 
 /** Where the store is, as it was named; empty if it was not. */
-export function placeOf({ texts }: Pick<Given, "texts">): string {
-  return texts.get("store") ?? process.env["ONEUP_STORE"] ?? "";
-}
-
-/** The store at that place, not yet open. `named`: the setting that named it. @throws {UsageError}; {LifecycleError} `INVALID_OPTION` */
-export async function adapterAt(place: string, named: string): Promise<StoreAdapter> {
-  return /^[^:]*\.[cm]?[jt]s$/.test(place) ? adapterIn(place) : storeAt(place, named);
+export function placeOf({ texts }: Pick<Given, "texts">, flag = "store", variable = "ONEUP_STORE"): string {
+  return texts.get(flag) ?? process.env[variable] ?? "";
 }
 
 async function adapterIn(path: string): Promise<StoreAdapter> {
@@ -52,14 +56,7 @@ async function adapterIn(path: string): Promise<StoreAdapter> {
 }
 
 function isAdapter(thing: unknown): thing is StoreAdapter {
-  return (
-    typeof thing === "object" &&
-    thing !== null &&
-    "open" in thing &&
-    typeof thing.open === "function" &&
-    "name" in thing &&
-    typeof thing.name === "string"
-  );
+  return isObject(thing) && typeof thing["open"] === "function" && typeof thing["name"] === "string";
 }
 
 /** How {@link withStore} opens the store. */

@@ -8,7 +8,7 @@ import { abortMove, keyFile, moveStore, type Encryption, type MoveOptions } from
 import { UsageError } from "../arguments.ts";
 import { flag, option, keyOption, type Command, type Given } from "../command.ts";
 import { plural, print } from "../format.ts";
-import { adapterAt } from "../open-store.ts";
+import { adapterOf } from "../open-store.ts";
 import { Screen } from "../screen.ts";
 
 export const move: Command = {
@@ -38,8 +38,8 @@ export const move: Command = {
   },
   async run(given, signal) {
     const { switches } = given;
-    const from = await placeOf(given, "from", "ONEUP_STORE");
-    const to = await placeOf(given, "to", "ONEUP_NEW_STORE");
+    const from = await adapterOf(given, "from", "ONEUP_STORE");
+    const to = await adapterOf(given, "to", "ONEUP_NEW_STORE");
     const screen = new Screen(process.stdout);
     const encryption = keyOf(given, "key-file", "ONEUP_KEY");
     const newEncryption = keyOf(given, "new-key-file", "ONEUP_NEW_KEY");
@@ -59,7 +59,7 @@ export const move: Command = {
     if (switches.has("abort")) {
       await abortMove(from, to, { ...options, lost: switches.has("lost") });
       print(given, { aborted: true }, [`Called off: the ${from.name} store is in use again`]);
-      return 0;
+      return;
     }
     const moved = await moveStore(from, to, options);
     const { users, events, digest, interruptedMs } = moved;
@@ -69,17 +69,6 @@ export const move: Command = {
     ]);
   },
 };
-
-async function placeOf(
-  { texts }: Given,
-  flag: "from" | "to",
-  variable: string,
-): ReturnType<typeof adapterAt> {
-  const given = texts.get(flag);
-  const place = given ?? process.env[variable] ?? "";
-  if (place === "") throw new UsageError(`No store given: set ${variable} or use --${flag} PLACE`);
-  return adapterAt(place, given === undefined ? variable : `--${flag}`);
-}
 
 function keyOf(
   { texts }: Given,
