@@ -4,6 +4,7 @@
  * @module
  */
 import { userInfo } from "node:os";
+import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { fhirVersions, type FhirVersion } from "../fhir/fhir-version.ts";
 import { aPersonName, nameOf } from "../inspector/actions/permission.ts";
@@ -123,6 +124,14 @@ export function someOf<T extends string>(option: string, text: string, known: re
 /** The FHIR versions that an option names. @throws {UsageError} */
 export function versionsIn(option: string, text: string): readonly FhirVersion[] {
   return someOf(option, text, fhirVersions);
+}
+
+/** A name from the last part of a path, if none is given. */
+export function nameFrom(path: string): string {
+  return basename(path)
+    .replace(/\.\w+$/, "")
+    .replaceAll(/[^\w.-]/g, "_")
+    .slice(0, 64);
 }
 
 export const portOption: Options = { port: option("N", "port to listen on (default: any free port)") };

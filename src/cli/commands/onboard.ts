@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { basename } from "node:path";
 import { systemClock } from "../../clock.ts";
 import { lanes } from "../../store/contract.ts";
 import type { ImportProgress, ImportSummary, OnboardManyOptions } from "../../index.ts";
-import { laneOption, UsageError } from "../arguments.ts";
+import { laneOption, nameFrom, UsageError } from "../arguments.ts";
 import { option, type Command, type Given } from "../command.ts";
 import { importLine, importPicture, importSummary } from "../import-picture.ts";
 import { checkReadable, idsIn, usualColumn } from "../list-file.ts";
@@ -74,22 +73,19 @@ const pictureMs = 500;
 
 /** The import's options; the lifecycle validates them. @throws {UsageError} if the import has no name */
 function optionsOf(path: string, texts: Given["texts"]): OnboardManyOptions {
-  const name = texts.get("name") ?? nameAfter(path);
+  const name = texts.get("name");
+  // With a shared default name, a new list from a pipe would continue the previous import.
+  if (name === undefined && path === "-")
+    throw new UsageError("onboard - needs a --name for the import: standard input has no file name");
   const lane = lanes.find((one) => one === texts.get("lane"));
   if (lane === undefined && texts.has("lane"))
     throw new UsageError(`--lane must be one of ${lanes.join(", ")}`);
   const expect = texts.get("expect") as OnboardManyOptions["expect"];
-  return { name, ...(lane !== undefined && { lane }), ...(expect !== undefined && { expect }) };
-}
-
-function nameAfter(path: string): string {
-  // With a shared default name, a new list from a pipe would continue the previous import.
-  if (path === "-")
-    throw new UsageError("onboard - needs a --name for the import: standard input has no file name");
-  return basename(path)
-    .replace(/\.\w+$/, "")
-    .replaceAll(/[^\w.-]/g, "_")
-    .slice(0, 64);
+  return {
+    name: name ?? nameFrom(path),
+    ...(lane !== undefined && { lane }),
+    ...(expect !== undefined && { expect }),
+  };
 }
 
 /** How progress is shown. */

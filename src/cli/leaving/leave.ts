@@ -12,13 +12,13 @@ import type {
   OffboardManyOptions,
 } from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-in-words.ts";
-import { byOption, doerIn, UsageError, versionsIn } from "../arguments.ts";
+import { byOption, doerIn, nameFrom, UsageError, versionsIn } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { whole } from "../parse-units.ts";
-import { listOption, nameFrom, showing, unfinishedLines, usersOf } from "./list-option.ts";
+import { listOption, showing, unfinishedLines, usersOf } from "./list-option.ts";
 
 export const leave: Command = {
   name: "leave",

@@ -29,19 +29,6 @@ export function usersOf({ texts }: Given, signal: AbortSignal): AsyncIterable<st
   return idsIn({ path, column }, signal);
 }
 
-/** A name from the last part of a path, if none is given. */
-export function nameFrom(path: string): string {
-  const last =
-    path
-      .replace(/[\\/]+$/, "")
-      .split(/[\\/]/)
-      .at(-1) ?? "";
-  return last
-    .replace(/\.\w+$/, "")
-    .replaceAll(/[^\w.-]/g, "_")
-    .slice(0, 64);
-}
-
 /** Options that show how far it is: as JSON lines, or in one line of a terminal. */
 export function showing<Progress extends { readonly phase: string }>(
   { switches }: Given,
