@@ -12,28 +12,21 @@ import { withStore } from "../open-store.ts";
 import { paintFor } from "../paint.ts";
 import { duration } from "../parse-units.ts";
 
-/** The option of commands that wait for a user. */
-export const waitOption: Options = {
+export const actOptions: Options = {
   wait: option("TIME", "how long to wait for it, e.g. 10m (default: 30s)"),
+  ...byOption,
 };
 
-/** The options of commands whose step is recorded with who took it. */
-export const actOptions: Options = { ...waitOption, ...byOption };
-
-/** How long a call waits. */
-export interface Wait {
+/** How long a call waits, and who makes it. */
+export interface Act {
   readonly waitMs: number;
   readonly signal: AbortSignal;
-}
-
-/** The options of a call that waits. @throws {UsageError} */
-export function waitIn({ texts }: Given, signal: AbortSignal): Wait {
-  return { waitMs: duration("wait", texts.get("wait") ?? "30s"), signal };
-}
-
-/** How long a call waits, and who makes it. */
-export interface Act extends Wait {
   readonly by: string;
+}
+
+/** @throws {UsageError} */
+export function actIn(given: Given, signal: AbortSignal): Act {
+  return { waitMs: duration("wait", given.texts.get("wait") ?? "30s"), signal, by: doerIn(given) };
 }
 
 /** Acts, prints the status, and returns the exit code: 0 if the user `isDone`. */
@@ -41,9 +34,9 @@ export async function actOnUser(
   given: Given,
   signal: AbortSignal,
   act: (lifecycle: Lifecycle, options: Act) => Promise<UserStatus>,
-  isDone: (status: UserStatus) => boolean,
+  isDone: (status: UserStatus) => boolean = () => true,
 ): Promise<number> {
-  const options = { ...waitIn(given, signal), by: doerIn(given) };
+  const options = actIn(given, signal);
   const status = await withStore(given, (lifecycle) => act(lifecycle, options));
   print(given, status, [standing(status)]);
   return isDone(status) ? 0 : 1;

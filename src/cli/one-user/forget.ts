@@ -4,12 +4,11 @@
  * @module
  */
 import { isLifecycleError } from "../../index.ts";
-import { doerIn } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { escapeControl } from "../escape-control.ts";
 import { withStore } from "../open-store.ts";
-import { actOptions, waitIn } from "./act-on-user.ts";
+import { actOptions, actIn } from "./act-on-user.ts";
 import { print } from "../format.ts";
 
 function isNotUnknown(error: unknown): boolean {
@@ -33,7 +32,7 @@ export const forget: Command = {
     const id = given.argument;
     const question = `The record of ${escapeControl(id)} is deleted, with its history and its number at 1upHealth. It cannot be undone.`;
     await confirm(given, question, signal);
-    const act = { ...waitIn(given, signal), by: doerIn(given) };
+    const act = actIn(given, signal);
     const known = await withStore(given, async (lifecycle) => {
       const isKnown = await lifecycle.inspect(id).then(() => true, isNotUnknown);
       await lifecycle.forget(id, act);

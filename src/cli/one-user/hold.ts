@@ -7,8 +7,6 @@ import { reasonIn, reasonOption } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { actOnUser, actOptions } from "./act-on-user.ts";
 
-const always = (): boolean => true;
-
 export const hold: Command = {
   name: "hold",
   description: "stop the management calls for one user, in all processes",
@@ -26,7 +24,7 @@ export const hold: Command = {
   },
   run(given, signal) {
     const reason = reasonIn(given);
-    return actOnUser(given, signal, (it, act) => it.hold(given.argument, reason, act), always);
+    return actOnUser(given, signal, (it, act) => it.hold(given.argument, reason, act));
   },
 };
 
@@ -39,5 +37,5 @@ export const unhold: Command = {
   opens: "tend",
   json: "object",
   options: actOptions,
-  run: (given, signal) => actOnUser(given, signal, (it, act) => it.unhold(given.argument, act), always),
+  run: (given, signal) => actOnUser(given, signal, (it, act) => it.unhold(given.argument, act)),
 };

@@ -18,11 +18,5 @@ export const rename: Command = {
   opens: "act",
   json: "object",
   options: actOptions,
-  run: (given, signal) =>
-    actOnUser(
-      given,
-      signal,
-      (lifecycle, act) => lifecycle.rename(given.argument, given.second, act),
-      () => true,
-    ),
+  run: (given, signal) => actOnUser(given, signal, (it, act) => it.rename(given.argument, given.second, act)),
 };
