@@ -7,7 +7,7 @@ import { systemClock } from "../../clock.ts";
 import type { Lane, Lifecycle } from "../../index.ts";
 import { byOption, doerIn, reasonIn, reasonOption } from "../arguments.ts";
 import { option, type Command, type Given, type Options } from "../command.ts";
-import { pauseLine } from "../format.ts";
+import { pauseLine, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { duration } from "../parse-units.ts";
 
@@ -37,7 +37,7 @@ export const pause: Command = {
     const forTime = given.texts.get("for");
     const until = forTime === undefined ? undefined : new Date(systemClock.now() + duration("for", forTime));
     const act = { reason, until, lane: laneIn(given), by: doerIn(given) };
-    return change(given, (lifecycle) => lifecycle.account.pause(act));
+    await change(given, (lifecycle) => lifecycle.account.pause(act));
   },
 };
 
@@ -48,9 +48,9 @@ export const unpause: Command = {
   opens: "tend",
   json: "object",
   options: { ...lane, ...byOption },
-  run(given) {
+  async run(given) {
     const act = { lane: laneIn(given), by: doerIn(given) };
-    return change(given, (lifecycle) => lifecycle.account.unpause(act));
+    await change(given, (lifecycle) => lifecycle.account.unpause(act));
   },
 };
 
@@ -60,15 +60,13 @@ function laneIn({ texts }: Given): Lane | undefined {
 }
 
 /** Changes the pauses, and prints those that are in force then. */
-async function change(given: Given, act: (lifecycle: Lifecycle) => Promise<void>): Promise<number> {
+async function change(given: Given, act: (lifecycle: Lifecycle) => Promise<void>): Promise<void> {
   const [before, { paused }] = await withStore(given, async (lifecycle) => {
     const { paused: before } = await lifecycle.budget.refresh();
     await act(lifecycle);
     return [before, await lifecycle.budget.refresh()] as const;
   });
-  if (given.switches.has("json")) console.log(JSON.stringify({ paused }));
-  else if (paused.length === 0)
-    console.log(before.length === 0 ? "Nothing was paused" : "Nothing is paused now");
-  else for (const one of paused) console.log(`Paused: ${pauseLine(one, systemClock.now())}`);
-  return 0;
+  const none = before.length === 0 ? "Nothing was paused" : "Nothing is paused now";
+  const lines = paused.map((one) => `Paused: ${pauseLine(one, systemClock.now())}`);
+  print(given, { paused }, lines.length === 0 ? [none] : lines);
 }
