@@ -102,12 +102,8 @@ export const due: Chapter = (it) => {
   });
 
   it("claim() never returns a record twice, however many callers claim at once", async (bench) => {
-    const { store, commit } = bench;
-    const stores = [store, await bench.another()];
-    await Promise.all(Array.from({ length: 40 }, (_, n) => commit(`user ${n}`, { dueInMs: 0 })));
-    const batches = await Promise.all(
-      Array.from({ length: 12 }, (_, n) => bench.claim(5, `worker ${n}`, stores[n % 2])),
-    );
+    await bench.atOnce(40, (store, n) => store.commit(bench.write(`user ${n}`, { dueInMs: 0 })));
+    const batches = await bench.atOnce(12, (store, n) => bench.claim(5, `worker ${n}`, store));
     assert.ok(batches.every(({ length }) => length <= 5));
     assert.equal(batches.flat().length, 40);
     assert.equal(new Set(batches.flat()).size, 40);

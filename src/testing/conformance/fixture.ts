@@ -36,6 +36,8 @@ export interface Fixture {
   readonly limit: Limit;
   /** Another store over the same data, as another process would open it. */
   another(account?: string): Promise<Store>;
+  /** The answers to that many questions, all asked at once, of two stores in turn. */
+  atOnce<T>(count: number, question: (store: Store, n: number) => Promise<T>): Promise<T[]>;
   /** Removes all data, see the option `empty`. */
   empty(): Promise<void>;
   /** Advances the clock. */
@@ -149,6 +151,10 @@ export async function createFixture(options: StoreConformanceOptions): Promise<F
     unit,
     limit,
     another,
+    async atOnce(count, question) {
+      const other = await another();
+      return Promise.all(Array.from({ length: count }, (_, n) => question(n % 2 === 0 ? store : other, n)));
+    },
     empty: async () => options.empty?.(adapter),
     pass,
     jump,

@@ -38,20 +38,17 @@ export const slotsInCommits: Chapter = (it) => {
   });
 
   it("commit({ take }) by any number at once succeeds for exactly the free slots", async (bench) => {
-    const { store, write, ask } = bench;
-    const stores = [store, await bench.another()];
+    const { write, ask } = bench;
     const limit = { ...bench.limit, calls: 30 };
     await bench.take("bulk", limit);
-    const answers = await Promise.all(
-      Array.from({ length: 70 }, (_, n) =>
-        (stores[n % 2] ?? store).commit(write(`user ${n}`, { take: ask("bulk", limit) })),
-      ),
+    const answers = await bench.atOnce(70, (store, n) =>
+      store.commit(write(`user ${n}`, { take: ask("bulk", limit) })),
     );
     const done = answers.flatMap(({ type }, n) => (type === "committed" ? [`user ${n}`] : []));
     assert.equal(done.length, 29);
     assert.ok(answers.every(({ type }) => type === "committed" || type === "refused"));
     assert.equal(await bench.used(limit), 30);
-    assert.deepEqual(new Set(await store.page({ state: "created", limit: 99 })), new Set(done));
+    assert.deepEqual(new Set(await bench.store.page({ state: "created", limit: 99 })), new Set(done));
   });
 
   it("commit({ take }) that is acknowledged again takes no second slot, and returns the first", async (bench) => {
