@@ -81,28 +81,10 @@ export interface Looked {
 
 /** The output of `--json`. */
 function asData({ store, endpoints, view, health, causes, failures }: Looked): object {
-  const { at, users, imports, used, of, waiting, nextInMs, shut, paused } = view;
+  const { running: _, ...account } = view;
   const { ready, problem, why, nextStep } = health;
-  return {
-    store,
-    endpoints,
-    at,
-    users,
-    imports,
-    used,
-    of,
-    waiting,
-    underWayOrHeld: waitingUsers(view),
-    nextInMs,
-    shut,
-    paused,
-    causes,
-    failures,
-    ready,
-    problem,
-    why,
-    nextStep,
-  };
+  const underWayOrHeld = waitingUsers(view);
+  return { store, endpoints, ...account, underWayOrHeld, causes, failures, ready, problem, why, nextStep };
 }
 
 function nowOf({ at }: BudgetView): number {
