@@ -20,7 +20,7 @@ export interface Watch {
 type Verb = (...args: readonly unknown[]) => unknown;
 
 /** Methods that wait for users, not for time: they may run forever, so they do not advance the clock. */
-const patient: ReadonlySet<string> = new Set(["work", "watch", "events"]);
+const patient: ReadonlySet<unknown> = new Set(["work", "watch", "events"]);
 
 /**
  * How long a worker of a test sleeps at most between two polls of the store, in ms. No other process writes there, and
@@ -40,10 +40,10 @@ export function instrumented(lifecycle: Lifecycle, watch: Watch): Lifecycle {
     if (!life.isOver) await timed(watch, lifecycle.close());
   };
   return {
-    ...verbsOf(lifecycle, watch),
-    remote: verbsOf(lifecycle.remote, watch),
-    account: verbsOf(lifecycle.account, watch),
-    keys: verbsOf(lifecycle.keys, watch),
+    ...proxied(lifecycle, watch),
+    remote: { ...proxied(lifecycle.remote, watch) },
+    account: { ...proxied(lifecycle.account, watch) },
+    keys: { ...proxied(lifecycle.keys, watch) },
     actor: timedActor(lifecycle.actor, watch, actors),
     work: (options) => unlessDead(life, lifecycle.work({ pollMs, ...options })),
     close,
@@ -75,17 +75,6 @@ function timedActor<Input>(
   };
 }
 
-/** A copy with instrumented methods. */
-function verbsOf<T extends object>(verbs: T, watch: Watch): T {
-  const copies = Object.entries(verbs).map(([name, verb]: [string, unknown]) => {
-    const follow = patient.has(name) ? { ...watch, time: null } : watch;
-    const call = (...args: readonly unknown[]): unknown =>
-      isVerb(verb) ? outcome(follow, Reflect.apply(verb, verbs, args)) : verb;
-    return [name, isVerb(verb) ? call : verb];
-  });
-  return { ...verbs, ...Object.fromEntries(copies) } as T; // same names, same result types
-}
-
 /** Instruments a result: a promise, or an object with methods, such as a FHIR client or a paginator. */
 function outcome(watch: Watch, result: unknown): unknown {
   if (!(result instanceof Promise)) return isObject(result) ? proxied(result, watch) : result;
@@ -99,7 +88,8 @@ function proxied<T extends object>(target: T, watch: Watch): T {
     get(of, name) {
       const value: unknown = Reflect.get(of, name, of);
       if (!isVerb(value)) return value;
-      return (...args: readonly unknown[]) => outcome(watch, Reflect.apply(value, of, args));
+      const follow = patient.has(name) ? { ...watch, time: null } : watch;
+      return (...args: readonly unknown[]) => outcome(follow, Reflect.apply(value, of, args));
     },
   });
 }
