@@ -5,7 +5,7 @@
  */
 import { adopt, checkGrant, type Grant } from "../operations/adopt.ts";
 import { checkId } from "../options/check-id.ts";
-import { isObject, wrong } from "../../checks.ts";
+import { anObject, checkValue } from "../../checks.ts";
 import type { AdoptManyOptions, Import, RowSummary } from "./imports.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { callListener } from "../options/call-listener.ts";
@@ -16,12 +16,6 @@ import { forEachRow, rowsATurn, rowsInHand, type Rows } from "./for-each-row.ts"
 /** A row of {@link adoptMany}: the user and its grant. */
 export interface AdoptedRow extends Grant {
   readonly appUserId: string;
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` if it is not an object */
-function rowOf(given: AdoptedRow): AdoptedRow {
-  if (!isObject(given)) throw wrong("adopt a user", "the row", "an object", given);
-  return given;
 }
 
 /**
@@ -40,15 +34,14 @@ export async function adoptMany(
   await forEachRow(rows, rowsInHand, signal, async (given, number) => {
     if (number % rowsATurn === 0) await engine.gather();
     await tally.count(number, async () => {
-      const { appUserId, ...grant } = rowOf(given);
+      const { appUserId, ...grant } = checkValue("adopt a user", "the row", given, anObject);
       const id = checkId(appUserId);
       const checked = checkGrant(grant);
       const deadline = { until: Number.MAX_SAFE_INTEGER, signal };
-      return retryWrite(engine, signal, "adopt users", async () =>
-        (await adopt(engine, id, checked, deadline, { source: "inList" })) === "adopted"
-          ? "added"
-          : "present",
-      );
+      return retryWrite(engine, signal, "adopt users", async () => {
+        const done = await adopt(engine, id, checked, deadline, { source: "inList" });
+        return done === "adopted" ? "added" : done;
+      });
     });
     if (pace.isDue()) report();
   });

@@ -14,9 +14,7 @@ const mostListed = 100;
 export class RowTally {
   readonly #keys: Pick<StoreKeys, "isTrouble">;
   readonly #rejects: RejectedRow[] = [];
-  #added = 0;
-  #present = 0;
-  #rejected = 0;
+  readonly #counts = { added: 0, present: 0, rejected: 0 };
 
   constructor(keys: Pick<StoreKeys, "isTrouble">) {
     this.#keys = keys;
@@ -25,21 +23,19 @@ export class RowTally {
   /** Counts one row by the result of `task`. An unusable row is recorded and stops nothing. */
   async count(row: number, task: () => Promise<"added" | "present">): Promise<void> {
     try {
-      if ((await task()) === "added") this.#added++;
-      else this.#present++;
+      const done = await task();
+      this.#counts[done]++;
     } catch (error) {
       if (!isLifecycleError(error) || !spoiltRow.has(error.code)) throw error;
       if (this.#keys.isTrouble(error)) throw error; // a problem of the account: every further row would be rejected
-      this.#rejected++;
-      if (this.#rejects.length < mostListed) {
-        const { code, message, facts } = error;
-        this.#rejects.push({ row, code, why: message, facts });
-      }
+      this.#counts.rejected++;
+      const { code, message: why, facts } = error;
+      if (this.#rejects.length < mostListed) this.#rejects.push({ row, code, why, facts });
     }
   }
 
   get counts(): RowCounts {
-    const [added, present, rejected] = [this.#added, this.#present, this.#rejected];
+    const { added, present, rejected } = this.#counts;
     return { read: added + present + rejected, added, present, rejected };
   }
 
