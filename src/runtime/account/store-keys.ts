@@ -98,32 +98,24 @@ export class StoreKeys {
   }
 
   /** Applies the result of a read that started `at`. Never rejects; an error is kept in {@link trouble} and logged. */
-  see(found: AccountRecord, at: number): Promise<void> {
+  async see(found: AccountRecord, at: number): Promise<void> {
     this.#parts.seen?.(found, at);
-    if (this.#isOld(found, at)) return Promise.resolve();
-    if (found.value !== null && found.value === this.#seenIn) {
-      this.#looked(found, at);
-      return Promise.resolve();
-    }
+    if (this.#isOld(found, at)) return;
+    if (found.value !== null && found.value === this.#seenIn) return this.#looked(found, at);
     try {
       const record = readKeyRecord(found.value, this.#parts.newest);
       const text = JSON.stringify(record);
-      if (text === this.#seen) {
-        this.#seenIn = found.value;
-        this.#looked(found, at);
-        return Promise.resolve();
+      if (text === this.#seen) this.#seenIn = found.value;
+      else {
+        if (this.#taking?.text !== text) {
+          const taken = this.#take(record, text, found, at).finally(() => (this.#taking = null));
+          this.#taking = { text, taken };
+        }
+        await this.#taking.taken;
       }
-      if (this.#taking?.text !== text) {
-        const taken = this.#take(record, text, found, at).finally(() => (this.#taking = null));
-        this.#taking = { text, taken };
-      }
-      return this.#taking.taken.then(
-        () => this.#looked(found, at),
-        (error: unknown) => this.#refuse(error, found, at),
-      );
+      this.#looked(found, at);
     } catch (error) {
       this.#refuse(error, found, at);
-      return Promise.resolve();
     }
   }
 
