@@ -35,27 +35,19 @@ export async function close(
   } finally {
     cancel();
   }
-  const inItsTime = (what: string, closeIt: () => Promise<void>): Promise<void> =>
-    inTime(systemClock, closesMs, closeIt, () => new Hanging(what));
+  /** Closes it, or warns if it hangs. */
+  async function inItsTime(what: string, closeIt: () => Promise<void>): Promise<void> {
+    const hanging = new Error(`Gave up waiting for the ${what}: it has not closed within ${closesMs} ms`);
+    await inTime(systemClock, closesMs, closeIt, () => hanging).catch((error: unknown) => {
+      if (error !== hanging) throw error;
+      settings.logger.warn({}, hanging.message);
+    });
+  }
   // All calls have ended: what a transport cannot close loses nothing.
-  await inItsTime("transport", () => sender.close()).catch((error: unknown) => {
-    const why = error instanceof Hanging ? error.message : `Cannot close the transport: ${inWords(error)}`;
-    settings.logger.warn({}, why);
-  });
-  try {
-    await inItsTime("store", () => store.close());
-  } catch (error) {
-    if (!(error instanceof Hanging)) throw error;
-    settings.logger.warn({}, error.message);
-  } finally {
-    leaving.abort(closed());
-  }
-}
-
-class Hanging extends Error {
-  constructor(what: string) {
-    super(`Gave up waiting for the ${what}: it has not closed within ${closesMs} ms`);
-  }
+  await inItsTime("transport", () => sender.close()).catch((error: unknown) =>
+    settings.logger.warn({}, `Cannot close the transport: ${inWords(error)}`),
+  );
+  await inItsTime("store", () => store.close()).finally(() => leaving.abort(closed()));
 }
 
 export function closed(): LifecycleError {
