@@ -5,6 +5,7 @@
  */
 import { stripVTControlCharacters } from "node:util";
 import type { AccountPause, BudgetView, Counts, ShutGate, UserState, UserStatus } from "../index.ts";
+import { total } from "../store/lane-scheduler.ts";
 import { callOf } from "../runtime/user/step.ts";
 import { distanceInWords, spanInWords } from "../runtime/options/time-in-words.ts";
 import type { Given } from "./command.ts";
@@ -92,11 +93,6 @@ export function pauseLine({ lane, reason, until, by }: AccountPause, now: number
   return `${lane === null ? "all management calls" : `lane ${lane}`}${end}${byWhom(by)}: ${escapeControl(reason)}`;
 }
 
-/** All used slots. */
-export function usedIn({ used }: Pick<BudgetView, "used">): number {
-  return used.interactive + used.recovery + used.bulk;
-}
-
 /**
  * Users on their way to a token, or being offboarded, that wait in no lane: their call is in flight, they wait for a
  * time, or a stopped import holds them for a while. Computed from counts; reads no record.
@@ -105,5 +101,5 @@ export function waitingUsers({ users, waiting }: Pick<BudgetView, "users" | "wai
   const states = Object.entries(users) as [UserState, number][]; // its keys
   const onTheirWay = states.filter(([state]) => state !== "expiring" && callOf(state) !== undefined); // expiring users still have a token
   const all = onTheirWay.reduce((sum, [, count]) => sum + count, 0);
-  return Math.max(0, all - waiting.interactive - waiting.recovery - waiting.bulk);
+  return Math.max(0, all - total(waiting));
 }

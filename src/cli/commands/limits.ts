@@ -69,12 +69,10 @@ function wholeOf({ texts }: Given, option: string): number | undefined {
 /** The limit with the given values; a new limit needs both. */
 function changed(
   before: Ceiling | null,
-  {
-    calls = before?.calls,
-    windowMs = before?.windowMs,
-  }: { readonly [Name in keyof Ceiling]: Ceiling[Name] | undefined },
+  asked: Readonly<Record<keyof Ceiling, number | undefined>>,
   of: Name,
 ): Ceiling {
+  const { calls = before?.calls, windowMs = before?.windowMs } = asked;
   if (calls !== undefined && windowMs !== undefined) return { calls, windowMs };
   throw new UsageError(`There is no limit of ${of} yet: a new one needs --calls N and --window-ms N`);
 }

@@ -6,6 +6,7 @@
 import { systemClock } from "../../clock.ts";
 import type { BudgetView, Ceiling, Health, UserState } from "../../index.ts";
 import { causeInWords } from "../../errors.ts";
+import { total } from "../../store/lane-scheduler.ts";
 import { internalsOf } from "../../runtime/internals.ts";
 import { escapeControl } from "../escape-control.ts";
 import { momentInWords, spanInWords, timeInWords } from "../../runtime/options/time-in-words.ts";
@@ -16,18 +17,7 @@ import { adapterOf, withStore } from "../open-store.ts";
 import { asCommands } from "../shell-words.ts";
 import { causesOf, failuresOf, type Failures, type MetCause } from "./users-in-trouble.ts";
 import { widthOf, width as usualWidth } from "../screen.ts";
-import {
-  bar,
-  byLane,
-  gateLine,
-  number,
-  pauseLine,
-  plural,
-  print,
-  toneOf,
-  usedIn,
-  waitingUsers,
-} from "../format.ts";
+import { bar, byLane, gateLine, number, pauseLine, plural, print, toneOf, waitingUsers } from "../format.ts";
 
 export const status: Command = {
   name: "status",
@@ -100,7 +90,7 @@ export function statusLines(
   const { nextInMs } = view;
   const now = nowOf(view);
   const others = waitingUsers(view);
-  const used = usedIn(view);
+  const used = total(view.used);
   const barLength = Math.max(8, Math.min(longestBar, width - besideBar));
   const row: Row = (name, value, tone) => {
     const lines = hanging(`  ${name.padEnd(10)} `, value, width, tone && paint[tone]);
