@@ -10,29 +10,23 @@ import type { SandboxOptions } from "../../sandbox/options/sandbox-options.ts";
 import type { Step, Strike } from "../test-process.ts";
 
 /** Random numbers of one seed. */
-export class Dice {
-  readonly #chance: Chance;
-
+export class Dice extends Chance {
   /** Another `use` draws other numbers. */
   constructor(seed: number, use: number) {
-    this.#chance = new Chance(seed * 8 + use);
-  }
-
-  next(): number {
-    return this.#chance.next();
+    super(seed * 8 + use);
   }
 
   /** True in so many cases of 1. */
   hits(share: number): boolean {
-    return this.#chance.next() < share;
+    return this.next() < share;
   }
 
   pick<T>(list: readonly T[]): T {
-    return list[Math.floor(this.#chance.next() * list.length)] as T; // in range
+    return list[Math.floor(this.next() * list.length)] as T; // in range
   }
 
   between(least: number, most: number): number {
-    return least + Math.floor(this.#chance.next() * (most - least + 1));
+    return least + Math.floor(this.next() * (most - least + 1));
   }
 }
 
