@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isObject } from "../../checks.ts";
 import { readFile } from "node:fs/promises";
 import { systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
@@ -76,14 +77,10 @@ function latency(text: string): readonly [number, number] {
 function clockOf(
   asked: string | undefined,
   isStopped: boolean,
-  kept: KeptState["clock"] | undefined,
+  kept: KeptState["clock"] = { aheadMs: 0 },
 ): VirtualClock {
-  const now = asked === undefined ? keptTime(kept ?? { aheadMs: 0 }) : timeOf(asked);
-  return createVirtualClock({ now, running: !isStopped });
-}
-
-function keptTime(kept: KeptState["clock"]): number {
-  return "stoodAt" in kept ? kept.stoodAt : systemClock.now() + kept.aheadMs;
+  const keptTime = "stoodAt" in kept ? kept.stoodAt : systemClock.now() + kept.aheadMs;
+  return createVirtualClock({ now: asked === undefined ? keptTime : timeOf(asked), running: !isStopped });
 }
 
 function timeOf(text: string): number {
@@ -109,19 +106,11 @@ async function faultsIn(path: string | undefined): Promise<readonly Fault[]> {
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw new UsageError(`Cannot read ${path}: ${reasonOf(error)}`);
   });
-  const list = parsed(text);
-  if (list === null) throw new UsageError(`Cannot read ${path}: it must be a JSON list of faults`);
-  return list;
-}
-
-function parsed(text: string): readonly Fault[] | null {
   try {
     const list: unknown = JSON.parse(text);
-    if (!Array.isArray(list) || !list.every((one) => typeof one === "object" && one !== null)) return null;
-    return list as readonly Fault[]; // fail() checks each
-  } catch {
-    return null;
-  }
+    if (Array.isArray(list) && list.every(isObject)) return list as readonly Fault[]; // fail() checks each
+  } catch {} // it is no JSON
+  throw new UsageError(`Cannot read ${path}: it must be a JSON list of faults`);
 }
 
 function script(sandbox: Sandbox, fault: Fault): void {
