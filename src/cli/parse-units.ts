@@ -5,6 +5,7 @@
  */
 import { spanOf } from "../runtime/options/time-in-words.ts";
 import { UsageError } from "./arguments.ts";
+import type { Given } from "./command.ts";
 
 /** Parses a whole number. @throws {UsageError} with the option, the rule and the value */
 export function whole(
@@ -18,6 +19,12 @@ export function whole(
   throw new UsageError(
     `--${name} must be a whole number from ${least} to ${most}, got ${JSON.stringify(text)}`,
   );
+}
+
+/** The whole number of an option; `undefined`: it was not given. @throws {UsageError} as {@link whole} */
+export function wholeIn({ texts }: Given, name: string, least: number, most?: number): number | undefined {
+  const text = texts.get(name);
+  return text === undefined ? undefined : whole(name, text, least, most);
 }
 
 /** Parses a duration, in ms. @throws {UsageError} with the option, the rule and the value */

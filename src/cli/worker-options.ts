@@ -4,7 +4,7 @@
  * @module
  */
 import type { LifecycleOptions, RefreshPolicy, UserState, WorkSummary } from "../index.ts";
-import { whole } from "./parse-units.ts";
+import { wholeIn } from "./parse-units.ts";
 import { option, type Given, type Options } from "./command.ts";
 import { number } from "./format.ts";
 
@@ -20,9 +20,8 @@ export const workerOptions: Options = {
 };
 
 /** How many users at once, if given. */
-export function concurrencyOf({ texts }: Given): { readonly concurrency?: number } {
-  const text = texts.get("concurrency");
-  return text === undefined ? {} : { concurrency: whole("concurrency", text, 1, 1_024) };
+export function concurrencyOf(given: Given): number | undefined {
+  return wholeIn(given, "concurrency", 1, 1_024);
 }
 
 /** The refresh policy, if given; the lifecycle validates it. */

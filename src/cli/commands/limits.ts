@@ -5,7 +5,7 @@
  */
 import type { AccountLimits, Ceiling } from "../../index.ts";
 import { spanInWords } from "../../runtime/options/time-in-words.ts";
-import { whole } from "../parse-units.ts";
+import { wholeIn } from "../parse-units.ts";
 import { UsageError } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
@@ -32,8 +32,8 @@ export const limits: Command = {
   async run(given) {
     const { switches, texts } = given;
     const of = nameIn(texts.get("of") ?? "management");
-    const calls = wholeOf(given, "calls");
-    const windowMs = wholeOf(given, "window-ms");
+    const calls = wholeIn(given, "calls", 1);
+    const windowMs = wholeIn(given, "window-ms", 1);
     const changes = calls !== undefined || windowMs !== undefined;
     const lifts = switches.has("none");
     if (lifts && changes) throw new UsageError("limits takes --none, or --calls and --window-ms, not both");
@@ -59,11 +59,6 @@ function nameIn(text: string): Name {
   const name = names.find((each) => each === text);
   if (name !== undefined) return name;
   throw new UsageError(`--of must be one of ${names.join(", ")}, got ${JSON.stringify(text)}`);
-}
-
-function wholeOf({ texts }: Given, option: string): number | undefined {
-  const text = texts.get(option);
-  return text === undefined ? undefined : whole(option, text, 1);
 }
 
 /** The limit with the given values; a new limit needs both. */

@@ -11,7 +11,7 @@ import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { printError } from "../screen.ts";
 import { spanInWords } from "../../runtime/options/time-in-words.ts";
-import { whole } from "../parse-units.ts";
+import { wholeIn } from "../parse-units.ts";
 
 export const reconcile: Command = {
   name: "reconcile",
@@ -45,15 +45,10 @@ export const reconcile: Command = {
   },
 };
 
-function optionsOf({ texts }: Given): ReconcileOptions {
-  const size = texts.get("page-size");
-  const repair = texts.get("repair");
-  return {
-    ...(size !== undefined && { pageSize: whole("page-size", size, 1, 1_000) }),
-    ...(repair !== undefined && {
-      repair: repair === "all" ? true : someOf("repair", repair, ["adopt", "move"]),
-    }),
-  };
+function optionsOf(given: Given): ReconcileOptions {
+  const asked = given.texts.get("repair");
+  const repair = asked === "all" || (asked !== undefined && someOf("repair", asked, ["adopt", "move"]));
+  return { pageSize: wholeIn(given, "page-size", 1, 1_000), repair };
 }
 
 function inWords(difference: Difference): string {

@@ -25,7 +25,7 @@ export const resume: Command = {
   async run(given, signal) {
     const concurrency = concurrencyOf(given);
     const resumed = async (lifecycle: Lifecycle): Promise<WorkSummary> => {
-      const done = await lifecycle.resume({ ...concurrency, signal });
+      const done = await lifecycle.resume({ concurrency, signal });
       const { paused } = await lifecycle.budget.refresh();
       for (const pause of paused) printError(`Paused: ${pauseLine(pause, systemClock.now())}`);
       return done;

@@ -6,7 +6,7 @@
 import { systemClock } from "../../clock.ts";
 import type { UserFilter, UserStatus } from "../../index.ts";
 import { spanInWords } from "../../runtime/options/time-in-words.ts";
-import { whole } from "../parse-units.ts";
+import { wholeIn } from "../parse-units.ts";
 import { option, type Command } from "../command.ts";
 import { fitted, placesIn } from "../columns.ts";
 import { paintFor, type Paint } from "../paint.ts";
@@ -28,7 +28,7 @@ export const users: Command = {
   /** Prints users as they are read. */
   async run(given, signal) {
     const { texts, switches } = given;
-    const first = texts.has("first") ? whole("first", texts.get("first") ?? "", 1) : Infinity;
+    const first = wholeIn(given, "first", 1) ?? Infinity;
     const state = texts.get("state") as UserFilter["state"]; // checked by users()
     const show = switches.has("json") ? asJson : asTable(widthOf(process.stdout), paintFor(process.stdout));
     await withStore(given, async (lifecycle) => {

@@ -32,8 +32,8 @@ export const work: Command = {
   async run(given, signal) {
     const { switches, texts } = given;
     const poll = texts.get("poll");
-    const pollMs = poll === undefined ? {} : { pollMs: duration("poll", poll) };
-    const options = { ...concurrencyOf(given), ...pollMs, signal };
+    const pollMs = poll === undefined ? undefined : duration("poll", poll);
+    const options = { concurrency: concurrencyOf(given), pollMs, signal };
     const isJson = switches.has("json");
     const begin = async (lifecycle: Lifecycle): Promise<WorkSummary> => {
       if (!switches.has("quiet")) lifecycle.subscribe(teller(lifecycle, isJson, paintFor(process.stdout)));

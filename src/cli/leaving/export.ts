@@ -10,7 +10,7 @@ import { nameFrom, UsageError, versionsIn } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { whole } from "../parse-units.ts";
+import { wholeIn } from "../parse-units.ts";
 import { listOption, showing, unfinishedLines, usersOf } from "./list-option.ts";
 
 export const exportUsers: Command = {
@@ -53,17 +53,18 @@ export const exportUsers: Command = {
   },
 };
 
-function optionsOf({ switches, texts }: Given): ExportManyOptions {
+function optionsOf(given: Given): ExportManyOptions {
+  const { switches, texts } = given;
   const to = texts.get("to");
   if (to === undefined) throw new UsageError("No folder given: use --to FOLDER");
-  const [versions, types, concurrency] = ["versions", "types", "concurrency"].map((name) => texts.get(name));
+  const versions = texts.get("versions");
   return {
     name: texts.get("name") ?? nameFrom(to),
     write: to,
-    ...(versions !== undefined && { versions: versionsIn("versions", versions) }),
-    ...(types !== undefined && { types: types.split(",") }),
+    versions: versions === undefined ? undefined : versionsIn("versions", versions),
+    types: texts.get("types")?.split(","),
     allowShort: switches.has("allow-short"),
-    ...(concurrency !== undefined && { concurrency: whole("concurrency", concurrency, 1, 64) }),
+    concurrency: wholeIn(given, "concurrency", 1, 64),
   };
 }
 

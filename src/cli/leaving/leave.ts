@@ -17,7 +17,7 @@ import { flag, option, type Command, type Given } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { whole } from "../parse-units.ts";
+import { wholeIn } from "../parse-units.ts";
 import { listOption, showing, unfinishedLines, usersOf } from "./list-option.ts";
 
 export const leave: Command = {
@@ -54,8 +54,7 @@ export const leave: Command = {
     const { switches, texts } = given;
     const receipts = texts.get("receipts");
     if (receipts === undefined) throw new UsageError("No file given: use --receipts FILE");
-    const counted = texts.get("count");
-    const count = counted === undefined ? undefined : whole("count", counted, 0, 1e9);
+    const count = wholeIn(given, "count", 0, 1e9);
     if (switches.has("yes") && count === undefined && !switches.has("dry-run"))
       throw new UsageError("leave --yes needs the number that --dry-run prints: add --count N");
     const by = doerIn(given);
@@ -105,11 +104,10 @@ function optionsOf(
   signal: AbortSignal,
 ): DryLeaveOptions & { count?: undefined } {
   const purge = texts.get("purge") ?? "all";
-  const onlyAfterExport = texts.get("only-after-export");
   return {
     name: texts.get("name") ?? nameFrom(receipts),
     purge: purge === "all" || purge === "none" ? purge === "all" : versionsIn("purge", purge),
-    ...(onlyAfterExport !== undefined && { onlyAfterExport }),
+    onlyAfterExport: texts.get("only-after-export"),
     allowPartialExport: switches.has("allow-partial-export"),
     signal,
   };
