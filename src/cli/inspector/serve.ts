@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream as NodeStream } from "node:stream/web";
@@ -19,22 +21,17 @@ export interface Serving {
 }
 
 /** Listens on 127.0.0.1; port 0 is any free one. Rejects with Node's error if the port is in use. */
-export function serve(handle: Handle, port: number): Promise<Serving> {
+export async function serve(handle: Handle, port: number): Promise<Serving> {
   const server = createServer((request, response) => void answer(handle, request, response));
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
-      server.off("error", reject);
-      const address = server.address();
-      const bound = typeof address === "object" && address !== null ? address.port : port;
-      const close = (): Promise<void> =>
-        new Promise((closed) => {
-          server.close(() => closed());
-          server.closeAllConnections();
-        });
-      resolve({ origin: `http://127.0.0.1:${bound}`, close });
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  const bound = server.address() as AddressInfo; // it listens on a port
+  const close = (): Promise<void> =>
+    new Promise((closed) => {
+      server.close(() => closed());
+      server.closeAllConnections();
     });
-  });
+  return { origin: `http://127.0.0.1:${bound.port}`, close };
 }
 
 async function answer(handle: Handle, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
