@@ -31,15 +31,20 @@ export async function confirm(
     );
   printError(question);
   stderr.write("Continue? [y/N] ");
+  const answer = await nextLine(signal);
+  signal.throwIfAborted();
+  if (!/^y(?:es)?$/i.test(answer.trim())) throw new Declined();
+}
+
+/** The next line of the standard input; empty if there is none, or once `signal` aborts. */
+export async function nextLine(signal: AbortSignal): Promise<string> {
   // Not as a terminal: Ctrl-C then reaches the process as a signal.
-  const lines = createInterface({ input: stdin, terminal: false, signal });
+  const lines = createInterface({ input: process.stdin, terminal: false, signal });
   try {
-    const answer = await new Promise<string>((resolve) => {
+    return await new Promise<string>((resolve) => {
       lines.once("line", resolve);
       lines.once("close", () => resolve(""));
     });
-    signal.throwIfAborted();
-    if (!/^y(?:es)?$/i.test(answer.trim())) throw new Declined();
   } finally {
     lines.close();
   }

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { createInterface } from "node:readline";
-import { onAbort } from "../../abort.ts";
 import type { Lifecycle } from "../../index.ts";
 import { createInspector } from "../../inspector/index.ts";
 import { openBrowser } from "../inspector/open-browser.ts";
@@ -31,18 +29,4 @@ export async function showPage(lifecycle: Lifecycle, isOpen: boolean): Promise<D
       await server.close();
     },
   };
-}
-
-/** Resolves when Enter is pressed, when the input ends, or when `signal` aborts. */
-export async function enterPressed(signal: AbortSignal): Promise<void> {
-  const lines = createInterface({ input: process.stdin, terminal: false });
-  try {
-    await new Promise<void>((resolve) => {
-      lines.once("line", () => resolve());
-      lines.once("close", resolve);
-      onAbort(signal, resolve);
-    });
-  } finally {
-    lines.close();
-  }
 }

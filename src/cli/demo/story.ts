@@ -4,7 +4,8 @@
  * @module
  */
 import { settle } from "./doubt.ts";
-import { enterPressed, showPage, type DemoPage } from "./page.ts";
+import { nextLine } from "../confirm.ts";
+import { showPage, type DemoPage } from "./page.ts";
 import { createAndRead, patientSays } from "./patient.ts";
 import { headline, lineOfLife, listed } from "./prose.ts";
 import { users } from "./shire.ts";
@@ -51,7 +52,7 @@ export async function tellStory({ screen, self, keep, open, signal }: StoryOptio
     code = await verdict(stage, screen);
     if (process.stdin.isTTY && process.stdout.isTTY) {
       screen.say("", screen.paint.quiet("The page stays until you press Enter."));
-      await enterPressed(signal);
+      await nextLine(signal);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
