@@ -15,17 +15,10 @@ export function controlLines(routes: readonly ControlRoute[], paint: Paint): rea
   return routes.flatMap(({ method, path, body, description }) => {
     const call = `  ${method.padEnd(6)} ${controlBase}${path}`.padEnd(callWidth);
     const example = body === undefined ? "" : JSON.stringify(body);
-    const apart = callWidth + example.length + description.length + 3 > width;
-    if (apart)
-      return [
-        `${call} ${paint.quiet(description)}`,
-        " ".repeat(Math.min(callWidth + 1, width - example.length)) + example,
-      ];
-    return [
-      example === ""
-        ? `${call} ${paint.quiet(description)}`
-        : `${call} ${example}  ${paint.quiet(description)}`,
-    ];
+    const told = paint.quiet(description);
+    if (callWidth + example.length + description.length + 3 > width)
+      return [`${call} ${told}`, " ".repeat(Math.min(callWidth + 1, width - example.length)) + example];
+    return [example === "" ? `${call} ${told}` : `${call} ${example}  ${told}`];
   });
 }
 
