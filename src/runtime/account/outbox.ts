@@ -157,12 +157,10 @@ export class Outbox {
 
 /** The setting after this configuration; `null`: it is the same. */
 function changed(before: OutboxSetting | null, keepMs: number | null): OutboxSetting | null {
-  const isSame =
-    keepMs === null ? !(before?.isOn ?? false) : before?.isOn === true && before.keepMs === keepMs;
-  if (isSame) return null;
-  if (before === null) return keepMs === null ? null : { isOn: true, keepMs, epoch: 1 };
-  if (keepMs === null) return { ...before, isOn: false };
-  return { isOn: true, keepMs, epoch: before.isOn ? before.epoch : before.epoch + 1 };
+  const wasOn = before?.isOn === true;
+  if (keepMs === null) return wasOn ? { ...before, isOn: false } : null;
+  if (wasOn && before.keepMs === keepMs) return null;
+  return { isOn: true, keepMs, epoch: (before?.epoch ?? 0) + (wasOn ? 0 : 1) };
 }
 
 function settingIn(value: Json): OutboxSetting | null {
