@@ -22,9 +22,7 @@ export const forecast: Command = {
   example: "forecast 10000",
   opens: "look",
   json: "object",
-  options: {
-    ...laneOption,
-  },
+  options: laneOption,
   async run(given) {
     const { argument, texts } = given;
     if (!/^\d{1,9}$/.test(argument) || Number(argument) < 1) {

@@ -47,7 +47,8 @@ async function wrappedBy(
   const held = (): StoreKey | undefined => engine.keys.view.storeKeys.find((key) => key.id === id);
   if (held() === undefined) await engine.keys.renew(); // it was added since the last read
   const key = held();
-  if (key === undefined) throw replacedMeanwhile();
+  const why = "Cannot rotate keys: another process is replacing the keys";
+  if (key === undefined) throw new LifecycleError("KEY_REFUSED", why, { retryable: true });
   return { id, madeUnder, ...(await wrap(engine, ring, record, key)) };
 }
 
@@ -67,10 +68,4 @@ export async function wrap(
     "KEY_REFUSED",
     `Cannot rotate keys: the newest key must not be a retired one, and ${wrapped.by} is; put a fresh key before it`,
   );
-}
-
-function replacedMeanwhile(): LifecycleError {
-  return new LifecycleError("KEY_REFUSED", "Cannot rotate keys: another process is replacing the keys", {
-    retryable: true,
-  });
 }
