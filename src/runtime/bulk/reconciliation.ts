@@ -5,39 +5,31 @@
  */
 import type { Cancellable } from "../options/call-options.ts";
 
+/** A user whose `app_user_id` and number are known. */
+interface Named<Type extends string> {
+  readonly type: Type;
+  readonly appUserId: string;
+  readonly oneupUserId: number;
+}
+
 /** One user that differs between here and 1upHealth. */
 export type Difference =
   /** 1upHealth has it, and no user here has its `app_user_id` or number. Forgotten users are not reported. */
-  | {
-      readonly type: "thereOnly";
-      readonly appUserId: string;
-      readonly oneupUserId: number;
-      readonly active: boolean;
-    }
+  | (Named<"thereOnly"> & { readonly active: boolean })
   /** It is here, with a number that 1upHealth did not list. Offboarded users are not reported. */
-  | { readonly type: "hereOnly"; readonly appUserId: string; readonly oneupUserId: number }
+  | Named<"hereOnly">
   /**
    * 1upHealth lists its number under another id than `appUserId`: it was renamed there. If that id is taken here, for
    * example by a user with the same number, it is not moved. Purge neither of two users with one number, because
    * their data is the same.
    */
-  | {
-      readonly type: "renamed";
-      readonly appUserId: string;
-      readonly thereAppUserId: string;
-      readonly oneupUserId: number;
-    }
+  | (Named<"renamed"> & { readonly thereAppUserId: string })
   /** The same `app_user_id` belongs to another user there. */
-  | {
-      readonly type: "anotherNumber";
-      readonly appUserId: string;
-      readonly oneupUserId: number;
-      readonly thereOneupUserId: number;
-    }
+  | (Named<"anotherNumber"> & { readonly thereOneupUserId: number })
   /** 1upHealth lists it as inactive. The meaning is undocumented; calls are still made. */
-  | { readonly type: "inactive"; readonly appUserId: string; readonly oneupUserId: number }
+  | Named<"inactive">
   /** 1upHealth has it without an `app_user_id`, or with one that cannot be one here. */
-  | { readonly type: "unusable"; readonly oneupUserId: number };
+  | Pick<Named<"unusable">, "type" | "oneupUserId">;
 
 /** The differences, by type. */
 export type DifferenceCounts = Readonly<Record<Difference["type"], number>>;
