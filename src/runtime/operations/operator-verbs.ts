@@ -23,30 +23,26 @@ import { noted } from "../user/user.ts";
 import type { UserStatus } from "../user/user-status.ts";
 import { acting, aDoer, aLane } from "./call-checks.ts";
 
+/** Options of {@link AccountVerbs.reopen}. */
+export interface ReopenOptions {
+  /** Who acts, in 1 to 100 characters on one line; stored in clear. @default not recorded */
+  readonly by?: string | undefined;
+}
+
 /** Options of {@link AccountVerbs.pause}. */
-export interface PauseOptions {
+export interface PauseOptions extends ReopenOptions {
   /** Why, in 1 to 200 characters; shown with each user that waits. No personal data: it is stored in clear. */
   readonly reason: string;
   /** Only users that wait in this lane. @default all management calls */
   readonly lane?: Lane | undefined;
   /** When it ends by itself. @default with `unpause()` */
   readonly until?: Date | undefined;
-  /** Who pauses it, in 1 to 100 characters on one line; stored in clear. @default not recorded */
-  readonly by?: string | undefined;
 }
 
 /** Options of {@link AccountVerbs.unpause}. */
-export interface UnpauseOptions {
+export interface UnpauseOptions extends ReopenOptions {
   /** Only the pause of this lane. @default all pauses */
   readonly lane?: Lane | undefined;
-  /** Who ends it, as in {@link PauseOptions}. @default not recorded */
-  readonly by?: string | undefined;
-}
-
-/** Options of {@link AccountVerbs.reopen}. */
-export interface ReopenOptions {
-  /** Who reopens them, as in {@link PauseOptions}. @default not recorded */
-  readonly by?: string | undefined;
 }
 
 /** The 1upHealth account that all users of a lifecycle belong to. */
