@@ -30,7 +30,10 @@ export function checkEncryption(
       { facts: { option: "encryption" } },
     );
   }
-  if (!forms.some((form) => form.holds(encryption))) throw notEncryption(verb);
+  const rule = "keyFile(…), { keys: […] } with texts or bytes, or a key provider with wrap() and unwrap()";
+  // Without the value, which may be a key.
+  if (!forms.some((form) => form.holds(encryption)))
+    throw invalidOption(`Cannot ${verb}: encryption must be ${rule}`);
   const path = "ring" in encryption ? encryption.path : undefined;
   if (path !== undefined && store.folder !== undefined && isInside(store.folder, path)) {
     throw invalidOption(
@@ -38,9 +41,4 @@ export function checkEncryption(
     );
   }
   return encryption;
-}
-
-function notEncryption(verb: string): LifecycleError {
-  const rule = "keyFile(…), { keys: […] } with texts or bytes, or a key provider with wrap() and unwrap()"; // the value itself may be a key
-  return invalidOption(`Cannot ${verb}: encryption must be ${rule}`);
 }
