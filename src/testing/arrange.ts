@@ -30,6 +30,13 @@ interface Scene {
   readonly newId: string;
 }
 
+/** The user exists under its own id, so that a search finds it. */
+const isSaidToBeMissing: Step = (user, at) => without(user, { type: "USER_MISSING", at });
+const isRefused: Step = (user, at) => without(user, { type: "REFUSED", at, why: "http_400" });
+const isToBePurged: Step = (user, at) => without(user, { type: "OFFBOARD", at, purge: fhirVersions });
+const isLetGo: Step = (user, at) => without(user, { type: "OFFBOARDED", at });
+const mustRefresh: Step = (user, at) => stepped(user, { type: "DUE", at });
+
 /** The shortest history of each state. The token that must be refreshed was granted earlier. */
 const biographies: Readonly<Record<UserState, readonly Step[]>> = {
   created: [],
@@ -102,10 +109,6 @@ function getsToken(user: User, at: number, scene: Scene): User {
   return granted(user, at, scene, scene.world.grants.exchange(user.secrets.code?.reveal() ?? "", at));
 }
 
-function mustRefresh(user: User, at: number): User {
-  return stepped(user, { type: "DUE", at });
-}
-
 function refreshes(user: User, at: number, scene: Scene): User {
   const refreshToken = user.secrets.refreshToken?.reveal() ?? "";
   return granted(user, at, scene, scene.world.grants.refresh(refreshToken, at));
@@ -114,11 +117,6 @@ function refreshes(user: User, at: number, scene: Scene): User {
 function losesGrant(user: User, at: number, { world }: Scene): User {
   world.grants.revoke(numberOf(user));
   return without(user, { type: "GRANT_LOST", at });
-}
-
-/** The user exists under its own id, so that a search finds it. */
-function isSaidToBeMissing(user: User, at: number): User {
-  return without(user, { type: "USER_MISSING", at });
 }
 
 /** The call is in flight, or its process died; 1upHealth has not carried it out. */
@@ -131,21 +129,9 @@ function isInDoubt(user: User, at: number): User {
   return { ...stepped(user, { type: "IN_DOUBT", at }), intent: null };
 }
 
-function isRefused(user: User, at: number): User {
-  return without(user, { type: "REFUSED", at, why: "http_400" });
-}
-
-function isToBePurged(user: User, at: number): User {
-  return without(user, { type: "OFFBOARD", at, purge: fhirVersions });
-}
-
 function isFound(user: User, at: number, { world }: Scene): User {
   const { oneupUserId, active } = world.users.byId(numberOf(user)) ?? {};
   return without(user, { type: "USER_FOUND", at, user: { oneupUserId, active } });
-}
-
-function isLetGo(user: User, at: number): User {
-  return without(user, { type: "OFFBOARDED", at });
 }
 
 /** Applies an event that leads to a state without secrets. */
