@@ -11,13 +11,12 @@ import { isLifecycleError } from "../../errors.ts";
 import { Handler } from "../../sandbox/handler.ts";
 import { readOptions } from "../../sandbox/options/sandbox-options.ts";
 import { sandboxOver } from "../../sandbox/create-sandbox.ts";
-import type { Sandbox } from "../../sandbox/sandbox.ts";
 import { World as SandboxWorld } from "../../sandbox/state/world.ts";
 import { instrumented } from "../instrumented.ts";
 import { openProcess } from "../open-process.ts";
 import { SteeredTime } from "../test-clock.ts";
 import { TestProcess } from "../test-process.ts";
-import type { AppProcess, SimulateOptions, SimulationReport, World } from "./options.ts";
+import type { SimulateOptions, SimulationReport, World } from "./options.ts";
 import { Dice, Weather } from "./weather.ts";
 
 const hour = 3_600_000;
@@ -96,11 +95,11 @@ export async function simulate(options: SimulateOptions): Promise<SimulationRepo
   const seeds = checked(options);
   let [crashes, refusals, calls] = [0, 0, 0];
   for (const seed of seeds) {
-    const story = new Story(seed, options);
+    const story = storyOf(seed, options);
     try {
       await story.play();
     } catch (cause) {
-      throw new SimulationError(seed, story.trace, cause);
+      throw new SimulationError(seed, story.trace(), cause);
     }
     crashes += story.weather.deaths;
     refusals += story.weather.refusals;
@@ -110,130 +109,107 @@ export async function simulate(options: SimulateOptions): Promise<SimulationRepo
 }
 
 /** One seed. */
-class Story {
-  readonly weather: Weather;
-  readonly sandbox: Sandbox;
-  readonly #seed: number;
-  readonly #options: SimulateOptions;
-  readonly #time: SteeredTime;
-  readonly #handler: Handler;
-  readonly #store = memory();
-  readonly #dice: Dice;
-  readonly #notes: (readonly [at: number, text: string])[] = [];
+function storyOf(seed: number, options: SimulateOptions) {
+  const weather = new Weather(seed);
+  const dice = new Dice(seed, 2);
+  const random = (): number => dice.next();
+  const notes: (readonly [at: number, text: string])[] = [];
   /** Processes that are up. */
-  readonly #up = new Set<TestProcess>();
-  #processes = 0;
+  const up = new Set<TestProcess>();
+  const isBusy = (): boolean => [...up].some(({ isAsking }) => isAsking);
+  const clock = new SteeredTime({ now: beginning, seed, autoAdvance: true, isBusy });
+  const given = { ...weather.sandbox, ...options.sandbox, seed, clock, waitOn: "clock" } as const;
+  const handler = new Handler(new SandboxWorld(readOptions(given)));
+  const sandbox = sandboxOver(handler);
+  const store = memory();
+  let processes = 0;
   /** Processes that have not come to their end. */
-  #left = 0;
+  let left = 0;
 
-  constructor(seed: number, options: SimulateOptions) {
-    this.#seed = seed;
-    this.#options = options;
-    this.weather = new Weather(seed);
-    this.#dice = new Dice(seed, 2);
-    const isBusy = (): boolean => [...this.#up].some(({ isAsking }) => isAsking);
-    const clock = (this.#time = new SteeredTime({ now: beginning, seed, autoAdvance: true, isBusy }));
-    const given = { ...this.weather.sandbox, ...options.sandbox, seed, clock, waitOn: "clock" } as const;
-    this.#handler = new Handler(new SandboxWorld(readOptions(given)));
-    this.sandbox = sandboxOver(this.#handler);
+  function note(label: string, text: string): void {
+    notes.push([clock.now(), `${label}  ${text}`]);
   }
 
   /** What happened, with the calls that arrived. */
-  get trace(): readonly string[] {
-    const calls = this.sandbox.journal
-      .entries()
-      .map(({ at, call, appUserId = "", status, outcome, fault }) => {
-        return [
-          at,
-          `1up   ${call} ${appUserId}: ${status} ${outcome}${fault === undefined ? "" : ` (${fault})`}`,
-        ] as const;
-      });
-    const all = [...this.#notes, ...calls].toSorted(([one], [other]) => one - other);
+  function trace(): readonly string[] {
+    const calls = sandbox.journal.entries().map(({ at, call, appUserId = "", status, outcome, fault }) => {
+      const by = fault === undefined ? "" : ` (${fault})`;
+      return [at, `1up   ${call} ${appUserId}: ${status} ${outcome}${by}`] as const;
+    });
+    const all = [...notes, ...calls].toSorted(([one], [other]) => one - other);
     return all.map(([at, text]) => `${new Date(at).toISOString().slice(11, -1)} ${text}`);
   }
 
-  async play(): Promise<void> {
-    const time = this.#time;
-    for (const fault of this.weather.faults) this.sandbox.fail(fault);
-    time.timer(troubleMs, () => {
-      this.weather.isCalm = true;
-      this.sandbox.clearFaults();
+  async function play(): Promise<void> {
+    for (const fault of weather.faults) sandbox.fail(fault);
+    clock.timer(troubleMs, () => {
+      weather.isCalm = true;
+      sandbox.clearFaults();
     });
     const tooLong = new Promise<never>((_, reject) => {
-      time.timer(longestMs, () => reject(new Error("The scenario does not end within 30 days")));
+      clock.timer(longestMs, () => reject(new Error("The scenario does not end within 30 days")));
     });
-    const world: World = {
-      seed: this.#seed,
-      sandbox: this.sandbox,
-      clock: time,
-      random: () => this.#dice.next(),
-      process: async (run) => {
-        this.#left++;
-        await this.#process(`p${++this.#processes}`, run).finally(() => this.#left--);
-      },
+    const process: World["process"] = async (run) => {
+      left++;
+      await liveOn(`p${++processes}`, run).finally(() => left--);
     };
-    const played = Promise.race([(async () => this.#options.scenario(world))(), tooLong]);
-    const stop = time.waitFor(played);
+    const world: World = { seed, sandbox, clock, random, process };
+    const played = Promise.race([(async () => options.scenario(world))(), tooLong]);
+    const stop = clock.waitFor(played);
     try {
       await played;
-      if (this.#processes === 0) throw new Error("The scenario ran no process: await process(…)");
-      if (this.#left > 0) throw new Error("The scenario ended before its processes: await each process(…)");
+      if (processes === 0) throw new Error("The scenario ran no process: await process(…)");
+      if (left > 0) throw new Error("The scenario ended before its processes: await each process(…)");
     } finally {
       stop();
-      for (const process of this.#up) process.end();
+      for (const process of up) process.end();
     }
   }
 
   /** Lets a process live again and again until it returns. */
-  async #process(name: string, run: (process: AppProcess) => void | Promise<void>): Promise<void> {
+  async function liveOn(name: string, run: Run): Promise<void> {
     for (let life = 0; ; life++) {
       const label = `${name}.${life + 1}`;
-      const process = new TestProcess(this.#time, (steps) => this.weather.strike(steps));
-      this.#up.add(process);
+      const process = new TestProcess(clock, (steps) => weather.strike(steps));
+      up.add(process);
       const died = new Promise<"dies">((resolve) => process.whenOver(() => resolve("dies")));
-      this.#note(label, "starts");
-      const how = await Promise.race([died, this.#live(label, life, process, run)]);
-      this.#note(label, how);
-      this.#up.delete(process);
+      note(label, "starts");
+      const how = await Promise.race([died, live(label, life, process, run)]);
+      note(label, how);
+      up.delete(process);
       process.end();
       if (how === "is done") return;
-      await sleep(this.#time, this.#dice.pick([1_000, 5_000, 60_000]));
+      await sleep(clock, dice.pick([1_000, 5_000, 60_000]));
     }
   }
 
   /** How the life ended; a process that died never resolves. */
-  async #live(
-    label: string,
-    life: number,
-    process: TestProcess,
-    run: (process: AppProcess) => void | Promise<void>,
-  ): Promise<string> {
+  async function live(label: string, life: number, process: TestProcess, run: Run): Promise<string> {
     try {
-      const parts = { handler: this.#handler, sandbox: this.sandbox, store: this.#store, process };
-      const { lifecycle } = await openProcess(this.#options.lifecycle, parts);
+      const { lifecycle } = await openProcess(options.lifecycle, { handler, sandbox, store, process });
       await run({
         lifecycle: instrumented(lifecycle, { life: process, time: null }),
         clock: process.clock,
-        random: () => this.#dice.next(),
+        random,
         life,
         step: (name, effect) =>
           process.step(() => {
-            this.#note(label, name);
+            note(label, name);
             return effect();
           }),
       });
       return "is done";
     } catch (error) {
       if (isLifecycleError(error) && error.retryable) return `fails, and is tried again: ${String(error)}`;
-      this.#note(label, String(error));
+      note(label, String(error));
       throw error;
     }
   }
 
-  #note(label: string, text: string): void {
-    this.#notes.push([this.#time.now(), `${label}  ${text}`]);
-  }
+  return { weather, sandbox, play, trace };
 }
+
+type Run = Parameters<World["process"]>[0];
 
 const task = "simulate";
 const rules: Rules<SimulateOptions> = {
