@@ -49,17 +49,25 @@ async function sealRounds(
   const sealing = sealer.keyId;
   // Until then a process may begin work on a copy of the record that lacks the fresh key.
   const settledAt = clock.monotonic() + freshMs;
-  const early = new EarlyLeases();
+  // Leases whose holders may have begun before they knew the fresh key: those seen in the first round after which no
+  // process can begin that way. Their writes may be sealed with an older key, so they are waited for, however long the
+  // lease, because other processes may have another `leaseMs`. Later leases are harmless, and there are always some.
+  const early = new Set<string>();
+  let settledRounds = 0;
   let resealed = 0;
   let quietRounds = 0;
   for (;;) {
     const began = clock.monotonic();
     const settled = began >= settledAt;
-    const round = await sealRound(engine, signal, settled ? early : null, (seen, of, more) => {
+    if (settled) settledRounds++;
+    const isEarly = (lease: string): boolean => {
+      if (settledRounds === 1) early.add(lease);
+      return early.has(lease);
+    };
+    const round = await sealRound(engine, signal, isEarly, (seen, of, more) => {
       const progress = { seen, of, resealed: resealed + more };
       callListener(engine.settings.logger, "onProgress", options.onProgress, progress);
     });
-    if (settled) early.complete();
     resealed += round.resealed;
     quietRounds = settled && round.resealed + round.busy === 0 ? quietRounds + 1 : 0;
     // One round can miss a user that is renamed meanwhile.
@@ -71,27 +79,6 @@ async function sealRounds(
     const tookMs = clock.monotonic() - began;
     const settlesInMs = settledAt - clock.monotonic();
     await sleep(clock, round.busy > 0 ? Math.max(roundMs, tookMs) : Math.max(0, settlesInMs), signal);
-  }
-}
-
-/**
- * Leases whose holders may have begun before they knew the fresh key: those seen in the first round after which no
- * process can begin that way. Their writes may be sealed with an older key, so they are waited for, however long the
- * lease, because other processes may have another `leaseMs`. Later leases are harmless, and there are always some.
- */
-class EarlyLeases {
-  readonly #ids = new Set<string>();
-  #complete = false;
-
-  /** Whether the lease is one of them. In the first round every lease is. */
-  has(leaseId: string): boolean {
-    if (!this.#complete) this.#ids.add(leaseId);
-    return this.#ids.has(leaseId);
-  }
-
-  /** Ends the first round. */
-  complete(): void {
-    this.#complete = true;
   }
 }
 
@@ -140,7 +127,7 @@ type Sealed =
 async function sealRound(
   engine: Engine,
   signal: AbortSignal,
-  early: EarlyLeases | null,
+  isEarly: (lease: string) => boolean,
   progress: (seen: number, of: number, resealed: number) => void,
 ): Promise<Readonly<Record<Sealed, number>>> {
   const round = { current: 0, resealed: 0, busy: 0, unreadable: 0, tooNew: 0 };
@@ -149,7 +136,7 @@ async function sealRound(
   let seen = 0;
   for await (const ids of pagesOfUserIds(engine, pageSize)) {
     signal.throwIfAborted();
-    const ended = await Promise.all(ids.map((id) => sealAnew(engine, id, early)));
+    const ended = await Promise.all(ids.map((id) => sealAnew(engine, id, isEarly)));
     for (const each of ended) round[each]++;
     seen += ids.length;
     progress(seen, Math.max(of, seen), round.resealed);
@@ -157,13 +144,13 @@ async function sealRound(
   return round;
 }
 
-async function sealAnew(engine: Engine, id: string, early: EarlyLeases | null): Promise<Sealed> {
+async function sealAnew(engine: Engine, id: string, isEarly: (lease: string) => boolean): Promise<Sealed> {
   try {
     const found = await findUser(engine, id);
     if (found === null) return "current";
     const { user, record } = found;
     // seam: a-record-is-sealed-again
-    if (isSettled(engine, record, early)) return "current";
+    if (isSettled(engine, record, isEarly)) return "current";
     if (isLeased(record)) return "busy";
     // The holder of an expired lease is presumed dead: the user is due at once, as when the lease expired. If the
     // holder does return, it finds that the record has changed.
@@ -183,7 +170,11 @@ async function sealAnew(engine: Engine, id: string, early: EarlyLeases | null): 
  * Whether it is written with the current key and format, and will stay so. A process that holds a user with secrets
  * knows the key that opens them; one that has held a user without secrets since before may not.
  */
-function isSettled({ sealer }: Engine, { value, lease }: StoredRecord, early: EarlyLeases | null): boolean {
-  const heldEarly = early !== null && lease !== null && early.has(lease.id);
+function isSettled(
+  { sealer }: Engine,
+  { value, lease }: StoredRecord,
+  isEarly: (lease: string) => boolean,
+): boolean {
+  const heldEarly = lease !== null && isEarly(lease.id);
   return sealer.isWritten(value) && (!heldEarly || sealingKeyOf(value) !== null);
 }
