@@ -159,18 +159,19 @@ function tooLate({ settings, writability }: Engine): LifecycleError {
 
 /** What 1upHealth refuses: the secret in use, or else this process. */
 function refusalIn({ endpoints }: Engine, shut: readonly ShutGate[]): Trouble {
-  const found = (["credentials", "forbidden"] as const)
-    .map((reason) => shut.find((gate) => gate.reason === reason))
-    .find((gate) => gate !== undefined);
-  if (found === undefined) return none;
-  const cause = troubleAt(found.gate, (endpoint) => endpoints.trouble(endpoint));
-  const [problem, what] =
-    found.reason === "credentials"
-      ? (["CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret"] as const)
-      : (["FORBIDDEN", "calls of this process are blocked before they reach 1upHealth"] as const);
-  return {
-    problem,
-    why: cause === null ? what : `${what}: ${causeInWords(cause)}`,
-    nextStep: cause === null ? nextSteps[problem] : nextStepAfter(cause),
-  };
+  for (const reason of ["credentials", "forbidden"] as const) {
+    const found = shut.find((gate) => gate.reason === reason);
+    if (found === undefined) continue;
+    const cause = troubleAt(found.gate, (endpoint) => endpoints.trouble(endpoint));
+    const [problem, what] = refusals[reason];
+    if (cause === null) return { problem, why: what, nextStep: nextSteps[problem] };
+    return { problem, why: `${what}: ${causeInWords(cause)}`, nextStep: nextStepAfter(cause) };
+  }
+  return none;
 }
+
+/** The refusals that hold back all calls, as errors. */
+export const refusals = {
+  credentials: ["CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret"],
+  forbidden: ["FORBIDDEN", "calls of this process are blocked before they reach 1upHealth"],
+} as const;

@@ -8,6 +8,7 @@ import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { sendEvent } from "../engine/wait-for-user.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import { damagedRecord, remainsOf } from "./damaged-record.ts";
+import { refusals } from "./health.ts";
 import type { Engine } from "../engine/engine.ts";
 import { loadRecord, type LoadedUser } from "../engine/load-user.ts";
 import { stopOf, whenNotStopped } from "../engine/stop.ts";
@@ -72,8 +73,3 @@ async function assertAccepted(engine: Engine, next: User, hasGrant: boolean, can
     });
   }
 }
-
-const refusals = {
-  credentials: ["CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret"],
-  forbidden: ["FORBIDDEN", "calls of this process are blocked before they reach 1upHealth"],
-} as const;
