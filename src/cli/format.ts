@@ -37,6 +37,11 @@ export function bar(part: number, of: number, length: number, paint: Paint): str
   return "━".repeat(full) + paint.quiet("─".repeat(length - full));
 }
 
+/** Prints one JSON object on a line. */
+export function printJson(data: unknown): void {
+  console.log(JSON.stringify(data));
+}
+
 /** Prints a result: as JSON with `--json`, else as lines, of which prose is wrapped and an indented one stays as it is. */
 export function print({ switches }: Pick<Given, "switches">, data: unknown, lines: readonly string[]): void {
   const prose = (line: string): readonly string[] =>

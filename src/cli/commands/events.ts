@@ -7,6 +7,7 @@ import type { EventOptions, LifecycleEvent } from "../../index.ts";
 import { timeInWords } from "../../runtime/options/time-in-words.ts";
 import { flag, option, type Command } from "../command.ts";
 import { escapeControl } from "../escape-control.ts";
+import { printJson } from "../format.ts";
 import { withStore } from "../open-store.ts";
 
 export const events: Command = {
@@ -29,7 +30,7 @@ export const events: Command = {
     const { texts, switches } = given;
     const types = texts.get("types")?.split(",") as EventOptions["types"]; // checked by events()
     const follow = switches.has("follow");
-    const show = switches.has("json") ? asJson : asLine;
+    const show = switches.has("json") ? printJson : asLine;
     await withStore(given, async (lifecycle) => {
       for await (const event of lifecycle.events({ after: texts.get("after"), types, follow, signal }))
         show(event);
@@ -37,10 +38,6 @@ export const events: Command = {
     return signal.aborted ? 130 : 0;
   },
 };
-
-function asJson(event: LifecycleEvent): void {
-  console.log(JSON.stringify(event));
-}
 
 function asLine({ alias, appUserId, at, cause, from, to, type }: LifecycleEvent): void {
   const user = escapeControl(appUserId ?? alias);

@@ -12,6 +12,7 @@ import { importLine, importPicture, importSummary } from "../import-picture.ts";
 import { checkReadable, idsIn, usualColumn } from "../list-file.ts";
 import { withStore } from "../open-store.ts";
 import { Screen } from "../screen.ts";
+import { printJson } from "../format.ts";
 import { policyOf, refreshOption } from "../worker-options.ts";
 
 export const onboard: Command = {
@@ -127,10 +128,9 @@ function isWorthALine({ phase, read }: ImportProgress): boolean {
 }
 
 function asJson(): Shows {
-  const say = (what: object): void => console.log(JSON.stringify(what));
   return {
-    every: { everyMs: 1_000, onProgress: (progress) => progress.phase !== "done" && say(progress) },
-    end: say,
-    stopped: () => say({ phase: "stopped" }),
+    every: { everyMs: 1_000, onProgress: (progress) => progress.phase !== "done" && printJson(progress) },
+    end: printJson,
+    stopped: () => printJson({ phase: "stopped" }),
   };
 }

@@ -11,7 +11,7 @@ import { option, type Command } from "../command.ts";
 import { fitted, placesIn } from "../columns.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
-import { toneOf, tokenLeft, waitOf } from "../format.ts";
+import { printJson, toneOf, tokenLeft, waitOf } from "../format.ts";
 import { widthOf } from "../screen.ts";
 import { escapeControl } from "../escape-control.ts";
 
@@ -30,7 +30,9 @@ export const users: Command = {
     const { texts, switches } = given;
     const first = wholeIn(given, "first", 1) ?? Infinity;
     const state = texts.get("state") as UserFilter["state"]; // checked by users()
-    const show = switches.has("json") ? asJson : asTable(widthOf(process.stdout), paintFor(process.stdout));
+    const show = switches.has("json")
+      ? printJson
+      : asTable(widthOf(process.stdout), paintFor(process.stdout));
     await withStore(given, async (lifecycle) => {
       await lifecycle.budget.refresh(); // loads the gates that are closed for all users
       let shown = 0;
@@ -43,10 +45,6 @@ export const users: Command = {
     return signal.aborted ? 130 : 0;
   },
 };
-
-function asJson(user: UserStatus): void {
-  console.log(JSON.stringify(user));
-}
 
 /** Widths of the columns beside the user's id. */
 const [stateWidth, sinceWidth, tokenWidth, waitsWidth] = [13, 10, 10, 20];

@@ -9,7 +9,7 @@ import { duration } from "../parse-units.ts";
 import { flag, option, type Command } from "../command.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
-import { print, toneOf, waitOf } from "../format.ts";
+import { print, toneOf, waitOf, printJson } from "../format.ts";
 import { concurrencyOf, policyOf, summaryLine, workerOptions } from "../worker-options.ts";
 
 export const work: Command = {
@@ -37,7 +37,8 @@ export const work: Command = {
     const isJson = switches.has("json");
     const begin = async (lifecycle: Lifecycle): Promise<WorkSummary> => {
       if (!switches.has("quiet")) lifecycle.subscribe(teller(lifecycle, isJson, paintFor(process.stdout)));
-      if (await isEmpty(lifecycle)) console.error("This store has no users yet: is it the right one?");
+      const isEmpty = Object.values(await lifecycle.counts()).every((count) => count === 0);
+      if (isEmpty) console.error("This store has no users yet: is it the right one?");
       if (!isJson && !switches.has("quiet")) console.log("Working; Ctrl-C stops it");
       return lifecycle.work(options);
     };
@@ -46,10 +47,6 @@ export const work: Command = {
   },
 };
 
-async function isEmpty(lifecycle: Lifecycle): Promise<boolean> {
-  return Object.values(await lifecycle.counts()).every((count) => count === 0);
-}
-
 /** Prints a step without the user's id, because such lines end up in logs. */
 function teller(lifecycle: Lifecycle, isJson: boolean, paint: Paint): (status: UserStatus) => void {
   return (status) => {
@@ -57,7 +54,7 @@ function teller(lifecycle: Lifecycle, isJson: boolean, paint: Paint): (status: U
     const user = lifecycle.alias(appUserId);
     const now = systemClock.now();
     if (isJson) {
-      console.log(JSON.stringify({ at: new Date(now), user, state, usable, underWay, pause }));
+      printJson({ at: new Date(now), user, state, usable, underWay, pause });
       return;
     }
     const time = new Date(now).toISOString().slice(11, 19);

@@ -6,7 +6,7 @@
 import { UsageError } from "../arguments.ts";
 import { option, type Given, type Options } from "../command.ts";
 import { escapeControl } from "../escape-control.ts";
-import { number } from "../format.ts";
+import { number, printJson } from "../format.ts";
 import { idsIn, usualColumn } from "../list-file.ts";
 import { Screen } from "../screen.ts";
 import { asCommands } from "../shell-words.ts";
@@ -40,7 +40,7 @@ export function showing<Progress extends { readonly phase: string }>(
     everyMs: isJson ? 1_000 : 500,
     onProgress(progress) {
       if (progress.phase === "done") return;
-      if (isJson) console.log(JSON.stringify(progress));
+      if (isJson) printJson(progress);
       else if (screen.moves) screen.draw([lineOf(progress)]);
     },
   };

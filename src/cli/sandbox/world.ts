@@ -108,7 +108,7 @@ async function faultsIn(path: string | undefined): Promise<readonly Fault[]> {
   });
   try {
     const list: unknown = JSON.parse(text);
-    if (Array.isArray(list) && list.every(isObject)) return list as readonly Fault[]; // fail() checks each
+    if (Array.isArray(list) && list.every(isObject)) return list; // fail() checks each
   } catch {} // it is no JSON
   throw new UsageError(`Cannot read ${path}: it must be a JSON list of faults`);
 }
