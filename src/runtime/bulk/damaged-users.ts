@@ -80,13 +80,11 @@ export class DamagedUsers {
     return onTheirWay(this.#name, await this.#engine.store.counts());
   }
 
-  async #isDamaged(id: string): Promise<boolean> {
-    try {
-      await findUser(this.#engine, id);
-      return false;
-    } catch (error) {
+  #isDamaged(id: string): Promise<boolean> {
+    const damaged = (error: unknown): boolean => {
       if (!isLifecycleError(error)) throw error;
       return error.code === "RECORD_DAMAGED"; // transient errors are examined again; the rest is for a newer release
-    }
+    };
+    return findUser(this.#engine, id).then(() => false, damaged);
   }
 }
