@@ -33,11 +33,8 @@ export function timelineOf(entries: readonly JournalEntry[]): string {
 }
 
 /** A user's steps up to now. That a token entered its refresh window is stored only when it is refreshed. */
-export function wayOf({
-  history,
-  state,
-  since,
-}: UserStatus): readonly Pick<HistoryStep, "at" | "to" | "event">[] {
+export function wayOf(status: UserStatus): readonly Pick<HistoryStep, "at" | "to" | "event">[] {
+  const { history, state, since } = status;
   const isWritten = history.length === 0 || history.at(-1)?.to === state;
   return isWritten ? history : [...history, { at: since, to: state, event: "by age" }];
 }

@@ -72,14 +72,8 @@ function inWords(difference: Difference): string {
   }
 }
 
-function summary({
-  there,
-  here,
-  calls,
-  counts,
-  complete,
-  repaired,
-}: Omit<Reconciliation, "differences">): readonly string[] {
+function summary(found: Omit<Reconciliation, "differences">): readonly string[] {
+  const { there, here, calls, counts, complete, repaired } = found;
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   return [
     `${plural(all, "difference")} between ${number(there)} users at 1upHealth and ${number(here)} here, for ${plural(calls, "call")}`,

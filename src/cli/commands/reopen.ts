@@ -57,11 +57,10 @@ interface MetLane {
 
 async function leftOf(lifecycle: Lifecycle): Promise<Left> {
   const view = await lifecycle.budget.refresh();
-  const inALane: ReadonlySet<string> = new Set(["rateLimit", "paused"]);
   const pauses = await waitsOf(lifecycle, view);
   return {
     lanes: await lanesOf(lifecycle, view),
-    pauses: pauses.filter(({ reason }) => !inALane.has(reason)),
+    pauses: pauses.filter(({ reason }) => reason !== "rateLimit" && reason !== "paused"), // those wait in a lane
   };
 }
 

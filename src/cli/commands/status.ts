@@ -156,14 +156,8 @@ function failureLines({ looked, causes }: Failures, { users }: BudgetView, row: 
     const { in: state, reason, why, users: count } = each;
     return `${plural(count, "user")} in ${state}: ${reason} (${escapeControl(why)})`;
   });
-  const others = causes.slice(mostFailures);
-  if (others.length > 0)
-    ways.push(
-      `${plural(
-        others.reduce((sum, one) => sum + one.users, 0),
-        "user",
-      )} in other ways`,
-    );
+  const others = causes.slice(mostFailures).reduce((sum, { users }) => sum + users, 0);
+  if (others > 0) ways.push(`${plural(others, "user")} in other ways`);
   const all = users.failed ?? looked;
   if (all > looked) ways.push(`of the first ${looked} of ${number(all)} failed users`);
   return [

@@ -113,15 +113,8 @@ function optionsOf(
   };
 }
 
-function forecastLines({
-  count,
-  done,
-  unexported,
-  leftOut,
-  unusable,
-  calls,
-  endsAt,
-}: LeaveForecast): readonly string[] {
+function forecastLines(forecast: LeaveForecast): readonly string[] {
+  const { count, done, unexported, leftOut, unusable, calls, endsAt } = forecast;
   const end =
     endsAt === null ? "once they are no longer paused" : `until ${momentInWords(endsAt, systemClock.now())}`;
   return [

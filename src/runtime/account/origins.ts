@@ -68,11 +68,8 @@ export async function holdOrigins({ record, origins, change, clock, logger }: Or
 }
 
 /** Warns where the origins differ from the recorded ones, for a process that makes no calls. */
-export async function noteOrigins({
-  record,
-  origins,
-  logger,
-}: Pick<OriginParts, "record" | "origins" | "logger">): Promise<void> {
+export async function noteOrigins(parts: Pick<OriginParts, "record" | "origins" | "logger">): Promise<void> {
+  const { record, origins, logger } = parts;
   const recorded = readOrigins((await record.load())?.value ?? null);
   const different = (["api", "auth"] as const).find((name) => recorded?.[name] !== origins[name]);
   if (recorded === null || different === undefined) return;
