@@ -30,6 +30,7 @@ export function fieldsOf(commit: Commit): Fields {
   const { staleInMs, take, settle, giveBack, unless } = commit;
   const text = JSON.stringify;
   const { id: leaseId, ms: leaseMs } = lease;
+  // One literal: to add members to a copy of another one takes ten times as long.
   const rules = {
     expectedRevision,
     writeId,
@@ -41,10 +42,13 @@ export function fieldsOf(commit: Commit): Fields {
     leaseId,
     leaseMs,
     unless,
+    take,
+    settle,
+    giveBack,
   };
   const leased = mode === "take" || mode === "keep";
   return [
-    text({ ...rules, take, settle, giveBack }),
+    text(rules),
     `{"revision":${expectedRevision + 1},"writeId":${text(writeId)},"state":${text(state)},"dueAt":`,
     leased ? `{"id":${text(leaseId)},"owner":${text(lease.owner)},"until":` : "",
     `,"value":${encodeValue(value)}}`,

@@ -165,8 +165,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
               body = "",
             } = delivery.type === "answer" ? delivery.outgoing : {};
             if (waits && isFaulty) isUnanswered();
-            else if (waits && isManagement(askedBy(incoming)) && !isNeutral(incoming))
-              judge.limits.silences.answered(life);
+            else if (waits && isForUser && !unauthorized.has(status)) judge.limits.silences.answered(life);
             if (waits && namesLimit(status, body)) toldToWait(headers);
             // It shows that one user alone is to wait.
             else if (waits && delivery.type === "answer" && comesThrough(incoming, status)) {
@@ -219,6 +218,9 @@ function isNeutral({ path, query, body }: Incoming): boolean {
   if (path.endsWith("/oauth2/token")) return !/(^|&)(code|refresh_token)=/.test(body);
   return path.startsWith("/user-management") && /(^|&)limit=1(&|$)/.test(query);
 }
+
+/** How 1upHealth answers a refused secret: no user's call has come through then. */
+const unauthorized: ReadonlySet<number> = new Set([302, 401]);
 
 /** Does the answer show that calls about no user come through? A page of 1upHealth's list does, too. */
 function comesThrough(incoming: Incoming, status: number): boolean {

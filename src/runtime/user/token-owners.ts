@@ -11,16 +11,18 @@ import type { CallOutcome } from "./call-outcome.ts";
 import { hashOf } from "./hash-of.ts";
 import type { User } from "./user.ts";
 
-/** That many tokens are remembered: a repeated response follows soon. */
-const most = 4_096;
+/** At least that many tokens are remembered: a repeated response follows soon. */
+const fewest = 4_096;
 
 /** The tokens may be those of another user, because a response was while its call was under way. */
 const mixedUp: CallOutcome = { type: "inDoubt", why: "mixed_up" };
 
 /** See the module. It holds hashes, no tokens. */
 export class TokenOwners {
-  /** Hashes of users by those of their tokens, the oldest first. */
-  readonly #owners = new Map<number, number>();
+  /** Hashes of users by those of their tokens: the latest … */
+  #owners = new Map<number, number>();
+  /** … and those before them. To delete the oldest one by one would leave gaps that each look at the first one passes. */
+  #earlier: ReadonlyMap<number, number> = new Map();
   readonly #isOneHost: boolean;
   readonly #onMixUp: () => void;
   #mixUps = 0;
@@ -64,17 +66,22 @@ export class TokenOwners {
       .filter((token) => token !== "" && !mayBeKept.includes(token))
       .map(hashOf);
     // seam: a-token-belongs-to-one-user
-    if (fresh.some((token) => (this.#owners.get(token) ?? owner) !== owner)) return anotherUser;
+    if (fresh.some((token) => (this.#ownerOf(token) ?? owner) !== owner)) return anotherUser;
     // seam: what-comes-beside-a-mix-up-is-in-doubt
     if (this.#mixUps !== before) return mixedUp;
     for (const token of fresh) this.#remember(token, owner);
     return outcome;
   }
 
+  #ownerOf(token: number): number | undefined {
+    return this.#owners.get(token) ?? this.#earlier.get(token);
+  }
+
   #remember(token: number, owner: number): void {
-    this.#owners.delete(token);
+    if (this.#owners.size >= fewest) {
+      this.#earlier = this.#owners;
+      this.#owners = new Map();
+    }
     this.#owners.set(token, owner);
-    const [oldest] = this.#owners.keys();
-    if (this.#owners.size > most && oldest !== undefined) this.#owners.delete(oldest);
   }
 }

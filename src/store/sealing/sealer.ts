@@ -47,6 +47,9 @@ const sealsPerKey = 2 ** 30;
 /** Maximum number of cached data keys of other process starts. */
 const cachedKeys = 1_000;
 
+/** Maximum number of cached names: a user that is looked for in vain is then written under the same name. */
+const cachedNames = 1_000;
+
 /**
  * Caches plaintexts and names across sealers. Only for the simulation, which runs hundreds of processes of one account
  * in one process. It opens nothing that would not open without it.
@@ -69,6 +72,7 @@ export class Sealer {
   readonly #keys = new Map<string, DataKeys>();
   #sealing: DataKeys;
   #format: number;
+  readonly #userNames = new Map<string, string>();
   #nonces: Buffer = Buffer.alloc(0);
   readonly #memory: SealMemory | undefined;
 
@@ -132,9 +136,14 @@ export class Sealer {
    * store.
    */
   keyedName(user: string): string {
-    return this.#remembered("user", user, () =>
+    const cached = this.#userNames.get(user);
+    if (cached !== undefined) return cached;
+    const name = this.#remembered("user", user, () =>
       createHmac("sha256", this.#aliasKey).update("user ").update(user).digest("base64url"),
     );
+    if (this.#userNames.size >= cachedNames) this.#userNames.clear();
+    this.#userNames.set(user, name);
+    return name;
   }
 
   /** A name for a client secret that does not reveal it. Equal in all processes that share the store's keys. */
