@@ -6,11 +6,11 @@
 import { closeSync, constants, createReadStream, fstatSync, open } from "node:fs";
 import { access } from "node:fs/promises";
 import { Socket } from "node:net";
-import { createInterface } from "node:readline";
 import { Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { CsvError, parse } from "csv-parse";
+import { linesIn } from "../lines-in.ts";
 import { UsageError } from "./arguments.ts";
 import { isSystemError } from "./system-error.ts";
 
@@ -48,7 +48,7 @@ export async function* idsIn({ path, column }: ListFile, signal: AbortSignal): A
       const [, cell = ""] = / at line 1, value is "(.*)"$/s.exec(error.message) ?? [];
       const other = separators.find(([sign]) => cell.includes(sign))?.[1];
       throw other === undefined
-        ? new UsageError(`Cannot read ${path}: ${error.message}`)
+        ? new UsageError(`Cannot read ${path}: line ${String(error["lines"])} is no CSV: ${ruleOf(error)}`)
         : wrongSeparator(path, other);
     }
     if (isSystemError(error)) throw new UsageError(`Cannot read ${path}: ${error.code}`);
@@ -106,16 +106,18 @@ function utf8(path: string): Transform {
 }
 
 async function* linesOf(source: Readable, path: string, signal: AbortSignal): AsyncGenerator<string, void> {
-  let first = true;
   const input = utf8(path);
   pipeline(source, input, { signal }).catch(() => {}); // errors surface while reading the lines
-  const lines = createInterface({ input, crlfDelay: Infinity, signal });
-  lines.on("error", () => {}); // the loop gets it; when the loop has ended, the input was closed early
-  for await (const line of lines) {
-    const id = (first ? line.replace(/^\uFEFF/u, "") : line).trim();
-    first = false;
-    if (id !== "") yield id;
-  }
+  for await (const line of withLast(linesIn(input)))
+    for (const each of line.split("\r")) {
+      const id = each.trim(); // of a byte order mark, too
+      if (id !== "") yield id;
+    }
+}
+
+/** With the last line, even if no line feed ends it. */
+async function* withLast(lines: AsyncGenerator<string, string>): AsyncGenerator<string, void> {
+  yield yield* lines;
 }
 
 async function* cellsOf(
@@ -139,7 +141,26 @@ async function* cellsOf(
     trim: true,
   });
   pipeline(source, utf8(path), rows, { signal }).catch(() => {}); // errors surface while reading the rows
-  for await (const row of rows as AsyncIterable<Readonly<Record<string, string>>>) yield row[column] ?? ""; // `columns` is set
+  for await (const row of rows as AsyncIterable<Readonly<Record<string, string>>>)
+    // `columns` is set
+    yield (row[column] ?? "").trim(); // white space inside of quotation marks stays until here
+}
+
+/** What is wrong, without the cell that the parser's own message quotes: it may hold health data. */
+function ruleOf({ code }: CsvError): string {
+  switch (code) {
+    case "INVALID_OPENING_QUOTE":
+      return "a cell with a quotation mark in it must be in quotation marks, with that one doubled";
+    case "CSV_INVALID_CLOSING_QUOTE":
+    case "CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE":
+      return "nothing may follow the closing quotation mark of a cell, and one inside must be doubled";
+    case "CSV_QUOTE_NOT_CLOSED":
+      return "a cell that begins there has no closing quotation mark";
+    case "CSV_RECORD_INCONSISTENT_COLUMNS":
+      return "it must have as many cells as the first line";
+    default:
+      return code;
+  }
 }
 
 const separators: readonly (readonly [sign: string, name: string])[] = [

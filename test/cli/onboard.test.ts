@@ -74,6 +74,15 @@ describe("cli onboard FILE", () => {
   });
 
   it.each([
+    ["people.csv", 'name,app_user_id\nAda," ada@example.org "\nAda,ada@example.org\n'],
+    ["people.csv", "app_user_id\n\u00A0ada@example.org\n"],
+    ["people.txt", "\uFEFF ada@example.org\r\n\tada@example.org\u00A0"],
+  ])("removes the white space around an id, also in quotation marks: %s, %j", async (name, text) => {
+    expect(await onboard([file(name, text)]).ended).toMatchObject({ code: 0, err: "" });
+    expect(sandbox.users().map(({ appUserId }) => appUserId)).toEqual(["ada@example.org"]);
+  });
+
+  it.each([
     ["ids that are not UTF-8", "list.txt", "caf\xE9\ncaf\xE8\n"],
     ["CSV that is not UTF-8", "list.csv", "app_user_id\ncaf\xE9\ncaf\xE8\n"],
     ["UTF-8 that is cut", "list.txt", "ada\ncaf\xC3"],
@@ -175,7 +184,21 @@ describe("cli onboard FILE", () => {
       "its columns must be separated by commas, not by semicolons; save it as",
     );
     expect(semicolons.code).toBe(2);
-    expect(broken.err).toMatch(/Cannot read .*broken\.csv: .*[Qq]uote/);
+    expect(broken.err).toMatch(/Cannot read .*broken\.csv: line 2 is no CSV: .* no closing quotation mark/);
     expect([missing.code, broken.code]).toEqual([2, 2]);
+  });
+
+  it.each([
+    [
+      "app_user_id,note\nada,5' 6\" and a diagnosis\n",
+      "a cell with a quotation mark in it must be in quotation marks",
+    ],
+    ['app_user_id,note\nada,"a"diagnosis\n', "nothing may follow the closing quotation mark"],
+    ["app_user_id,note\nada,a,diagnosis\n", "it must have as many cells as the first line"],
+  ])("quotes no cell of a line that is no CSV: %j", async (text, why) => {
+    const { code, err } = await onboardHere([file("broken.csv", text), "--name", "broken"]);
+    expect(code).toBe(2);
+    expect(err).toContain(`line 2 is no CSV: ${why}`);
+    expect(err).not.toContain("diagnosis");
   });
 });

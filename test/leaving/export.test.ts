@@ -18,9 +18,10 @@ async function withData(users: number, observations: number): Promise<TestLifecy
   return test;
 }
 
+/** U+2028 is a line's end for some readers, and not in NDJSON. */
 function* resources(observations: number): Generator<string> {
   for (let number = 0; number < observations; number++)
-    yield `{"resourceType":"Observation","status":"final","valueQuantity":{"value":${number}.50}}`;
+    yield `{"resourceType":"Observation","status":"final","valueQuantity":{"value":${number}.50,"unit":"a\u2028b"}}`;
   yield `{"resourceType":"Patient","multipleBirthInteger":2}`;
 }
 

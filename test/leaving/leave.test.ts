@@ -62,6 +62,38 @@ describe("offboardMany()", () => {
     expect(await lifecycle.counts()).toEqual({ tokenActive: 1 });
   });
 
+  it("refuses another list by a name that was begun, also in the dry run, and goes on with its own", async () => {
+    const { lifecycle, clock } = await withUsers(3);
+    const receipts = place();
+    await lifecycle.offboardMany(["user-0", "user-1"], { name: "leave", count: 2, receipts });
+    const another = lifecycle.offboardMany(["user-1", "user-2"], { name: "leave" });
+    await expect(another).rejects.toThrow(
+      `Cannot go on with the leave "leave": its list must be the one that it was begun with, which did not have user ${lifecycle.alias("user-2")}; nothing was done`,
+    );
+    const acting = lifecycle.offboardMany(["user-2"], { name: "leave", count: 2, receipts });
+    await expect(acting).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    await clock.advance("1h");
+    for (const id of ["user-0", "user-3"]) await lifecycle.onboard(id); // who came after it was begun stay
+    const again = await lifecycle.offboardMany(["user-0", "user-1", "user-3"], {
+      name: "leave",
+      count: 2,
+      receipts,
+    });
+    expect(again).toMatchObject({ closed: true, count: 2, receipts: 2 });
+    expect(await lifecycle.counts()).toMatchObject({ offboarded: 1, tokenActive: 2 });
+  });
+
+  it("waits for a user that a dead process holds, and offboards it with the others", async () => {
+    const world = await createTestLifecycle();
+    await world.lifecycle.onboard("ada");
+    await world.crash({ before: "exchangeCode" }, () => world.lifecycle.onboard("bob"));
+    const lifecycle = await world.restart();
+    afterwards(() => lifecycle.close());
+    const leave = { name: "leave", count: 2, receipts: place() };
+    expect(await lifecycle.offboardMany(["ada", "bob"], leave)).toMatchObject({ receipts: 2, closed: true });
+    expect(await lifecycle.counts()).toEqual({ offboarded: 2 });
+  });
+
   it("tells when it ends: its calls go at the pace of the limit", async () => {
     const { lifecycle, clock } = await withUsers(20);
     await clock.advance(2 * 3_600_000);

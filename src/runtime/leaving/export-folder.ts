@@ -24,10 +24,10 @@ import {
   type FileHandle,
 } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { randomBytes } from "node:crypto";
 import { invalidOption, type LifecycleError } from "../../errors.ts";
 import { isFhirVersion } from "../../fhir/fhir-version.ts";
+import { linesIn } from "../../lines-in.ts";
 import { isObject } from "../../checks.ts";
 import { isCount, isTime } from "../../store/guards.ts";
 import { makeFolder } from "../../store/make-folder.ts";
@@ -200,8 +200,7 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
     cursor: earlier?.cursor ?? null,
     async *lines() {
       if (earlier === null) return;
-      const input = createReadStream(part, { end: earlier.bytes - 1 });
-      for await (const line of createInterface({ input })) if (line !== "") yield line;
+      yield* linesIn(createReadStream(part, { end: earlier.bytes - 1 }));
     },
     async append(lines, cursor) {
       if (lines !== "") await write(lines);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { invalidOption } from "../../errors.ts";
+import { invalidOption, type LifecycleError } from "../../errors.ts";
 import { hashOf } from "../user/hash-of.ts";
 import type { Rows } from "../bulk/for-each-row.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -25,7 +25,11 @@ export interface LeaveCount extends Omit<LeaveForecast, "name" | "calls" | "ends
   readonly toIdentify: number;
 }
 
-/** Counts them. @throws {LifecycleError} of the store; what the ids throw; the signal's reason */
+/**
+ * Counts them.
+ * @throws {LifecycleError} `INVALID_OPTION` if the leave was begun with other users; of the store; what the ids throw;
+ *   the signal's reason
+ */
 export async function countLeave(
   engine: Engine,
   ids: Rows<string> | "all",
@@ -33,7 +37,9 @@ export async function countLeave(
   signal?: AbortSignal,
 ): Promise<LeaveCount> {
   await refusePartialExport(engine, leave);
-  const fixed = (await findRun(engine, "leave", leave.name))?.count ?? null;
+  const run = await findRun(engine, "leave", leave.name);
+  const fixed = run?.count ?? null;
+  const strangers: string[] = [];
   const seen = new Set<number>();
   const counted = new Set<number>();
   const counts = { count: 0, done: 0, unexported: 0, leftOut: 0, unusable: 0, toIdentify: 0 };
@@ -53,11 +59,26 @@ export async function countLeave(
       if (isDone || (state === "offboarded" && isOffboarded(user, leave.purge))) counts.done++;
       else if (mustWait(user, leave)) counts.unexported++;
       else if (leave.purge.length > 0 && state !== "offboarding") counts.toIdentify++;
-    }
+    } else if (ids !== "all" && run !== null && !isNewSince(user, run.at)) strangers.push(id);
   }
+  if (strangers[0] !== undefined)
+    throw ofAnotherList(leave.name, engine.sealer.alias(strangers[0]), strangers.length);
   // Some may have been forgotten since.
   const has = (user: User): boolean => marksOf(user).some((one) => counted.has(one));
   return { ...counts, count: fixed ?? counts.count, has };
+}
+
+/** Whether the user signed up, or started over, after that time. */
+function isNewSince({ begun, restarted }: User, at: number): boolean {
+  return (restarted ?? begun ?? 0) > at;
+}
+
+/** Some users were here when the leave was begun, and are no part of it: nothing would be done for them. */
+function ofAnotherList(name: string, first: string, count: number): LifecycleError {
+  const others = count === 1 ? "" : ` and ${count - 1} more`;
+  return invalidOption(
+    `Cannot go on with the leave "${name}": its list must be the one that it was begun with, which did not have user ${first}${others}; nothing was done. Use another name, and receipts elsewhere, for another list`,
+  );
 }
 
 /** What a user is recognised by: the hash of its id, and its number at 1upHealth, if it has one, as a negative number. */

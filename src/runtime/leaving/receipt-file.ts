@@ -15,6 +15,7 @@ import { basename, dirname, join } from "node:path";
 import { ifMissing, namesToDisk } from "./export-folder.ts";
 import type { ReceiptLog } from "./offboard-many-options.ts";
 import { invalidOption, LifecycleError } from "../../errors.ts";
+import { linesIn } from "../../lines-in.ts";
 import { makeFolder } from "../../store/make-folder.ts";
 
 /**
@@ -143,12 +144,7 @@ function isOneOf(error: unknown, ...codes: readonly string[]): boolean {
 
 /** The whole lines: the last one may have been cut off by a crash. */
 async function* wholeLines(path: string): AsyncGenerator<string, void, undefined> {
-  let rest = "";
-  for await (const chunk of createReadStream(path, "utf8")) {
-    const lines = (rest + String(chunk)).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
+  const rest = yield* linesIn(createReadStream(path));
   if (/,"signature":"[\w-]{86}"\}$/.test(rest)) yield rest; // only its line feed is missing
 }
 
