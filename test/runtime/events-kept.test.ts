@@ -13,6 +13,13 @@ import { folder, hurry, scene } from "../support/scene.ts";
 const events = { keep: "7d" };
 const keys = ["0".repeat(64)];
 
+/** All events that are kept, from the oldest on or behind a cursor. */
+async function kept(lifecycle: Lifecycle, after?: string): Promise<readonly LifecycleEvent[]> {
+  const all: LifecycleEvent[] = [];
+  for await (const event of lifecycle.events({ follow: false, after })) all.push(event);
+  return all;
+}
+
 describe("the option `events`", () => {
   it("is refused with a time that is none", async () => {
     for (const keep of ["7", "59m", "401d", "", 7 as never])
@@ -158,6 +165,29 @@ describe.each([false, true])("a forgotten user, hideIds: %s", (hideIds) => {
     await lifecycle.forget("ada");
     await clock.advance("2s");
     expect((await reader.next()).value).toMatchObject({ type: "FORGOTTEN", appUserId: null });
+  });
+
+  it("leaves no events under a former id that has passed to another user, whose events stay", async () => {
+    const world = await createTestLifecycle({ lifecycle: options });
+    const { lifecycle } = world;
+    await lifecycle.onboard("ada");
+    await lifecycle.rename("ada", "grace");
+    const first = await take(5, lifecycle);
+    await lifecycle.onboard("bob");
+    await lifecycle.rename("bob", "ada");
+    await lifecycle.rename("ada", "carol"); // bob has had the id, and dora has it now
+    await lifecycle.onboard("dora");
+    await lifecycle.rename("dora", "ada");
+    const ofOthers = inShort(await kept(lifecycle)).slice(5);
+    await lifecycle.offboard("grace");
+    await world.crash({ before: "write", nth: 4 }, () => lifecycle.forget("grace"));
+    const next = await world.restart();
+    await next.forget("grace");
+    const [left, behind] = [await kept(next), await kept(next, first[1]?.cursor)];
+    expect(inShort(left.filter(({ type }) => type !== "FORGOTTEN"))).toEqual(ofOthers);
+    expect(behind).toEqual(left); // a reader that stands among them goes on
+    expect(left.filter(({ type }) => type === "FORGOTTEN")).toHaveLength(1);
+    await world.close();
   });
 
   it("whose forgetting was interrupted is forgotten by the next call", async () => {

@@ -137,7 +137,10 @@ export class EventJudge {
   /** Events of a user were removed: they need not be delivered. */
   async removed(): Promise<void> {
     await this.look();
-    const left = new Set((await this.#kept()).map(({ number }) => number));
+    const kept = await this.#kept();
+    const left = new Set(
+      kept.flatMap(({ number, value }) => (readUserEvent(value) === null ? [] : [number])),
+    );
     for (const number of this.#due.keys()) if (!left.has(number)) this.#due.delete(number);
     for (const [alias, { number, to, type }] of this.#latest) {
       if (left.has(number) || number <= this.#trimmed) continue;
@@ -156,6 +159,13 @@ export class EventJudge {
       if (id !== undefined && event?.type !== "FORGOTTEN")
         this.#judge.blame(`P5: ${id} was forgotten, and event ${number} is left of it`);
     }
+  }
+
+  /** The numbers of the events under this id, of whichever user. */
+  async under(id: string): Promise<readonly number[]> {
+    const alias = this.#sealer.alias(id);
+    const kept = await this.#kept();
+    return kept.flatMap(({ number, value }) => (readUserEvent(value)?.alias === alias ? [number] : []));
   }
 
   /** All events in the store. */

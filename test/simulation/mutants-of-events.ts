@@ -20,6 +20,11 @@ export const mutantsOfEvents: readonly Mutant[] = [
   { name: "passes over events that are no longer kept", at: "a-gap-is-never-silent", when: "never" },
   { name: "leaves the events of a forgotten user", at: "a-forgotten-user-leaves-no-events", when: "never" },
   {
+    name: "leaves the events of a forgotten user under an id that has passed to another one",
+    at: "events-under-an-id-that-has-passed-are-withdrawn",
+    when: "never",
+  },
+  {
     name: "does not lease a user while it forgets it",
     at: "a-user-is-leased-while-it-is-forgotten",
     becomes: (_, { at }) => at("a-tombstone-is-not-leased"),

@@ -41,6 +41,9 @@ export class Passing {
   }
 
   async #live(): Promise<void> {
+    const { judge, scenario } = this.#stage;
+    const { events } = judge;
+    let ofFirst: readonly number[] = [];
     let holder = await this.#comes("shared");
     for (let round = 1; round <= rounds; round++) {
       const next = await this.#comes(`next-${round}`);
@@ -48,12 +51,28 @@ export class Passing {
       const walking = this.#walk(holder);
       await this.#asking.wait(this.#dice.between(0, second));
       await this.#renames("shared", `former-${round}`);
+      if (round === 1) ofFirst = await events.under("shared");
       await this.#renames(`next-${round}`, "shared");
       await walking;
       await this.#asking.wait(recheckMs + second);
       await this.#all(next, "after");
       holder = next;
     }
+    if (!scenario.kinds.includes("events")) return;
+    await this.#forgets("former-1");
+    const left = (await events.under("shared")).filter((number) => ofFirst.includes(number));
+    if (left.length > 0)
+      this.blamed.push(`P5: former-1 was forgotten, and the events ${left.join()} are left of it`);
+  }
+
+  async #forgets(id: string): Promise<void> {
+    const waitMs = 20 * second;
+    await this.#asking.until(id, "offboard", (lifecycle) => lifecycle.offboard(id, { waitMs }));
+    this.#stage.judge.forget(id);
+    await this.#asking.until(id, "forget", async (lifecycle) => {
+      await lifecycle.forget(id, { waitMs });
+      return true;
+    });
   }
 
   /** Signs up; the number. */

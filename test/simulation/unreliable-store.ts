@@ -181,7 +181,11 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
             await events.forget(question);
             await judge.events.removed();
           }),
-        replace: (question) => ask("events.replace", [], () => events.replace(question)),
+        replace: (question) =>
+          ask("events.replace", [], async () => {
+            await events.replace(question);
+            await judge.events.removed();
+          }),
       },
     }),
     account: {

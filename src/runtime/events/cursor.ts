@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { LifecycleError } from "../../errors.ts";
 import type { StoredEvent } from "../../store/contract.ts";
 import type { Sealer } from "../../store/sealing/sealer.ts";
-import { readUserEvent } from "../user/user-event-value.ts";
+import { readUserEvent, withdrawnMark } from "../user/user-event-value.ts";
 
 /** The place of an event. */
 export interface Place {
@@ -29,6 +29,8 @@ export function cursorOf(sealer: Sealer, { epoch, number, mark }: Place & { read
  * restore, gives numbers a second time. It is the same in a store that the event was moved to, whose clock may differ.
  */
 export function markOf(sealer: Sealer, { number, value }: StoredEvent): string {
+  const withdrawn = withdrawnMark(value);
+  if (withdrawn !== null) return withdrawn;
   const event = readUserEvent(value);
   const words = event === null ? ["damaged"] : [event.alias, event.type, event.version, event.at];
   return sealer.textPrint(`event ${[number, ...words].join(" ")}`);

@@ -9,7 +9,7 @@ import { invalidOption, type LifecycleError } from "../../errors.ts";
 import type { StoredEvent } from "../../store/contract.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import { placeOf, readUserEvent, type UserEventValue } from "../user/user-event-value.ts";
+import { placeOf, readUserEvent, withdrawnMark, type UserEventValue } from "../user/user-event-value.ts";
 import { cursorOf, expired, markOf, type Place } from "./cursor.ts";
 import type { LifecycleEvent } from "./lifecycle-event.ts";
 
@@ -67,9 +67,10 @@ export async function* followEvents(
         const reached = stored.number;
         const mark = markOf(engine.sealer, stored);
         place = { ...place, number: reached, mark };
-        if (value === null)
-          logger.warn({}, `Cannot read event ${reached}: it was altered, and is passed over`);
-        else if (value.epoch === place.epoch && (types?.has(value.type) ?? true))
+        if (value === null) {
+          if (withdrawnMark(stored.value) === null)
+            logger.warn({}, `Cannot read event ${reached}: it was altered, and is passed over`);
+        } else if (value.epoch === place.epoch && (types?.has(value.type) ?? true))
           yield await opened(engine, stored, value, cursorOf(engine.sealer, { ...place, mark }));
       }
       await engine.outbox.tend();

@@ -17,6 +17,7 @@ import { tooSoon } from "../engine/user-errors.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { samePlace } from "../engine/save-user.ts";
 import { findUser, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
+import { withdrawEvents } from "../events/withdraw-events.ts";
 import { nameOf, tombstone, tombstoneId, tombstoneKey } from "../user/tombstone.ts";
 import { forgottenEvent } from "../user/user-event-value.ts";
 import type { Deadline } from "../engine/deadline.ts";
@@ -180,9 +181,16 @@ async function forgetFormer(
 ): Promise<void> {
   if (former.length === 0) return;
   const { store } = engine;
+  const ids = [id, ...former];
   for (const each of former) {
     const left = await write(() => store.load(each));
-    if (left.type !== "renamed") continue; // it is gone already, or another user has this id now
+    if (left.type === "absent") continue; // it is gone already
+    if (left.type === "record" || !ids.includes(left.to)) {
+      // Another user has this id now, or had it since.
+      // seam: events-under-an-id-that-has-passed-are-withdrawn
+      if (engine.outbox.setting !== null) await withdrawEvents(engine, each, ids, write);
+      continue;
+    }
     if (engine.outbox.setting !== null) await forgetEvents(engine, each, { revision, by }, write);
     const at = tombstoneId(engine, each);
     await write(() => store.erase({ ids: [at], to: each })); // of an earlier user

@@ -113,6 +113,22 @@ export function forgottenEvent(
   return { key, value: value as unknown as Json }; // likewise
 }
 
+/** What is left of an event that was withdrawn: its mark for readers. */
+interface WithdrawnEvent {
+  readonly withdrawn: string;
+}
+
+/** What is left of an event with this mark. */
+export function withdrawnEvent(mark: string): WithdrawnEvent {
+  return { withdrawn: mark };
+}
+
+/** The mark of an event that was withdrawn; `null`: it is there, or damaged. */
+export function withdrawnMark(value: Json): string | null {
+  const mark = isObject(value) ? value["withdrawn"] : undefined;
+  return typeof mark === "string" ? mark : null;
+}
+
 /** Ascends from step to step of a record. */
 function versionOf(revision: number, index: number): number {
   return revision * stepsPerCommit + index;
