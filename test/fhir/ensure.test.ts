@@ -51,6 +51,19 @@ describe("ensure()", () => {
     expect(sandbox.journal.count("fhir.create")).toBe(1);
   });
 
+  it("creates one although the first of two calls began before its user had a number", async () => {
+    const { open, sandbox } = await scene({ readLagMs: 500 });
+    const [one, other] = [await open(), await open()];
+    sandbox.fail({ call: "createUser", delayMs: 300 });
+    sandbox.fail({ call: "fhir.create", delayMs: 300, times: 2 });
+    await one.onboard("ada", { waitMs: 0 });
+    const first = one.fhir("ada", "r4").ensure(patient, { by });
+    await other.onboard("ada");
+    const { id } = await other.fhir("ada", "r4").ensure(patient, { by });
+    expect((await first).id).toBe(id);
+    expect(sandbox.journal.count("fhir.create")).toBe(1);
+  });
+
   it("takes a resource that a search lists twice for one", async () => {
     const here = await world();
     const created = await here.fhir().ensure(patient, { by });

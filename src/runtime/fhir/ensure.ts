@@ -73,8 +73,14 @@ export async function ensure(
   const identifier = checkBy(words, by, resource);
   await refuseUndeclared(version, searching(resourceType, ["identifier"]));
   const { clock, store } = engine;
-  const { oneupUserId } = (await loadUser(engine, id)).user.position.context;
-  const lease = leaseName(String(oneupUserId ?? id), version, resourceType, identifier); // a rename changes the id only
+  /**
+   * The name of the lease, once a search was answered: while its user is being created the number is not known, and to
+   * another process it may be a moment later. A rename changes the id only.
+   */
+  async function nameOfLease(): Promise<string> {
+    const { oneupUserId } = (await loadUser(engine, id)).user.position.context;
+    return leaseName(String(oneupUserId ?? id), version, resourceType, identifier);
+  }
 
   async function find(
     signal: AbortSignal,
@@ -158,7 +164,7 @@ export async function ensure(
         const left = Math.max(0, until - clock.monotonic());
         const found = await find(signal, { waitMs: Math.min(left, ofCall.waitMs) });
         if (found !== null) return found;
-        const taken = await takeLease(engine, lease);
+        const taken = await takeLease(engine, await nameOfLease());
         if (taken.type === "taken") {
           const outcome = await findOrCreate(taken, signal);
           if (!isLifecycleError(outcome)) return outcome;
