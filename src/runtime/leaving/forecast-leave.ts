@@ -14,7 +14,7 @@ import { isOffboarded } from "../operations/offboard.ts";
 import { chosenUsers } from "./chosen-users.ts";
 import { isLeftOut, isOfLeave, mustWait, type Leave } from "./enlist-user.ts";
 import type { LeaveForecast } from "./offboard-many-options.ts";
-import { findRun, scopeInWords } from "./named-run.ts";
+import { findRun, scopeInWords, type RunRecord } from "./named-run.ts";
 import type { User } from "../user/user.ts";
 
 /** The users of a leave. */
@@ -38,6 +38,7 @@ export async function countLeave(
 ): Promise<LeaveCount> {
   await refusePartialExport(engine, leave);
   const run = await findRun(engine, "leave", leave.name);
+  if (run !== null) refuseOtherPurge(run, leave);
   const fixed = run?.count ?? null;
   const strangers: string[] = [];
   const seen = new Set<number>();
@@ -66,6 +67,15 @@ export async function countLeave(
   // Some may have been forgotten since.
   const has = (user: User): boolean => marksOf(user).some((one) => counted.has(one));
   return { ...counts, count: fixed ?? counts.count, has };
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` if users that have left already were purged of other versions */
+function refuseOtherPurge({ scope }: RunRecord, { name, purge }: Leave): void {
+  const [before, now] = [scope?.versions, purge].map((versions) => versions?.toSorted().join(", "));
+  if (before === undefined || before === now) return;
+  throw invalidOption(
+    `Cannot go on with the leave "${name}": purge must be what it was begun with (${before || "none"}), got another one (${now || "none"}); nothing was done. Use another name, and receipts elsewhere, for the rest`,
+  );
 }
 
 /** Whether the user signed up, or started over, after that time. */

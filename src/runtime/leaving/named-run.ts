@@ -28,7 +28,7 @@ export interface RunRecord {
   readonly at: number;
   /** Where an export writes, as its writer names it; `null`: not named. */
   readonly target: string | null;
-  /** What an export is of; missing: a leave, or not known. */
+  /** What an export is of, or which versions a leave purges; missing: not known. */
   readonly scope?: ExportScope | undefined;
   /** The users of a leave, once all of them are marked; `null` until then. */
   readonly count: number | null;

@@ -64,7 +64,8 @@ export async function offboardMany(
       `Cannot offboard a list: count must be the number of users that the dry run gave, got ${asked}, and they are ${count} now; nothing was done`,
     );
   // Before the receipts are opened, which takes them from the process that writes them now.
-  const run = await patiently(() => beginRun(engine, "leave", name));
+  const scope = { versions: leave.purge, types: null };
+  const run = await patiently(() => beginRun(engine, "leave", name, { scope }));
   const log = await openedFor(run, () => openLog(engine, leave.receipts, name), patiently);
   const refuseTakenOver = (): Promise<void> => patiently(() => run.refuseTakenOver());
   const enlisting = { isCounted, refuseTakenOver, signal };
