@@ -26,7 +26,19 @@ export class Ensuring {
     for (const person of people) {
       const dice = new Dice(scenario.seed, `ensuring ${person.id}`);
       time.after(dice.between(minute, hour), () => this.#visit(person, dice));
+      this.#awaits(person, new Dice(scenario.seed, `ensuring ${person.id} early`));
     }
+  }
+
+  /** Asks once while the user is on its way to its first token, and once when it has it, in another process perhaps. */
+  #awaits(person: Person, dice: Dice, isAsked = false): void {
+    const { fit, isOver, judge, time } = this.#stage;
+    if (isOver) return;
+    const isThere = judge.of(person.id).envelope !== null;
+    const asks = person.hasArrived || (isThere && !isAsked);
+    if (asks && fit.length > 0) this.#ask(dice.pick(fit), person.id, "9");
+    if (!person.hasArrived)
+      time.after(dice.between(100, 3 * second), () => this.#awaits(person, dice, isAsked || asks));
   }
 
   #visit(person: Person, dice: Dice): void {
