@@ -8,10 +8,12 @@ import { systemClock, type Clock } from "../src/clock.ts";
 import { invalidOption, LifecycleError } from "../src/errors.ts";
 import {
   lanes,
+  type AccountRecord,
   type Batch,
   type Claimed,
   type Commit,
   type Committed,
+  type Loaded,
   type Slot,
   type Store,
   type StoreAdapter,
@@ -178,20 +180,20 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
     const [, last = null] = list(await run(scripts.correctRows, [], [JSON.stringify(behind)]));
     time.rowsCorrected(last === null ? null : Number(last));
   };
-  const rowAt = async (key: string): Promise<{ readonly now: number; readonly text: string | null }> => {
-    const [now, text = null] = list(await loads.ask(key));
-    return { now: Number(now), text: text === null ? null : String(text) };
-  };
   return {
-    async load(id) {
-      const { now, text } = await rowAt(keys.user(id));
-      if (text === null) return { type: "absent" };
-      const row = decodeRow(text);
-      return "renamedTo" in row
-        ? { type: "renamed", to: row.renamedTo }
-        : { type: "record", record: shown(id, row, now) };
-    },
-    commit: async (commit) => committed(await commits.ask({ commit, fields: fieldsOf(commit) })),
+    load: (id) =>
+      loads.ask(
+        () => keys.user(id),
+        (reply): Loaded => {
+          const { now, text } = rowIn(reply);
+          if (text === null) return { type: "absent" };
+          const row = decodeRow(text);
+          return "renamedTo" in row
+            ? { type: "renamed", to: row.renamedTo }
+            : { type: "record", record: shown(id, row, now) };
+        },
+      ),
+    commit: (commit) => commits.ask(() => ({ commit, fields: fieldsOf(commit) }), committed),
     async move({ from, commit }) {
       const left = encodeRow({ renamedTo: commit.id });
       const rows = [keys.user(from), keys.user(commit.id)];
@@ -256,13 +258,17 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
     events: redisOutbox((script, args) => run(script, [], args)),
     transfer: redisTransfer({ run, connection, ...keys }),
     account: {
-      async load() {
-        const { text } = await rowAt(keys.account);
-        const row = text === null ? null : decodeRow(text);
-        if (row === null || "renamedTo" in row) return null;
-        const { value, revision, identity } = row as Row & { readonly identity?: string };
-        return { value, revision, identity };
-      },
+      load: () =>
+        loads.ask(
+          () => keys.account,
+          (reply): AccountRecord | null => {
+            const { text } = rowIn(reply);
+            const row = text === null ? null : decodeRow(text);
+            if (row === null || "renamedTo" in row) return null;
+            const { value, revision, identity } = row as Row & { readonly identity?: string };
+            return { value, revision, identity };
+          },
+        ),
       async commit({ value, expectedRevision, writeId, identity }) {
         const text = encodeRow({ revision: expectedRevision + 1, writeId, ...unindexed, value });
         const words = [String(expectedRevision), writeId, text, accountStart(identity)];
@@ -277,6 +283,12 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
       return connection.close();
     },
   };
+}
+
+/** The server's time, and the text of a row; `null`: there is none. */
+function rowIn(reply: Reply): { readonly now: number; readonly text: string | null } {
+  const [now, text = null] = list(reply);
+  return { now: Number(now), text: text === null ? null : String(text) };
 }
 
 function slotOf(reply: Reply | undefined): Slot {

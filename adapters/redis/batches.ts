@@ -18,7 +18,7 @@ const longestWaitMs = 5;
 
 interface Waiting<Ask> {
   readonly ask: Ask;
-  readonly resolve: (reply: Reply) => void;
+  readonly take: (reply: Reply) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -35,10 +35,17 @@ export class Batches<Ask> {
     this.#clock = clock;
   }
 
-  /** Resolves with the reply to this request. */
-  ask(ask: Ask): Promise<Reply> {
+  /** Resolves with what `read` returns for the reply to the request that `make` returns, or rejects with what they throw. */
+  ask<T>(make: () => Ask, read: (reply: Reply) => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.push({ ask, resolve, reject }) > 1) return;
+      const take = (reply: Reply): void => {
+        try {
+          resolve(read(reply));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      if (this.#waiting.push({ ask: make(), take, reject }) > 1) return;
       if (this.#underWay === 0) setImmediate(() => this.leave());
       else this.#giveUpWaiting = this.#clock.timer(longestWaitMs, () => this.leave());
     });
@@ -61,7 +68,7 @@ export class Batches<Ask> {
   async #together(batch: readonly Waiting<Ask>[]): Promise<void> {
     try {
       const replies = await this.#send(batch.map(({ ask }) => ask));
-      for (const [n, { resolve }] of batch.entries()) resolve(replies[n] ?? null);
+      for (const [n, { take }] of batch.entries()) take(replies[n] ?? null);
     } catch (error) {
       // A permanent refusal may concern only one request, so each is sent again on its own. Those already carried out
       // are recognised by their writeId.
