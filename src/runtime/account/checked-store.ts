@@ -10,6 +10,7 @@ import type {
   AccountRecord,
   Batch,
   Committed,
+  Loaded,
   OfAccount,
   Store,
   StoreAdapter,
@@ -161,28 +162,38 @@ function checked(
     return (lost ??= error);
   }
 
-  /** `hasWritten`: it is a write. */
-  async function call<T>(
+  /** `hasWritten`: it is a write. Without an `async` around the good end of each call, as there are many. */
+  function call<T>(
     verb: string,
     question: () => Promise<T>,
     hasWritten?: HasWritten<T>,
     attempt = 1,
   ): Promise<T> {
-    refuseLost();
+    if (lost !== null) return Promise.reject(lost);
+    const again = (): Promise<T> => call(verb, question, hasWritten, attempt + 1);
+    const failed = (thrown: unknown): Promise<T> =>
+      refused(verb, thrown, hasWritten !== undefined, attempt).then(again);
     try {
-      const answer = await within(verb, answerMs, question);
-      if (hasWritten?.(answer) === true) writability.succeeded();
-      return answer;
+      const asked = within(verb, answerMs, question);
+      if (hasWritten === undefined) return asked.catch(failed);
+      return asked.then((answer) => {
+        if (hasWritten(answer)) writability.succeeded();
+        return answer;
+      }, failed);
     } catch (thrown) {
-      const error = explained(verb, thrown);
-      if (hasWritten !== undefined) writability.failed(error);
-      if (!isLostStore(error)) throw lost ?? error;
-      const found = verb === "account.load" ? null : await load(); // throws if it is lost
-      if (moved !== null) throw moved;
-      const isItself = identity !== undefined && found?.identity === identity;
-      if (!isItself || attempt === mostAttempts) throw lose(error);
+      return failed(thrown); // of an adapter that is no asynchronous function
     }
-    return call(verb, question, hasWritten, attempt + 1);
+  }
+
+  /** A call failed. Resolves if it is to be made once more. @throws {LifecycleError} otherwise */
+  async function refused(verb: string, thrown: unknown, isWrite: boolean, attempt: number): Promise<void> {
+    const error = explained(verb, thrown);
+    if (isWrite) writability.failed(error);
+    if (!isLostStore(error)) throw lost ?? error;
+    const found = verb === "account.load" ? null : await load(); // throws if it is lost
+    if (moved !== null) throw moved;
+    const isItself = identity !== undefined && found?.identity === identity;
+    if (!isItself || attempt === mostAttempts) throw lose(error);
   }
 
   function see(found: AccountRecord | null): void {
@@ -245,10 +256,10 @@ function checked(
   }
 
   const store: Store = {
-    async load(id) {
-      const loaded = await call("load", () => opened.load(id));
-      if (loaded.type === "absent" && isDoubtful()) await look();
-      return loaded;
+    load(id) {
+      const known = (loaded: Loaded): Loaded | Promise<Loaded> =>
+        loaded.type === "absent" && isDoubtful() ? look().then(() => loaded) : loaded;
+      return call("load", () => opened.load(id)).then(known);
     },
     commit: (commit) => write("commit", commit, (asked) => opened.commit(asked), isCommitted),
     claim: (claim) => write("claim", claim, (asked) => opened.claim(asked), isLeased),
