@@ -45,7 +45,6 @@ import {
   type Told,
   type Write,
 } from "./postgres/rows.ts";
-import { versionWithEvents, versionWithJoins, versionWithTimes } from "./postgres/tables.ts";
 import { postgresTransfer } from "./postgres/transfer.ts";
 
 export type { PostgresClient, PostgresPool, Statement, Where } from "./postgres/links.ts";
@@ -136,18 +135,17 @@ export function postgres(where: Where, options: PostgresOptions = {}): PostgresA
   const target = targetOf(where, connections);
   const accounts = new Set<string>();
   const connectionOf = (clock: Clock): Connection => new Connection(target.link(timeoutMs), clock, timeoutMs);
-  const opened = async (clock: Clock): Promise<{ connection: Connection; found: number }> => {
+  const opened = async (clock: Clock): Promise<Connection> => {
     const connection = connectionOf(clock);
     try {
-      return { connection, found: await look(connection, schema) };
+      await look(connection, schema);
+      return connection;
     } catch (error) {
       await connection.close();
       throw error;
     }
   };
-  const backend = sharedBackend(async () =>
-    keyvBackend((await opened(systemClock)).connection, quoted(schema)),
-  );
+  const backend = sharedBackend(async () => keyvBackend(await opened(systemClock), quoted(schema)));
   return {
     name: "postgres",
     durable: true,
@@ -162,9 +160,9 @@ export function postgres(where: Where, options: PostgresOptions = {}): PostgresA
       }
     },
     async open({ account, clock }: { readonly account: string; readonly clock: Clock }): Promise<Store> {
-      const { connection, found } = await opened(clock);
+      const connection = await opened(clock);
       accounts.add(account);
-      return postgresStore(connection, quoted(schema), account, clock, found);
+      return postgresStore(connection, quoted(schema), account, clock);
     },
   };
 }
@@ -173,13 +171,7 @@ function invalid(rule: string, value: unknown): LifecycleError {
   return invalidOption(`Cannot use a PostgreSQL store: ${rule}, not ${String(value)}`);
 }
 
-function postgresStore(
-  connection: Connection,
-  s: string,
-  account: string,
-  clock: Clock,
-  version: number,
-): Store | MovableStore {
+function postgresStore(connection: Connection, s: string, account: string, clock: Clock): MovableStore {
   const time = new ServerTime(clock);
   const known = (): string => JSON.stringify(time.known());
   const verb = (doing: Verb["doing"], repeatable: boolean, call: string): Verb => ({
@@ -187,7 +179,7 @@ function postgresStore(
     doing,
     repeatable,
   });
-  const joins = postgresJoins(connection, s, account, version);
+  const joins = postgresJoins(connection, s, account);
   /** Also tells whether there are users to take in, as they were before the answer was read. */
   const telling = (doing: Verb["doing"], repeatable: boolean, call: string): Verb => ({
     ...verb(doing, repeatable, call),
@@ -278,8 +270,6 @@ function postgresStore(
     time.rowsCorrected(last);
   };
 
-  const counts = async (): Promise<Readonly<Record<string, number>>> =>
-    (await read<Readonly<Record<string, number>> | null>(verbs.counts)) ?? {};
   return {
     async load(id) {
       const found = await loads.ask(id);
@@ -320,17 +310,10 @@ function postgresStore(
     },
     page: async ({ state, after, limit }) =>
       (await read<readonly string[] | null>(verbs.page, state ?? null, after ?? "", limit)) ?? [],
-    counts,
-    async tally() {
-      if (version >= versionWithTimes)
-        return (await read<Readonly<Record<string, Tally>> | null>(verbs.tally)) ?? {};
-      const all = Object.entries(await counts());
-      return Object.fromEntries(all.map(([state, n]) => [state, { all: n, stale: 0 }]));
-    },
-    ...(version >= versionWithEvents && { events: postgresOutbox(verb, ask) }),
-    ...(version >= versionWithTimes && {
-      transfer: postgresTransfer(connection, s, account, version < versionWithJoins ? null : joins),
-    }),
+    counts: async () => (await read<Readonly<Record<string, number>> | null>(verbs.counts)) ?? {},
+    tally: async () => (await read<Readonly<Record<string, Tally>> | null>(verbs.tally)) ?? {},
+    events: postgresOutbox(verb, ask),
+    transfer: postgresTransfer(connection, s, account, joins),
     account: {
       load: () => ask<AccountRecord | null>(verbs.loadAccount),
       commit: async ({ value, expectedRevision, writeId, identity = null }) =>

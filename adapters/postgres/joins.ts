@@ -12,10 +12,9 @@ import { isObject } from "../../src/store/guards.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 import { Batches } from "./batches.ts";
 import type { Connection, Verb } from "./connection.ts";
-import { isPassing, Silence, sqlStateOf, storeError, toMigrate } from "./failures.ts";
+import { isPassing, Silence, sqlStateOf, storeError } from "./failures.ts";
 import { takenInAtOnce } from "./join-functions.ts";
 import { headOf, writeOf } from "./rows.ts";
-import { versionWithJoins } from "./tables.ts";
 
 /** How long a worker takes in users before it goes on with others, ms. */
 const longestTakeInMs = 1_000;
@@ -36,8 +35,8 @@ export function fenceName(s: string, account: string): string {
   return `${s}\n${account}`;
 }
 
-/** The verbs for one account. @param s the schema, quoted @param version that of the schema */
-export function postgresJoins(connection: Connection, s: string, account: string, version: number): Joins {
+/** The verbs for one account. @param s the schema, quoted */
+export function postgresJoins(connection: Connection, s: string, account: string): Joins {
   const taking = new Batches<string, number>(
     connection,
     {
@@ -56,10 +55,7 @@ export function postgresJoins(connection: Connection, s: string, account: string
   };
 
   return {
-    areThere(call) {
-      if (version < versionWithJoins) return "false";
-      return call.startsWith("load_users") ? `${s}.has_joins_of($1, $2)` : `${s}.has_joins($1)`;
-    },
+    areThere: (call) => (call.startsWith("load_users") ? `${s}.has_joins_of($1, $2)` : `${s}.has_joins($1)`),
     async takeIn(id, matters) {
       try {
         await taking.ask(id);
@@ -84,7 +80,6 @@ export function postgresJoins(connection: Connection, s: string, account: string
       return took > 0;
     },
     join: async (client, commit) => {
-      if (version < versionWithJoins) throw unmigrated();
       await connection.within(
         (error) => storeError("write to", connection.place, error),
         async (until) => {
@@ -176,13 +171,6 @@ function unfit(rule: string): LifecycleError {
 function fenced(): LifecycleError {
   return storeUnavailable(
     "Cannot onboard within a transaction: users are being moved to another store at this moment; roll back, and try again",
-  );
-}
-
-function unmigrated(): LifecycleError {
-  return new LifecycleError(
-    "STORE_UNUSABLE",
-    `Cannot onboard within a transaction: an earlier release created the store's schema: ${toMigrate}, and open the lifecycle again`,
   );
 }
 

@@ -11,18 +11,12 @@ import { sharedFunctions } from "./functions.ts";
 import { joinFunctions } from "./join-functions.ts";
 import type { PostgresClient } from "./links.ts";
 import { outboxFunctions } from "./outbox-functions.ts";
-import {
-  joinsTable,
-  oldest,
-  outboxTables,
-  staleTimes,
-  tables,
-  version,
-  versionWithEvents,
-  versionWithTimes,
-} from "./tables.ts";
+import { oldest, tables, version } from "./tables.ts";
 import { textFunctions } from "./texts.ts";
 import { verbs } from "./verbs.ts";
+
+/** What makes the functions. Their names and parameters stay, so that processes of an earlier release go on. */
+const functions = [sharedFunctions, commitFunction, verbs, outboxFunctions, joinFunctions, textFunctions];
 
 function failed({ place }: Connection, schema: string): (error: unknown) => LifecycleError {
   return (error) => openError(place, schema, error);
@@ -52,30 +46,12 @@ export async function migrate(connection: Connection, schema: string): Promise<v
         if (found !== undefined && found >= version) return;
         // Checked first, because a user without the right to create schemas may have been given an existing one.
         if (!(await isThere(client, schema))) await client.query({ text: `CREATE SCHEMA ${s}` });
-        const first = found === undefined ? [tables(s), `INSERT INTO ${s}.meta (version) VALUES (1);`] : [];
-        const outbox = found === undefined || found < versionWithEvents ? [outboxTables(s)] : [];
-        const times = found === undefined || found < versionWithTimes ? [staleTimes(s)] : [];
-        const record = `ALTER TABLE ${s}.meta ADD COLUMN IF NOT EXISTS oldest integer;
-          UPDATE ${s}.meta SET version = ${version}, oldest = ${oldest};`;
-        // Their names and parameters stay, so that processes of an earlier release go on.
-        const functions = [
-          sharedFunctions,
-          commitFunction,
-          verbs,
-          outboxFunctions,
-          joinFunctions,
-          textFunctions,
-        ];
-        await client.query({
-          text: [
-            ...first,
-            ...outbox,
-            ...times,
-            joinsTable(s),
-            record,
-            ...functions.map((make) => make(s)),
-          ].join("\n"),
-        });
+        // An upgrade also adds what the tables of the version found lack, with the rights that others have on `users`.
+        const record =
+          found === undefined
+            ? `${tables(s)} INSERT INTO ${s}.meta (version, oldest) VALUES (${version}, ${oldest});`
+            : `UPDATE ${s}.meta SET version = ${version}, oldest = ${oldest};`;
+        await client.query({ text: [record, ...functions.map((make) => make(s))].join("\n") });
       });
     }),
   );
@@ -95,19 +71,16 @@ export async function inTransaction<T>(client: PostgresClient, task: () => Promi
 }
 
 /**
- * Checks whether the store can be used. Returns the version of its schema.
+ * Checks whether the store can be used.
  *
  * @throws {LifecycleError} `STORE_UNUSABLE`, `STORE_UNAVAILABLE`
  */
-export async function look(connection: Connection, schema: string): Promise<number> {
+export async function look(connection: Connection, schema: string): Promise<void> {
   return connection.within(failed(connection, schema), (until) =>
     connection.lend(until, async (client) => {
       await refuseServer(connection.place, client);
-      const found = await versionOf(connection, client, schema);
-      if (found === undefined) {
+      if ((await versionOf(connection, client, schema)) === undefined)
         throw unusable(connection.place, `its schema "${schema}" is missing: ${toMigrateOrRestore}`);
-      }
-      return found;
     }),
   );
 }
@@ -159,11 +132,9 @@ async function versionOf(
     values: [schema],
   });
   if (rows.length === 0) return undefined;
-  // As JSON, because a schema of an earlier release has no column `oldest`.
-  const query = `SELECT version, (to_json(meta) ->> 'oldest')::integer AS least FROM ${quoted(schema)}.meta`;
-  const found = await client.query({ text: query });
-  const its = found.rows[0] as { readonly version: number; readonly least: number | null } | undefined; // as selected
-  if (its !== undefined && (its.least ?? its.version) > version) {
+  const found = await client.query({ text: `SELECT version, oldest FROM ${quoted(schema)}.meta` });
+  const its = found.rows[0] as { readonly version: number; readonly oldest: number } | undefined; // as selected
+  if (its !== undefined && its.oldest > version) {
     throw unusable(
       place,
       `a newer release created its schema "${schema}", version ${its.version}; this release knows version ${version}: start the newer one`,

@@ -20,22 +20,13 @@
  */
 
 /** The version of the schema, incremented with every change of it. */
-export const version = 5;
+export const version = 1;
 
 /**
  * The oldest version whose releases work on a schema of this one: in a rolling update they are restarted on it. Raise it
  * with a change that breaks them, such as another name or parameter of a function.
  */
-export const oldest = 5;
-
-/** The first version with the tables of events. */
-export const versionWithEvents = 2;
-
-/** The first version that knows when a record becomes stale. */
-export const versionWithTimes = 3;
-
-/** The first version with the table of joins. */
-export const versionWithJoins = 4;
+export const oldest = 1;
 
 /**
  * The SQL that creates the tables. Users are updated constantly, so autovacuum runs more often than by default. Times
@@ -45,7 +36,7 @@ export const versionWithJoins = 4;
  */
 export function tables(s: string): string {
   return `
-CREATE TABLE ${s}.meta (version integer NOT NULL, oldest integer);
+CREATE TABLE ${s}.meta (version integer NOT NULL, oldest integer NOT NULL);
 
 CREATE TABLE ${s}.users (
   account text COLLATE "C" NOT NULL,
@@ -64,6 +55,7 @@ CREATE TABLE ${s}.users (
   renamed_to text,
   claim_at float8 GENERATED ALWAYS AS
     (CASE WHEN lease_id IS NOT NULL THEN lease_until WHEN lane IS NULL THEN due_at END) STORED,
+  stale_at float8,
   PRIMARY KEY (account, id),
   CHECK (num_nulls(lease_id, lease_owner, lease_until) IN (0, 3)),
   CHECK (num_nulls(lane, waits_since) IN (0, 2))
@@ -72,6 +64,7 @@ CREATE INDEX users_claimable ON ${s}.users (account, claim_at, id) WHERE claim_a
 CREATE INDEX users_waiting ON ${s}.users (account, lane, waits_since, id)
   WHERE lane IS NOT NULL AND lease_id IS NULL;
 CREATE INDEX users_by_state ON ${s}.users (account, state, id) WHERE renamed_to IS NULL;
+CREATE INDEX users_stale ON ${s}.users (account, stale_at) INCLUDE (state) WHERE stale_at IS NOT NULL;
 
 CREATE TABLE ${s}.counts (
   account text COLLATE "C" NOT NULL,
@@ -113,29 +106,9 @@ CREATE TABLE ${s}.texts (
   until float8
 );
 CREATE INDEX texts_expiring ON ${s}.texts (until) WHERE until IS NOT NULL;
-`;
-}
 
-/**
- * The SQL that adds the time at which a record becomes stale. Records of before have none until their next commit.
- *
- * @param s the schema, quoted
- */
-export function staleTimes(s: string): string {
-  return `
-ALTER TABLE ${s}.users ADD COLUMN stale_at float8;
-CREATE INDEX users_stale ON ${s}.users (account, stale_at) INCLUDE (state) WHERE stale_at IS NOT NULL;
-`;
-}
-
-/**
- * The SQL that creates the tables of events. A commit adds its events to `arrivals`, which locks nothing, and the first
- * read gives numbers to those that it sees: so no number is passed by a transaction that is still open.
- *
- * The rights on `users` hold for them too. @param s the schema, quoted
- */
-export function outboxTables(s: string): string {
-  return `
+-- A commit adds its events to arrivals, which locks nothing, and the first read gives numbers to those that it sees: so
+-- no number is passed by a transaction that is still open.
 CREATE TABLE ${s}.arrivals (
   account text COLLATE "C" NOT NULL,
   id bigint GENERATED ALWAYS AS IDENTITY,
@@ -161,18 +134,8 @@ CREATE TABLE ${s}.outboxes (
   trimmed bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
-${granted(s, ["arrivals", "events", "outboxes"])}
-`;
-}
-
-/**
- * The SQL that creates the table of joins. A transaction of the application only adds a row, which locks nothing that
- * others need, however long it stays open. `head` is the commit as `commit_users` reads it.
- *
- * The rights on `users` hold for it too. @param s the schema, quoted
- */
-export function joinsTable(s: string): string {
-  return `
+-- A transaction of the application only adds a row to joins, which locks nothing that others need, however long it stays
+-- open. head is the commit as commit_users reads it.
 CREATE TABLE ${s}.joins (
   account text COLLATE "C" NOT NULL,
   n bigint GENERATED ALWAYS AS IDENTITY,
@@ -184,23 +147,5 @@ CREATE TABLE ${s}.joins (
   PRIMARY KEY (account, n)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 CREATE INDEX joins_by_id ON ${s}.joins (account, id);
-
-${granted(s, ["joins"])}
 `;
-}
-
-/** The SQL that gives others the rights on new tables that they have on `users`. */
-function granted(s: string, names: readonly string[]): string {
-  return `DO $$
-DECLARE
-  _right record;
-BEGIN
-  FOR _right IN
-    SELECT privilege_type, CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS grantee
-    FROM pg_class, aclexplode(relacl) WHERE pg_class.oid = '${s}.users'::regclass AND grantee <> relowner
-  LOOP
-    EXECUTE format('GRANT %s ON ${names.map((name) => `${s}.${name}`).join(", ")} TO %s', _right.privilege_type, _right.grantee);
-  END LOOP;
-END
-$$;`;
 }

@@ -1,6 +1,5 @@
 /**
- * The verbs of a move. They are statements, not functions, because a schema that is in use has no functions of a later
- * release.
+ * The verbs of a move, as statements.
  *
  * @module
  */
@@ -27,12 +26,7 @@ const fenceWaitMs = 2_000;
 const lastRounds = 10;
 
 /** The verbs for one account. @param s the schema, quoted */
-export function postgresTransfer(
-  connection: Connection,
-  s: string,
-  account: string,
-  joins: Joins | null,
-): Transfer {
+export function postgresTransfer(connection: Connection, s: string, account: string, joins: Joins): Transfer {
   const read = (text: string): Verb => ({ text, doing: "read", repeatable: true });
   /** A statement that holds the account's record while it writes: a fence waits for it. */
   const held = (rest: string): Verb => ({
@@ -108,8 +102,7 @@ export function postgresTransfer(
         SELECT e.ctid FROM held, ${s}.events AS e WHERE account = $1 LIMIT ${clearedAtOnce})) RETURNING 1)
       SELECT CASE WHEN EXISTS (SELECT FROM held)
         THEN (SELECT count(*) FROM users) + (SELECT count(*) FROM events) ELSE -1 END::text AS answer`),
-    clearRest:
-      held(`${joins !== null ? `joins AS (DELETE FROM ${s}.joins USING held WHERE account = $1),` : ""}
+    clearRest: held(`joins AS (DELETE FROM ${s}.joins USING held WHERE account = $1),
       arrivals AS (DELETE FROM ${s}.arrivals USING held WHERE account = $1),
       slots AS (DELETE FROM ${s}.slots USING held WHERE account = $1),
       logs AS (DELETE FROM ${s}.logs USING held WHERE account = $1),
@@ -164,17 +157,17 @@ export function postgresTransfer(
   return {
     now: () => ask(verbs.now),
     async seat({ value, expectedRevision, expectedIdentity, writeId, identity }) {
-      await joins?.takeInAll();
+      await joins.takeInAll();
       return connection.within(
         (error) => storeError("write to", connection.place, error),
         (until) =>
           connection.lend(until, (client) =>
             inTransaction(client, async () => {
               await client.query({ text: `SET LOCAL lock_timeout = ${fenceWaitMs}` });
-              if (joins !== null) await endJoins(client);
+              await endJoins(client);
               // Every verb that writes has read this table before: this waits for those that are under way.
               await client.query({ text: `LOCK TABLE ${s}.account IN ACCESS EXCLUSIVE MODE` });
-              if (joins !== null) await takeInLast(client);
+              await takeInLast(client);
               await client.query({
                 text: `UPDATE ${s}.account SET revision = $2::bigint + 1, write_id = $3, identity = $4, value = $5::json
                   WHERE account = $1 AND revision = $2::bigint AND write_id <> $3 AND identity = $6`,

@@ -1,6 +1,4 @@
-/** Events in PostgreSQL: transactions that are still open, many writers and readers, and a schema of before. */
-import { readFileSync } from "node:fs";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
+/** Events in PostgreSQL: transactions that are still open, and many writers and readers. */
 import { Client, Pool } from "pg";
 import { expect, it, onTestFinished } from "vitest";
 import { postgres, type PostgresPool } from "../../adapters/postgres.ts";
@@ -9,7 +7,7 @@ import type { EventOutbox, Store } from "../../src/store/contract.ts";
 import { write } from "../support/commits.ts";
 import { forgetful, sql, withPgbouncer, withPostgres, withSharedPostgres } from "../support/postgres.ts";
 import { patientMs } from "../support/places.ts";
-import { newStore, openStore, urlWith } from "./postgres-scene.ts";
+import { newStore, openStore } from "./postgres-scene.ts";
 
 /** A commit of that revision with one event that names it. */
 function step(id: string, revision: number): ReturnType<typeof write> {
@@ -197,40 +195,6 @@ withPostgres("adapters/postgres with events, on a server of its own", (server) =
       );
   });
 
-  it("migrate() gives a schema of the release before events an outbox, with the rights on the users", async () => {
-    const { url } = await server(forgetful);
-    await sql(url, readFileSync(new URL("fixtures/postgres-schema-1.sql", import.meta.url), "utf8"));
-    await sql(
-      url,
-      `CREATE USER app; GRANT USAGE ON SCHEMA oneup_lifecycle TO app;
-      GRANT ALL ON ALL TABLES IN SCHEMA oneup_lifecycle TO app`,
-    );
-    const app = urlWith(url, { user: "app" });
-    const before = await openStore(app);
-    expect(before.events).toBeUndefined();
-    const encryption = { keys: ["ab".repeat(32)] };
-    await expect(
-      createTestLifecycle({ lifecycle: { store: postgres(app), encryption, events: { keep: "7d" } } }),
-    ).rejects.toThrow(
-      "Cannot keep events in the postgres store: its schema is of an earlier release: call migrate() of the adapter once, or run oneup-lifecycle migrate; `events: false` turns them off",
-    );
-    await before.commit(write("ada", { staleInMs: 0 }));
-    expect(await before.tally(), "as of the last step").toEqual({ created: { all: 1, stale: 0 } });
-    await Promise.all([1, 2].map(() => postgres(url).migrate()));
-    const after = await openStore(app);
-    expect(await after.load("ada")).toMatchObject({ record: { revision: 1 } });
-    await after.commit(step("ada", 2));
-    await before.commit(write("ada", { expectedRevision: 2 })); // its process has not been restarted
-    await after.commit(step("ada", 4));
-    expect(await valuesOf(after)).toEqual(["ada 2", "ada 4"]);
-    await after.commit(write("ada", { expectedRevision: 4, staleInMs: 0 }));
-    expect(await after.tally()).toEqual({ created: { all: 1, stale: 1 } });
-    expect(await outboxOf(after).trim({ olderThanMs: -60_000, limit: 9 })).toBe(2);
-    const fresh = await newStore(url, { schema: "fresh" });
-    expect(await tablesOf(url, "oneup_lifecycle")).toEqual(await tablesOf(url, "fresh"));
-    expect(await outboxOf(fresh).read({ after: 0, limit: 1 })).toEqual({ events: [], trimmed: 0, last: 0 });
-  });
-
   it("read() in a session that takes no writes returns what has a number", async () => {
     const { url } = await server(forgetful);
     const store = await newStore(url);
@@ -253,21 +217,3 @@ withPgbouncer("adapters/postgres with events behind PgBouncer", (server) => {
     await followed([first, await postgres(url).open({ account: "account", clock: systemClock })], 8, 5);
   });
 });
-
-/** Columns and functions of a schema. */
-async function tablesOf(url: string, schema: string): Promise<unknown> {
-  return [
-    await sql(
-      url,
-      `SELECT table_name, column_name, data_type, is_nullable, column_default
-      FROM information_schema.columns WHERE table_schema = $1 ORDER BY table_name, column_name`,
-      [schema],
-    ),
-    await sql(
-      url,
-      `SELECT proname, replace(prosrc, $1, '') AS source FROM pg_proc
-      WHERE pronamespace = $1::regnamespace ORDER BY proname`,
-      [schema],
-    ),
-  ];
-}

@@ -202,6 +202,28 @@ withPostgres("adapters/postgres, opened", (server) => {
     await expect(postgres(url, { schema: "other" }).migrate()).rejects.toThrow(newer);
   });
 
+  it("migrate() upgrades the schema of an earlier release to what a new one is, and its processes go on", async () => {
+    const { url } = await server(forgetful);
+    const before = await newStore(url);
+    await before.commit(write("ada"));
+    // Of an invented release, which had another way to count.
+    await sql(
+      url,
+      `DROP FUNCTION oneup_lifecycle.tally_users;
+      UPDATE oneup_lifecycle.meta SET version = version - 1, oldest = oldest - 1`,
+    );
+    const store = await openStore(url);
+    expect(await store.load("ada")).toMatchObject({ record: { revision: 1 } });
+    await expect(store.tally()).rejects.toThrow(
+      "what migrate() creates is missing (42883): call migrate() of the adapter once, or run oneup-lifecycle migrate",
+    );
+    await Promise.all([1, 2].map(() => postgres(url).migrate()));
+    expect(await store.tally()).toEqual({ created: { all: 1, stale: 0 } });
+    await before.commit(write("ada", { expectedRevision: 1 }));
+    await newStore(url, { schema: "fresh" });
+    expect(await contentsOf(url, "oneup_lifecycle")).toEqual(await contentsOf(url, "fresh"));
+  });
+
   it("open() works on the schema of a newer release that this one is old enough for, and migrate() leaves it so", async () => {
     const { url } = await server(forgetful);
     await postgres(url).migrate();
@@ -267,3 +289,22 @@ withPostgres("adapters/postgres, opened", (server) => {
     expect(await store.commit(second)).toMatchObject({ type: "committed", revision: 2 });
   });
 });
+
+/** Columns, functions and the version of a schema. */
+async function contentsOf(url: string, schema: string): Promise<unknown> {
+  return [
+    await sql(url, `SELECT * FROM "${schema}".meta`),
+    await sql(
+      url,
+      `SELECT table_name, column_name, data_type, is_nullable, column_default
+      FROM information_schema.columns WHERE table_schema = $1 ORDER BY table_name, column_name`,
+      [schema],
+    ),
+    await sql(
+      url,
+      `SELECT proname, replace(prosrc, $1, '') AS source FROM pg_proc
+      WHERE pronamespace = $1::regnamespace ORDER BY proname`,
+      [schema],
+    ),
+  ];
+}

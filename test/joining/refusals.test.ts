@@ -1,5 +1,4 @@
 /** Clients that are no transaction of the store's own database, and stores that take part in none. */
-import { readFileSync } from "node:fs";
 import type { TransactionClient } from "oneup-lifecycle";
 import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -216,35 +215,6 @@ withPostgres("onboard() within a transaction on another server", (server) => {
     }
     expect(await sql(urlWith(url, { database: "copy" }), "SELECT FROM oneup_lifecycle.joins")).toEqual([]);
     expect(await knows(again, "bob")).toBe(false);
-  });
-
-  it("asks for migrate() where an earlier release created the schema", async () => {
-    const { url } = await server(forgetful);
-    await sql(
-      url,
-      readFileSync(new URL("../adapters/fixtures/postgres-schema-1.sql", import.meta.url), "utf8"),
-    );
-    const store = postgres(url);
-    const encryption = { keys: ["ab".repeat(32)] };
-    const { lifecycle } = await createTestLifecycle({ lifecycle: { store, encryption } });
-    const client = await connected(url, "BEGIN");
-    await expect(lifecycle.onboard("ada", { within: client })).rejects.toMatchObject({
-      code: "STORE_UNUSABLE",
-      message: expect.stringMatching(
-        /call migrate\(\) of the adapter once, .*, and open the lifecycle again$/,
-      ),
-    });
-    await store.migrate();
-    const { lifecycle: next } = await createTestLifecycle({ lifecycle: { store, encryption } });
-    await next.onboard("ada", { within: client });
-    await client.query("COMMIT");
-    expect(await knows(next, "ada")).toBe(true);
-    // From the release between the two, which had everything but the table.
-    await sql(url, "DROP TABLE oneup_lifecycle.joins; UPDATE oneup_lifecycle.meta SET version = 3");
-    await store.migrate();
-    await begun(next, client, "bob");
-    await client.query("COMMIT");
-    expect(await knows(next, "bob")).toBe(true);
   });
 });
 
