@@ -1,7 +1,7 @@
 /** Predefined responses, observed or to be expected, by name: the values of a fault's `response`. */
 
 import { json, type Outgoing } from "../base/message.ts";
-import { type CallName, callNames } from "../base/plan.ts";
+import { type CallName, callNames, kindOf } from "../base/plan.ts";
 import { badCode, invalidGrant } from "../oauth/plan-token.ts";
 import {
   loginPage,
@@ -64,95 +64,66 @@ export interface FaultResponseRule {
 /** All calls but `loginPage`, so that a redirect to the login page succeeds. */
 const anyCall = callNames.filter((call) => call !== "loginPage");
 
+const management = callNames.filter((call) => kindOf(call) === "management");
+
 /** Every {@link FaultResponse}. */
 export const faultResponses: Readonly<Record<FaultResponse, FaultResponseRule>> = {
-  alreadyExists: {
-    words: "already exists",
-    calls: ["createUser", "updateUser"],
-    statuses: [200, 400, 404],
-    answer: ({ settings }) => userExists(settings.exists),
-  },
-  doesNotExist: {
-    words: "does not exist",
-    calls: ["issueAuthCode", "updateUser"],
-    statuses: [200, 400, 404],
-    answer: ({ settings }) => userMissing(settings.missing),
-  },
-  noCode: {
-    words: "no code",
-    calls: ["createUser", "issueAuthCode"],
-    statuses: [200],
-    answer: () => json(200, { success: false, code: null }),
-  },
-  spentCode: {
-    words: "spent code",
-    calls: ["exchangeCode"],
-    statuses: [400, 503],
-    answer: ({ settings }, status = settings.spentCode) => badCode(status),
-  },
-  invalidGrant: {
-    words: "invalid grant",
-    calls: ["exchangeCode", "refreshToken"],
-    statuses: [400],
-    answer: () => invalidGrant("Invalid grant"),
-  },
-  rateLimited: {
-    words: "rate limited",
-    calls: ["createUser", "issueAuthCode", "listUsers", "updateUser"],
-    statuses: [429],
-    answer: () => rateLimited({}),
-  },
-  loginPage: {
-    words: "login page",
-    calls: anyCall,
-    statuses: [301, 302, 303, 307, 308],
-    answer: () => loginRedirect,
-  },
-  html: { words: "HTML", calls: anyCall, statuses: "any", answer: () => loginPage },
-  notJson: {
-    words: "not JSON",
-    calls: anyCall,
-    statuses: "any",
-    answer: () => ({ ...json(200, null), body: '{"success" => true, "active" => true}' }),
-  },
+  alreadyExists: rule("already exists", ["createUser", "updateUser"], [200, 400, 404], ({ settings }) =>
+    userExists(settings.exists),
+  ),
+  doesNotExist: rule("does not exist", ["issueAuthCode", "updateUser"], [200, 400, 404], ({ settings }) =>
+    userMissing(settings.missing),
+  ),
+  noCode: rule("no code", ["createUser", "issueAuthCode"], [200], () =>
+    json(200, { success: false, code: null }),
+  ),
+  spentCode: rule("spent code", ["exchangeCode"], [400, 503], ({ settings }, status = settings.spentCode) =>
+    badCode(status),
+  ),
+  invalidGrant: rule("invalid grant", ["exchangeCode", "refreshToken"], [400], () =>
+    invalidGrant("Invalid grant"),
+  ),
+  rateLimited: rule("rate limited", management, [429], () => rateLimited({})),
+  loginPage: rule("login page", anyCall, [301, 302, 303, 307, 308], () => loginRedirect),
+  html: rule("HTML", anyCall, "any", () => loginPage),
+  notJson: rule("not JSON", anyCall, "any", () => asJson('{"success" => true, "active" => true}')),
   truncated: {
-    words: "JSON cut short",
-    calls: anyCall,
-    statuses: [],
-    carriesOut: true,
-    answer: (_world, _status, { bytes, ...due }) => ({
+    ...rule("JSON cut short", anyCall, [], (_world, _status, { bytes, ...due }) => ({
       ...due,
       body: due.body.slice(0, Math.ceil(due.body.length / 2)),
       ...(bytes !== undefined && { bytes: bytes.slice(0, Math.ceil(bytes.length / 2)) }),
-    }),
+    })),
+    carriesOut: true,
   },
-  incompletePage: {
-    words: "incomplete page",
-    calls: ["fhir.search"],
-    statuses: [200],
-    answer: () => {
-      const resource = {
-        resourceType: "OperationOutcome",
-        issue: [{ severity: "error", code: "incomplete", diagnostics: "Not all of it could be read" }],
-      };
-      const entry = [{ search: { mode: "outcome" }, resource }];
-      return json(200, { resourceType: "Bundle", type: "searchset", entry });
-    },
-  },
-  deepJson: {
-    words: "deep JSON",
-    calls: anyCall,
-    statuses: "any",
-    // Written by hand: JSON.stringify fails at this depth.
-    answer: () => ({ ...json(200, null), body: `${'{"a":'.repeat(levels)}1${"}".repeat(levels)}` }),
-  },
-  hugeJson: {
-    words: "huge JSON",
-    calls: anyCall,
-    statuses: "any",
-    answer: () => ({ ...json(200, null), body: `{"success":true,"code":"${"a".repeat(hugeLength)}"}` }),
-  },
+  incompletePage: rule("incomplete page", ["fhir.search"], [200], () => {
+    const resource = {
+      resourceType: "OperationOutcome",
+      issue: [{ severity: "error", code: "incomplete", diagnostics: "Not all of it could be read" }],
+    };
+    const entry = [{ search: { mode: "outcome" }, resource }];
+    return json(200, { resourceType: "Bundle", type: "searchset", entry });
+  }),
+  // Written by hand: JSON.stringify fails at this depth.
+  deepJson: rule("deep JSON", anyCall, "any", () =>
+    asJson(`${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`),
+  ),
+  hugeJson: rule("huge JSON", anyCall, "any", () =>
+    asJson(`{"success":true,"code":"${"a".repeat(hugeLength)}"}`),
+  ),
 };
+
+function rule(
+  words: string,
+  calls: readonly CallName[],
+  statuses: FaultResponseRule["statuses"],
+  answer: FaultResponseRule["answer"],
+): FaultResponseRule {
+  return { words, calls, statuses, answer };
+}
+
+function asJson(body: string): Outgoing {
+  return { ...json(200, null), body };
+}
 
 /** Depth of `deepJson`. */
 const levels = 100_000;
