@@ -2,60 +2,52 @@
 
 import type { Outgoing } from "./message.ts";
 
-const management = ["createUser", "issueAuthCode", "listUsers", "updateUser"] as const;
-const token = ["exchangeCode", "refreshToken"] as const;
-const fhir = [
-  "fhir.create",
-  "fhir.read",
-  "fhir.vread",
-  "fhir.history",
-  "fhir.search",
-  "fhir.update",
-  "fhir.delete",
-  "fhir.everything",
-  "fhir.batch",
-  "fhir.validate",
-  "fhir.share",
-  "fhir.unshare",
-  "fhir.purge",
-] as const;
-
-const exports = ["fhir.export", "fhir.exportState", "fhir.exportEnd", "fhir.exportFile"] as const;
+/** The calls of 1upHealth, by endpoint; `unknown` is any other request. */
+const calls = {
+  management: ["createUser", "issueAuthCode", "listUsers", "updateUser"],
+  token: ["exchangeCode", "refreshToken"],
+  fhir: [
+    "fhir.create",
+    "fhir.read",
+    "fhir.vread",
+    "fhir.history",
+    "fhir.search",
+    "fhir.update",
+    "fhir.delete",
+    "fhir.everything",
+    "fhir.batch",
+    "fhir.validate",
+    "fhir.share",
+    "fhir.unshare",
+    "fhir.purge",
+    "fhir.export",
+    "fhir.exportState",
+    "fhir.exportEnd",
+    "fhir.exportFile",
+  ],
+  none: ["loginPage", "unknown"],
+} as const;
 
 /** The calls of 1upHealth; `unknown` is any other request. */
-export type CallName =
-  | (typeof management)[number]
-  | (typeof token)[number]
-  | (typeof fhir)[number]
-  | (typeof exports)[number]
-  | "loginPage"
-  | "unknown";
+export type CallName = (typeof calls)[keyof typeof calls][number];
 
 /** The calls of the user management endpoint. */
-export type ManagementCallName = (typeof management)[number];
+export type ManagementCallName = (typeof calls.management)[number];
+
+/** The calls of the analytics host. */
+export type ExportCallName = Extract<CallName, `fhir.export${string}`>;
 
 /** The calls of the FHIR endpoint. */
-export type FhirCallName = (typeof fhir)[number];
+export type FhirCallName = Exclude<(typeof calls.fhir)[number], ExportCallName>;
 
 /** Every {@link CallName}. */
-export const callNames: readonly CallName[] = [
-  ...management,
-  ...token,
-  ...fhir,
-  ...exports,
-  "loginPage",
-  "unknown",
-];
+export const callNames: readonly CallName[] = Object.values(calls).flat();
 
-const kinds: ReadonlyMap<CallName, "management" | "token" | "fhir"> = new Map([
-  ...management.map((call) => [call, "management"] as const),
-  ...token.map((call) => [call, "token"] as const),
-  ...[...fhir, ...exports].map((call) => [call, "fhir"] as const),
-]);
+const endpoints = ["management", "token", "fhir"] as const;
 
 /** The endpoint of a call. */
-export function kindOf(call: CallName): "management" | "token" | "fhir" | undefined {
-  return kinds.get(call);
+export function kindOf(call: CallName): (typeof endpoints)[number] | undefined {
+  return endpoints.find((endpoint) => calls[endpoint].some((one) => one === call));
 }
 
 /** Secrets by kind; the journal masks them. */

@@ -4,7 +4,8 @@
  */
 
 import { header, type Incoming } from "../base/message.ts";
-import { type Carried, type Plan, refused } from "../base/plan.ts";
+import { type Carried, type ExportCallName, type Plan, refused } from "../base/plan.ts";
+import { router } from "../base/router.ts";
 import { issue } from "../fhir/operation-outcome.ts";
 import { authenticate, refusedToken } from "../fhir/plan-fhir.ts";
 import { type FhirVersion, isFhirVersion, isServed } from "../resources/served-types.ts";
@@ -24,7 +25,7 @@ export function planExport(world: World, incoming: Incoming): Plan | undefined {
     return { call: "fhir.exportFile", carryOut: () => signedFile(world, incoming, rest) };
   if (base !== "bulk-data" || !isFhirVersion(first)) return undefined;
   const isCircle = rest[0] === "circle";
-  const call = callOf(method, isCircle ? rest.slice(1) : rest);
+  const call = callOf(method, isCircle ? rest.slice(1) : rest) ?? "unknown";
   const { reader, ...known } = authenticate(world, incoming);
   const answer = (carryOut: () => Carried): Plan => ({ call, ...known, carryOut });
   if (call === "unknown") return answer(() => issue(404, "not-found", "Not Found"));
@@ -38,22 +39,12 @@ export function planExport(world: World, incoming: Incoming): Plan | undefined {
   return answer(() => carryOut[call](asked));
 }
 
-type ExportCallName = "fhir.export" | "fhir.exportState" | "fhir.exportEnd" | "fhir.exportFile";
-
-function callOf(method: string, rest: readonly string[]): ExportCallName | "unknown" {
-  const [first = "", second, third] = rest;
-  const isKickOff =
-    (first === "$export" && second === undefined) ||
-    (first === "Patient" && second === "$export" && third === undefined) ||
-    (first === "Group" && third === "$export" && rest.length === 3);
-  if (isKickOff && method === "GET") return "fhir.export";
-  if (first === "$export" && rest.length === 3 && method === "GET") return "fhir.exportFile";
-  if (first === "jobs" && rest.length === 2) {
-    if (method === "GET") return "fhir.exportState";
-    if (method === "DELETE") return "fhir.exportEnd";
-  }
-  return "unknown";
-}
+const callOf = router<ExportCallName>({
+  "fhir.export": ["GET $export", "GET Patient $export", "GET Group * $export"],
+  "fhir.exportFile": ["GET $export * *"],
+  "fhir.exportState": ["GET jobs *"],
+  "fhir.exportEnd": ["DELETE jobs *"],
+});
 
 /** An export call of a known caller. */
 interface Asked {

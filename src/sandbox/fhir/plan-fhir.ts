@@ -18,8 +18,26 @@ import {
   type Secrets,
   type Subject,
 } from "../base/plan.ts";
+import { router } from "../base/router.ts";
 import type { Reader } from "../resources/stored-resource.ts";
 import type { World } from "../state/world.ts";
+
+const callOf = router<FhirCallName>({
+  "fhir.batch": ["POST "],
+  "fhir.purge": ["DELETE purge"],
+  "fhir.create": ["POST *"],
+  "fhir.search": ["GET *", "POST * _search"],
+  "fhir.history": ["GET * _history", "GET * * _history"],
+  "fhir.everything": ["GET Patient $everything", "GET Patient * $everything"],
+  "fhir.validate": ["POST * $validate"],
+  "fhir.vread": ["GET * * _history *"],
+  "fhir.share": ["PUT Patient * _permission *"],
+  "fhir.unshare": ["DELETE Patient * _permission *"],
+  "fhir.read": ["GET * *"],
+  // 1upHealth's pages describe an update as a POST to the resource's id; its capability statements as a PUT.
+  "fhir.update": ["PUT * *", "POST * *"],
+  "fhir.delete": ["DELETE * *"],
+});
 
 /** Parses a FHIR call. */
 export function planFhir(world: World, incoming: Incoming): Plan | undefined {
@@ -30,7 +48,7 @@ export function planFhir(world: World, incoming: Incoming): Plan | undefined {
     const fhirLike = aliased || (segments !== undefined && isServed("r4", type));
     return fhirLike ? refusal("unknown", issue(404, "not-found", "Unknown FHIR version")) : undefined;
   }
-  const call = nameOf(incoming.method, type, rest);
+  const call = callOf(incoming.method, [type, ...rest]);
   const { reader, ...known } = authenticate(world, incoming);
   if (reader === undefined) {
     return refusal(call ?? "unknown", refused("unauthorized", refusedToken(world)), known);
@@ -95,39 +113,6 @@ export function authenticate(world: World, incoming: Incoming): Access {
   if (named === "client") return { reader: "client" };
   const user = world.users.byId(Number(named));
   return user === undefined ? {} : { reader: user.oneupUserId, ...world.subject(user.oneupUserId) };
-}
-
-function nameOf(method: string, type: string, rest: readonly string[]): FhirCallName | undefined {
-  const [id, third, fourth] = rest;
-  if (type === "purge" && rest.length === 0) return method === "DELETE" ? "fhir.purge" : undefined;
-  if (type === "" && rest.length === 0) return method === "POST" ? "fhir.batch" : undefined;
-  if (rest.length === 0) {
-    if (method === "POST") return "fhir.create";
-    return method === "GET" ? "fhir.search" : undefined;
-  }
-  if (rest.length === 1 && id === "_search" && method === "POST") return "fhir.search";
-  if (rest.length === 1 && id === "_history" && method === "GET") return "fhir.history";
-  if (type === "Patient" && rest.length === 1 && id === "$everything" && method === "GET")
-    return "fhir.everything";
-  if (rest.length === 1 && id === "$validate" && method === "POST") return "fhir.validate";
-  if (id === "" || id === "_history" || type === "") return undefined;
-  if (rest.length === 1) {
-    if (method === "GET") return "fhir.read";
-    // 1upHealth's pages describe an update as a POST to the resource's id; its capability statements as a PUT.
-    if (method === "PUT" || method === "POST") return "fhir.update";
-    return method === "DELETE" ? "fhir.delete" : undefined;
-  }
-  if (third === "_history" && method === "GET") {
-    if (rest.length === 2) return "fhir.history";
-    return rest.length === 3 && fourth !== "" ? "fhir.vread" : undefined;
-  }
-  if (type !== "Patient") return undefined;
-  if (rest.length === 2 && third === "$everything" && method === "GET") return "fhir.everything";
-  if (rest.length === 3 && third === "_permission" && fourth !== "") {
-    if (method === "PUT") return "fhir.share";
-    if (method === "DELETE") return "fhir.unshare";
-  }
-  return undefined;
 }
 
 function refusal(call: CallName, carried: Carried, known: Known = {}): Plan {

@@ -17,6 +17,13 @@ import type { World } from "../state/world.ts";
 
 const base = "/user-management/v1/user";
 
+const calls: ReadonlyMap<string, ManagementCallName> = new Map([
+  [`POST ${base}`, "createUser"],
+  [`GET ${base}`, "listUsers"],
+  [`PUT ${base}`, "updateUser"],
+  [`POST ${base}/auth-code`, "issueAuthCode"],
+]);
+
 /** Default page size of the user list. */
 const pageSize = 100;
 
@@ -36,7 +43,7 @@ export const loginRedirect: Outgoing = {
 
 /** Parses a user management call and counts it against the limit, which applies on arrival. */
 export function planUserManagement(world: World, incoming: Incoming): Plan | undefined {
-  const call = nameOf(incoming);
+  const call = calls.get(`${incoming.method} ${incoming.path}`);
   if (call === undefined) return undefined;
   const parameters = readParameters(incoming);
   const appUserId = parameters?.get("app_user_id");
@@ -48,29 +55,12 @@ export function planUserManagement(world: World, incoming: Incoming): Plan | und
     carryOut() {
       if (refusal !== undefined) return refusal;
       if (parameters === undefined) return refused("invalid", failure(400, "the body is not JSON"));
-      switch (call) {
-        case "listUsers":
-          return list(world, parameters, incoming.body !== "");
-        case "createUser":
-          return appUserId ? create(world, appUserId) : missingParameter("app_user_id");
-        case "issueAuthCode":
-          return appUserId ? issueCode(world, appUserId) : missingParameter("app_user_id");
-        case "updateUser":
-          return appUserId ? rename(world, parameters, appUserId) : missingParameter("app_user_id");
-        default:
-          return call satisfies never;
-      }
+      if (call === "listUsers") return list(world, parameters, incoming.body !== "");
+      if (!appUserId) return missingParameter("app_user_id");
+      if (call === "createUser") return create(world, appUserId);
+      return call === "updateUser" ? rename(world, parameters, appUserId) : issueCode(world, appUserId);
     },
   };
-}
-
-function nameOf({ method, path }: Incoming): ManagementCallName | undefined {
-  if (path === base) {
-    if (method === "POST") return "createUser";
-    if (method === "GET") return "listUsers";
-    if (method === "PUT") return "updateUser";
-  }
-  return path === `${base}/auth-code` && method === "POST" ? "issueAuthCode" : undefined;
 }
 
 function admit(world: World, incoming: Incoming): Carried | undefined {
