@@ -6,7 +6,7 @@
  * @module
  */
 import { isElementName } from "../capabilities/element-names.ts";
-import { describeCall, formType, under, type Call } from "../http/call.ts";
+import { describeCall, formType, under, type Call, type CallFields } from "../http/call.ts";
 import { type Sendable, refuse } from "./checks.ts";
 import { stringifyFhirJson } from "./lossless-json.ts";
 import type { FhirVersion } from "./fhir-version.ts";
@@ -19,17 +19,12 @@ export interface FhirPlace {
 }
 
 /** A call under the base of the version. */
-interface Under {
-  readonly name: string;
-  readonly method: Call["method"];
+interface Under extends Pick<CallFields, "name" | "method" | "template" | "body"> {
   /** The path after the version: `/Patient/1`. */
   readonly path: string;
-  /** The same without ids. */
-  readonly template: string;
   /** Without its question mark; `""` for none. */
   readonly query?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | undefined;
+  readonly headers?: Call["headers"];
 }
 
 /** Shared by calls, so that the credentials are joined to them once. */

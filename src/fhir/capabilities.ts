@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Interaction } from "./operation.ts";
+import type { Interaction, Operation } from "./operation.ts";
 import type { FhirVersion } from "./fhir-version.ts";
 import { typesIn, wordsIn, type Declared, type DeclaredType } from "../capabilities/declared.ts";
 
@@ -18,14 +18,7 @@ export interface Capabilities {
 }
 
 /** A call, as far as a capability statement covers it. */
-export interface Wanted {
-  readonly interaction: Interaction;
-  readonly resourceType?: string | undefined;
-  /** Names of search parameters. */
-  readonly params?: readonly string[] | undefined;
-  /** Name of an operation, without its `$`. */
-  readonly operation?: string | undefined;
-}
+export type Wanted = Pick<Operation, "interaction" | "resourceType" | "params" | "operation">;
 
 const known = new Map<FhirVersion, Promise<Capabilities>>();
 

@@ -13,12 +13,8 @@ import { readResponse } from "./fhir-response.ts";
 import type { Operation } from "./operation.ts";
 
 /** A call whose host another server may have chosen. */
-export interface HostedCall {
-  readonly name: string;
+export interface HostedCall extends Pick<Call, "name" | "url" | "template" | "headers"> {
   readonly method: "GET" | "DELETE";
-  readonly url: string;
-  readonly template: string;
-  readonly headers: Readonly<Record<string, string>>;
   /** Whether the credentials are sent. */
   readonly isOwn: boolean;
   /** Whether another server chose the host. */

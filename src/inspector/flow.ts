@@ -3,17 +3,13 @@
  *
  * @module
  */
+import type { LifecycleEvent } from "../index.ts";
 import type { Arrow, Flow, ProcessView } from "./shapes.ts";
 
 /** A step to be counted. */
-export interface Step {
-  readonly from: string | null;
-  readonly to: string;
+export interface Step extends Pick<LifecycleEvent, "from" | "to" | "alias" | "process"> {
   /** When it was taken, ms since 1970. */
   readonly at: number;
-  readonly alias: string;
-  /** The process that took it; `null`: not known. */
-  readonly process: string | null;
 }
 
 const hourMs = 3_600_000;

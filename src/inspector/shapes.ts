@@ -98,31 +98,22 @@ export interface ProcessView {
 }
 
 /** One step of a user: the event `change`. */
-export interface Change {
+export interface Change extends Pick<HistoryStep, "from" | "to" | "event" | "at"> {
   /** Empty: the user was forgotten. */
   readonly key: string;
   readonly alias: string;
-  readonly from: string | null;
-  readonly to: string;
-  readonly event: string;
-  readonly at: Date;
 }
 
 /** A user in a list. */
-export interface UserRow {
+export interface UserRow extends Pick<
+  UserStatus,
+  "state" | "since" | "usable" | "expiresAt" | "oneupUserId" | "pause" | "hold" | "failure"
+> {
   /** Names the user in requests and addresses, and reveals nothing. */
   readonly key: string;
   readonly alias: string;
   /** Masked: its first character, and its domain. */
   readonly appUserId: string;
-  readonly state: UserState;
-  readonly since: Date;
-  readonly usable: boolean;
-  readonly expiresAt: Date | null;
-  readonly oneupUserId: number | null;
-  readonly pause: UserStatus["pause"];
-  readonly hold: UserStatus["hold"];
-  readonly failure: UserStatus["failure"];
 }
 
 /** `POST api/users`. */

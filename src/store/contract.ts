@@ -306,13 +306,7 @@ export interface Store {
   readonly account: {
     load(): Promise<AccountRecord | null>;
     /** Compare-and-set; revision 0 = it must not exist. False: another writer was faster. */
-    commit(
-      write: OfAccount & {
-        readonly value: Json;
-        readonly expectedRevision: number;
-        readonly writeId: string;
-      },
-    ): Promise<boolean>;
+    commit(write: Pick<Commit, "value" | "expectedRevision" | "writeId" | "identity">): Promise<boolean>;
   };
   /** Without it, the store ignores the events of a commit, and a lifecycle that wants them does not open. */
   readonly events?: EventOutbox;

@@ -9,12 +9,10 @@ import type { Clock } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { unreadableAttachment } from "../stream-call.ts";
 import type { FhirAttachment } from "./attachment.ts";
+import type { Content } from "./content-of.ts";
 
 /** What is read. */
-export interface Opened {
-  readonly contentType: string | undefined;
-  readonly size: number | undefined;
-  readonly pieces: AsyncIterable<Uint8Array>;
+export interface Opened extends Pick<Content, "contentType" | "size" | "pieces"> {
   /** Ends the connection. */
   readonly linked: LinkedSignal;
 }

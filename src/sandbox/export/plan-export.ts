@@ -6,10 +6,11 @@
 import { header, type Incoming } from "../base/message.ts";
 import { type Carried, type ExportCallName, type Plan, refused } from "../base/plan.ts";
 import { router } from "../base/router.ts";
+import type { FhirCall } from "../fhir/fhir-call.ts";
 import { issue } from "../fhir/operation-outcome.ts";
 import { authenticate, refusedToken } from "../fhir/plan-fhir.ts";
-import { type FhirVersion, isFhirVersion, isServed } from "../resources/served-types.ts";
-import { type Reader, shown } from "../resources/stored-resource.ts";
+import { isFhirVersion, isServed } from "../resources/served-types.ts";
+import { shown } from "../resources/stored-resource.ts";
 import type { World } from "../state/world.ts";
 import { expiredLink, type Exported, fileOf, keyOf, keyText, outcomesFile } from "./export-file.ts";
 import { listOf } from "./export-list.ts";
@@ -47,13 +48,7 @@ const callOf = router<ExportCallName>({
 });
 
 /** An export call of a known caller. */
-interface Asked {
-  readonly world: World;
-  readonly incoming: Incoming;
-  readonly reader: Reader;
-  readonly version: FhirVersion;
-  /** Absolute address of the version. */
-  readonly root: string;
+interface Asked extends Pick<FhirCall, "world" | "incoming" | "reader" | "version" | "root"> {
   /** The path behind it. */
   readonly rest: readonly string[];
 }

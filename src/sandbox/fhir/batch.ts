@@ -2,7 +2,7 @@
 
 import { isObject } from "../../checks.ts";
 import type { Behaviour } from "../options/behaviour.ts";
-import { type Incoming, parseObject } from "../base/message.ts";
+import { type Incoming, type Outgoing, parseObject } from "../base/message.ts";
 import type { Carried } from "../base/plan.ts";
 import { itemsOf, membersOf } from "../resources/resource-text.ts";
 import { ambiguous, type FhirCall } from "./fhir-call.ts";
@@ -27,14 +27,7 @@ export function batch(call: FhirCall): Carried {
   return { outgoing: { ...fhirJson(200, null), body }, outcome: "batched", committed: true };
 }
 
-/** The answer to one entry. */
-interface EntryAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
-function answerTo(call: FhirCall, entry: string): EntryAnswer {
+function answerTo(call: FhirCall, entry: string): Outgoing {
   const { request } = parseObject(entry) ?? {};
   const { method, url, ifMatch } = isObject(request) ? request : {};
   if (typeof method !== "string" || typeof url !== "string" || !/^[A-Z]\w*(?:[/?]|$)/.test(url))
@@ -54,7 +47,7 @@ function answerTo(call: FhirCall, entry: string): EntryAnswer {
 }
 
 /** The answers, changed as the option `batchAnswer` demands. */
-function changed(option: Behaviour["batchAnswer"], answers: readonly EntryAnswer[]): readonly EntryAnswer[] {
+function changed(option: Behaviour["batchAnswer"], answers: readonly Outgoing[]): readonly Outgoing[] {
   switch (option) {
     case "usual":
     case "bare":
@@ -72,7 +65,7 @@ function changed(option: Behaviour["batchAnswer"], answers: readonly EntryAnswer
   }
 }
 
-function entryText({ status, headers, body }: EntryAnswer, bare: boolean): string {
+function entryText({ status, headers, body }: Outgoing, bare: boolean): string {
   const { location, etag } = headers;
   const response = JSON.stringify({ status: `${status} ${words[status] ?? ""}`.trim(), location, etag });
   if (body === "") return `{"response":${response}}`;

@@ -23,12 +23,9 @@ export interface AccessToken {
 }
 
 /** A refresh token, with the access tokens that are revoked with it. */
-export interface RefreshToken {
-  readonly token: string;
-  readonly oneupUserId: number;
+export interface RefreshToken extends Omit<AccessToken, "revoked"> {
   /** Shared by all tokens that derive from one code. */
   readonly family: string;
-  readonly expiresAt: number;
   accessTokens: string[];
   state: "live" | "spent" | "revoked";
 }
