@@ -61,22 +61,12 @@ const inWords: Partial<Record<Interaction, string>> = {
 };
 
 /** Parameters of the search itself, which no statement lists. */
-const ofTheSearch = new Set([
-  "_after",
-  "_before",
-  "_contained",
-  "_containedType",
-  "_count",
-  "_elements",
-  "_format",
-  "_has",
-  "_include",
-  "_revinclude",
-  "_skip",
-  "_sort",
-  "_summary",
-  "_total",
-]);
+const ofTheSearch = new Set(
+  wordsIn(
+    "_after _before _contained _containedType _count _elements _format _has _include _revinclude _skip _sort " +
+      "_summary _total",
+  ),
+);
 
 /** `name`, `name:exact`, `subject:Patient.name`, `patient.name`. */
 function isDeclared({ searchParams }: DeclaredType, name: string): boolean {

@@ -172,8 +172,8 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
     ...resources,
     ...pages,
     ...batches,
-    ...validateVerb(parts),
-    ...attachmentVerb(parts, maxBytes),
+    validate: validateVerb(parts),
+    attachment: attachmentVerb(parts, maxBytes),
     bulkExport,
   } as unknown as FhirClient<V>;
 }

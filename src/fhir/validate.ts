@@ -16,38 +16,34 @@ import { operating } from "./operation.ts";
 import { ofCall, readRules, repetitionOf } from "./repeat.ts";
 
 /** See `FhirClient`, which adds the types. */
-export interface ValidateVerb {
-  validate(resource: object, options?: ValidateOptions): Promise<FhirValidation>;
-}
+export type Validate = (resource: object, options?: ValidateOptions) => Promise<FhirValidation>;
 
 const rules: Rules<ValidateOptions> = { ...readRules, mode: among("create", "update"), profile: anything };
 
-export function validateVerb({ place, performer }: VerbParts): ValidateVerb {
-  return {
-    async validate(given, options) {
-      const resource = checkResource("validate the resource", given);
-      const resourceType = String(resource["resourceType"]); // a name, as was checked
-      const words = `validate the ${resourceType}`;
-      const { signal, mode, profile, ...how } = check(words, options, rules);
-      const text = bodyOf(serialise(words, resource), mode, checkProfile(words, profile));
-      const task = { ...operating("validate", resourceType, false), words };
-      const call = operationCall(place, `/${resourceType}/$validate`, "", text);
-      const repetition = repetitionOf(how, performer.retries, ofCall);
-      try {
-        const { resource: outcome } = await execute(performer, task, call, signal, repetition);
-        const found = outcome?.["resourceType"] === "OperationOutcome" ? outcome["issue"] : undefined;
-        if (outcome === null || !Array.isArray(found) || found.length === 0)
-          throw new LifecycleError(
-            "BAD_ANSWER",
-            `Cannot ${words}: the answer must hold an OperationOutcome with issues, got something else`,
-          );
-        return { isValid: found.every(isHarmless), issues: issuesIn(outcome), outcome };
-      } catch (error) {
-        const issues = issuesOf(error);
-        if (issues === null) throw error;
-        return { isValid: false, issues, outcome: null };
-      }
-    },
+export function validateVerb({ place, performer }: VerbParts): Validate {
+  return async (given, options) => {
+    const resource = checkResource("validate the resource", given);
+    const resourceType = String(resource["resourceType"]); // a name, as was checked
+    const words = `validate the ${resourceType}`;
+    const { signal, mode, profile, ...how } = check(words, options, rules);
+    const text = bodyOf(serialise(words, resource), mode, checkProfile(words, profile));
+    const task = { ...operating("validate", resourceType, false), words };
+    const call = operationCall(place, `/${resourceType}/$validate`, "", text);
+    const repetition = repetitionOf(how, performer.retries, ofCall);
+    try {
+      const { resource: outcome } = await execute(performer, task, call, signal, repetition);
+      const found = outcome?.["resourceType"] === "OperationOutcome" ? outcome["issue"] : undefined;
+      if (outcome === null || !Array.isArray(found) || found.length === 0)
+        throw new LifecycleError(
+          "BAD_ANSWER",
+          `Cannot ${words}: the answer must hold an OperationOutcome with issues, got something else`,
+        );
+      return { isValid: found.every(isHarmless), issues: issuesIn(outcome), outcome };
+    } catch (error) {
+      const issues = issuesOf(error);
+      if (issues === null) throw error;
+      return { isValid: false, issues, outcome: null };
+    }
   };
 }
 

@@ -9,10 +9,12 @@ import { isLifecycleError } from "../../errors.ts";
 import { describeCall } from "../../http/call.ts";
 import { checkResourceId, refuse } from "../checks.ts";
 import { inTimeOf, refuseUndeclared, type VerbParts } from "../execute.ts";
+import type { FhirClient } from "../fhir-client.ts";
+import type { FhirVersion } from "../fhir-version.ts";
 import type { Operation } from "../operation.ts";
 import { ofCall, readRules, repeated, repetitionOf } from "../repeat.ts";
 import { baseOf, contentUrl } from "./attachment-link.ts";
-import type { AttachmentElement, AttachmentOptions, FhirAttachment } from "./attachment.ts";
+import type { AttachmentElement, AttachmentOptions } from "./attachment.ts";
 import { decoded } from "./binary-json.ts";
 import { checkedContent, refuseTooLong, type Expected } from "./checked-content.ts";
 import { checkedType, contentOf, mediaTypeOf, type Content } from "./content-of.ts";
@@ -20,21 +22,19 @@ import { continued } from "./continued-body.ts";
 import { openContent } from "./open-content.ts";
 import { lost, openedContent, type Opened } from "./opened-content.ts";
 
-/** See `FhirClient`. */
-export interface AttachmentVerb {
-  attachment(source: string | AttachmentElement, options?: AttachmentOptions): Promise<FhirAttachment>;
-}
-
 const words = "read the attachment";
 const rules: Rules<AttachmentOptions> = { ...readRules, maxBytes: orInfinity(whole(0)), verify: aSwitch };
 
-/** @param longestJson the longest JSON that is parsed, in bytes */
-export function attachmentVerb({ place, performer }: VerbParts, longestJson: number): AttachmentVerb {
+/** The method `attachment()`. @param longestJson the longest JSON that is parsed, in bytes */
+export function attachmentVerb(
+  { place, performer }: VerbParts,
+  longestJson: number,
+): FhirClient<FhirVersion>["attachment"] {
   const { clock, report } = performer;
 
   /** Opens content, whose length and hash are checked while it is read. */
   async function open(
-    source: Source,
+    source: AttachmentElement,
     expected: Expected,
     signal: AbortSignal | undefined,
     fetched: (linked: LinkedSignal) => Promise<Content>,
@@ -60,88 +60,83 @@ export function attachmentVerb({ place, performer }: VerbParts, longestJson: num
     }
   }
 
-  return {
-    async attachment(given, options) {
-      const source = sourceOf(given);
-      const { signal, maxBytes = 268_435_456, verify = true, ...how } = check(words, options, rules);
-      const expected = { ...(verify ? checkedValues(source) : nothing), maxBytes };
-      refuseTooLong(expected.size, maxBytes);
-      const { data } = source;
-      const repetition = repetitionOf(how, performer.retries, ofCall);
-      const once =
-        data === undefined
-          ? fetching(source, expected)
-          : () => open(source, expected, signal, async () => inline(data));
-      const opened = await repeated(performer, repetition, signal, once);
-      return openedContent(opened, clock, (first, read) =>
-        repeated(performer, { ...repetition, first }, signal, async () => read(await once())),
-      );
+  return async (given, options) => {
+    const source = sourceOf(given);
+    const { signal, maxBytes = 268_435_456, verify = true, ...how } = check(words, options, rules);
+    const expected = { ...(verify ? checkedValues(source) : nothing), maxBytes };
+    refuseTooLong(expected.size, maxBytes);
+    const { data } = source;
+    const repetition = repetitionOf(how, performer.retries, ofCall);
+    const once =
+      data === undefined
+        ? fetching(source, expected)
+        : () => open(source, expected, signal, async () => inline(data));
+    const opened = await repeated(performer, repetition, signal, once);
+    return openedContent(opened, clock, (first, read) =>
+      repeated(performer, { ...repetition, first }, signal, async () => read(await once())),
+    );
 
-      function fetching(source: Source, expected: Expected): () => Promise<Opened> {
-        const { href: url, pathname } = urlOf(source);
-        const binaryId = /\/Binary\/([^/]+)(?:\/_history\/[^/]+)?$/.exec(pathname)?.[1];
-        const task: Operation = {
-          interaction: pathname.includes("/_history/") ? "vread" : "read",
-          words,
-          expects: "anything",
-          resourceType: binaryId === undefined ? undefined : "Binary",
-        };
-        const template = `/${place.version}/${binaryId === undefined ? "{attachment}" : "Binary/{id}"}`;
-        const mediaType = mediaTypeOf(source.contentType);
-        const executor = inTimeOf({ ...performer, report: undefined }, repetition); // what follows reports all of it
-        const request = { executor, place, task, url, template, mediaType };
-        const isText = performer.sender.stream === undefined;
-        const announced = { mediaType, binaryId, maxBytes: expected.maxBytes, longestJson, isText };
-        const call = describeCall({
-          name: "fhirAttachment",
-          endpoint: "fhir",
-          method: "GET",
-          url,
-          template,
-          headers: {},
-        });
-        return async () => {
-          if (performer.strict && binaryId !== undefined) await refuseUndeclared(place.version, task);
-          const run = (seen?: (status: number, at: number) => void): Promise<Opened> =>
-            open(source, expected, signal, async (linked) => {
-              const answer = await openContent(request, linked.signal);
-              seen?.(answer.status, answer.receivedAt);
-              let isJoined = false;
-              const body = continued(answer, {
-                isHashed: expected.hash !== undefined,
-                retries: repetition.retries,
-                open: (part) => {
-                  isJoined ||= part.etag === undefined;
-                  return openContent({ ...request, executor: performer }, linked.signal, part);
-                },
-                again: (first, once) => repeated(performer, { ...repetition, first }, linked.signal, once),
-              });
-              return { ...(await contentOf({ ...answer, body }, announced)), isJoined: () => isJoined };
+    function fetching(source: AttachmentElement, expected: Expected): () => Promise<Opened> {
+      const { href: url, pathname } = urlOf(source);
+      const binaryId = /\/Binary\/([^/]+)(?:\/_history\/[^/]+)?$/.exec(pathname)?.[1];
+      const task: Operation = {
+        interaction: pathname.includes("/_history/") ? "vread" : "read",
+        words,
+        expects: "anything",
+        resourceType: binaryId === undefined ? undefined : "Binary",
+      };
+      const template = `/${place.version}/${binaryId === undefined ? "{attachment}" : "Binary/{id}"}`;
+      const mediaType = mediaTypeOf(source.contentType);
+      const executor = inTimeOf({ ...performer, report: undefined }, repetition); // what follows reports all of it
+      const request = { executor, place, task, url, template, mediaType };
+      const isText = performer.sender.stream === undefined;
+      const announced = { mediaType, binaryId, maxBytes: expected.maxBytes, longestJson, isText };
+      const call = describeCall({
+        name: "fhirAttachment",
+        endpoint: "fhir",
+        method: "GET",
+        url,
+        template,
+        headers: {},
+      });
+      return async () => {
+        if (performer.strict && binaryId !== undefined) await refuseUndeclared(place.version, task);
+        const run = (seen?: (status: number, at: number) => void): Promise<Opened> =>
+          open(source, expected, signal, async (linked) => {
+            const answer = await openContent(request, linked.signal);
+            seen?.(answer.status, answer.receivedAt);
+            let isJoined = false;
+            const body = continued(answer, {
+              isHashed: expected.hash !== undefined,
+              retries: repetition.retries,
+              open: (part) => {
+                isJoined ||= part.etag === undefined;
+                return openContent({ ...request, executor: performer }, linked.signal, part);
+              },
+              again: (first, once) => repeated(performer, { ...repetition, first }, linked.signal, once),
             });
-          if (report === undefined) return run();
-          return report(call, (seen) =>
-            run((status, at) =>
-              seen({ type: "answer", status, headers: {}, text: "", sentAt: at, receivedAt: at }),
-            ),
-          );
-        };
-      }
-    },
+            return { ...(await contentOf({ ...answer, body }, announced)), isJoined: () => isJoined };
+          });
+        if (report === undefined) return run();
+        return report(call, (seen) =>
+          run((status, at) =>
+            seen({ type: "answer", status, headers: {}, text: "", sentAt: at, receivedAt: at }),
+          ),
+        );
+      };
+    }
   };
 
   /** Where the content is. @throws {LifecycleError} `INVALID_RESOURCE` */
-  function urlOf({ url = "" }: Source): URL {
+  function urlOf({ url = "" }: AttachmentElement): URL {
     const target = contentUrl(place, url);
     if (typeof target !== "string") return target;
     throw refuse(words, `its url must stay under ${baseOf(place).href}`, `${target}; nothing was sent there`);
   }
 }
 
-/** What is requested: a Binary has a relative address. */
-type Source = AttachmentElement;
-
-/** @throws {LifecycleError} `INVALID_RESOURCE` */
-function sourceOf(given: unknown): Source {
+/** What is requested: a Binary has a relative address. @throws {LifecycleError} `INVALID_RESOURCE` */
+function sourceOf(given: unknown): AttachmentElement {
   if (typeof given === "string")
     return { url: `Binary/${checkResourceId(words, given, "the id of a Binary")}` };
   if (!isObject(given)) throw refuse(words, "it must be the id of a Binary or an Attachment", kindOf(given));
@@ -159,7 +154,7 @@ function sourceOf(given: unknown): Source {
 const nothing = { size: undefined, hash: undefined };
 
 /** @throws {LifecycleError} `INVALID_RESOURCE` */
-function checkedValues({ size, hash }: Source): Pick<Expected, "size" | "hash"> {
+function checkedValues({ size, hash }: AttachmentElement): Pick<Expected, "size" | "hash"> {
   const advice = "; verify: false reads it all the same";
   if (size !== undefined && !whole(0).holds(size))
     throw refuse(words, "its size must be a whole number from 0", `${kindOf(size)}${advice}`);
