@@ -82,7 +82,8 @@ export function connectSandboxClock(url: string, options: ConnectClockOptions = 
         clock = createVirtualClock({ now: reading.now, running: reading.running });
         follow(clock, reading);
         answer.socket.unref();
-        resolve(asClock(clock, close));
+        const { now, monotonic, timer, random } = clock;
+        resolve({ now, monotonic, timer, random, close });
       });
     });
     call.end();
@@ -91,16 +92,6 @@ export function connectSandboxClock(url: string, options: ConnectClockOptions = 
 
 function follow(clock: VirtualClock, reading: ClockReading): void {
   clock.set(reading.running ? systemClock.now() + reading.offset : reading.now);
-}
-
-function asClock(clock: VirtualClock, close: () => void): RemoteClock {
-  return {
-    now: () => clock.now(),
-    monotonic: () => clock.monotonic(),
-    timer: (ms, task) => clock.timer(ms, task),
-    random: () => clock.random(),
-    close,
-  };
 }
 
 function eachLine(answer: IncomingMessage, use: (line: string) => void): void {

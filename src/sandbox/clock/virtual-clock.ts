@@ -74,125 +74,100 @@ export interface VirtualClock extends Clock {
  * ```
  */
 export function createVirtualClock(options: VirtualClockOptions = {}): VirtualClock {
-  return new SteeredClock(options);
-}
-
-class SteeredClock implements VirtualClock {
-  readonly running: boolean;
-  readonly random: () => number;
-  readonly #started = systemClock.now();
+  const { now: given, running = true, seed } = options;
+  const started = systemClock.now();
   /** Whole, so that sums of whole milliseconds stay exact: a rounding error must not delay a timer. */
-  readonly #startedMonotonic = Math.ceil(systemClock.monotonic());
-  readonly #queue = new TimerQueue();
-  readonly #listeners = new Set<() => void>();
-  #offset: number;
+  const startedMonotonic = Math.ceil(systemClock.monotonic());
+  const chance = seed === undefined ? undefined : new Chance(finite("seed", seed));
+  const queue = new TimerQueue();
+  const listeners = new Set<() => void>();
+  let offset = given === undefined ? 0 : finite("now", given) - started;
   /** Total of all jumps, added to the monotonic clock. */
-  #jumped = 0;
+  let jumped = 0;
   /** The one real timer, set for the head of the queue. */
-  #armed: { readonly due: number; readonly cancel: () => void } | undefined;
+  let armed: { readonly due: number; readonly cancel: () => void } | undefined;
 
-  constructor({ now, running = true, seed }: VirtualClockOptions) {
-    this.running = running;
-    this.#offset = now === undefined ? 0 : finite("now", now) - this.#started;
-    if (seed === undefined) this.random = systemClock.random;
-    else {
-      const chance = new Chance(finite("seed", seed));
-      this.random = () => chance.next();
-    }
-  }
+  const now = (): number => (running ? systemClock.now() : started) + offset;
+  const monotonic = (): number => (running ? systemClock.monotonic() : startedMonotonic) + jumped;
 
-  get offset(): number {
-    return this.#offset;
-  }
-
-  now(): number {
-    return (this.running ? systemClock.now() : this.#started) + this.#offset;
-  }
-
-  monotonic(): number {
-    return (this.running ? systemClock.monotonic() : this.#startedMonotonic) + this.#jumped;
-  }
-
-  timer(ms: number, task: () => void): () => void {
-    const timer = this.#queue.add(this.monotonic() + Math.max(0, ms), task);
-    this.#arm();
-    return () => {
-      this.#queue.remove(timer);
-      this.#arm();
-    };
-  }
-
-  advance(ms: number): void {
-    checkValue(verb, "ms", ms, {
-      must: `${ahead.must}; use set() to go back`,
-      holds: ahead.holds,
-    });
-    this.#shift(ms);
-  }
-
-  set(ms: number): void {
-    this.#shift(finite("ms", ms) - this.now());
-  }
-
-  onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
-  }
-
-  #shift(ms: number): void {
+  function shift(ms: number): void {
     let left = ms;
     try {
       for (;;) {
-        const head = this.#queue.peek();
-        const gap = head === undefined ? Infinity : Math.max(0, head.due - this.monotonic());
+        const head = queue.peek();
+        const gap = head === undefined ? Infinity : Math.max(0, head.due - monotonic());
         if (head === undefined || gap > left) break;
-        this.#jump(gap);
+        jump(gap);
         left -= gap;
-        this.#queue.remove(head);
+        queue.remove(head);
         head.task();
       }
     } finally {
-      if (left > 0) this.#jump(left);
-      else this.#offset += left;
-      this.#disarm(); // it was set for the time before the jump
-      this.#arm();
-      for (const listener of this.#listeners) listener();
+      if (left > 0) jump(left);
+      else offset += left;
+      disarm(); // it was set for the time before the jump
+      arm();
+      for (const listener of listeners) listener();
     }
   }
 
-  #jump(ms: number): void {
-    this.#offset += ms;
-    this.#jumped += ms;
+  function jump(ms: number): void {
+    offset += ms;
+    jumped += ms;
   }
 
   /** Keeps one real timer for the head; none if the queue is empty, so that an idle clock does not keep the process alive. */
-  #arm(): void {
-    const head = this.#queue.peek();
-    if (head !== undefined && this.#armed !== undefined && this.#armed.due <= head.due) return;
-    this.#disarm();
+  function arm(): void {
+    const head = queue.peek();
+    if (head !== undefined && armed !== undefined && armed.due <= head.due) return;
+    disarm();
     if (head === undefined) return;
-    const wait = head.due - this.monotonic();
-    if (!this.running && wait > 0) return;
-    this.#armed = { due: head.due, cancel: systemClock.timer(wait, () => this.#fireDue()) };
+    const wait = head.due - monotonic();
+    if (!running && wait > 0) return;
+    armed = { due: head.due, cancel: systemClock.timer(wait, fireDue) };
   }
 
-  #disarm(): void {
-    this.#armed?.cancel();
-    this.#armed = undefined;
+  function disarm(): void {
+    armed?.cancel();
+    armed = undefined;
   }
 
-  #fireDue(): void {
-    this.#armed = undefined;
+  function fireDue(): void {
+    armed = undefined;
     try {
-      for (;;) {
-        const head = this.#queue.take(this.monotonic());
-        if (head === undefined) return;
+      for (let head = queue.take(monotonic()); head !== undefined; head = queue.take(monotonic()))
         head.task();
-      }
     } finally {
-      this.#arm();
+      arm();
     }
   }
+
+  return {
+    running,
+    get offset() {
+      return offset;
+    },
+    now,
+    monotonic,
+    random: chance === undefined ? systemClock.random : () => chance.next(),
+    timer(ms, task) {
+      const timer = queue.add(monotonic() + Math.max(0, ms), task);
+      arm();
+      return () => {
+        queue.remove(timer);
+        arm();
+      };
+    },
+    advance(ms) {
+      checkValue(verb, "ms", ms, { must: `${ahead.must}; use set() to go back`, holds: ahead.holds });
+      shift(ms);
+    },
+    set: (ms) => shift(finite("ms", ms) - now()),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
