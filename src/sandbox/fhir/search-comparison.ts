@@ -1,6 +1,7 @@
 /** Compares an element of a resource with a search value, by the kind of the parameter. */
 
 import { isObject } from "../../checks.ts";
+import { wordsIn } from "../../capabilities/declared.ts";
 import { isInSpan, spanOf, spanOfElement } from "./date-span.ts";
 import type { ParameterKind } from "./search-parameter.ts";
 
@@ -75,19 +76,9 @@ function text(modifier: string, value: string): SearchComparison | undefined {
 }
 
 /** The text parts of a name or an address. */
-const readable = new Set([
-  "text",
-  "family",
-  "given",
-  "prefix",
-  "suffix",
-  "line",
-  "city",
-  "district",
-  "state",
-  "postalCode",
-  "country",
-]);
+const readable = new Set(
+  wordsIn("text family given prefix suffix line city district state postalCode country"),
+);
 
 function texts(element: unknown): readonly string[] {
   if (typeof element === "string") return [element];
@@ -132,19 +123,9 @@ function quantity(value: string): SearchComparison | undefined {
     const { value: found, system: itsSystem, code: itsCode, unit } = element;
     if (typeof found !== "number" || (system !== "" && itsSystem !== system)) return false;
     if (code !== "" && itsCode !== code && unit !== code) return false;
-    return comparisons.get(prefix)?.(found - wanted) === true;
+    return isInSpan(prefix, { from: found, to: found }, { from: wanted, to: wanted });
   };
 }
-
-/** What a prefix says about a difference. */
-const comparisons: ReadonlyMap<string, (difference: number) => boolean> = new Map([
-  ["eq", (difference) => difference === 0],
-  ["ne", (difference) => difference !== 0],
-  ["gt", (difference) => difference > 0],
-  ["ge", (difference) => difference >= 0],
-  ["lt", (difference) => difference < 0],
-  ["le", (difference) => difference <= 0],
-]);
 
 function unescaped(value: string): string {
   return value.replaceAll(/\\([\\,|$])/g, "$1");
