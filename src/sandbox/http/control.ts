@@ -6,7 +6,7 @@
 
 import { aSwitch, checkValue, whole } from "../../checks.ts";
 import { invalidOption, isLifecycleError } from "../../errors.ts";
-import { infinite } from "../options/behaviour.ts";
+import { aName, infinite } from "../options/behaviour.ts";
 import { controlBase, controlRoutes } from "./control-routes.ts";
 import { endless } from "../faults/fault.ts";
 import { type Incoming, json, type Outgoing, parseObject } from "../base/message.ts";
@@ -14,6 +14,8 @@ import type { ClockReading } from "../clock/remote-clock.ts";
 import { restoreFrom } from "./restore-from.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { VirtualClock } from "../clock/virtual-clock.ts";
+
+const verb = "carry out the control call";
 
 /** Whether this asks for the stream of clock readings, which only the server offers. */
 export function isClockStream({ method, path, query }: Incoming): boolean {
@@ -41,13 +43,16 @@ function carryOut(sandbox: Sandbox, incoming: Incoming): Outgoing {
   return json(200, call(sandbox, incoming) ?? { ok: true });
 }
 
-/** What each call does, by method and path. A call without a result is answered with `{ ok: true }`. */
+/**
+ * What each call does, by method and path. The sandbox and its clock check what they are given. A call without a result is
+ * answered with `{ ok: true }`.
+ */
 const calls: Readonly<Record<string, (sandbox: Sandbox, incoming: Incoming) => unknown>> = {
   "GET ": () =>
     controlRoutes.map(({ path, isUsual: _, ...route }) => ({ ...route, path: controlBase + path })),
   "GET clock": ({ clock }) => readClock(clock),
   "POST clock"({ clock }, incoming) {
-    clock.advance(numberOf(incoming, "advanceMs"));
+    clock.advance(bodyOf(incoming)["advanceMs"] as number);
     return readClock(clock);
   },
   "PUT clock"({ clock }, incoming) {
@@ -58,16 +63,15 @@ const calls: Readonly<Record<string, (sandbox: Sandbox, incoming: Incoming) => u
     lastOf(journal.entries(), new URLSearchParams(query).get("last")),
   "DELETE journal": ({ journal }) => journal.clear(),
   "GET users": (sandbox) => sandbox.users(),
-  "POST users": (sandbox, incoming) => ({ oneupUserId: sandbox.createUser(newIdOf(incoming)) }),
+  "POST users": (sandbox, incoming) => ({ oneupUserId: sandbox.createUser(idOf(incoming)) }),
   "GET faults": (sandbox) => sandbox.faults(),
-  "POST faults": (sandbox, incoming) => sandbox.fail(endless(bodyOf(incoming))), // it checks every field
+  "POST faults": (sandbox, incoming) => sandbox.fail(endless(bodyOf(incoming))),
   "DELETE faults": (sandbox) => sandbox.clearFaults(),
-  "POST behave": (sandbox, incoming) => sandbox.behave(infinite(bodyOf(incoming))), // it checks every field
-  "POST spend": (sandbox, incoming) => sandbox.spend(numberOf(incoming, "calls")),
+  "POST behave": (sandbox, incoming) => sandbox.behave(infinite(bodyOf(incoming))),
+  "POST spend": (sandbox, incoming) => sandbox.spend(bodyOf(incoming)["calls"] as number),
   "POST resources": (sandbox, incoming) => ({ ids: resourcesOf(sandbox, bodyOf(incoming)) }),
-  "POST active": (sandbox, incoming) =>
-    sandbox.setActive(stringOf(incoming, "appUserId"), flagOf(incoming, "active")),
-  "POST revoke": (sandbox, incoming) => sandbox.revokeGrant(stringOf(incoming, "appUserId")),
+  "POST active": (sandbox, incoming) => sandbox.setActive(idOf(incoming), flagOf(incoming, "active")),
+  "POST revoke": (sandbox, incoming) => sandbox.revokeGrant(idOf(incoming)),
   "GET state": (sandbox) => sandbox.snapshot(),
   "PUT state": (sandbox, incoming) => restoreFrom(sandbox, bodyOf(incoming)),
   "POST reset": (sandbox) => sandbox.reset(),
@@ -83,7 +87,7 @@ function lastOf<T>(entries: readonly T[], last: string | null): readonly T[] {
 function bodyOf(incoming: Incoming): Record<string, unknown> {
   const body = parseObject(incoming.body);
   if (body !== undefined) return body;
-  throw invalidOption("Cannot carry out the control call: its body must be a JSON object");
+  throw invalidOption(`Cannot ${verb}: its body must be a JSON object`);
 }
 
 function resourcesOf(sandbox: Sandbox, { appUserId, version, resources }: Record<string, unknown>): string[] {
@@ -93,27 +97,14 @@ function resourcesOf(sandbox: Sandbox, { appUserId, version, resources }: Record
 }
 
 function flagOf(incoming: Incoming, name: string): boolean {
-  return checkValue("carry out the control call", name, bodyOf(incoming)[name] as boolean, aSwitch); // or it throws
+  return checkValue(verb, name, bodyOf(incoming)[name] as boolean, aSwitch);
 }
 
-function numberOf(incoming: Incoming, name: string): number {
-  const value = bodyOf(incoming)[name];
-  return typeof value === "number" ? value : NaN;
+function idOf(incoming: Incoming): string {
+  return checkValue(verb, "appUserId", bodyOf(incoming)["appUserId"] as string, aName);
 }
 
-/** A time as text or in milliseconds; the clock rejects anything else. */
+/** A time as text or in milliseconds. */
 function timeOf(now: unknown): number {
-  return typeof now === "string" ? Date.parse(now) : typeof now === "number" ? now : NaN;
-}
-
-function newIdOf(incoming: Incoming): string {
-  const id = stringOf(incoming, "appUserId");
-  if (id !== "") return id;
-  const message = "Cannot carry out the control call: appUserId must be a non-empty string";
-  throw invalidOption(message);
-}
-
-function stringOf(incoming: Incoming, name: string): string {
-  const value = bodyOf(incoming)[name];
-  return typeof value === "string" ? value : "";
+  return typeof now === "string" ? Date.parse(now) : (now as number);
 }

@@ -72,12 +72,18 @@ export interface Behaviour extends FhirBehaviour {
   readonly spender: { readonly everyMs: number } | false;
 }
 
+/** What may be the name of something. */
+export const aName: Rule = {
+  must: "a non-empty string",
+  holds: (value) => typeof value === "string" && value !== "",
+};
+
 const aPager: Rule = {
   must: 'false, "all", or names { skip, limit }',
   holds: (value) =>
     value === false ||
     value === "all" ||
-    (isObject(value) && isName(value["skip"]) && isName(value["limit"])),
+    (isObject(value) && aName.holds(value["skip"]) && aName.holds(value["limit"])),
 };
 
 const aSpender: Rule = {
@@ -127,9 +133,4 @@ export function infinite(behaviour: Partial<Behaviour>): Partial<Behaviour> {
   const names = ["purgeBatch", "exportMs", "exportLinkMs"] as const;
   const given = names.filter((name) => behaviour[name] === null);
   return { ...behaviour, ...Object.fromEntries(given.map((name) => [name, Infinity])) };
-}
-
-/** Whether it may be the name of something. */
-export function isName(value: unknown): boolean {
-  return typeof value === "string" && value !== "";
 }

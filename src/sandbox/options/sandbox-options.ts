@@ -7,13 +7,12 @@ import {
   check,
   only,
   orInfinity,
-  type Rule,
   type Rules,
   whole,
   withMethods,
 } from "../../checks.ts";
 import { systemClock } from "../../clock.ts";
-import { type Behaviour, behaviourRules, isName, usualBehaviour } from "./behaviour.ts";
+import { aName, type Behaviour, behaviourRules, usualBehaviour } from "./behaviour.ts";
 import { createVirtualClock, type VirtualClock } from "../clock/virtual-clock.ts";
 
 /** Options of {@link createSandbox}; those of {@link Behaviour} can be changed later. */
@@ -57,7 +56,6 @@ export interface Settings
 
 const verb = "create the sandbox";
 
-const aName: Rule = { must: "a non-empty string", holds: isName };
 const aTime = between(0);
 const isRange = (value: unknown): boolean =>
   Array.isArray(value) && value.length === 2 && value.every(aTime.holds) && value[0] <= value[1];
