@@ -4,16 +4,17 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import type { LifecycleError } from "../../errors.ts";
 
-/** Decodes base64 that comes in pieces of any length. Both methods return `null` if it is not base64. */
+/** Decodes base64 that comes in pieces of any length. Both methods throw what `fail` makes if it is not base64. */
 export interface Base64Decoder {
   /** The bytes that are complete. */
-  push(text: string): Uint8Array | null;
+  push(text: string): Uint8Array;
   /** No more text follows. */
-  end(): true | null;
+  end(): void;
 }
 
-export function base64Decoder(): Base64Decoder {
+export function base64Decoder(fail: () => LifecycleError): Base64Decoder {
   let rest = "";
   let isPadded = false;
   return {
@@ -22,12 +23,13 @@ export function base64Decoder(): Base64Decoder {
       const whole = all.length - (all.length % 4);
       const part = all.slice(0, whole);
       rest = all.slice(whole);
-      if (isPadded && all !== "") return null;
-      if (!/^[A-Za-z0-9+/]*={0,2}$/.test(part)) return null;
+      if ((isPadded && all !== "") || !/^[A-Za-z0-9+/]*={0,2}$/.test(part)) throw fail();
       isPadded = part.endsWith("=");
       return Buffer.from(part, "base64");
     },
-    end: () => (rest === "" ? true : null),
+    end() {
+      if (rest !== "") throw fail();
+    },
   };
 }
 

@@ -70,7 +70,7 @@ export async function* dataIn(
   rest: AsyncIterable<string>,
   check: (resource: JsonObject) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const decoder = base64Decoder();
+  const decoder = base64Decoder(notBase64);
   /** The part of an escaped character that came. */
   let begun = "";
   /** What follows the data; `null`: it has not ended. */
@@ -82,14 +82,13 @@ export async function* dataIn(
       const text = begun + (end < 0 ? piece : piece.slice(0, end));
       begun = end < 0 ? (/\\(?:u[0-9a-fA-F]{0,3})?$/.exec(text)?.[0] ?? "") : "";
       const bytes = decoder.push(unescaped(text.slice(0, text.length - begun.length)));
-      if (bytes === null) throw notBase64();
       if (bytes.length > 0) yield bytes;
       if (end >= 0) after = piece.slice(end);
     }
     if (after !== null && after.length > longestFrame) throw bad("holds too much after its data");
   }
   if (after === null) throw cut();
-  if (decoder.end() === null) throw notBase64();
+  decoder.end();
   check(frame(before + after));
 }
 
@@ -111,13 +110,12 @@ export async function* decoded(
   text: string,
   fail: () => LifecycleError,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const decoder = base64Decoder();
+  const decoder = base64Decoder(fail);
   for (const piece of piecesOf(text)) {
     const bytes = decoder.push(piece);
-    if (bytes === null) throw fail();
     if (bytes.length > 0) yield bytes;
   }
-  if (decoder.end() === null) throw fail();
+  decoder.end();
 }
 
 function unescaped(text: string): string {
