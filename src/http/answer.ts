@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { wordsIn } from "../capabilities/declared.ts";
 import type { Answer } from "./call.ts";
 import { field, isObject, text } from "./json.ts";
 import { retryAfterMs } from "./retry-after.ts";
@@ -37,18 +38,12 @@ export type Refusal =
    */
   | { readonly type: "unexplained"; readonly why: string };
 
-const oauthCodes = new Set([
-  "invalid_request",
-  "invalid_client",
-  "invalid_grant",
-  "invalid_scope",
-  "unauthorized_client",
-  "unsupported_grant_type",
-  "unsupported_response_type",
-  "access_denied",
-  "server_error",
-  "temporarily_unavailable",
-]);
+const oauthCodes = new Set(
+  wordsIn(
+    "invalid_request invalid_client invalid_grant invalid_scope unauthorized_client unsupported_grant_type " +
+      "unsupported_response_type access_denied server_error temporarily_unavailable",
+  ),
+);
 
 /** The error code of RFC 6749 in the body's `error`, if it is one. */
 export function oauthCode(body: unknown): string | undefined {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { wordsIn } from "../capabilities/declared.ts";
 import type { Cause } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import { messagesIn, oauthCode, readAccountRefusal, readRefusal } from "./answer.ts";
@@ -28,35 +29,28 @@ interface Outcome {
 }
 
 /** Outcomes that bring nothing, and the code of those that have no `why`; `null`: that of the response. */
-const failures: Readonly<Record<string, string | null>> = {
-  notSent: null,
-  lost: null,
-  inDoubt: null,
-  blocked: null,
-  throttled: null,
-  credentialsRefused: null,
-  refused: null,
-  unexplained: null,
-  grantRefused: null,
-  refuted: null,
-  missing: "user_missing",
-  conflict: "app_user_id_taken",
-  others: "other_users",
-  cut: "cut_off",
-};
+const failures: ReadonlyMap<string, string | null> = new Map([
+  ...wordsIn(
+    "notSent lost inDoubt blocked throttled credentialsRefused refused unexplained grantRefused refuted",
+  ).map((type) => [type, null] as const),
+  ["missing", "user_missing"],
+  ["conflict", "app_user_id_taken"],
+  ["others", "other_users"],
+  ["cut", "cut_off"],
+]);
 
 /** The cause, if the outcome brought nothing; otherwise `null`. */
 export function causeOf(call: Call, answered: Answer | Unanswered, outcome: Outcome): CallCause | null {
-  if (!Object.hasOwn(failures, outcome.type)) return null;
+  const ours = failures.get(outcome.type);
+  if (ours === undefined) return null;
   const { name, endpoint, url } = call;
   const of = { call: name, endpoint, host: new URL(url).host };
   if (answered.type !== "answer") return { ...of, status: null, ...networkCode(answered.cause) };
   const { status } = answered;
   const body = parseJson(answered.text);
-  const ours = failures[outcome.type] ?? null;
   const code = ours ?? oauthCode(body) ?? outcome.why ?? `http_${status}`;
   const issue = firstIssue(body);
-  const words = ours === null && issue === undefined ? wordsIn(answered, body) : "";
+  const words = ours === null && issue === undefined ? remarkIn(answered, body) : "";
   return {
     ...of,
     status,
@@ -127,12 +121,12 @@ function firstIssue(body: unknown): Cause["issue"] {
 
 /** FHIR's IssueType, of all versions: any other word may be anything. */
 const issueTypes: ReadonlySet<string> = new Set(
-  (
+  wordsIn(
     "invalid structure required value invariant security login unknown expired forbidden suppressed processing " +
-    "not-supported duplicate multiple-matches not-found deleted too-long code-invalid extension too-costly " +
-    "business-rule conflict limited-filter transient lock-error no-store exception timeout incomplete throttled " +
-    "informational success"
-  ).split(" "),
+      "not-supported duplicate multiple-matches not-found deleted too-long code-invalid extension too-costly " +
+      "business-rule conflict limited-filter transient lock-error no-store exception timeout incomplete throttled " +
+      "informational success",
+  ),
 );
 
 const mostPlaces = 3;
@@ -141,7 +135,7 @@ const mostPlaces = 3;
 const longestWords = 10_000;
 
 /** The messages of an object, or a whole text that is no JSON. An object without a message may hold a secret. */
-function wordsIn({ text: whole }: Answer, body: unknown): string {
+function remarkIn({ text: whole }: Answer, body: unknown): string {
   if (body === undefined) return whole.trim().slice(0, longestWords);
   return (isObject(body) ? messagesIn(body) : [body])
     .flatMap((part) => text(part) ?? [])

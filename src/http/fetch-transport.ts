@@ -4,6 +4,7 @@
  * @module
  */
 import { onAbort } from "../abort.ts";
+import { wordsIn } from "../capabilities/declared.ts";
 import { invalidOption } from "../errors.ts";
 import { readingOf } from "./charset.ts";
 import {
@@ -20,17 +21,12 @@ import {
 } from "./transport.ts";
 
 /** Codes of errors that occur before a connection exists (undici, Node's sockets, Bun). */
-const beforeConnection = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EAI_FAIL",
-  "EAI_NODATA",
-  "EAI_NONAME",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "ConnectionRefused",
-  "FailedToOpenSocket",
-]);
+const beforeConnection = new Set(
+  wordsIn(
+    "ECONNREFUSED ENOTFOUND EAI_AGAIN EAI_FAIL EAI_NODATA EAI_NONAME UND_ERR_CONNECT_TIMEOUT ConnectionRefused " +
+      "FailedToOpenSocket",
+  ),
+);
 
 /**
  * A {@link Transport} on `fetch`. It is less precise than `undiciTransport`: a call counts as sent once `fetch` was

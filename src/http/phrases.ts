@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { wordsIn } from "../capabilities/declared.ts";
 import { mayDecide, passing, remarksOf } from "./answer.ts";
 import type { Answer } from "./call.ts";
 import { field, isObject } from "./json.ts";
@@ -100,7 +101,8 @@ const inWord = /[\p{L}\p{N}_]/u;
 
 /** Ids that are words of the phrases themselves. */
 const ours: ReadonlySet<string> = new Set(
-  "a already app app_user_id does exist exists find for found id in is no not such taken the this unknown use user user_id was with".split(
-    " ",
+  wordsIn(
+    "a already app app_user_id does exist exists find for found id in is no not such taken the this unknown use user " +
+      "user_id was with",
   ),
 );

@@ -7,6 +7,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { wordsIn } from "../capabilities/declared.ts";
 import { readRefusal, messageIn, type Refusal } from "./answer.ts";
 import { describeCall, under, type Answer, type Call, type Client } from "./call.ts";
 import { issueList } from "./fhir-issue.ts";
@@ -65,16 +66,7 @@ function digestOf(answer: Answer): string {
 }
 
 /** Fields of answers to other calls, and of refusals. */
-const foreign = [
-  "error",
-  "issue",
-  "resourceType",
-  "entry",
-  "code",
-  "access_token",
-  "app_user_id",
-  "oneup_user_id",
-];
+const foreign = wordsIn("error issue resourceType entry code access_token app_user_id oneup_user_id");
 
 function isOwnSuccess(body: unknown): boolean {
   const errors = field(body, "errors");
