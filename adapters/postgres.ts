@@ -23,7 +23,7 @@ import { encodeValue } from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
 import { none } from "../src/store/lane-scheduler.ts";
 import { forecastOf } from "../src/store/slot-log.ts";
-import { Batches } from "./postgres/batches.ts";
+import { batches } from "./postgres/batches.ts";
 import { Connection, type Verb } from "./postgres/connection.ts";
 import { keyvBackend } from "./postgres/keyv-backend.ts";
 import { targetOf, type Where } from "./postgres/links.ts";
@@ -132,9 +132,9 @@ export function postgres(where: Where, options: PostgresOptions = {}): PostgresA
       schema,
     );
   }
-  const target = targetOf(where, connections);
+  const link = targetOf(where, connections);
   const accounts = new Set<string>();
-  const connectionOf = (clock: Clock): Connection => new Connection(target.link(timeoutMs), clock, timeoutMs);
+  const connectionOf = (clock: Clock): Connection => new Connection(link(timeoutMs), clock, timeoutMs);
   const opened = async (clock: Clock): Promise<Connection> => {
     const connection = connectionOf(clock);
     try {
@@ -222,7 +222,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     return again.answer;
   };
 
-  const commits = new Batches<Write, Committed>(
+  const commits = batches<Write, Committed>(
     connection,
     {
       verb: verbs.commit,
@@ -234,7 +234,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     // (max_locks_per_transaction).
     { most: 48, flights: 2 },
   );
-  const loads = new Batches<string, Found>(
+  const loads = batches<string, Found>(
     connection,
     {
       verb: verbs.load,
@@ -272,14 +272,14 @@ function postgresStore(connection: Connection, s: string, account: string, clock
 
   return {
     async load(id) {
-      const found = await loads.ask(id);
+      const found = await loads(id);
       if (!found.joins) return loaded(id, found);
       const isTakenIn = await joins.takeIn(id, found.row === undefined);
-      return loaded(id, isTakenIn ? await loads.ask(id) : found);
+      return loaded(id, isTakenIn ? await loads(id) : found);
     },
     join: joins.join,
-    commit: async (commit) => commits.ask(writeOf({ commit })),
-    move: async (move) => commits.ask(writeOf(move)),
+    commit: async (commit) => commits(writeOf({ commit })),
+    move: async (move) => commits(writeOf(move)),
     erase: async ({ ids, to, identity = null }) => void (await ask(verbs.erase, ids, [...ids, to], identity)),
     async claim({ limit, lease, identity = null }) {
       if (time.behind !== null) await correctRows(time.behind);

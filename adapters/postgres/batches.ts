@@ -36,26 +36,76 @@ interface Waiting<Ask, Answer> {
   over: boolean;
 }
 
-/** Batches the requests of one verb. */
-export class Batches<Ask, Answer> {
-  readonly #connection: Connection;
-  readonly #grouped: Grouped<Ask, Answer>;
-  readonly #measures: Measures;
-  #queue: Waiting<Ask, Answer>[] = [];
-  #flights = 0;
-  #boarding = false;
+/** Batches the requests of one verb. The returned function asks for one. */
+export function batches<Ask, Answer>(
+  connection: Connection,
+  { verb, ids, values, answers }: Grouped<Ask, Answer>,
+  { most, flights }: Measures,
+): (ask: Ask) => Promise<Answer> {
+  let queue: Waiting<Ask, Answer>[] = [];
+  let flying = 0;
+  let isBoarding = false;
 
-  constructor(connection: Connection, grouped: Grouped<Ask, Answer>, measures: Measures) {
-    this.#connection = connection;
-    this.#grouped = grouped;
-    this.#measures = measures;
+  /** Sends the next batch at the end of this turn, with all requests that arrive until then. */
+  function board(): void {
+    if (isBoarding || queue.length === 0 || flying >= flights) return;
+    isBoarding = true;
+    setImmediate(() => {
+      isBoarding = false;
+      const batch = next();
+      if (batch.length === 0) return;
+      flying++;
+      void fly(batch).finally(() => {
+        flying--;
+        board();
+      });
+      board();
+    });
   }
 
-  /** @throws {LifecycleError} */
-  ask(ask: Ask): Promise<Answer> {
-    const { clock, timeoutMs, place } = this.#connection;
-    return this.#connection.within(
-      (error) => storeError(this.#grouped.verb.doing, place, error),
+  /** Removes the next batch from the queue. */
+  function next(): readonly Waiting<Ask, Answer>[] {
+    const batch: Waiting<Ask, Answer>[] = [];
+    const known = new Set<string>();
+    const left: Waiting<Ask, Answer>[] = [];
+    for (const waiting of queue) {
+      if (waiting.over) continue;
+      const own = ids(waiting.ask);
+      if (batch.length < most && !own.some((id) => known.has(id))) {
+        batch.push(waiting);
+        for (const id of own) known.add(id);
+      } else left.push(waiting);
+    }
+    queue = left;
+    return batch;
+  }
+
+  /** Sends a batch and settles its requests; never rejects. */
+  async function fly(batch: readonly Waiting<Ask, Answer>[]): Promise<void> {
+    const until = batch.reduce((latest, each) => Math.max(latest, each.until), 0);
+    let aboard = batch;
+    const valuesAboard = (): unknown[] => {
+      aboard = batch.filter(({ over }) => !over);
+      return values(aboard.map(({ ask }) => ask));
+    };
+    try {
+      const reply = await connection.run(verb, valuesAboard, until);
+      const asked = aboard.map(({ ask }) => ask);
+      const all = answers(reply, asked);
+      for (const [n, { resolve }] of aboard.entries()) {
+        const answer = all[n];
+        if (answer !== undefined) resolve(answer);
+      }
+    } catch (error) {
+      if (batch.length > 1 && isOfData(error)) for (const each of batch) await fly([each]);
+      else for (const { reject } of batch) reject(error);
+    }
+  }
+
+  return (ask) => {
+    const { clock, timeoutMs, place } = connection;
+    return connection.within(
+      (error) => storeError(verb.doing, place, error),
       (until) =>
         new Promise<Answer>((resolve, reject) => {
           const waiting: Waiting<Ask, Answer> = {
@@ -75,68 +125,9 @@ export class Batches<Ask, Answer> {
             waiting.over = true;
             reject(new Silence(timeoutMs));
           });
-          this.#queue.push(waiting);
-          this.#board();
+          queue.push(waiting);
+          board();
         }),
     );
-  }
-
-  /** Sends the next batch at the end of this turn, with all requests that arrive until then. */
-  #board(): void {
-    if (this.#boarding || this.#queue.length === 0 || this.#flights >= this.#measures.flights) return;
-    this.#boarding = true;
-    setImmediate(() => {
-      this.#boarding = false;
-      const batch = this.#next();
-      if (batch.length === 0) return;
-      this.#flights++;
-      void this.#fly(batch).finally(() => {
-        this.#flights--;
-        this.#board();
-      });
-      this.#board();
-    });
-  }
-
-  /** Removes the next batch from the queue. */
-  #next(): readonly Waiting<Ask, Answer>[] {
-    const batch: Waiting<Ask, Answer>[] = [];
-    const ids = new Set<string>();
-    const left: Waiting<Ask, Answer>[] = [];
-    for (const waiting of this.#queue) {
-      if (waiting.over) continue;
-      const own = this.#grouped.ids(waiting.ask);
-      if (batch.length < this.#measures.most && !own.some((id) => ids.has(id))) {
-        batch.push(waiting);
-        for (const id of own) ids.add(id);
-      } else left.push(waiting);
-    }
-    this.#queue = left;
-    return batch;
-  }
-
-  /** Sends a batch and settles its requests; never rejects. */
-  async #fly(batch: readonly Waiting<Ask, Answer>[]): Promise<void> {
-    const { verb, values, answers } = this.#grouped;
-    const until = batch.reduce((latest, each) => Math.max(latest, each.until), 0);
-    let aboard = batch;
-    const board = (): unknown[] => {
-      aboard = batch.filter(({ over }) => !over);
-      return values(aboard.map(({ ask }) => ask));
-    };
-    try {
-      const reply = await this.#connection.run(verb, board, until);
-      const all = answers(
-        reply,
-        aboard.map(({ ask }) => ask),
-      );
-      for (const [n, { resolve }] of aboard.entries()) {
-        const answer = all[n];
-        if (answer !== undefined) resolve(answer);
-      }
-    } catch (error) {
-      if (batch.length > 1 && isOfData(error)) for (const each of batch) await this.#fly([each]);
-      else for (const { reject } of batch) reject(error);
-    }
-  }
+  };
 }

@@ -10,7 +10,7 @@ import type { Commit } from "../../src/store/contract.ts";
 import type { TransactionClient } from "../../src/store/joining.ts";
 import { isObject } from "../../src/store/guards.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
-import { Batches } from "./batches.ts";
+import { batches } from "./batches.ts";
 import type { Connection, Verb } from "./connection.ts";
 import { isPassing, Silence, sqlStateOf, storeError } from "./failures.ts";
 import { takenInAtOnce } from "./join-functions.ts";
@@ -37,7 +37,7 @@ export function fenceName(s: string, account: string): string {
 
 /** The verbs for one account. @param s the schema, quoted */
 export function postgresJoins(connection: Connection, s: string, account: string): Joins {
-  const taking = new Batches<string, number>(
+  const taking = batches<string, number>(
     connection,
     {
       verb: { text: `SELECT ${s}.take_in($1, $2) AS answer`, doing: "write to", repeatable: true },
@@ -58,7 +58,7 @@ export function postgresJoins(connection: Connection, s: string, account: string
     areThere: (call) => (call.startsWith("load_users") ? `${s}.has_joins_of($1, $2)` : `${s}.has_joins($1)`),
     async takeIn(id, matters) {
       try {
-        await taking.ask(id);
+        await taking(id);
         return true;
       } catch (error) {
         if (matters) throw error;
@@ -71,7 +71,7 @@ export function postgresJoins(connection: Connection, s: string, account: string
       let took = 0;
       try {
         for (let last = takenInAtOnce; last === takenInAtOnce && clock.monotonic() < until;) {
-          last = await taking.ask("");
+          last = await taking("");
           took += last;
         }
       } catch {

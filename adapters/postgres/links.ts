@@ -41,26 +41,6 @@ export interface Link {
   close(): Promise<void>;
 }
 
-/** A validated connection target. */
-export interface Target {
-  link(timeoutMs: number): Link;
-}
-
-/** The options of a `pg` pool. */
-interface PoolOptions {
-  readonly host?: string;
-  readonly port?: number;
-  readonly user?: string;
-  readonly password?: string;
-  readonly database?: string;
-  readonly ssl: false | { readonly rejectUnauthorized: true; readonly ca?: string };
-  readonly application_name: string;
-  readonly max: number;
-  readonly connectionTimeoutMillis: number;
-  readonly idleTimeoutMillis: number;
-  readonly keepAlive: boolean;
-}
-
 /** A pool created by the adapter. */
 interface OwnPool extends PostgresPool {
   on(event: "error", listener: (error: Error) => void): unknown;
@@ -68,11 +48,11 @@ interface OwnPool extends PostgresPool {
   end(): Promise<void>;
 }
 
-/** @throws {LifecycleError} `INVALID_OPTION` if it is neither the URL of a PostgreSQL server nor a pool */
-export function targetOf(where: Where, connections: number): Target {
+/** How to connect. @throws {LifecycleError} `INVALID_OPTION` if it is neither the URL of a PostgreSQL server nor a pool */
+export function targetOf(where: Where, connections: number): (timeoutMs: number) => Link {
   if (typeof where === "string") return ownTarget(checkedUrl(where), connections);
   const pool: unknown = where;
-  if (isPool(pool)) return { link: () => givenLink(pool) };
+  if (isPool(pool)) return () => givenLink(pool);
   throw refused("a postgres: URL or a pool", typeof where);
 }
 
@@ -148,7 +128,7 @@ function givenLink(pool: PostgresPool): Link {
 /** How long to wait for the server's end of the closing handshake, in milliseconds. */
 const farewellMs = 1_000;
 
-function ownTarget(url: URL, connections: number): Target {
+function ownTarget(url: URL, connections: number): (timeoutMs: number) => Link {
   const words = url.searchParams;
   const options = {
     host: url.hostname.replaceAll(/^\[|\]$/g, ""),
@@ -162,39 +142,37 @@ function ownTarget(url: URL, connections: number): Target {
     idleTimeoutMillis: 60_000,
     keepAlive: true,
   };
-  return {
-    link(timeoutMs) {
-      let dialled: Promise<OwnPool> | undefined;
-      const sockets = new Set<Socket>();
-      const dial = async (): Promise<OwnPool> => {
-        const Pool = await poolOfPg();
-        const pool = hearPool(new Pool({ ...options, connectionTimeoutMillis: timeoutMs }));
-        pool.on("connect", (client) => {
-          const { connection } = client as { readonly connection?: { readonly stream: Socket } }; // missing from its types
-          if (connection === undefined) return; // native client
-          const { stream } = connection;
-          sockets.add(stream);
-          stream.once("close", () => sockets.delete(stream));
-        });
-        return pool;
-      };
-      return {
-        place: `PostgreSQL at ${url.protocol}//${url.host}${url.pathname}`,
-        async connect() {
-          const pool = await (dialled ??= dial());
-          return ignoreErrors(await pool.connect());
-        },
-        async close() {
-          const pool = await dialled?.catch(() => undefined);
-          await pool?.end();
-          // pg waits without a limit for the server to close its side, which a frozen server never does.
-          for (const socket of sockets) {
-            const cancel = systemClock.timer(farewellMs, () => socket.destroy()); // keeps a real process alive
-            socket.once("close", cancel);
-          }
-        },
-      };
-    },
+  return (timeoutMs) => {
+    let dialled: Promise<OwnPool> | undefined;
+    const sockets = new Set<Socket>();
+    const dial = async (): Promise<OwnPool> => {
+      const Pool = await poolOfPg();
+      const pool = hearPool(new Pool({ ...options, connectionTimeoutMillis: timeoutMs }));
+      pool.on("connect", (client) => {
+        const { connection } = client as { readonly connection?: { readonly stream: Socket } }; // missing from its types
+        if (connection === undefined) return; // native client
+        const { stream } = connection;
+        sockets.add(stream);
+        stream.once("close", () => sockets.delete(stream));
+      });
+      return pool;
+    };
+    return {
+      place: `PostgreSQL at ${url.protocol}//${url.host}${url.pathname}`,
+      async connect() {
+        const pool = await (dialled ??= dial());
+        return ignoreErrors(await pool.connect());
+      },
+      async close() {
+        const pool = await dialled?.catch(() => undefined);
+        await pool?.end();
+        // pg waits without a limit for the server to close its side, which a frozen server never does.
+        for (const socket of sockets) {
+          const cancel = systemClock.timer(farewellMs, () => socket.destroy()); // keeps a real process alive
+          socket.once("close", cancel);
+        }
+      },
+    };
   };
 }
 
@@ -202,7 +180,7 @@ function ownTarget(url: URL, connections: number): Target {
  * The TLS options that the URL asks for. @throws {LifecycleError} `INVALID_OPTION` if its certificate file cannot be
  * read
  */
-function encryptionOf(words: URLSearchParams): PoolOptions["ssl"] {
+function encryptionOf(words: URLSearchParams): false | { rejectUnauthorized: true; ca?: string } {
   const certificates = words.get("sslrootcert");
   const mode = words.get("sslmode") ?? (certificates === null ? "disable" : "verify-full");
   if (mode === "disable") return false;
@@ -222,7 +200,7 @@ function encryptionOf(words: URLSearchParams): PoolOptions["ssl"] {
  * Imported lazily, because `pg` is an optional dependency. @throws {LifecycleError} `STORE_UNUSABLE` if it is not
  * installed
  */
-async function poolOfPg(): Promise<new (options: PoolOptions) => OwnPool> {
+async function poolOfPg(): Promise<new (options: object) => OwnPool> {
   try {
     const { default: pg } = await import("pg");
     return pg.Pool;
