@@ -36,7 +36,8 @@ export function changeFeed(
 ): ChangeFeed {
   let seen: (() => Change)[] = [];
   const inside = internalsOf(lifecycle);
-  const counter = new FlowCounter(inside?.process ?? null);
+  const own = inside?.process ?? null;
+  const counter = new FlowCounter();
   let isFollowing = false;
   let followsAll = false;
 
@@ -50,12 +51,12 @@ export function changeFeed(
     if (isFollowing) return; // the event tells of it
     const { from, to, at } = lastOf(status);
     const alias = lifecycle.alias(status.appUserId);
-    counter.add({ from, to, at: at.getTime(), alias, process: inside?.process ?? null });
+    counter.add({ from, to, at: at.getTime(), alias, process: own });
     add(() => stepOf(lifecycle, ids, status), true);
   });
 
   return {
-    flow: (now) => counter.view(now),
+    flow: (now) => counter.view(now, own),
     followsAll: () => followsAll,
     latest: () => seen.map((change) => change()),
     async follow(signal) {

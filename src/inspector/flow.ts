@@ -18,15 +18,10 @@ const recentMs = 300_000;
 const mostCounted = 20_000;
 
 export class FlowCounter {
-  readonly #own: string | null;
   #steps: Step[] = [];
   #since: number | null = null;
 
   /** `own`: the name of this process. */
-  constructor(own: string | null) {
-    this.#own = own;
-  }
-
   /** Begins anew: the steps that are kept will be told again. */
   clear(): void {
     this.#steps = [];
@@ -41,8 +36,8 @@ export class FlowCounter {
     this.#since = this.#steps[0]?.at ?? null;
   }
 
-  /** What is counted at this time, ms since 1970. */
-  view(now: number): Flow {
+  /** What is counted at this time, ms since 1970. @param own this process, if it is known */
+  view(now: number, own: string | null): Flow {
     const inHour = this.#steps.filter(({ at }) => at > now - hourMs);
     this.#steps = inHour;
     const arrows = new Map<string, Arrow>();
@@ -64,7 +59,7 @@ export class FlowCounter {
     }
     const shown = [...processes].map(([name, { lastAt, steps, users }]): ProcessView => ({
       name,
-      isThis: name === this.#own,
+      isThis: name === own,
       users: users.size,
       steps,
       lastAt: new Date(lastAt),

@@ -69,11 +69,8 @@ export function createLooker(
 
 async function forecasts(lifecycle: Lifecycle): Promise<Look["forecast"]> {
   const inMs = async (lane: Lane): Promise<number> => (await lifecycle.forecast(1, lane)).inMs;
-  const [interactive, recovery, bulk] = await Promise.all([
-    inMs("interactive"),
-    inMs("recovery"),
-    inMs("bulk"),
-  ]);
+  const asked = [inMs("interactive"), inMs("recovery"), inMs("bulk")] as const;
+  const [interactive, recovery, bulk] = await Promise.all(asked);
   return { interactive, recovery, bulk };
 }
 

@@ -4,19 +4,13 @@
  * @module
  */
 
-/** Returns the first words as they are, and all others as `_OTHER`. */
-export class FewWords {
-  readonly #most: number;
-  readonly #words = new Set<string>();
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  known(word: string): string {
-    if (this.#words.has(word)) return word;
-    if (this.#words.size >= this.#most) return "_OTHER";
-    this.#words.add(word);
+/** What returns the first words as they are, and all others as `_OTHER`. */
+export function fewWords(most: number): (word: string) => string {
+  const words = new Set<string>();
+  return (word) => {
+    if (words.has(word)) return word;
+    if (words.size >= most) return "_OTHER";
+    words.add(word);
     return word;
-  }
+  };
 }

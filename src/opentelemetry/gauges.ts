@@ -6,7 +6,7 @@
 import type { Attributes, BatchObservableResult, Meter, Observable } from "@opentelemetry/api";
 import { systemClock } from "../clock.ts";
 import type { Observation } from "../telemetry.ts";
-import { FewWords } from "./few-words.ts";
+import { fewWords } from "./few-words.ts";
 
 /** Gauges that are being collected. */
 export interface Gauges {
@@ -61,7 +61,7 @@ export function startGauges(meter: Meter, own: Attributes, read: () => Promise<O
       meter.createObservableGauge(name, { unit, description: `${what} ${whose[owner]}` }),
     ); // its keys
   const latest = lately(read);
-  const imports = new FewWords(mostImports);
+  const imports = fewWords(mostImports);
   /** All series so far. The SDK repeats the last value of each for ever, so one that is over must become 0. */
   const known = new Map<string, Point>();
 
@@ -116,11 +116,14 @@ function ofProcess({ problem, running, endpoints }: Observation): readonly Point
   ];
 }
 
-function ofAccount(account: NonNullable<Observation["account"]>, names: FewWords): readonly Point[] {
+function ofAccount(
+  account: NonNullable<Observation["account"]>,
+  known: (name: string) => string,
+): readonly Point[] {
   const { used, limit, waiting, oldestMs, users, gates, paused, imports } = account;
   const left = new Map<string, number>();
   for (const [name, count] of Object.entries(imports))
-    left.set(names.known(name), (left.get(names.known(name)) ?? 0) + count);
+    left.set(known(name), (left.get(known(name)) ?? 0) + count);
   const taken = Object.values(used).reduce((sum, calls) => sum + calls, 0);
   const byLane = Object.keys(waiting).flatMap((lane) => {
     const of = { "oneup.lane": lane };

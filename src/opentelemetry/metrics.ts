@@ -5,7 +5,7 @@
  */
 import { ValueType, type Attributes, type Meter } from "@opentelemetry/api";
 import type { Ended, GrantKind, Work } from "../telemetry.ts";
-import { FewWords } from "./few-words.ts";
+import { fewWords } from "./few-words.ts";
 
 /** The counters and histograms of one lifecycle. Each counts what this process did, so sum them over processes. */
 export interface WorkMetrics {
@@ -52,14 +52,14 @@ export function workMetrics(meter: Meter, own: Attributes): WorkMetrics {
     description: "Users taken over from a process that ended, or lost them, during a call.",
     unit: "{takeover}",
   });
-  const errors = new FewWords(mostErrors);
+  const errors = fewWords(mostErrors);
 
   /** The outcome, and the code of the error. */
   function how({ outcome, error }: Ended): Attributes {
     return {
       ...own,
       "oneup.outcome": outcome,
-      ...(error !== undefined && { "error.type": errors.known(error) }),
+      ...(error !== undefined && { "error.type": errors(error) }),
     };
   }
 

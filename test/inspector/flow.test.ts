@@ -14,14 +14,14 @@ function step(minutesAgo: number, more: Partial<Step> = {}): Step {
 
 describe("the inspector's flow", () => {
   it("counts the transitions of the last hour and the last five minutes, and the users of each process", () => {
-    const flow = new FlowCounter("1-a");
+    const flow = new FlowCounter();
     flow.add(step(90));
     flow.add(step(40));
     flow.add(step(4));
     flow.add(step(3, { alias: "#bob" }));
     flow.add(step(2, { from: "codeIssued", to: "tokenActive", process: "2-b" }));
     flow.add(step(1, { from: "tokenActive", to: "tokenActive", process: null }));
-    expect(flow.view(now)).toEqual({
+    expect(flow.view(now, "1-a")).toEqual({
       since: null,
       arrows: [
         { from: "created", to: "codeIssued", hour: 3, recent: 2 },
@@ -32,20 +32,20 @@ describe("the inspector's flow", () => {
         { name: "1-a", isThis: true, users: 2, steps: 2, lastAt: new Date(now - 3 * minute) },
       ],
     });
-    expect(flow.view(now + 61 * minute)).toEqual({ since: null, arrows: [], processes: [] });
+    expect(flow.view(now + 61 * minute, "1-a")).toEqual({ since: null, arrows: [], processes: [] });
   });
 
   it("tells from when on it counts, and counts the last steps if there are too many", () => {
-    const flow = new FlowCounter(null);
-    expect(flow.view(now).since).toBeNull();
+    const flow = new FlowCounter();
+    expect(flow.view(now, null).since).toBeNull();
     flow.add(step(30));
-    expect(flow.view(now).since).toEqual(new Date(now - 30 * minute));
+    expect(flow.view(now, null).since).toEqual(new Date(now - 30 * minute));
     for (let n = 0; n < 50_000; n++) flow.add(step(20 - n / 5_000));
-    const { since, arrows } = flow.view(now);
+    const { since, arrows } = flow.view(now, null);
     expect(Number(since)).toBeGreaterThan(now - 20 * minute);
     expect(arrows[0]?.hour).toBeLessThanOrEqual(40_000);
     flow.clear();
-    expect(flow.view(now)).toEqual({ since: null, arrows: [], processes: [] });
+    expect(flow.view(now, null)).toEqual({ since: null, arrows: [], processes: [] });
   });
 
   it("shows the steps of this process, and of all processes where events are on", async () => {
