@@ -47,32 +47,21 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   // seam: a-page-refuses-no-write
   if (task.doubt !== undefined && isPlainRefusal(status) && isHtml(answer))
     return unclear(task, "BAD_ANSWER", `a page (${status}) came that is not 1upHealth's`, details);
-  switch (refusal.type) {
-    case "credentialsRefused":
-      return { type: "proofRefused", status };
-    case "throttled":
-      return failed(task, "RATE_LIMITED", "1upHealth answered 429", {
-        status,
-        retryable: true,
-        retryAfterMs: refusal.retryAfterMs,
-      });
-    case "blocked":
-      if (status === 403) {
-        const why = isObject(body)
-          ? "1upHealth does not allow it"
-          : "it was blocked before it reached 1upHealth";
-        return failed(task, "FORBIDDEN", `${why} (403)`, details);
-      }
-      if (status === 401) return { type: "proofRefused", status }; // empty, as for a dead token, or from a gateway
-      if (status >= 300 && status < 400)
-        return unclear(task, "UNAVAILABLE", `a redirect (${status}) came, which is not followed`, { status });
-      break;
-    case "refused":
-    case "unexplained":
-    case "inDoubt":
-      break;
-    default:
-      return refusal satisfies never;
+  if (refusal.type === "credentialsRefused") return { type: "proofRefused", status };
+  if (refusal.type === "throttled") {
+    const { retryAfterMs } = refusal;
+    return failed(task, "RATE_LIMITED", "1upHealth answered 429", { status, retryable: true, retryAfterMs });
+  }
+  if (refusal.type === "blocked") {
+    if (status === 403) {
+      const why = isObject(body)
+        ? "1upHealth does not allow it"
+        : "it was blocked before it reached 1upHealth";
+      return failed(task, "FORBIDDEN", `${why} (403)`, details);
+    }
+    if (status === 401) return { type: "proofRefused", status }; // empty, as for a dead token, or from a gateway
+    if (status >= 300 && status < 400)
+      return unclear(task, "UNAVAILABLE", `a redirect (${status}) came, which is not followed`, { status });
   }
   const changes = task.interaction === "update" || task.interaction === "delete";
   if (changes && (status === 409 || status === 412)) {

@@ -65,19 +65,11 @@ export function workMetrics(meter: Meter, own: Attributes): WorkMetrics {
 
   return {
     ended(work, ended, ms) {
-      switch (work.type) {
-        case "onboard":
-          return onboards.record(ms / 1_000, how(ended));
-        case "call":
-        case "fhir": {
-          const of = { "oneup.call": work.call, "oneup.endpoint": work.endpoint };
-          return calls.record(ms / 1_000, { ...of, ...how(ended) });
-        }
-        case "commit":
-          return commits.record(ms / 1_000, how(ended));
-        default:
-          return work satisfies never;
-      }
+      const seconds = ms / 1_000;
+      if (work.type === "onboard") return onboards.record(seconds, how(ended));
+      if (work.type === "commit") return commits.record(seconds, how(ended));
+      const of = { "oneup.call": work.call, "oneup.endpoint": work.endpoint };
+      calls.record(seconds, { ...of, ...how(ended) });
     },
     takenOver: (call) => takeovers.add(1, { ...own, "oneup.call": call }),
     granted(kind, ms) {

@@ -9,12 +9,10 @@ import { isLifecycleError } from "../../errors.ts";
 import { describeCall } from "../../http/call.ts";
 import { checkResourceId, refuse } from "../checks.ts";
 import { inTimeOf, refuseUndeclared, type VerbParts } from "../execute.ts";
-import type { FhirClient } from "../fhir-client.ts";
-import type { FhirVersion } from "../fhir-version.ts";
 import type { Operation } from "../operation.ts";
 import { ofCall, readRules, repeated, repetitionOf } from "../repeat.ts";
 import { baseOf, contentUrl } from "./attachment-link.ts";
-import type { AttachmentElement, AttachmentOptions } from "./attachment.ts";
+import type { AttachmentElement, AttachmentOptions, FhirAttachment } from "./attachment.ts";
 import { decoded } from "./binary-json.ts";
 import { checkedContent, refuseTooLong, type Expected } from "./checked-content.ts";
 import { checkedType, contentOf, mediaTypeOf, type Content } from "./content-of.ts";
@@ -25,11 +23,14 @@ import { lost, openedContent, type Opened } from "./opened-content.ts";
 const words = "read the attachment";
 const rules: Rules<AttachmentOptions> = { ...readRules, maxBytes: orInfinity(whole(0)), verify: aSwitch };
 
-/** The method `attachment()`. @param longestJson the longest JSON that is parsed, in bytes */
-export function attachmentVerb(
-  { place, performer }: VerbParts,
-  longestJson: number,
-): FhirClient<FhirVersion>["attachment"] {
+/** See `FhirClient`. */
+export type Attachment = (
+  source: string | AttachmentElement,
+  options?: AttachmentOptions,
+) => Promise<FhirAttachment>;
+
+/** @param longestJson the longest JSON that is parsed, in bytes */
+export function attachmentVerb({ place, performer }: VerbParts, longestJson: number): Attachment {
   const { clock, report } = performer;
 
   /** Opens content, whose length and hash are checked while it is read. */

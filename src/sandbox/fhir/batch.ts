@@ -22,7 +22,7 @@ export function batch(call: FhirCall): Carried {
     return issue(400, "too-costly", `A Bundle must not have more than ${mostEntries} entries`);
   const answers = entries.map((entry) => answerTo(call, entry));
   const { batchAnswer } = call.world.settings;
-  const told = changed(batchAnswer, answers).map((one) => entryText(one, batchAnswer === "bare"));
+  const told = changed[batchAnswer](answers).map((one) => entryText(one, batchAnswer === "bare"));
   const body = `{"resourceType":"Bundle","type":"batch-response","entry":[${told.join(",")}]}`;
   return { outgoing: { ...fhirJson(200, null), body }, outcome: "batched", committed: true };
 }
@@ -47,23 +47,17 @@ function answerTo(call: FhirCall, entry: string): Outgoing {
 }
 
 /** The answers, changed as the option `batchAnswer` demands. */
-function changed(option: Behaviour["batchAnswer"], answers: readonly Outgoing[]): readonly Outgoing[] {
-  switch (option) {
-    case "usual":
-    case "bare":
-      return answers;
-    case "fewer":
-      return answers.slice(1);
-    case "more":
-      return [...answers.slice(0, 1), ...answers];
-    case "reversed":
-      return answers.toReversed();
-    case "foreign":
-      return answers.map((one) => ({ ...one, body: one.body.replace(/"id":"[^"]*"/, '"id":"foreign"') }));
-    default:
-      return option satisfies never;
-  }
-}
+const changed: Readonly<
+  Record<Behaviour["batchAnswer"], (answers: readonly Outgoing[]) => readonly Outgoing[]>
+> = {
+  usual: (answers) => answers,
+  bare: (answers) => answers,
+  fewer: (answers) => answers.slice(1),
+  more: (answers) => [...answers.slice(0, 1), ...answers],
+  reversed: (answers) => answers.toReversed(),
+  foreign: (answers) =>
+    answers.map((one) => ({ ...one, body: one.body.replace(/"id":"[^"]*"/, '"id":"foreign"') })),
+};
 
 function entryText({ status, headers, body }: Outgoing, bare: boolean): string {
   const { location, etag } = headers;

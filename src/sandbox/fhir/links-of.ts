@@ -62,21 +62,12 @@ function led(nextLink: Behaviour["nextLink"], url: string): string {
   const path = url.replace(/^\w+:\/\/[^/]*/, "");
   const origin = url.slice(0, url.length - path.length);
   if (typeof nextLink === "object") return nextLink.origin + path;
-  switch (nextLink) {
-    case "relative":
-      return path;
-    case "portTwice":
-      return withPortTwice(origin) + path;
-    case "otherBase":
-      return `${origin}/elsewhere${path}`;
-    case "usual":
-    case "stuck":
-    case "circle":
-    case "endless":
-      return url;
-    default:
-      return nextLink satisfies never;
-  }
+  const changed = new Map([
+    ["relative", path],
+    ["portTwice", withPortTwice(origin) + path],
+    ["otherBase", `${origin}/elsewhere${path}`],
+  ]);
+  return changed.get(nextLink) ?? url;
 }
 
 function withPortTwice(origin: string): string {

@@ -79,16 +79,12 @@ export function planFhir(world: World, incoming: Incoming): Plan | undefined {
 /** The 401 to a caller without access. */
 export function refusedToken({ settings }: World): Outgoing {
   const text = "The access token is invalid or has expired";
-  switch (settings.refusedToken) {
-    case "empty":
-      return { status: 401, headers: {}, body: "" };
-    case "outcome":
-      return issue(401, "login", text).outgoing;
-    case "error":
-      return json(401, { error: text });
-    default:
-      return settings.refusedToken satisfies never;
-  }
+  const answers = {
+    empty: { status: 401, headers: {}, body: "" },
+    outcome: issue(401, "login", text).outgoing,
+    error: json(401, { error: text }),
+  };
+  return answers[settings.refusedToken];
 }
 
 /** The caller, as far as it is known, and the credentials it presented. */

@@ -22,23 +22,22 @@ export function comparison(
   modifier: string,
   value: string,
 ): SearchComparison | undefined {
-  switch (kind) {
-    case "token":
-      return modifier === "" || modifier === "not" ? token(value) : undefined;
-    case "string":
-      return text(modifier, unescaped(value));
-    case "uri":
-      return modifier === "" ? (element) => element === unescaped(value) : undefined;
-    case "reference":
-      return reference(modifier, value);
-    case "date":
-      return modifier === "" ? date(value) : undefined;
-    case "quantity":
-      return modifier === "" ? quantity(value) : undefined;
-    default:
-      return kind satisfies never;
-  }
+  if (kind === "string") return text(modifier, unescaped(value));
+  if (kind === "reference") return reference(modifier, value);
+  const isNegated = kind === "token" && modifier === "not"; // by its caller
+  return modifier === "" || isNegated ? plain[kind](value) : undefined;
 }
+
+/** The kinds that know no modifier of their own. */
+const plain = {
+  token,
+  date,
+  quantity,
+  uri:
+    (value: string): SearchComparison =>
+    (element) =>
+      element === unescaped(value),
+} as const;
 
 /** `code`, `system|code`, `|code` (without a system) or `system|` (any code of the system). */
 function token(value: string): SearchComparison {

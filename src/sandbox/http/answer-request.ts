@@ -50,16 +50,9 @@ async function answerOnce(handler: Handler, sandbox: Sandbox, request: Request):
     return toResponse(refuseControl(incoming, host) ?? control(sandbox, incoming));
   }
   const delivery = await handler.handle(incoming);
-  switch (delivery.type) {
-    case "answer":
-      return toResponse(delivery.outgoing);
-    case "cut":
-      return toResponse(delivery.outgoing, cutBody(bytesOf(delivery.outgoing)));
-    case "dropped":
-      throw new TypeError("fetch failed: the connection was closed");
-    default:
-      return delivery satisfies never;
-  }
+  if (delivery.type === "dropped") throw new TypeError("fetch failed: the connection was closed");
+  const { outgoing } = delivery;
+  return toResponse(outgoing, delivery.type === "cut" ? cutBody(bytesOf(outgoing)) : undefined);
 }
 
 function toResponse(

@@ -105,16 +105,8 @@ async function answer(
     return send(response, control(sandbox, incoming));
   }
   const delivery = await handler.handle(incoming, signal);
-  switch (delivery.type) {
-    case "answer":
-      return send(response, delivery.outgoing);
-    case "cut":
-      return sendHalf(response, delivery.outgoing);
-    case "dropped":
-      return void response.destroy();
-    default:
-      return delivery satisfies never;
-  }
+  if (delivery.type === "dropped") return void response.destroy();
+  return delivery.type === "cut" ? sendHalf(response, delivery.outgoing) : send(response, delivery.outgoing);
 }
 
 function send(response: ServerResponse, outgoing: Outgoing): void {
