@@ -1,14 +1,20 @@
 /** Tells calls by method and path. */
 
-/**
- * What returns the name of the first call with a route that fits, such as `GET Patient * $everything`: a method, and the
- * segments of a path. `*` is a type or an id.
- */
+import type { Carried } from "./plan.ts";
+
+/** A call: what it is told by, such as `GET Patient * $everything`, and how it is carried out. */
+export interface Routed<Asked> {
+  /** A method, and the segments of a path; `*` is a type or an id. */
+  readonly routes: readonly string[];
+  readonly carryOut: (asked: Asked) => Carried;
+}
+
+/** What returns the name of the first of these calls with a route that fits. */
 export function router<Name extends string>(
-  routes: Readonly<Record<Name, readonly string[]>>,
+  calls: Readonly<Record<Name, Pick<Routed<never>, "routes">>>,
 ): (method: string, path: readonly string[]) => Name | undefined {
-  const all = Object.entries<readonly string[]>(routes).flatMap(([name, its]) =>
-    its.map((route) => ({ name: name as Name, steps: route.split(" ") })),
+  const all = Object.entries<Pick<Routed<never>, "routes">>(calls).flatMap(([name, { routes }]) =>
+    routes.map((route) => ({ name: name as Name, steps: route.split(" ") })),
   ); // its keys
   return (method, path) => {
     const asked = [method, ...path];

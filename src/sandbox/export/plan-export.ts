@@ -5,7 +5,7 @@
 
 import { header, type Incoming } from "../base/message.ts";
 import { type Carried, type ExportCallName, type Plan, refused } from "../base/plan.ts";
-import { router } from "../base/router.ts";
+import { router, type Routed } from "../base/router.ts";
 import type { FhirCall } from "../fhir/fhir-call.ts";
 import { issue } from "../fhir/operation-outcome.ts";
 import { authenticate, refusedToken } from "../fhir/plan-fhir.ts";
@@ -37,29 +37,22 @@ export function planExport(world: World, incoming: Incoming): Plan | undefined {
     );
   const root = `${incoming.origin}/bulk-data/${first}`;
   const asked: Asked = { world, incoming, reader, version: first, root, rest };
-  return answer(() => carryOut[call](asked));
+  return answer(() => calls[call].carryOut(asked));
 }
 
-const callOf = router<ExportCallName>({
-  "fhir.export": ["GET $export", "GET Patient $export", "GET Group * $export"],
-  "fhir.exportFile": ["GET $export * *"],
-  "fhir.exportState": ["GET jobs *"],
-  "fhir.exportEnd": ["DELETE jobs *"],
-});
+const calls: Readonly<Record<ExportCallName, Routed<Asked>>> = {
+  "fhir.export": { routes: ["GET $export", "GET Patient $export", "GET Group * $export"], carryOut: kickOff },
+  "fhir.exportFile": { routes: ["GET $export * *"], carryOut: fileAsked },
+  "fhir.exportState": { routes: ["GET jobs *"], carryOut: stateOf },
+  "fhir.exportEnd": { routes: ["DELETE jobs *"], carryOut: endOf },
+};
+const callOf = router(calls);
 
 /** An export call of a known caller. */
 interface Asked extends Pick<FhirCall, "world" | "incoming" | "reader" | "version" | "root"> {
   /** The path behind it. */
   readonly rest: readonly string[];
 }
-
-const carryOut: Readonly<Record<ExportCallName, (asked: Asked) => Carried>> = {
-  "fhir.export": kickOff,
-  "fhir.exportState": stateOf,
-  "fhir.exportEnd": endOf,
-  "fhir.exportFile": ({ world, incoming, rest: [, type = "", file = ""] }) =>
-    contentOf(world, incoming, type, file),
-};
 
 function kickOff(asked: Asked): Carried {
   const { world, incoming, root, rest } = asked;
@@ -144,6 +137,10 @@ function patientsOf(
 function signedFile(world: World, incoming: Incoming, [type = "", file = ""]: readonly string[]): Carried {
   const signedAt = Number(new URLSearchParams(incoming.query).get("signature"));
   if (!(world.now() - signedAt <= world.settings.exportLinkMs)) return expiredLink();
+  return contentOf(world, incoming, type, file);
+}
+
+function fileAsked({ world, incoming, rest: [, type = "", file = ""] }: Asked): Carried {
   return contentOf(world, incoming, type, file);
 }
 

@@ -5,7 +5,10 @@
  */
 
 import type { FhirCall } from "./fhir-call.ts";
-import { carryOutFhir } from "./carry-out-fhir.ts";
+import { batch } from "./batch.ts";
+import { history, read, readVersion } from "./read.ts";
+import { everything, search } from "./search.ts";
+import { create, erase, permit, purge, update, validate } from "./fhir-writes.ts";
 import { isDeclared, isFhirVersion, isServed } from "../resources/served-types.ts";
 import { header, type Incoming, json, type Outgoing } from "../base/message.ts";
 import { issue } from "./operation-outcome.ts";
@@ -18,26 +21,30 @@ import {
   type Secrets,
   type Subject,
 } from "../base/plan.ts";
-import { router } from "../base/router.ts";
+import { router, type Routed } from "../base/router.ts";
 import type { Reader } from "../resources/stored-resource.ts";
 import type { World } from "../state/world.ts";
 
-const callOf = router<FhirCallName>({
-  "fhir.batch": ["POST "],
-  "fhir.purge": ["DELETE purge"],
-  "fhir.create": ["POST *"],
-  "fhir.search": ["GET *", "POST * _search"],
-  "fhir.history": ["GET * _history", "GET * * _history"],
-  "fhir.everything": ["GET Patient $everything", "GET Patient * $everything"],
-  "fhir.validate": ["POST * $validate"],
-  "fhir.vread": ["GET * * _history *"],
-  "fhir.share": ["PUT Patient * _permission *"],
-  "fhir.unshare": ["DELETE Patient * _permission *"],
-  "fhir.read": ["GET * *"],
+const calls: Readonly<Record<FhirCallName, Routed<FhirCall>>> = {
+  "fhir.batch": { routes: ["POST "], carryOut: batch },
+  "fhir.purge": { routes: ["DELETE purge"], carryOut: purge },
+  "fhir.create": { routes: ["POST *"], carryOut: create },
+  "fhir.search": { routes: ["GET *", "POST * _search"], carryOut: search },
+  "fhir.history": { routes: ["GET * _history", "GET * * _history"], carryOut: history },
+  "fhir.everything": {
+    routes: ["GET Patient $everything", "GET Patient * $everything"],
+    carryOut: everything,
+  },
+  "fhir.validate": { routes: ["POST * $validate"], carryOut: validate },
+  "fhir.vread": { routes: ["GET * * _history *"], carryOut: readVersion },
+  "fhir.share": { routes: ["PUT Patient * _permission *"], carryOut: (call) => permit(call, true) },
+  "fhir.unshare": { routes: ["DELETE Patient * _permission *"], carryOut: (call) => permit(call, false) },
+  "fhir.read": { routes: ["GET * *"], carryOut: read },
   // 1upHealth's pages describe an update as a POST to the resource's id; its capability statements as a PUT.
-  "fhir.update": ["PUT * *", "POST * *"],
-  "fhir.delete": ["DELETE * *"],
-});
+  "fhir.update": { routes: ["PUT * *", "POST * *"], carryOut: update },
+  "fhir.delete": { routes: ["DELETE * *"], carryOut: erase },
+};
+const callOf = router(calls);
 
 /** Parses a FHIR call. */
 export function planFhir(world: World, incoming: Incoming): Plan | undefined {
@@ -73,7 +80,7 @@ export function planFhir(world: World, incoming: Incoming): Plan | undefined {
   const parameters = [incoming.query, incoming.body].filter((part) => part !== "").join("&");
   const asked = isPosted ? { ...incoming, query: parameters } : incoming;
   const fhirCall: FhirCall = { world, incoming: asked, reader, version, type, id, last, root, carryOut };
-  return { call, ...known, carryOut: () => carryOutFhir[call](fhirCall) };
+  return { call, ...known, carryOut: () => calls[call].carryOut(fhirCall) };
 }
 
 /** The 401 to a caller without access. */
