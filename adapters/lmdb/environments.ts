@@ -81,7 +81,7 @@ const environments = new Map<string, Environment>();
 export async function shareOf(folder: string, opening: Opening): Promise<Share> {
   const { timeoutMs } = opening;
   const until = systemClock.monotonic() + timeoutMs;
-  const queue = new Queue(() => lookAt(folder, false)?.());
+  const queue = queueOn(() => lookAt(folder, false)?.());
   for (;;) {
     const known = knownIn(folder);
     if (known !== undefined && known.closing === undefined) return share(folder, known, timeoutMs);
@@ -100,28 +100,20 @@ export async function shareOf(folder: string, opening: Opening): Promise<Share> 
 }
 
 /** Waits until the write lock can be acquired. */
-class Queue {
-  readonly #look: () => Sight | undefined;
-  #looks = 0;
-  #last: Sight | undefined;
-
-  constructor(look: () => Sight | undefined) {
-    this.#look = look;
-  }
-
-  /** Whether the lock is free or is being passed between processes, in which case a request will soon be served. */
-  isOurTurn(): boolean {
-    const sight = this.#look();
-    if (sight === undefined || sight.holder === 0) return true;
-    const last = this.#last;
-    this.#last = sight;
-    const goesAround = last?.holder !== sight.holder || last.commit !== sight.commit;
-    return ++this.#looks > patientLooks && goesAround;
-  }
-
-  wait(): Promise<void> {
-    return sleep(systemClock, this.#looks < 100 ? 1 : 10);
-  }
+function queueOn(look: () => Sight | undefined) {
+  let looks = 0;
+  let last: Sight | undefined;
+  return {
+    /** Whether the lock is free or is being passed between processes, in which case a request will soon be served. */
+    isOurTurn(): boolean {
+      const sight = look();
+      if (sight === undefined || sight.holder === 0) return true;
+      const goesAround = last?.holder !== sight.holder || last.commit !== sight.commit;
+      last = sight;
+      return ++looks > patientLooks && goesAround;
+    },
+    wait: (): Promise<void> => sleep(systemClock, looks < 100 ? 1 : 10),
+  };
 }
 
 /** How often to look for a free lock before requesting one that is merely being passed around. */
@@ -171,7 +163,7 @@ function share(folder: string, environment: Environment, timeoutMs: number): Sha
     async enter(wanted, begin) {
       // If this process has a pending transaction, it already holds the lock, and LMDB lets both share the transaction.
       if (look !== undefined && environment.underWay === 0) {
-        const queue = new Queue(look);
+        const queue = queueOn(look);
         while (!queue.isOurTurn()) {
           await queue.wait();
           if (!wanted()) throw inVain("write to", timeoutMs);

@@ -13,12 +13,6 @@ import type { CreateOptions } from "./fhir-call-options.ts";
 const ofReadable = { withinMs: whole(100, 600_000) };
 const readWaitMs = { first: 50, longest: 1_000, all: 10_000 };
 
-/** The created resource. */
-interface Created {
-  readonly resourceType: string;
-  readonly id: string;
-}
-
 /**
  * The resource, as soon as it can be read.
  *
@@ -27,7 +21,7 @@ interface Created {
 export async function waitUntilReadable(
   clock: Clock,
   read: (signal: AbortSignal | undefined) => Promise<JsonObject>,
-  { resourceType, id }: Created,
+  { resourceType, id }: { readonly resourceType: string; readonly id: string },
   withinMs: number,
   signal: AbortSignal | undefined,
 ): Promise<JsonObject> {

@@ -52,20 +52,14 @@ const firstWaitMs = 250;
 /** The same after a 429 that names no time. */
 const firstWaitAfter429Ms = 2_000;
 
-/** The clock, and the signal that aborts the waits of all calls. */
-interface Waiting {
-  readonly clock: Clock;
-  readonly ending: AbortSignal;
-}
-
 /**
  * Makes a call, again and again if need be. If the server names a time that is too late, it fails at once. `once` gets the
- * time that is left, ms; `undefined`: no end.
+ * time that is left, ms; `undefined`: no end. `ending` aborts the waits of all calls.
  *
  * @throws what `once` throws; the message tells how often it was tried, if more than once
  */
 export function repeated<T>(
-  { clock, ending }: Waiting,
+  { clock, ending }: { readonly clock: Clock; readonly ending: AbortSignal },
   { retries, waitMs, pauseMs: longestMs, first, needsToken }: Repetition,
   signal: AbortSignal | undefined,
   once: (leftMs: number | undefined) => Promise<T>,

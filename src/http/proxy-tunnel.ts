@@ -12,12 +12,6 @@ import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
 import { systemClock } from "../clock.ts";
 
-/** The proxy, and the hosts that are reached without it. */
-export interface ProxyRoute {
-  readonly proxy: string;
-  readonly noProxy: string;
-}
-
 /** Longest time until a tunnel is open, ms: as long as undici waits for any other connection. */
 const openMs = 10_000;
 /** Longest response to that, characters. */
@@ -38,8 +32,11 @@ export interface Tunnels {
   close(): void;
 }
 
-/** @param direct opens connections without the proxy, and encrypts those inside of a tunnel */
-export function tunnelsThrough({ proxy, noProxy }: ProxyRoute, direct: buildConnector.connector): Tunnels {
+/**
+ * @param noProxy the hosts that are reached without it
+ * @param direct opens connections without the proxy, and encrypts those inside of a tunnel
+ */
+export function tunnelsThrough(proxy: string, noProxy: string, direct: buildConnector.connector): Tunnels {
   const opening = new Set<Socket>();
   return {
     connect(options, callback) {

@@ -155,7 +155,7 @@ async function newAgent({ connections, proxy, noProxy }: Route, publicOnly = fal
   const { Agent, buildConnector } = await loadUndici();
   const lookup = publicOnly ? (await import("./streaming/public-address.ts")).publicLookup : undefined;
   const tls = lookup === undefined ? verifying : { ...verifying, lookup };
-  const tunnels = proxy === undefined ? null : tunnelsThrough({ proxy, noProxy }, buildConnector(tls));
+  const tunnels = proxy === undefined ? null : tunnelsThrough(proxy, noProxy, buildConnector(tls));
   const agent = new Agent({ connections, connect: tunnels?.connect ?? tls });
   return {
     agent,
