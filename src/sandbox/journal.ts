@@ -146,9 +146,8 @@ export function maskPath(path: string, query: string): string {
 }
 
 function mask(secrets: Secrets): Secrets {
-  const masked: Record<string, string> = {};
-  for (const [name, secret] of Object.entries(secrets)) masked[name] = fingerprint(name, secret);
-  return masked;
+  const all = Object.entries(secrets);
+  return Object.fromEntries(all.map(([name, secret]) => [name, fingerprint(name, secret)]));
 }
 
 function fingerprint(name: string, secret: string): string {

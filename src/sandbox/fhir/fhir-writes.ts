@@ -28,7 +28,7 @@ export function update(call: FhirCall): Carried {
     }
     const refusal = checkVersion(call, stored);
     if (refusal !== undefined) return refusal;
-    world.resources.update(stored, incoming.body, world.now());
+    world.resources.revise(stored, world.now(), incoming.body);
     return written(stored, 200, "updated");
   });
 }
@@ -52,7 +52,7 @@ export function validate(call: FhirCall): Carried {
 
 export function erase(call: FhirCall): Carried {
   return withOwned(call, (stored) => {
-    call.world.resources.delete(stored, call.world.now());
+    call.world.resources.revise(stored, call.world.now());
     return { outgoing: { status: 204, headers: {}, body: "" }, outcome: "deleted", committed: true };
   });
 }
@@ -62,8 +62,7 @@ export function permit(call: FhirCall, share: boolean): Carried {
   return withOwned(call, (stored) => {
     const user = users.byId(Number(call.last));
     if (user === undefined) return absent();
-    if (share) resources.share(stored, user.oneupUserId);
-    else resources.unshare(stored, user.oneupUserId);
+    resources.share(stored, user.oneupUserId, share);
     const outcome = share ? "shared" : "unshared";
     return { outgoing: json(200, { success: true }), outcome, committed: true };
   });

@@ -53,11 +53,6 @@ export function everything(call: FhirCall): Carried {
   });
 }
 
-function countOf(found: readonly StoredResource[]): Carried {
-  const bundle = { resourceType: "Bundle", type: "searchset", total: found.length };
-  return { outgoing: fhirJson(200, bundle), outcome: "found", committed: true };
-}
-
 function page(
   call: FhirCall,
   found: readonly StoredResource[],
@@ -73,9 +68,11 @@ function page(
       text: part === undefined || text === undefined ? text : part(text),
     };
   };
+  if (query.get("_summary") === "count") {
+    const bundle = { resourceType: "Bundle", type: "searchset", total: found.length };
+    return { outgoing: fhirJson(200, bundle), outcome: "found", committed: true };
+  }
   const kind = { type: "searchset", self } as const;
-  if (query.get("_summary") === "count") return countOf(found);
-  if (!query.has("_include") && !query.has("_revinclude")) return pageOf(call, found, entryOf, query, kind);
   return pageOf(call, found, entryOf, query, kind, (matches) =>
     includedIn(call, query, matches).map((stored) => ({
       ...entryOf(stored),

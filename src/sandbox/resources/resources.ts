@@ -60,18 +60,24 @@ export class Resources {
     const order = this.#order;
     const stored: StoredResource = { order, id, owner, version, type, revisions: [], sharedWith: [] };
     this.#keep(stored);
-    this.#revise(stored, now, sent, atOnce);
+    this.revise(stored, now, sent, atOnce);
     return stored;
   }
 
-  /** Replaces a resource. The server's id and `meta` take precedence. */
-  update(stored: StoredResource, sent: string, now: number): void {
-    this.#revise(stored, now, sent);
-  }
-
-  /** Deletes a resource; it stays visible until the read lag has passed. Its history stays. */
-  delete(stored: StoredResource, now: number): void {
-    this.#revise(stored, now);
+  /**
+   * Replaces a resource with what was sent; the server's id and `meta` take precedence. Without it, deletes the resource:
+   * it stays visible until the read lag has passed, and its history stays.
+   */
+  revise(stored: StoredResource, now: number, sent?: string, atOnce: boolean = false): void {
+    const { readLagMs, keepsMeta } = this.#settings;
+    const versionId = (latest(stored)?.versionId ?? 0) + 1;
+    const visibleAt = atOnce || readLagMs === 0 ? 0 : now + readLagMs;
+    const text =
+      sent === undefined ? {} : { text: stamped(sent, { id: stored.id, versionId, at: now, keepsMeta }) };
+    stored.revisions = revised(stored, { versionId, at: now, visibleAt, ...text }, now);
+    this.#unsettled.delete(stored);
+    if (visibleAt > 0) this.#unsettled.add(stored);
+    this.#file(stored);
   }
 
   /** A resource that `reader` may write, whether it is visible yet or not. It may be deleted. */
@@ -121,14 +127,10 @@ export class Resources {
     );
   }
 
-  share(stored: StoredResource, oneupUserId: number): void {
-    if (stored.sharedWith.includes(oneupUserId)) return;
-    stored.sharedWith = [...stored.sharedWith, oneupUserId];
-    this.#file(stored);
-  }
-
-  unshare(stored: StoredResource, oneupUserId: number): void {
-    stored.sharedWith = stored.sharedWith.filter((user) => user !== oneupUserId);
+  /** Shares it with a user, or no longer. */
+  share(stored: StoredResource, oneupUserId: number, isShared: boolean): void {
+    const others = stored.sharedWith.filter((user) => user !== oneupUserId);
+    stored.sharedWith = isShared ? [...others, oneupUserId] : others;
     this.#file(stored);
   }
 
@@ -171,18 +173,6 @@ export class Resources {
     this.#unsettled.delete(stored);
     for (const place of this.#places.get(stored) ?? []) place.delete(stored);
     this.#places.delete(stored);
-  }
-
-  #revise(stored: StoredResource, now: number, sent?: string, atOnce: boolean = false): void {
-    const { readLagMs, keepsMeta } = this.#settings;
-    const versionId = (latest(stored)?.versionId ?? 0) + 1;
-    const visibleAt = atOnce || readLagMs === 0 ? 0 : now + readLagMs;
-    const text =
-      sent === undefined ? {} : { text: stamped(sent, { id: stored.id, versionId, at: now, keepsMeta }) };
-    stored.revisions = revised(stored, { versionId, at: now, visibleAt, ...text }, now);
-    this.#unsettled.delete(stored);
-    if (visibleAt > 0) this.#unsettled.add(stored);
-    this.#file(stored);
   }
 
   /** Files a resource by every state that is visible now or later. */

@@ -156,9 +156,8 @@ export class Grants {
   #keep(token: RefreshToken): void {
     this.#refresh.set(token.token, token);
     if (token.state !== "live") return;
-    const live = this.#live.get(token.oneupUserId);
-    if (live === undefined) this.#live.set(token.oneupUserId, new Set([token]));
-    else live.add(token);
+    const live = this.#live.get(token.oneupUserId) ?? new Set();
+    this.#live.set(token.oneupUserId, live.add(token));
   }
 
   #end(token: RefreshToken, state: "spent" | "revoked", withAccess = true): void {
