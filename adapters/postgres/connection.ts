@@ -87,7 +87,7 @@ export class Connection {
         failure = error;
       }
       const left = until - this.clock.monotonic();
-      if (left <= pauseMs) throw this.#over(failure);
+      if (left <= pauseMs) throw new Silence(this.timeoutMs, failure);
       await sleep(this.clock, pauseMs);
     }
   }
@@ -131,11 +131,7 @@ export class Connection {
 
   #before<T>(until: number, task: () => Promise<T>): Promise<T> {
     const left = Math.max(0, until - this.clock.monotonic());
-    return inTime(this.clock, left, task, () => this.#over());
-  }
-
-  #over(cause?: unknown): Silence {
-    return new Silence(this.timeoutMs, cause);
+    return inTime(this.clock, left, task, () => new Silence(this.timeoutMs));
   }
 
   /** Waits for pending calls, which all have a time limit. */

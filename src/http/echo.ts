@@ -35,13 +35,6 @@ function isEncoded(echo: string, appUserId: string): boolean {
   if (!/%[0-9a-f]{2}/i.test(echo)) return false;
   const upper = echo.replace(/%[0-9a-f]{2}/gi, (code) => code.toUpperCase());
   const asForm = form({ "": appUserId }).slice(1);
-  return upper === asForm || upper === asForm.replaceAll("+", "%20") || upper === uriComponent(appUserId);
-}
-
-function uriComponent(appUserId: string): string | undefined {
-  try {
-    return encodeURIComponent(appUserId);
-  } catch {
-    return undefined; // an unpaired surrogate
-  }
+  if (upper === asForm || upper === asForm.replaceAll("+", "%20")) return true;
+  return appUserId.isWellFormed() && upper === encodeURIComponent(appUserId);
 }

@@ -199,7 +199,7 @@ export function decodeRow(text: string): Row | Tombstone {
 export function decodeHead(text: string): Head | Tombstone {
   // Quotation marks in strings are escaped, so this is the first key "value", which is the last key of the row.
   const end = text.indexOf(beforeValue);
-  const row = parsed(end < 0 ? text : `${text.slice(0, end)}}`);
+  const row = parsedIfJson(end < 0 ? text : `${text.slice(0, end)}}`);
   if (isTombstone(row) || isHead(row)) return row;
   throw damaged();
 }
@@ -207,12 +207,6 @@ export function decodeHead(text: string): Head | Tombstone {
 /** Whether the text of a row is a tombstone's. */
 export function isTombstoneText(text: string): boolean {
   return text.startsWith('{"renamedTo":"');
-}
-
-function parsed(text: string): unknown {
-  const value = parsedIfJson(text);
-  if (value === undefined) throw damaged();
-  return value;
 }
 
 function parsedIfJson(text: string): unknown {

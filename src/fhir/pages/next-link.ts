@@ -18,14 +18,6 @@ function baseOf(place: FhirPlace): URL {
   return base;
 }
 
-function parsed(link: string, start: string): URL | null {
-  try {
-    return new URL(link, start);
-  } catch {
-    return null;
-  }
-}
-
 /** A page: the path after the version's base (`/Patient`), and the query. */
 export interface PagePlace {
   readonly path: string;
@@ -64,8 +56,8 @@ export function nextLink(place: FhirPlace, from: PagePlace, link: string): PageP
   const start = link.startsWith("?") ? `${base.href}${from.path}` : `${base.href}/`;
   if (link.length > longestLink) throw refused(`a link of more than ${longestLink} characters`);
   const repaired = link.replace(portTwice, "$1");
-  const target = parsed(repaired, start);
-  if (target === null) throw refused("a link that is no URL");
+  if (!URL.canParse(repaired, start)) throw refused("a link that is no URL");
+  const target = new URL(repaired, start);
   if (target.origin !== base.origin) throw refused("a link to another origin");
   if (target.username !== "" || target.password !== "") throw refused("a link with credentials in it");
   const path = pathUnder(place, base, target)?.replace(/\/$/, "");

@@ -7,18 +7,22 @@
 import { lookup, type LookupAddress, type LookupOptions } from "node:dns";
 import { BlockList, isIP } from "node:net";
 
-/** Networks that are not public (IANA special-purpose address registries). */
-const special4 = lazily(
-  "ipv4",
-  "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 " +
-    "192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3",
-);
-/** The same, and those that wrap an IPv4 address. A list of its own, because IPv4 addresses match `::ffff:0:0/96`. */
-const special6 = lazily(
-  "ipv6",
-  "::/96 ::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/23 2001:db8::/32 2002::/16 fc00::/7 fe80::/10 " +
-    "fec0::/10 ff00::/8",
-);
+/**
+ * Networks that are not public (IANA special-purpose address registries), also those that wrap an IPv4 address. Lists of
+ * their own, because IPv4 addresses match `::ffff:0:0/96`.
+ */
+const special = {
+  ipv4: lazily(
+    "ipv4",
+    "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 " +
+      "192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3",
+  ),
+  ipv6: lazily(
+    "ipv6",
+    "::/96 ::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/23 2001:db8::/32 2002::/16 fc00::/7 fe80::/10 " +
+      "fec0::/10 ff00::/8",
+  ),
+};
 
 /** Made when it is asked for. */
 function lazily(family: "ipv4" | "ipv6", networks: string): () => BlockList {
@@ -36,14 +40,9 @@ function lazily(family: "ipv4" | "ipv6", networks: string): () => BlockList {
 
 /** Whether an IP address is public. */
 export function isPublicAddress(address: string): boolean {
-  switch (isIP(address)) {
-    case 4:
-      return !special4().check(address, "ipv4");
-    case 6:
-      return !special6().check(address, "ipv6");
-    default:
-      return false;
-  }
+  const kind = isIP(address);
+  const family = kind === 4 ? "ipv4" : "ipv6";
+  return kind !== 0 && !special[family]().check(address, family);
 }
 
 /** Whether a host (as in `URL.hostname`) is a public address, or a name that may have one. */
