@@ -9,7 +9,6 @@ import { keyvView, type KeyvBackend, type KeyvView } from "../src/store/keyv-vie
 import { memoryTables, type MemoryTables } from "../src/store/table-store/memory-tables.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
 import { tableStore } from "../src/store/table-store/table-store.ts";
-import type { TableEngine } from "../src/store/table-store/tables.ts";
 
 /**
  * An in-memory store. All lifecycles that are given the same object share its users, so a test can simulate a restart
@@ -39,12 +38,11 @@ export function memory(): StoreAdapter & KeyvView {
       const tables = accounts.get(account) ?? memoryTables();
       accounts.set(account, tables);
       const time = steadyTime(clock);
-      const engine: TableEngine = {
+      return tableStore({
         write: async (unit) => unit(tables, { now: time.now(), past: time.past() }),
         read: (unit) => unit(tables, { now: time.now(), past: time.past() }),
         close: async () => {},
-      };
-      return tableStore(engine);
+      });
     },
   };
 }

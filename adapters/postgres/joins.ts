@@ -111,7 +111,10 @@ export function postgresJoins(connection: Connection, s: string, account: string
             throw unfit(
               `a client whose client_encoding is UTF8, so that text arrives as it was sent, and this one's is ${encoding}`,
             );
-          if (!free) throw fenced();
+          if (!free)
+            throw storeUnavailable(
+              "Cannot onboard within a transaction: users are being moved to another store at this moment; roll back, and try again",
+            );
           const seen = await connection.run(witnessed, () => [account, token], until);
           const [isHeld, identity] = seen as readonly [boolean, string | null];
           if (!isHeld) {
@@ -166,12 +169,6 @@ function misshapen(got: string): LifecycleError {
 
 function unfit(rule: string): LifecycleError {
   return invalidOption(`Cannot onboard: within must be ${rule}`);
-}
-
-function fenced(): LifecycleError {
-  return storeUnavailable(
-    "Cannot onboard within a transaction: users are being moved to another store at this moment; roll back, and try again",
-  );
 }
 
 /** The cause, unless a library quotes the values of the statement in it: the user's id is one of them. */

@@ -92,7 +92,7 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
 
 /** Reads a successful response; returns a description of what it lacks if it is incomplete. */
 function readSuccess(task: Operation, status: number, body: unknown, answer: Answer): FhirResponse | string {
-  const nothing = status !== 206 && isBlank(answer.text);
+  const nothing = status !== 206 && !/\S/.test(answer.text);
   switch (task.expects) {
     case "resource": {
       const writes = task.interaction === "create" || task.interaction === "update";
@@ -136,10 +136,6 @@ function incomplete(task: Operation, status: number, { issues }: PageContent): F
 function codingOf({ headers }: Answer): string | undefined {
   const coding = Object.hasOwn(headers, "content-encoding") ? headers["content-encoding"] : undefined;
   return coding !== undefined && /^(?!identity)[a-z-]{1,20}$/i.test(coding) ? coding : undefined;
-}
-
-function isBlank(text: string): boolean {
-  return !/\S/.test(text);
 }
 
 const others = { page: "a Bundle", anything: "a resource", yes: "a yes" } as const;

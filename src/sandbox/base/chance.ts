@@ -5,26 +5,12 @@ export type ChanceState = readonly [number, number, number, number];
 
 /** A seeded source of numbers and hexadecimal names. Not suitable for keys. */
 export class Chance {
-  #a: number;
-  #b: number;
-  #c: number;
-  #d: number;
+  state: ChanceState;
 
   constructor(seed: number) {
-    this.#a = seed | 0;
-    this.#b = (seed / 2 ** 32) | 0;
-    this.#c = 0x9e3779b9 | 0;
-    this.#d = 1;
+    this.state = [seed | 0, (seed / 2 ** 32) | 0, 0x9e3779b9 | 0, 1];
     // The first draws are still correlated with the seed.
     for (let i = 0; i < 15; i++) this.#draw();
-  }
-
-  get state(): ChanceState {
-    return [this.#a, this.#b, this.#c, this.#d];
-  }
-
-  set state(state: ChanceState) {
-    [this.#a, this.#b, this.#c, this.#d] = state;
   }
 
   /** A number in [0, 1). */
@@ -40,12 +26,10 @@ export class Chance {
   }
 
   #draw(): number {
-    const sum = (((this.#a + this.#b) | 0) + this.#d) | 0;
-    this.#d = (this.#d + 1) | 0;
-    this.#a = this.#b ^ (this.#b >>> 9);
-    this.#b = (this.#c + (this.#c << 3)) | 0;
-    this.#c = (this.#c << 21) | (this.#c >>> 11);
-    this.#c = (this.#c + sum) | 0;
+    const [a, b, c, d] = this.state;
+    const sum = (((a + b) | 0) + d) | 0;
+    const mixed = (c << 21) | (c >>> 11);
+    this.state = [b ^ (b >>> 9), (c + (c << 3)) | 0, (mixed + sum) | 0, (d + 1) | 0];
     return sum >>> 0;
   }
 }

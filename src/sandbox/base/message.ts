@@ -42,12 +42,8 @@ export function header(incoming: Incoming, name: string): string | undefined {
 
 /** A JSON response. */
 export function json(status: number, value: unknown, headers?: Readonly<Record<string, string>>): Outgoing {
-  const type = { "content-type": "application/json; charset=utf-8" };
-  return {
-    status,
-    headers: headers === undefined ? type : { ...type, ...headers },
-    body: JSON.stringify(value),
-  };
+  const all = { "content-type": "application/json; charset=utf-8", ...headers };
+  return { status, headers: all, body: JSON.stringify(value) };
 }
 
 /** The response to a body above {@link longestBody}. */

@@ -65,16 +65,12 @@ function shownStates({ world }: FhirCall, { revisions }: StoredResource): readon
 
 function entryOf({ versionId, text }: Revision, address: string): Entry {
   const [path = ""] = address.split("/");
-  const method = text === undefined ? "DELETE" : versionId === 1 ? "POST" : "PUT";
+  const [method, status] =
+    text === undefined ? ["DELETE", "204"] : versionId === 1 ? ["POST", "201"] : ["PUT", "200"];
   const request = { method, url: method === "POST" ? path : address };
   return {
     address,
     text,
-    extra: { request, response: { status: statusOf(method), etag: `W/"${versionId}"` } },
+    extra: { request, response: { status, etag: `W/"${versionId}"` } },
   };
-}
-
-function statusOf(method: string): string {
-  if (method === "POST") return "201";
-  return method === "PUT" ? "200" : "204";
 }

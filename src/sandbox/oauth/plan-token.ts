@@ -79,9 +79,7 @@ function answer(
     outgoing: json(200, body, uncached),
     outcome: "tokens",
     committed: true,
-    secrets: rotated
-      ? { issuedAccessToken: accessToken, issuedRefreshToken: refreshToken }
-      : { issuedAccessToken: accessToken },
+    secrets: { issuedAccessToken: accessToken, ...(rotated && { issuedRefreshToken: refreshToken }) },
   };
 }
 
