@@ -16,7 +16,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     user: ["gates", "options"],
     telemetry: ["user", "options"],
     engine: ["telemetry", "user", "gates", "account", "options"],
-    operations: ["engine", "telemetry", "user", "gates", "account", "options"],
+    operations: ["events", "engine", "telemetry", "user", "gates", "account", "options"],
     fhir: ["operations", "engine", "telemetry", "account", "options"],
     watching: ["operations", "engine", "user", "options"],
     bulk: ["operations", "engine", "user", "account", "options"],
