@@ -111,7 +111,8 @@ export function permissionCall(place: FhirPlace, share: boolean, id: string, one
 
 /** `GET` a page: the path is built here, or comes from a link that was checked. */
 export function pageCall(place: FhirPlace, path: string, query: string): Call {
-  return call(place, { name: "fhirPage", method: "GET", path, query, template: templateOf(path) });
+  const template = templateOf(path, isKnownName);
+  return call(place, { name: "fhirPage", method: "GET", path, query, template });
 }
 
 /** `POST /{version}/{resourceType}/_search`: the search parameters are not in the URL, which proxies and logs keep. */
@@ -135,9 +136,14 @@ export function operationCall(place: FhirPlace, path: string, query: string, bod
 }
 
 /** The path with ids replaced. Only the first segment, and those that start with `$` or `_`, are names. */
-function templateOf(path: string): string {
+function templateOf(path: string, names: (part: string, index: number) => boolean = isName): string {
   const parts = path.split("/").slice(1);
-  return parts.map((part, index) => (isName(part, index) ? `/${part}` : "/{id}")).join("");
+  return parts.map((part, index) => (names(part, index) ? `/${part}` : "/{id}")).join("");
+}
+
+/** The same for a link, in which a server may put any words. */
+function isKnownName(part: string, index: number): boolean {
+  return (index === 0 && isElementName(part)) || ["_history", "_search", "$everything"].includes(part);
 }
 
 function isName(part: string, index: number): boolean {

@@ -17,7 +17,16 @@ export interface FhirIssue {
 }
 
 const mostIssues = 20;
-const word = /^[a-z-]{1,40}$/;
+/** The words of FHIR's value sets, of all versions: a server may put any other one there. */
+const severities: ReadonlySet<unknown> = new Set("fatal error warning information success".split(" "));
+const codes: ReadonlySet<unknown> = new Set(
+  (
+    "invalid structure required value invariant security login unknown expired forbidden suppressed processing " +
+    "not-supported duplicate multiple-matches not-found deleted too-long code-invalid extension too-costly " +
+    "business-rule conflict limited-filter transient lock-error no-store exception timeout incomplete throttled " +
+    "informational success"
+  ).split(" "),
+);
 /** A step of a FHIRPath or an XPath: a name, and an index. Quotes and free text never match. */
 const step = /^(?:f:)?(?<name>[A-Za-z][A-Za-z0-9]{0,60})(?:\[\d{1,6}\])?$/;
 
@@ -30,8 +39,8 @@ export function issuesIn(body: unknown): readonly FhirIssue[] {
     const code = field(issue, "code");
     const at = places(field(issue, "expression"));
     return {
-      ...(typeof severity === "string" && word.test(severity) && { severity }),
-      ...(typeof code === "string" && word.test(code) && { code }),
+      ...(severities.has(severity) && { severity: String(severity) }),
+      ...(codes.has(code) && { code: String(code) }),
       at: at.length > 0 ? at : places(field(issue, "location")),
     };
   });

@@ -69,9 +69,7 @@ export function sandboxOver(handler: Handler): Sandbox {
       world.users.change(userNamed("change the user", appUserId), { active });
     },
     users: () => world.users.all,
-    setCredentials(credentials) {
-      world.credentials = { ...world.credentials, ...credentials };
-    },
+    setCredentials: (credentials) => world.setCredentials(credentials),
     reset: () => handler.reset(),
     snapshot: () => world.snapshot(),
     restore: (snapshot) => world.restore(snapshot),

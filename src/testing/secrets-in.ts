@@ -104,9 +104,9 @@ function pieceAt(offset: number, text: string): string {
   return bytes.toString("base64").slice(first, end);
 }
 
-/** Codes and tokens, used or not, and the client secret. */
+/** Codes and tokens, used or not, and the client secrets, also those that were replaced. */
 function secretsOf(sandbox: Sandbox): readonly Named[] {
-  const { credentials, grants, users } = sandbox.snapshot();
+  const { credentials, formerSecrets = [], grants, users } = sandbox.snapshot();
   const names = new Map(users.map(({ oneupUserId, appUserId }) => [oneupUserId, appUserId]));
   const named = (what: string, oneupUserId: number, text: string): Named => ({
     name: `${what} of "${names.get(oneupUserId)}"`,
@@ -114,6 +114,7 @@ function secretsOf(sandbox: Sandbox): readonly Named[] {
   });
   return [
     { name: "the client secret", text: credentials.clientSecret },
+    ...formerSecrets.map((text) => ({ name: "a former client secret", text })),
     ...grants.codes.map(({ code, oneupUserId }) => named("a code", oneupUserId, code)),
     ...grants.accessTokens.map(({ token, oneupUserId }) => named("an access token", oneupUserId, token)),
     ...grants.refreshTokens.map(({ token, oneupUserId }) => named("a refresh token", oneupUserId, token)),

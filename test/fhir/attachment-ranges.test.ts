@@ -96,6 +96,16 @@ describe("an attachment that is cut", () => {
     expect(content.equals(await found)).toBe(true);
   });
 
+  it("does not end with a part that is shorter than what was asked for, where no length tells that", async () => {
+    const serve: Serve = (_, from) => {
+      if (from === null) return { ...whole(strong), headers: strong, cutAfter: 70_000 };
+      const headers = { ...strong, "content-range": `bytes ${from}-99999/${content.length}` };
+      return { status: 206, headers, body: content.subarray(from, 100_000) };
+    };
+    const failed = await errorOf((await through(serve)).found);
+    expect(failed).toMatchObject({ code: "BAD_ANSWER", retryable: true });
+  });
+
   it("is read again up to that byte from a server without ranges", async () => {
     const { found, asked } = await through((_, from) => whole(strong, from === null ? 100_000 : undefined));
     expect(content.equals(await found)).toBe(true);

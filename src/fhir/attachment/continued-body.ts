@@ -90,5 +90,7 @@ function isPartOf(
   const [, start, end, total] =
     /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(headers["content-range"] ?? "") ?? [];
   if (status !== 206 || Number(start) !== from) return false;
-  return length === undefined || (Number(total) === length && Number(end) === length - 1);
+  if (total === "*") return length === undefined; // its hash, or its JSON, shows whether it is whole
+  // A server may send less than was asked for, and then the content would end there.
+  return Number(end) === Number(total) - 1 && Number(total) === (length ?? Number(total));
 }

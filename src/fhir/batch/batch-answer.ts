@@ -30,7 +30,7 @@ export function answersIn(
   const listed: unknown = bundle?.["resourceType"] === "Bundle" ? bundle["entry"] : undefined;
   const parts = Array.isArray(listed) ? (listed as readonly unknown[]).map((part) => partOf(part)) : [];
   const fits = entries.map((entry, index) => {
-    if (isOfAnother(entry, index, parts)) return "contradicts";
+    if (isOfAnother(entry, index, parts, entries)) return "contradicts";
     const fit = fitOf(entry, parts[index]);
     // Only its place tells which of several creates an address belongs to; a search knows.
     const part = parts[index];
@@ -52,16 +52,22 @@ export function answersIn(
 
 /**
  * Whether the part in the place of a create is that of another entry: it names a resource that another part names too, or
- * its content is not what was sent, while another part has just that.
+ * its content is not what was sent, while another part has just that, or another entry sent it.
  */
-function isOfAnother(entry: Prepared, index: number, parts: readonly (EntryAnswer | undefined)[]): boolean {
+function isOfAnother(
+  entry: Prepared,
+  index: number,
+  parts: readonly (EntryAnswer | undefined)[],
+  entries: readonly Prepared[],
+): boolean {
   const mine = parts[index];
   if (entry.type !== "create" || mine === undefined || !isSuccess(mine.status)) return false;
   if (sharesItsId(entry, mine, parts)) return true;
   const others = parts.filter((_, other) => other !== index);
-  const isMine = (part: EntryAnswer | undefined): boolean =>
-    part?.body !== undefined && entry.sent !== undefined && holds(part.body, entry.sent);
-  return mine.body !== undefined && !isMine(mine) && others.some(isMine);
+  const isOf = ({ sent }: Prepared, part: EntryAnswer | undefined): boolean =>
+    part?.body !== undefined && sent !== undefined && holds(part.body, sent);
+  if (mine.body === undefined || isOf(entry, mine)) return false;
+  return others.some((part) => isOf(entry, part)) || entries.some((other) => isOf(other, mine));
 }
 
 /** Whether another part names the same resource. */

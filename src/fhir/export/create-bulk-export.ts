@@ -80,7 +80,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
 
   let { status } = from;
   let manifest: Manifest | undefined;
-  /** The links of files that were listed again, by those of before. */
+  /** The files that were listed again, with fresh links, by their names. */
   let fresh: ReadonlyMap<string, ListedFile> = new Map();
   /** Where reading goes on; `null`: at the first file. */
   let at = from.at;
@@ -124,13 +124,8 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     const before = await listed();
     manifest = undefined;
     if (setOf(await listed()) !== setOf(before)) throw outdated();
-    const { files } = await listed(); // in the same order
-    fresh = new Map(
-      before.files.flatMap((file, index) => {
-        const now = files[index];
-        return now === undefined ? [] : [[file.url, now] as const];
-      }),
-    );
+    const { files } = await listed();
+    fresh = new Map(files.map((file) => [file.name, file]));
   }
 
   /** The resources of a file from a position, whatever cuts it on the way. */
@@ -143,7 +138,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     const linked = linkSignals(signal, executor.ending, ended.signal);
     const open = async (): Promise<OpenFile> => {
       const { needsAccess } = await listed();
-      const link = fresh.get(file.url) ?? file;
+      const link = fresh.get(file.name) ?? file;
       const reading = { executor, base: address, needsAccess, longest: longestLine, signal: linked.signal };
       ahead = here;
       return openFile(reading, link, here);

@@ -58,9 +58,18 @@ export async function openFile(
     throw unreadableFile("the server does not tell whether it has changed");
   // A part begins with the line feed before the position, which shows that it lies between two lines.
   const start = position.byte - 1;
-  if (Number(/^bytes (\d{1,15})-/.exec(headers["content-range"] ?? "")?.[1]) !== start)
+  const [, from, end, total] =
+    /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(headers["content-range"] ?? "")?.map(Number) ?? [];
+  if (from !== start || end === undefined || total === undefined)
     throw unreadableFile("another part of it came than was asked for");
-  return { etag, lines: behind(linesOf(body, start, reading.longest), 1, position.byte) };
+  const lines = behind(linesOf(body, start, reading.longest), 1, position.byte);
+  return { etag, lines: end + 1 < total ? cutAtItsEnd(lines) : lines };
+}
+
+/** The lines of a part that is shorter than what was asked for: the file goes on. */
+async function* cutAtItsEnd(lines: OpenFile["lines"]): OpenFile["lines"] {
+  yield* lines;
+  throw cut();
 }
 
 /** The same lines without the first ones, which must end at this byte. */

@@ -25,9 +25,11 @@ export function restoreFrom(sandbox: Sandbox, value: unknown): void {
 /** Whether it has the fields of a snapshot, of the right types. List items are validated by using them. */
 function isSnapshot(value: unknown): value is SandboxSnapshot {
   if (!isObject(value)) return false;
-  const { format, credentials, chance, users, grants, resources, quota } = value;
+  const { format, credentials, formerSecrets = [], chance, users, grants, resources, quota } = value;
   return (
-    (format === 1 || format === 2) &&
+    format === 1 &&
+    Array.isArray(formerSecrets) &&
+    formerSecrets.every((one) => typeof one === "string") &&
     isObject(credentials) &&
     typeof credentials["clientId"] === "string" &&
     typeof credentials["clientSecret"] === "string" &&

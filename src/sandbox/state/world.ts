@@ -24,6 +24,8 @@ export interface SandboxCredentials {
 export interface SandboxSnapshot {
   readonly format: 1;
   readonly credentials: SandboxCredentials;
+  /** Client secrets that `setCredentials()` has replaced. */
+  readonly formerSecrets?: readonly string[];
   readonly chance: ChanceState;
   readonly users: readonly SandboxUser[];
   readonly grants: GrantsState;
@@ -43,6 +45,7 @@ export class World {
   readonly resources: Resources;
   readonly quota: Quota;
   credentials: SandboxCredentials;
+  #formerSecrets: readonly string[] = [];
   readonly #asCreated: Settings;
   #changed: Partial<Behaviour> = {};
   readonly #empty: SandboxSnapshot;
@@ -67,6 +70,12 @@ export class World {
     return clientId === this.credentials.clientId && clientSecret === this.credentials.clientSecret;
   }
 
+  /** Replaces the credentials; those left out stay. */
+  setCredentials(credentials: Partial<SandboxCredentials>): void {
+    this.#formerSecrets = [...new Set([...this.#formerSecrets, this.credentials.clientSecret])];
+    this.credentials = { ...this.credentials, ...credentials };
+  }
+
   /** The user of a number, for the journal. */
   subject(oneupUserId: number | undefined): Subject {
     if (oneupUserId === undefined) return {};
@@ -89,6 +98,7 @@ export class World {
     return {
       format: 1,
       credentials: this.credentials,
+      formerSecrets: this.#formerSecrets,
       chance: this.chance.state,
       users: this.users.all,
       grants: this.grants.state,
@@ -100,6 +110,7 @@ export class World {
 
   restore(snapshot: SandboxSnapshot): void {
     this.credentials = snapshot.credentials;
+    this.#formerSecrets = snapshot.formerSecrets ?? [];
     this.chance.state = snapshot.chance;
     this.users.all = snapshot.users;
     this.grants.state = snapshot.grants;
