@@ -118,6 +118,25 @@ describe("a batch", () => {
     expect(results.map(({ error }) => error?.code)).toEqual(["IN_DOUBT", "IN_DOUBT"]);
   });
 
+  it("takes no refusal for that of another entry whose content stands in its place", async () => {
+    const refused = { response: { status: "400" } };
+    const created = {
+      response: { status: "201", location: "Patient/a/_history/1" },
+      resource: { ...person("1"), id: "a" },
+    };
+    const { fhir } = client(() => ({
+      resourceType: "Bundle",
+      type: "batch-response",
+      entry: [refused, created],
+    }));
+    const results = await fhir.batch([
+      { type: "create", resource: person("1") },
+      { type: "create", resource: person("2") },
+    ]);
+    expect(results.map(({ error }) => error?.code)).toEqual([undefined, "IN_DOUBT"]);
+    expect(results[0]).toMatchObject({ id: "a" });
+  });
+
   it("sends creates again whose token was refused, by themselves", async () => {
     let ids = 0;
     const { fhir, sent } = client((method, url) => {

@@ -35,6 +35,20 @@ describe("issuesIn()", () => {
   ])("shows nothing of %s", (word) => expect(placesShown(word)).toEqual([]));
 });
 
+describe("a severity and a code", () => {
+  const shown = (severity: unknown, code: unknown): unknown =>
+    issuesIn({ resourceType: "OperationOutcome", issue: [{ severity, code }] });
+
+  it("are shown if FHIR has them", () => {
+    expect(shown("error", "not-found")).toEqual([{ severity: "error", code: "not-found", at: [] }]);
+  });
+
+  it("are left out if they are any other words", () => {
+    expect(shown("gregor", "samsa-has-a-diagnosis")).toEqual([{ at: [] }]);
+    expect(shown(["error"], { toString: () => "invalid" })).toEqual([{ at: [] }]);
+  });
+});
+
 describe("isElementName()", () => {
   it("knows each element of each version, and nothing else", () => {
     const types = dirname(createRequire(import.meta.url).resolve("@types/fhir/package.json"));

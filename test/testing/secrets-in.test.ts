@@ -64,6 +64,17 @@ describe("assertNoSecrets() and toContainNoSecrets()", () => {
     await world.close();
   });
 
+  it("knows a client secret that was replaced", async () => {
+    const { sandbox } = await createTestLifecycle();
+    const { clientSecret } = sandbox.credentials;
+    for (const secret of ["another-secret-0123", "a-third-secret-4567"])
+      sandbox.setCredentials({ clientSecret: secret });
+    for (const secret of [clientSecret, "another-secret-0123", "a-third-secret-4567"])
+      expect(() => assertNoSecrets(`client_secret=${secret}`)).toThrow(AssertionError);
+    sandbox.restore(sandbox.snapshot());
+    expect(() => assertNoSecrets(`client_secret=${clientSecret}`)).toThrow("a former client secret");
+  });
+
   it("find none in the bytes of others that share a pool, nor a client secret of a letter in any base64", async () => {
     const world = await createTestLifecycle({ sandbox: { clientSecret: "~" } });
     await world.lifecycle.onboard("ada");
