@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { pageCall } from "../../src/fhir/calls.ts";
 import { nextLink } from "../../src/fhir/pages/next-link.ts";
 import { createVisited } from "../../src/fhir/pages/visited.ts";
 import { serve } from "../http/local-server.ts";
@@ -25,6 +26,15 @@ describe("a link to the next page", () => {
     [`${base}/Patient?access%5Ftoken=t&after=9`, "/Patient", "after=9"],
   ])("%s is followed", (link, path, query) => {
     expect(nextLink(place, here, link)).toEqual({ path, query });
+  });
+
+  it.each([
+    ["/Patient", "/r4/Patient"],
+    ["/Patient/a.1/$everything", "/r4/Patient/{id}/$everything"],
+    ["/Observation/o1/_history", "/r4/Observation/{id}/_history"],
+    ["/GregorSamsa/1903/_Prague", "/r4/{id}/{id}/{id}"],
+  ])("%s has the template %s, which holds no word of a server's own", (path, template) => {
+    expect(pageCall(place, path, "_count=5").template).toBe(template);
   });
 
   const [root, alias] = ["https://api.example.org/r4", `${base}/Patient?_after=9`];
