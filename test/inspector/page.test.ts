@@ -108,6 +108,31 @@ describe("the inspector's page", needing(["chromium"]), () => {
     expect(page.faults).toEqual([]);
   });
 
+  it("keeps no connection while its tab is hidden: a browser has six for all tabs", async () => {
+    const { lifecycle } = await worldOf(["ada"]);
+    const { inspector, server } = await inspect(lifecycle);
+    const page = await opened({ inspector, server });
+    const look = (state: "hidden" | "visible"): Promise<void> =>
+      page.evaluate((seen) => {
+        Object.defineProperty(document, "visibilityState", { value: seen, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, state);
+    const tabs: Page[] = [];
+    await look("hidden");
+    await page.getByText("reconnecting…").waitFor();
+    for (let tab = 0; tab < 6; tab++) {
+      tabs.push(await page.context().newPage());
+      await tabs[tab]?.goto(`${server.origin}/`);
+      await untilLive(tabs[tab] ?? page);
+    }
+    await tabs[0]?.close();
+    await look("visible");
+    await untilLive(page);
+    await lifecycle.onboard("bob");
+    await expectText(page.locator(".node", { hasText: "tokenActive" }).locator(".count"), "2");
+    expect(page.faults).toEqual([]);
+  });
+
   it("shows imports and the sandbox live, by addresses of their own, and the back button works", async () => {
     const { lifecycle, sandbox } = await worldOf(["ada@example.org"]);
     const page = await opened(await inspect(lifecycle));

@@ -39,7 +39,7 @@ export function useLive(): Live {
   useEffect(() => follow(setLive), []);
   useEffect(() => {
     const look = (): void => {
-      if (document.visibilityState === "visible") setLive((seen) => ({ ...seen, changed: seen.changed + 1 }));
+      if (!isHidden()) setLive((seen) => ({ ...seen, changed: seen.changed + 1 }));
     };
     document.addEventListener("visibilitychange", look);
     return () => document.removeEventListener("visibilitychange", look);
@@ -47,12 +47,23 @@ export function useLive(): Live {
   return live;
 }
 
-/** Opens the stream, again and again. Returns what ends it. */
+/** Opens the stream, again and again, while the page is looked at. Returns what ends it. */
 function follow(setLive: (change: (live: Live) => Live) => void): () => void {
   let stream: EventSource | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
+  /** A hidden tab has no stream: browsers allow six connections to a server, for all tabs together. */
+  function look(): void {
+    if (!isHidden()) return void (stream === null && open());
+    stream?.close();
+    stream = null;
+    clearTimeout(timer);
+    setLive((live) => ({ ...live, isOpen: false }));
+  }
+
   function open(): void {
+    stream = null;
+    if (isHidden()) return;
     stream = new EventSource("api/live");
     const on = (name: string, apply: (live: Live, data: string) => Live): void =>
       stream?.addEventListener(name, ({ data }: MessageEvent<string>) => {
@@ -101,10 +112,16 @@ function follow(setLive: (change: (live: Live) => Live) => void): () => void {
   }
 
   open();
+  document.addEventListener("visibilitychange", look);
   return () => {
+    document.removeEventListener("visibilitychange", look);
     clearTimeout(timer);
     stream?.close();
   };
+}
+
+function isHidden(): boolean {
+  return document.visibilityState === "hidden";
 }
 
 function withChange(overview: Overview | null, change: Change): Overview | null {
