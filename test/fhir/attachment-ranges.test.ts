@@ -96,6 +96,13 @@ describe("an attachment that is cut", () => {
     expect(content.equals(await found)).toBe(true);
   });
 
+  it("goes on with a part that names no length of the whole, if it ends where that does", async () => {
+    const range = { "content-range": `bytes 1000-${content.length - 1}/*` };
+    const serve: Serve = (_, from) =>
+      from === null ? whole(strong, 1000) : { ...rest(1000), headers: { ...strong, ...range } };
+    expect(content.equals(await (await through(serve)).found)).toBe(true);
+  });
+
   it("does not end with a part that is shorter than what was asked for, where no length tells that", async () => {
     const serve: Serve = (_, from) => {
       if (from === null) return { ...whole(strong), headers: strong, cutAfter: 70_000 };

@@ -202,6 +202,17 @@ describe("a link", () => {
     expect(sent.filter(({ url }) => url.pathname.endsWith("/r4/$export"))).toHaveLength(3);
   });
 
+  it("to the state of a job is stored and asked for without a token that stands in it", async () => {
+    const { fhir, world, sent } = await exporting({});
+    const headers = { "content-location": `${analytics}/job/7?access_token=hush&page=1` };
+    world.sandbox.fail({ call: "fhir.export", status: 202, headers });
+    const exported = fhir.bulkExport();
+    await exported.start();
+    expect(Buffer.from(exported.cursor ?? "", "base64url").toString()).toContain('/job/7?page=1"');
+    await errorOf(exported.files());
+    expect(sent.at(-1)?.url.href).toBe(`${analytics}/job/7?page=1`);
+  });
+
   it.each([
     "file:///etc/passwd",
     "ftp://files.example.net/x",

@@ -90,7 +90,8 @@ function isPartOf(
   const [, start, end, total] =
     /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(headers["content-range"] ?? "") ?? [];
   if (status !== 206 || Number(start) !== from) return false;
-  if (total === "*") return length === undefined; // its hash, or its JSON, shows whether it is whole
+  // Without a length its hash, or its JSON, shows whether it is whole.
+  if (total === "*") return length === undefined || Number(end) === length - 1;
   // A server may send less than was asked for, and then the content would end there.
   return Number(end) === Number(total) - 1 && Number(total) === (length ?? Number(total));
 }

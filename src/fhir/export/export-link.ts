@@ -59,6 +59,7 @@ export function statusPath(base: string, from: string, link: string): string {
   const target = parsed(from, link);
   if (target.origin !== new URL(base).origin)
     throw refused("of the state must lead to the analytics host, got another one");
+  target.search = withoutSecrets(target.search.slice(1));
   const path = target.pathname + target.search;
   const own = new URL(base);
   if (link.trim() === "" || path === own.pathname + own.search)
