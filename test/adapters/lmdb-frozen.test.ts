@@ -23,8 +23,8 @@ async function frozen(folder: string): Promise<Started> {
   return child;
 }
 
-async function open(folder: string): Promise<Store> {
-  const store = await lmdb(folder, { timeoutMs: 300 }).open({ account: "account", clock: systemClock });
+async function open(folder: string, timeoutMs = 300): Promise<Store> {
+  const store = await lmdb(folder, { timeoutMs }).open({ account: "account", clock: systemClock });
   onTestFinished(() => store.close());
   return store;
 }
@@ -80,7 +80,7 @@ describe.runIf(process.platform === "linux")(
 
     it("open() takes a lock that a power cut left in the file for none", async () => {
       const folder = folderOfTest();
-      const before = await open(folder);
+      const before = await open(folder, 60_000);
       await before.commit(write("ada"));
       await before.close();
       const held = new Uint32Array(8);
@@ -88,7 +88,7 @@ describe.runIf(process.platform === "linux")(
       const file = openSync(join(folder, "lock.mdb"), "r+");
       writeSync(file, held, 0, held.byteLength, 64);
       closeSync(file);
-      expect(await (await open(folder)).commit(write("ben"))).toMatchObject({ type: "committed" });
+      expect(await (await open(folder, 60_000)).commit(write("ben"))).toMatchObject({ type: "committed" });
     });
 
     it("a lifecycle is not ready, onboard() and close() end, and so does its process", async () => {

@@ -80,6 +80,20 @@ describe("a file", () => {
     expect((await part(fhir, { types: ["Observation"] }, 9)).ids).toEqual(["a", "b", "c"]);
   });
 
+  it("with empty lines is noticed to be cut by its count of resources", async () => {
+    const { fhir, world } = await exporting();
+    const output = [{ type: "Observation", url: `${analytics}/r4/$export/Observation/x.ndjson`, count: 3 }];
+    const line = (id: string): string => `{"resourceType":"Observation","id":"${id}"}\n`;
+    world.sandbox.fail({ call: "fhir.export", status: 200, body: { output } });
+    world.sandbox.fail({ call: "fhir.exportFile", status: 200, body: `${line("a")}\n${line("b")}` });
+    world.sandbox.fail({
+      call: "fhir.exportFile",
+      status: 200,
+      body: `${line("a")}\n${line("b")}${line("c")}`,
+    });
+    expect((await part(fhir, { types: ["Observation"] }, 9)).ids).toEqual(["a", "b", "c"]);
+  });
+
   it("may have empty lines, spaces and no line end at its end", async () => {
     const { fhir, another, world } = await exporting();
     const line = (id: string): string => `{"resourceType":"Observation","id":"${id}"}`;

@@ -32,7 +32,7 @@ function clientFor(api: string, token: TokenSource = tokens()): FhirClient<"dstu
   const sender = createSender({
     transport: undiciTransport(),
     clock: systemClock,
-    timeoutMs: 1000,
+    timeoutMs: 60_000,
     maxBytes: 10_000,
   });
   onTestFinished(() => sender.close());

@@ -1,5 +1,5 @@
 import { Agent, MockAgent, Pool, type Dispatcher } from "undici";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import type { Answer, Call, SendOptions, Unanswered } from "../../src/http/call.ts";
 import { fetchTransport } from "../../src/http/fetch-transport.ts";
@@ -175,14 +175,15 @@ describe.each([
 
 describe("undiciTransport()", () => {
   it("does not send a call that was aborted or late while it waited for a connection", async () => {
-    let release = (): void => {};
+    let release: (() => void) | undefined;
     const { url, seen } = await serve((response) => (release = () => void response.end("{}")));
     const transport = undiciTransport({ connections: 1 });
-    const first = sendOver(transport, secretCall(url));
+    const first = sendOver(transport, secretCall(url), { timeoutMs: 120_000 });
+    await vi.waitFor(() => expect(release).toBeDefined());
     const waiting = sendOver(transport, secretCall(url), { timeoutMs: 100 });
     const late = sendOver(transport, secretCall(url), { notAfter: systemClock.monotonic() + 30 });
     expect(outcome(await waiting)).toBe("notSent TIMEOUT");
-    release();
+    release?.();
     expect(outcome(await first)).toBe("answer 200");
     expect(outcome(await late)).toBe("notSent DEADLINE_PASSED");
     expect(seen).toHaveLength(1);

@@ -66,7 +66,7 @@ describe("work()", () => {
 
   it("takes over from a process that fell silent, once its lease is over", async () => {
     const { sandbox, open } = await scene();
-    const times = { timeoutMs: 300, graceMs: 100, leaseMs: 500 };
+    const times = { timeoutMs: 1_500, graceMs: 500, leaseMs: 2_500 }; // a busy machine may need a second for a call
     const inner = undiciTransport();
     let stalled = false;
     const silent = await open({
@@ -77,7 +77,7 @@ describe("work()", () => {
           const answer = await inner.send(request);
           if (!stalled) {
             stalled = true;
-            await new Promise((resolve) => setTimeout(resolve, 1_500));
+            await new Promise((resolve) => setTimeout(resolve, 3 * times.leaseMs));
           }
           return answer;
         },

@@ -55,6 +55,8 @@ export interface ExportParts extends VerbParts {
 interface Read {
   readonly resource: JsonObject;
   readonly here: Position;
+  /** How many resources came up to there. */
+  readonly found: number;
 }
 
 /** Statuses with which servers refuse a signed link that has expired. */
@@ -135,12 +137,14 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     let isFresh = false;
     /** The position behind the lines that came, of which the last may not have been asked for yet. */
     let ahead = start;
+    /** The resources up to each of the two: an empty line is none. Before a cursor, lines are taken for resources. */
+    let [found, foundAhead] = [start.line, start.line];
     const linked = linkSignals(signal, executor.ending, ended.signal);
     const open = async (): Promise<OpenFile> => {
       const { needsAccess } = await listed();
       const link = fresh.get(file.name) ?? file;
       const reading = { executor, base: address, needsAccess, longest: longestLine, signal: linked.signal };
-      ahead = here;
+      [ahead, foundAhead] = [here, found];
       return openFile(reading, link, here);
     };
     const close = async (): Promise<void> => {
@@ -160,13 +164,13 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
           const { etag } = opened;
           return value.flatMap((one) => {
             // Cut before a line feed: the line is read again, with its end.
-            if (!one.isEnded && file.count !== undefined && ahead.line + 1 < file.count) throw cut();
+            if (!one.isEnded && file.count !== undefined && foundAhead + 1 < file.count) throw cut();
             const resource = resourceIn(one, resourceTypeIn(file), longestLine, executor.lossless);
             ahead = { line: ahead.line + 1, byte: one.end, etag };
-            return resource === null ? [] : [{ resource, here: ahead }];
+            return resource === null ? [] : [{ resource, here: ahead, found: ++foundAhead }];
           });
         }
-        if (file.count !== undefined && ahead.line < file.count) throw cut();
+        if (file.count !== undefined && foundAhead < file.count) throw cut();
         return null;
       } catch (error) {
         await close();
@@ -183,7 +187,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
           linked.signal.throwIfAborted();
           yield one;
           bytes += one.here.byte - here.byte;
-          ({ here } = one);
+          ({ here, found } = one);
         }
       }
     } finally {
