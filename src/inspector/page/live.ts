@@ -31,19 +31,12 @@ const againMs = 3_000;
 const before: Live = { overview: null, isOpen: false, refused: null, changed: 0, page: null };
 
 /**
- * The state of the page. It opens the stream once, and again after an interruption. What was asked for is
- * asked for anew when the reader comes back to the page.
+ * The state of the page. It opens the stream once, and again after an interruption, or when the reader comes back to the
+ * page. What was asked for is then asked for anew.
  */
 export function useLive(): Live {
   const [live, setLive] = useState(before);
   useEffect(() => follow(setLive), []);
-  useEffect(() => {
-    const look = (): void => {
-      if (!isHidden()) setLive((seen) => ({ ...seen, changed: seen.changed + 1 }));
-    };
-    document.addEventListener("visibilitychange", look);
-    return () => document.removeEventListener("visibilitychange", look);
-  }, []);
   return live;
 }
 

@@ -162,7 +162,7 @@ function checked(
     return (lost ??= error);
   }
 
-  /** `hasWritten`: it is a write. Without an `async` around the good end of each call, as there are many. */
+  /** `hasWritten`: it is a write. Not `async`, which would make two promises more for each of many calls. */
   function call<T>(
     verb: string,
     question: () => Promise<T>,

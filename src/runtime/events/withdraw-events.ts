@@ -6,7 +6,12 @@
  */
 import type { Json, StoredEvent } from "../../store/contract.ts";
 import type { Engine } from "../engine/engine.ts";
-import { readUserEvent, withdrawnEvent } from "../user/user-event-value.ts";
+import {
+  isOfOneCommit,
+  readUserEvent,
+  withdrawnEvent,
+  type UserEventValue,
+} from "../user/user-event-value.ts";
 import { nameOf } from "../user/tombstone.ts";
 import { markOf } from "./cursor.ts";
 
@@ -14,9 +19,9 @@ import { markOf } from "./cursor.ts";
 const pageSize = 1_000;
 
 /**
- * Withdraws what `ids[0]`, and its other ids, have left under `former`: the events of a stay that ended with a rename to
- * one of `ids`, or with none that is known. What remains of an event is its number and a mark of it, so that readers which
- * stand there go on. `retried` repeats a call to the store.
+ * Withdraws what the user of these ids has left under `former`: the events of each stay that ended with a rename to one of
+ * `ids`, or with none that is known. What remains of an event is its number and a mark of it, so that readers which stand
+ * there go on. `retried` repeats a call to the store.
  *
  * @throws what `retried` throws
  */
@@ -30,21 +35,22 @@ export async function withdrawEvents(
   const own = new Set(ids.map((id) => nameOf(engine, id)));
   const key = nameOf(engine, former);
   const withdrawn: StoredEvent[] = [];
-  /** Those of the user that has the id at this point, and its alias. */
+  /** Those of the user that has the id at this point, and the latest one. */
   let stay: StoredEvent[] = [];
-  let alias: string | undefined;
+  let latest: UserEventValue | undefined;
   for (let after = 0; ;) {
     const { events } = await retried(() => outbox.events.read({ after, limit: pageSize }));
     for (const event of events) {
       const value = readUserEvent(event.value);
       if (value === null) continue;
-      const leaves = event.key !== key && alias !== undefined && value.was === alias;
-      const arrives = event.key === key && (value.was !== undefined || value.from === null);
+      const leaves = event.key !== key && latest !== undefined && value.was === latest.alias;
+      const begins = value.from === null || (value.was !== undefined && !isOfOneCommit(value, latest));
+      const arrives = event.key === key && begins;
       if (leaves ? own.has(event.key) : arrives) withdrawn.push(...stay);
       if (leaves || arrives) stay = [];
       if (event.key !== key) continue;
       stay.push(event);
-      alias = value.alias;
+      latest = value;
     }
     const last = events.at(-1);
     if (last === undefined) break;

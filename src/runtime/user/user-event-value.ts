@@ -134,6 +134,12 @@ function versionOf(revision: number, index: number): number {
   return revision * stepsPerCommit + index;
 }
 
+/** Whether one commit of one user wrote both: each of its events tells of a rename that it made. */
+export function isOfOneCommit(one: UserEventValue, other: UserEventValue | undefined): boolean {
+  const [mine, its] = [one, other].map((event) => Math.floor((event?.version ?? -1) / stepsPerCommit));
+  return mine === its && one.was === other?.was;
+}
+
 /** The name of an event that its id is bound to. */
 export function placeOf(key: string, version: number): string {
   return `${key} ${version}`;
