@@ -13,6 +13,11 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     ],
   },
   {
+    name: "shuts the gate of all once more where another process received the first 429 of that user",
+    at: "a-429-after-an-answered-neutral-call-is-one-users-own",
+    becomes: no,
+  },
+  {
     name: "believes that a user has the token that another one has just got",
     at: "a-token-belongs-to-one-user",
     when: "never",

@@ -121,6 +121,7 @@ export class Account {
       exchangeSlot: null,
       secret: this.#credentials.key,
       isAgain: false,
+      isCleared: false,
       isRetry: false,
       hasFailed: false,
     };
@@ -265,7 +266,10 @@ export class Account {
     const about = permit.about ?? permit.number;
     const { type } = outcome;
     if (isUnconnected(outcome)) return this.#region.unsent(endpoint, about);
-    const isAgain = permit.tries.size === 0 && this.#region.wasThrottled(about);
+    // Its 429 before this one may have come to another process.
+    // seam: a-429-after-an-answered-neutral-call-is-one-users-own
+    const isCleared = permit.isAgain && permit.isCleared;
+    const isAgain = permit.tries.size === 0 && (isCleared || this.#region.wasThrottled(about));
     if (type === "throttled" && isAgain) return this.#region.isAlone(endpoint, about, type);
     const triesSecret = type === "credentialsRefused" && permit.tries.has("secret");
     if (triesSecret && (await this.#region.isAlone(endpoint, about, type))) {

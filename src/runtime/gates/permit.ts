@@ -46,6 +46,8 @@ export interface Permit {
   secret: string;
   /** The last call for its user was postponed as well. */
   isAgain: boolean;
+  /** A call without a user's id, made in its place, was answered and opened the gate again. */
+  isCleared: boolean;
   /** The last call for its user brought nothing, for whatever reason. */
   isRetry: boolean;
   /** Exchanges for its user have failed before, and none has succeeded since. */

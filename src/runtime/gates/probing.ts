@@ -96,8 +96,9 @@ export class Probing {
    * user's id goes first, if one may be sent. `null`: the gate is open, or the user's own call may probe it.
    */
   async #tryNeutrally(name: NeutralEndpoint, permit: Permit): Promise<Blocked | null> {
-    await this.#neutralProbe(name, permit, () => this.#parts.region.ask(name));
+    const met = await this.#neutralProbe(name, permit, () => this.#parts.region.ask(name));
     if (permit.tries.has(name)) return null;
+    permit.isCleared = cameThrough(met) && met !== "throttled";
     return this.#stillShut(name);
   }
 
