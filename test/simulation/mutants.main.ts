@@ -1,20 +1,16 @@
 /**
- * `npm run mutants`: breaks a copy of the library in every way of `mutants.ts`, plays seeds until one notices, and prints
+ * `npm run mutants`: breaks the library in every way of `mutants.ts`, plays seeds until one notices, and prints
  * a table. Ends with a failure if a mistake goes unnoticed.
  */
 import { execFile } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { broken, type Mutant } from "./breaking.ts";
+import { bundle, flags, root } from "./bundle.ts";
 import { mutants } from "./mutants.ts";
-import { productRooms, productSources, type Sources } from "./seams.ts";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const copied = [...productRooms, "test/simulation", "test/support", "package.json", "tsconfig.json"];
+import { productSources, type Sources } from "./seams.ts";
 
 const usage = `npm run mutants -- [--only TEXT]    the mistakes whose name holds TEXT (all)
                    [--seeds N]      stories that are played at most for each (2000)
@@ -57,21 +53,15 @@ async function main(): Promise<void> {
   const waiting = mutants.filter(({ name }) => name.includes(values.only));
   const found = new Map<string, Noticed | null>();
   const sources = productSources(root);
-  const lane = async (): Promise<void> => {
-    const folder = copyOfTheHouse();
-    try {
-      for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-        const noticed = await hunted(mutant, sources, folder);
-        found.set(mutant.name, noticed);
-        process.stderr.write(
-          `${noticed === null ? "NOT NOTICED" : `seed ${noticed.seed}`}: ${mutant.name}\n`,
-        );
-      }
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
+  const lane = async (name: string): Promise<void> => {
+    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+      const noticed = await hunted(mutant, sources, name);
+      found.set(mutant.name, noticed);
+      process.stderr.write(`${noticed === null ? "NOT NOTICED" : `seed ${noticed.seed}`}: ${mutant.name}\n`);
     }
   };
-  await Promise.all([lane(), lane()]);
+  const names = [1, 2].map((n) => `${process.pid}-${n}`);
+  await Promise.all(names.map(lane));
 
   const rows = mutants.flatMap(({ name }) => {
     const noticed = found.get(name);
@@ -95,39 +85,29 @@ function note(found: ReadonlyMap<string, Noticed | null>): void {
   writeFileSync(notes, `${JSON.stringify(Object.fromEntries(all), null, 2)}\n`);
 }
 
-/** A copy to break, with the packages of this one. */
-function copyOfTheHouse(): string {
-  const folder = mkdtempSync(join(tmpdir(), "oneup-mutants-"));
-  for (const path of copied) cpSync(join(root, path), join(folder, path), { recursive: true });
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-  return folder;
-}
-
-/** Breaks the copy, lets the simulation loose on it, and mends it. */
-async function hunted(mutant: Mutant, sources: Sources, folder: string): Promise<Noticed | null> {
-  const changed = broken(sources, mutant);
-  for (const [file, text] of changed) writeFileSync(join(folder, file), text);
+/** Breaks the library, and lets the simulation loose on it. */
+async function hunted(mutant: Mutant, sources: Sources, name: string): Promise<Noticed | null> {
+  const file = await bundle(name, broken(sources, mutant));
   try {
     const seed = values.noted ? noted.get(mutant.name)?.seed : undefined;
     return (
-      (seed === undefined ? null : await blame(folder, ["--from", String(seed), "--seeds", "1"])) ??
-      (await blame(folder, ["--seeds", values.seeds]))
+      (seed === undefined ? null : await blame(file, ["--from", String(seed), "--seeds", "1"])) ??
+      (await blame(file, ["--seeds", values.seeds]))
     );
   } finally {
-    for (const file of changed.keys()) writeFileSync(join(folder, file), sources.get(file) ?? "");
+    rmSync(file, { force: true });
   }
 }
 
 /** The first seed with a broken promise, and which. */
-async function blame(folder: string, seeds: readonly string[]): Promise<Noticed | null> {
-  const told = /^seed (\d+): (.*)$/m.exec(await run(folder, [...seeds, "--jobs", "1", "--until-broken"]));
+async function blame(file: string, seeds: readonly string[]): Promise<Noticed | null> {
+  const told = /^seed (\d+): (.*)$/m.exec(await run(file, [...seeds, "--jobs", "1", "--until-broken"]));
   return told && { seed: Number(told[1]), blamed: (told[2] ?? "").replace(/[:;].*(?=.{200})/, "") };
 }
 
-function run(folder: string, words: readonly string[]): Promise<string> {
-  const command = ["--import", "tsx", "test/simulation/run.ts", ...words];
+function run(file: string, words: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, command, { cwd: folder, maxBuffer: 1e8 }, (error, out, err) => {
+    execFile(process.execPath, [...flags, file, ...words], { maxBuffer: 1e8 }, (error, out, err) => {
       // A promise was broken. Anything else is an error of another kind.
       if (error !== null && !/^seed \d+: /m.test(out))
         reject(new Error(`the simulation ended badly:\n${out}\n${err}`));
