@@ -276,7 +276,7 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
         return committed(reply).type === "committed";
       },
     },
-    probe: () => connection.probe(keys.probe),
+    probe: () => connection.probe(scripts.probe, [...keys.indexes, keys.probe]),
     close() {
       loads.leave();
       commits.leave();

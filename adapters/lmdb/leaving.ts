@@ -4,7 +4,7 @@
  * A transaction waits on its own thread for the JavaScript thread, which runs no more once the process exits; and Node
  * waits for its threads before it ends (lmdb 3.5.6, Node 20 to 26). Such a process would never end, and would hold the
  * write lock of the folder. So it ends itself, as if it were killed, which the store outlives. Nothing that was
- * acknowledged is lost.
+ * acknowledged is lost. Node would print an error that nothing catches after these listeners, so it is printed here.
  *
  * @module
  */
@@ -21,8 +21,15 @@ let isWatching = false;
 export function endAtExit(isWriting: () => boolean): void {
   if (isWatching || !isMainThread) return;
   isWatching = true;
+  let uncaught: { readonly error: unknown } | undefined;
+  process.on("uncaughtExceptionMonitor", (error) => {
+    const isCaught =
+      process.listenerCount("uncaughtException") > 0 || process.hasUncaughtExceptionCaptureCallback();
+    if (!isCaught) uncaught = { error };
+  });
   process.on("exit", function leaving(code: number) {
     if (!isWriting()) return;
+    if (uncaught !== undefined) process.stderr.write(`Uncaught ${inspect(uncaught.error)}\n`);
     const listeners = process.listeners("exit");
     for (const listener of listeners.slice(listeners.indexOf(leaving) + 1)) {
       try {

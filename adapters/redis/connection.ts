@@ -151,15 +151,14 @@ export class Connection {
   }
 
   /**
-   * Fails whenever a write would fail, and if the server has come to evict keys. Writes nothing, because `key` never
-   * exists.
+   * Runs a script that fails whenever a write would fail, and fails if the server has come to evict keys.
    *
    * @throws {LifecycleError}
    */
-  async probe(key: string): Promise<void> {
+  async probe(script: Script, keys: readonly string[]): Promise<void> {
     await Promise.all([
-      this.command("write to", key, ["SET", key, "", "XX"]),
-      refuseEviction("go on with", this.command("read", key, ["INFO", "memory"])),
+      this.run(script, keys, []),
+      refuseEviction("go on with", this.command("read", keys[0] ?? "", ["INFO", "memory"])),
     ]);
   }
 

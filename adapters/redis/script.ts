@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { longestLeaseMs } from "../../src/store/row-rules.ts";
 import { aheadMs, longestHoldMs, takenNoteMs } from "../../src/store/slot-log.ts";
-import { names } from "./lua/rows.ts";
+import { names, permitted } from "./lua/rows.ts";
 
 /**
  * A script and its properties. The last argument of a script that writes a record, leases one or takes a slot is the
@@ -28,6 +28,6 @@ local aheadMs, takenNoteMs = ${aheadMs}, ${takenNoteMs}
 
 /** A script of these parts. */
 export function script(doing: Script["doing"], repeatable: boolean, ...parts: readonly string[]): Script {
-  const text = [names, bounds, ...parts].join("");
+  const text = [names, doing === "read" ? "" : permitted, bounds, ...parts].join("");
   return { text, sha: createHash("sha1").update(text).digest("hex"), doing, repeatable };
 }

@@ -299,3 +299,6 @@ redis.call('SET', KEYS[7], '{"identity":' .. json(identity) .. ',' .. ARGV[3]:su
 return { 'committed' }
 `,
 );
+
+/** KEYS[7]: a key that never exists. Writes nothing, and fails whenever a write would fail. */
+export const probe: Script = script("write to", true, "redis.call('SET', KEYS[7], '', 'XX')\n");

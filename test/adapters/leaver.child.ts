@@ -8,7 +8,10 @@ import { systemClock } from "../../src/clock.ts";
 import { argument } from "../support/child.ts";
 import { write } from "../support/commits.ts";
 
-const { folder, how } = argument<{ readonly folder: string; readonly how: "exit" | "throw" | "idle" }>();
+const { folder, how } = argument<{
+  readonly folder: string;
+  readonly how: "exit" | "throw" | "reject" | "idle";
+}>();
 process.on("exit", () => console.log("before"));
 const store = await lmdb(folder).open({ account: "account", clock: systemClock });
 await store.commit(write("acknowledged"));
@@ -16,6 +19,8 @@ process.on("exit", (code) => console.log(`after ${code}`));
 if (how !== "idle") void store.commit(write("under way"));
 setImmediate(() => {
   for (const end = performance.now() + 100; performance.now() < end;); // the transaction begins, and waits
-  if (how === "throw") throw new Error("a mistake of the application");
-  process.exit(3);
+  const mistake = new Error("a mistake of the application");
+  if (how === "throw") throw mistake;
+  if (how === "reject") void Promise.reject(mistake);
+  else process.exit(3);
 });

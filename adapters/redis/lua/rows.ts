@@ -59,6 +59,21 @@ end
 `;
 
 /**
+ * Whether the user may write. Redis keeps what a script has written before it is refused a command, so each right is
+ * checked before the first write: an operator may take one away at any time.
+ */
+export const permitted: string = String.raw`
+for _, command in ipairs({
+  { 'SET', users, '' }, { 'MSET', users, '' }, { 'DEL', users }, { 'ZADD', due, '0', '' }, { 'ZREM', due, '' },
+  { 'HSET', counts, '', '' }, { 'HINCRBY', counts, '', '1' }, { 'HDEL', counts, '' },
+}) do
+  if redis.acl_check_cmd and not redis.acl_check_cmd(unpack(command)) then
+    return redis.error_reply("NOPERM the user may not run the '" .. command[1]:lower() .. "' command")
+  end
+end
+`;
+
+/**
  * Whether the account's record is the one that the caller opened, in one short read. The text of that record begins with
  * its identity, see {@link accountStart}.
  */

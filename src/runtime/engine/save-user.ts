@@ -61,7 +61,8 @@ export async function saveUser(
     } catch (error) {
       if (limit === null || !isLifecycleError(error)) throw error;
       // An operator may restore a password or a right before the outcome is lost.
-      const mayPass = hasOutcome && error.code === "STORE_UNUSABLE" && !isLostStore(error);
+      const isRefused = error.code === "STORE_UNUSABLE" || error.facts["reason"] === "noRight";
+      const mayPass = hasOutcome && isRefused && !isLostStore(error);
       if (!error.retryable && !mayPass) throw error;
       const isClosing = hasOutcome && closing.aborted;
       if (isClosing && /* seam: closing-waits-for-saves */ leaving.aborted) throw error;

@@ -1,0 +1,68 @@
+import { createClient } from "@keyv/redis";
+import { expect, it, onTestFinished } from "vitest";
+import { redis } from "../../adapters/redis.ts";
+import { systemClock } from "../../src/clock.ts";
+import type { Store } from "../../src/store/contract.ts";
+import { write } from "../support/commits.ts";
+import { withServer } from "../support/servers.ts";
+
+const limit = { name: "management", calls: 10, windowMs: 60_000 };
+const take = { limit, holdMs: 1_000, lane: null };
+/** What each commit may need of Redis. */
+const commands = ["set", "mset", "zadd", "zrem", "hset", "hincrby", "hdel", "del"];
+
+/** All that the store holds, as far as its verbs show it. */
+async function held(store: Store): Promise<object> {
+  return {
+    ada: await store.load("ada"),
+    bob: await store.load("bob"),
+    counts: await store.counts(),
+    ids: await store.page({ state: undefined, after: undefined, limit: 10 }),
+    used: (await store.slots.forecast({ limit, calls: 1, lane: "bulk" })).used,
+  };
+}
+
+withServer("redis", "adapters/redis and a user that loses a right", (server) => {
+  it.each(commands)(
+    "without %s a commit writes nothing, names it, and works once it is given back",
+    async (command) => {
+      const { url, port } = await server();
+      const operator = await createClient({ url }).connect();
+      onTestFinished(() => operator.destroy());
+      const user = (...rules: readonly string[]) => operator.sendCommand(["ACL", "SETUSER", "app", ...rules]);
+      await user("on", ">secret", "~*", "&*", "+@all");
+      const adapter = redis(`redis://app:secret@127.0.0.1:${port}`, { timeoutMs: 1_000 });
+      const store = await adapter.open({ account: "account", clock: systemClock });
+      onTestFinished(() => store.close());
+      await store.commit(write("ada", { state: "created", lane: "bulk" }));
+      const before = await held(store);
+
+      await user(`-${command}`);
+      const changed = write("ada", {
+        expectedRevision: 1,
+        state: "codeIssued",
+        dueInMs: 5,
+        mode: "take",
+        take,
+      });
+      for (const commit of [write("bob", { state: "created", dueInMs: 1 }), changed]) {
+        await expect(store.commit(commit)).rejects.toMatchObject({
+          code: "STORE_UNAVAILABLE",
+          retryable: false,
+          message: expect.stringContaining(
+            `lacks a permission that the store needs: to run ${command.toUpperCase()}`,
+          ),
+        });
+      }
+      await expect(store.probe?.()).rejects.toThrow(command.toUpperCase());
+      expect(await held(store)).toEqual(before);
+
+      await user(`+${command}`);
+      await store.probe?.();
+      expect(await store.commit(changed)).toMatchObject({ type: "committed", revision: 2 });
+      expect(await store.commit(write("bob", { state: "created" }))).toMatchObject({ type: "committed" });
+      expect(await store.counts()).toEqual({ codeIssued: 1, created: 1 });
+      expect((await store.claim({ limit: 5, lease: write("ada").lease })).claimed).toEqual([]);
+    },
+  );
+});
