@@ -30,6 +30,7 @@ import { targetOf, type Where } from "./postgres/links.ts";
 import { look, migrate, quoted } from "./postgres/migrate.ts";
 import { postgresOutbox } from "./postgres/outbox.ts";
 import { postgresJoins } from "./postgres/joins.ts";
+import { probing } from "./postgres/probing.ts";
 import {
   batchOf,
   claimedOf,
@@ -204,12 +205,8 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     tally: telling("read", true, "tally_users($1)"),
     loadAccount: verb("read", true, "load_account($1)"),
     commitAccount: verb("write to", true, "commit_account($1, $2, $3, $4, $5)"),
-    probe: {
-      text: `WITH probe AS (UPDATE ${s}.account SET revision = revision WHERE false RETURNING revision)
-        SELECT count(*)::text AS answer FROM probe`,
-      doing: "write to",
-      repeatable: true,
-    } as const,
+    probe: { text: probing(s), doing: "write to", repeatable: true } as const,
+    takeSpace: verb("write to", true, "take_space()"),
   };
   /** Results have the shape that the functions in `verbs.ts` return. */
   const ask = <Answer>(which: Verb, ...values: unknown[]): Promise<Answer> =>
@@ -319,8 +316,10 @@ function postgresStore(connection: Connection, s: string, account: string, clock
       commit: async ({ value, expectedRevision, writeId, identity = null }) =>
         ask<boolean>(verbs.commitAccount, expectedRevision, writeId, encodeValue(value), identity),
     },
-    // Fails whenever a write would fail. It changes no row.
-    probe: async () => void (await connection.ask(verbs.probe, [])),
+    async probe(hasFailed = false) {
+      await connection.ask(verbs.probe, []);
+      if (hasFailed) await connection.ask(verbs.takeSpace, []);
+    },
     close: () => connection.close(),
   };
 }

@@ -57,7 +57,8 @@ const passing: Readonly<Record<string, string>> = {
   "40P01": "PostgreSQL ended a deadlock",
   "53100": "PostgreSQL has no space left on its disk",
   "53200": "PostgreSQL is out of memory",
-  "53300": "PostgreSQL has no connection left (max_connections)",
+  "53300":
+    "PostgreSQL has no connection left (max_connections, or the CONNECTION LIMIT of the role or the database)",
   [lockTimeout]: "PostgreSQL waited too long for a lock (lock_timeout)",
   "57014": "PostgreSQL cancelled the statement (statement_timeout, or an administrator)",
   "57P01": "PostgreSQL is shutting down",
@@ -69,7 +70,7 @@ const passing: Readonly<Record<string, string>> = {
 const lasting: Readonly<Record<string, string>> = {
   "25001": "transactions must be read committed (default_transaction_isolation)",
   "0A000": "PostgreSQL lacks a feature: it must be version 14 or later",
-  "28000": "PostgreSQL does not let this user in (pg_hba.conf)",
+  "28000": "PostgreSQL does not let this user in (pg_hba.conf, or the role is NOLOGIN)",
   "28P01": "PostgreSQL refused the user or the password; correct them in the URL or in the pool",
   "3D000": "there is no such database",
   "42501": "this PostgreSQL user lacks a right that the store needs",

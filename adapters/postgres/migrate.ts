@@ -11,12 +11,21 @@ import { sharedFunctions } from "./functions.ts";
 import { joinFunctions } from "./join-functions.ts";
 import type { PostgresClient } from "./links.ts";
 import { outboxFunctions } from "./outbox-functions.ts";
+import { spaceTaking } from "./probing.ts";
 import { oldest, tables, version } from "./tables.ts";
 import { textFunctions } from "./texts.ts";
 import { verbs } from "./verbs.ts";
 
 /** What makes the functions. Their names and parameters stay, so that processes of an earlier release go on. */
-const functions = [sharedFunctions, commitFunction, verbs, outboxFunctions, joinFunctions, textFunctions];
+const functions = [
+  sharedFunctions,
+  commitFunction,
+  verbs,
+  spaceTaking,
+  outboxFunctions,
+  joinFunctions,
+  textFunctions,
+];
 
 function failed({ place }: Connection, schema: string): (error: unknown) => LifecycleError {
   return (error) => openError(place, schema, error);

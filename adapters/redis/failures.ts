@@ -5,7 +5,7 @@
  */
 import { isLifecycleError, LifecycleError, masked, storeUnavailable, underneath } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
-import { lostWord } from "./lua/rows.ts";
+import { lackingWord, lostWord } from "./lua/rows.ts";
 import type { Link } from "./link.ts";
 
 /** No answer arrived in time. */
@@ -28,6 +28,7 @@ export function whyOf(error: unknown): string {
   if (error.message === "The client is closed") return "closed";
   if (/^ERR (?:ACL failure in|The user executing the) script/.test(error.message)) return "NOPERM";
   if (error.message.startsWith("ERR max number of clients")) return "MAXCLIENTS";
+  if (error.message.startsWith("ERR AUTH <password> called without any password")) return "WRONGPASS";
   return /^[A-Z][A-Z0-9]+(?= |$)/.exec(error.message)?.[0] ?? "lost";
 }
 
@@ -50,15 +51,17 @@ const lasting: Readonly<Record<string, string>> = {
   NOAUTH: "Redis asks for a password; give it in the URL (redis://USER:PASSWORD@HOST) or to the client",
   WRONGPASS: "Redis refused the user or the password; correct them in the URL or in the client",
   NOPERM: "this Redis user lacks a permission that the store needs",
+  [lackingWord]: "this Redis lacks a command that the store needs (rename-command)",
   MOVED: "this Redis is part of a cluster: pass a client made by createCluster(), or let this user run INFO",
   WRONGTYPE: "a key of the store holds a value of another type",
 };
 
-/** What the user lacks, as Redis names it: `to run the 'set' command`. */
-function permissionIn(why: string, error: unknown): string {
-  if (why !== "NOPERM" || !(error instanceof Error)) return "";
+/** What is lacking, as Redis names it: `to run the 'set' command`. */
+function lackIn(why: string, error: unknown): string {
+  if ((why !== "NOPERM" && why !== lackingWord) || !(error instanceof Error)) return "";
   const [, command] = /'([\w|-]+)' command/.exec(error.message) ?? [];
-  if (command !== undefined) return `: to run ${command.replace("|", " ").toUpperCase()}`;
+  if (command !== undefined)
+    return `: ${why === "NOPERM" ? "to run " : ""}${command.replace("|", " ").toUpperCase()}`;
   return /\bkeys?\b/.test(error.message) ? ": to use its keys (~PREFIX:*)" : "";
 }
 
@@ -90,7 +93,7 @@ export function storeError(doing: string, link: Link, failed: unknown, failure: 
   const why = whyOf(error);
   if (why === lostWord) return lostStore();
   const text = isAnswer(why)
-    ? (passing[why] ?? lasting[why] ?? `Redis answered ${why}`) + permissionIn(why, error)
+    ? (passing[why] ?? lasting[why] ?? `Redis answered ${why}`) + lackIn(why, error)
     : error instanceof Silence
       ? `${error.message} from ${link.place}`
       : `the connection to ${link.place} was lost`;
@@ -124,7 +127,7 @@ export function openError(link: Link, failed: unknown): LifecycleError {
     });
   }
   const known = passing[why] ?? lasting[why];
-  const text = known === undefined ? details.trim() : known + permissionIn(why, error);
+  const text = known === undefined ? details.trim() : known + lackIn(why, error);
   return new LifecycleError(
     why in passing ? "STORE_UNAVAILABLE" : "STORE_UNUSABLE",
     `Cannot open the store in ${link.place}: ${text}`,

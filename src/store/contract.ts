@@ -313,8 +313,9 @@ export interface Store {
   /**
    * Resolves if a write would succeed now, and otherwise rejects as the write would. It leaves no growing data behind and
    * is cheap: readiness probes call it repeatedly. Without it, `health()` notices an unwritable store by a failed write.
+   * `hasFailed`: a write has failed and none has succeeded since, so that it may take more effort to find out.
    */
-  probe?(): Promise<void>;
+  probe?(hasFailed?: boolean): Promise<void>;
   close(): Promise<void>;
 }
 

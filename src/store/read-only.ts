@@ -49,7 +49,9 @@ export function readOnly(adapter: StoreAdapter): StoreAdapter {
           events: { read: (ask) => events.read(ask), trim: refuse, forget: refuse, replace: refuse },
         }),
         account: { load: () => store.account.load(), commit: refuse },
-        ...(store.probe && { probe: () => store.probe?.().catch(unlessMayOnlyRead) ?? Promise.resolve() }),
+        ...(store.probe && {
+          probe: (hasFailed) => store.probe?.(hasFailed).catch(unlessMayOnlyRead) ?? Promise.resolve(),
+        }),
         close: () => store.close(),
       };
     },

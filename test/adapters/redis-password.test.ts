@@ -37,4 +37,17 @@ withServer("redis", "adapters/redis and a password that is refused", (server) =>
     await user("resetpass", ">secret");
     await vi.waitFor(async () => expect(await store.commit(write("cleo"))).toBeTruthy(), 5_000);
   });
+
+  it("names it, too, once the server has none any more", async () => {
+    const { url, port } = await server({ requirepass: "secret" });
+    const mine = `redis://:secret@127.0.0.1:${port}`;
+    const store = await opened(mine);
+    const operator = await createClient({ url: mine }).connect();
+    onTestFinished(() => operator.destroy());
+    await operator.sendCommand(["CONFIG", "SET", "requirepass", ""]);
+    await operator.sendCommand(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    for (const call of [() => store.commit(write("ada")), () => opened(mine)]) {
+      await expect(call(), url).rejects.toThrow("Redis refused the user or the password");
+    }
+  });
 });

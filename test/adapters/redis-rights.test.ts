@@ -65,4 +65,18 @@ withServer("redis", "adapters/redis and a user that loses a right", (server) => 
       expect((await store.claim({ limit: 5, lease: write("ada").lease })).claimed).toEqual([]);
     },
   );
+
+  it.each(["HSET", "ZREM"])("of which the server has no %s writes nothing, and names it", async (command) => {
+    const { url } = await server({ "rename-command": [command, ""] });
+    const store = await redis(url).open({ account: "account", clock: systemClock });
+    onTestFinished(() => store.close());
+    await expect(store.commit(write("ada", { take }))).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      retryable: false,
+      message: expect.stringMatching(
+        `lacks a command that the store needs \\(rename-command\\): ${command}$`,
+      ),
+    });
+    expect([await store.load("ada"), await store.counts()]).toEqual([{ type: "absent" }, {}]);
+  });
 });

@@ -109,6 +109,58 @@ withPostgres("probe() of a store in PostgreSQL", (server) => {
   });
 });
 
+withPostgres("probe() of a store in PostgreSQL after a write that failed", (server) => {
+  it("rejects until there is space for more, and leaves no row", async () => {
+    const { url } = await server();
+    const run = (text: string): Promise<unknown> => sql(url, text);
+    await postgres(url).migrate();
+    const store = await open(postgres(url));
+    await store.commit(write("ada"));
+    // As on a full disk: what fits in the pages that are there is taken.
+    await run(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$`);
+    await run(`CREATE TRIGGER full_disk BEFORE INSERT ON oneup_lifecycle.users FOR EACH ROW
+      WHEN (length(NEW.value::text) > 8192) EXECUTE FUNCTION full_disk()`);
+    await store.probe?.();
+    await expect(store.probe?.(true)).rejects.toThrow("PostgreSQL has no space left on its disk");
+    await run("DROP TRIGGER full_disk ON oneup_lifecycle.users");
+    await store.probe?.(true);
+    expect(await run("SELECT id FROM oneup_lifecycle.users")).toEqual([{ id: "ada" }]);
+  });
+});
+
+withPostgres("probe() for a role of PostgreSQL", (server) => {
+  it("rejects once a right is missing on any table, or transactions are serializable", async () => {
+    const { url } = await server();
+    const run = (text: string): Promise<unknown> => sql(url, text);
+    await postgres(url).migrate();
+    await run(`CREATE ROLE plain LOGIN; GRANT USAGE ON SCHEMA oneup_lifecycle TO plain;
+      GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA oneup_lifecycle TO plain;
+      GRANT USAGE ON ALL SEQUENCES IN SCHEMA oneup_lifecycle TO plain`);
+    const mine = new URL(url);
+    mine.username = "plain";
+    const store = await open(postgres(mine.href));
+    await takesWrites(store);
+    const tables = "users, counts, slots, logs, account, arrivals, events, outboxes, joins";
+    for (const table of tables.split(", ")) {
+      for (const right of ["INSERT", "UPDATE", "DELETE"]) {
+        const on = `${right} ON oneup_lifecycle.${table}`;
+        await run(`REVOKE ${on} FROM plain`);
+        await expect(store.probe?.(), on).rejects.toMatchObject({ facts: { reason: "noRight" } });
+        await run(`GRANT ${on} TO plain`);
+        await store.probe?.();
+      }
+    }
+    await run("ALTER ROLE plain SET default_transaction_isolation = 'serializable'");
+    await run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'plain'");
+    await expect(store.probe?.()).rejects.toThrow("transactions must be read committed");
+    await expect(store.commit(write("ben"))).rejects.toThrow("transactions must be read committed");
+    await run("ALTER ROLE plain RESET default_transaction_isolation");
+    await run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'plain'");
+    await takesWrites(store);
+  });
+});
+
 describe("probe() of a store in LMDB", () => {
   it("rejects while the folder is gone", async () => {
     const folder = folderOfTest();

@@ -60,7 +60,7 @@ it("Fastify signs a user up, answers a probe, and closes after SIGTERM", () => {
 it("Next.js's handlers sign a user up, answer a probe, and close after SIGTERM", () => {
   const [, next = ""] = programsIn("docs/frameworks.md");
   const visit = `
-    await register();
+    register();
     await show(await POST(new Request("http://localhost/sign-up", asks("ada@example.org"))));
     await show(await POST(new Request("http://localhost/sign-up", asks("a\\u0000b"))));
     await show(await GET());
@@ -72,6 +72,25 @@ it("Next.js's handlers sign a user up, answer a probe, and close after SIGTERM",
     await server.close();
   `;
   expect(ran(before() + next + visit)).toMatchObject({ stdout: visited, stderr: "" });
+});
+
+it("Next.js's handlers answer 503 while the store is away at the start, and the process still ends after SIGTERM", () => {
+  const [, next = ""] = programsIn("docs/frameworks.md");
+  const away = `process.env.ONEUP_STORE = "redis://127.0.0.1:1";`;
+  const visit = `
+    register();
+    await show(await POST(new Request("http://localhost/sign-up", asks("ada@example.org"))));
+    await show(await GET());
+    const over = new Promise((resolve) => Object.assign(process, { exit: resolve }));
+    process.kill(process.pid, "SIGTERM");
+    console.log(await over);
+    await server.close();
+  `;
+  expect(ran(before() + away + next + visit)).toMatchObject({
+    stdout:
+      '503 {"error":"STORE_UNAVAILABLE"}\n503 {"ready":false,"problem":"STORE_UNAVAILABLE","nextStep":null}\n0\n',
+    stderr: "",
+  });
 });
 
 it("NestJS's provider opens with its module, works, and closes with the application", () => {

@@ -15,8 +15,8 @@ export { listening } from "./programs.ts";
 /** A server that speaks Redis' protocol. */
 export type Program = "redis-server" | "valkey-server";
 
-/** What a server is started with; `null` leaves a setting out. */
-export type Settings = Readonly<Record<string, string | null>>;
+/** What a server is started with, in one word or several; `null` leaves a setting out. */
+export type Settings = Readonly<Record<string, string | readonly string[] | null>>;
 
 const everyWriteOnDisk: Settings = {
   bind: "127.0.0.1",
@@ -33,7 +33,9 @@ export async function startServer(program: Program, settings: Settings = {}): Pr
   const all: Settings = { port: String(port), dir: folder, ...everyWriteOnDisk, ...settings };
   return startProgram({
     path: pathOf(program) ?? program,
-    words: Object.entries(all).flatMap(([name, value]) => (value === null ? [] : [`--${name}`, value])),
+    words: Object.entries(all).flatMap(([name, value]) =>
+      value === null ? [] : [`--${name}`, value].flat(),
+    ),
     url,
     port,
     answers: () => answers(port),

@@ -24,6 +24,8 @@
 
 /** The first word with which a script refuses to write because the account's record is not the caller's. */
 export const lostWord = "ACCOUNTLOST";
+/** The first word with which a script refuses to write because the server lacks a command. */
+export const lackingWord = "NOCOMMAND";
 
 /**
  * Names and time. KEYS: due, the lanes, states, counts, then the keys of the verb. The keys of rows found through an
@@ -59,17 +61,18 @@ end
 `;
 
 /**
- * Whether the user may write. Redis keeps what a script has written before it is refused a command, so each right is
- * checked before the first write: an operator may take one away at any time.
+ * Whether all commands can be run. Redis keeps what a script has written before it is refused a command, so each is
+ * checked before the first write: an operator may take a right away at any time, and a server may lack a command.
  */
 export const permitted: string = String.raw`
-for _, command in ipairs({
+for _, command in ipairs(redis.acl_check_cmd and {
   { 'SET', users, '' }, { 'MSET', users, '' }, { 'DEL', users }, { 'ZADD', due, '0', '' }, { 'ZREM', due, '' },
   { 'HSET', counts, '', '' }, { 'HINCRBY', counts, '', '1' }, { 'HDEL', counts, '' },
-}) do
-  if redis.acl_check_cmd and not redis.acl_check_cmd(unpack(command)) then
-    return redis.error_reply("NOPERM the user may not run the '" .. command[1]:lower() .. "' command")
-  end
+} or {}) do
+  local exists, may = pcall(redis.acl_check_cmd, unpack(command))
+  local name = "'" .. command[1]:lower() .. "' command"
+  if not exists then return redis.error_reply('${lackingWord} the server has no ' .. name) end
+  if not may then return redis.error_reply('NOPERM the user may not run the ' .. name) end
 end
 `;
 

@@ -299,9 +299,9 @@ function checked(
         replace: (replace) => write("events.replace", replace, (asked) => events.replace(asked)),
       },
     }),
-    async probe() {
+    async probe(hasFailed) {
       await refuseMoved();
-      await call("probe", async () => opened.probe?.());
+      await call("probe", async () => opened.probe?.(hasFailed));
     },
     close: () => unseen(() => opened.close()),
   };

@@ -62,7 +62,7 @@ export class Writability {
 
   async #ask(): Promise<void> {
     try {
-      await this.#store.probe?.();
+      await this.#store.probe?.(this.#failed);
       if (this.#failed) await this.#writeAgain();
       this.#note(null);
     } catch (error) {
