@@ -34,6 +34,8 @@ const steps = {
   code: "wait: a fresh code is requested by itself",
   transaction:
     "end the application's transaction that onboards a user: pg_stat_activity shows it, mostly as idle in transaction; then start the move again, which goes on where it stopped",
+  right:
+    "give the store's user the right that the message names; nothing is lost, and work continues by itself",
   odd: "compare with 1upHealth's own list: call reconcile(); it is tried again",
 } as const;
 
@@ -145,6 +147,7 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
 /** What to do about this error. */
 export function nextStepOf(error: LifecycleError): string {
   if (error.failedCall) return nextStepAfter(error.failedCall, { alone: error.facts["alone"] === true });
+  if (error.facts["reason"] === "noRight") return steps.right;
   return error.facts["waitsFor"] === "transaction" ? steps.transaction : nextSteps[error.code];
 }
 

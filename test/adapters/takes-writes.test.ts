@@ -6,6 +6,8 @@ import { lmdb } from "../../adapters/lmdb.ts";
 import { postgres } from "../../adapters/postgres.ts";
 import { redis } from "../../adapters/redis.ts";
 import { systemClock } from "../../src/clock.ts";
+import type { LifecycleError } from "../../src/errors.ts";
+import { nextStepOf } from "../../src/next-step.ts";
 import type { Store, StoreAdapter } from "../../src/store/contract.ts";
 import { write } from "../support/commits.ts";
 import { sql, withPostgres } from "../support/postgres.ts";
@@ -146,7 +148,9 @@ withPostgres("probe() for a role of PostgreSQL", (server) => {
       for (const right of ["INSERT", "UPDATE", "DELETE"]) {
         const on = `${right} ON oneup_lifecycle.${table}`;
         await run(`REVOKE ${on} FROM plain`);
-        await expect(store.probe?.(), on).rejects.toMatchObject({ facts: { reason: "noRight" } });
+        const refusal: unknown = await store.probe?.().catch((error: unknown) => error);
+        expect(refusal, on).toMatchObject({ facts: { reason: "noRight" } });
+        expect(nextStepOf(refusal as LifecycleError)).toContain("the right that the message names");
         await run(`GRANT ${on} TO plain`);
         await store.probe?.();
       }

@@ -12,7 +12,7 @@ import {
   type LifecycleError,
   storeUnavailable,
 } from "../../errors.ts";
-import { nextStepAfter, nextSteps } from "../../next-step.ts";
+import { nextStepAfter, nextStepOf, nextSteps } from "../../next-step.ts";
 import { troubleAt } from "../gates/gate-rules.ts";
 import { viewOf, type BudgetView, type ShutGate } from "./budget.ts";
 import type { AccountPause } from "../account/pauses.ts";
@@ -134,11 +134,11 @@ type Trouble = Pick<Health, "problem" | "why" | "nextStep">;
 const none: Trouble = { problem: null, why: null, nextStep: null };
 
 function troubleIn(error: unknown): Trouble {
-  const problem = isLifecycleError(error) ? error.code : "STORE_UNAVAILABLE";
+  const known = isLifecycleError(error) ? error : null;
   return {
-    problem,
+    problem: known?.code ?? "STORE_UNAVAILABLE",
     why: whyIn(error),
-    nextStep: nextSteps[problem],
+    nextStep: known ? nextStepOf(known) : nextSteps.STORE_UNAVAILABLE,
   };
 }
 
