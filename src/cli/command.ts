@@ -50,8 +50,8 @@ export interface Command {
   readonly options?: Options;
   /** How it opens the store, if it does. `place`: it needs the place alone, neither credentials nor a key. */
   readonly opens?: Way | "place";
-  /** What `--json` prints, if there is one. */
-  readonly json?: "object" | "lines";
+  /** What `--json` prints; `null` if there is no such option. @default "object" */
+  readonly json?: "object" | "lines" | null;
   /** Whether it asks before it acts, unless `--yes` is given. */
   readonly asks?: boolean;
   /** It has no end of its own: Ctrl-C and SIGTERM end it with exit code 0, as supervisors of services expect. */
@@ -111,7 +111,7 @@ const opening: Readonly<Record<Way | "place", Options>> = {
 const shapes = { object: "print one JSON object", lines: "print one JSON object per line" } as const;
 
 /** All options of a command: its own, those of opening the store, and those that commands share. */
-export function optionsOf({ options, opens, json, asks = false }: Command): Options {
+export function optionsOf({ options, opens, json = "object", asks = false }: Command): Options {
   return {
     ...options,
     ...(opens && opening[opens]),

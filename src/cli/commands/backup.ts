@@ -27,7 +27,6 @@ export const backup: Command = {
   takes: ["FOLDER"],
   example: "backup backups/2026-11-27",
   opens: "place",
-  json: "object",
   fails: "the store is not one that this command copies",
   async run(given) {
     const store = await adapterOf(given);

@@ -17,7 +17,6 @@ export const diagram: Command = {
   ],
   example: "diagram --counts",
   opens: "look",
-  json: "object",
   options: {
     counts: flag("count the users in ONEUP_STORE"),
   },

@@ -16,7 +16,6 @@ export const explain: Command = {
   takes: ["ID"],
   example: "explain ada@example.org",
   opens: "look",
-  json: "object",
   async run(given) {
     const id = given.argument;
     const text = atShell(await withStore(given, (lifecycle) => lifecycle.explain(id)), given);

@@ -21,7 +21,6 @@ export const forecast: Command = {
   takes: ["N"],
   example: "forecast 10000",
   opens: "look",
-  json: "object",
   options: laneOption,
   async run(given) {
     const { argument, texts } = given;

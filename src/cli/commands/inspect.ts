@@ -32,7 +32,6 @@ export const inspect: Command = {
   takes: ["[ID]"],
   example: "inspect ada@example.org",
   opens: "look",
-  json: "object",
   options: {
     alias: option("ALIAS", "the user of this alias, instead of ID"),
   },

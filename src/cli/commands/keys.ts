@@ -27,7 +27,6 @@ export const listKeys: Command = {
   more: ring,
   example: "keys list",
   opens: "look",
-  json: "object",
   async run(given) {
     const keys = await withStore(given, (lifecycle) => lifecycle.keys.list());
     const lines = keys.map(
@@ -48,7 +47,6 @@ export const fingerprintKeys: Command = {
   takes: ["[FILE]"],
   isDiscreet: true,
   example: "keys fingerprint ./lifecycle.key",
-  json: "object",
   async run(given) {
     const file = given.argument;
     // A path that does not exist may be a key that was pasted: it is not repeated.
@@ -79,7 +77,6 @@ export const rotateKeys: Command = {
   ],
   example: "keys rotate --records",
   opens: "tend",
-  json: "object",
   fails: "a record opens with no key",
   options: { records: flag("replace the store's own key too") },
   async run(given, signal) {
@@ -118,7 +115,6 @@ export const retireKey: Command = {
   takes: ["KEY"],
   example: "keys retire 5f2a9c01",
   opens: "tend",
-  json: "object",
   asks: true,
   async run(given, signal) {
     const id = given.argument;

@@ -21,7 +21,6 @@ export const limits: Command = {
   ],
   example: "limits --calls 600",
   opens: "tend",
-  json: "object",
   options: {
     calls: option("N", "calls in any window"),
     "window-ms": option("N", "length of the window, in milliseconds"),

@@ -14,6 +14,7 @@ export const migrate: Command = {
     "ONEUP_STORE=postgres://… or --store names the store. Other stores need no migration.",
   ],
   example: "migrate",
+  json: null,
   opens: "place",
   async run(given) {
     const store = await adapterOf(given);

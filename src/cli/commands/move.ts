@@ -27,7 +27,6 @@ export const move: Command = {
     "of this machine can see command lines.",
   ],
   example: "move --from ./data/lifecycle --to postgres://db/app",
-  json: "object",
   options: {
     from: option("PLACE", "the store to leave (default: ONEUP_STORE)"),
     to: option("PLACE", "the other one (default: ONEUP_NEW_STORE)"),

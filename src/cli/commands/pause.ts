@@ -25,7 +25,6 @@ export const pause: Command = {
   ],
   example: "pause --lane bulk --for 2h --reason list-check",
   opens: "tend",
-  json: "object",
   options: {
     ...reasonOption,
     for: option("TIME", "ends it after e.g. 2h (default: with unpause)"),
@@ -46,7 +45,6 @@ export const unpause: Command = {
   description: "end all pauses of the account, or that of one lane",
   example: "unpause",
   opens: "tend",
-  json: "object",
   options: { ...lane, ...byOption },
   async run(given) {
     const act = { lane: laneIn(given), by: doerIn(given) };

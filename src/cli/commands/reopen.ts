@@ -24,7 +24,6 @@ export const reopen: Command = {
   ],
   example: "reopen",
   opens: "tend",
-  json: "object",
   options: byOption,
   async run(given) {
     const by = doerIn(given);

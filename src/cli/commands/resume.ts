@@ -20,7 +20,6 @@ export const resume: Command = {
   ],
   example: "resume",
   opens: "act",
-  json: "object",
   options: workerOptions,
   async run(given, signal) {
     const concurrency = concurrencyOf(given);

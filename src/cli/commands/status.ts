@@ -28,7 +28,6 @@ export const status: Command = {
   ],
   example: "status --store redis://localhost:6379",
   opens: "look",
-  json: "object",
   fails: "no work is possible: the store, the credentials or the region is refused",
   async run(given) {
     const adapter = await adapterOf(given);

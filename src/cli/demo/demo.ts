@@ -22,6 +22,7 @@ export const demo: Command = {
     "the same user, or with a new one if that one has failed.",
   ],
   example: "demo",
+  json: null,
   options: {
     keep: flag("keep the store's folder and print its path"),
     open: flag("open the page of the demo in the browser"),

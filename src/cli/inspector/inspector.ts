@@ -26,6 +26,7 @@ export const inspector: Command = {
     "these, which is recorded under your user name, or under --by NAME.",
   ],
   example: "inspector --open",
+  json: null,
   isEndless: true,
   opens: "act",
   options: {

@@ -17,7 +17,6 @@ export const receipts: Command = {
   takes: ["FILE"],
   example: "receipts ./receipts.ndjson",
   opens: "look",
-  json: "object",
   fails: "a receipt is missing, changed or cut off",
   options: {
     "public-key": option("KEY", "the key (default: that of the store)"),

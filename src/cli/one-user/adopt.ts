@@ -23,7 +23,6 @@ export const adopt: Command = {
   isDiscreet: true,
   example: "adopt ada@example.org --number 123456",
   opens: "act",
-  json: "object",
   fails: "the user has no token yet",
   options: {
     number: option("N", "the oneup_user_id, which must be given"),

@@ -25,7 +25,6 @@ export const forget: Command = {
   takes: ["ID"],
   example: "forget ada@example.org",
   opens: "tend",
-  json: "object",
   asks: true,
   options: actOptions,
   async run(given, signal) {

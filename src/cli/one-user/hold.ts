@@ -17,7 +17,6 @@ export const hold: Command = {
   takes: ["ID"],
   example: "hold ada@example.org --reason complaint",
   opens: "tend",
-  json: "object",
   options: {
     ...reasonOption,
     ...actOptions,
@@ -35,7 +34,6 @@ export const unhold: Command = {
   takes: ["ID"],
   example: "unhold ada@example.org",
   opens: "tend",
-  json: "object",
   options: actOptions,
   run: (given, signal) => actOnUser(given, signal, (it, act) => it.unhold(given.argument, act)),
 };

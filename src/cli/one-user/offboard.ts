@@ -21,7 +21,6 @@ export const offboard: Command = {
   takes: ["ID"],
   example: "offboard ada@example.org --purge all",
   opens: "act",
-  json: "object",
   asks: true,
   fails: "data is still to be erased",
   options: {

@@ -18,7 +18,6 @@ export const reauthorize: Command = {
   takes: ["ID"],
   example: "reauthorize ada@example.org",
   opens: "act",
-  json: "object",
   asks: true,
   fails: "the user has no token yet",
   options: actOptions,

@@ -16,7 +16,6 @@ export const rename: Command = {
   takes: ["ID", "NEW-ID"],
   example: "rename ada ada@example.org",
   opens: "act",
-  json: "object",
   options: actOptions,
   run: (given, signal) => actOnUser(given, signal, (it, act) => it.rename(given.argument, given.second, act)),
 };

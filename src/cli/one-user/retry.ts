@@ -22,7 +22,6 @@ export const retry: Command = {
   takes: ["[ID]"],
   example: "retry ada@example.org",
   opens: "act",
-  json: "object",
   fails: "the user has not recovered, or a user could not be retried",
   options: {
     all: flag("all failed users, instead of ID"),

@@ -32,6 +32,7 @@ export const sandbox: Command = {
     "127.0.0.1 and [::1], because the state contains the client secret.",
   ],
   example: "sandbox --port 8080 --seed-users 100",
+  json: null,
   isEndless: true,
   options: {
     ...portOption,

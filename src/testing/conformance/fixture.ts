@@ -18,6 +18,7 @@ import {
   type Store,
   type StoredRecord,
 } from "../../store/contract.ts";
+import { total } from "../../store/lane-scheduler.ts";
 import { manualClock, type MovableClock } from "../manual-clock.ts";
 import type { StoreConformanceOptions } from "./store-conformance-options.ts";
 
@@ -190,7 +191,7 @@ export async function createFixture(options: StoreConformanceOptions): Promise<F
     refused: async (lane, of) => retryInMs(await store.slots.take(ask(lane, of))),
     async used(of = limit, from = store) {
       const { used } = await from.slots.forecast({ limit: of, calls: 1, lane: "bulk" });
-      return used.interactive + used.recovery + used.bulk;
+      return total(used);
     },
     forecast: (calls, lane = "bulk", of = limit) => store.slots.forecast({ limit: of, calls, lane }),
     async record(id) {
