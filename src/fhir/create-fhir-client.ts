@@ -164,14 +164,13 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
     return [...page.resources, ...(next?.resources ?? [])];
   };
   const resources = resourceVerbs(parts, find);
-  const batches = batchVerb(parts, find, resources);
   // Types and ids of resources have been checked; the rest of their shape is trusted to the server.
   const bulkExport = (how?: BulkExportOptions): AnyExport =>
     createBulkExport({ ...parts, analytics: options.analytics, longestLine: maxBytes }, how);
   return {
     ...resources,
     ...pages,
-    ...batches,
+    batch: batchVerb(parts, find, resources),
     validate: validateVerb(parts),
     attachment: attachmentVerb(parts, maxBytes),
     bulkExport,

@@ -82,11 +82,12 @@ export function executeForResource(
   signal: AbortSignal | undefined,
   repetition?: Repetition,
 ): Promise<JsonObject> {
-  return executeAndTake(executor, { task, call, take: resourceOf }, { signal }, repetition);
-}
-
-function resourceOf({ resource }: Done): JsonObject {
-  return resource ?? {};
+  return executeAndTake(
+    executor,
+    { task, call, take: ({ resource }) => resource ?? {} },
+    { signal },
+    repetition,
+  );
 }
 
 /** What is executed, and what the caller gets of its response. Taking it here saves each read a promise. */

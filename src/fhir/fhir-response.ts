@@ -73,8 +73,11 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   }
   // A gateway that gave up waiting sends 408 or 425: that is no rejection by the FHIR server.
   const isNo = status >= 400 && status < 500 && status !== 408 && status !== 425;
-  if (isNo || (isSuccess && task.expects === "yes" && namesAnError(body)))
-    return failed(task, "FHIR_REFUSED", `1upHealth refused it (${status}${codes(body)})`, details);
+  if (isNo || (isSuccess && task.expects === "yes" && namesAnError(body))) {
+    const codes = codesOf(details.facts.issues);
+    const why = `1upHealth refused it (${status}${codes === "" ? "" : `: ${codes}`})`;
+    return failed(task, "FHIR_REFUSED", why, details);
+  }
   if (status >= 500 || status === 408 || status === 425) {
     const waitMs = task.doubt === undefined ? namedMs(answer) : undefined;
     return unclear(task, "UNAVAILABLE", `1upHealth answered ${status}`, { ...details, retryAfterMs: waitMs });
@@ -166,23 +169,15 @@ function isResource(task: Operation, body: unknown): body is JsonObject {
     isObject(body) &&
     field(body, "resourceType") === task.resourceType &&
     (task.id === undefined ? isResourceId(id) : id === task.id) &&
-    (task.versionId === undefined || [undefined, task.versionId].includes(versionIn(body)))
+    (task.versionId === undefined ||
+      [undefined, task.versionId].includes(text(field(field(body, "meta"), "versionId"))))
   );
-}
-
-function versionIn(resource: JsonObject): string | undefined {
-  return text(field(field(resource, "meta"), "versionId"));
 }
 
 /** The id of a created resource, from the `Location` header. */
 function idFrom(answer: Answer, resourceType: string | undefined): string | undefined {
   const location = Object.hasOwn(answer.headers, "location") ? answer.headers["location"] : undefined;
   return idAt(resourceType, location);
-}
-
-function codes(body: unknown): string {
-  const names = codesOf(issuesIn(body));
-  return names === "" ? "" : `: ${names}`;
 }
 
 function codesOf(issues: readonly FhirIssue[]): string {

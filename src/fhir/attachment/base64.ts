@@ -32,11 +32,3 @@ export function base64Decoder(fail: () => LifecycleError): Base64Decoder {
     },
   };
 }
-
-/** Characters that are decoded at a time. */
-const pieceLength = 65_536;
-
-/** Cuts a text into pieces. */
-export function* piecesOf(text: string): Generator<string, void, undefined> {
-  for (let at = 0; at < text.length; at += pieceLength) yield text.slice(at, at + pieceLength);
-}

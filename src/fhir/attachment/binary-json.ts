@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import type { LifecycleError } from "../../errors.ts";
 import { isObject, type JsonObject } from "../../http/json.ts";
 import { unreadableAttachment } from "../stream-call.ts";
-import { base64Decoder, piecesOf } from "./base64.ts";
+import { base64Decoder } from "./base64.ts";
 
 /** How the JSON begins. */
 export interface Start {
@@ -30,7 +30,8 @@ export function startOf(text: string): Start {
     } else if (char === "}" || char === "]") depth--;
     else if (char === ",") isKey = depth === 1;
     else if (char === '"') {
-      if (depth === 1 && !isKey && isData(key)) return { resourceType, data: at + 1 };
+      if (depth === 1 && !isKey && (key === "data" || key === "content"))
+        return { resourceType, data: at + 1 };
       const end = endOfText(text, at + 1);
       if (end < 0) return { resourceType, data: null };
       const value = text.slice(at + 1, end);
@@ -40,10 +41,6 @@ export function startOf(text: string): Start {
     }
   }
   return { resourceType, data: null };
-}
-
-function isData(key: string): key is "data" | "content" {
-  return key === "data" || key === "content";
 }
 
 function endOfText(text: string, from: number): number {
@@ -105,14 +102,17 @@ export function frame(text: string): JsonObject {
   return resource;
 }
 
+/** Characters that are decoded at a time. */
+const pieceLength = 65_536;
+
 /** The bytes of base64 in memory. @throws {LifecycleError} of `fail` if it is no base64 */
 export async function* decoded(
   text: string,
   fail: () => LifecycleError,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const decoder = base64Decoder(fail);
-  for (const piece of piecesOf(text)) {
-    const bytes = decoder.push(piece);
+  for (let at = 0; at < text.length; at += pieceLength) {
+    const bytes = decoder.push(text.slice(at, at + pieceLength));
     if (bytes.length > 0) yield bytes;
   }
   decoder.end();

@@ -20,9 +20,7 @@ import { bundleText, checkEntries, prepareEntries, type Prepared } from "./batch
 import type { AnyResult, BatchOptions } from "./batch.ts";
 
 /** See `FhirClient`, which adds the types. */
-export interface BatchVerb {
-  batch(entries: readonly object[], options?: BatchOptions): Promise<readonly AnyResult[]>;
-}
+export type Batch = (entries: readonly object[], options?: BatchOptions) => Promise<readonly AnyResult[]>;
 
 const rules: Rules<BatchOptions> = { signal: aSignal };
 
@@ -31,7 +29,7 @@ export function batchVerb(
   { place, performer }: VerbParts,
   find: Find,
   { read, delete: erase }: Pick<ResourceVerbs, "read" | "delete">,
-): BatchVerb {
+): Batch {
   const { clock } = performer;
   /** The result of an entry whose answer is lost or cannot be believed. */
   async function resolved(entry: Prepared, doubt: Doubt, signal: AbortSignal): Promise<AnyResult> {
@@ -101,32 +99,30 @@ export function batchVerb(
     return resolved(entry, { why: `1upHealth answered ${status}`, status }, signal);
   }
 
-  return {
-    async batch(given, options) {
-      const entries = prepareEntries(place, checkEntries(given));
-      const task = batching(entries.length);
-      const { signal: callers } = check(task.words, options, rules);
-      if (performer.strict)
-        for (const { operation } of entries) await refuseUndeclared(place.version, operation);
-      const call = batchCall(place, bundleText(entries));
-      let bundle: JsonObject | null = null;
-      let doubt: Doubt = { why: "the answer to the batch does not tell" };
-      try {
-        bundle = (await execute(performer, task, call, callers)).resource;
-      } catch (error) {
-        if (!isLifecycleError(error, "IN_DOUBT")) throw error; // nothing was carried out
-        doubt = { why: "the answer to the batch was lost", cause: error, status: error.status };
-      }
-      const answers = answersIn(bundle, entries);
-      return withSignals(callers, performer.ending, (signal) =>
-        Promise.all(
-          entries.map((entry, index) => {
-            const part = answers[index];
-            return part === undefined ? resolved(entry, doubt, signal) : answered(entry, part, signal);
-          }),
-        ),
-      );
-    },
+  return async (given, options) => {
+    const entries = prepareEntries(place, checkEntries(given));
+    const task = batching(entries.length);
+    const { signal: callers } = check(task.words, options, rules);
+    if (performer.strict)
+      for (const { operation } of entries) await refuseUndeclared(place.version, operation);
+    const call = batchCall(place, bundleText(entries));
+    let bundle: JsonObject | null = null;
+    let doubt: Doubt = { why: "the answer to the batch does not tell" };
+    try {
+      bundle = (await execute(performer, task, call, callers)).resource;
+    } catch (error) {
+      if (!isLifecycleError(error, "IN_DOUBT")) throw error; // nothing was carried out
+      doubt = { why: "the answer to the batch was lost", cause: error, status: error.status };
+    }
+    const answers = answersIn(bundle, entries);
+    return withSignals(callers, performer.ending, (signal) =>
+      Promise.all(
+        entries.map((entry, index) => {
+          const part = answers[index];
+          return part === undefined ? resolved(entry, doubt, signal) : answered(entry, part, signal);
+        }),
+      ),
+    );
   };
 }
 

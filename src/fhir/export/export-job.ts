@@ -97,7 +97,7 @@ export async function untilReady(
       throw new LifecycleError("FHIR_REFUSED", message, { status, failedCall, facts });
     });
     if (answer.status === 200) return manifestIn(answer, url);
-    told(plain(answer.headers["x-progress"]));
+    told(answer.headers["x-progress"]?.replace(/[^\x20-\x7e]/g, "").slice(0, 100)); // fit for a line
     const named = retryAfterMs(answer.headers, answer.receivedAt);
     const own = pauseMs * (0.5 + clock.random());
     const nextMs = named === undefined ? own : Math.min(longestNamedMs, Math.max(firstPauseMs, named));
@@ -141,9 +141,4 @@ function manifestIn(answer: Answer, from: string): Manifest {
 
 function isGone(error: unknown): error is LifecycleError {
   return isLifecycleError(error, "FHIR_REFUSED") && (error.status === 404 || error.status === 410);
-}
-
-/** What a server wrote about its progress, fit for a line. */
-function plain(words: string | undefined): string | undefined {
-  return words?.replace(/[^\x20-\x7e]/g, "").slice(0, 100);
 }

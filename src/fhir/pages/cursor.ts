@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { invalidOption, type LifecycleError } from "../../errors.ts";
 import { cursorParts } from "../checks.ts";
 import type { PagePlace } from "./next-link.ts";
-import { encoded, queryOf, type Pairs } from "../query.ts";
+import { encoded, type Pairs } from "../query.ts";
 
 /** A search. */
 export interface Search {
@@ -18,11 +18,6 @@ export interface Search {
   readonly pairs: Pairs;
   /** The FHIR version. A cursor is valid for one version, path and set of parameters. */
   readonly version: string;
-}
-
-/** The first page. */
-export function startOf({ path, pairs }: Search): PagePlace {
-  return { path, query: queryOf(pairs) };
 }
 
 /** `[1, fingerprint, path or 0 for that of the search, …parts of the query: a text, or the index of a pair]` */

@@ -103,13 +103,13 @@ export function firstPage(
   here: PagePlace,
   signal: AbortSignal | undefined,
 ): Promise<PageHere> {
-  return pageAt(source, { here, trail: createVisited(), step: 1, idle: 0 }, signal, "first");
+  return pageAt(source, { here, hasPassed: createVisited(), step: 1, idle: 0 }, signal, "first");
 }
 
 /** A step of the walk. */
 interface Step {
   readonly here: PagePlace;
-  readonly trail: Visited;
+  readonly hasPassed: Visited;
   readonly step: number;
   /** Consecutive pages before it that brought nothing new. */
   readonly idle: number;
@@ -121,11 +121,11 @@ async function pageAt(
   signal: AbortSignal | undefined,
   attempt?: Attempt,
 ): Promise<PageHere> {
-  const { trail, step } = at;
+  const { hasPassed, step } = at;
   const { place: here, bundle, content } = await source.load(at.here, signal, attempt);
   const isEmpty = content.mark === "";
-  const cameBefore = !isEmpty && trail.passed(content.mark, step);
-  const known = trail.passed(`at ${String(new Fingerprint().add(here.path).add(here.query))}`, step);
+  const cameBefore = !isEmpty && hasPassed(content.mark, step);
+  const known = hasPassed(`at ${String(new Fingerprint().add(here.path).add(here.query))}`, step);
   // One that was added meanwhile moves another one on to the next page.
   const mayHaveMoved = content.matches.length + content.included.length <= 1;
   if (known || (cameBefore && !mayHaveMoved))
@@ -138,7 +138,7 @@ async function pageAt(
     if (isLifecycleError(next)) throw next;
     if (idle >= mostIdle)
       throw astray(source, `pages must lead to something, got ${idle} that were empty or came before`);
-    return pageAt(source, { here: next, trail, step: step + 1, idle }, signal, attempt);
+    return pageAt(source, { here: next, hasPassed, step: step + 1, idle }, signal, attempt);
   }
 
   const page: AnyPage = {

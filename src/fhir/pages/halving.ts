@@ -40,18 +40,13 @@ export function halving(load: Load, asked: number | undefined): Load {
 /** The position of a page that starts at the same place and is half as long; `null` if there is none. */
 function halved({ path, query }: PagePlace, unnamed: number): PagePlace | null {
   const parts = query.split("&").filter((part) => part !== "");
-  const named = parts.map((part) => nameAndValue(part));
+  const named = parts.map((part): readonly [string, string] => [...new URLSearchParams(part)][0] ?? ["", ""]);
   if (named.some(([name]) => pageNumber.test(name))) return null;
   const given = named.find(([name]) => name === "_count")?.[1];
   const count = given === undefined ? unnamed : Number(given);
   if (!Number.isInteger(count) || count < 2) return null;
   const others = parts.filter((_, index) => named[index]?.[0] !== "_count");
   return { path, query: [...others, encoded(["_count", String(Math.floor(count / 2))])].join("&") };
-}
-
-function nameAndValue(part: string): readonly [name: string, value: string] {
-  const [pair = ["", ""]] = new URLSearchParams(part);
-  return pair;
 }
 
 function smallest({ message, cause, failedCall }: LifecycleError): LifecycleError {

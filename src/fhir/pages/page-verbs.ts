@@ -6,13 +6,13 @@
 import { pageCall, searchCall } from "../calls.ts";
 import { among, anything, check, whole, type Rules } from "../../checks.ts";
 import { checkResourceId, checkType, tagPart } from "../checks.ts";
-import { placeAt, startOf, type Search } from "./cursor.ts";
+import { placeAt, type Search } from "./cursor.ts";
 import type { CountOptions, PageOptions, SearchOptions } from "../fhir-call-options.ts";
 import type { PagePlace } from "./next-link.ts";
 import { firstPage, type AnyPage, type Attempt, type Load, type PageSource } from "./fhir-page.ts";
 import { halving } from "./halving.ts";
 import { execute, type VerbParts } from "../execute.ts";
-import { longestPage, pairsOf, type Pairs, type SearchParams } from "../query.ts";
+import { longestPage, pairsOf, queryOf, type Pairs, type SearchParams } from "../query.ts";
 import {
   lookingBack,
   readingEverything,
@@ -57,7 +57,7 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
     // A walk begins with a user that has a token; one that loses it on the way is waited for.
     const first = { ...further, needsToken: how.waitMs === undefined };
     const search: Search = { version: place.version, path, pairs };
-    const start = cursor === undefined ? startOf(search) : placeAt(search, cursor);
+    const start = cursor === undefined ? { path, query: queryOf(pairs) } : placeAt(search, cursor);
     const returnsParts = pairs.some(
       ([name, value]) => name === "_elements" || (name === "_summary" && value !== "false"),
     );

@@ -46,9 +46,11 @@ export function readBundle(
   // JSON.parse() has made these objects, so a name is their own or on no object; asking each of them takes longer.
   for (const one of entry as readonly unknown[]) {
     const { resource, search }: JsonObject = isObject(one) ? one : {};
-    if (resource === undefined && isDeletion(one)) {
+    if (resource === undefined && field(field(one, "request"), "method") === "DELETE") {
+      const { request, response, fullUrl } = one as JsonObject; // it has a request
+      const when = field(response, "etag", "lastModified") ?? fullUrl;
+      marks.add(String(field(request, "url"))).add(String(when));
       deletions++;
-      markDeletion(marks, one);
       continue;
     }
     const type = isObject(resource) ? text(resource["resourceType"]) : undefined;
@@ -64,7 +66,9 @@ export function readBundle(
     else if (wanted) matches.push(resource);
     else return `a ${resourceType} in each entry that matches`;
     if (type !== resourceType) marks.add(type);
-    mark(marks, resource);
+    const { id, meta } = resource;
+    const { versionId, lastUpdated }: JsonObject = isObject(meta) ? meta : {};
+    marks.add(String(id)).add(String(versionId ?? lastUpdated));
   }
   const next = nextLink(link);
   if (next === null) return "a URL in the link to the next page";
@@ -80,25 +84,9 @@ export function readBundle(
   };
 }
 
-/** Whether the entry of a history is a deletion. */
-function isDeletion(entry: unknown): boolean {
-  return field(field(entry, "request"), "method") === "DELETE";
-}
-
-function markDeletion(marks: Fingerprint, entry: unknown): void {
-  const { request, response, fullUrl } = entry as JsonObject; // it has a request
-  const when = field(response, "etag", "lastModified") ?? fullUrl;
-  marks.add(String(field(request, "url"))).add(String(when));
-}
-
 /** The link to the next page; `undefined` on the last page; `null` if it leads nowhere. */
 function nextLink(links: readonly unknown[]): string | null | undefined {
   const next = links.find((link) => field(link, "relation") === "next");
   const url = text(field(next, "url"));
   return next === undefined ? undefined : url === "" ? null : (url ?? null);
-}
-
-function mark(marks: Fingerprint, { id, meta }: JsonObject): void {
-  const { versionId, lastUpdated }: JsonObject = isObject(meta) ? meta : {};
-  marks.add(String(id)).add(String(versionId ?? lastUpdated));
 }

@@ -4,11 +4,8 @@
  * @module
  */
 
-/** See {@link createVisited}. */
-export interface Visited {
-  /** Records that a step of the walk reaches a position. True if another step reached it before. */
-  passed(place: string, step: number): boolean;
-}
+/** Records that a step of the walk reaches a position. True if another step reached it before. */
+export type Visited = (place: string, step: number) => boolean;
 
 /** The number of positions remembered. */
 const longest = 4_096;
@@ -20,14 +17,12 @@ const longest = 4_096;
 export function createVisited(): Visited {
   const last = new Map<string, number>();
   let mark: { readonly place: string; readonly step: number } | undefined;
-  return {
-    passed(place, step) {
-      const earlier = last.get(place) ?? (mark?.place === place ? mark.step : undefined);
-      if (earlier !== undefined) return earlier !== step;
-      last.set(place, step);
-      if (last.size > longest) for (const oldest of last.keys()) if (last.delete(oldest)) break;
-      if (mark === undefined || step >= 2 * mark.step) mark = { place, step };
-      return false;
-    },
+  return (place, step) => {
+    const earlier = last.get(place) ?? (mark?.place === place ? mark.step : undefined);
+    if (earlier !== undefined) return earlier !== step;
+    last.set(place, step);
+    if (last.size > longest) for (const oldest of last.keys()) if (last.delete(oldest)) break;
+    if (mark === undefined || step >= 2 * mark.step) mark = { place, step };
+    return false;
   };
 }

@@ -8,7 +8,7 @@ import { check, anything } from "../../checks.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { checkEntries } from "../../fhir/batch/batch-entry.ts";
 import type { AnyResult, BatchOptions } from "../../fhir/batch/batch.ts";
-import type { BatchVerb } from "../../fhir/batch/batch-verb.ts";
+import type { Batch } from "../../fhir/batch/batch-verb.ts";
 import { checkResource } from "../../fhir/checks.ts";
 import type { EnsureOptions } from "../../fhir/user-fhir-client.ts";
 import type { JsonObject } from "../../http/json.ts";
@@ -20,7 +20,7 @@ const ofEnsure = { type: anything, resource: anything, by: anything };
 
 /** See `UserFhirClient.batch`. */
 export async function batchWithEnsures(
-  { batch }: BatchVerb,
+  batch: Batch,
   ensure: Ensure,
   given: readonly object[],
   options: BatchOptions | undefined,

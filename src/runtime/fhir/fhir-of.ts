@@ -6,6 +6,7 @@
 import { LifecycleError } from "../../errors.ts";
 import type { ClientAccess, ClientSource, TokenSource } from "../../fhir/auth.ts";
 import type { AnyResult, BatchOptions } from "../../fhir/batch/batch.ts";
+import type { Batch } from "../../fhir/batch/batch-verb.ts";
 import { createFhirClient } from "../../fhir/create-fhir-client.ts";
 import type { Report } from "../../fhir/execute.ts";
 import type { FhirClient } from "../../fhir/fhir-client.ts";
@@ -84,7 +85,7 @@ export function fhirOf<V extends FhirVersion>(
     ensure({ engine, id, version, verbs }, resource, options);
   const single = client();
   const batch = (entries: readonly object[], options?: BatchOptions): Promise<readonly AnyResult[]> =>
-    batchWithEnsures(single, ensuring, entries, options);
+    batchWithEnsures(single.batch as Batch, ensuring, entries, options);
   return { ...single, ensure: ensuring, batch } as unknown as UserFhirClient<V>;
 }
 
