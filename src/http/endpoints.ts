@@ -55,73 +55,71 @@ const unseen = (): Seen => ({ works: true, downAt: 0, failures: 0, lastSuccess: 
 /** An endpoint works again once it has had no failure for this long, ms. */
 const recoveryMs = 10_000;
 
-export class Endpoints {
-  readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #fingerprint: (text: string) => string;
-  readonly #seen: Readonly<Record<Endpoint, Seen>> = {
+export function endpointsSeen(clock: Clock, log: Log, fingerprint: (text: string) => string) {
+  const all: Readonly<Record<Endpoint, Seen>> = {
     management: unseen(),
     token: unseen(),
     fhir: unseen(),
   };
 
-  constructor(clock: Clock, log: Log, fingerprint: (text: string) => string) {
-    this.#clock = clock;
-    this.#log = log;
-    this.#fingerprint = fingerprint;
-  }
+  return {
+    /** Why the endpoint does not work, or throttles or refuses this process; `null`: its last call was answered. */
+    trouble: (endpoint: Endpoint): Cause | null => troubleIn(all[endpoint]),
 
-  health(): readonly EndpointHealth[] {
-    return (["management", "token", "fhir"] as const).map((endpoint) => {
-      const { works, lastSuccess, lastFailure } = this.#seen[endpoint];
-      const trouble = this.trouble(endpoint);
-      return {
-        endpoint,
-        works,
-        lastSuccess: lastSuccess === null ? null : new Date(lastSuccess),
-        lastFailure,
-        nextStep: trouble && nextStepAfter(trouble),
-      };
-    });
-  }
+    health(): readonly EndpointHealth[] {
+      return (["management", "token", "fhir"] as const).map((endpoint) => {
+        const { works, lastSuccess, lastFailure } = all[endpoint];
+        const trouble = troubleIn(all[endpoint]);
+        return {
+          endpoint,
+          works,
+          lastSuccess: lastSuccess === null ? null : new Date(lastSuccess),
+          lastFailure,
+          nextStep: trouble && nextStepAfter(trouble),
+        };
+      });
+    },
 
-  /** Why the endpoint does not work, or throttles or refuses this process; `null`: its last call was answered. */
-  trouble(endpoint: Endpoint): Cause | null {
-    const { failures, lastFailure } = this.#seen[endpoint];
-    return failures > 0 ? lastFailure : null;
-  }
+    /** Records the outcome of a call. */
+    note(call: Call, answered: Answer | Unanswered): void {
+      const seen = all[call.endpoint];
+      const trouble = troubleOf(call, answered);
+      const { name, endpoint } = call;
+      if (trouble === null) {
+        seen.failures = 0;
+        seen.lastSuccess = answered.type === "answer" ? answered.receivedAt : clock.now();
+      } else {
+        const cause = printed(trouble.cause, fingerprint);
+        if (cause.code === "DEADLINE_PASSED") return; // nothing was sent, and the endpoint was not asked
+        seen.failures++;
+        seen.lastFailure = { ...cause, attempt: seen.failures, at: new Date(clock.now()), retryAt: null };
+      }
+      const works = trouble?.isDown !== true;
+      if (works && seen.works) return;
+      const now = clock.monotonic();
+      if (!works) seen.downAt = now;
+      // An endpoint that answers every other call does not work; a line for each would bury the others.
+      if (works === seen.works || (works && now - seen.downAt < recoveryMs)) return;
+      seen.works = works;
+      const { host } = new URL(call.url);
+      const about = { endpoint, host, call: name };
+      if (trouble === null || works) {
+        log.info(about, `1upHealth's ${endpoint} endpoint at ${host} works again`);
+      } else {
+        const { status, code } = trouble.cause;
+        const words = causeInWords(printed(trouble.cause, fingerprint));
+        const fields = { ...about, code, ...(status !== null && { status }) };
+        const todo = nextStepAfter(trouble.cause);
+        log.warn(fields, `1upHealth's ${endpoint} endpoint does not work: ${words}; what to do: ${todo}`);
+      }
+    },
+  };
+}
 
-  /** Records the outcome of a call. */
-  note(call: Call, answered: Answer | Unanswered): void {
-    const seen = this.#seen[call.endpoint];
-    const trouble = troubleOf(call, answered);
-    const { name, endpoint } = call;
-    if (trouble === null) {
-      seen.failures = 0;
-      seen.lastSuccess = answered.type === "answer" ? answered.receivedAt : this.#clock.now();
-    } else {
-      const cause = printed(trouble.cause, this.#fingerprint);
-      if (cause.code === "DEADLINE_PASSED") return; // nothing was sent, and the endpoint was not asked
-      seen.failures++;
-      seen.lastFailure = { ...cause, attempt: seen.failures, at: new Date(this.#clock.now()), retryAt: null };
-    }
-    const works = trouble?.isDown !== true;
-    if (works && seen.works) return;
-    const now = this.#clock.monotonic();
-    if (!works) seen.downAt = now;
-    // An endpoint that answers every other call does not work; a line for each would bury the others.
-    if (works === seen.works || (works && now - seen.downAt < recoveryMs)) return;
-    seen.works = works;
-    const { host } = new URL(call.url);
-    const about = { endpoint, host, call: name };
-    if (trouble === null || works) {
-      this.#log.info(about, `1upHealth's ${endpoint} endpoint at ${host} works again`);
-    } else {
-      const { status, code } = trouble.cause;
-      const words = causeInWords(printed(trouble.cause, this.#fingerprint));
-      const fields = { ...about, code, ...(status !== null && { status }) };
-      const todo = nextStepAfter(trouble.cause);
-      this.#log.warn(fields, `1upHealth's ${endpoint} endpoint does not work: ${words}; what to do: ${todo}`);
-    }
-  }
+/** See {@link endpointsSeen}. */
+export type Endpoints = ReturnType<typeof endpointsSeen>;
+
+/** What the last call met; `null`: it was answered. */
+function troubleIn({ failures, lastFailure }: Seen): Cause | null {
+  return failures > 0 ? lastFailure : null;
 }

@@ -10,7 +10,7 @@ import { linkSignals } from "../abort.ts";
 import { randomName, systemClock } from "../clock.ts";
 import { createGuard } from "../guard/guard.ts";
 import { defaultTransport } from "../http/undici-transport.ts";
-import { Endpoints } from "../http/endpoints.ts";
+import { endpointsSeen } from "../http/endpoints.ts";
 import { createSender } from "../http/send.ts";
 import { pseudonymisedStore } from "../store/sealing/pseudonymised-store.ts";
 import { HiddenNames } from "../store/sealing/hidden-names.ts";
@@ -134,7 +134,7 @@ async function openEngine(
     const paused = (): readonly Lane[] => pauses.lanes();
     const limits = await LimitsInForce.open({ record, configured, lanes, paused, clock, logger, seen });
     await outbox.configure();
-    const endpoints = new Endpoints(clock, logger, (text) => keys.sealer.textPrint(text));
+    const endpoints = endpointsSeen(clock, logger, (text) => keys.sealer.textPrint(text));
     const sender = createSender({
       transport: unseenTransport(settings.transport ?? defaultTransport(), recorder),
       clock,

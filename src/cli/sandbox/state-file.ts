@@ -21,71 +21,71 @@ export interface KeptState {
   readonly world: SandboxSnapshot;
 }
 
-/** Reads and writes the file. It holds the sandbox's secrets in clear; they are valid nowhere else. */
-export class StateFile {
-  readonly #path: string;
-  readonly #limit: string;
-  #written = "";
+/**
+ * Reads and writes the file. It holds the sandbox's secrets in clear; they are valid nowhere else. `limit` names the
+ * current limit: a stored quota of another limit is discarded.
+ */
+export function stateFile(path: string, limit: string) {
+  let written = "";
 
-  /** `limit` names the current limit: a stored quota of another limit is discarded. */
-  constructor(path: string, limit: string) {
-    this.#path = path;
-    this.#limit = limit;
+  function strange(): UsageError {
+    return new UsageError(`Cannot use ${path}: it must be a file written by --state`);
   }
 
-  /** The stored state; `null` if the file does not exist yet. @throws {UsageError} if it holds something else */
-  async read(): Promise<KeptState | null> {
-    try {
-      const kept: unknown = JSON.parse(await readFile(this.#path, "utf8"));
-      if (isKept(kept)) return kept;
-    } catch (error) {
-      if (isSystemError(error)) {
-        if (error.code === "ENOENT") return null;
-        throw new UsageError(`Cannot read ${this.#path}: ${error.code}`);
+  return {
+    /** The stored state; `null` if the file does not exist yet. @throws {UsageError} if it holds something else */
+    async read(): Promise<KeptState | null> {
+      try {
+        const kept: unknown = JSON.parse(await readFile(path, "utf8"));
+        if (isKept(kept)) return kept;
+      } catch (error) {
+        if (isSystemError(error)) {
+          if (error.code === "ENOENT") return null;
+          throw new UsageError(`Cannot read ${path}: ${error.code}`);
+        }
       }
-    }
-    throw this.#strange();
-  }
+      throw strange();
+    },
 
-  /** Restores the state. @throws {UsageError} if it is not valid */
-  restore(sandbox: Sandbox, { world, limit }: KeptState): void {
-    const { quota } = sandbox.snapshot(); // nothing is counted yet
-    try {
-      restoreFrom(sandbox, limit === this.#limit ? world : { ...world, quota });
-    } catch (error) {
-      if (isLifecycleError(error)) throw this.#strange();
-      throw error;
-    }
-  }
+    /** Restores the state. @throws {UsageError} if it is not valid */
+    restore(sandbox: Sandbox, { world, limit: counted }: KeptState): void {
+      const { quota } = sandbox.snapshot(); // nothing is counted yet
+      try {
+        restoreFrom(sandbox, counted === limit ? world : { ...world, quota });
+      } catch (error) {
+        if (isLifecycleError(error)) throw strange();
+        throw error;
+      }
+    },
 
-  /** Saves the state if it has changed: to a draft that is then renamed, so that no reader sees half a file. */
-  async keep(sandbox: Sandbox): Promise<void> {
-    const { clock } = sandbox;
-    const now = clock.now();
-    const kept: KeptState = {
-      // Rounded to a second: the difference between the clocks jitters, and would make an equal state look changed.
-      clock: clock.running
-        ? { aheadMs: Math.round((now - systemClock.now()) / 1_000) * 1_000 }
-        : { stoodAt: now },
-      limit: this.#limit,
-      world: sandbox.snapshot(),
-    };
-    const text = `${JSON.stringify(kept)}\n`;
-    if (text === this.#written) return;
-    const draft = `${this.#path}.new`;
-    try {
-      await writeFile(draft, text, { mode: 0o600 });
-      await rename(draft, this.#path);
-    } catch (error) {
-      throw new UsageError(`Cannot write ${this.#path}: ${reasonOf(error)}`);
-    }
-    this.#written = text;
-  }
-
-  #strange(): UsageError {
-    return new UsageError(`Cannot use ${this.#path}: it must be a file written by --state`);
-  }
+    /** Saves the state if it has changed: to a draft that is then renamed, so that no reader sees half a file. */
+    async keep(sandbox: Sandbox): Promise<void> {
+      const { clock } = sandbox;
+      const now = clock.now();
+      const kept: KeptState = {
+        // Rounded to a second: the difference between the clocks jitters, and would make an equal state look changed.
+        clock: clock.running
+          ? { aheadMs: Math.round((now - systemClock.now()) / 1_000) * 1_000 }
+          : { stoodAt: now },
+        limit,
+        world: sandbox.snapshot(),
+      };
+      const text = `${JSON.stringify(kept)}\n`;
+      if (text === written) return;
+      const draft = `${path}.new`;
+      try {
+        await writeFile(draft, text, { mode: 0o600 });
+        await rename(draft, path);
+      } catch (error) {
+        throw new UsageError(`Cannot write ${path}: ${reasonOf(error)}`);
+      }
+      written = text;
+    },
+  };
 }
+
+/** See {@link stateFile}. */
+export type StateFile = ReturnType<typeof stateFile>;
 
 function isKept(value: unknown): value is KeptState {
   if (!isObject(value) || !("world" in value)) return false;

@@ -22,7 +22,7 @@ import { UsageError } from "../arguments.ts";
 import type { Given } from "../command.ts";
 import { idsIn } from "../list-file.ts";
 import { reasonOf } from "../system-error.ts";
-import { StateFile, type KeptState } from "./state-file.ts";
+import { stateFile, type KeptState, type StateFile } from "./state-file.ts";
 
 /** The sandbox, and its state file if there is one. */
 export interface Begun {
@@ -34,7 +34,7 @@ export interface Begun {
 export async function begin({ texts, switches }: Given, signal: AbortSignal): Promise<Begun> {
   const path = texts.get("state");
   const limit = `${texts.get("limit") ?? "300"} in ${texts.get("window") ?? "1h"}`;
-  const state = path === undefined ? null : new StateFile(path, limit);
+  const state = path === undefined ? null : stateFile(path, limit);
   const kept = (await state?.read()) ?? null;
   const clock = clockOf(texts.get("clock"), switches.has("stopped"), kept?.clock);
   const sandbox = createSandbox({ ...optionsOf(texts), clock });

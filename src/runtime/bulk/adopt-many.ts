@@ -9,8 +9,8 @@ import { anObject, checkValue } from "../../checks.ts";
 import type { AdoptManyOptions, Import, RowSummary } from "./imports.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { callListener } from "../options/call-listener.ts";
-import { Throttle } from "./throttle.ts";
-import { RowTally } from "./row-tally.ts";
+import { throttle } from "./throttle.ts";
+import { rowTally } from "./row-tally.ts";
 import { forEachRow, rowsATurn, rowsInHand, type Rows } from "./for-each-row.ts";
 
 /** A row of {@link adoptMany}: the user and its grant. */
@@ -27,8 +27,8 @@ export async function adoptMany(
   { engine, options, signal }: Import<AdoptManyOptions>,
   rows: Rows<AdoptedRow>,
 ): Promise<RowSummary> {
-  const tally = new RowTally(engine.keys);
-  const pace = new Throttle(engine, options.everyMs);
+  const tally = rowTally(engine.keys);
+  const pace = throttle(engine, options.everyMs);
   const report = (): void =>
     callListener(engine.settings.logger, "onProgress", options.onProgress, tally.counts);
   await forEachRow(rows, rowsInHand, signal, async (given, number) => {

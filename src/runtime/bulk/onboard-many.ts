@@ -17,8 +17,8 @@ import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "
 import { retryWrite } from "../engine/retry-write.ts";
 import { findUser, nullIfLasting } from "../engine/load-user.ts";
 import { callListener } from "../options/call-listener.ts";
-import { Throttle } from "./throttle.ts";
-import { RowTally } from "./row-tally.ts";
+import { throttle } from "./throttle.ts";
+import { rowTally } from "./row-tally.ts";
 import { forEachRow, rowsATurn, rowsInHand, type Rows } from "./for-each-row.ts";
 import { moveIdle } from "../engine/save-user.ts";
 import { DamagedUsers } from "./damaged-users.ts";
@@ -40,8 +40,8 @@ export async function onboardMany(
   help: (signal: AbortSignal) => Promise<unknown>,
 ): Promise<ImportSummary> {
   const { name, lane = "bulk", expect, onProgress } = options;
-  const tally = new RowTally(engine.keys);
-  const pace = new Throttle(engine, options.everyMs);
+  const tally = rowTally(engine.keys);
+  const pace = throttle(engine, options.everyMs);
   const damaged = new DamagedUsers(engine, name);
   const listed = new ListedUsers(engine, lane, signal);
   const toRead = "read the progress of an import";

@@ -17,7 +17,7 @@ import type { Engine } from "../engine/engine.ts";
 import { UserComparison } from "./finding.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { watchResult } from "../options/call-listener.ts";
-import { Throttle } from "./throttle.ts";
+import { throttle } from "./throttle.ts";
 import { askForPage } from "../operations/remote.ts";
 import { adoptStranger, followRename } from "./repairing.ts";
 import { forEachRow } from "./for-each-row.ts";
@@ -43,7 +43,7 @@ export interface Reconciling {
 export async function reconcile(engine: Engine, reconciling: Reconciling): Promise<Reconciliation> {
   const { options, repairs, signal } = reconciling;
   const { pageSize = 100, onProgress, onDifference } = options;
-  const pace = new Throttle(engine, options.everyMs);
+  const pace = throttle(engine, options.everyMs);
   /** If the listener throws, the call rejects. Its promise is not awaited; if it rejects, that is logged. */
   function notify<T>(name: string, listener: ((news: T) => unknown) | undefined, news: T): void {
     if (listener !== undefined) watchResult(engine.settings.logger, name, listener, listener(news));

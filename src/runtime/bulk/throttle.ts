@@ -12,57 +12,51 @@ const few = 1_000;
 const newsMs = 200;
 
 /** Decides when progress is due. */
-export class Throttle {
-  readonly #engine: Engine;
-  readonly #everyMs: number;
-  #reportedAt: number;
+export function throttle(engine: Engine, everyMs = 1_000) {
+  let reportedAt: number = engine.clock.monotonic();
 
-  constructor(engine: Engine, everyMs = 1_000) {
-    this.#engine = engine;
-    this.#everyMs = everyMs;
-    this.#reportedAt = engine.clock.monotonic();
-  }
+  return {
+    /** Whether a report is due. A caller that gets `true` must report. */
+    isDue(): boolean {
+      const now = engine.clock.monotonic();
+      if (now - reportedAt < everyMs) return false;
+      reportedAt = now;
+      return true;
+    },
 
-  /** Whether a report is due. A caller that gets `true` must report. */
-  isDue(): boolean {
-    const now = this.#engine.clock.monotonic();
-    if (now - this.#reportedAt < this.#everyMs) return false;
-    this.#reportedAt = now;
-    return true;
-  }
-
-  /**
-   * Reports again and again until no users are left, while `help` works for them until its signal aborts. Returns the
-   * last report. When few users are left, one of them that changes is reported at once.
-   *
-   * @throws what `report` and `help` throw; the signal's reason
-   */
-  async untilNoneIsLeft<T extends { readonly left: number }>(
-    report: () => Promise<T>,
-    help: (signal: AbortSignal) => Promise<unknown>,
-    signal: AbortSignal,
-  ): Promise<T> {
-    const { changes, clock } = this.#engine;
-    const stop = linkSignals(signal);
-    const working = help(stop.signal);
-    let trouble: { readonly error: unknown } | null = null;
-    working.catch((error: unknown) => (trouble = { error }));
-    try {
-      for (;;) {
-        signal.throwIfAborted();
-        const { latest } = changes;
-        const reported = await report();
-        const { left } = reported;
-        // seam: an-import-ends-with-its-last-user
-        if (left === 0) return reported;
-        const gapMs = left > few ? this.#everyMs : Math.min(this.#everyMs, newsMs);
-        await sleep(clock, gapMs, signal);
-        if (left <= few) await changes.ofAnyUser(latest, this.#everyMs - gapMs, signal);
-        if (trouble !== null) throw (trouble as { readonly error: unknown }).error; // set while this waited
+    /**
+     * Reports again and again until no users are left, while `help` works for them until its signal aborts. Returns the
+     * last report. When few users are left, one of them that changes is reported at once.
+     *
+     * @throws what `report` and `help` throw; the signal's reason
+     */
+    async untilNoneIsLeft<T extends { readonly left: number }>(
+      report: () => Promise<T>,
+      help: (signal: AbortSignal) => Promise<unknown>,
+      signal: AbortSignal,
+    ): Promise<T> {
+      const { changes, clock } = engine;
+      const stop = linkSignals(signal);
+      const working = help(stop.signal);
+      let trouble: { readonly error: unknown } | null = null;
+      working.catch((error: unknown) => (trouble = { error }));
+      try {
+        for (;;) {
+          signal.throwIfAborted();
+          const { latest } = changes;
+          const reported = await report();
+          const { left } = reported;
+          // seam: an-import-ends-with-its-last-user
+          if (left === 0) return reported;
+          const gapMs = left > few ? everyMs : Math.min(everyMs, newsMs);
+          await sleep(clock, gapMs, signal);
+          if (left <= few) await changes.ofAnyUser(latest, everyMs - gapMs, signal);
+          if (trouble !== null) throw (trouble as { readonly error: unknown }).error; // set while this waited
+        }
+      } finally {
+        stop.abort();
+        await working.catch(() => {}); // handled above
       }
-    } finally {
-      stop.abort();
-      await working.catch(() => {}); // handled above
-    }
-  }
+    },
+  };
 }

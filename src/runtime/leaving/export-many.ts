@@ -9,7 +9,7 @@ import { sleep } from "../../clock.ts";
 import { isLifecycleError, type LifecycleError } from "../../errors.ts";
 import { fhirVersions } from "../../fhir/fhir-version.ts";
 import { forEachRow, type Rows } from "../bulk/for-each-row.ts";
-import { Throttle } from "../bulk/throttle.ts";
+import { throttle } from "../bulk/throttle.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import type { FhirParts } from "../fhir/fhir-of.ts";
 import { callListener } from "../options/call-listener.ts";
@@ -17,6 +17,7 @@ import { chosenUsers, numberOf } from "./chosen-users.ts";
 import { exportFolder } from "./export-folder.ts";
 import type { ExportManyOptions, ExportProgress, ExportSummary } from "./export-many-options.ts";
 import { exportUser, type InHand } from "./export-user.ts";
+import type { Filled } from "./fill-file.ts";
 import { beginRun } from "./named-run.ts";
 
 /** Users that are put off and tried again by this call; others need another one. */
@@ -53,7 +54,7 @@ export async function exportMany(
   const of = await patiently(() => numberOf(engine, ids));
   const stop = linkSignals(given);
   const { signal } = stop;
-  const pace = new Throttle(engine, options.everyMs);
+  const pace = throttle(engine, options.everyMs);
   const began = clock.monotonic();
   const inHand: InHand = new Map();
   const users = new Map<string, Promise<void>>();
@@ -96,13 +97,7 @@ export async function exportMany(
   async function one(id: string): Promise<void> {
     try {
       await refuseTakenOver();
-      const wrote = ({
-        resources,
-        isShort,
-      }: {
-        readonly resources: number;
-        readonly isShort: boolean;
-      }): void => {
+      const wrote = ({ resources, isShort }: Filled): void => {
         counts.resources += resources;
         if (resources > 0) counts.files++;
         if (isShort) counts.short++;

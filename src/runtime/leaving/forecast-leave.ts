@@ -122,14 +122,9 @@ export async function forecastLeave(
   leave: Leave,
   signal: AbortSignal,
 ): Promise<LeaveForecast> {
-  const { count, done, unexported, leftOut, unusable, toIdentify } = await countLeave(
-    engine,
-    ids,
-    leave,
-    signal,
-  );
-  const calls = toIdentify + (leave.purge.length > 0 ? unexported : 0);
+  const { toIdentify, has: _, ...counts } = await countLeave(engine, ids, leave, signal);
+  const calls = toIdentify + (leave.purge.length > 0 ? counts.unexported : 0);
   const inMs = calls === 0 ? 0 : (await forecast(engine, calls, "recovery")).inMs;
   const endsAt = inMs === Infinity ? null : new Date(engine.clock.now() + inMs);
-  return { name: leave.name, count, done, unexported, leftOut, unusable, calls, endsAt };
+  return { name: leave.name, ...counts, calls, endsAt };
 }

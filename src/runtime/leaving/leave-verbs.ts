@@ -146,9 +146,9 @@ export function createLeaveVerbs(parts: LeaveParts): LeaveVerbs {
     open();
     const options = checkLeaving(ids, given);
     return whileOpen<LeaveForecast | LeaveSummary>(options, async (signal) =>
-      isActing(options)
-        ? offboardMany(engine, ids, options, signal, help)
-        : forecastLeave(engine, ids, options, signal),
+      options.count === undefined
+        ? forecastLeave(engine, ids, options, signal)
+        : offboardMany(engine, ids, options, signal, help),
     );
   }
 
@@ -238,8 +238,4 @@ function checkLeaving(
   const leave = { ...others, name, purge: versions, onlyAfterExport, allowPartialExport, by };
   if (count === undefined) return leave;
   return { ...leave, count, receipts: checkValue(verb, "receipts", receipts as string, aLog) }; // or it throws
-}
-
-function isActing(options: Acting | (Leave & { readonly count?: undefined })): options is Acting {
-  return options.count !== undefined;
 }

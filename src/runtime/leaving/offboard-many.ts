@@ -13,7 +13,7 @@
 import { invalidOption } from "../../errors.ts";
 import { isPurging, type UserState } from "../../../machines/index.ts";
 import { forEachRow, rowsInHand, type Rows } from "../bulk/for-each-row.ts";
-import { Throttle } from "../bulk/throttle.ts";
+import { throttle } from "../bulk/throttle.ts";
 import type { Engine } from "../engine/engine.ts";
 import { listUserIds, loadUser, pagesOfUserIds } from "../engine/load-user.ts";
 import { retryWrite } from "../engine/retry-write.ts";
@@ -70,7 +70,7 @@ export async function offboardMany(
   const refuseTakenOver = (): Promise<void> => patiently(() => run.refuseTakenOver());
   const enlisting = { isCounted, refuseTakenOver, signal };
   try {
-    const pace = new Throttle(engine, leave.everyMs);
+    const pace = throttle(engine, leave.everyMs);
     const report = async (phase: LeaveProgress["phase"]): Promise<LeaveProgress> => {
       const progress = await patiently(() =>
         progressOf(engine, { name, phase, count: run.record.count ?? count, log }),
@@ -90,7 +90,7 @@ export async function offboardMany(
           if (pace.isDue()) await report("marking");
         },
       );
-      await patiently(async () => run.note(log.receipts + sumOf(await countsOf(engine, name))));
+      await patiently(async () => run.note(log.chain.receipts + sumOf(await countsOf(engine, name))));
     }
     let still = { left: -1, at: clock.monotonic() };
     let lookedAt = clock.monotonic();
@@ -111,13 +111,13 @@ export async function offboardMany(
     for (const state of Object.keys(counts) as UserState[])
       await receiptAll(engine, leave, log, state, signal);
     const total = run.record.count ?? count;
-    if (log.receipts === total) await log.end();
+    if (log.chain.receipts === total) await log.end();
     const done = await report("done");
     return {
       ...done,
-      skipped: log.skipped,
+      skipped: log.chain.skipped,
       lost: Math.max(0, total - done.receipts - done.left - done.failed - done.waiting),
-      closed: log.isClosed,
+      closed: log.chain.isClosed,
       publicKey: log.publicKey,
       unfinished: await patiently(() => unfinishedOf(engine, name)),
     };
@@ -136,7 +136,7 @@ async function openedFor(
   try {
     await patiently(() => run.refuseTakenOver());
     const opened = (log = await open());
-    await patiently(() => run.aim(opened.id));
+    await patiently(() => run.aim(opened.chain.id ?? ""));
     return opened;
   } catch (error) {
     await log?.close();
@@ -210,7 +210,7 @@ async function progressOf(
     name,
     phase,
     count,
-    receipts: log.receipts,
+    receipts: log.chain.receipts,
     left,
     failed,
     waiting: all - left - failed,

@@ -20,11 +20,8 @@ import {
 } from "./receipt-chain.ts";
 
 export interface OpenLog {
-  /** Names it for as long as it exists. */
-  readonly id: string;
-  readonly receipts: number;
-  readonly skipped: number;
-  readonly isClosed: boolean;
+  /** What it holds; its id names it for as long as it exists. */
+  readonly chain: Readonly<Omit<ReceiptChain, "next" | "read">>;
   readonly publicKey: string;
   /** Appends the receipts of users that have none in it; durable when it resolves. */
   add(left: readonly Leaving[]): Promise<void>;
@@ -59,16 +56,7 @@ export async function openLog(engine: Engine, given: string | ReceiptLog, name: 
     throw error;
   }
   return {
-    id: chain.id ?? "", // of the first line
-    get receipts() {
-      return chain.receipts;
-    },
-    get skipped() {
-      return chain.skipped;
-    },
-    get isClosed() {
-      return chain.isClosed;
-    },
+    chain,
     publicKey,
     async add(left) {
       // seam: a-user-gets-one-receipt

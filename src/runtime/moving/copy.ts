@@ -11,7 +11,7 @@ import type { KeptLog } from "../../store/slot-log.ts";
 import type { Contents } from "./contents.ts";
 import type { MoveSummary } from "./move-options.ts";
 import { eventsText, logText, redated, textOf, textsOf } from "./row-text.ts";
-import { ContentDigest, HeldDigest, Tally, type Watching } from "./tally.ts";
+import { contentDigest, heldDigest, tally, type Watching } from "./tally.ts";
 import { leaseNames } from "../account/create-lease.ts";
 
 /** The limits whose logs move: those of calls, and the leases of `ensure()`, whose creates may still be under way. */
@@ -43,41 +43,45 @@ export interface Found extends Pick<MoveSummary, "users" | "formerIds" | "events
  */
 export async function copy(sides: Sides, watching: Watching): Promise<void> {
   const { from, to, byMs, identity, contents } = sides;
-  const tally = await Tally.of("copy", from, watching);
+  const counted = await tally("copy", from, watching);
   const isEmpty = (await to.transfer.rows(null, pageSize)).rows.length === 0; // then nothing there need be read
   for await (const rows of rowPages(from)) {
     const missing = isEmpty ? rows : differing(sides, rows, await to.transfer.rowsOf(idsOf(rows)));
     const moved = missing.map(([id, row]) => [id, redated(contents.moved(id, row), byMs)] as const);
     if (moved.length > 0) await to.transfer.writeRows({ rows: moved, identity });
-    tally.rows(rows);
+    counted.rows(rows);
   }
   for await (const page of eventPages(from)) {
     const there = await eventsBehind(to, page.after);
     // seam: events-move-too
     if (eventsIn(page, contents) !== eventsIn(there, contents)) {
-      if (to.events === undefined) throw keepsNoEvents();
+      if (to.events === undefined)
+        throw new LifecycleError(
+          "STORE_UNUSABLE",
+          "Cannot move the store: it holds events, and the other one keeps none; run its migration first",
+        );
       await to.transfer.writeEvents({
         ...page,
         events: page.events.map((event) => contents.movedEvent(event)),
         identity,
       });
     }
-    tally.countEvents(page.events);
+    counted.events(page.events);
   }
 }
 
 /** Compares all rows and events, and the numbers of users. @throws {LifecycleError} `RECORD_DAMAGED`, `STORE_UNUSABLE` if they differ */
 export async function compare(sides: Sides, watching: Watching): Promise<Found> {
   const { from, to, contents } = sides;
-  const tally = await Tally.of("compare", from, watching);
-  const [digest, held] = [new ContentDigest(contents), new HeldDigest()];
+  const counted = await tally("compare", from, watching);
+  const [digest, held] = [contentDigest(contents), heldDigest()];
   for await (const rows of rowPages(from)) {
     const there = await to.transfer.rowsOf(idsOf(rows));
     const texts = textsOf(there);
     const others = differing(sides, rows, there, texts);
     if (others.length > 0) throw differs(`${others.length} of its users`);
     for (const [, row] of there) if (!("renamedTo" in row)) contents.noteHeld(row.value);
-    const fresh = tally.rows(rows);
+    const fresh = counted.rows(rows);
     digest.addRows(fresh);
     held.addRows(fresh.map(([id]) => [id, texts.get(id) ?? ""]));
   }
@@ -89,23 +93,22 @@ export async function compare(sides: Sides, watching: Watching): Promise<Found> 
     for (const { value } of there.events) contents.noteHeld(value);
     digest.addEvents(page.events);
     held.addEvents(there.events);
-    tally.countEvents(page.events);
+    counted.events(page.events);
   }
   // seam: the-numbers-of-users-are-compared
   if (countsText(await from.counts()) !== countsText(await to.counts()))
     throw differs("the numbers of users by state");
-  const { users, formerIds, events } = tally;
-  return { users, formerIds, events, digest: digest.text(), held: held.text() };
+  return { ...counted.counts, digest: digest.text(), held: held.text() };
 }
 
 /** A digest of all rows and events of a store, as it holds them. */
 export async function heldBy(store: MovableStore, watching: Watching): Promise<string> {
-  const tally = await Tally.of("compare", store, watching);
-  const held = new HeldDigest();
-  for await (const rows of rowPages(store)) held.addRows(textsOf(tally.rows(rows)));
+  const counted = await tally("compare", store, watching);
+  const held = heldDigest();
+  for await (const rows of rowPages(store)) held.addRows(textsOf(counted.rows(rows)));
   for await (const { events } of eventPages(store)) {
     held.addEvents(events);
-    tally.countEvents(events);
+    counted.events(events);
   }
   return held.text();
 }
@@ -211,12 +214,5 @@ function differs(what: string): LifecycleError {
   return new LifecycleError(
     "STORE_UNUSABLE",
     `Cannot finish the move: ${what} are not the same in both stores; run it again, or with --abort`,
-  );
-}
-
-function keepsNoEvents(): LifecycleError {
-  return new LifecycleError(
-    "STORE_UNUSABLE",
-    "Cannot move the store: it holds events, and the other one keeps none; run its migration first",
   );
 }
