@@ -20,15 +20,7 @@ import { headOf, writeOf } from "./rows.ts";
 const longestTakeInMs = 1_000;
 
 /** The verbs of joins. */
-export interface Joins {
-  join(client: TransactionClient, commit: Commit): Promise<void>;
-  /** Takes in users that were committed, those of this id among the first. False: it failed, and that is no matter. */
-  takeIn(id: string, matters: boolean): Promise<boolean>;
-  /** Takes in all, or very many of them. A failure is left to the next call. Returns whether it took in any. */
-  takeInAll(): Promise<boolean>;
-  /** The expression that tells whether there are any that this call of a function should see. */
-  areThere(call: string): string;
-}
+export type Joins = ReturnType<typeof postgresJoins>;
 
 /** The name of the lock that a transaction with a join shares, and the fence of a move takes alone. */
 export function fenceName(s: string, account: string): string {
@@ -36,7 +28,7 @@ export function fenceName(s: string, account: string): string {
 }
 
 /** The verbs for one account. @param s the schema, quoted */
-export function postgresJoins(connection: Connection, s: string, account: string): Joins {
+export function postgresJoins(connection: Connection, s: string, account: string) {
   const taking = batches<string, number>(
     connection,
     {
@@ -55,8 +47,11 @@ export function postgresJoins(connection: Connection, s: string, account: string
   };
 
   return {
-    areThere: (call) => (call.startsWith("load_users") ? `${s}.has_joins_of($1, $2)` : `${s}.has_joins($1)`),
-    async takeIn(id, matters) {
+    /** The expression that tells whether there are any that this call of a function should see. */
+    areThere: (call: string): string =>
+      call.startsWith("load_users") ? `${s}.has_joins_of($1, $2)` : `${s}.has_joins($1)`,
+    /** Takes in users that were committed, those of this id among the first. False: it failed, and that is no matter. */
+    async takeIn(id: string, matters: boolean): Promise<boolean> {
       try {
         await taking(id);
         return true;
@@ -65,7 +60,8 @@ export function postgresJoins(connection: Connection, s: string, account: string
         return false;
       }
     },
-    async takeInAll() {
+    /** Takes in all, or very many of them. A failure is left to the next call. Returns whether it took in any. */
+    async takeInAll(): Promise<boolean> {
       const { clock } = connection;
       const until = clock.monotonic() + longestTakeInMs;
       let took = 0;
@@ -79,7 +75,7 @@ export function postgresJoins(connection: Connection, s: string, account: string
       }
       return took > 0;
     },
-    join: async (client, commit) => {
+    join: async (client: TransactionClient, commit: Commit): Promise<void> => {
       await connection.within(
         (error) => storeError("write to", connection.place, error),
         async (until) => {

@@ -15,25 +15,10 @@ const mostKept = 50;
 const mostCounted = 1_000;
 
 /** The last steps, and those to come. */
-export interface ChangeFeed {
-  /** Newest first. */
-  latest(): readonly Change[];
-  /** The steps of the last hour in numbers, at this time, ms since 1970. */
-  flow(now: number): Flow;
-  /** Whether it brings each step of all processes now. */
-  followsAll(): boolean;
-  /** Follows the events of all processes until `signal` aborts, if they are on and not followed yet. Never rejects. */
-  follow(signal: AbortSignal): Promise<void>;
-  /** Ends the subscription. */
-  close(): void;
-}
+export type ChangeFeed = ReturnType<typeof changeFeed>;
 
 /** Keeps the last steps, and calls `onChange` after each: `isNew`, unless it was taken before it was looked for. */
-export function changeFeed(
-  lifecycle: Lifecycle,
-  ids: SealedIds,
-  onChange: (isNew: boolean) => void,
-): ChangeFeed {
+export function changeFeed(lifecycle: Lifecycle, ids: SealedIds, onChange: (isNew: boolean) => void) {
   let seen: (() => Change)[] = [];
   const inside = internalsOf(lifecycle);
   const own = inside?.process ?? null;
@@ -47,7 +32,7 @@ export function changeFeed(
     onChange(isNew);
   }
 
-  const close = lifecycle.subscribe((status) => {
+  const unsubscribe = lifecycle.subscribe((status) => {
     if (isFollowing) return; // the event tells of it
     const { from, to, at } = lastOf(status);
     const alias = lifecycle.alias(status.appUserId);
@@ -56,10 +41,14 @@ export function changeFeed(
   });
 
   return {
-    flow: (now) => counter.view(now, own),
-    followsAll: () => followsAll,
-    latest: () => seen.map((change) => change()),
-    async follow(signal) {
+    /** The steps of the last hour in numbers, at this time, ms since 1970. */
+    flow: (now: number): Flow => counter.view(now, own),
+    /** Whether it brings each step of all processes now. */
+    followsAll: (): boolean => followsAll,
+    /** Newest first. */
+    latest: (): readonly Change[] => seen.map((change) => change()),
+    /** Follows the events of all processes until `signal` aborts, if they are on and not followed yet. Never rejects. */
+    async follow(signal: AbortSignal): Promise<void> {
       if (isFollowing) return;
       isFollowing = true;
       try {
@@ -78,7 +67,8 @@ export function changeFeed(
         isFollowing = followsAll = false;
       }
     },
-    close,
+    /** Ends the subscription. */
+    close: (): void => unsubscribe(),
   };
 }
 

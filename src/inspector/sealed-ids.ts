@@ -14,11 +14,7 @@ import { decrypt, encrypt } from "../store/sealing/aes-gcm.ts";
 export type Purpose = "user" | "cursor";
 
 /** Seals and opens ids. */
-export interface SealedIds {
-  seal(purpose: Purpose, id: string): string;
-  /** The id; `null` if the text was not sealed here for this purpose. */
-  open(purpose: Purpose, text: string): string | null;
-}
+export type SealedIds = ReturnType<typeof sealedIds>;
 
 /** A key is padded to a multiple of so many characters, so that its length tells little about the id's. */
 const blockLength = 32;
@@ -29,7 +25,7 @@ const longestKey = 1_000;
 const nonceBytes = 12;
 
 /** Seals ids with a key of the lifecycle's store, or else with one of its own, which ends with this process. */
-export function sealedIds(lifecycle: Lifecycle): SealedIds {
+export function sealedIds(lifecycle: Lifecycle) {
   const inside = internalsOf(lifecycle);
   const own = (): KeyObject => createSecretKey(randomBytes(32));
   const sealing = inside?.key("inspector id") ?? own();
@@ -41,14 +37,15 @@ export function sealedIds(lifecycle: Lifecycle): SealedIds {
   }
 
   return {
-    seal(purpose, id) {
+    seal(purpose: Purpose, id: string): string {
       const length = Buffer.byteLength(id);
       const padded = id + padding.repeat((blockLength - (length % blockLength)) % blockLength);
       const plain = Buffer.from(padded);
       const bound = boundTo(purpose);
       return Buffer.concat(encrypt(sealing, nonceOf(bound, plain), plain, bound)).toString("base64url");
     },
-    open(purpose, text) {
+    /** The id; `null` if the text was not sealed here for this purpose. */
+    open(purpose: Purpose, text: string): string | null {
       if (text.length > longestKey) return null;
       try {
         const plain = decrypt(sealing, Buffer.from(text, "base64url"), boundTo(purpose));

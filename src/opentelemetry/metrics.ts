@@ -7,13 +7,6 @@ import { ValueType, type Attributes, type Meter } from "@opentelemetry/api";
 import type { Ended, GrantKind, Work } from "../telemetry.ts";
 import { fewWords } from "./few-words.ts";
 
-/** The counters and histograms of one lifecycle. Each counts what this process did, so sum them over processes. */
-export interface WorkMetrics {
-  ended(work: Work, ended: Ended, ms: number): void;
-  takenOver(call: string): void;
-  granted(kind: GrantKind, ms: number): void;
-}
-
 /** Boundaries of the histograms, s. */
 const ofRequests = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 const ofCommits = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -22,8 +15,11 @@ const ofWaits = [0.1, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600, 10_800, 43_200, 86
 /** Codes of errors that one process reports by name. */
 const mostErrors = 60;
 
-/** Creates the instruments. `own`: attributes that the application adds to each of them. */
-export function workMetrics(meter: Meter, own: Attributes): WorkMetrics {
+/**
+ * Creates the counters and histograms of one lifecycle. Each counts what this process did, so sum them over processes.
+ * `own`: attributes that the application adds to each of them.
+ */
+export function workMetrics(meter: Meter, own: Attributes) {
   const seconds = (name: string, description: string, boundaries: number[]) =>
     meter.createHistogram(name, {
       description,
@@ -64,15 +60,15 @@ export function workMetrics(meter: Meter, own: Attributes): WorkMetrics {
   }
 
   return {
-    ended(work, ended, ms) {
+    ended(work: Work, ended: Ended, ms: number): void {
       const seconds = ms / 1_000;
       if (work.type === "onboard") return onboards.record(seconds, how(ended));
       if (work.type === "commit") return commits.record(seconds, how(ended));
       const of = { "oneup.call": work.call, "oneup.endpoint": work.endpoint };
       calls.record(seconds, { ...of, ...how(ended) });
     },
-    takenOver: (call) => takeovers.add(1, { ...own, "oneup.call": call }),
-    granted(kind, ms) {
+    takenOver: (call: string): void => takeovers.add(1, { ...own, "oneup.call": call }),
+    granted(kind: GrantKind, ms: number): void {
       if (kind === "refresh") refreshes.record(ms / 1_000, own);
       else firstTokens.record(ms / 1_000, { ...own, "oneup.token.kind": kind });
     },

@@ -151,15 +151,9 @@ export function sharedBackend(connect: () => Promise<KeyvBackend>): () => Promis
 }
 
 /** The backend of one Keyv storage adapter. Pending operations end before the backend is released. */
-interface Session {
-  /** @throws {LifecycleError} `CLOSED` */
-  use<T>(task: (backend: KeyvBackend) => Promise<T>): Promise<T>;
-  /** Every step of the iteration is a use of its own. @throws {LifecycleError} `CLOSED` */
-  walk<T>(entries: (backend: KeyvBackend) => AsyncIterable<T>): AsyncGenerator<T, void>;
-  disconnect(): Promise<void>;
-}
+type Session = ReturnType<typeof sessionOn>;
 
-function sessionOn(connect: () => KeyvBackend | Promise<KeyvBackend>): Session {
+function sessionOn(connect: () => KeyvBackend | Promise<KeyvBackend>) {
   const underWay = new Set<Promise<unknown>>();
   let backend: Promise<KeyvBackend> | undefined;
   let ended: Promise<void> | undefined;
@@ -193,8 +187,10 @@ function sessionOn(connect: () => KeyvBackend | Promise<KeyvBackend>): Session {
   }
 
   return {
+    /** @throws {LifecycleError} `CLOSED` */
     use,
-    async *walk(entries) {
+    /** Every step of the iteration is a use of its own. @throws {LifecycleError} `CLOSED` */
+    async *walk<T>(entries: (backend: KeyvBackend) => AsyncIterable<T>): AsyncGenerator<T, void> {
       const steps = await use(async (opened) => entries(opened)[Symbol.asyncIterator]());
       try {
         for (;;) {
@@ -206,7 +202,7 @@ function sessionOn(connect: () => KeyvBackend | Promise<KeyvBackend>): Session {
         await steps.return?.();
       }
     },
-    disconnect: () => (ended ??= end()), // only once, because others may share the backend
+    disconnect: (): Promise<void> => (ended ??= end()), // only once, because others may share the backend
   };
 }
 

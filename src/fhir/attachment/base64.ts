@@ -7,18 +7,12 @@ import { Buffer } from "node:buffer";
 import type { LifecycleError } from "../../errors.ts";
 
 /** Decodes base64 that comes in pieces of any length. Both methods throw what `fail` makes if it is not base64. */
-export interface Base64Decoder {
-  /** The bytes that are complete. */
-  push(text: string): Uint8Array;
-  /** No more text follows. */
-  end(): void;
-}
-
-export function base64Decoder(fail: () => LifecycleError): Base64Decoder {
+export function base64Decoder(fail: () => LifecycleError) {
   let rest = "";
   let isPadded = false;
   return {
-    push(text) {
+    /** The bytes that are complete. */
+    push(text: string): Uint8Array {
       const all = rest + text.replaceAll(/[ \t\r\n]+/g, ""); // FHIR allows white space
       const whole = all.length - (all.length % 4);
       const part = all.slice(0, whole);
@@ -27,7 +21,8 @@ export function base64Decoder(fail: () => LifecycleError): Base64Decoder {
       isPadded = part.endsWith("=");
       return Buffer.from(part, "base64");
     },
-    end() {
+    /** No more text follows. */
+    end(): void {
       if (rest !== "") throw fail();
     },
   };

@@ -21,13 +21,6 @@ export interface Asked {
   readonly masked: boolean;
 }
 
-export interface Acts {
-  me(person: Person): Me;
-  answer(request: Request, asked: Asked): Promise<Response>;
-  /** `POST api/sandbox/change`. */
-  changeSandbox(request: Request, asked: Asked): Promise<Response>;
-}
-
 /** What a request asks for, once it was read. */
 interface Wanted {
   readonly needs: InspectorPermission;
@@ -41,11 +34,7 @@ interface Wanted {
 const tokenHeader = "x-inspector-token";
 
 /** The acts on this lifecycle. `now`: its time, ms since 1970. */
-export function createActs(
-  views: Views,
-  now: () => number,
-  changeSandbox: (told: Fields) => Promise<void>,
-): Acts {
+export function createActs(views: Views, now: () => number, changeSandbox: (told: Fields) => Promise<void>) {
   const tokens = pageTokens(views.lifecycle, now);
   const once = new Once<() => Response>();
 
@@ -101,13 +90,14 @@ export function createActs(
   }
 
   return {
-    me: (person) => ({ who: person.who, may: [...person.may], token: tokens.of(person) }),
-    answer: (request, asked) =>
+    me: (person: Person): Me => ({ who: person.who, may: [...person.may], token: tokens.of(person) }),
+    answer: (request: Request, asked: Asked): Promise<Response> =>
       answerPage(request, asked, (fields) => {
         const act = checkAct(fields);
         return { needs: act.action, once: act.once, what: act, run: () => done(act, asked) };
       }),
-    changeSandbox: (request, asked) =>
+    /** `POST api/sandbox/change`. */
+    changeSandbox: (request: Request, asked: Asked): Promise<Response> =>
       answerPage(request, asked, ({ once: name, ...told }) => ({
         needs: "sandbox",
         once: checkValue<unknown>("control the sandbox", "once", name, aName) as string, // or it throws

@@ -10,17 +10,11 @@ import type { Lifecycle } from "../../index.ts";
 import { internalsOf } from "../../runtime/internals.ts";
 import type { Person } from "./permission.ts";
 
-export interface PageTokens {
-  of(person: Person): string;
-  /** Whether the token was made for this person's session, less than a day ago. */
-  isOf(token: string | null, person: Person): boolean;
-}
-
 /** A token lasts until the end of the next period, ms. */
 const periodMs = 12 * 3_600_000;
 
 /** Tokens by a key of the lifecycle's store, so that they are good in each process with it. */
-export function pageTokens(lifecycle: Lifecycle, now: () => number): PageTokens {
+export function pageTokens(lifecycle: Lifecycle, now: () => number) {
   const key = internalsOf(lifecycle)?.key("inspector page token") ?? createSecretKey(randomBytes(32));
   const digest = (person: Person, period: number): Uint8Array =>
     createHmac("sha256", key)
@@ -28,8 +22,9 @@ export function pageTokens(lifecycle: Lifecycle, now: () => number): PageTokens 
       .digest();
   const period = (): number => Math.floor(now() / periodMs);
   return {
-    of: (person) => Buffer.from(digest(person, period())).toString("base64url"),
-    isOf(token, person) {
+    of: (person: Person): string => Buffer.from(digest(person, period())).toString("base64url"),
+    /** Whether the token was made for this person's session, less than a day ago. */
+    isOf(token: string | null, person: Person): boolean {
       const given = Buffer.from(token ?? "", "base64url");
       const isSame = (made: Uint8Array): boolean =>
         made.length === given.length && timingSafeEqual(made, given);

@@ -196,22 +196,19 @@ function shutOut(waitMs: number): LifecycleError {
 }
 
 /** The one person whom a client is for. */
-interface OnePerson {
-  /** Whether the id has passed to another one. */
-  isAnother(now: Holder): boolean;
-  /** @throws {LifecycleError} `USER_CONFLICT` if it has */
-  check(now: Holder): void;
-}
+type OnePerson = ReturnType<typeof forOnePerson>;
 
 /**
  * A client is for one person, the one that has the id at its first call: a walk must not go on with another person's
  * pages, nor a resource be created for another person, because the id was given away meanwhile.
  */
-function forOnePerson(engine: Engine, id: string, known: Holder | undefined): OnePerson {
+function forOnePerson(engine: Engine, id: string, known: Holder | undefined) {
   let holder = known;
   return {
-    isAnother: (now) => holder !== undefined && holder !== now && isAnother(holder, now),
-    check(now) {
+    /** Whether the id has passed to another one. */
+    isAnother: (now: Holder): boolean => holder !== undefined && holder !== now && isAnother(holder, now),
+    /** @throws {LifecycleError} `USER_CONFLICT` if it has */
+    check(now: Holder): void {
       holder ??= now;
       // seam: a-client-is-for-one-person
       if (holder === now || !isAnother(holder, now)) return;
