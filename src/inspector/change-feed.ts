@@ -6,7 +6,7 @@
 import type { Lifecycle, LifecycleEvent, UserStatus } from "../index.ts";
 import { internalsOf } from "../runtime/internals.ts";
 import type { SealedIds } from "./sealed-ids.ts";
-import { FlowCounter } from "./flow.ts";
+import { flowCounter } from "./flow.ts";
 import type { Change, Flow } from "./shapes.ts";
 
 /** The steps that are kept. */
@@ -14,15 +14,15 @@ const mostKept = 50;
 /** The steps before it looks that are counted. */
 const mostCounted = 1_000;
 
-/** The last steps, and those to come. */
-export type ChangeFeed = ReturnType<typeof changeFeed>;
-
-/** Keeps the last steps, and calls `onChange` after each: `isNew`, unless it was taken before it was looked for. */
+/**
+ * Keeps the last steps and those to come, and calls `onChange` after each: `isNew`, unless it was taken before it was
+ * looked for.
+ */
 export function changeFeed(lifecycle: Lifecycle, ids: SealedIds, onChange: (isNew: boolean) => void) {
   let seen: (() => Change)[] = [];
   const inside = internalsOf(lifecycle);
   const own = inside?.process ?? null;
-  const counter = new FlowCounter();
+  const counter = flowCounter();
   let isFollowing = false;
   let followsAll = false;
 

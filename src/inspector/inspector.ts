@@ -22,7 +22,7 @@ import { permissions, aPersonName, type SomeActions } from "./actions/permission
 import { admit, isLocal, isPlainPath, refuseAddress, refuseInitiator, type Authorize } from "./admission.ts";
 import { serveAsset, servePage } from "./assets.ts";
 import { internalsOf } from "../runtime/internals.ts";
-import { Live } from "./live.ts";
+import { createLive } from "./live.ts";
 import { OneTimeLinks } from "./one-time-links.ts";
 import { readBody } from "./read-body.ts";
 import { json, plainPage, refusalOf, refuse, respond, type Refused } from "./responses.ts";
@@ -142,7 +142,7 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
   const ids = sealedIds(lifecycle);
   const views: Views = { lifecycle, ids };
   const sandbox = sandboxOf(lifecycle, clock);
-  const live = new Live({ lifecycle, ids, basePath, clock, sandbox });
+  const live = createLive({ lifecycle, ids, basePath, clock, sandbox });
   const links = new OneTimeLinks();
   const now = (): number => internalsOf(lifecycle)?.now() ?? clock.now();
   const acts = createActs(views, now, (told) => changeSandbox(sandbox, told));

@@ -42,47 +42,11 @@ interface Shown {
 }
 
 /** `P`: a page. */
-export class WatchedUsers<P extends object> {
-  readonly #views: Views;
-  readonly #shown = new Map<P, Shown>();
-
-  constructor(views: Views) {
-    this.#views = views;
-  }
-
-  show(page: P, { key, revision, list, mark }: Omit<Watching, "page">): void {
-    this.leave(page);
-    const what = JSON.stringify(key ?? list);
-    if (what !== undefined) this.#shown.set(page, { what, seen: revision ?? mark ?? null });
-  }
-
-  /** The page shows no user. */
-  leave(page: P): void {
-    this.#shown.delete(page);
-  }
-
-  /** Looks at all. Resolves with the pages that show something else by now. @throws {LifecycleError} `STORE_UNAVAILABLE` */
-  async outdated(): Promise<readonly P[]> {
-    const all = [...new Set([...this.#shown.values()].map(({ what }) => what))].map((what) => ({
-      what,
-      of: JSON.parse(what) as string | object, // as it was shown
-    }));
-    const users = all.filter(({ of }) => !isObject(of)).slice(0, mostLooked);
-    const lists = all.filter(({ of }) => isObject(of)).slice(0, mostLists);
-    const looks = [...users, ...lists].map(async ({ what, of }) => [what, await this.#look(of)] as const);
-    const found = new Map(await Promise.all(looks));
-    return [...this.#shown].flatMap(([page, { what, seen }]) => {
-      const now = found.get(what);
-      if (now === undefined) return [];
-      this.#shown.delete(page); // behind those that wait for the next round
-      this.#shown.set(page, { what, seen: now });
-      return now === seen ? [] : [page];
-    });
-  }
+export function watchedUsers<P extends object>(views: Views) {
+  const shownOn = new Map<P, Shown>();
 
   /** The revision of the user's record, or the mark of the list; `null`: there is none that can be read. */
-  async #look(of: string | object): Promise<number | string | null> {
-    const views = this.#views;
+  async function look(of: string | object): Promise<number | string | null> {
     try {
       if (typeof of === "object") return (await listUsers(views, { ...of }, true)).mark;
       return await withUser<number | null>(
@@ -95,4 +59,36 @@ export class WatchedUsers<P extends object> {
       throw error;
     }
   }
+
+  return {
+    show(page: P, { key, revision, list, mark }: Omit<Watching, "page">): void {
+      shownOn.delete(page);
+      const what = JSON.stringify(key ?? list);
+      if (what !== undefined) shownOn.set(page, { what, seen: revision ?? mark ?? null });
+    },
+
+    /** The page shows no user. */
+    leave(page: P): void {
+      shownOn.delete(page);
+    },
+
+    /** Looks at all. Resolves with the pages that show something else by now. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+    async outdated(): Promise<readonly P[]> {
+      const all = [...new Set([...shownOn.values()].map(({ what }) => what))].map((what) => ({
+        what,
+        of: JSON.parse(what) as string | object, // as it was shown
+      }));
+      const users = all.filter(({ of }) => !isObject(of)).slice(0, mostLooked);
+      const lists = all.filter(({ of }) => isObject(of)).slice(0, mostLists);
+      const looks = [...users, ...lists].map(async ({ what, of }) => [what, await look(of)] as const);
+      const found = new Map(await Promise.all(looks));
+      return [...shownOn].flatMap(([page, { what, seen }]) => {
+        const now = found.get(what);
+        if (now === undefined) return [];
+        shownOn.delete(page); // behind those that wait for the next round
+        shownOn.set(page, { what, seen: now });
+        return now === seen ? [] : [page];
+      });
+    },
+  };
 }

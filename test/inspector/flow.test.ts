@@ -1,6 +1,6 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
-import { FlowCounter, type Step } from "../../src/inspector/flow.ts";
+import { flowCounter, type Step } from "../../src/inspector/flow.ts";
 import { scene } from "../support/scene.ts";
 import { openedOn } from "./support.ts";
 
@@ -14,7 +14,7 @@ function step(minutesAgo: number, more: Partial<Step> = {}): Step {
 
 describe("the inspector's flow", () => {
   it("counts the transitions of the last hour and the last five minutes, and the users of each process", () => {
-    const flow = new FlowCounter();
+    const flow = flowCounter();
     flow.add(step(90));
     flow.add(step(40));
     flow.add(step(4));
@@ -36,7 +36,7 @@ describe("the inspector's flow", () => {
   });
 
   it("tells from when on it counts, and counts the last steps if there are too many", () => {
-    const flow = new FlowCounter();
+    const flow = flowCounter();
     expect(flow.view(now, null).since).toBeNull();
     flow.add(step(30));
     expect(flow.view(now, null).since).toEqual(new Date(now - 30 * minute));
