@@ -101,7 +101,7 @@ export async function optionsFromEnv(given?: Partial<LifecycleOptions>): Promise
       clientId: required("ONEUP_CLIENT_ID").trim(),
       clientSecret: required("ONEUP_CLIENT_SECRET").trim(),
     },
-    store: overrides.store ?? (await storeFromEnv()),
+    store: overrides.store ?? (await storeAt(required("ONEUP_STORE"), "ONEUP_STORE")),
     ...(encryption && { encryption }),
     ...(transport && { transport }),
     hideIds: overrides.hideIds ?? isOn("ONEUP_HIDE_IDS"),
@@ -201,11 +201,6 @@ export function keysFromEnv(
   const flaw = isKey ? `looks like a key, which belongs in ${name}` : flawIn(file.replaceAll(/\/+/g, "/"));
   if (flaw === undefined) return keyFile(file);
   throw unfit(`the environment variable ${name}_FILE must be the path of a file, and it ${flaw}`);
-}
-
-/** Opens the store in `ONEUP_STORE`. @throws {LifecycleError} `INVALID_OPTION` naming the variable */
-function storeFromEnv(): Promise<StoreAdapter> {
-  return storeAt(required("ONEUP_STORE"), "ONEUP_STORE");
 }
 
 /**

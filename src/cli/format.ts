@@ -49,11 +49,6 @@ export function print({ switches }: Pick<Given, "switches">, data: unknown, line
   for (const line of switches.has("json") ? [JSON.stringify(data)] : lines.flatMap(prose)) console.log(line);
 }
 
-/** Remaining life of the token: `1 h 55 min`, or `–`. */
-export function tokenLeft({ usable, expiresAt }: UserStatus, now: number): string {
-  return usable && expiresAt !== null ? spanInWords(expiresAt.getTime() - now) : "–";
-}
-
 /** What the user waits for: `rateLimit 12 min`, or its turn; the call in flight, `createUser?`; or nothing. */
 export function waitOf({ pause, state, underWay }: UserStatus, now: number): string {
   if (underWay !== null) return `${underWay}?`;

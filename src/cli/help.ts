@@ -37,7 +37,7 @@ export function describeCommand(command: Command, width: number): string {
   return [
     ...wrapped(`oneup-lifecycle ${usageOf(command)}: ${command.description}`, width),
     "",
-    ...paragraphs(moreOf(command)).flatMap((text) => flowing(text, width)),
+    ...paragraphs(moreOf(command)).flatMap((text) => (text.startsWith(" ") ? [text] : wrapped(text, width))),
     "",
     ...rows,
     "",
@@ -58,10 +58,6 @@ function paragraphs(lines: readonly string[]): readonly string[] {
     isOpen = isProse;
   }
   return found;
-}
-
-function flowing(text: string, width: number): readonly string[] {
-  return text.startsWith(" ") ? [text] : wrapped(text, width);
 }
 
 /** A name and its meaning, wrapped with a hanging indent; a name wider than its column stands above. */

@@ -206,7 +206,8 @@ export function readAccountRefusal(answer: Answer, body: unknown): Refusal {
   const isAboutRequest =
     mayDecide(answer.status) &&
     isOwnForm(body) &&
-    /user|code|token|grant|client/.test(withoutPlaces(messageIn(answer, body)));
+    // A path that is quoted by a router may contain "user".
+    /user|code|token|grant|client/.test(messageIn(answer, body).replace(place, "$1"));
   return isNo && isNowhere(answer.status) && !isAboutRequest
     ? { type: "inDoubt", why: `http_${answer.status}` }
     : refusal;
@@ -221,11 +222,6 @@ function isNowhere(status: number): boolean {
  * `user-management/v1/user`, `user-management`.
  */
 const place = /(^|[\s"'`(])([a-z]+:)?(\/|[\w.-]+\/[\w.-]+\/|user-management\b)\S*/g;
-
-/** The message without paths: a path quoted by a router may contain "user". */
-export function withoutPlaces(message: string): string {
-  return message.replace(place, "$1");
-}
 
 /** Whether a 2xx body is a refusal: it must give a reason, and not a temporary one. */
 function isRefusal(body: unknown, message: string): boolean {

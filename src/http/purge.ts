@@ -52,17 +52,16 @@ export function readPurge(answer: Answer): PurgeAnswer {
   // seam: a-purge-that-was-cut-goes-on
   if (status === 504 || status === 408 || /time[d ]{0,2}-?out/.test(message)) return { type: "cut" };
   if (status === 200 && isOwnSuccess(body))
-    return /* seam: a-purge-that-is-done */ { type: "purged", digest: digestOf(answer) };
+    return /* seam: a-purge-that-is-done */ {
+      type: "purged",
+      digest: createHash("sha256").update(answer.text).digest("hex"),
+    };
   const refusal = readPurgeRefusal(answer, body);
   // A complete 2xx that is no confirmation, such as a 204: nothing of it can arrive later, so it is no doubt but a refusal
   // without a reason, which is retried ever more rarely for a day.
   const isWhole = isObject(body) || Array.isArray(body) || answer.text.trim() === "";
   const isUnclear = status >= 200 && status < 300 && isWhole && refusal.type === "inDoubt";
   return isUnclear ? { type: "unexplained", why: "unclear_answer" } : refusal;
-}
-
-function digestOf(answer: Answer): string {
-  return createHash("sha256").update(answer.text).digest("hex");
 }
 
 /** Fields of answers to other calls, and of refusals. */

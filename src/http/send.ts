@@ -133,7 +133,9 @@ export function createSender(options: SenderOptions): Sender {
   ): Promise<T> {
     check(call);
     signal?.throwIfAborted();
-    const attempt = new Attempt(call, mostBytes(call, maxBytes), clock, notAfter);
+    const isBig = call.endpoint === "fhir" || call.method === "GET";
+    const most = isBig ? maxBytes : Math.min(maxBytes, smallAnswer);
+    const attempt = new Attempt(call, most, clock, notAfter);
     const isHeard = transport.send === heard; // unless the application has replaced it
     if (!isHeard) underWay.add(attempt);
     let late = false;
@@ -191,10 +193,6 @@ export function createSender(options: SenderOptions): Sender {
  * be larger.
  */
 const smallAnswer = 256 * 1024;
-
-function mostBytes({ endpoint, method }: Call, maxBytes: number): number {
-  return endpoint === "fhir" || method === "GET" ? maxBytes : Math.min(maxBytes, smallAnswer);
-}
 
 /** Real resources nest a few dozen levels deep. */
 const deepest = 512;

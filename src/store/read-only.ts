@@ -20,10 +20,15 @@ export function readOnly(adapter: StoreAdapter): StoreAdapter {
     ...(folder !== undefined && { folder }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     async open(options) {
-      const refuse = (): Promise<never> => Promise.reject(readOnlyStore(name));
+      const why = `Cannot write to the ${name} store: it was opened read-only`;
+      const refuse = (): Promise<never> => Promise.reject(new LifecycleError("STORE_UNUSABLE", why));
       const store = await adapter.open({ ...options, readOnly: true });
       try {
-        if ((await store.account.load()) === null) throw emptyStore(name);
+        if ((await store.account.load()) === null)
+          throw new LifecycleError(
+            "STORE_UNUSABLE",
+            `Cannot read the ${name} store: it must hold users of this client id, and it holds none`,
+          );
       } catch (error) {
         await store.close();
         throw error;
@@ -61,15 +66,4 @@ export function readOnly(adapter: StoreAdapter): StoreAdapter {
 /** A user of the database that may only read cannot find out whether others can write, and need not write itself. */
 function unlessMayOnlyRead(error: unknown): void {
   if (!isLifecycleError(error) || error.facts["reason"] !== "noRight") throw error;
-}
-
-function readOnlyStore(name: string): LifecycleError {
-  return new LifecycleError("STORE_UNUSABLE", `Cannot write to the ${name} store: it was opened read-only`);
-}
-
-function emptyStore(name: string): LifecycleError {
-  return new LifecycleError(
-    "STORE_UNUSABLE",
-    `Cannot read the ${name} store: it must hold users of this client id, and it holds none`,
-  );
 }

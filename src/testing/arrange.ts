@@ -34,6 +34,7 @@ interface Scene {
 const isSaidToBeMissing: Step = (user, at) => without(user, { type: "USER_MISSING", at });
 const isRefused: Step = (user, at) => without(user, { type: "REFUSED", at, why: "http_400" });
 const isToBePurged: Step = (user, at) => without(user, { type: "OFFBOARD", at, purge: fhirVersions });
+const isInDoubt: Step = (user, at) => ({ ...stepped(user, { type: "IN_DOUBT", at }), intent: null });
 const isLetGo: Step = (user, at) => without(user, { type: "OFFBOARDED", at });
 const mustRefresh: Step = (user, at) => stepped(user, { type: "DUE", at });
 
@@ -123,10 +124,6 @@ function losesGrant(user: User, at: number, { world }: Scene): User {
 function isToBeRenamed(user: User, at: number, { newId }: Scene): User {
   const after = stepped(user, { type: "RENAME", at, to: newId });
   return { ...after, intent: { call: "updateUser", attempt: "arranged", at } };
-}
-
-function isInDoubt(user: User, at: number): User {
-  return { ...stepped(user, { type: "IN_DOUBT", at }), intent: null };
 }
 
 function isFound(user: User, at: number, { world }: Scene): User {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { HistoryStep } from "../runtime/user/history-of.ts";
-import type { UserPause, UserStatus } from "../runtime/user/user-status.ts";
+import type { UserStatus } from "../runtime/user/user-status.ts";
 import { spanInFull } from "../runtime/options/time-in-words.ts";
 import type { JournalEntry } from "../sandbox/journal.ts";
 
@@ -68,14 +68,12 @@ function notesOf({ pause, failure, underWay, conflict }: UserStatus): readonly s
   const notes: string[] = [];
   if (underWay !== null) notes.push(`in flight: ${underWay}`);
   if (pause !== null)
-    notes.push(`waits: ${pause.reason}, for attempt ${pause.attempt}, until ${endOf(pause)}`);
+    notes.push(
+      `waits: ${pause.reason}, for attempt ${pause.attempt}, until ${pause.until === null ? "an operator lets it go on" : moment(pause.until)}`,
+    );
   if (failure !== null) notes.push(`failed in ${failure.in}: ${failure.reason} (${failure.why})`);
   if (conflict !== null) notes.push(`conflict: ${conflict}`);
   return notes;
-}
-
-function endOf({ until }: UserPause): string {
-  return until === null ? "an operator lets it go on" : moment(until);
 }
 
 /** In UTC, to the second. */

@@ -106,7 +106,11 @@ function onScreen(screen: Screen): Shows {
       onProgress(progress) {
         const now = systemClock.monotonic();
         if (moves) screen.draw(importPicture(progress, systemClock.now(), paint));
-        else if (isWorthALine(progress) && (progress.phase !== phase || now - saidAt >= lineMs)) {
+        else if (
+          progress.phase !== "done" &&
+          progress.read > 0 &&
+          (progress.phase !== phase || now - saidAt >= lineMs)
+        ) {
           screen.say(importLine(progress, systemClock.now()));
           saidAt = now;
         }
@@ -120,11 +124,6 @@ function onScreen(screen: Screen): Shows {
         paint.busy("Stopped; all progress is saved. Run the same command to continue."),
       ),
   };
-}
-
-/** The beginning and the end add nothing to the other lines. */
-function isWorthALine({ phase, read }: ImportProgress): boolean {
-  return phase !== "done" && read > 0;
 }
 
 function asJson(): Shows {

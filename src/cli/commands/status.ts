@@ -76,10 +76,6 @@ function asData({ store, endpoints, view, health, causes, failures }: Looked): o
   return { store, endpoints, ...account, underWayOrHeld, causes, failures, ready, problem, why, nextStep };
 }
 
-function nowOf({ at }: BudgetView): number {
-  return at?.getTime() ?? systemClock.now();
-}
-
 /** The status as text, at most `width` columns wide. */
 export function statusLines(
   { store, endpoints, view, health, causes, failures }: Looked,
@@ -87,7 +83,8 @@ export function statusLines(
   width: number = usualWidth,
 ): readonly string[] {
   const { nextInMs } = view;
-  const now = nowOf(view);
+  const { problem, why, nextStep } = health;
+  const now = view.at?.getTime() ?? systemClock.now();
   const others = waitingUsers(view);
   const used = total(view.used);
   const barLength = Math.max(8, Math.min(longestBar, width - besideBar));
@@ -124,7 +121,8 @@ export function statusLines(
         "bad",
       ),
     ),
-    ...problemLines(health, row),
+    ...(problem === null ? [] : row("problem", why === null ? problem : `${problem}: ${why}`, "bad")),
+    ...(nextStep === null ? [] : row("what to do", asCommands(nextStep))),
     "",
   ];
 }
@@ -162,13 +160,6 @@ function failureLines({ looked, causes }: Failures, { users }: BudgetView, row: 
   return [
     ...ways.flatMap((way, index) => row(index === 0 ? "failed" : "", way, "bad")),
     ...row("what to do", "run oneup-lifecycle users --state failed, then explain ID of one"),
-  ];
-}
-
-function problemLines({ problem, why, nextStep }: Health, row: Row): readonly string[] {
-  return [
-    ...(problem === null ? [] : row("problem", why === null ? problem : `${problem}: ${why}`, "bad")),
-    ...(nextStep === null ? [] : row("what to do", asCommands(nextStep))),
   ];
 }
 

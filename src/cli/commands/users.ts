@@ -11,7 +11,7 @@ import { option, type Command } from "../command.ts";
 import { fitted, placesIn } from "../columns.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
-import { printJson, toneOf, tokenLeft, waitOf } from "../format.ts";
+import { printJson, toneOf, waitOf } from "../format.ts";
 import { widthOf } from "../screen.ts";
 import { escapeControl } from "../escape-control.ts";
 
@@ -72,6 +72,8 @@ function asTable(width: number, paint: Paint): (user: UserStatus) => void {
     const id = escapeControl(user.appUserId);
     const isLong = width !== Infinity && placesIn(id) > idWidth;
     const wait = waitOf(user, now);
+    const { usable, expiresAt } = user;
+    const token = usable && expiresAt !== null ? spanInWords(expiresAt.getTime() - now) : "–";
     const isBeside = width === Infinity || placesIn(wait) <= waitsRoom;
     if (isLong) console.log(`  ${id}`);
     console.log(
@@ -79,7 +81,7 @@ function asTable(width: number, paint: Paint): (user: UserStatus) => void {
         isLong ? " ".repeat(idWidth) : fitted(id, Math.max(idWidth, placesIn(id))),
         paint[toneOf[user.state]](fitted(user.state, stateWidth)),
         spanInWords(now - user.since.getTime()),
-        tokenLeft(user, now),
+        token,
         isBeside ? wait : "",
       ),
     );

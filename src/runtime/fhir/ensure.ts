@@ -65,7 +65,8 @@ export async function ensure(
   given: object,
   options: EnsureOptions,
 ): Promise<JsonObject> {
-  const resource = copyOf(checkResource("ensure the resource", given));
+  const sent = serialise("ensure the resource", checkResource("ensure the resource", given));
+  const resource = parseFhirJson(sent) as Sendable; // it was one: a copy of it as it is now, with its digits
   const resourceType = String(resource["resourceType"]); // a name, as was checked
   const words = `ensure the ${resourceType}`;
   const longestMs = longestLeaseMs(engine) + 30_000;
@@ -187,11 +188,6 @@ function fateAfter(error: unknown): SlotFate {
   if (!isLifecycleError(error)) return "counts";
   if (error.code !== "IN_DOUBT") return "givenBack"; // it was refused, or not sent
   return error.status === undefined ? "counts" : "settled";
-}
-
-/** The resource as it is now, with its digits. @throws {LifecycleError} `INVALID_RESOURCE` */
-function copyOf(resource: Sendable): Sendable {
-  return parseFhirJson(serialise("ensure the resource", resource)) as Sendable; // it was one
 }
 
 /**

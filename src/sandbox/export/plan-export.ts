@@ -42,7 +42,10 @@ export function planExport(world: World, incoming: Incoming): Plan | undefined {
 
 const calls: Readonly<Record<ExportCallName, Routed<Asked>>> = {
   "fhir.export": { routes: ["GET $export", "GET Patient $export", "GET Group * $export"], carryOut: kickOff },
-  "fhir.exportFile": { routes: ["GET $export * *"], carryOut: fileAsked },
+  "fhir.exportFile": {
+    routes: ["GET $export * *"],
+    carryOut: ({ world, incoming, rest: [, type = "", file = ""] }) => contentOf(world, incoming, type, file),
+  },
   "fhir.exportState": { routes: ["GET jobs *"], carryOut: stateOf },
   "fhir.exportEnd": { routes: ["DELETE jobs *"], carryOut: endOf },
 };
@@ -137,10 +140,6 @@ function patientsOf(
 function signedFile(world: World, incoming: Incoming, [type = "", file = ""]: readonly string[]): Carried {
   const signedAt = Number(new URLSearchParams(incoming.query).get("signature"));
   if (!(world.now() - signedAt <= world.settings.exportLinkMs)) return expiredLink();
-  return contentOf(world, incoming, type, file);
-}
-
-function fileAsked({ world, incoming, rest: [, type = "", file = ""] }: Asked): Carried {
   return contentOf(world, incoming, type, file);
 }
 

@@ -170,15 +170,11 @@ export function callsOf({ call, response, codeReadyMs }: Fault): readonly CallNa
   return codeReadyMs === undefined ? undefined : ["createUser", "issueAuthCode"];
 }
 
-/** Whether the response is replaced, whether or not the call is carried out. */
-export function isReplaced({ response, status }: Fault): boolean {
-  return response !== undefined || status !== undefined;
-}
-
 /** Whether the call is carried out. */
 export function isCarriedOut(fault: Fault): boolean {
   if (fault.drop === "before") return false;
-  if (!isReplaced(fault) || fault.commit === true) return true;
+  const isReplaced = fault.response !== undefined || fault.status !== undefined;
+  if (!isReplaced || fault.commit === true) return true;
   return fault.response !== undefined && faultResponses[fault.response].carriesOut === true;
 }
 

@@ -23,7 +23,7 @@ export function flawsOf(resource: Readonly<Record<string, unknown>>): readonly F
   const { resourceType, gender, birthDate } = resource;
   if (people.has(String(resourceType))) {
     if (!genders.includes(gender)) flaws.push({ code: "code-invalid", path: ["gender"], value: gender });
-    if (birthDate !== undefined && !isDate(birthDate)) {
+    if (birthDate !== undefined && (typeof birthDate !== "string" || spanOf(birthDate) === undefined)) {
       flaws.push({ code: "value", path: ["birthDate"], value: birthDate });
     }
   }
@@ -39,8 +39,4 @@ function collect(value: unknown, path: readonly (string | number)[], flaws: Flaw
   }
   for (const [name, one] of Object.entries(value))
     collect(one, [...path, isList ? Number(name) : name], flaws);
-}
-
-function isDate(value: unknown): boolean {
-  return typeof value === "string" && spanOf(value) !== undefined;
 }

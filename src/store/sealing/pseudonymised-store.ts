@@ -11,7 +11,7 @@
  * @module
  */
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
-import type { Batch, Claimed, Commit, Json, Lease, Loaded, Store, StoredRecord } from "../contract.ts";
+import type { Batch, Claimed, Commit, Json, Lease, Store, StoredRecord } from "../contract.ts";
 import type { HiddenNames } from "./hidden-names.ts";
 import { quarantine } from "../quarantine.ts";
 import { isObject } from "../guards.ts";
@@ -113,7 +113,13 @@ export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (mess
   return {
     async load(id) {
       const loaded = await store.load(names.key(id));
-      return loaded.type === "renamed" ? renamed(loaded.to) : shown(loaded, id);
+      if (loaded.type === "absent") return loaded;
+      // A value of another shape is returned unchanged; its reader reports the error.
+      if (loaded.type === "record")
+        return { type: "record", record: { ...loaded.record, id, value: userIn(loaded.record.value) } };
+      const found = await idUnder(loaded.to);
+      if (found === null) throw nameless(loaded.to);
+      return { type: "renamed", to: found.id };
     },
     commit: (commit) => store.commit(inward(commit)),
     claim: (ask) => known(ask, () => store.claim(ask)),
@@ -142,22 +148,10 @@ export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (mess
     account: store.account,
     close: () => store.close(),
   };
-
-  async function renamed(to: string): Promise<Loaded> {
-    const found = await idUnder(to);
-    if (found === null) throw nameless(to);
-    return { type: "renamed", to: found.id };
-  }
 }
 
 /** Maximum number of renames that are followed. */
 const mostMoves = 1_000;
-
-/** The user as the runtime knows it. A value of another shape is returned unchanged; its reader reports the error. */
-function shown(loaded: Exclude<Loaded, { type: "renamed" }>, id: string): Loaded {
-  if (loaded.type === "absent") return loaded;
-  return { type: "record", record: { ...loaded.record, id, value: userIn(loaded.record.value) } };
-}
 
 function userIn(value: Json): Json {
   return isHidden(value) ? value.user : value;

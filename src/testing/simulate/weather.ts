@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type LifecycleError, storeUnavailable } from "../../errors.ts";
+import { storeUnavailable } from "../../errors.ts";
 import { Chance } from "../../sandbox/base/chance.ts";
 import type { Fault } from "../../sandbox/faults/fault.ts";
 import type { SandboxOptions } from "../../sandbox/options/sandbox-options.ts";
@@ -87,10 +87,7 @@ export class Weather {
     }
     if (isCall || isOwn || !dice.hits(this.#refusal)) return { delayMs, end: null };
     this.refusals++;
-    return { delayMs, end: { when, error: unavailable() } };
+    const error = storeUnavailable("Cannot use the simulated store: it does not answer");
+    return { delayMs, end: { when, error } };
   }
-}
-
-function unavailable(): LifecycleError {
-  return storeUnavailable("Cannot use the simulated store: it does not answer");
 }
