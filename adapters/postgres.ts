@@ -24,7 +24,7 @@ import { ServerTime, type Behind } from "../src/store/server-time.ts";
 import { none } from "../src/store/lane-scheduler.ts";
 import { forecastOf } from "../src/store/slot-log.ts";
 import { batches } from "./postgres/batches.ts";
-import { Connection, type Verb } from "./postgres/connection.ts";
+import { calling, Connection, type Verb } from "./postgres/connection.ts";
 import { keyvBackend } from "./postgres/keyv-backend.ts";
 import { targetOf, type Where } from "./postgres/links.ts";
 import { look, migrate, quoted } from "./postgres/migrate.ts";
@@ -32,7 +32,6 @@ import { postgresOutbox } from "./postgres/outbox.ts";
 import { postgresJoins } from "./postgres/joins.ts";
 import { probing } from "./postgres/probing.ts";
 import {
-  batchOf,
   claimedOf,
   idsOf,
   limitOf,
@@ -175,11 +174,7 @@ function invalid(rule: string, value: unknown): LifecycleError {
 function postgresStore(connection: Connection, s: string, account: string, clock: Clock): MovableStore {
   const time = new ServerTime(clock);
   const known = (): string => JSON.stringify(time.known());
-  const verb = (doing: Verb["doing"], repeatable: boolean, call: string): Verb => ({
-    text: `SELECT ${s}.${call} AS answer`,
-    doing,
-    repeatable,
-  });
+  const verb = calling(s);
   const joins = postgresJoins(connection, s, account);
   /** Also tells whether there are users to take in, as they were before the answer was read. */
   const telling = (doing: Verb["doing"], repeatable: boolean, call: string): Verb => ({
@@ -219,43 +214,42 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     return again.answer;
   };
 
-  const commits = batches<Write, Committed>(
-    connection,
-    {
-      verb: verbs.commit,
-      ids: idsOf,
-      values: (writes) => valuesOf(account, writes, time.known()),
-      answers: (reply) => reply as readonly Committed[],
-    },
+  const commits = batches<Write, Committed>(connection, {
+    verb: verbs.commit,
+    ids: idsOf,
+    values: (writes) => valuesOf(account, writes, time.known()),
+    answers: (reply) => reply as readonly Committed[],
     // Each write may lock a name, and PostgreSQL has room for 64 locks per connection by default
     // (max_locks_per_transaction).
-    { most: 48, flights: 2 },
-  );
-  const loads = batches<string, Found>(
-    connection,
-    {
-      verb: verbs.load,
-      ids: () => [],
-      values: (ids) => [account, JSON.stringify([...new Set(ids)])],
-      answers(reply, ids) {
-        const { joins, answer } = reply as Told<readonly [number, readonly SentRow[] | null]>;
-        const [now, rows] = answer;
-        time.observe(now);
-        const found = new Map(rows?.map((row) => [row[0], row]));
-        return ids.map((id) => ({ now, row: found.get(id), joins }));
-      },
+    most: 48,
+    flights: 2,
+  });
+  const loads = batches<string, Found>(connection, {
+    verb: verbs.load,
+    values: (ids) => [account, JSON.stringify([...new Set(ids)])],
+    answers(reply, ids) {
+      const { joins, answer } = reply as Told<readonly [number, readonly SentRow[] | null]>;
+      const [now, rows] = answer;
+      time.observe(now);
+      const found = new Map(rows?.map((row) => [row[0], row]));
+      return ids.map((id) => ({ now, row: found.get(id), joins }));
     },
-    { most: 128, flights: 2 },
-  );
+    most: 128,
+    flights: 2,
+  });
   /** A batch of users; once users were taken in, there may be more at once. */
   const batch = async <Each>(
     asked: Promise<Told<SentBatch<Each>>>,
     decode: (now: number, each: Each) => readonly Claimed[],
   ): Promise<Batch> => {
     const { joins: areThere, answer } = await asked;
-    time.observe(answer[0]);
+    const [now, nextInMs, claimed] = answer;
+    time.observe(now);
     const hasMore = areThere && (await joins.takeInAll());
-    return { ...batchOf(answer, decode), ...(hasMore && { nextInMs: 0 }) };
+    return {
+      claimed: (claimed ?? []).flatMap((each) => decode(now, each)),
+      nextInMs: hasMore ? 0 : nextInMs,
+    };
   };
   const endSlot = async (kind: "settle" | "back", { limit, windowMs, lane, at }: Slot): Promise<void> => {
     await ask(verbs.end, kind, limit, windowMs, lane, at);

@@ -8,23 +8,19 @@ import { setImmediate } from "node:timers";
 import type { Connection, Verb } from "./connection.ts";
 import { isOfData, Silence, storeError } from "./failures.ts";
 
-/** Batching limits. */
-export interface Measures {
-  /** Maximum number of requests per statement. */
-  readonly most: number;
-  /** Maximum number of statements in flight. */
-  readonly flights: number;
-}
-
 /** A verb that handles many requests in one statement. */
 export interface Grouped<Ask, Answer> {
   readonly verb: Verb;
-  /** Ids of a request. Requests that share an id are never in the same batch. */
-  ids(ask: Ask): readonly string[];
+  /** Ids of a request. Requests that share an id are never in the same batch. @default it has none */
+  ids?(ask: Ask): readonly string[];
   /** The parameters of the statement. */
   values(asks: readonly Ask[]): unknown[];
   /** One answer per request, in the same order. */
   answers(reply: unknown, asks: readonly Ask[]): readonly Answer[];
+  /** Maximum number of requests per statement. */
+  readonly most: number;
+  /** Maximum number of statements in flight. */
+  readonly flights: number;
 }
 
 interface Waiting<Ask, Answer> {
@@ -39,8 +35,7 @@ interface Waiting<Ask, Answer> {
 /** Batches the requests of one verb. The returned function asks for one. */
 export function batches<Ask, Answer>(
   connection: Connection,
-  { verb, ids, values, answers }: Grouped<Ask, Answer>,
-  { most, flights }: Measures,
+  { verb, ids = () => [], values, answers, most, flights }: Grouped<Ask, Answer>,
 ): (ask: Ask) => Promise<Answer> {
   let queue: Waiting<Ask, Answer>[] = [];
   let flying = 0;

@@ -17,6 +17,11 @@ export interface Verb {
   readonly repeatable: boolean;
 }
 
+/** Verbs that call a function of the schema `s`, as PostgreSQL quotes it. */
+export function calling(s: string): (doing: Verb["doing"], repeatable: boolean, call: string) => Verb {
+  return (doing, repeatable, call) => ({ text: `SELECT ${s}.${call} AS answer`, doing, repeatable });
+}
+
 /** The connections of one store. */
 export class Connection {
   readonly clock: Clock;

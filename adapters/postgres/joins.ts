@@ -29,16 +29,13 @@ export function fenceName(s: string, account: string): string {
 
 /** The verbs for one account. @param s the schema, quoted */
 export function postgresJoins(connection: Connection, s: string, account: string) {
-  const taking = batches<string, number>(
-    connection,
-    {
-      verb: { text: `SELECT ${s}.take_in($1, $2) AS answer`, doing: "write to", repeatable: true },
-      ids: () => [],
-      values: (ids) => [account, [...new Set(ids)]],
-      answers: (reply, ids) => ids.map(() => reply as number), // as the function returns it
-    },
-    { most: 128, flights: 1 },
-  );
+  const taking = batches<string, number>(connection, {
+    verb: { text: `SELECT ${s}.take_in($1, $2) AS answer`, doing: "write to", repeatable: true },
+    values: (ids) => [account, [...new Set(ids)]],
+    answers: (reply, ids) => ids.map(() => reply as number), // as the function returns it
+    most: 128,
+    flights: 1,
+  });
   const witnessed: Verb = {
     text: `SELECT json_build_array(NOT pg_try_advisory_xact_lock(hashtextextended($2, 4)),
       (SELECT identity FROM ${s}.account WHERE account = $1))::text AS answer`,

@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import type { KeyvBackend } from "../../src/store/keyv-view.ts";
 import { encodeRow } from "../../src/store/row-rules.ts";
-import type { Connection, Verb } from "./connection.ts";
+import { calling, type Connection } from "./connection.ts";
 import { rowOf, type SentRow } from "./rows.ts";
 
 /** Rows per page of an iteration. */
@@ -14,11 +14,7 @@ const step = 500;
 
 /** The backend of the Keyv storage adapters. @param s the schema, quoted */
 export function keyvBackend(connection: Connection, s: string): KeyvBackend {
-  const verb = (doing: Verb["doing"], repeatable: boolean, call: string): Verb => ({
-    text: `SELECT ${s}.${call}::text AS answer`,
-    doing,
-    repeatable,
-  });
+  const verb = calling(s);
   const load = verb("read", true, "load_users($1, $2)");
   const walkUsers = verb("read", true, "walk_users($1, $2, $3)");
   const getText = verb("read", true, "get_text($1)");

@@ -29,6 +29,15 @@ export interface PostgresPool {
   on?(event: "acquire", listener: (client: PostgresClient) => void): unknown;
 }
 
+/** The rows that a statement returns. */
+export async function query(
+  client: PostgresClient,
+  text: string,
+  ...values: unknown[]
+): Promise<readonly unknown[]> {
+  return (await client.query(values.length === 0 ? { text } : { text, values })).rows;
+}
+
 /** Where the data is stored, see `postgres()`. */
 export type Where = string | PostgresPool;
 

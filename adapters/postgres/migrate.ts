@@ -9,7 +9,7 @@ import type { Connection } from "./connection.ts";
 import { openError, toMigrateOrRestore } from "./failures.ts";
 import { sharedFunctions } from "./functions.ts";
 import { joinFunctions } from "./join-functions.ts";
-import type { PostgresClient } from "./links.ts";
+import { query, type PostgresClient } from "./links.ts";
 import { outboxFunctions } from "./outbox-functions.ts";
 import { spaceTaking } from "./probing.ts";
 import { oldest, tables, version } from "./tables.ts";
@@ -47,20 +47,22 @@ export async function migrate(connection: Connection, schema: string): Promise<v
     connection.lend(until, async (client) => {
       await refuseServer(connection.place, client);
       await inTransaction(client, async () => {
-        await client.query({
-          text: "SELECT pg_advisory_xact_lock(hashtextextended('oneup-lifecycle ' || $1, 0))",
-          values: [schema],
-        });
+        await query(
+          client,
+          "SELECT pg_advisory_xact_lock(hashtextextended('oneup-lifecycle ' || $1, 0))",
+          schema,
+        );
         const found = await versionOf(connection, client, schema);
         if (found !== undefined && found >= version) return;
         // Checked first, because a user without the right to create schemas may have been given an existing one.
-        if (!(await isThere(client, schema))) await client.query({ text: `CREATE SCHEMA ${s}` });
+        const named = await query(client, "SELECT FROM pg_namespace WHERE nspname = $1", schema);
+        if (named.length === 0) await query(client, `CREATE SCHEMA ${s}`);
         // An upgrade also adds what the tables of the version found lack, with the rights that others have on `users`.
         const record =
           found === undefined
             ? `${tables(s)} INSERT INTO ${s}.meta (version, oldest) VALUES (${version}, ${oldest});`
             : `UPDATE ${s}.meta SET version = ${version}, oldest = ${oldest};`;
-        await client.query({ text: [record, ...functions.map((make) => make(s))].join("\n") });
+        await query(client, [record, ...functions.map((make) => make(s))].join("\n"));
       });
     }),
   );
@@ -68,13 +70,13 @@ export async function migrate(connection: Connection, schema: string): Promise<v
 
 /** Runs the task in a transaction, and rolls it back if it fails. */
 export async function inTransaction<T>(client: PostgresClient, task: () => Promise<T>): Promise<T> {
-  await client.query({ text: "BEGIN" });
+  await query(client, "BEGIN");
   try {
     const done = await task();
-    await client.query({ text: "COMMIT" });
+    await query(client, "COMMIT");
     return done;
   } catch (error) {
-    await client.query({ text: "ROLLBACK" }).catch(() => {}); // the connection is lost, and the transaction with it
+    await query(client, "ROLLBACK").catch(() => {}); // the connection is lost, and the transaction with it
     throw error;
   }
 }
@@ -96,13 +98,14 @@ export async function look(connection: Connection, schema: string): Promise<void
 
 /** The server must be writable and must be able to store any JavaScript string. */
 async function refuseServer(place: string, client: PostgresClient): Promise<void> {
-  const { rows } = await client.query({
-    text: `SELECT current_setting('server_version_num')::integer AS version,
+  const [server] = await query(
+    client,
+    `SELECT current_setting('server_version_num')::integer AS version,
       current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_replica,
       current_setting('transaction_read_only') AS reads_only,
       current_setting('transaction_isolation') AS isolation`,
-  });
-  const { version, encoding, is_replica, reads_only, isolation } = rows[0] as {
+  );
+  const { version, encoding, is_replica, reads_only, isolation } = server as {
     readonly version: number;
     readonly encoding: string;
     readonly is_replica: boolean;
@@ -118,14 +121,6 @@ async function refuseServer(place: string, client: PostgresClient): Promise<void
   }
 }
 
-async function isThere(client: PostgresClient, schema: string): Promise<boolean> {
-  const { rows } = await client.query({
-    text: "SELECT FROM pg_namespace WHERE nspname = $1",
-    values: [schema],
-  });
-  return rows.length > 0;
-}
-
 /**
  * The version of the schema's contents; `undefined`: the schema is empty or missing.
  *
@@ -136,13 +131,12 @@ async function versionOf(
   client: PostgresClient,
   schema: string,
 ): Promise<number | undefined> {
-  const { rows } = await client.query({
-    text: "SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'meta'",
-    values: [schema],
-  });
-  if (rows.length === 0) return undefined;
-  const found = await client.query({ text: `SELECT version, oldest FROM ${quoted(schema)}.meta` });
-  const its = found.rows[0] as { readonly version: number; readonly oldest: number } | undefined; // as selected
+  const meta = "SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'meta'";
+  if ((await query(client, meta, schema)).length === 0) return undefined;
+  const [its] = (await query(client, `SELECT version, oldest FROM ${quoted(schema)}.meta`)) as readonly {
+    readonly version: number;
+    readonly oldest: number;
+  }[]; // as selected
   if (its !== undefined && its.oldest > version) {
     throw unusable(
       place,

@@ -5,7 +5,7 @@
  */
 import type { EventOutbox, Json, NewEvent } from "../../src/store/contract.ts";
 import { encodeValue } from "../../src/store/row-rules.ts";
-import type { Verb } from "./connection.ts";
+import type { calling, Verb } from "./connection.ts";
 
 /** An event with its key and its value as JSON. */
 export type SentEvent = readonly [key: string, value: string];
@@ -23,7 +23,7 @@ type SentPage = readonly [
 
 /** The verbs; `verb` describes a call of a function, and `ask` makes it for the account. */
 export function postgresOutbox(
-  verb: (doing: Verb["doing"], repeatable: boolean, call: string) => Verb,
+  verb: ReturnType<typeof calling>,
   ask: <Answer>(which: Verb, ...values: unknown[]) => Promise<Answer>,
 ): EventOutbox {
   const verbs = {

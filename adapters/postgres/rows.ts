@@ -5,7 +5,6 @@
  */
 import {
   lanes,
-  type Batch,
   type Claimed,
   type Commit,
   type Json,
@@ -70,14 +69,6 @@ export type SentBatch<Each> = readonly [
   nextInMs: number | null,
   claimed: readonly Each[] | null,
 ];
-
-/** Decodes such a result. */
-export function batchOf<Each>(
-  [now, nextInMs, claimed]: SentBatch<Each>,
-  read: (now: number, each: Each) => readonly Claimed[],
-): Batch {
-  return { claimed: (claimed ?? []).flatMap((each) => read(now, each)), nextInMs };
-}
 
 /** Decodes a claimed row; a tombstone is none. */
 export function claimedOf(sent: SentRow, slot: Slot | null, now: number): readonly Claimed[] {

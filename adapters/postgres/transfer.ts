@@ -11,7 +11,7 @@ import type { Connection, Verb } from "./connection.ts";
 import { lockTimeout, refusalOf, storeError } from "./failures.ts";
 import { row } from "./functions.ts";
 import { fenceName, type Joins } from "./joins.ts";
-import type { PostgresClient } from "./links.ts";
+import { query, type PostgresClient } from "./links.ts";
 import { inTransaction } from "./migrate.ts";
 import { isEmpty } from "../../src/store/slot-log.ts";
 import { logOf, rowOf, type SentRow } from "./rows.ts";
@@ -127,10 +127,7 @@ export function postgresTransfer(connection: Connection, s: string, account: str
   /** Waits for open transactions with a new user, behind no other verb, and lets none begin. */
   const endJoins = async (client: PostgresClient): Promise<void> => {
     try {
-      await client.query({
-        text: "SELECT pg_advisory_xact_lock(hashtextextended($1, 5))",
-        values: [fenceName(s, account)],
-      });
+      await query(client, "SELECT pg_advisory_xact_lock(hashtextextended($1, 5))", fenceName(s, account));
     } catch (error) {
       if (refusalOf(error) !== lockTimeout) throw error;
       throw storeUnavailable(
@@ -142,11 +139,8 @@ export function postgresTransfer(connection: Connection, s: string, account: str
   /** Takes in the users that the last of them have left. */
   const takeInLast = async (client: PostgresClient): Promise<void> => {
     for (let round = 0; round < lastRounds; round++) {
-      const { rows } = await client.query({
-        text: `SELECT ${s}.take_in($1, '{}') AS took`,
-        values: [account],
-      });
-      const { took } = rows[0] as { readonly took: string }; // as selected
+      const [taken] = await query(client, `SELECT ${s}.take_in($1, '{}') AS took`, account);
+      const { took } = taken as { readonly took: string }; // as selected
       if (took === "0") return;
     }
     throw storeUnavailable(
@@ -163,21 +157,27 @@ export function postgresTransfer(connection: Connection, s: string, account: str
         (until) =>
           connection.lend(until, (client) =>
             inTransaction(client, async () => {
-              await client.query({ text: `SET LOCAL lock_timeout = ${fenceWaitMs}` });
+              await query(client, `SET LOCAL lock_timeout = ${fenceWaitMs}`);
               await endJoins(client);
               // Every verb that writes has read this table before: this waits for those that are under way.
-              await client.query({ text: `LOCK TABLE ${s}.account IN ACCESS EXCLUSIVE MODE` });
+              await query(client, `LOCK TABLE ${s}.account IN ACCESS EXCLUSIVE MODE`);
               await takeInLast(client);
-              await client.query({
-                text: `UPDATE ${s}.account SET revision = $2::bigint + 1, write_id = $3, identity = $4, value = $5::json
+              const values = [
+                account,
+                expectedRevision,
+                writeId,
+                identity,
+                encodeValue(value),
+                expectedIdentity,
+              ];
+              await query(
+                client,
+                `UPDATE ${s}.account SET revision = $2::bigint + 1, write_id = $3, identity = $4, value = $5::json
                   WHERE account = $1 AND revision = $2::bigint AND write_id <> $3 AND identity = $6`,
-                values: [account, expectedRevision, writeId, identity, encodeValue(value), expectedIdentity],
-              });
-              const { rows } = await client.query({
-                text: `SELECT FROM ${s}.account WHERE account = $1 AND write_id = $2`,
-                values: [account, writeId],
-              });
-              return rows.length > 0;
+                ...values,
+              );
+              const own = `SELECT FROM ${s}.account WHERE account = $1 AND write_id = $2`;
+              return (await query(client, own, account, writeId)).length > 0;
             }),
           ),
       );
