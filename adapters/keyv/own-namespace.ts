@@ -7,18 +7,12 @@
  */
 import type { KeyvStoreAdapter } from "keyv";
 
-/** A view of an adapter. Until `made` is called, no listener is added to the adapter. */
-export interface NamespacedView {
-  readonly view: KeyvStoreAdapter;
-  readonly made: () => void;
-}
-
 /**
  * A view of the adapter with a namespace of its own. The adapter's methods run on the view, so they use the view's
  * namespace. Methods of a `Map`, or of an adapter with private fields, work only on the object itself; there the key
- * prefix of Keyv alone keeps the keys apart.
+ * prefix of Keyv alone keeps the keys apart. Until `made` is called, no listener is added to the adapter.
  */
-export function namespacedView(adapter: KeyvStoreAdapter): NamespacedView {
+export function namespacedView(adapter: KeyvStoreAdapter): { view: KeyvStoreAdapter; made: () => void } {
   /** Properties that setting the namespace has written. */
   const own = new Map<PropertyKey, unknown>();
   const knowsOnlyItself = adapter instanceof Map || hasPrivateFields(adapter);

@@ -8,12 +8,6 @@ import { systemClock } from "../clock.ts";
 import type { Observation } from "../telemetry.ts";
 import { fewWords } from "./few-words.ts";
 
-/** Gauges that are being collected. */
-export interface Gauges {
-  /** The next collection reports that all is over; later ones read nothing. */
-  stop(): void;
-}
-
 /** A reading is used for this long, ms, however often and by however many readers metrics are collected. */
 const freshMs = 3_000;
 
@@ -52,8 +46,11 @@ interface Point {
   readonly attributes: Attributes;
 }
 
-/** Starts reporting gauges. `own`: attributes that the application adds to each of them. */
-export function startGauges(meter: Meter, own: Attributes, read: () => Promise<Observation>): Gauges {
+/**
+ * Starts reporting gauges, and returns what ends that: the next collection reports that all is over; later ones read
+ * nothing. `own`: attributes that the application adds to each of them.
+ */
+export function startGauges(meter: Meter, own: Attributes, read: () => Promise<Observation>): () => void {
   const made = new Map<GaugeName, Observable>();
   for (const [name, [unit, what, owner]] of Object.entries(gauges))
     made.set(
@@ -98,7 +95,7 @@ export function startGauges(meter: Meter, own: Attributes, read: () => Promise<O
 
   const all = [...made.values()];
   meter.addBatchObservableCallback(collect, all);
-  return { stop: () => void (isOver = true) };
+  return () => void (isOver = true);
 }
 
 function point(gauge: GaugeName, value: number, attributes: Attributes = {}): Point {

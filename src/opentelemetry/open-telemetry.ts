@@ -7,7 +7,7 @@ import { metrics, trace, type Attributes, type MeterProvider, type TracerProvide
 import { anObject, check, withMethods, type Rules } from "../checks.ts";
 import { systemClock } from "../clock.ts";
 import type { Recorder, Telemetry } from "../telemetry.ts";
-import { startGauges, type Gauges } from "./gauges.ts";
+import { startGauges } from "./gauges.ts";
 import { workMetrics } from "./metrics.ts";
 import { describeWork, inSpan } from "./spans.ts";
 import { detached, unseen } from "./suppression.ts";
@@ -58,7 +58,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
       const tracer = (tracerProvider ?? trace.getTracerProvider()).getTracer(scope);
       const meter = (meterProvider ?? metrics.getMeterProvider()).getMeter(scope);
       const counted = workMetrics(meter, attributes);
-      let gauges: Gauges | null = null;
+      let stopGauges = (): void => {};
       return {
         during(work, task, end) {
           const began = systemClock.monotonic();
@@ -72,9 +72,9 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
         takenOver: counted.takenOver,
         granted: counted.granted,
         observe(read) {
-          gauges = startGauges(meter, attributes, read);
+          stopGauges = startGauges(meter, attributes, read);
         },
-        detach: () => gauges?.stop(),
+        detach: () => stopGauges(),
       };
     },
   };

@@ -148,11 +148,7 @@ function statusOf(given: unknown): UserStatus {
   throw notOne("what inspect() or onboard() resolves with", given);
 }
 
-interface Counted extends Subject {
-  readonly calls: Readonly<Record<string, number>>;
-}
-
-function spenderOf(given: unknown): Counted {
+function spenderOf(given: unknown): Subject & { readonly calls: Readonly<Record<string, number>> } {
   if (isObject(given) && "calls" in given) {
     const status = statusOf(given);
     return { ...ofUser(status), calls: { ...status.calls } };

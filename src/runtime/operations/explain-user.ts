@@ -38,8 +38,9 @@ export interface Circumstances {
 
 /** Explains a user in one paragraph. */
 export function explainUser(status: UserStatus, circumstances: Circumstances): string {
+  const { state, since } = status;
   return [
-    whereItIs(status, circumstances.now),
+    `The user is ${state} (${describeState(state)}) since ${momentInWords(since, circumstances.now)}.`,
     howItCame(status, circumstances),
     ...aboutItsToken(status, circumstances.now),
     ...whatMayEndIt(status, circumstances.now),
@@ -50,12 +51,9 @@ export function explainUser(status: UserStatus, circumstances: Circumstances): s
   ].join(" ");
 }
 
-function whereItIs({ state, since }: UserStatus, now: number): string {
-  return `The user is ${state} (${describeState(state)}) since ${momentInWords(since, now)}.`;
-}
-
 function howItCame({ failure, history }: UserStatus, { cause, text }: Circumstances): string {
-  const met = cause === null ? "" : `: ${causeInWords(cause)}${wordsOf(text)}`;
+  const read = text === null ? "" : `, and the response reads ${JSON.stringify(text)}`;
+  const met = cause === null ? "" : `: ${causeInWords(cause)}${read}`;
   if (failure !== null) {
     return `It failed in ${failure.in}, ${failureInWords[failure.reason]}: ${sentence(failure.why + met)}`;
   }
@@ -149,7 +147,8 @@ function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
   if (pause?.reason === "held") return `Next is ${next}, after unhold().`;
   if (pause?.reason === "paused") return whenUnpaused(pause, next, now);
   const until = pause?.until ?? null;
-  if (pause !== null && until !== null && until.getTime() > now && !isInLine(pause, queue)) {
+  const isInLine = pause?.reason === "rateLimit" && queue !== null; // it waits for nothing but its turn
+  if (pause !== null && until !== null && until.getTime() > now && !isInLine) {
     const { cause } = pause;
     // The cause of its last step has been named.
     const isKnown = cause === null || circumstances.cause?.at.getTime() === cause.at.getTime();
@@ -202,11 +201,6 @@ const failureSteps: Readonly<Record<FailureReason, string>> = {
     "compare both users with 1upHealth's own list (call reconcile()), and offboard the wrong one without a purge",
 };
 
-/** It waits for nothing but its turn. */
-function isInLine({ reason }: UserPause, queue: Circumstances["queue"]): boolean {
-  return reason === "rateLimit" && queue !== null;
-}
-
 function howItIsHeld({ hold, state }: UserStatus, now: number): readonly string[] {
   if (hold === null) return [];
   const since = momentInWords(hold.since, now);
@@ -219,11 +213,6 @@ function howItIsHeld({ hold, state }: UserStatus, now: number): readonly string[
 function whenUnpaused({ until, why, by }: UserPause, next: string, now: number): string {
   const end = until === null ? "account.unpause()" : `${momentInWords(until, now)}, or account.unpause()`;
   return `${operatorOf({ by: by ?? null })} has paused management calls ("${why}"): ${next} waits until ${end}. ${continuation}`;
-}
-
-/** The text of the response that brought nothing, if it is kept. */
-function wordsOf(text: string | null): string {
-  return text === null ? "" : `, and the response reads ${JSON.stringify(text)}`;
 }
 
 const continuation = "Any process that calls work(), or that asks for this user, continues it.";

@@ -145,14 +145,9 @@ function forgotten({ sealer }: Engine, id: string): LifecycleError {
   );
 }
 
-/** The user, and when its first call is expected to leave. */
-export interface Joined {
-  readonly user: User;
-  readonly forecast: Date | null;
-}
-
 /**
- * Writes a new user in the transaction of `client`. One that exists is only read, and not in the transaction.
+ * Writes a new user in the transaction of `client`. One that exists is only read, and not in the transaction. Resolves
+ * with the user, and when its first call is expected to leave.
  *
  * @throws {LifecycleError} `INVALID_OPTION` if the store has no transactions; `USER_OFFBOARDED`, because a user starts over
  *   outside of a transaction only; `RENAMED`; of the store
@@ -163,7 +158,7 @@ export async function join(
   client: TransactionClient,
   { expect = "new", lane = "interactive" }: Pick<JoinOptions, "expect" | "lane">,
   deadline: Deadline,
-): Promise<Joined> {
+): Promise<{ readonly user: User; readonly forecast: Date | null }> {
   const { clock, settings, store } = engine;
   if (store.join === undefined) {
     throw invalidOption(

@@ -50,13 +50,8 @@ function token(value: string): SearchComparison {
     );
 }
 
-interface Coded {
-  readonly system: string;
-  readonly code: string;
-}
-
 /** The codes of a code, Coding, CodeableConcept, Identifier or ContactPoint. */
-function codings(element: unknown): readonly Coded[] {
+function codings(element: unknown): readonly { readonly system: string; readonly code: string }[] {
   if (!isObject(element)) return [{ system: "", code: String(element) }];
   const { coding, system, value, code = value } = element;
   if (coding !== undefined) return Array.isArray(coding) ? coding.flatMap(codings) : [];
