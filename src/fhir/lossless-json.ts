@@ -134,7 +134,7 @@ function digitsIn(holder: unknown, name: string): string | undefined {
  * The text has been parsed, so it is JSON.
  */
 export function remember(value: unknown, text: string): void {
-  const path = new JsonPath(value, text);
+  const path = jsonPath(value, text);
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at);
     if (char === quote) at = endOfString(text, at);
@@ -153,62 +153,56 @@ export function remember(value: unknown, text: string): void {
  * The position of a scan in a parsed text. Only objects and arrays on the way to an inexact number are looked up, and
  * only the names on that way are read.
  */
-class JsonPath {
-  readonly #root: unknown;
-  readonly #text: string;
-  #depth = 0;
+function jsonPath(root: unknown, text: string) {
+  let depth = 0;
   /** By depth: the current index of an array; below zero in an object. */
-  readonly #indexes: number[] = [];
+  const indexes: number[] = [];
   /** By depth: the end of the comma or bracket before the current member. */
-  readonly #starts: number[] = [];
+  const starts: number[] = [];
   /** By depth, as far as they were looked up. */
-  readonly #holders: unknown[] = [];
+  const holders: unknown[] = [];
 
-  constructor(root: unknown, text: string) {
-    this.#root = root;
-    this.#text = text;
+  function childAt(level: number): unknown {
+    const holder = holders[level];
+    return isHolder(holder) ? holder[nameAt(level)] : undefined;
   }
 
-  enter(at: number, isList: boolean): void {
-    this.#starts[this.#depth] = at + 1;
-    this.#indexes[this.#depth] = isList ? 0 : -1;
-    this.#depth++;
-  }
-
-  leave(): void {
-    this.#depth--;
-    if (this.#holders.length > this.#depth) this.#holders.pop();
-  }
-
-  next(at: number): void {
-    const depth = this.#depth - 1;
-    const index = this.#indexes[depth] ?? 0;
-    if (index < 0) this.#starts[depth] = at + 1;
-    else this.#indexes[depth] = index + 1;
-  }
-
-  note(digits: string): void {
-    for (let at = this.#holders.length; at < this.#depth; at++)
-      this.#holders.push(at === 0 ? this.#root : this.#child(at - 1));
-    const holder = this.#holders[this.#depth - 1];
-    if (!isHolder(holder)) return;
-    const name = this.#name(this.#depth - 1);
-    // Of a name that an object has twice, the last one counts.
-    if (Object.is(holder[name], Number(digits))) note(holder, name, digits);
-  }
-
-  #child(depth: number): unknown {
-    const holder = this.#holders[depth];
-    return isHolder(holder) ? holder[this.#name(depth)] : undefined;
-  }
-
-  #name(depth: number): string {
-    const index = this.#indexes[depth] ?? 0;
+  function nameAt(level: number): string {
+    const index = indexes[level] ?? 0;
     if (index >= 0) return String(index);
-    const start = this.#text.indexOf('"', this.#starts[depth]);
-    const name = this.#text.slice(start + 1, endOfString(this.#text, start));
+    const start = text.indexOf('"', starts[level]);
+    const name = text.slice(start + 1, endOfString(text, start));
     return name.includes("\\") ? (JSON.parse(`"${name}"`) as string) : name;
   }
+
+  return {
+    enter(at: number, isList: boolean): void {
+      starts[depth] = at + 1;
+      indexes[depth] = isList ? 0 : -1;
+      depth++;
+    },
+
+    leave(): void {
+      depth--;
+      if (holders.length > depth) holders.pop();
+    },
+
+    next(at: number): void {
+      const level = depth - 1;
+      const index = indexes[level] ?? 0;
+      if (index < 0) starts[level] = at + 1;
+      else indexes[level] = index + 1;
+    },
+
+    note(digits: string): void {
+      for (let at = holders.length; at < depth; at++) holders.push(at === 0 ? root : childAt(at - 1));
+      const holder = holders[depth - 1];
+      if (!isHolder(holder)) return;
+      const name = nameAt(depth - 1);
+      // Of a name that an object has twice, the last one counts.
+      if (Object.is(holder[name], Number(digits))) note(holder, name, digits);
+    },
+  };
 }
 
 function note(holder: object, name: string, digits: string): void {

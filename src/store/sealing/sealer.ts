@@ -269,7 +269,7 @@ export class Sealer {
   }
 
   #keysOf(storeKey: StoreKey): DataKeys {
-    const known = this.#keys.get(storeKey.id) ?? new DataKeys(storeKey);
+    const known = this.#keys.get(storeKey.id) ?? dataKeys(storeKey);
     this.#keys.set(storeKey.id, known);
     return known;
   }
@@ -283,43 +283,44 @@ function opened(keys: DataKeys, bound: string, text: string): string {
 }
 
 /** The data keys derived from one store key: this process's own, and those of other process starts. */
-class DataKeys {
-  readonly id: string;
-  readonly #storeKey: KeyObject;
-  readonly #others = new Map<string, KeyObject>();
-  #own: { readonly id: string; readonly salt: Buffer; readonly key: KeyObject } | null = null;
-  #seals = 0;
+function dataKeys({ id, bytes }: StoreKey) {
+  const storeKey = createSecretKey(bytes);
+  const others = new Map<string, KeyObject>();
+  let current: { readonly id: string; readonly salt: Buffer; readonly key: KeyObject } | null = null;
+  let seals = 0;
 
-  constructor({ id, bytes }: StoreKey) {
-    this.id = id;
-    this.#storeKey = createSecretKey(bytes);
+  function derived(salt: Uint8Array): KeyObject {
+    const secret = hkdfSync("sha256", storeKey, salt, "oneup-lifecycle data key", 32);
+    return createSecretKey(new Uint8Array(secret));
   }
 
-  /** The data key used for sealing. */
-  own(): { readonly id: string; readonly salt: Buffer; readonly key: KeyObject } {
-    if (this.#own === null || this.#seals >= sealsPerKey) {
-      const salt = randomBytes(saltBytes);
-      this.#own = { id: this.id, salt, key: this.#derived(salt) };
-      this.#seals = 0;
-    }
-    this.#seals++;
-    return this.#own;
-  }
+  return {
+    id,
 
-  /** The data key with this salt. */
-  of(salt: Buffer): KeyObject {
-    const name = salt.toString("latin1");
-    let key = this.#others.get(name);
-    if (key === undefined) {
-      key = this.#derived(salt);
-      if (this.#others.size >= cachedKeys) this.#others.clear();
-      this.#others.set(name, key);
-    }
-    return key;
-  }
+    /** The data key used for sealing. */
+    own(): NonNullable<typeof current> {
+      if (current === null || seals >= sealsPerKey) {
+        const salt = randomBytes(saltBytes);
+        current = { id, salt, key: derived(salt) };
+        seals = 0;
+      }
+      seals++;
+      return current;
+    },
 
-  #derived(salt: Uint8Array): KeyObject {
-    const bytes = hkdfSync("sha256", this.#storeKey, salt, "oneup-lifecycle data key", 32);
-    return createSecretKey(new Uint8Array(bytes));
-  }
+    /** The data key with this salt. */
+    of(salt: Buffer): KeyObject {
+      const name = salt.toString("latin1");
+      let key = others.get(name);
+      if (key === undefined) {
+        key = derived(salt);
+        if (others.size >= cachedKeys) others.clear();
+        others.set(name, key);
+      }
+      return key;
+    },
+  };
 }
+
+/** See {@link dataKeys}. */
+type DataKeys = ReturnType<typeof dataKeys>;
