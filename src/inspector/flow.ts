@@ -22,7 +22,6 @@ export function flowCounter() {
   let since: number | null = null;
 
   return {
-    /** `own`: the name of this process. */
     /** Begins anew: the steps that are kept will be told again. */
     clear(): void {
       steps = [];

@@ -177,7 +177,7 @@ describe("a walk over hostile links", () => {
   });
 });
 
-describe("createTrail()", () => {
+describe("createVisited()", () => {
   it.each([1, 2, 7, 4_000, 5_000, 20_000])(
     "notices a circle of %i places, however late it begins",
     (length) => {
