@@ -22,61 +22,67 @@ async function held(store: Store): Promise<object> {
   };
 }
 
-withServer("redis", "adapters/redis and a user that loses a right", (server) => {
-  it.each(commands)(
-    "without %s a commit writes nothing, names it, and works once it is given back",
-    async (command) => {
-      const { url, port } = await server();
-      const operator = await createClient({ url }).connect();
-      onTestFinished(() => operator.destroy());
-      const user = (...rules: readonly string[]) => operator.sendCommand(["ACL", "SETUSER", "app", ...rules]);
-      await user("on", ">secret", "~*", "&*", "+@all");
-      const adapter = redis(`redis://app:secret@127.0.0.1:${port}`, { timeoutMs: 1_000 });
-      const store = await adapter.open({ account: "account", clock: systemClock });
-      onTestFinished(() => store.close());
-      await store.commit(write("ada", { state: "created", lane: "bulk" }));
-      const before = await held(store);
+for (const name of ["redis", "valkey"] as const) {
+  withServer(name, `adapters/redis and a user of ${name} that loses a right`, (server) => {
+    it.each(commands)(
+      "without %s a commit writes nothing, names it, and works once it is given back",
+      async (command) => {
+        const { url, port } = await server();
+        const operator = await createClient({ url }).connect();
+        onTestFinished(() => operator.destroy());
+        const user = (...rules: readonly string[]) =>
+          operator.sendCommand(["ACL", "SETUSER", "app", ...rules]);
+        await user("on", ">secret", "~*", "&*", "+@all");
+        const adapter = redis(`redis://app:secret@127.0.0.1:${port}`, { timeoutMs: 1_000 });
+        const store = await adapter.open({ account: "account", clock: systemClock });
+        onTestFinished(() => store.close());
+        await store.commit(write("ada", { state: "created", lane: "bulk" }));
+        const before = await held(store);
 
-      await user(`-${command}`);
-      const changed = write("ada", {
-        expectedRevision: 1,
-        state: "codeIssued",
-        dueInMs: 5,
-        mode: "take",
-        take,
-      });
-      for (const commit of [write("bob", { state: "created", dueInMs: 1 }), changed]) {
-        await expect(store.commit(commit)).rejects.toMatchObject({
+        await user(`-${command}`);
+        const changed = write("ada", {
+          expectedRevision: 1,
+          state: "codeIssued",
+          dueInMs: 5,
+          mode: "take",
+          take,
+        });
+        for (const commit of [write("bob", { state: "created", dueInMs: 1 }), changed]) {
+          await expect(store.commit(commit)).rejects.toMatchObject({
+            code: "STORE_UNAVAILABLE",
+            retryable: false,
+            message: expect.stringContaining(
+              `lacks a permission that the store needs: to run ${command.toUpperCase()}`,
+            ),
+          });
+        }
+        await expect(store.probe?.()).rejects.toThrow(command.toUpperCase());
+        expect(await held(store)).toEqual(before);
+
+        await user(`+${command}`);
+        await store.probe?.();
+        expect(await store.commit(changed)).toMatchObject({ type: "committed", revision: 2 });
+        expect(await store.commit(write("bob", { state: "created" }))).toMatchObject({ type: "committed" });
+        expect(await store.counts()).toEqual({ codeIssued: 1, created: 1 });
+        expect((await store.claim({ limit: 5, lease: write("ada").lease })).claimed).toEqual([]);
+      },
+    );
+
+    it.each(["HSET", "ZREM"])(
+      "of which the server has no %s writes nothing, and names it",
+      async (command) => {
+        const { url } = await server({ "rename-command": [command, ""] });
+        const store = await redis(url).open({ account: "account", clock: systemClock });
+        onTestFinished(() => store.close());
+        await expect(store.commit(write("ada", { take }))).rejects.toMatchObject({
           code: "STORE_UNAVAILABLE",
           retryable: false,
-          message: expect.stringContaining(
-            `lacks a permission that the store needs: to run ${command.toUpperCase()}`,
+          message: expect.stringMatching(
+            `lacks a command that the store needs \\(rename-command\\): ${command}$`,
           ),
         });
-      }
-      await expect(store.probe?.()).rejects.toThrow(command.toUpperCase());
-      expect(await held(store)).toEqual(before);
-
-      await user(`+${command}`);
-      await store.probe?.();
-      expect(await store.commit(changed)).toMatchObject({ type: "committed", revision: 2 });
-      expect(await store.commit(write("bob", { state: "created" }))).toMatchObject({ type: "committed" });
-      expect(await store.counts()).toEqual({ codeIssued: 1, created: 1 });
-      expect((await store.claim({ limit: 5, lease: write("ada").lease })).claimed).toEqual([]);
-    },
-  );
-
-  it.each(["HSET", "ZREM"])("of which the server has no %s writes nothing, and names it", async (command) => {
-    const { url } = await server({ "rename-command": [command, ""] });
-    const store = await redis(url).open({ account: "account", clock: systemClock });
-    onTestFinished(() => store.close());
-    await expect(store.commit(write("ada", { take }))).rejects.toMatchObject({
-      code: "STORE_UNAVAILABLE",
-      retryable: false,
-      message: expect.stringMatching(
-        `lacks a command that the store needs \\(rename-command\\): ${command}$`,
-      ),
-    });
-    expect([await store.load("ada"), await store.counts()]).toEqual([{ type: "absent" }, {}]);
+        expect([await store.load("ada"), await store.counts()]).toEqual([{ type: "absent" }, {}]);
+      },
+    );
   });
-});
+}

@@ -1,4 +1,5 @@
 import { LifecycleError, type Store, type StoreAdapter } from "oneup-lifecycle";
+import { createVirtualClock } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
 import { hurry, scene, working } from "../support/scene.ts";
 import {
@@ -15,6 +16,8 @@ import {
 import { warningsIn } from "../support/loggers.ts";
 
 const refused = { code: "KEY_REFUSED" };
+/** Time moves only if a test lets it: what a process has read is as new as the test wants it. */
+const standing = () => ({ clock: createVirtualClock({ running: false }) });
 
 describe("rotateKeys()", () => {
   it("rotateKeys() lets an old key go: retire() refuses before and not after, and running processes go on", async () => {
@@ -169,7 +172,7 @@ describe("rotateKeys()", () => {
   });
 
   it("rotateKeys({ records: true }) waits for processes that do not know yet: what they seal is sealed again", async () => {
-    const { sandbox, open } = await withUsers();
+    const { sandbox, open } = await withUsers({ keys: [older] }, standing());
     const [first, late] = [await open(), await open()];
     sandbox.clock.advance(1_001);
     await late.budget.refresh(); // at the account, for the next second
@@ -182,7 +185,7 @@ describe("rotateKeys()", () => {
   });
 
   it("rotateKeys({ records: true }) of a store without users waits for them as well", async () => {
-    const { sandbox, open } = await scene();
+    const { sandbox, open } = await scene(standing());
     const [first, late] = [await open(times), await open(times)];
     sandbox.clock.advance(1_001);
     await late.budget.refresh();
@@ -194,7 +197,7 @@ describe("rotateKeys()", () => {
   });
 
   it("work() goes on with users that were sealed again a moment ago", async () => {
-    const { sandbox, open, first } = await withUsers();
+    const { sandbox, open, first } = await withUsers({ keys: [older] }, standing());
     const beside = await open();
     sandbox.clock.advance(7 * 24 * 3_600_000);
     await beside.budget.refresh();

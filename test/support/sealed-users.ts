@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Encryption, Lifecycle, LifecycleOptions, Store, StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import type { Sandbox } from "oneup-lifecycle/sandbox";
+import type { Sandbox, SandboxOptions } from "oneup-lifecycle/sandbox";
 import { accountOf } from "../../src/store/account-of.ts";
 import { scene } from "./scene.ts";
 
@@ -36,8 +36,8 @@ export async function tokensOf(lifecycle: Lifecycle): Promise<readonly string[]>
 }
 
 /** Three users with tokens in one store, and ways to open it. */
-export async function withUsers(encryption: Encryption = { keys: [older] }) {
-  const { sandbox, open: openAny } = await scene();
+export async function withUsers(encryption: Encryption = { keys: [older] }, options: SandboxOptions = {}) {
+  const { sandbox, open: openAny } = await scene(options);
   const adapter = memory();
   const open = (more: Partial<LifecycleOptions> = {}): Promise<Lifecycle> =>
     openAny({ store: adapter, encryption, cachedTokens: 0, ...times, ...more });
