@@ -1,4 +1,4 @@
-import type { ErrorCode } from "oneup-lifecycle";
+import { isLifecycleError, type ErrorCode } from "oneup-lifecycle";
 
 /** Errors that an application may get because of faults, without a mistake in the library. */
 export const fairErrors: readonly ErrorCode[] = [
@@ -14,3 +14,8 @@ export const fairErrors: readonly ErrorCode[] = [
   "FHIR_REFUSED",
   "USER_CONFLICT",
 ];
+
+/** Whether the store's user lacked a right: the call is not repeated by itself, and the application makes it again. */
+export function lacksRight(error: unknown): boolean {
+  return isLifecycleError(error) && error.facts["reason"] === "noRight";
+}

@@ -287,7 +287,7 @@ export class Judge {
     const steps = freshSteps(before, after);
     this.events.written(commit, dossier.revision, steps, from);
     for (const [at, state, event] of steps) {
-      this.#step(dossier, state, event, at);
+      this.#step(dossier, state, event, at, before?.state ?? null);
       if (before !== null) this.lists.step(dossier.id, before, event);
     }
     if (before === null) this.lists.added(life, dossier.id, after);
@@ -312,7 +312,7 @@ export class Judge {
     this.blocks.account(value, (secret) => this.#keys.sealer.fingerprint(secret));
   }
 
-  #step(dossier: Dossier, state: string, event: string, at: number): void {
+  #step(dossier: Dossier, state: string, event: string, at: number, before: string | null): void {
     const { refusals, steps, id } = dossier;
     if (event === "GRANT_LOST" && ++steps.grant > refusals.grant + dossier.withoutRefreshToken) {
       this.blame(`P2: the grant of ${id} was given up although 1upHealth did not refuse it`);
@@ -320,7 +320,7 @@ export class Judge {
     if (event === "CODE_REFUSED" && ++steps.code > refusals.code) {
       this.blame(`P2: a code of ${id} was given up although 1upHealth did not refuse it`);
     }
-    this.leaving.step(dossier, state, event);
+    this.leaving.step(dossier, state, event, before);
     this.grants.step(dossier, event, at);
     this.numbers.step(dossier, state, event);
   }

@@ -44,6 +44,8 @@ export interface Kind {
   readonly process?: (index: number, dice: Dice, limits: AccountLimits) => Partial<LifecycleOptions>;
   /** Does the store take writes, so long after the beginning? */
   readonly writes?: (dice: Dice) => (ms: number) => boolean;
+  /** Does its user have the right to write, so long after the beginning? */
+  readonly rights?: (dice: Dice) => (ms: number) => boolean;
   /** When a process ends in order and starts over, ms after the beginning. */
   readonly restarts?: (dice: Dice) => readonly number[];
   /** When the store is emptied, ms after the beginning: the story ends a while later. */
@@ -109,6 +111,16 @@ export const kinds: Readonly<Record<string, Kind>> = {
   /** In the end the application asks without time to wait: see `hasty.ts`. */
   hasty: { share: 0.1 },
   ...silences,
+  /** An operator takes the right to write from the store's user, again and again, and gives it back. */
+  withoutRight: {
+    share: 0.05,
+    rights: (dice) => {
+      const everyMs = dice.between(5 * minute, hour);
+      const forMs = dice.between(minute / 6, 5 * minute);
+      const atMs = dice.between(0, everyMs);
+      return (ms) => (ms + atMs) % everyMs >= forMs;
+    },
+  },
   /** A proxy answers token requests twice, so that others get their answers: see `answers-twice.ts`. */
   answersTwice: { share: 0.1 },
 };
@@ -129,6 +141,7 @@ export function aloneOf(seed: number, names: readonly string[]): string | undefi
 export class Kinds {
   readonly #on: readonly (readonly [Kind, Dice])[];
   readonly #writes: readonly ((ms: number) => boolean)[];
+  readonly #rights: readonly ((ms: number) => boolean)[];
   readonly #between: readonly ((passing: Passing) => Fault | undefined)[];
   readonly #cutOff: readonly ((process: number, ms: number) => boolean)[];
 
@@ -138,6 +151,7 @@ export class Kinds {
       return kind === undefined ? [] : [[kind, new Dice(seed, `reach of ${name}`)] as const];
     });
     this.#writes = this.#on.flatMap(([{ writes }, dice]) => writes?.(dice) ?? []);
+    this.#rights = this.#on.flatMap(([{ rights }, dice]) => rights?.(dice) ?? []);
     this.#cutOff = this.#on.flatMap(([{ cutOff }, dice]) => cutOff?.(dice) ?? []);
     this.#between = this.#on.flatMap(([{ between, lasts = false }, dice]) => {
       const answer = between?.(dice);
@@ -158,6 +172,11 @@ export class Kinds {
   /** Does the store take writes, so long after the beginning? */
   takesWrites(ms: number): boolean {
     return this.#writes.every((takes) => takes(ms));
+  }
+
+  /** May the store's user write, so long after the beginning? */
+  mayWrite(ms: number): boolean {
+    return this.#rights.every((has) => has(ms));
   }
 
   /** What something on the way answers in place of 1upHealth. */

@@ -50,10 +50,17 @@ export class LeavingJudge {
       this.#judge.blame(`P7: a purge of ${id} was requested, and reads as if it had not been`);
   }
 
-  /** A user changed its state: no purge is given up whose user 1upHealth has. */
-  step(dossier: Dossier, state: string, event: string): void {
+  /** A user changed its state: no purge is given up whose user 1upHealth has. `before`: the state that was stored. */
+  step(dossier: Dossier, state: string, event: string, before: string | null): void {
     const { id } = dossier;
-    if (event === "USER_MISSING" && state === "offboarded" && this.#world.users.find(id) !== undefined)
+    // A rename of one who has left may be given up, too: its user is offboarded again, and was purged before.
+    const wasPurged = before !== null && isPurging(before);
+    if (
+      event === "USER_MISSING" &&
+      state === "offboarded" &&
+      wasPurged &&
+      this.#world.users.find(id) !== undefined
+    )
       this.#judge.blame(`P7: a purge of ${id} was given up although 1upHealth has it`);
     // A purge that had to wait before a gate asks once more whose data it would erase.
     if (event === "DUE" && state === "identifying") dossier.base++;

@@ -1,5 +1,6 @@
 /** The application brings lists of people in: now and then twice at once, or called off, and always until it is done. */
 import { isLifecycleError, type ImportSummary } from "oneup-lifecycle";
+import { lacksRight } from "./fair-errors.ts";
 import type { ListPlan } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 import { Dice, minute, second } from "./time.ts";
@@ -67,7 +68,7 @@ export class List {
       if (!open) return;
       judge.read(`an error of ${life.name}`, `${String(error)} ${JSON.stringify(error)}`);
       const isClosed = isLifecycleError(error, "CLOSED") || isLifecycleError(error, "STORE_MOVED");
-      const fair = isClosed || life.release < judge.format;
+      const fair = isClosed || lacksRight(error) || life.release < judge.format;
       if (error !== calledOff && !fair)
         judge.blame(`P7: the import of ${name} rejected with ${String(error)}`);
       close(String(error));

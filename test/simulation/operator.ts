@@ -1,6 +1,7 @@
 /** The operator of the application: rolls a new release out, raises the format, replaces keys, all while people work. */
 import { isLifecycleError, type Lifecycle } from "oneup-lifecycle";
 import { ringOf, type RingKey } from "../../src/store/sealing/keys.ts";
+import { lacksRight } from "./fair-errors.ts";
 import type { Process } from "./process.ts";
 import type { Stage } from "./stage.ts";
 import { Dice, minute } from "./time.ts";
@@ -109,6 +110,7 @@ export class Operator {
             error.retryable ||
             error.code === "CLOSED" ||
             error.code === "STORE_MOVED" ||
+            lacksRight(error) ||
             life.release < judge.format
           )
         )

@@ -1,6 +1,7 @@
 /** A process of the application: a lifecycle with a worker, a clock of its own, and an end at any moment. */
 import { type Lifecycle, isLifecycleError } from "oneup-lifecycle";
 import { openLifecycle } from "../../src/runtime/open-lifecycle.ts";
+import { lacksRight } from "./fair-errors.ts";
 import { Life } from "./life.ts";
 import type { Fit, Mortal, Stage } from "./stage.ts";
 import { second, Dice, minute } from "./time.ts";
@@ -134,7 +135,7 @@ export class Process implements Mortal {
         trace.note(life.name, `cannot start: ${String(error)}`);
         const tooOld = isLifecycleError(error, "RECORD_TOO_NEW") && !this.isFitFor(life);
         const isMoving = isLifecycleError(error, "STORE_MOVED");
-        if (!tooOld && !isMoving && !(isLifecycleError(error) && error.retryable))
+        if (!tooOld && !isMoving && !lacksRight(error) && !(isLifecycleError(error) && error.retryable))
           judge.blame(`${life.name} cannot start: ${String(error)}`);
         this.end(life);
         time.after(30 * second, () => this.start());
@@ -146,7 +147,9 @@ export class Process implements Mortal {
     if (this.life !== life) return;
     this.lifecycle = lifecycle;
     lifecycle.work({ pollMs: 10 * minute }).catch((error: unknown) => {
-      if (isLifecycleError(error, "STORE_MOVED")) return this.life === life ? this.restart() : undefined;
+      // Of a worker that could not begin. Its process is started anew, as whatever supervises it does.
+      const ends = isLifecycleError(error, "STORE_MOVED") || lacksRight(error);
+      if (ends) return this.life === life ? this.restart() : undefined;
       this.#stage.judge.blame(`the worker of ${life.name} ended: ${String(error)}`);
     });
   }

@@ -51,17 +51,19 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     }
     const { rates } = stage;
     return new Promise((resolve, reject) => {
-      const fail = (ms: number, what: string): void => {
+      const fail = (ms: number, what: string, error = away(verb)): void => {
         trace.note(life.name, `${verb} ${ids.join(" ")}: ${what}`);
         for (const id of ids) if (!isPlaceOfMark(id)) judge.noteCause(id, `${verb}: ${what}`);
         if (verb === "account.load") judge.noteInterruption(life.name, "could not look at the account");
-        life.hear(ms, () => reject(away(verb)));
+        life.hear(ms, () => reject(error));
       };
       const arrive = (): void => {
         if (stage.isOn("storeDown") || dice.hits(rates.storeDown))
           return fail(dice.between(1, 50), "refused");
         if (!reads.has(verb) && !stage.isOver && !stage.kinds.takesWrites(time.now - beginning))
           return fail(dice.between(1, 50), "no writes are taken");
+        if (!reads.has(verb) && !stage.isOver && !stage.kinds.mayWrite(time.now - beginning))
+          return fail(dice.between(1, 50), "no right to write", withoutRight(verb));
         const answered = (answer: T): void => {
           if (process.meetsItsFate(life)) return; // it is written, and the process is dead
           if (dice.hits(rates.storeLost)) fail(dice.between(1, 5_000), "done, but the response is lost");
@@ -206,4 +208,10 @@ function away(verb: string): LifecycleError {
   return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${verb}: the store does not answer`, {
     retryable: true,
   });
+}
+
+/** As the stores of this library refuse a user that lost a right. */
+function withoutRight(verb: string): LifecycleError {
+  const facts = { reason: "noRight" };
+  return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${verb}: its user lacks a right`, { facts });
 }
