@@ -136,6 +136,28 @@ describe("work() whose store is not there for a while", () => {
   );
 });
 
+describe("an outcome that the store refuses", () => {
+  it.each([
+    ["STORE_UNAVAILABLE", "noRight"],
+    ["STORE_UNUSABLE", "noPassword"],
+  ] as const)("as %s (%s) waits until it is taken, and costs no second code", async (code, reason) => {
+    const { sandbox, open } = await scene();
+    let refused = 0;
+    const store = altered(memory(), (inner) => ({
+      commit: async (commit) => {
+        if (commit.state === "created" || refused >= 3) return inner.commit(commit);
+        refused++;
+        throw new LifecycleError(code, "Cannot write to the store", { facts: { reason } });
+      },
+    }));
+    const lifecycle = await open({ store });
+    hurry(sandbox, 1_000);
+    expect(await lifecycle.onboard("ada", { waitMs: 600_000 })).toMatchObject({ usable: true });
+    expect(refused).toBe(3);
+    expect(sandbox.journal.entries().map(({ call }) => call)).toEqual(["createUser", "exchangeCode"]);
+  });
+});
+
 describe("work() that is stopped", () => {
   it("finishes the calls under way, begins no user's registration, and leaves no lease behind", async () => {
     const { sandbox, open } = await scene({ latencyMs: 400 });
