@@ -67,14 +67,19 @@ describe("search()", () => {
     );
   });
 
-  it.each(["", "x", "a b", btoa("[1]"), btoa('[1,"a","/../x"]'), btoa("{}"), "_".repeat(40_000)])(
-    "refuses the cursor %j",
-    async (cursor) => {
-      const { fhir, sandbox } = await withAda("r4");
-      expect(await errorOf(fhir.search("Patient", {}, { cursor }))).toMatchObject({ code: "INVALID_OPTION" });
-      expect(sandbox.journal.count("fhir.search")).toBe(0);
-    },
-  );
+  it.each<[name: string, params: unknown, rule: string]>([
+    "",
+    "x",
+    "a b",
+    btoa("[1]"),
+    btoa('[1,"a","/../x"]'),
+    btoa("{}"),
+    "_".repeat(40_000),
+  ])("refuses the cursor %j", async (cursor) => {
+    const { fhir, sandbox } = await withAda("r4");
+    expect(await errorOf(fhir.search("Patient", {}, { cursor }))).toMatchObject({ code: "INVALID_OPTION" });
+    expect(sandbox.journal.count("fhir.search")).toBe(0);
+  });
 
   it.each<[string, object, string]>([
     [
@@ -97,12 +102,22 @@ describe("search()", () => {
     ],
     ["a Map", new Map([["family", "hush"]]), "search parameters must be an object with a property for each"],
     ["URLSearchParams", new URLSearchParams("family=hush"), "must be an object with a property for each"],
-  ])("refuses %s", async (_, params, rule) => {
+    ["null", null, "must be an object with a property for each"],
+    ["a number", 5, "must be an object with a property for each"],
+    ["a text", "family=hush", "must be an object with a property for each"],
+  ])("refuses %s, as every walk does", async (_, params, rule) => {
     const { fhir, sandbox } = await withAda("r4");
-    const error = await errorOf(fhir.search("Patient", params as SearchParams));
-    expect(error).toMatchObject({ code: "INVALID_OPTION" });
-    expect(error.message).toContain(rule);
-    expect(error.message).not.toContain("hush");
+    const asked = params as SearchParams;
+    for (const search of [
+      () => fhir.search("Patient", asked),
+      async () => all(fhir.searchAll("Patient", asked)),
+      async () => fhir.searchPages("Patient", asked)[Symbol.asyncIterator]().next(),
+    ]) {
+      const error = await errorOf(search());
+      expect(error).toMatchObject({ code: "INVALID_OPTION" });
+      expect(error.message).toContain(rule);
+      expect(error.message).not.toContain("hush");
+    }
     expect(sandbox.journal.count("fhir.search")).toBe(0);
   });
 

@@ -100,7 +100,9 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
   ): Begun {
     checkType("search", resourceType);
     const words = `search for ${resourceType} resources`;
-    const pairs = pairsOf(words, params);
+    const given = pairsOf(words, params);
+    const isCounted = usual !== ofWalk || given.some(([name]) => name === "_count");
+    const pairs: Pairs = isCounted ? given : [["_count", String(longestPage)], ...given];
     const task = searching(resourceType, [...new Set(pairs.map(([name]) => name))]);
     const checked = check(words, options, ofSearch);
     return begin(task, `/${resourceType}`, pairs, usual, checked);
@@ -116,8 +118,8 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
     return begin(task, path, count === undefined ? [] : [["_count", String(count)]], usual, checked);
   }
 
-  const searchAll = (resourceType: string, params?: SearchParams, options?: SearchOptions): AnyWalk =>
-    all(search(resourceType, { _count: longestPage, ...params }, ofWalk, options));
+  const searchAll = (resourceType: string, params: SearchParams = {}, options?: SearchOptions): AnyWalk =>
+    all(search(resourceType, params, ofWalk, options));
 
   function history(
     resourceType: string,
