@@ -149,7 +149,7 @@ withPostgres("probe() for a role of PostgreSQL", (server) => {
         const on = `${right} ON oneup_lifecycle.${table}`;
         await run(`REVOKE ${on} FROM plain`);
         const refusal: unknown = await store.probe?.().catch((error: unknown) => error);
-        expect(refusal, on).toMatchObject({ facts: { reason: "noRight" } });
+        expect(refusal).toMatchObject({ facts: { reason: "noRight" } });
         expect(nextStepOf(refusal as LifecycleError)).toContain("the right that the message names");
         await run(`GRANT ${on} TO plain`);
         await store.probe?.();
