@@ -63,6 +63,7 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   invalid_code: "code",
   no_code: "code",
   no_refresh_token: "code",
+  former_token: "code",
   another_user: "odd",
   mixed_up: "failing",
   unnamed_user: "odd",

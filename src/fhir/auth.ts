@@ -80,7 +80,8 @@ export function withTokens(tokens: TokenSource, wait: Wait): Auth {
     on: withHeaders({ authorization: `Bearer ${token}` }),
     async another(signal, waitMs) {
       if (tokens.rejected === undefined) return null;
-      return proof(await wait(tokens.rejected(token, signal, waitMs), signal, waitMs));
+      const other = await wait(tokens.rejected(token, signal, waitMs), signal, waitMs);
+      return other === token ? null : proof(other);
     },
     refused(task, status, tried) {
       const which = tried > 1 ? "accepted neither of two access tokens" : "does not accept the access token";

@@ -53,11 +53,12 @@ function tokenCall(client: Client, name: string, grant: Record<string, string>, 
 }
 
 /**
- * The code or refresh token is unknown, used, expired or revoked. `why` is a fixed word, never text from the answer.
+ * The code or refresh token is unknown, used, expired or revoked. `why` is a fixed word, never text from the answer;
+ * `former_token`: a refresh brought the access token that was to be replaced.
  */
 export interface GrantRefused {
   readonly type: "grantRefused";
-  readonly why: "invalid_grant" | "invalid_code";
+  readonly why: "invalid_grant" | "invalid_code" | "former_token";
 }
 
 /** Reads the answer to either grant. */

@@ -30,6 +30,29 @@ describe("accessToken({ rejected })", () => {
     expect(await lifecycle.inspect("ada")).toMatchObject({ state: "reauthorized", usable: true });
   });
 
+  it("brings one by a fresh code if a refresh brings the refused one again, once an hour", async () => {
+    const { lifecycle, clock, sandbox } = await world();
+    const replaced = async (): Promise<readonly [isOther: boolean, calls: readonly string[]]> => {
+      await clock.advance(2 * minute);
+      const refused = await lifecycle.accessToken("ada");
+      const before = sandbox.journal.entries().length;
+      const body = { access_token: refused, token_type: "bearer", expires_in: 7_200 };
+      sandbox.fail({ call: "refreshToken", status: 200, body });
+      const other = await lifecycle.accessToken("ada", { rejected: refused });
+      const calls = sandbox.journal.entries().slice(before);
+      return [other !== refused, calls.map(({ call }) => call)];
+    };
+    const byCode = ["refreshToken", "issueAuthCode", "exchangeCode"];
+    expect(await replaced()).toEqual([true, byCode]);
+    const { steps } = await lifecycle.inspect("ada").then(({ history }) => ({ steps: history }));
+    expect(steps.find(({ event }) => event === "GRANT_LOST")).toMatchObject({
+      cause: { call: "refreshToken", code: "former_token", status: 200 },
+    });
+    expect(await replaced(), "within the hour").toEqual([false, ["refreshToken"]]);
+    await clock.advance(60 * minute);
+    expect(await replaced()).toEqual([true, byCode]);
+  });
+
   it("costs nothing for a token that has been replaced since", async () => {
     const { lifecycle, clock, sandbox } = await world();
     const old = await lifecycle.accessToken("ada");

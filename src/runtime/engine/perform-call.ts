@@ -23,6 +23,7 @@ import type { CallOutcome } from "../user/call-outcome.ts";
 import { readLocated, searchFrom, soughtBy } from "../user/located.ts";
 import { callWork } from "../telemetry/call-work.ts";
 import { queryOf } from "../user/search-forms.ts";
+import { bringsRefusedToken } from "../user/until-forced-refresh-ms.ts";
 import type { User } from "../user/user.ts";
 
 /** The endpoint of a call, which determines the slots it needs. */
@@ -98,8 +99,13 @@ async function sent(
     answer.type === "answer"
       ? tokenOwners.checked(user, prepared.call, prepared.read(answer), mixUps)
       : answer;
-  const failed = causeOf(prepared.call, answer, outcome);
   const status = answer.type === "answer" ? answer.status : null;
+  if (bringsRefusedToken(user, outcome, engine.clock.now())) {
+    const why = "former_token";
+    const failed = { ...causeWithoutCall(engine, call, why), status };
+    return { outcome: { type: "grantRefused", why }, failed, status };
+  }
+  const failed = causeOf(prepared.call, answer, outcome);
   return { outcome, failed: failed && { ...failed, call }, status };
 }
 

@@ -8,6 +8,7 @@
  */
 import { doubling } from "../options/backoff.ts";
 import { provisionalUntil } from "./user-status.ts";
+import type { CallOutcome } from "./call-outcome.ts";
 import type { User } from "./user.ts";
 
 /**
@@ -46,6 +47,17 @@ export function untilForcedRefreshMs(user: User, now: number): number {
   const lately = forcedSince(user, now - youngMs - furthestAheadMs);
   if (provisionalUntil(user, now) !== null && lately < atOnce) return 0;
   return leastMs - age;
+}
+
+/**
+ * Whether a refresh has brought the very token that FHIR has just refused, so that only a fresh code brings another one.
+ * At most once an hour: where FHIR refuses all tokens for a while, a code would not help.
+ */
+export function bringsRefusedToken({ position, secrets }: User, outcome: CallOutcome, now: number): boolean {
+  const { expiresAt, rejectedAt } = position.context;
+  if (outcome.type !== "tokens" || expiresAt !== null || rejectedAt === null) return false;
+  const isFormer = secrets.accessToken?.reveal() === outcome.tokens.accessToken.reveal();
+  return isFormer && rejectedAt.filter((at) => at > now - hourMs).length === 1;
 }
 
 function leastAgeMs(user: User, now: number): number {
