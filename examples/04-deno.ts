@@ -4,7 +4,7 @@
 //   curl localhost:8000/sign-up -d '{"email":"ada@example.org"}'     curl localhost:8000/sign-up/ada@example.org
 //
 // In production fewer permissions than -A suffice: --allow-net for 1upHealth and your port, --allow-env, --allow-read
-// and --allow-write for the folder of the store, --allow-ffi for LMDB.
+// and --allow-write for the folder of the store, --allow-ffi and --allow-sys=uid for LMDB.
 import { createLifecycle, isLifecycleError, type UserStatus } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";

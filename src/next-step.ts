@@ -12,6 +12,7 @@ const steps = {
     "check host and port (endpoints, ONEUP_API, ONEUP_AUTH), and that a firewall lets this machine reach them, or the proxy if HTTPS_PROXY names one",
   network:
     "check this machine's network, and that a firewall lets it reach the host; if only a proxy reaches it, set HTTPS_PROXY",
+  permission: "let this process reach the host: --allow-net, of Deno or of Node's --permission",
   cut: "check the proxies and firewalls on the way if it goes on; it is tried again",
   expired:
     "check the clock of this machine, and a proxy that opens TLS; otherwise the host's owner must renew its certificate",
@@ -45,6 +46,8 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   EAI_AGAIN: "name",
   EAI_FAIL: "name",
   ECONNREFUSED: "refused",
+  NotCapable: "permission",
+  ERR_ACCESS_DENIED: "permission",
   CERT_HAS_EXPIRED: "expired",
   CERT_NOT_YET_VALID: "expired",
   ECONNRESET: "cut",

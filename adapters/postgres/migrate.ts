@@ -140,7 +140,7 @@ async function versionOf(
   if (its !== undefined && its.oldest > version) {
     throw unusable(
       place,
-      `a newer release created its schema "${schema}", version ${its.version}; this release knows version ${version}: start the newer one`,
+      `another release created its schema "${schema}", version ${its.version}, and this one knows version ${version}: start that release, or a newer one`,
     );
   }
   return its?.version;

@@ -154,6 +154,7 @@ function proxyCodeOf(error: unknown): string | undefined {
 export function codeOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth++) {
     if ("code" in at && typeof at.code === "string" && /^[A-Za-z0-9_]{2,40}$/.test(at.code)) return at.code;
+    if ("name" in at && at.name === "NotCapable") return at.name; // Deno's, without --allow-net
     at = "cause" in at ? at.cause : undefined;
   }
   return undefined;
