@@ -3,8 +3,9 @@
  * users although its other calls work, or refreshes no tokens. Without it each of these users tries again and again, and
  * the attempts of all spend the limit, or keep a service busy that is down. So once the calls of {@link many} different
  * users in a row got no answer, those whose call has failed before try one at a time, in the order in which they came.
- * The call of a user whose last one was answered is always sent: it may work. Its own process alone counts this, in
- * memory.
+ * The call of a user whose last one was answered is always sent: it may work. Until the first of these attempts has
+ * failed, the others come back soon: the trouble may be over, or have been this process's own. Its own process alone
+ * counts this, in memory.
  *
  * @module
  */
@@ -15,6 +16,9 @@ import { isUnanswered, type Blocked, type Outcome, type Permit } from "./permit.
 
 /** This many different users in a row, with no such call answered in between, are an outage. */
 const many = 8;
+
+/** How long others wait at most while the first attempt is under way, ms: the upper half of it. */
+const soonMs = 10_000;
 
 /** Whose turns these are. */
 export interface Turns {
@@ -36,6 +40,10 @@ export class RetriesInTurn {
   #since = Number.NEGATIVE_INFINITY;
   /** When the next free turn is, on `clock.monotonic()`. */
   #freeAt = Number.NEGATIVE_INFINITY;
+  /** When the first attempt of this outage began, on `clock.monotonic()`. */
+  #firstAt: number | null = null;
+  /** A call that was sent since then got no answer either. */
+  #isConfirmed = false;
   /** The turns of users who wait, on `clock.monotonic()`. */
   readonly #turnOf = new Map<string, number>();
 
@@ -57,7 +65,9 @@ export class RetriesInTurn {
     if (cameThrough(type) || openedAt > this.#since) this.#row.clear();
     this.#since = openedAt;
     if (enteredAt < openedAt) return;
-    if (isUnanswered(type) && about !== null && this.#row.size < many) this.#row.add(about);
+    if (!isUnanswered(type)) return;
+    if (about !== null && this.#row.size < many) this.#row.add(about);
+    if (this.#firstAt !== null && enteredAt >= this.#firstAt) this.#isConfirmed = true;
   }
 
   /** What such a call has to wait for, if it would be sent next; `null`: it is its turn. */
@@ -66,10 +76,17 @@ export class RetriesInTurn {
     if (this.inARow < many) {
       this.#turnOf.clear();
       this.#freeAt = Number.NEGATIVE_INFINITY;
+      this.#firstAt = null;
+      this.#isConfirmed = false;
       return null;
     }
-    const waitMs = this.#untilTurnMs(about);
-    if (waitMs <= 0) return null;
+    const turnMs = this.#untilTurnMs(about);
+    if (turnMs <= 0) {
+      this.#firstAt ??= this.#clock.monotonic();
+      return null;
+    }
+    const soon = halfJitter({ firstMs: soonMs, longestMs: soonMs }, 1, this.#clock.random());
+    const waitMs = this.#isConfirmed ? turnMs : Math.min(turnMs, soon);
     const { by } = this.#turns;
     return { by, reason: "unavailable", until: this.#clock.now() + waitMs, yields: true, isLong: true };
   }
