@@ -90,6 +90,19 @@ export const answerKinds: Readonly<Record<string, Kind>> = {
         ? { status: 401 }
         : undefined,
   },
+  /** A refresh brings the access token that was there before, which may be dead: for hours, or now and then. */
+  formerTokens: {
+    share: 0.06,
+    answer: (incoming, dice, stage) => {
+      if (askedBy(incoming) !== "refreshToken") return undefined;
+      const spell = new Dice(stage.scenario.seed, "hours of former tokens");
+      const [from, forMs] = [spell.between(0, 4 * hour), spell.pick([0, 20 * minute, 2 * hour])];
+      const ms = stage.time.now - beginning;
+      return dice.hits(ms >= from && ms < from + forMs ? 0.9 : 0.1)
+        ? formerToken(incoming, stage)
+        : undefined;
+    },
+  },
   /** A 4xx that gives no reason: now and then for any call, and for hours for one. */
   withoutReason: {
     share: 0.1,
@@ -162,4 +175,15 @@ function aboutAnother(incoming: Incoming, dice: Dice, { handler, judge }: Stage)
   const code = grants.issueCode(other.oneupUserId, world.now());
   const body = { success: true, code, oneup_user_id: other.oneupUserId, app_user_id: named, active: true };
   return { status: 200, commit, body };
+}
+
+/** The access token that the user of this refresh got last. FHIR may have refused it: then its grant may be given up. */
+function formerToken({ body }: Incoming, { handler: { world }, judge }: Stage): Fault | undefined {
+  const owner = world.grants.ownerOf("refreshToken", new URLSearchParams(body).get("refresh_token") ?? "");
+  const id = judge.numbers.claimantOf(owner)?.id;
+  const { token } =
+    world.grants.state.accessTokens.findLast(({ oneupUserId }) => oneupUserId === owner) ?? {};
+  if (id === undefined || token === undefined) return undefined;
+  judge.of(id).refusals.grant++;
+  return { status: 200, body: { access_token: token, token_type: "bearer", expires_in: 7_200 } };
 }
