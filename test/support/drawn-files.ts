@@ -1,6 +1,6 @@
 /**
  * Which test files a whole everyday run plays: of those that start processes and servers, which take most of the time,
- * every fifth one, others each time. A thorough run plays all, and so does a run of one file or folder.
+ * every seventh one, others each time. A thorough run plays all, and so does a run of one file or folder.
  */
 import { draw, draws, oneIn } from "./effort.ts";
 
@@ -10,7 +10,7 @@ const costly =
 const wholeRun = 200;
 
 /** One of so many is played. */
-const parts = 5;
+const parts = 7;
 /** Which of them. Not by the rest of a division, by which the files draw their own rounds. */
 const part = Math.floor((parts * draw) / draws);
 

@@ -29,7 +29,7 @@ export function setup({ vitest }: TestProject): () => Promise<void> {
 function leftToOthers(files: number, played: number): string {
   if (files === played) return "";
   return [
-    ` Left to other runs: ${amount(files - played, "file")} of ${files}, four fifths of those that start processes and servers`,
+    ` Left to other runs: ${amount(files - played, "file")} of ${files}, six sevenths of those that start processes and servers`,
     "",
     "   Each run draws others. All of them: ONEUP_TEST_THOROUGH=1 npm test",
     "\n",
