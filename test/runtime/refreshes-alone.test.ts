@@ -13,7 +13,7 @@ const answers: Readonly<Record<string, Fault>> = {
   "are cut": { drop: "before" },
   "are silent": { delayMs: 3 * hour },
 };
-const cases = oneIn(2, Object.entries(answers));
+const cases = oneIn(3, Object.entries(answers));
 
 /** Users whose tokens have run out, and a worker. */
 async function world(users: number): Promise<TestLifecycle> {
