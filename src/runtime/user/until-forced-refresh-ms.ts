@@ -54,10 +54,11 @@ export function untilForcedRefreshMs(user: User, now: number): number {
  * At most once an hour: where FHIR refuses all tokens for a while, a code would not help.
  */
 export function bringsRefusedToken({ position, secrets }: User, outcome: CallOutcome, now: number): boolean {
-  const { expiresAt, rejectedAt } = position.context;
+  const { codeAt, expiresAt, rejectedAt } = position.context;
   if (outcome.type !== "tokens" || expiresAt !== null || rejectedAt === null) return false;
-  const isFormer = secrets.accessToken?.reveal() === outcome.tokens.accessToken.reveal();
-  return isFormer && rejectedAt.filter((at) => at > now - hourMs).length === 1;
+  if (secrets.accessToken?.reveal() !== outcome.tokens.accessToken.reveal()) return false;
+  const isFirst = rejectedAt.filter((at) => at > now - hourMs).length === 1;
+  return isFirst || codeAt === null || codeAt <= now - hourMs;
 }
 
 function leastAgeMs(user: User, now: number): number {
