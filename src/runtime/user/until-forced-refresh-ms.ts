@@ -53,11 +53,11 @@ export function untilForcedRefreshMs(user: User, now: number): number {
  * Whether a refresh has brought the very token that FHIR has just refused, so that only a fresh code brings another one.
  * At most once an hour: where FHIR refuses all tokens for a while, a code would not help.
  */
-export function bringsRefusedToken({ position, secrets }: User, outcome: CallOutcome, now: number): boolean {
-  const { codeAt, expiresAt, rejectedAt } = position.context;
+export function bringsRefusedToken(user: User, outcome: CallOutcome, now: number): boolean {
+  const { codeAt, expiresAt, rejectedAt } = user.position.context;
   if (outcome.type !== "tokens" || expiresAt !== null || rejectedAt === null) return false;
-  if (secrets.accessToken?.reveal() !== outcome.tokens.accessToken.reveal()) return false;
-  const isFirst = rejectedAt.filter((at) => at > now - hourMs).length === 1;
+  if (user.secrets.accessToken?.reveal() !== outcome.tokens.accessToken.reveal()) return false;
+  const isFirst = forcedSince(user, now - hourMs) === 1;
   return isFirst || codeAt === null || codeAt <= now - hourMs;
 }
 
