@@ -7,15 +7,15 @@
  * @module
  */
 
-/** The tasks to run when a signal aborts. */
-const tasksOf = new WeakMap<AbortSignal, Set<() => void>>();
+/** The tasks to run when a signal aborts, by the functions that unsubscribe them: two waits may run the same task. */
+const tasksOf = new WeakMap<AbortSignal, Map<() => void, () => void>>();
 /** The signals of {@link linkSignals}, which runs their tasks itself: a listener costs more than the tasks. */
 const linkedSignals = new WeakSet<AbortSignal>();
 
 function runTasks(this: AbortSignal): void {
-  const tasks = tasksOf.get(this) ?? [];
+  const tasks = tasksOf.get(this);
   tasksOf.delete(this);
-  for (const task of tasks) task(); // a task that is removed meanwhile does not run
+  for (const task of tasks?.values() ?? []) task(); // a task that is removed meanwhile does not run
 }
 
 /**
@@ -29,18 +29,18 @@ export function onAbort(signal: AbortSignal, task: () => void): () => void {
   }
   let tasks = tasksOf.get(signal);
   if (tasks === undefined) {
-    tasks = new Set();
+    tasks = new Map();
     tasksOf.set(signal, tasks);
     if (!linkedSignals.has(signal)) signal.addEventListener("abort", runTasks, { once: true });
   }
   const all = tasks;
-  const own = (): void => task(); // two waits may run the same function
-  all.add(own);
-  return () => {
-    if (!all.delete(own) || all.size > 0 || tasksOf.get(signal) !== all) return;
+  const unsubscribe = (): void => {
+    if (!all.delete(unsubscribe) || all.size > 0 || tasksOf.get(signal) !== all) return;
     tasksOf.delete(signal);
     signal.removeEventListener("abort", runTasks);
   };
+  all.set(unsubscribe, task);
+  return unsubscribe;
 }
 
 /**

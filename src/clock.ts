@@ -35,14 +35,12 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   timer(ms, task) {
-    let handle: ReturnType<typeof setTimeout>;
-    const arm = (left: number): void => {
-      handle =
-        left > longestTimer
-          ? setTimeout(() => arm(left - longestTimer), longestTimer)
-          : setTimeout(task, Math.max(0, left));
-    };
-    arm(ms);
+    if (ms > longestTimer) {
+      const rest = (): void => void (cancel = systemClock.timer(ms - longestTimer, task));
+      let cancel = systemClock.timer(longestTimer, rest);
+      return () => cancel();
+    }
+    const handle = setTimeout(task, Math.max(0, ms));
     return () => clearTimeout(handle);
   },
   random: () => Math.random(),

@@ -16,9 +16,10 @@ const most = 64;
 /** Requests do not wait longer than this for a call in flight, ms. */
 const longestWaitMs = 5;
 
-interface Waiting<Ask> {
+interface Waiting<Ask, T = unknown> {
   readonly ask: Ask;
-  readonly take: (reply: Reply) => void;
+  readonly read: (reply: Reply) => T;
+  readonly resolve: (answer: T) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -38,14 +39,8 @@ export class Batches<Ask> {
   /** Resolves with what `read` returns for the reply to the request that `make` returns, or rejects with what they throw. */
   ask<T>(make: () => Ask, read: (reply: Reply) => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      const take = (reply: Reply): void => {
-        try {
-          resolve(read(reply));
-        } catch (error) {
-          reject(error);
-        }
-      };
-      if (this.#waiting.push({ ask: make(), take, reject }) > 1) return;
+      const waiting: Waiting<Ask, T> = { ask: make(), read, resolve, reject };
+      if (this.#waiting.push(waiting as Waiting<Ask>) > 1) return;
       if (this.#underWay === 0) setImmediate(() => this.leave());
       else this.#giveUpWaiting = this.#clock.timer(longestWaitMs, () => this.leave());
     });
@@ -68,7 +63,7 @@ export class Batches<Ask> {
   async #together(batch: readonly Waiting<Ask>[]): Promise<void> {
     try {
       const replies = await this.#send(batch.map(({ ask }) => ask));
-      for (const [n, { take }] of batch.entries()) take(replies[n] ?? null);
+      for (const [n, waiting] of batch.entries()) take(waiting, replies[n] ?? null);
     } catch (error) {
       // A permanent refusal may concern only one request, so each is sent again on its own. Those already carried out
       // are recognised by their writeId.
@@ -76,5 +71,13 @@ export class Batches<Ask> {
       if (own) await Promise.all(batch.map((each) => this.#together([each])));
       else for (const { reject } of batch) reject(error);
     }
+  }
+}
+
+function take<Ask>({ read, resolve, reject }: Waiting<Ask>, reply: Reply): void {
+  try {
+    resolve(read(reply));
+  } catch (error) {
+    reject(error);
   }
 }

@@ -170,9 +170,10 @@ function checked(
     attempt = 1,
   ): Promise<T> {
     if (lost !== null) return Promise.reject(lost);
-    const again = (): Promise<T> => call(verb, question, hasWritten, attempt + 1);
-    const failed = (thrown: unknown): Promise<T> =>
-      refused(verb, thrown, hasWritten !== undefined, attempt).then(again);
+    const failed = async (thrown: unknown): Promise<T> => {
+      await refused(verb, thrown, hasWritten !== undefined, attempt);
+      return call(verb, question, hasWritten, attempt + 1);
+    };
     try {
       const asked = within(verb, answerMs, question);
       if (hasWritten === undefined) return asked.catch(failed);

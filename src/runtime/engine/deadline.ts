@@ -73,31 +73,21 @@ export function withDeadlines(clock: Clock, { closing, leaving }: Ends): WithDea
     let over = false;
     const run = withSignals(signal, closing, (signal) => task({ until, signal, isOver: () => over }));
     return new Promise((resolve, reject) => {
-      const undo: (() => void)[] = [];
-      let isEnded = false;
-      const end = (settle: () => void): void => {
-        isEnded = true;
-        for (const each of undo.splice(0)) each();
-        settle();
+      const release = (): void => {
+        for (const undo of undos.splice(0)) undo();
       };
-      const rejecting = (reason: () => unknown) => () => end(() => reject(reason()));
+      const giveUp = (reason: unknown): void => {
+        release();
+        reject(reason);
+      };
       const late = (): void => {
         over = true;
-        end(() => reject(tooLate()));
+        giveUp(tooLate());
       };
-      undo.push(onSilence(clock, Math.max(waitMs, callMs) + answerMs, late));
+      const undos = [onSilence(clock, Math.max(waitMs, callMs) + answerMs, late)];
       for (const each of [leaving, signal])
-        if (each !== undefined && !isEnded)
-          undo.push(
-            onAbort(
-              each,
-              rejecting(() => each.reason),
-            ),
-          );
-      run.then(
-        (value) => end(() => resolve(value)),
-        (error: unknown) => end(() => reject(error)),
-      );
+        if (each !== undefined) undos.push(onAbort(each, () => giveUp(each.reason)));
+      run.finally(release).then(resolve, reject);
     });
   };
 }
