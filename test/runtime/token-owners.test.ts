@@ -33,6 +33,24 @@ describe("tokens", () => {
     expect(await lifecycle.accessToken("bob")).not.toBe(tokens.access_token);
   });
 
+  it("that a refresh brings once more, to a process that did not see them before, are not used for another user", async () => {
+    const world = await createTestLifecycle();
+    afterwards(() => world.close());
+    const { clock, sandbox } = world;
+    await world.lifecycle.onboard("ada");
+    const own = await world.lifecycle.accessToken("ada");
+    await world.restart();
+    await clock.advance("2h");
+    const body = { access_token: own, token_type: "bearer", expires_in: 7_200 };
+    sandbox.fail({ call: "refreshToken", status: 200, body });
+    sandbox.fail({ call: "exchangeCode", status: 200, body });
+    expect(await world.lifecycle.accessToken("ada")).toBe(own);
+    expect(await world.lifecycle.onboard("bob", { waitMs: 0 })).toMatchObject({
+      usable: false,
+      pause: { cause: { call: "exchangeCode", code: "another_user" } },
+    });
+  });
+
   it("that stay the same are the user's own, under a new id as well", async () => {
     const world = await createTestLifecycle({ sandbox: { rotate: false } });
     afterwards(() => world.close());

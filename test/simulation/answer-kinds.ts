@@ -2,7 +2,7 @@
 import type { Fault } from "oneup-lifecycle/sandbox";
 import type { Incoming } from "../../src/sandbox/base/message.ts";
 import type { SandboxUser } from "../../src/sandbox/state/users.ts";
-import { askedBy, isManagement } from "./faults.ts";
+import { askedBy, isManagement, userOf } from "./faults.ts";
 import type { Kind } from "./kinds.ts";
 import type { Stage } from "./stage.ts";
 import { beginning, Dice, hour, minute, timeoutMs } from "./time.ts";
@@ -90,15 +90,18 @@ export const answerKinds: Readonly<Record<string, Kind>> = {
         ? { status: 401 }
         : undefined,
   },
-  /** A refresh brings the access token that was there before, which may be dead: for hours, or now and then. */
+  /** A refresh brings the access token that was there before, which may be dead: now and then, for hours, or to the end. */
   formerTokens: {
     share: 0.06,
+    lasts: true,
     answer: (incoming, dice, stage) => {
       if (askedBy(incoming) !== "refreshToken") return undefined;
       const spell = new Dice(stage.scenario.seed, "hours of former tokens");
-      const [from, forMs] = [spell.between(0, 4 * hour), spell.pick([0, 20 * minute, 2 * hour])];
+      const [from, forMs] = [spell.between(0, 4 * hour), spell.pick([0, 20 * minute, 2 * hour, Infinity])];
       const ms = stage.time.now - beginning;
-      return dice.hits(ms >= from && ms < from + forMs ? 0.9 : 0.1)
+      if (forMs !== Infinity && stage.isOver) return undefined;
+      const often = forMs === Infinity ? 1 : 0.9;
+      return dice.hits(ms >= from && ms < from + forMs ? often : 0.1)
         ? formerToken(incoming, stage)
         : undefined;
     },
@@ -178,12 +181,13 @@ function aboutAnother(incoming: Incoming, dice: Dice, { handler, judge }: Stage)
 }
 
 /** The access token that the user of this refresh got last. FHIR may have refused it: then its grant may be given up. */
-function formerToken({ body }: Incoming, { handler: { world }, judge }: Stage): Fault | undefined {
-  const owner = world.grants.ownerOf("refreshToken", new URLSearchParams(body).get("refresh_token") ?? "");
-  const id = judge.numbers.claimantOf(owner)?.id;
-  const { token } =
-    world.grants.state.accessTokens.findLast(({ oneupUserId }) => oneupUserId === owner) ?? {};
-  if (id === undefined || token === undefined) return undefined;
-  judge.of(id).refusals.grant++;
-  return { status: 200, body: { access_token: token, token_type: "bearer", expires_in: 7_200 } };
+function formerToken(incoming: Incoming, stage: Stage): Fault | undefined {
+  const { world } = stage.handler;
+  const asked = new URLSearchParams(incoming.body === "" ? incoming.query : incoming.body);
+  const owner = world.grants.ownerOf("refreshToken", asked.get("refresh_token") ?? "");
+  const former = world.grants.state.accessTokens.findLast(({ oneupUserId }) => oneupUserId === owner);
+  const id = userOf(stage, incoming);
+  if (former === undefined || id === undefined) return undefined;
+  stage.judge.of(id).refusals.grant++;
+  return { status: 200, body: { access_token: former.token, token_type: "bearer", expires_in: 7_200 } };
 }

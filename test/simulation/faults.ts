@@ -87,7 +87,7 @@ export function faultFor(stage: Stage, incoming: Incoming, dice: Dice): Fault | 
   if (token && stage.isOn("tokenDown")) return serverError;
   if (call !== "fhir" && stage.isOn("forbidden")) return { status: 403, body: { message: "Forbidden" } };
   if (call !== "fhir" && stage.isOn("loginPage")) return login;
-  const drawn = stage.isOver ? undefined : stage.kinds.answer(incoming, stage);
+  const drawn = stage.kinds.answer(incoming, stage);
   if (drawn !== undefined) return drawn;
   if (!dice.hits(stage.rates.fault)) return undefined;
   if (dice.hits(0.2)) return dice.pick(refusals);
@@ -103,6 +103,26 @@ export function isManagement(asked: string): boolean {
   return (
     asked === "createUser" || asked === "issueAuthCode" || asked === "listUsers" || asked === "updateUser"
   );
+}
+
+/** The user that a call is about. */
+export function userOf(
+  { handler: { world }, judge }: Stage,
+  { path, query, headers, body }: Incoming,
+): string | undefined {
+  const fields = new URLSearchParams(body === "" ? query : body);
+  const named = fields.get("app_user_id");
+  const [code, refreshToken] = [fields.get("code"), fields.get("refresh_token")];
+  const bearer = /^Bearer (.+)$/.exec(String(headers["authorization"]))?.[1];
+  const owner =
+    bearer !== undefined
+      ? world.grants.ownerOf("accessToken", bearer)
+      : path.endsWith("/oauth2/token")
+        ? (world.grants.ownerOf("code", code ?? "") ??
+          world.grants.ownerOf("refreshToken", refreshToken ?? ""))
+        : Number(fields.get("oneup_user_id") ?? NaN);
+  const claimant = judge.numbers.claimantOf(owner)?.id;
+  return claimant ?? world.users.byId(owner ?? NaN)?.appUserId ?? named ?? undefined;
 }
 
 /** Whether it creates a FHIR resource. */

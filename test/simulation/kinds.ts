@@ -36,7 +36,7 @@ export interface Kind {
   readonly between?: (dice: Dice) => (passing: Passing) => Fault | undefined;
   /** Can this process send nothing, so long after the beginning? `process`: from 0. */
   readonly cutOff?: (dice: Dice) => (process: number, ms: number) => boolean;
-  /** `between` goes on answering after all other trouble has ended. */
+  /** `answer` and `between` go on after all other trouble has ended. */
   readonly lasts?: true;
   /** How 1upHealth is, from beginning to end. */
   readonly sandbox?: (dice: Dice) => SandboxOptions;
@@ -162,8 +162,8 @@ export class Kinds {
 
   /** What 1upHealth answers in place of its own answer. */
   answer(incoming: Incoming, stage: Stage): Fault | undefined {
-    for (const [{ answer }, dice] of this.#on) {
-      const fault = answer?.(incoming, dice, stage);
+    for (const [{ answer, lasts = false }, dice] of this.#on) {
+      const fault = stage.isOver && !lasts ? undefined : answer?.(incoming, dice, stage);
       if (fault !== undefined) return fault;
     }
     return undefined;

@@ -23,6 +23,11 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     when: "never",
   },
   {
+    name: "refreshes for ever where that brings the very token which FHIR refuses",
+    at: "a-refused-token-that-comes-again-is-a-lost-grant",
+    when: "never",
+  },
+  {
     name: "believes the tokens that come while another answer was mixed up",
     at: "what-comes-beside-a-mix-up-is-in-doubt",
     when: "never",

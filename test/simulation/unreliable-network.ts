@@ -6,7 +6,7 @@ import { aborted, heldBack, networkError, TransportError } from "../../src/http/
 import type { Delivery } from "../../src/sandbox/handler.ts";
 import type { Incoming } from "../../src/sandbox/base/message.ts";
 import { AnswersTwice } from "./answers-twice.ts";
-import { askedBy, faultFor, isManagement } from "./faults.ts";
+import { askedBy, faultFor, isManagement, userOf } from "./faults.ts";
 import { never, type Life } from "./life.ts";
 import type { Mortal, Stage } from "./stage.ts";
 import { namesLimit } from "./throttling.ts";
@@ -237,26 +237,6 @@ function endpointOf({ path }: Incoming): string {
 function incomingOf({ method, url, headers, body }: TransportRequest): Incoming {
   const { pathname, search, origin } = new URL(url);
   return { method, path: pathname, query: search.slice(1), headers, body: body ?? "", origin };
-}
-
-/** The user that a call is about. */
-function userOf(
-  { handler: { world }, judge }: Stage,
-  { path, query, headers, body }: Incoming,
-): string | undefined {
-  const fields = new URLSearchParams(body === "" ? query : body);
-  const named = fields.get("app_user_id");
-  const [code, refreshToken] = [fields.get("code"), fields.get("refresh_token")];
-  const bearer = /^Bearer (.+)$/.exec(String(headers["authorization"]))?.[1];
-  const owner =
-    bearer !== undefined
-      ? world.grants.ownerOf("accessToken", bearer)
-      : path.endsWith("/oauth2/token")
-        ? (world.grants.ownerOf("code", code ?? "") ??
-          world.grants.ownerOf("refreshToken", refreshToken ?? ""))
-        : Number(fields.get("oneup_user_id") ?? NaN);
-  const claimant = judge.numbers.claimantOf(owner)?.id;
-  return claimant ?? world.users.byId(owner ?? NaN)?.appUserId ?? named ?? undefined;
 }
 
 function responseOf({

@@ -100,6 +100,7 @@ async function sent(
       ? tokenOwners.checked(user, prepared.call, prepared.read(answer), mixUps)
       : answer;
   const status = answer.type === "answer" ? answer.status : null;
+  // seam: a-refused-token-that-comes-again-is-a-lost-grant
   if (bringsRefusedToken(user, outcome, engine.clock.now())) {
     const why = "former_token";
     const failed = { ...causeWithoutCall(engine, call, why), status };

@@ -61,15 +61,16 @@ export class TokenOwners {
     const { accessToken, refreshToken } = outcome.tokens;
     const owner = hashOf(id);
     const mayBeKept = [secrets.accessToken, secrets.refreshToken].map((own) => own?.reveal()); // from before a rename
-    const fresh = [accessToken, refreshToken]
+    const tokens = [accessToken, refreshToken]
       .map((token) => token?.reveal() ?? "")
-      .filter((token) => token !== "" && !mayBeKept.includes(token))
-      .map(hashOf);
+      .filter((token) => token !== "")
+      .map((token) => ({ hash: hashOf(token), isKept: mayBeKept.includes(token) }));
+    const isAnothers = tokens.some(({ hash, isKept }) => !isKept && (this.#ownerOf(hash) ?? owner) !== owner);
     // seam: a-token-belongs-to-one-user
-    if (fresh.some((token) => (this.#ownerOf(token) ?? owner) !== owner)) return anotherUser;
+    if (isAnothers) return anotherUser;
     // seam: what-comes-beside-a-mix-up-is-in-doubt
     if (this.#mixUps !== before) return mixedUp;
-    for (const token of fresh) this.#remember(token, owner);
+    for (const { hash } of tokens) this.#remember(hash, owner);
     return outcome;
   }
 
