@@ -86,7 +86,7 @@ export const answerKinds: Readonly<Record<string, Kind>> = {
       return isToken && dice.hits(0.15) ? timeoutMs + dice.between(0, graceMs - 100) : undefined;
     },
     answer: (incoming, dice) =>
-      askedBy(incoming) === "fhir" && incoming.method === "POST" && dice.hits(0.1)
+      askedBy(incoming) === "fhir" && incoming.method === "POST" && dice.hits(0.4)
         ? { status: 401 }
         : undefined,
   },

@@ -144,11 +144,14 @@ export class Kinds {
   readonly #rights: readonly ((ms: number) => boolean)[];
   readonly #between: readonly ((passing: Passing) => Fault | undefined)[];
   readonly #cutOff: readonly ((process: number, ms: number) => boolean)[];
+  /** The faults that have occurred, by kind: a fault that never does tests nothing. */
+  readonly occurred = new Set<string>();
 
   constructor(seed: number, names: readonly string[]) {
     this.#on = names.flatMap((name) => {
       const kind = kinds[name];
-      return kind === undefined ? [] : [[kind, new Dice(seed, `reach of ${name}`)] as const];
+      const dice = new Dice(seed, `reach of ${name}`);
+      return kind === undefined ? [] : [[watched(name, kind, this.occurred), dice] as const];
     });
     this.#writes = this.#on.flatMap(([{ writes }, dice]) => writes?.(dice) ?? []);
     this.#rights = this.#on.flatMap(([{ rights }, dice]) => rights?.(dice) ?? []);
@@ -233,4 +236,34 @@ export class Kinds {
     const wrongs = this.#on.flatMap(([{ storeClock }, dice]) => storeClock?.(dice) ?? []);
     return (ms) => wrongs.reduce((sum, wrong) => sum + wrong(ms), 0);
   }
+}
+
+/** The kind, which notes that its faults occur. */
+function watched(name: string, kind: Kind, occurred: Set<string>): Kind {
+  const { answer, late, between, cutOff, writes, rights } = kind;
+  const note =
+    <A extends unknown[], T>(what: string, fault: (...its: A) => T, isFault: (found: T) => boolean) =>
+    (...its: A): T => {
+      const found = fault(...its);
+      if (isFault(found)) occurred.add(`${name}: ${what}`);
+      return found;
+    };
+  const isGiven = (found: unknown): boolean => found !== undefined;
+  const not = (allowed: boolean): boolean => !allowed;
+  return {
+    ...kind,
+    ...(answer && { answer: note("answer", answer, isGiven) }),
+    ...(late && { late: note("late", late, isGiven) }),
+    ...(between && { between: (dice: Dice) => note("between", between(dice), isGiven) }),
+    ...(cutOff && { cutOff: (dice: Dice) => note("cutOff", cutOff(dice), Boolean) }),
+    ...(writes && { writes: (dice: Dice) => note("writes", writes(dice), not) }),
+    ...(rights && { rights: (dice: Dice) => note("rights", rights(dice), not) }),
+  };
+}
+
+/** The faults of a kind, by the names under which {@link Kinds.occurred} notes them. */
+export function faultsOf(name: string): readonly string[] {
+  const kind = kinds[name] ?? { share: 0 };
+  const noted = ["answer", "late", "between", "cutOff", "writes", "rights"];
+  return noted.filter((what) => what in kind).map((what) => `${name}: ${what}`);
 }

@@ -1,6 +1,7 @@
 import process from "node:process";
 import { describe, expect, it } from "vitest";
 import { oneIn, thorough } from "../support/effort.ts";
+import { faultsOf, kinds } from "./kinds.ts";
 import { simulate } from "./simulation.ts";
 import type { Outcome } from "./trace.ts";
 
@@ -43,6 +44,17 @@ describe("simulation", () => {
       expect(second.trace.map(withoutChance)).toEqual(first.trace.map(withoutChance));
       expect([second.digest, third.digest]).toEqual([first.digest, first.digest]);
     }
+  });
+
+  it("brings about each fault of its kinds", async () => {
+    const left = new Set(oneIn(16, Object.keys(kinds)).flatMap(faultsOf));
+    const strike = ({ occurred }: Outcome): void => occurred.forEach((fault) => left.delete(fault));
+    for (const outcome of await Promise.all(played.values())) strike(outcome);
+    for (let seed = 1; seed <= 15; seed++) {
+      const lacking = new Set([...left].map((fault) => fault.split(":")[0] ?? ""));
+      for (const kind of lacking) strike(await simulate(seed, { kind }));
+    }
+    expect([...left]).toEqual([]);
   });
 
   it("tells different stories of different seeds", async () => {

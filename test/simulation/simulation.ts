@@ -259,6 +259,7 @@ export class Simulation implements Stage {
         .digest("hex")
         .slice(0, 16),
       trace: trace.lines,
+      occurred: this.kinds.occurred,
     };
   }
 

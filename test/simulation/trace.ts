@@ -31,4 +31,6 @@ export interface Outcome {
   /** Of everything that reached 1upHealth: two runs of one seed have the same. */
   readonly digest: string;
   readonly trace: readonly string[];
+  /** The faults that occurred: see `Kinds`. */
+  readonly occurred: ReadonlySet<string>;
 }
