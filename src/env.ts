@@ -46,6 +46,7 @@ export interface CreateLifecycle {
    * | `ONEUP_KEY` | 32 bytes as base64 or hexadecimal; several are separated by commas, newest first |
    * | `ONEUP_KEY_FILE` | instead of `ONEUP_KEY`: the file that holds the key |
    * | `ONEUP_HIDE_IDS` | `1` hides the ids of users in the store, see `hideIds`; `0`, the default, does not |
+   * | `ONEUP_STORE_MUST_EXIST` | `1` refuses a store that holds nothing of this client id, see `storeMustExist`; `0`, the default, begins a new account |
    * | `ONEUP_API`, `ONEUP_AUTH` | the base URLs, see `endpoints`, e.g. of a sandbox; `ONEUP_AUTH` alone may be missing |
    * | `HTTPS_PROXY`, `NO_PROXY` | an HTTP proxy that all calls go through, and hosts that they reach without it, unless there is a `transport` |
    *
@@ -105,13 +106,14 @@ export async function optionsFromEnv(given?: Partial<LifecycleOptions>): Promise
     ...(encryption && { encryption }),
     ...(transport && { transport }),
     hideIds: overrides.hideIds ?? isOn("ONEUP_HIDE_IDS"),
+    storeMustExist: overrides.storeMustExist ?? isOn("ONEUP_STORE_MUST_EXIST"),
     // An `api` that is named here is not mixed with an `auth` from there.
     endpoints: { ...(overrides.endpoints?.api === undefined && endpointsFromEnv()), ...overrides.endpoints },
   };
 }
 
 /** Variables that may be missing. */
-const optional = ["ONEUP_HIDE_IDS", "ONEUP_API", "ONEUP_AUTH"];
+const optional = ["ONEUP_HIDE_IDS", "ONEUP_STORE_MUST_EXIST", "ONEUP_API", "ONEUP_AUTH"];
 
 /**
  * Whether ids are hidden, and which host is called, must not depend on an underscore.

@@ -75,13 +75,15 @@ const phrases: readonly (readonly [RegExp, string])[] = [
   [/encryption, e\.g\. keyFile\(.*\)$/, "a key: set ONEUP_KEY_FILE or ONEUP_KEY, or use --key-file FILE"],
   [
     /and it holds none(: .*)?$/,
-    "and it holds none$1; check ONEUP_STORE and ONEUP_CLIENT_ID, or start a worker, which creates a new store: oneup-lifecycle work",
+    "and it holds none$1; if users were in it, stop the workers and restore its backup; check ONEUP_STORE and ONEUP_CLIENT_ID; the first worker begins a new store: oneup-lifecycle work",
   ],
   [/its `encryption` does not hold/, "ONEUP_KEY_FILE or ONEUP_KEY here does not hold"],
   [/account\.unpause\(\{ lane: "(\w+)" \}\)/, "oneup-lifecycle unpause --lane $1"],
   [/allowShort: true/, "--allow-short"],
   [/allowPartialExport: true/, "--allow-partial-export"],
   [/changeOrigin: true moves/, "--change-origin moves"],
+  [/storeMustExist is set/, "ONEUP_STORE_MUST_EXIST is 1"],
+  [/start once without storeMustExist/, "start once with ONEUP_STORE_MUST_EXIST=0"],
   [/hideIds must be true, not false/, "ONEUP_HIDE_IDS must be 1, and it is 0"],
   [/hideIds must be false, not true/, "ONEUP_HIDE_IDS must be 0, and it is 1"],
 ];

@@ -8,6 +8,7 @@ import process from "node:process";
 import { setImmediate } from "node:timers";
 import { linkSignals } from "../abort.ts";
 import { randomName, systemClock } from "../clock.ts";
+import { LifecycleError } from "../errors.ts";
 import { createGuard } from "../guard/guard.ts";
 import { defaultTransport } from "../http/undici-transport.ts";
 import { endpointsSeen } from "../http/endpoints.ts";
@@ -107,7 +108,10 @@ async function openEngine(
     const { hideIds, logger } = settings;
     const encryption = readOnce(settings.encryption ?? { keys: [memoryKey] });
     const warn = (message: string): void => logger.warn({}, message);
-    const ring = (storeIsNew: boolean): KeyRing => keyRing(encryption, storeIsNew, clock, warn);
+    const ring = (storeIsNew: boolean): KeyRing => {
+      if (storeIsNew && settings.storeMustExist) throw missingStore(settings);
+      return keyRing(encryption, storeIsNew, clock, warn);
+    };
     const origins = originsOf(settings);
     const fields = anyOrigin ? {} : recordOf(origins);
     const outbox = new Outbox({
@@ -200,8 +204,18 @@ async function openEngine(
 }
 
 /** Another working directory, or a mistyped place, begins a second store without an error. */
-function noteNewStore({ logger, store: { durable, folder, name } }: Settings): void {
-  if (!durable) return;
-  const place = folder === undefined ? name : `${name} in ${resolve(folder)}`;
-  logger.info({}, `Began a new store (${place}): no user of this client id is in it yet`);
+function noteNewStore({ logger, store }: Settings): void {
+  if (store.durable)
+    logger.info({}, `Began a new store (${placeOf(store)}): no user of this client id is in it yet`);
+}
+
+function missingStore({ store }: Settings): LifecycleError {
+  return new LifecycleError(
+    "STORE_UNUSABLE",
+    `Cannot start: the store (${placeOf(store)}) holds nothing of this client id, and storeMustExist is set; if users were in it, restore its backup, and if it is new, start once without storeMustExist`,
+  );
+}
+
+function placeOf({ folder, name }: Settings["store"]): string {
+  return folder === undefined ? name : `${name} in ${resolve(folder)}`;
 }

@@ -39,6 +39,13 @@ async function survives(from: StoreAdapter, restored: () => Promise<StoreAdapter
   expect(sandbox.journal.createdTwice()).toEqual([]);
 }
 
+/** A process that a supervisor has restarted begins a new account in an empty store. */
+async function begun(store: StoreAdapter): Promise<void> {
+  const { credentials } = createSandbox();
+  const lifecycle = await createLifecycle({ credentials, store, encryption });
+  await lifecycle.close();
+}
+
 withServer("redis", "a copy by redis-cli --rdb", (server) => {
   it("is restored by a server without a log, which is turned on then", async () => {
     const { url } = await server();
@@ -71,8 +78,26 @@ withPostgres("a copy by pg_dump", (server) => {
       await run("pg_dump", "--format=custom", "--schema=oneup_lifecycle", `--file=${file}`, url);
       const other = await startPostgres();
       afterwards(() => other.stop());
-      await run("pg_restore", `--dbname=${other.url}`, file);
+      await run("pg_restore", "--single-transaction", `--dbname=${other.url}`, file);
       return postgres(other.url);
+    });
+  });
+
+  it("takes the place of an account that was begun since, and is refused as a whole if that is still there", async () => {
+    const { url } = await server();
+    const file = join(folder("dump"), "copy");
+    await postgres(url).migrate();
+    const restore = ["--single-transaction", `--dbname=${url}`, file];
+    await survives(postgres(url), async () => {
+      await run("pg_dump", "--format=custom", "--schema=oneup_lifecycle", `--file=${file}`, url);
+      const drop = ["-q", url, "-c", "DROP SCHEMA IF EXISTS oneup_lifecycle CASCADE"];
+      await run("psql", ...drop);
+      await postgres(url).migrate();
+      await begun(postgres(url));
+      await expect(run("pg_restore", ...restore)).rejects.toThrow("already exists");
+      await run("psql", ...drop);
+      await run("pg_restore", ...restore);
+      return postgres(url);
     });
   });
 });

@@ -263,7 +263,7 @@ describe("cli, looking at a store", () => {
     const other = await operator.run(["status"], { ONEUP_CLIENT_ID: "another-client" });
     expect(other).toMatchObject({ code: 1, out: "" });
     expect(other.err).toMatch(
-      /must hold users of this client id, and it holds none: \S+; check ONEUP_STORE and ONEUP_CLIENT_ID, or start a worker, which creates a new store: oneup-lifecycle work \[/,
+      /must hold users of this client id, and it holds none: \S+; if users were in it, stop the workers and restore its backup; check ONEUP_STORE and ONEUP_CLIENT_ID; the first worker begins a new store: oneup-lifecycle work \[/,
     );
     expect(await operator.run(["users", "--store", join(path, "new")])).toMatchObject({ code: 1, out: "" });
     const unnamed = await operator.run(["users"], { ONEUP_STORE: "" });

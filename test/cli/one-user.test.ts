@@ -137,7 +137,7 @@ describe("cli, acting on one user", () => {
     const early = await adopt();
     expect(early).toMatchObject({ code: 1, out: "" });
     expect(early.err).toMatch(
-      /it holds none: .*or start a worker, which creates a new store: oneup-lifecycle work \[STORE_UNUSABLE\]/,
+      /it holds none: .*restore its backup.*the first worker begins a new store: oneup-lifecycle work \[STORE_UNUSABLE\]/,
     );
     const worker = operator.begin(["work", ...place]);
     await worker.said(/Working/);

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { pino } from "pino";
@@ -91,5 +92,21 @@ describe("a store that is used for the first time", () => {
     expect(lines.map(({ level, message }) => [level, message])).toEqual([
       ["info", `Began a new store (lmdb in ${join(path, "store")}): no user of this client id is in it yet`],
     ]);
+  });
+
+  it("is refused where it must exist, before and after it was there, and nothing is begun", async () => {
+    const { open } = await scene();
+    const path = folder("must-exist");
+    const options = { ...onDisk(path), storeMustExist: true };
+    const refused = {
+      code: "STORE_UNUSABLE",
+      message: expect.stringContaining("restore its backup") as string,
+    };
+    await expect(open(options)).rejects.toMatchObject(refused);
+    await expect(open(options)).rejects.toMatchObject(refused);
+    await (await open({ ...options, storeMustExist: false })).close();
+    await (await open(options)).close();
+    await rm(join(path, "store"), { recursive: true });
+    await expect(open(options)).rejects.toMatchObject(refused);
   });
 });

@@ -67,6 +67,12 @@ export interface LifecycleOptions {
    */
   readonly hideIds?: boolean;
   /**
+   * Refuses a store that holds nothing of this client id: after the first start only one that was emptied, is not
+   * mounted or is mistyped is empty, and a process that a supervisor restarts would begin a new account in it.
+   * @default false
+   */
+  readonly storeMustExist?: boolean | undefined;
+  /**
    * Base URLs; `http:` for loopback only. If only `api` is given and is not 1upHealth's, `auth` is the same, so that no
    * secret goes to a host that is not named.
    * @default { api: "https://api.1up.health", auth: "https://auth.1up.health" }
@@ -165,6 +171,7 @@ export interface LifecycleOptions {
 export interface Settings
   extends
     Required<Pick<LifecycleOptions, "store" | "hideIds" | "changeOrigin" | "clock" | "logger">>,
+    Record<"storeMustExist", boolean>,
     Required<Pick<LifecycleOptions, "timeoutMs" | "graceMs" | "leaseMs" | "maxAnswerBytes" | "cachedTokens">>,
     Required<NonNullable<LifecycleOptions["endpoints"]>>,
     Required<NonNullable<LifecycleOptions["refresh"]>> {
@@ -197,6 +204,7 @@ const rules: Rules<LifecycleOptions> = {
   store: { must: 'an adapter such as lmdb("./data")', holds: withMethods("open").holds },
   encryption: anything,
   hideIds: aSwitch,
+  storeMustExist: aSwitch,
   endpoints: anything,
   changeOrigin: aSwitch,
   limits: anything,
@@ -244,6 +252,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
     store,
     encryption: checkEncryption(verb, given.encryption, store),
     hideIds: given.hideIds ?? false,
+    storeMustExist: given.storeMustExist ?? false,
     ...basesOf(endpoints),
     changeOrigin: given.changeOrigin ?? false,
     limits: perLimit((name) => {
