@@ -29,7 +29,7 @@ const steps = {
   elsewhere:
     "check the base URL (endpoints, ONEUP_API, ONEUP_AUTH): another server may answer there; it is tried again",
   throttled:
-    "find out what else calls with this client id, and lower the limit with account.setLimits() if something does; the gate opens by itself",
+    "if the limit of 1upHealth is lower than the recorded one, or something else calls with this client id, lower it with account.setLimits(); the gate opens by itself",
   failing: "wait, and ask 1upHealth's support if it goes on; it is tried again",
   size: "raise maxAnswerBytes if such a response is wanted",
   code: "wait: a fresh code is requested by itself",

@@ -152,7 +152,7 @@ export const outages: readonly Outage[] = [
   {
     name: "Too many calls (429)",
     cause: /createUser at 127\.0\.0\.1:PORT failed: http_429/,
-    nextStep: /find out what else calls with this client id/,
+    nextStep: /something else calls with this client id/,
     play: () => answering(429, "", { "retry-after": "60" }),
   },
   {

@@ -1,4 +1,5 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
+import { createSandbox } from "oneup-lifecycle/sandbox";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
 import { afterwards, arrivedIn, hurry, scene, working } from "../support/scene.ts";
@@ -119,6 +120,37 @@ describe("refused credentials", () => {
     sandbox.clock.advance(6_000); // it is asked every five seconds at most
     expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
   });
+
+  it.each([0, 400])(
+    "are rotated after a neutral call, twice, and %s ms later for the function: all who sign up meanwhile arrive",
+    async (lagMs) => {
+      const { clientId, clientSecret: first } = createSandbox().credentials;
+      let clientSecret = first;
+      const world = await createTestLifecycle({
+        sandbox: { limit: { calls: 1_000 } },
+        lifecycle: {
+          credentials: () => ({ clientId, clientSecret }),
+          limits: { management: { calls: 1_000, windowMs: hour } },
+        },
+      });
+      afterwards(() => world.close());
+      const { clock, sandbox } = world;
+      const lifecycle = working(world.lifecycle);
+      await lifecycle.onboard("there before");
+      sandbox.fail({ call: "createUser", appUserId: "blocked", status: 403 });
+      await expect(lifecycle.onboard("blocked", { waitMs: 0 })).rejects.toMatchObject({ code: "FORBIDDEN" });
+      for (const next of ["the-second-secret", "the-third-secret"]) {
+        sandbox.setCredentials({ clientId, clientSecret: next });
+        clock.timer(lagMs, () => (clientSecret = next));
+        const ids = Array.from({ length: 12 }, (_, index) => `${next} ${index}`);
+        const signUps = ids.map((id) => lifecycle.onboard(id).catch(() => null));
+        await clock.advance("7s");
+        void Promise.all(signUps);
+      }
+      await clock.advance("1m");
+      expect(await lifecycle.counts()).toMatchObject({ tokenActive: 25 });
+    },
+  );
 
   it("that never come end the opening after five seconds", async () => {
     const { open } = await scene();

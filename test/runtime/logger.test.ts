@@ -37,7 +37,7 @@ describe("logger", () => {
       host: expect.any(String) as string,
       code: "http_429",
       msg: expect.stringMatching(
-        /^The account's management gate is shut \(throttled\): createUser at \S+ failed: http_429; next try in 60 s; what to do: find out what else calls/,
+        /^The account's management gate is shut \(throttled\): createUser at \S+ failed: http_429; next try in 60 s; what to do: if the limit of 1upHealth is lower/,
       ) as string,
     });
     expect(open).toEqual({

@@ -23,12 +23,15 @@ const pauseMs = 5_000;
 
 export class CredentialsInUse {
   readonly #parts: CredentialsParts;
+  readonly #secretChanged: () => void;
   #current: KnownCredentials;
   #key: string;
   #askedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(parts: CredentialsParts) {
+  /** `secretChanged`: calls use another secret from now on. */
+  constructor(parts: CredentialsParts, secretChanged: () => void) {
     this.#parts = parts;
+    this.#secretChanged = secretChanged;
     this.#current = parts.credentials;
     this.#key = this.keyOf(parts.credentials);
   }
@@ -65,8 +68,10 @@ export class CredentialsInUse {
           "Cannot change credentials: the client id must stay the same, because another id is another account",
         );
       }
+      const before = this.#key;
       this.#current = next;
       this.#key = this.keyOf(next);
+      if (this.#key !== before) this.#secretChanged();
     } catch (error) {
       logger.warn({ error: errorField(error) }, `Cannot renew the credentials: ${inWords(error)}`);
     }

@@ -55,7 +55,7 @@ export class Account {
   constructor(parts: AccountParts) {
     this.#parts = parts;
     this.#name = randomName(parts.clock);
-    this.#credentials = new CredentialsInUse(parts);
+    this.#credentials = new CredentialsInUse(parts, () => this.#region.secretChanged());
     this.#board = new SharedGates({ ...parts, secretKey: () => this.#credentials.key });
     const [by, neutral] = [this.#name, (at: NeutralEndpoint) => this.#probing.askNeutral(at)];
     this.#region = new Region({ ...parts, board: this.#board, by, neutral });
@@ -230,6 +230,9 @@ export class Account {
   async recordOutcome(call: GatedCall, outcome: Outcome, permit: Permit): Promise<TroubleScope> {
     if (this.recordAtOnce(call, outcome, permit)) return "shared";
     if (outcome.type !== "notSent") this.#holding.sent();
+    // The source may have another secret by now: asked before a user, or this process, is blamed.
+    if (outcome.type === "credentialsRefused" && !this.isOutdated(permit))
+      await this.#credentials.renew(false);
     if (await this.#isOwn(call, outcome, permit)) return "own";
     const isAlone = call === "exchangeCode" && (await this.#exchangeOutage.isAlone(outcome, permit));
     const isDown =
@@ -278,6 +281,8 @@ export class Account {
       await this.leave(permit);
       return permit.secret === this.#credentials.key;
     }
+    // A secret that has been replaced since: its refusal shows nothing about a user or this process.
+    if (type === "credentialsRefused" && this.isOutdated(permit)) return false;
     if (triesSecret || (type !== "blocked" && type !== "credentialsRefused")) {
       this.#region.recordOutcome(endpoint, about, type);
       return false;
@@ -286,7 +291,7 @@ export class Account {
     release(permit, "region"); // this method decides about it
     const isOwn = await this.#region.stopped({ ...met, leftAt: permit.enteredAt });
     if (type === "blocked" || isOwn) await this.leave(permit); // it shows nothing about the gates that it probed
-    return isOwn && permit.secret === this.#credentials.key; // otherwise it was refused for a secret that is no longer in use
+    return isOwn && !this.isOutdated(permit);
   }
 
   async #concluded(call: GatedCall, outcome: Outcome, permit: Permit, shut: GateName | null): Promise<void> {

@@ -90,6 +90,13 @@ export class Blocking {
     this.#met = null;
   }
 
+  /** Nothing is known any more. */
+  starts(): void {
+    this.#stopped.clear();
+    this.#met = null;
+    this.#freeAt = Number.NEGATIVE_INFINITY;
+  }
+
   /** Determines the scope of this outcome of a call for `who`. */
   async judge(who: string | number, outcome: string): Promise<Whose> {
     this.#stopped.add(who);

@@ -43,7 +43,7 @@ const mostUsers = 1_000;
 
 export class Region {
   readonly #parts: RegionParts;
-  readonly #blocking: Readonly<Record<NeutralEndpoint, Blocking>>;
+  readonly #blocking: Readonly<Record<NeutralEndpoint | "secret", Blocking>>;
   readonly #apart = new Set<string | number>();
   /** The users whose last answer here was a 429. */
   readonly #throttled = new Set<string | number>();
@@ -62,6 +62,7 @@ export class Region {
     this.#blocking = {
       management: new Blocking(parts.clock, () => parts.neutral("management")),
       token: new Blocking(parts.clock, () => parts.neutral("token")),
+      secret: new Blocking(parts.clock, () => parts.neutral("management")),
     };
   }
 
@@ -92,6 +93,7 @@ export class Region {
     if (this.#unreached.size > 0 && outcome !== "notSent") this.#sent(endpoint);
     if (!cameThrough(outcome)) return;
     this.#blocking[endpoint].through();
+    if (endpoint === "management") this.#blocking.secret.through();
     if (this.#apart.size > 0) this.#apart.delete(about);
     if (outcome === "throttled") keep(this.#throttled, about);
     else if (this.#throttled.size > 0) this.#throttled.delete(about);
@@ -143,10 +145,10 @@ export class Region {
   /**
    * The token endpoint may validate a request before it authenticates the client, so its response to an exchange
    * without a code does not show that the client is accepted. User management requires the same credentials, and its
-   * neutral call shows it.
+   * neutral call shows it: one of its own, which no blocked call uses up.
    */
   #judge(endpoint: NeutralEndpoint, about: string | number, outcome: string): Promise<Whose> {
-    const asked = outcome === "credentialsRefused" ? "management" : endpoint;
+    const asked = outcome === "credentialsRefused" ? "secret" : endpoint;
     return this.#blocking[asked].judge(about, outcome);
   }
 
@@ -173,6 +175,11 @@ export class Region {
   /** The same for the only probe of a shut gate of the account: its own waits space such calls, for all processes. */
   askAtOnce(endpoint: NeutralEndpoint): Promise<string> {
     return this.#blocking[endpoint].ask();
+  }
+
+  /** What was found out about the former secret shows nothing about this one: a neutral call may be sent at once. */
+  secretChanged(): void {
+    this.#blocking.secret.starts();
   }
 
   /** An operator states that all is in order: earlier outcomes no longer count. */

@@ -274,7 +274,7 @@ function whyItWaits(reason: UserPause["reason"] | GateReason, { shut, ahead }: C
     case "throttled":
       return gate === undefined
         ? "1upHealth answered 429 for this user, while other calls succeed"
-        : `1upHealth answered 429 though a slot was free, so the account is also used elsewhere${forAll}`;
+        : `1upHealth answered 429 though a slot was free, so its limit is lower than the recorded one, or the client id is used elsewhere too${forAll}`;
     case "unavailable":
       if (gate?.gate === "region")
         return "calls of this process do not reach 1upHealth; it makes none until one does, and leaves its users to others";
