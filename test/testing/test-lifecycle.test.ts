@@ -18,6 +18,19 @@ describe("createTestLifecycle()", () => {
     expect(clock.now()).toBe(Date.UTC(2026, 0, 1, 2));
   });
 
+  it("does the same where a test has replaced every timer and `queueMicrotask`", async () => {
+    vi.useFakeTimers({
+      toFake: ["setTimeout", "setInterval", "setImmediate", "Date", "queueMicrotask"],
+    });
+    try {
+      const { clock, lifecycle } = await createTestLifecycle();
+      expect(await lifecycle.onboard("ada")).toMatchObject({ state: "tokenActive", usable: true });
+      expect(clock.now()).toBe(Date.UTC(2026, 0, 1));
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("is the same in every run", async () => {
     const run = async (options?: TestLifecycleOptions): Promise<unknown> => {
       const { lifecycle, sandbox } = await createTestLifecycle(options);
