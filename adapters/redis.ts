@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { systemClock, type Clock } from "../src/clock.ts";
-import { invalidOption, LifecycleError } from "../src/errors.ts";
+import { invalidOption, type LifecycleError } from "../src/errors.ts";
 import {
   lanes,
   type AccountRecord,
@@ -13,14 +13,21 @@ import {
   type Claimed,
   type Commit,
   type Committed,
-  type Loaded,
   type Slot,
   type Store,
   type StoreAdapter,
 } from "../src/store/contract.ts";
 import type { MovableStore } from "../src/store/movable.ts";
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
-import { decodeRow, encodeRow, shown, unlessDamaged, type Row } from "../src/store/row-rules.ts";
+import {
+  damaged,
+  decodeRow,
+  encodeRow,
+  loadedFrom,
+  shown,
+  unlessDamaged,
+  type Row,
+} from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
 import { forecastOf } from "../src/store/slot-log.ts";
 import { Batches } from "./redis/batches.ts";
@@ -184,13 +191,9 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
     load: (id) =>
       loads.ask(
         () => keys.user(id),
-        (reply): Loaded => {
+        (reply) => {
           const { now, text } = rowIn(reply);
-          if (text === null) return { type: "absent" };
-          const row = decodeRow(text);
-          return "renamedTo" in row
-            ? { type: "renamed", to: row.renamedTo }
-            : { type: "record", record: shown(id, row, now) };
+          return loadedFrom(id, text === null ? undefined : decodeRow(text), now);
         },
       ),
     commit: (commit) => commits.ask(() => ({ commit, fields: fieldsOf(commit) }), committed),
@@ -306,10 +309,7 @@ function committed(reply: Reply): Committed {
     case "conflict":
       return { type };
     default:
-      throw new LifecycleError(
-        "RECORD_DAMAGED",
-        "Cannot read a record: its stored value is damaged or was not written by this library",
-      );
+      throw damaged();
   }
 }
 

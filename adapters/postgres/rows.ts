@@ -3,20 +3,10 @@
  *
  * @module
  */
-import {
-  lanes,
-  type Claimed,
-  type Commit,
-  type Json,
-  type Lane,
-  type Limit,
-  type Loaded,
-  type Move,
-  type Slot,
-} from "../../src/store/contract.ts";
-import { encodeValue, shown, type Row, type Tombstone } from "../../src/store/row-rules.ts";
+import type { Claimed, Commit, Json, Lane, Limit, Loaded, Move, Slot } from "../../src/store/contract.ts";
+import { encodeValue, loadedFrom, shown, type Row, type Tombstone } from "../../src/store/row-rules.ts";
 import type { KnownTime } from "../../src/store/server-time.ts";
-import type { KeptLog } from "../../src/store/slot-log.ts";
+import { momentsOf, type KeptLog } from "../../src/store/slot-log.ts";
 import { sentEvents, type SentEvent } from "./outbox.ts";
 
 /** A row as a function returns it. */
@@ -56,11 +46,7 @@ export interface Found {
 
 /** Decodes the result of a load. */
 export function loaded(id: string, { now, row }: Found): Loaded {
-  if (row === undefined) return { type: "absent" };
-  const read = rowOf(row);
-  return "renamedTo" in read
-    ? { type: "renamed", to: read.renamedTo }
-    : { type: "record", record: shown(id, read, now) };
+  return loadedFrom(id, row && rowOf(row), now);
 }
 
 /** The result of `claim_users` and `grant_users`: the server's time, when to ask again, and the rows. */
@@ -170,12 +156,6 @@ export function logOf(
   sent: readonly (readonly [at: number, lane: Lane, calls: number])[] | null,
   head: readonly [windowMs: number, askedAt: number, takenAt: number] | null,
 ): KeptLog {
-  const moments = new Map<number, [at: number, interactive: number, recovery: number, bulk: number]>();
-  for (const [at, lane, calls] of sent ?? []) {
-    const counts = moments.get(at) ?? [at, 0, 0, 0];
-    counts[1 + lanes.indexOf(lane)] = calls; // a lane's column, never the moment
-    moments.set(at, counts);
-  }
   const [windowMs, askedAt, takenAt] = head ?? [0, 0, 0];
-  return { windowMs, askedAt, takenAt, moments: [...moments.values()], former: null };
+  return { windowMs, askedAt, takenAt, moments: momentsOf(sent ?? []), former: null };
 }

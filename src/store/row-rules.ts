@@ -13,6 +13,7 @@ import {
   type Json,
   type Lane,
   type Lease,
+  type Loaded,
   type Slot,
   type StoredRecord,
 } from "./contract.ts";
@@ -140,6 +141,13 @@ export function shown(id: string, row: Row, now: number): StoredRecord {
   };
 }
 
+/** What `load` answers for a row; `undefined`: there is none. */
+export function loadedFrom(id: string, row: Row | Tombstone | undefined, now: number): Loaded {
+  if (row === undefined) return { type: "absent" };
+  if ("renamedTo" in row) return { type: "renamed", to: row.renamedTo };
+  return { type: "record", record: shown(id, row, now) };
+}
+
 const beforeValue = ',"value":';
 
 /**
@@ -250,7 +258,8 @@ function isLease(lease: unknown): boolean {
   return typeof id === "string" && typeof owner === "string" && typeof until === "number";
 }
 
-function damaged(): LifecycleError {
+/** The error for a row that cannot be read. */
+export function damaged(): LifecycleError {
   return new LifecycleError(
     "RECORD_DAMAGED",
     "Cannot read a record: its stored value is damaged or was not written by this library",

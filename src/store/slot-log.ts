@@ -4,7 +4,15 @@
  *
  * @module
  */
-import type { Counts, Forecast, Limit, Slot, Store } from "./contract.ts";
+import {
+  lanes,
+  type Counts,
+  type Forecast,
+  type Lane,
+  type Limit,
+  type Slot,
+  type Store,
+} from "./contract.ts";
 import { waitedMs } from "./lane-scheduler.ts";
 import type { Past, Time } from "./steady-time.ts";
 import { isObject } from "./guards.ts";
@@ -31,6 +39,17 @@ export const aheadMs = 60_000;
 
 /** Precision of `takenAt`, ms. */
 export const takenNoteMs = 10_000;
+
+/** The moments of a log, from the numbers of slots that a server keeps for each moment and lane. */
+export function momentsOf(slots: Iterable<readonly [at: number, lane: Lane, calls: number]>): SlotLog {
+  const moments = new Map<number, [at: number, interactive: number, recovery: number, bulk: number]>();
+  for (const [at, lane, calls] of slots) {
+    const counts = moments.get(at) ?? [at, 0, 0, 0];
+    counts[1 + lanes.indexOf(lane)] = calls; // a lane's column, never the moment
+    moments.set(at, counts);
+  }
+  return [...moments.values()].sort(([one], [other]) => one - other);
+}
 
 /** Whether nothing was ever taken from it, as far as it shows. */
 export function isEmpty({ moments, takenAt }: KeptLog): boolean {

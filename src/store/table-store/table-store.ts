@@ -24,6 +24,7 @@ import {
   claimableAt,
   encodeRow,
   leasedTo,
+  loadedFrom,
   outlasting,
   shiftedBy,
   shown,
@@ -98,9 +99,7 @@ export function tableStore(engine: TableEngine): Required<Omit<Store, "join">> &
 
 function load(tables: Tables, { now, past }: Time, id: string): Loaded {
   const row = rowOf(tables, id);
-  if (row === undefined) return { type: "absent" };
-  if ("renamedTo" in row) return { type: "renamed", to: row.renamedTo };
-  return { type: "record", record: shown(id, outlasting(row, past), now) };
+  return loadedFrom(id, isRecord(row) ? outlasting(row, past) : row, now);
 }
 
 function write(tables: Tables, time: Time, commit: Commit): Committed {
