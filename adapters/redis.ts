@@ -132,27 +132,22 @@ function invalid(rule: string, value: unknown): LifecycleError {
 }
 
 /** Key names. All keys of one account share a hash tag, so a cluster keeps them on one server. */
-interface Keys {
-  /** The due index, the lanes, ids by state, counts: the first keys of every script. */
-  readonly indexes: readonly string[];
-  readonly account: string;
-  /** Never written. */
-  readonly probe: string;
-  user(id: string): string;
-  /** The log keys of these limits. */
-  logs(...limits: readonly string[]): readonly string[];
-}
+type Keys = ReturnType<typeof keysOf>;
 
-function keysOf(prefix: string, account: string): Keys {
+function keysOf(prefix: string, account: string) {
   // A brace would end the hash tag, and an empty tag is ignored.
   const tag = account.replaceAll(/[%{}]/g, encodeURIComponent) || "%";
   const key = (name: string): string => `${prefix}:{${tag}}:${name}`;
   return {
+    /** The due index, the lanes, ids by state, counts: the first keys of every script. */
     indexes: ["due", ...lanes, "states", "counts"].map(key),
     account: key("account"),
+    /** Never written. */
     probe: key("probe"),
-    user: (id) => key(`users:${id}`),
-    logs: (...limits) => limits.flatMap((limit) => [key(`moments:${limit}`), key(`slots:${limit}`)]),
+    user: (id: string): string => key(`users:${id}`),
+    /** The log keys of these limits. */
+    logs: (...limits: readonly string[]): readonly string[] =>
+      limits.flatMap((limit) => [key(`moments:${limit}`), key(`slots:${limit}`)]),
   };
 }
 

@@ -33,25 +33,20 @@ export interface TransferParts {
   logs(...limits: readonly string[]): readonly string[];
 }
 
-/** A walk through keys. */
-interface Walk {
-  /** One step, with the cursor and how many keys to look at. */
-  readonly scan: (cursor: string, count: number) => Promise<readonly [next: string, keys: readonly string[]]>;
-  /** The texts under the keys; `null`: there is none. */
-  readonly texts: (keys: readonly string[]) => Promise<readonly (string | null)[]>;
-}
-
 /** A walk through the keys that start with `beginning`, which are on one server. */
-export function walkOf(connection: Connection, beginning: string): Walk {
+export function walkOf(connection: Connection, beginning: string) {
   const pattern = `${beginning.replaceAll(/[\\*?[\]^-]/g, String.raw`\$&`)}*`;
   const read = async (...command: readonly string[]): Promise<readonly Reply[]> =>
     list(await connection.command("read", beginning, command));
   return {
-    async scan(cursor, count) {
+    /** One step, with the cursor and how many keys to look at. */
+    async scan(cursor: string, count: number): Promise<readonly [next: string, keys: readonly string[]]> {
       const [next, keys] = await read("SCAN", cursor, "MATCH", pattern, "COUNT", String(count));
       return [String(next), list(keys).map(String)];
     },
-    texts: async (keys) => (await read("MGET", ...keys)).map((text) => (text === null ? null : String(text))),
+    /** The texts under the keys; `null`: there is none. */
+    texts: async (keys: readonly string[]): Promise<readonly (string | null)[]> =>
+      (await read("MGET", ...keys)).map((text) => (text === null ? null : String(text))),
   };
 }
 
