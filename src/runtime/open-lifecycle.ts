@@ -103,7 +103,7 @@ async function openEngine(
   const account = accountOf(credentials.clientId);
   const recorder = guardedRecorder(settings.telemetry, { store: settings.store.name }, settings.logger);
   const checked = await openChecked(settings.store, account, clock, { recorder, logger: settings.logger });
-  const { store: opened, writability } = checked;
+  const { store: opened } = checked;
   try {
     const { hideIds, logger } = settings;
     const encryption = readOnce(settings.encryption ?? { keys: [memoryKey] });
@@ -149,16 +149,14 @@ async function openEngine(
     const engine: Engine = {
       settings,
       clock,
+      ...checked,
       store,
       keys,
       sealer: keys.sealer,
       hidden,
-      refuseLost: checked.refuseLost,
-      refuseMoved: checked.refuseMoved,
       limits,
       pauses,
       outbox,
-      writability,
       guard: createGuard({ slots: store.slots, clock, limits, timeoutMs, graceMs }),
       account: new Account({
         record,

@@ -8,7 +8,7 @@ import type { Guard } from "../../guard/guard.ts";
 import type { Client } from "../../http/call.ts";
 import type { Endpoints } from "../../http/endpoints.ts";
 import type { Sender } from "../../http/send.ts";
-import type { Lane, Lease, Store, Slot } from "../../store/contract.ts";
+import type { Lane, Lease, Slot } from "../../store/contract.ts";
 import type { HiddenNames } from "../../store/sealing/hidden-names.ts";
 import type { Sealer } from "../../store/sealing/sealer.ts";
 import type { SteadyClock } from "../../store/steady-time.ts";
@@ -16,6 +16,7 @@ import type { Recorder } from "../../telemetry.ts";
 import type { Account, Blocked } from "../gates/account.ts";
 import type { CallOutcome } from "../user/call-outcome.ts";
 import type { Changes } from "./changes.ts";
+import type { CheckedStore } from "../account/checked-store.ts";
 import type { LimitsInForce } from "../account/limits-in-force.ts";
 import type { Outbox } from "../account/outbox.ts";
 import type { Pauses } from "../account/pauses.ts";
@@ -24,19 +25,11 @@ import type { SearchForms } from "../user/search-forms.ts";
 import type { StoreKeys } from "../account/store-keys.ts";
 import type { TokenOwners } from "../user/token-owners.ts";
 import type { User } from "../user/user.ts";
-import type { Writability } from "../account/writability.ts";
 
 /** The internals of one opened lifecycle. */
-export interface Engine {
+export interface Engine extends CheckedStore {
   readonly settings: Settings;
   readonly clock: SteadyClock;
-  readonly store: Store;
-  /** @throws {LifecycleError} `STORE_UNUSABLE` once the store is known to be emptied or replaced */
-  readonly refuseLost: () => void;
-  /** See `CheckedStore`. */
-  readonly refuseMoved: (olderThanMs?: number) => Promise<void>;
-  /** Whether the store accepts writes. */
-  readonly writability: Writability;
   /** The store's keys and format. Other processes may change them. */
   readonly keys: StoreKeys;
   /** Seals secrets with these keys. */

@@ -37,13 +37,6 @@ export interface RunRecord {
 /** Names that the account's record keeps: the latest ones. */
 const keptRuns = 64;
 
-/** How a name is begun. */
-export interface Beginning {
-  /** Where it writes; missing: {@link NamedRun.aim} tells later. */
-  readonly target?: string | null | undefined;
-  readonly scope?: ExportScope | undefined;
-}
-
 /** An export or a leave that this process goes on with. */
 export interface NamedRun {
   readonly record: RunRecord;
@@ -68,7 +61,7 @@ export async function findRun(
 }
 
 /**
- * Begins the name, or goes on with it.
+ * Begins the name, or goes on with it. Without a target, {@link NamedRun.aim} tells it later.
  *
  * @throws {LifecycleError} `INVALID_OPTION` if it was begun with another target or scope; `STORE_UNAVAILABLE`
  */
@@ -76,7 +69,7 @@ export async function beginRun(
   engine: Engine,
   what: RunRecord["what"],
   name: string,
-  { target, scope }: Beginning = {},
+  { target, scope }: Partial<Pick<RunRecord, "target" | "scope">>,
 ): Promise<NamedRun> {
   const key = keyOf(what, name);
   const by = randomName(engine.clock);

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { RemoteUser } from "../../http/user-management.ts";
+import type { RemoteUser, UserList } from "../../http/user-management.ts";
 
 /** How far a walk has come. */
 export interface Walk {
@@ -29,13 +29,7 @@ export interface UserWalk extends AsyncGenerator<RemoteUser, Walk, undefined> {
 }
 
 /** One page as received. */
-export interface Page {
-  readonly users: readonly RemoteUser[];
-  /** More than `users` if some of its entries cannot be read. */
-  readonly entries: number;
-  /** It is unknown whether the list ends here or this page was refused. */
-  readonly isUnexplained?: true;
-}
+export type Page = Omit<UserList, "type">;
 
 /** Requests a page. */
 export type AskPage = (page: { readonly skip: number; readonly limit: number }) => Promise<Page>;
