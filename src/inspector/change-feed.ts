@@ -21,7 +21,7 @@ const mostCounted = 1_000;
 export function changeFeed(lifecycle: Lifecycle, ids: SealedIds, onChange: (isNew: boolean) => void) {
   let seen: (() => Change)[] = [];
   const inside = internalsOf(lifecycle);
-  const own = inside?.process ?? null;
+  const own = inside?.process() ?? null;
   const counter = flowCounter();
   let isFollowing = false;
   let followsAll = false;

@@ -42,7 +42,7 @@ export function createLooker(
     const now = new Date(inside?.now() ?? clock.now());
     return {
       now,
-      store: inside?.store ?? null,
+      store: inside?.store() ?? null,
       ready: health.ready,
       problem: health.problem,
       counts,

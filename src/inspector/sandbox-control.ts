@@ -30,7 +30,7 @@ const askAgainMs = 5_000;
 
 /** The sandbox that this lifecycle's calls go to; `null`: they leave this machine. */
 export function sandboxOf(lifecycle: Lifecycle, clock: Clock): SandboxControl | null {
-  const api = internalsOf(lifecycle)?.endpoints.api;
+  const api = internalsOf(lifecycle)?.endpoints().api;
   if (api === undefined || !isLoopbackHost(new URL(api).host)) return null;
   const { origin } = new URL(api);
   let asked: { readonly at: number; readonly isThere: Promise<boolean> } | null = null;

@@ -10,32 +10,7 @@ import { loadUser, pagesOfUserIds } from "./engine/load-user.ts";
 import { recentEvents, type RecentEvents } from "./events/recent-events.ts";
 import { readOrigins, type Origins } from "./account/origins.ts";
 
-export interface Internals {
-  /** The store's name, e.g. `lmdb`. */
-  readonly store: string;
-  /** The name of this process in leases and events. */
-  readonly process: string;
-  /** The base URLs that calls go to. */
-  readonly endpoints: Origins;
-  /** The time of the lifecycle's clock, ms since 1970. */
-  now(): number;
-  /** The format in which users are written. */
-  format(): number;
-  /** A key for one purpose: the same in every process with this store. */
-  key(purpose: string): KeyObject;
-  /** The origins that the store's users belong to; `null`: not recorded. @throws {LifecycleError} `STORE_UNAVAILABLE` */
-  origins(): Promise<Origins | null>;
-  /** @throws {LifecycleError} as {@link recentEvents} */
-  recentEvents(count: number, signal: AbortSignal): Promise<RecentEvents | null>;
-  /**
-   * The id of the user with this alias; `null`: there is none. Only the store's key makes aliases of ids, so ids are
-   * read until one fits.
-   * @throws {LifecycleError} `STORE_UNAVAILABLE`; the signal's reason
-   */
-  idOf(alias: string, signal: AbortSignal, onProgress: (looked: number) => void): Promise<string | null>;
-  /** @throws {LifecycleError} as `inspect()` */
-  recordOf(appUserId: string): Promise<RecordFacts>;
-}
+export type Internals = ReturnType<typeof createInternals>;
 
 /** What identifies a user's record, and when it is due. */
 export interface RecordFacts {
@@ -64,21 +39,39 @@ export function internalsOf(lifecycle: object): Internals | null {
 const idsAtOnce = 1_000;
 
 /** The internals of a lifecycle on this engine. */
-export function createInternals(engine: Engine): Internals {
+export function createInternals(engine: Engine) {
   const { clock, sealer, settings, store } = engine;
   return {
-    store: settings.store.name,
-    process: engine.owner,
-    endpoints: { api: settings.api, auth: settings.auth },
-    now: () => clock.now(),
-    format: () => sealer.format,
-    key: (purpose) => sealer.keyFor(purpose),
-    async origins() {
+    /** The store's name, e.g. `lmdb`. */
+    store: (): string => settings.store.name,
+    /** The name of this process in leases and events. */
+    process: (): string => engine.owner,
+    /** The base URLs that calls go to. */
+    endpoints: (): Origins => ({ api: settings.api, auth: settings.auth }),
+    /** The time of the lifecycle's clock, ms since 1970. */
+    now: (): number => clock.now(),
+    /** The format in which users are written. */
+    format: (): number => sealer.format,
+    /** A key for one purpose: the same in every process with this store. */
+    key: (purpose: string): KeyObject => sealer.keyFor(purpose),
+    /** The origins that the store's users belong to; `null`: not recorded. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+    async origins(): Promise<Origins | null> {
       const found = await store.account.load();
       return found === null ? null : readOrigins(found.value);
     },
-    recentEvents: (count, signal) => recentEvents(engine, count, signal),
-    async idOf(alias, signal, onProgress) {
+    /** @throws {LifecycleError} as {@link recentEvents} */
+    recentEvents: (count: number, signal: AbortSignal): Promise<RecentEvents | null> =>
+      recentEvents(engine, count, signal),
+    /**
+     * The id of the user with this alias; `null`: there is none. Only the store's key makes aliases of ids, so ids are
+     * read until one fits.
+     * @throws {LifecycleError} `STORE_UNAVAILABLE`; the signal's reason
+     */
+    async idOf(
+      alias: string,
+      signal: AbortSignal,
+      onProgress: (looked: number) => void,
+    ): Promise<string | null> {
       let looked = 0;
       for await (const ids of pagesOfUserIds(engine, idsAtOnce)) {
         const found = ids.find((id) => sealer.alias(id) === alias);
@@ -88,7 +81,8 @@ export function createInternals(engine: Engine): Internals {
       }
       return null;
     },
-    async recordOf(appUserId) {
+    /** @throws {LifecycleError} as `inspect()` */
+    async recordOf(appUserId: string): Promise<RecordFacts> {
       const { record, user } = await loadUser(engine, checkId(appUserId));
       const dueAt = record.dueInMs === null ? null : new Date(clock.now() + record.dueInMs);
       return { begun: user.begun, revision: record.revision, dueAt };

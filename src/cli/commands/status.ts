@@ -37,7 +37,7 @@ export const status: Command = {
         const view = await lifecycle.budget.refresh();
         return {
           store: adapter.name,
-          endpoints: internalsOf(lifecycle)?.endpoints ?? null,
+          endpoints: internalsOf(lifecycle)?.endpoints() ?? null,
           view,
           health: await lifecycle.health(),
           causes: await causesOf(lifecycle, view),

@@ -40,21 +40,7 @@ export interface HeldToken {
 }
 
 /** See {@link createAccessTokens}. */
-export interface AccessTokens {
-  /**
-   * A working token, if it is in memory and was compared with the store a moment ago. Callers look here first: a promise
-   * more would cost a third of the call.
-   */
-  inMemory(id: string): HeldToken | undefined;
-  /** A working token after a look at the store. `afresh`: not from memory, even if the store does not answer. */
-  get(id: string, options?: WaitOptions, afresh?: boolean): Promise<HeldToken>;
-  /** 1upHealth answered 401 to `token`: returns another token that works. */
-  rejected(id: string, token: string, options?: WaitOptions): Promise<HeldToken>;
-  /** Drops the user's token from memory. */
-  forget(id: string): void;
-  /** The user's state when its token was put into memory; `undefined`: it is not there. */
-  stateOf(id: string): UserState | undefined;
-}
+export type AccessTokens = ReturnType<typeof createAccessTokens>;
 
 /** How long a token in memory is used without a look at the store, ms. */
 const recheckMs = 5_000;
@@ -79,7 +65,7 @@ interface PendingRead {
 }
 
 /** The access tokens of one lifecycle. */
-export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): AccessTokens {
+export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
   const { clock, settings } = engine;
   const cache = new Map<string, Cached>();
   const pendingReads = new Map<string, PendingRead>();
@@ -88,6 +74,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
   /** On `clock.monotonic()`. */
   let quietUntil = Number.NEGATIVE_INFINITY;
 
+  /** Drops the user's token from memory. */
   function forget(id: string): void {
     forgotten++;
     cache.delete(id);
@@ -132,16 +119,6 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
       cache.set(user.id, { token, holder, grantedAt, renewAt, state, seenAt });
     }
     return { token: token.reveal(), holder };
-  }
-
-  function inMemory(id: string): HeldToken | undefined {
-    engine.refuseLost();
-    const hit = cache.get(id);
-    if (hit === undefined) return undefined;
-    const now = clock.latest(hit.grantedAt);
-    // seam: a-token-in-memory-is-compared-with-the-store
-    const isCompared = Math.abs(now - hit.seenAt) < recheckMs;
-    return isCompared && now < hit.renewAt ? held(hit) : undefined;
   }
 
   /**
@@ -230,15 +207,30 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
   }
 
   return {
-    inMemory,
-    get(id, options, afresh = false) {
+    /**
+     * A working token, if it is in memory and was compared with the store a moment ago. Callers look here first: a promise
+     * more would cost a third of the call.
+     */
+    inMemory(id: string): HeldToken | undefined {
+      engine.refuseLost();
+      const hit = cache.get(id);
+      if (hit === undefined) return undefined;
+      const now = clock.latest(hit.grantedAt);
+      // seam: a-token-in-memory-is-compared-with-the-store
+      const isCompared = Math.abs(now - hit.seenAt) < recheckMs;
+      return isCompared && now < hit.renewAt ? held(hit) : undefined;
+    },
+
+    /** A working token after a look at the store. `afresh`: not from memory, even if the store does not answer. */
+    get(id: string, options?: WaitOptions, afresh = false): Promise<HeldToken> {
       return withDeadline(options, async (wait) => {
         wait.signal.throwIfAborted();
         return (await (afresh ? fromStore(id) : atOnce(id))) ?? waitForToken(id, wait);
       });
     },
 
-    rejected(id, token, options) {
+    /** 1upHealth answered 401 to `token`: returns another token that works. */
+    rejected(id: string, token: string, options?: WaitOptions): Promise<HeldToken> {
       return withDeadline(options, async (wait) => {
         cache.delete(id);
         const isMeant = (user: User): boolean => isRefused(user, token);
@@ -252,8 +244,9 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
       });
     },
 
-    forget,
-    stateOf: (id) => cache.get(id)?.state,
+    forget: (id: string): void => forget(id),
+    /** The user's state when its token was put into memory; `undefined`: it is not there. */
+    stateOf: (id: string): UserState | undefined => cache.get(id)?.state,
   };
 }
 
