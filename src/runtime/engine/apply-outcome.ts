@@ -52,12 +52,13 @@ export function applyOutcome(
   const event = eventOf(user.position.state, outcome, now.at, user.intent?.at);
   const erased = erasedBy(user, outcome, now.at);
   const after = stepped({ ...user, intent: null, pause: null, erased }, event);
-  const { lane, origin } = hasTokens(outcome) ? onceArrived(after) : after;
+  const fresh = newSecrets(outcome);
+  const { lane, origin } = fresh.accessToken === undefined ? after : onceArrived(after);
   return {
     ...after,
     lane,
     origin,
-    secrets: held(after.position.state, newSecrets(outcome), user.secrets),
+    secrets: held(after.position.state, fresh, user.secrets),
     pause: pauseBetween(user, outcome, after, now, scope),
   };
 }
@@ -88,10 +89,6 @@ function pauseBetween(
 /** Whether something other than 1upHealth answered a create, which may have been carried out. */
 function isUnsureCreate({ position }: User, { type }: CallOutcome): boolean {
   return callOf(position.state) === "createUser" && (type === "blocked" || type === "unexplained");
-}
-
-function hasTokens({ type }: CallOutcome): boolean {
-  return type === "tokens" || type === "authorized";
 }
 
 /** After its first token a user only returns to recover, and its import no longer waits for it. */

@@ -34,6 +34,7 @@ import {
   beforeNextCode,
   codeRegistersMs,
   fullJitter,
+  type Backoff,
 } from "../options/backoff.ts";
 import { callOf, type Position } from "../user/step.ts";
 
@@ -92,6 +93,9 @@ interface Doubts {
   readonly died: InDoubt & { readonly waits: "atOnce" | "nextCode" };
 }
 
+/** The code in hand is given up. */
+const freshCode = { event: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 1 } as const;
+
 /** The table. */
 export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // The user may exist now and must not be created twice: a code is requested for it, and only if 1upHealth answers
@@ -127,20 +131,11 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
     presents: "code",
     notSent: { event: "HELD", waits: "soon", next: "exchangeCode", slots: 0 },
     lost: {
-      event: "IN_DOUBT",
-      waits: "nextCode",
-      next: "issueAuthCode",
-      slots: 1,
+      ...freshCode,
       whileDown: { event: "HELD", waits: "arrivalAndJitter", next: "exchangeCode", slots: 1 },
     },
-    inDoubt: {
-      event: "IN_DOUBT",
-      waits: "nextCode",
-      next: "issueAuthCode",
-      slots: 1,
-      whileDown: { event: "HELD", waits: "jitter", next: "exchangeCode", slots: 1 },
-    },
-    died: { event: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 1 },
+    inDoubt: { ...freshCode, whileDown: { event: "HELD", waits: "jitter", next: "exchangeCode", slots: 1 } },
+    died: freshCode,
   },
 
   // The refresh token may be rotated now, and the new pair lost. The stored one is presented again, and only its
@@ -273,6 +268,7 @@ export function pauseOf(wait: Wait, position: Position, now: Moment): Pause | nu
   const { state, context } = position;
   const pause = (reason: PauseReason, ms: number): Pause | null =>
     ms <= 0 ? null : { reason, until: now.at + ms };
+  const jitter = (backoff: Backoff): number => fullJitter(backoff, Math.max(1, context.attempt), now.random);
   const untilArrived = (ms: number): Pause => ({
     reason: "unavailable",
     until: now.at + Math.max(1, ms),
@@ -282,19 +278,16 @@ export function pauseOf(wait: Wait, position: Position, now: Moment): Pause | nu
     case "atOnce":
       return null;
     case "soon":
-      return pause("unavailable", fullJitter(afterUnsent, Math.max(1, context.attempt), now.random));
+      return pause("unavailable", jitter(afterUnsent));
     case "jitter":
-      return pause("unavailable", fullJitter(afterTrouble, Math.max(1, context.attempt), now.random));
-    case "jitterOfSlot": {
-      const backoff = now.servesOthers ? afterCostlyTrouble : afterTrouble;
-      return pause("unavailable", fullJitter(backoff, Math.max(1, context.attempt), now.random));
-    }
+      return pause("unavailable", jitter(afterTrouble));
+    case "jitterOfSlot":
+      return pause("unavailable", jitter(now.servesOthers ? afterCostlyTrouble : afterTrouble));
     case "jitterOnceRegistered": {
       const ageMs = Math.max(0, now.at - (context.codeAt ?? 0)); // the clock may have been put back
-      const jitterMs = fullJitter(afterTrouble, Math.max(1, context.attempt), now.random);
       // seam: a-fresh-code-gets-time-to-register
       const registersInMs = Math.max(0, codeRegistersMs - ageMs);
-      return pause("unavailable", registersInMs + jitterMs);
+      return pause("unavailable", registersInMs + jitter(afterTrouble));
     }
     case "nextCode": // a failed user requests no code
       return pause("codesSpent", state === "reauthorizing" ? beforeNextCode(context.codesSpent) : 0);
@@ -303,10 +296,8 @@ export function pauseOf(wait: Wait, position: Position, now: Moment): Pause | nu
     case "arrival":
       // seam: a-create-in-doubt-gets-time-to-arrive
       return untilArrived(now.graceMs);
-    case "arrivalAndJitter": {
-      const jitterMs = fullJitter(afterTrouble, Math.max(1, context.attempt), now.random);
-      return untilArrived(Math.max(now.graceMs, jitterMs));
-    }
+    case "arrivalAndJitter":
+      return untilArrived(Math.max(now.graceMs, jitter(afterTrouble)));
   }
 }
 

@@ -8,7 +8,7 @@
  * @module
  */
 import { randomName, slept } from "../../clock.ts";
-import type { Lane, Lease, Limit } from "../../store/contract.ts";
+import type { Lane, Limit } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
 import { isPurging, isRenaming, type UserCall } from "../../../machines/index.ts";
 import { slotAfter, type SlotEnd } from "../../guard/guard.ts";
@@ -77,11 +77,21 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
   /** What the next commit does with the slot of the finished call. */
   let over: SlotEnd = {};
   let hasOutcome = false;
-  const rest = (waits: Blocked | "slot" | null, retryInMs = 0): RunResult | Promise<RunResult> => {
+  /** The last commit of the run: releases the lease and schedules the user. */
+  const rest = async (waits: Blocked | "slot" | null, retryInMs = 0): Promise<RunResult> => {
     // A rename that cannot begin is not stored: its caller decides, and the user's tokens are refreshed meanwhile.
     if (user.position.state === "renaming")
       return { type: "notBegun", blocked: waits === "slot" ? null : waits, retryInMs };
-    return end(engine, user, lease, mode, over, hasOutcome, waits);
+    const place = schedule(engine, user, waits);
+    const how: How = { mode: mode === "keep" ? "end" : "none", lease, ...place, ...over };
+    const saving = saveUser(engine, user, /* seam: an-outcome-is-saved-in-the-end */ hasOutcome, how);
+    const rested = { ...user, revision: user.revision + 1 };
+    // seam: only-what-is-saved-is-returned
+    if ((await saving).type !== "committed") return { type: "overtaken" };
+    const granted = engine.recorder === null || !hasOutcome ? null : grantTime(rested);
+    if (granted !== null) engine.recorder?.granted(granted.kind, granted.ms);
+    engine.changes.rested(rested, place);
+    return { type: "rested", user: rested };
   };
 
   for (;;) {
@@ -193,31 +203,20 @@ function entersAtOnce(engine: Engine, call: UserCall, permit: Permit): boolean {
   return limitOfItsCode(engine, call, permit) === null && engine.account.enterAtOnce(call, permit);
 }
 
-/** The gate that blocks the call, if any. */
-function blockedBefore(engine: Engine, call: UserCall, permit: Permit): Promise<Blocked | null> {
-  const limit = limitOfItsCode(engine, call, permit);
-  return limit === null
-    ? engine.account.enter(call, permit)
-    : withPlaceForItsCode(engine, call, permit, limit);
-}
-
 /** The limit of the token endpoint, if the call brings a code that has no place there yet. */
 function limitOfItsCode({ guard }: Engine, call: UserCall, { exchangeSlot }: Permit): Limit | null {
   return bringsCode(call) && exchangeSlot === null ? guard.limits.token : null;
 }
 
 /**
- * Where the token endpoint has a limit, a slot for the exchange is taken before a code is requested: the code would
- * expire before the next free slot.
+ * The gate that blocks the call, if any. Where the token endpoint has a limit, a slot for the exchange is taken before
+ * a code is requested: the code would expire before the next free slot.
  */
-async function withPlaceForItsCode(
-  { account, guard, store }: Engine,
-  call: UserCall,
-  permit: Permit,
-  limit: Limit,
-): Promise<Blocked | null> {
+async function blockedBefore(engine: Engine, call: UserCall, permit: Permit): Promise<Blocked | null> {
+  const { account, guard, store } = engine;
+  const limit = limitOfItsCode(engine, call, permit);
   const blocked = await account.enter(call, permit);
-  if (blocked !== null) return blocked;
+  if (blocked !== null || limit === null) return blocked;
   const holdMs = 2 * guard.holdMs; // the call for the code is sent first
   const taken = await store.slots.take({ limit, holdMs, lane: null });
   if (taken.type === "taken") permit.exchangeSlot = taken.slot;
@@ -311,26 +310,4 @@ function withIntent(engine: Engine, user: User, call: UserCall): User {
     intent: { call, attempt: randomName(engine.clock), at: engine.clock.now() },
     calls: counted(user, call, 1),
   };
-}
-
-/** The last commit of a run: releases the lease and schedules the user. */
-async function end(
-  engine: Engine,
-  user: User,
-  lease: Lease,
-  mode: "take" | "keep",
-  over: SlotEnd,
-  hasOutcome: boolean,
-  waits: Blocked | "slot" | null,
-): Promise<RunResult> {
-  const place = schedule(engine, user, waits);
-  const how: How = { mode: mode === "keep" ? "end" : "none", lease, ...place, ...over };
-  const saving = saveUser(engine, user, /* seam: an-outcome-is-saved-in-the-end */ hasOutcome, how);
-  const rested = { ...user, revision: user.revision + 1 };
-  // seam: only-what-is-saved-is-returned
-  if ((await saving).type !== "committed") return { type: "overtaken" };
-  const granted = engine.recorder === null || !hasOutcome ? null : grantTime(rested);
-  if (granted !== null) engine.recorder?.granted(granted.kind, granted.ms);
-  engine.changes.rested(rested, place);
-  return { type: "rested", user: rested };
 }

@@ -60,35 +60,19 @@ export function askForUser(engine: Engine, id: string, deadline: Deadline): Prom
 }
 
 async function waited(engine: Engine, id: string, wait: Omit<Wait, "queue">): Promise<User> {
-  const queue = new Queue(engine);
+  let leave: (() => void) | undefined;
+  const queue = (): void => void (leave ??= engine.lanes.join());
   try {
     return await untilArrived(engine, id, { ...wait, queue });
   } finally {
-    queue.leave();
-  }
-}
-
-/** Serves the lanes in this process from the first time that the waiting user is in one, to the end of the wait. */
-class Queue {
-  readonly #engine: Engine;
-  #leave: (() => void) | null = null;
-
-  constructor(engine: Engine) {
-    this.#engine = engine;
-  }
-
-  join(): void {
-    this.#leave ??= this.#engine.lanes.join();
-  }
-
-  leave(): void {
-    this.#leave?.();
+    leave?.();
   }
 }
 
 interface Wait {
   readonly deadline: Deadline;
-  readonly queue: Queue;
+  /** Serves the lanes in this process from the first time that the waiting user is in one, to the end of the wait. */
+  readonly queue: () => void;
   readonly arrived: ArrivalPredicate;
   /** Whether the user is run even if there is no time to wait. */
   readonly asks: boolean;
@@ -129,13 +113,13 @@ async function untilArrived(
     } else if (deadline.lane !== undefined && isBehind(found, deadline.lane)) {
       await comeForward(engine, found, deadline.lane); // another caller started it in a slower lane
     } else if (record.lane !== null && record.lease === null) {
-      queue.join();
+      queue();
       // While a gate is shut, its lane is not served.
       const shutMs = blocked === null ? 0 : Math.min(rest, Math.max(0, blocked.until - engine.clock.now()));
       await engine.changes.ofUser(id, Math.min(left, Math.max(longest, shutMs)), deadline.signal);
       if (shutMs > 0) rest = Math.min(longestRestMs, rest * 2);
     } else if (restsMs(engine, found, blocked) > 0) {
-      if (user.pause?.reason === "rateLimit") queue.join(); // users in the lanes go first
+      if (user.pause?.reason === "rateLimit") queue(); // users in the lanes go first
       const ms = Math.min(left, restsMs(engine, found, blocked), Math.max(rest, longest));
       await engine.changes.ofUser(id, ms, deadline.signal);
       rest = Math.min(longestRestMs, rest * 2);
