@@ -43,13 +43,8 @@ export interface Locating {
  * The query for this user. A user that 1upHealth knew and does not list is looked up by each id and in each form in
  * turn: one of them may be answered wrongly.
  */
-export function soughtBy({
-  appUserId,
-  oneupUserId,
-  newId,
-  unconfirmed,
-  absent,
-}: Pick<Locating, "appUserId" | "oneupUserId" | "newId" | "unconfirmed" | "absent">): Sought {
+export function soughtBy(locating: Omit<Locating, "search" | "isLeaving">): Sought {
+  const { appUserId, oneupUserId, newId, unconfirmed, absent } = locating;
   if (oneupUserId === null || unconfirmed === "doubted" || unconfirmed === "disputed") return { appUserId };
   // An unconfirmed number may be wrong, so the other id comes first.
   return absent % 3 === (unconfirmed === null ? 2 : 1) ? { appUserId: newId ?? appUserId } : { oneupUserId };

@@ -89,16 +89,9 @@ export function eventsOf(naming: Naming, user: User, facts: CommitFacts): readon
 export function forgottenEvent(
   key: string,
   alias: string,
-  {
-    at,
-    revision,
-    epoch,
-    by,
-  }: Pick<CommitFacts, "at" | "epoch"> & {
-    readonly revision: number;
-    readonly by: string | undefined;
-  },
+  facts: Pick<CommitFacts, "at" | "epoch"> & { readonly revision: number; readonly by: string | undefined },
 ): NewEvent {
+  const { at, revision, epoch, by } = facts;
   const value: UserEventValue = {
     alias,
     type: forgottenType,

@@ -19,12 +19,9 @@ import {
   readDoers,
   readEnvelope,
   type Envelope,
-  type Erasure,
-  type ExportMark,
   type HistoryEntry,
   type Hold,
   type Intent,
-  type Leaving,
   type Meter,
   type Origin,
   type Pause,
@@ -33,14 +30,14 @@ import {
 } from "../../store/envelope.ts";
 import { isCount, isObject, isTime } from "../../store/guards.ts";
 import type { Sealer, Secrets } from "../../store/sealing/sealer.ts";
-import { leavingAt, unexportedAt } from "./departure.ts";
+import { leavingAt, unexportedAt, type Departing } from "./departure.ts";
 import { isState, step, type Position } from "./step.ts";
 
 /**
  * One user, outside the store. Every user has all of these members, in one order: an engine copies such objects several
  * times faster than those of many shapes, and each step of a user is a copy.
  */
-export interface User {
+export interface User extends Departing {
   readonly id: string;
   /** The revision that was read; 0 = not stored yet. */
   readonly revision: number;
@@ -50,8 +47,6 @@ export interface User {
   readonly lane: Lane;
   /** When its record began, ms since 1970; `null`: a release that did not tell began it. */
   readonly begun: number | null;
-  /** When it started over after it was offboarded or forgotten, ms since 1970; `null`: it never did. */
-  readonly restarted: number | null;
   readonly history: readonly HistoryEntry[];
   /** The counters at each of its last steps; steps recorded by an older release have none. */
   readonly meters: readonly Meter[];
@@ -71,12 +66,6 @@ export interface User {
   readonly overMark: number | undefined;
   /** Why an operator holds it; `null`: none does. */
   readonly hold: Hold | null;
-  /** The exports that have finished it since it started over, oldest first. */
-  readonly exports: readonly ExportMark[];
-  /** What was erased at 1upHealth, the last time of each version. */
-  readonly erased: readonly Erasure[];
-  /** The leave that it belongs to, if any. */
-  readonly leaving: Leaving | null;
   /** Its steps since the revision `after`: the next commit makes them durable. After that commit they do not count. */
   readonly unsaved: { readonly after: number; readonly steps: readonly UnsavedStep[] } | undefined;
   /** How long the lease lasts under which it was read, ms: a process runs it, or has died. */
