@@ -12,6 +12,7 @@ import { Buffer } from "node:buffer";
 import { createHmac, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
 import { decrypt, encrypt, nonceBytes } from "./aes-gcm.ts";
+import { cached } from "./cached.ts";
 
 /** Maximum number of cached names: computing one costs as much as a load, sealing an id half as much as a commit. */
 const cachedNames = 10_000;
@@ -77,13 +78,7 @@ export class HiddenNames {
   /** The id that was sealed for the record under `key`. @throws {LifecycleError} as {@link open} */
   openUnder(key: string, text: string): string {
     const under = `${key} ${text}`; // neither contains a space
-    let id = this.#opened.get(under);
-    if (id === undefined) {
-      id = this.#openAnew(key, text);
-      if (this.#opened.size >= cachedNames) this.#opened.clear();
-      this.#opened.set(under, id);
-    }
-    return id;
+    return cached(this.#opened, cachedNames, under, () => this.#openAnew(key, text));
   }
 
   #openAnew(key: string, text: string): string {
@@ -98,15 +93,10 @@ export class HiddenNames {
   }
 
   #named(id: string): Named {
-    const known = this.#known.get(id);
-    if (known !== undefined) return known;
-    const named = {
+    return cached(this.#known, cachedNames, id, () => ({
       key: createHmac("sha256", this.#hidingKey).update(id).digest("base64url"),
       sealedId: null,
-    };
-    if (this.#known.size >= cachedNames) this.#known.clear();
-    this.#known.set(id, named);
-    return named;
+    }));
   }
 
   #sealFor(key: string, id: string): string {

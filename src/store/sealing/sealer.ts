@@ -13,6 +13,7 @@
 import { createHmac, createSecretKey, hkdfSync, randomBytes, type KeyObject } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
 import { decrypt, encrypt, nonceBytes } from "./aes-gcm.ts";
+import { cached } from "./cached.ts";
 import { Secret } from "../../secret.ts";
 import type { Json } from "../contract.ts";
 import { formatOf, newestFormat, sealingKeyOf, type Sealed } from "../envelope.ts";
@@ -136,14 +137,9 @@ export class Sealer {
    * store.
    */
   keyedName(user: string): string {
-    const cached = this.#userNames.get(user);
-    if (cached !== undefined) return cached;
-    const name = this.#remembered("user", user, () =>
-      createHmac("sha256", this.#aliasKey).update("user ").update(user).digest("base64url"),
-    );
-    if (this.#userNames.size >= cachedNames) this.#userNames.clear();
-    this.#userNames.set(user, name);
-    return name;
+    const made = (): string =>
+      createHmac("sha256", this.#aliasKey).update("user ").update(user).digest("base64url");
+    return cached(this.#userNames, cachedNames, user, () => this.#remembered("user", user, made));
   }
 
   /** A name for a client secret that does not reveal it. Equal in all processes that share the store's keys. */
@@ -310,14 +306,7 @@ function dataKeys({ id, bytes }: StoreKey) {
 
     /** The data key with this salt. */
     of(salt: Buffer): KeyObject {
-      const name = salt.toString("latin1");
-      let key = others.get(name);
-      if (key === undefined) {
-        key = derived(salt);
-        if (others.size >= cachedKeys) others.clear();
-        others.set(name, key);
-      }
-      return key;
+      return cached(others, cachedKeys, salt.toString("latin1"), () => derived(salt));
     },
   };
 }
