@@ -1,6 +1,7 @@
 /** Follows the sandbox's clock from another process. */
 
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { createInterface } from "node:readline";
 import { onAbort } from "../../abort.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
@@ -73,9 +74,10 @@ export function connectSandboxClock(url: string, options: ConnectClockOptions = 
     const unhear = signal && onAbort(signal, close);
     call.on("error", (cause) => reject(refuse(url, cause)));
     call.on("response", (answer: IncomingMessage) => {
-      answer.on("error", () => {}); // the sandbox is gone: the clock runs on from its current time
+      const lines = createInterface({ input: answer });
+      for (const each of [answer, lines]) each.on("error", () => {}); // the sandbox is gone: the clock runs on from its current time
       answer.on("close", close);
-      eachLine(answer, (line) => {
+      lines.on("line", (line) => {
         const reading = readReading(line);
         if (reading === undefined) return close();
         if (clock !== undefined) return follow(clock, reading);
@@ -92,16 +94,6 @@ export function connectSandboxClock(url: string, options: ConnectClockOptions = 
 
 function follow(clock: VirtualClock, reading: ClockReading): void {
   clock.set(reading.running ? systemClock.now() + reading.offset : reading.now);
-}
-
-function eachLine(answer: IncomingMessage, use: (line: string) => void): void {
-  let rest = "";
-  answer.setEncoding("utf8");
-  answer.on("data", (chunk: string) => {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) use(line);
-  });
 }
 
 function readReading(line: string): ClockReading | undefined {
