@@ -13,7 +13,7 @@ import { isLive } from "../../src/store/table-store/places.ts";
 import { decoded, entriesUnder, fullKey, readIdentity, shownKey } from "./entries.ts";
 import { onErrorOf, storageTrouble, unavailable, unusable, within } from "./failures.ts";
 import { namespacedView } from "./own-namespace.ts";
-import { recognised, type Encoding } from "./versions.ts";
+import { recognised } from "./versions.ts";
 
 /** The application's own storage, and the ways in which a lifecycle may have been written to it. */
 export interface Layouts {
@@ -27,8 +27,13 @@ export interface Layouts {
 /** @throws {LifecycleError} `INVALID_OPTION` if it cannot be used */
 export function layoutsOf(store: unknown): Layouts {
   const { keyv, storage, namespace, encoding } = recognised(store);
-  const layout = (name: string | undefined, useKeyPrefix: boolean): Keyv =>
-    over(storage, name, useKeyPrefix, encoding);
+  const layout = (name: string | undefined, useKeyPrefix: boolean): Keyv => {
+    const { view, made } = namespacedView(storage);
+    const options = { ...encoding, store: view, namespace: name, useKeyPrefix, throwOnErrors: true };
+    const built = new Keyv(options as KeyvOptions); // an undefined option turns off what it would be by default
+    made();
+    return built;
+  };
   // The iterator of a storage whose keys have no namespace may find only keys that begin with it, so none comes first.
   const unnamed = (): [Keyv, ...Keyv[]] => [
     layout("keyv", true),
@@ -46,19 +51,6 @@ function startingWith(given: Keyv | undefined, layouts: [Keyv, ...Keyv[]]): [Key
   const place = (keyv: Keyv): string =>
     JSON.stringify([(keyv.store as KeyvStoreAdapter).namespace, fullKey(keyv, "")]);
   return [given, ...layouts.filter((keyv) => place(keyv) !== place(given))];
-}
-
-function over(
-  storage: KeyvStoreAdapter,
-  namespace: string | undefined,
-  useKeyPrefix: boolean,
-  encoding: Encoding,
-): Keyv {
-  const { view, made } = namespacedView(storage);
-  const options = { ...encoding, store: view, namespace, useKeyPrefix, throwOnErrors: true };
-  const keyv = new Keyv(options as KeyvOptions); // an undefined option turns off what it would be by default
-  made();
-  return keyv;
 }
 
 /**

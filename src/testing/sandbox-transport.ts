@@ -26,24 +26,18 @@ export function sandboxTransport(handler: Handler, life: TestProcess): Transport
       const incoming = incomingOf(request);
       return life.reach(
         () => ["call", handler.callNamed(incoming)],
-        () => sent(handler, request, incoming),
+        async () => {
+          const { maxBytes, signal } = request;
+          if (!request.onSending()) throw heldBack();
+          const givenUp = new Promise<never>((_, reject) => onAbort(signal, () => reject(aborted(true))));
+          const response = answerOf(await Promise.race([givenUp, handler.handle(incoming)]));
+          if (response === null) throw networkError({ code: "ECONNRESET" }, true);
+          if (Buffer.byteLength(response.text) > maxBytes) throw tooBig(maxBytes);
+          return response;
+        },
       );
     },
   };
-}
-
-async function sent(
-  handler: Handler,
-  request: TransportRequest,
-  incoming: Incoming,
-): Promise<TransportResponse> {
-  const { maxBytes } = request;
-  if (!request.onSending()) throw heldBack();
-  const givenUp = new Promise<never>((_, reject) => onAbort(request.signal, () => reject(aborted(true))));
-  const response = answerOf(await Promise.race([givenUp, handler.handle(incoming)]));
-  if (response === null) throw networkError({ code: "ECONNRESET" }, true);
-  if (Buffer.byteLength(response.text) > maxBytes) throw tooBig(maxBytes);
-  return response;
 }
 
 function incomingOf({ method, url, headers, body = "" }: TransportRequest): Incoming {

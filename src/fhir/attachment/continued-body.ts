@@ -79,11 +79,7 @@ export async function* continued(
 /** Whether an answer holds the rest of the same content, or all of it. */
 function isPartOf(
   { status, headers }: StreamedAnswer,
-  {
-    length,
-    etag,
-    from,
-  }: { readonly length: number | undefined; readonly etag: string | undefined; readonly from: number },
+  { length, etag, from }: Part & { readonly length: number | undefined },
 ): boolean {
   if ((headers["content-encoding"] ?? "identity") !== "identity" || headers["etag"] !== etag) return false;
   if (status === 200) return length === undefined || lengthIn(headers["content-length"]) === length;

@@ -8,7 +8,7 @@ import { isLifecycleError } from "../../errors.ts";
 import type { Commit, Committed, Store, StoredRecord } from "../../store/contract.ts";
 import type { TransactionClient } from "../../store/joining.ts";
 import { isLostStore } from "../../store/lost-store.ts";
-import type { Recorder } from "../../telemetry.ts";
+import type { Work } from "../../telemetry.ts";
 import { newLease, type Engine } from "./engine.ts";
 import { tombstoneId } from "../user/tombstone.ts";
 import { retryLimit, type RetryLimit } from "./deadline.ts";
@@ -46,17 +46,19 @@ export async function saveUser(
 ): Promise<Saved> {
   const writeId = randomName(engine.clock);
   const hasOutcome = retries === true;
-  const { clock, closing, leaving } = engine;
+  const { clock, closing, leaving, recorder, store } = engine;
   const limit = retries === false ? null : retryLimit(clock, hasOutcome ? leaving : retries);
   let whileClosing = 0;
   for (let attempt = 1; ; attempt++) {
     try {
       if (!engine.keys.isFresh) await checkKeys(engine, hasOutcome);
       const commit = commitOf(engine, user, writeId, how, from);
-      const { recorder } = engine;
+      // It is moved if it has another id here.
+      const write = (): Promise<Committed> =>
+        from === undefined ? store.commit(commit) : store.move({ from, commit });
       const done = await (recorder === null
-        ? write(engine, commit, from)
-        : reportedWrite(engine, recorder, user, commit, from));
+        ? write()
+        : recorder.during(writeWork(engine, user, from), write, ({ type }) => ({ outcome: type })));
       return attempt > 1 ? { ...done, unacknowledged: true } : done;
     } catch (error) {
       if (limit === null || !isLifecycleError(error)) throw error;
@@ -123,26 +125,10 @@ export async function joinUser(
   await join(client, commitOf(engine, user, randomName(engine.clock), how, undefined));
 }
 
-/** Writes the record, and moves it if it has another id here. */
-function write({ store }: Engine, commit: Commit, from: string | undefined): Promise<Committed> {
-  return from === undefined ? store.commit(commit) : store.move({ from, commit });
-}
-
-/** The same, reported. */
-function reportedWrite(
-  engine: Engine,
-  recorder: Recorder,
-  { id, position }: User,
-  commit: Commit,
-  from: string | undefined,
-): Promise<Committed> {
-  const user = { alias: engine.sealer.alias(id), state: position.state };
-  const work = { type: "commit", verb: from === undefined ? "commit" : "move", user } as const;
-  return recorder.during(
-    work,
-    () => write(engine, commit, from),
-    ({ type }) => ({ outcome: type }),
-  );
+/** A write, as it is reported. */
+function writeWork({ sealer }: Engine, { id, position }: User, from: string | undefined): Work {
+  const user = { alias: sealer.alias(id), state: position.state };
+  return { type: "commit", verb: from === undefined ? "commit" : "move", user };
 }
 
 /** The events of the steps that this commit makes durable. */

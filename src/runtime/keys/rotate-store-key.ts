@@ -8,7 +8,6 @@ import { withSignals } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { accountOf } from "../../store/account-of.ts";
-import type { StoredRecord } from "../../store/contract.ts";
 import { sealingKeyOf } from "../../store/envelope.ts";
 import { newStoreKey, wrapNames } from "../../store/sealing/key-record.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -149,8 +148,12 @@ async function sealAnew(engine: Engine, id: string, isEarly: (lease: string) => 
     const found = await findUser(engine, id);
     if (found === null) return "current";
     const { user, record } = found;
+    // It is written with the current key and format, and will stay so: a process that holds a user with secrets knows
+    // the key that opens them, and one that has held a user without secrets since before may not.
+    const heldEarly = record.lease !== null && isEarly(record.lease.id);
     // seam: a-record-is-sealed-again
-    if (isSettled(engine, record, isEarly)) return "current";
+    if (engine.sealer.isWritten(record.value) && (!heldEarly || sealingKeyOf(record.value) !== null))
+      return "current";
     if (isLeased(record)) return "busy";
     // The holder of an expired lease is presumed dead: the user is due at once, as when the lease expired. If the
     // holder does return, it finds that the record has changed.
@@ -164,17 +167,4 @@ async function sealAnew(engine: Engine, id: string, isEarly: (lease: string) => 
     engine.settings.logger.warn(fields, `Cannot seal a user again: ${error.message}`);
     return error.code === "RECORD_TOO_NEW" ? "tooNew" : "unreadable";
   }
-}
-
-/**
- * Whether it is written with the current key and format, and will stay so. A process that holds a user with secrets
- * knows the key that opens them; one that has held a user without secrets since before may not.
- */
-function isSettled(
-  { sealer }: Engine,
-  { value, lease }: StoredRecord,
-  isEarly: (lease: string) => boolean,
-): boolean {
-  const heldEarly = lease !== null && isEarly(lease.id);
-  return sealer.isWritten(value) && (!heldEarly || sealingKeyOf(value) !== null);
 }

@@ -134,15 +134,17 @@ function sendAtOnce<T extends Outcome, Settled, Begun extends StreamedAnswer>(
 }
 
 function outcomeOf<T extends Outcome, Begun extends StreamedAnswer>(
-  engine: Engine,
+  { clock, sealer }: Engine,
   { read }: LimitedCall<T, Begun>,
   call: Call,
   answer: Answer | Begun | Unanswered,
 ): LimitedOutcome<T> {
   if (answer.type === "stream") return read(answer); // an answer that is wanted
   const value = answer.type === "answer" ? read(answer) : answer;
-  const failedCall = whyItFailed(engine, call, answer, value);
-  return failedCall === null ? value : { ...value, failedCall };
+  const failed = causeOf(call, answer, value);
+  if (failed === null) return value;
+  const cause = printed(failed, (text) => sealer.textPrint(text));
+  return { ...value, failedCall: { ...cause, attempt: 1, at: new Date(clock.now()), retryAt: null } };
 }
 
 /** Why the call must not leave now: an operator has stopped it, or what is stopped cannot be read. Never rejects. */
@@ -161,16 +163,4 @@ async function stopOfCall(
     if (isLifecycleError(error)) return error;
     throw error;
   }
-}
-
-function whyItFailed(
-  { clock, sealer }: Engine,
-  call: Call,
-  answer: Answer | Unanswered,
-  outcome: Outcome,
-): Cause | null {
-  const failed = causeOf(call, answer, outcome);
-  if (failed === null) return null;
-  const cause = printed(failed, (text) => sealer.textPrint(text));
-  return { ...cause, attempt: 1, at: new Date(clock.now()), retryAt: null };
 }
