@@ -36,7 +36,7 @@ interface Arrow {
  */
 export function mermaid(counts?: Readonly<Partial<Record<UserState, number>>>): string {
   const root = userLifecycle.root as unknown as Node; // its type is XState's, which has these fields among others
-  const lines = ["stateDiagram-v2", "  direction TB", `  [*] --> ${initialOf(root)}`];
+  const lines = ["stateDiagram-v2", "  direction TB", `  [*] --> ${root.initial?.target[0]?.key ?? ""}`];
   for (const state of Object.values(root.states)) lines.push(...drawn(state, "  ", counts));
   const arrows = new Map<string, string[]>();
   for (const node of everyNode(root)) {
@@ -84,10 +84,6 @@ function starts(node: Node, event: string, to: Node): readonly string[] {
   if (node.key === userLifecycle.id || event === "RENAME") return ["authorized"];
   if (!inner.includes(to)) return [node.key];
   return inner.filter((leaf) => leaf !== to && !leaf.transitions.has(event)).map((leaf) => leaf.key);
-}
-
-function initialOf(node: Node): string {
-  return node.initial?.target[0]?.key ?? "";
 }
 
 function everyNode(node: Node): readonly Node[] {

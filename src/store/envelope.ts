@@ -6,7 +6,7 @@
  */
 import { LifecycleError, type Cause } from "../errors.ts";
 import { lanes, type Json, type Lane } from "./contract.ts";
-import { isCount, isObject, isTime } from "./guards.ts";
+import { isCount, isObject, isTexts, isTime } from "./guards.ts";
 
 /**
  * The newest format this release knows. It reads this format and all older ones, and writes the one in the account's
@@ -290,10 +290,6 @@ function isEntry(entry: unknown): boolean {
 
 function isMeter(meter: unknown): boolean {
   return Array.isArray(meter) && meter.length === 3 && meter.every(isCount);
-}
-
-function isTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
 function isExports(value: unknown): boolean {

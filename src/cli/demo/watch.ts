@@ -64,10 +64,9 @@ export class Watch {
 
   /** Like {@link settle}, after the only worker has died: every call that was in flight is in doubt from now on. */
   async settleDead(): Promise<Seen> {
-    const seen = await this.#stage.look(users);
-    for (const user of seen) if (user?.underWay) this.#doubtful.set(user.appUserId, callsOf(user));
-    this.#screen.settle(this.#picture(seen));
-    return seen;
+    for (const user of await this.#stage.look(users))
+      if (user?.underWay) this.#doubtful.set(user.appUserId, callsOf(user));
+    return this.settle();
   }
 
   #picture(seen: Seen): string[] {

@@ -31,12 +31,13 @@ export interface Begun {
 }
 
 /** Builds the sandbox. @throws {UsageError} with the option, the rule and the value; the signal's reason */
-export async function begin({ texts, switches }: Given, signal: AbortSignal): Promise<Begun> {
+export async function begin(given: Given, signal: AbortSignal): Promise<Begun> {
+  const { texts } = given;
   const path = texts.get("state");
   const limit = `${texts.get("limit") ?? "300"} in ${texts.get("window") ?? "1h"}`;
   const state = path === undefined ? null : stateFile(path, limit);
   const kept = (await state?.read()) ?? null;
-  const clock = clockOf(texts.get("clock"), switches.has("stopped"), kept?.clock);
+  const clock = clockOf(given, kept?.clock);
   const sandbox = createSandbox({ ...optionsOf(texts), clock });
   if (kept !== null) state?.restore(sandbox, kept);
   sandbox.setCredentials(credentialsOf(texts)); // the stored state has its own
@@ -74,13 +75,11 @@ function latency(text: string): readonly [number, number] {
 }
 
 /** The clock from `--clock`, else from the stored state, else the machine's time. */
-function clockOf(
-  asked: string | undefined,
-  isStopped: boolean,
-  kept: KeptState["clock"] = { aheadMs: 0 },
-): VirtualClock {
+function clockOf({ texts, switches }: Given, kept: KeptState["clock"] = { aheadMs: 0 }): VirtualClock {
+  const asked = texts.get("clock");
   const keptTime = "stoodAt" in kept ? kept.stoodAt : systemClock.now() + kept.aheadMs;
-  return createVirtualClock({ now: asked === undefined ? keptTime : timeOf(asked), running: !isStopped });
+  const now = asked === undefined ? keptTime : timeOf(asked);
+  return createVirtualClock({ now, running: !switches.has("stopped") });
 }
 
 function timeOf(text: string): number {

@@ -324,7 +324,7 @@ function ifThere(error: unknown): void {
   if (codeOf(error) !== "EEXIST") throw error;
 }
 
-function codeOf(error: unknown): unknown {
+export function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 

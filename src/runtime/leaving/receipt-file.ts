@@ -12,7 +12,7 @@ import { link, lstat, open, readdir, rename, rm, stat, type FileHandle } from "n
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { ifMissing, namesToDisk } from "./export-folder.ts";
+import { codeOf, ifMissing, namesToDisk } from "./export-folder.ts";
 import type { ReceiptLog } from "./offboard-many-options.ts";
 import { invalidOption, LifecycleError } from "../../errors.ts";
 import { linesIn } from "../../lines-in.ts";
@@ -56,7 +56,7 @@ export function receiptFile(path: string): ReceiptLog {
           }
         await handle.sync();
         await link(`${mine}.new`, path).catch((error: unknown) => {
-          throw isOneOf(error, "EEXIST", "ENOENT") ? takenOver() : error;
+          throw ["EEXIST", "ENOENT"].includes(String(codeOf(error))) ? takenOver() : error;
         });
         isCopied = true;
       } finally {
@@ -136,10 +136,6 @@ async function besides(path: string, ending: "new" | "taken"): Promise<readonly 
   const names = (await readdir(dirname(path))).filter((name) => name.startsWith(start));
   const form = new RegExp(`\\.[0-9a-f]{12}\\.${ending}$`);
   return names.filter((name) => form.test(name)).map((name) => join(dirname(path), name));
-}
-
-function isOneOf(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }
 
 /** The whole lines: the last one may have been cut off by a crash. */

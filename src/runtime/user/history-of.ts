@@ -63,10 +63,6 @@ function stepInWords(event: string, from: string | null, to: string): string {
     (to === "identifying" || (from === to && (to === "locating" || to === "renameInDoubt")))
   )
     return "1upHealth did not list it, which proves little: it is looked up again";
-  return eventInWords(event);
-}
-
-function eventInWords(event: string): string {
   return Object.hasOwn(events, event) ? events[event as StepType] : event; // it is one of its keys
 }
 

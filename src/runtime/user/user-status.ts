@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FailureReason, UserState } from "../../../machines/index.ts";
+import type { FailureReason, UserContext, UserState } from "../../../machines/index.ts";
 import type { Cause } from "../../errors.ts";
 import type { PauseReason } from "../../store/envelope.ts";
 import type { Blocked } from "../gates/account.ts";
@@ -80,10 +80,7 @@ export interface UserStatus {
   readonly purge: {
     readonly done: readonly string[];
     readonly left: readonly string[];
-    readonly skipped: {
-      readonly versions: readonly string[];
-      readonly why: "userUnknown" | "withdrawn";
-    } | null;
+    readonly skipped: UserContext["unpurged"];
   } | null;
   /**
    * `idTaken`: 1upHealth has given it the new id of a `rename()`, but another user in this store has that id, so both

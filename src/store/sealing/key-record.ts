@@ -9,7 +9,7 @@ import { invalidOption, LifecycleError } from "../../errors.ts";
 import type { Json, Store } from "../contract.ts";
 import { newestFormat, startFormat } from "../envelope.ts";
 import { unwrapWith, wrapWith, type KeyRing, type Wrapped } from "./key-ring.ts";
-import { isObject } from "../guards.ts";
+import { isObject, isTexts } from "../guards.ts";
 
 /** A stored store key. Its id is a hash. */
 export interface WrappedStoreKey extends Wrapped {
@@ -94,7 +94,7 @@ export function readKeyRecord(value: Json, newest: number = newestFormat): KeyRe
   const kept = record["storeKeys"];
   const [first, ...others] = (Array.isArray(kept) ? kept : []).map(storeKeyIn);
   if (first === undefined || !isWrapped(names)) throw damaged();
-  if (!isList(retired) || !isList(former)) throw damaged();
+  if (!isTexts(retired) || !isTexts(former)) throw damaged();
   return {
     format,
     storeKeys: [first, ...others],
@@ -102,10 +102,6 @@ export function readKeyRecord(value: Json, newest: number = newestFormat): KeyRe
     retired,
     former,
   };
-}
-
-function isList(value: Json): value is string[] {
-  return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
 function storeKeyIn(key: Json): WrappedStoreKey {
