@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { isObject, kindOf } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
-import type { JsonObject } from "../http/json.ts";
+import { parseJson, type JsonObject } from "../http/json.ts";
 import { fhirVersions, type FhirVersion } from "./fhir-version.ts";
 
 /** @throws {LifecycleError} `INVALID_RESOURCE` */
@@ -121,11 +121,7 @@ export function shown(value: unknown): string {
 
 /** The parts that a cursor was written from; none if it is no cursor. */
 export function cursorParts(cursor: unknown): readonly unknown[] {
-  try {
-    if (typeof cursor !== "string" || !/^[\w-]{1,32000}$/.test(cursor)) return [];
-    const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
-    return Array.isArray(parts) ? parts : [];
-  } catch {
-    return [];
-  }
+  if (typeof cursor !== "string" || !/^[\w-]{1,32000}$/.test(cursor)) return [];
+  const parts = parseJson(Buffer.from(cursor, "base64url").toString("utf8"));
+  return Array.isArray(parts) ? parts : [];
 }

@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { LifecycleError } from "../../errors.ts";
-import { isObject, type JsonObject } from "../../http/json.ts";
+import { isObject, parseJson, type JsonObject } from "../../http/json.ts";
 import { unreadableAttachment } from "../stream-call.ts";
 import { base64Decoder } from "./base64.ts";
 
@@ -91,12 +91,8 @@ export async function* dataIn(
 
 /** The resource without its data. @throws {LifecycleError} `BAD_ANSWER` */
 export function frame(text: string): JsonObject {
-  let resource: unknown;
-  try {
-    resource = JSON.parse(text);
-  } catch {
-    throw cut();
-  }
+  const resource = parseJson(text);
+  if (resource === undefined) throw cut();
   if (!isObject(resource)) throw bad("is no object");
   if (["data", "content"].some((name) => (resource[name] ?? "") !== "")) throw bad("holds its data twice");
   return resource;

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { LifecycleError } from "../../errors.ts";
-import { isObject } from "../../http/json.ts";
+import { isObject, parseJson } from "../../http/json.ts";
 import { boundsOf } from "../../http/send.ts";
 import type { StreamedAnswer } from "../../http/streaming/stream.ts";
 import { survey } from "../../http/survey.ts";
@@ -132,12 +132,7 @@ function wholeBinary(json: Buffer, binaryId: string | undefined, longest: number
   const text = json.toString("utf8").replace(/^\uFEFF/, "");
   const seen = survey(text, boundsOf(longest));
   if (seen === "tooMany" || seen === "tooDeep") throw tooBig("the number of values that are read");
-  let resource: unknown;
-  try {
-    resource = JSON.parse(text);
-  } catch {
-    return { raw: after(json) };
-  }
+  const resource = parseJson(text);
   if (!isObject(resource) || resource["resourceType"] !== "Binary") return { raw: after(json) };
   checkBinary(resource, binaryId);
   const data = [resource["data"], resource["content"]].find((one) => typeof one === "string");

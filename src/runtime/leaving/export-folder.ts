@@ -27,6 +27,7 @@ import { join } from "node:path";
 import { randomBytes } from "node:crypto";
 import { invalidOption, type LifecycleError } from "../../errors.ts";
 import { isFhirVersion } from "../../fhir/fhir-version.ts";
+import { parseJson } from "../../http/json.ts";
 import { linesIn } from "../../lines-in.ts";
 import { isObject } from "../../checks.ts";
 import { isCount, isTime } from "../../store/guards.ts";
@@ -120,7 +121,7 @@ async function marked(path: string, name: string): Promise<string> {
 async function readMarker(file: string): Promise<{ readonly export: string; readonly id: string } | null> {
   const text = await readFile(file, "utf8").catch(ifMissing);
   if (text === null) return null;
-  const read: unknown = parsed(text);
+  const read = parseJson(text); // none if the machine lost power while it was written
   if (isObject(read) && typeof read["export"] === "string" && typeof read["id"] === "string")
     return { export: read["export"], id: read["id"] };
   throw unfit(`must hold a readable ${marker}, got a damaged one`);
@@ -283,18 +284,10 @@ async function removePart(path: string): Promise<void> {
 }
 
 function readCheckpoint(text: string | null): Checkpoint | null {
-  const read = text === null ? null : parsed(text);
+  const read = text === null ? null : parseJson(text);
   if (!isObject(read)) return null;
   const { cursor, bytes } = read;
   return typeof cursor === "string" && isCount(bytes) && bytes > 0 ? { cursor, bytes } : null;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null; // the machine lost power while it was written
-  }
 }
 
 async function writeWhole(path: string, text: string): Promise<void> {
