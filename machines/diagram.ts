@@ -15,11 +15,7 @@ interface Node {
   readonly meta?: UserStateMeta;
   readonly states: Readonly<Record<string, Node>>;
   readonly initial?: { readonly target: readonly Node[] } | undefined;
-  readonly transitions: ReadonlyMap<string, readonly Arrow[]>;
-}
-
-interface Arrow {
-  readonly target: readonly Node[] | undefined;
+  readonly transitions: ReadonlyMap<string, readonly { readonly target: readonly Node[] | undefined }[]>;
 }
 
 /**

@@ -21,12 +21,6 @@ export interface LmdbOutbox {
   readonly reset: () => void;
 }
 
-/** Events with consecutive numbers, up to `last`, each as one line; the line of one that was removed is empty. */
-interface Pack {
-  readonly last: number;
-  readonly lines: readonly string[];
-}
-
 /** Events in one entry: all of a large transaction, and few enough to be rewritten for the sake of one. */
 const mostInPack = 64;
 
@@ -76,8 +70,11 @@ export function lmdbOutbox(root: RootDatabase, account: string): LmdbOutbox {
     return at < 0 ? undefined : { lines, at };
   }
 
-  /** The packs that end at this number or later. */
-  function packsFrom(number: number, limit = Number.POSITIVE_INFINITY): Iterable<Pack> {
+  /**
+   * The packs that end at this number or later: events with consecutive numbers, up to `last`, each as one line; the
+   * line of one that was removed is empty.
+   */
+  function packsFrom(number: number, limit = Number.POSITIVE_INFINITY) {
     return events
       .getRange({ start: Math.max(1, number), ...(limit < Number.POSITIVE_INFINITY && { limit }) })
       .map(({ key, value }) => ({ last: key, lines: value.split("\n") }));

@@ -9,7 +9,6 @@ import type { UserState } from "../../machines/index.ts";
 import { checkId } from "../runtime/options/check-id.ts";
 import { anObject, aSwitch, between, check, invalid, only, wrong, type Rules } from "../checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
-import type { Opened } from "../runtime/open-lifecycle.ts";
 import { checkOverrides, type LifecycleOptions } from "../runtime/options/lifecycle-options.ts";
 import type { UserStatus } from "../runtime/user/user-status.ts";
 import { Handler } from "../sandbox/handler.ts";
@@ -154,7 +153,8 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
   let up = await open();
   const endLook = lookInto(sandbox);
 
-  async function open(): Promise<Up> {
+  /** A process that runs. */
+  async function open() {
     const life = new TestProcess(time);
     const parts = await openProcess(given.lifecycle, { handler, sandbox, store, process: life });
     return { ...parts, life, watched: instrumented(parts.lifecycle, { life, time }) };
@@ -198,12 +198,6 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
     [Symbol.asyncDispose]: () => world.close(),
   };
   return world;
-}
-
-/** A process, running or dead. */
-interface Up extends Opened {
-  readonly life: TestProcess;
-  readonly watched: Lifecycle;
 }
 
 /** Runs `during` until its process dies at `point`. */

@@ -61,14 +61,11 @@ const mostAtOnce = 1_000;
 /** The longest such wait, ms. */
 const longestPauseMs = 60_000;
 
-/** An operation that takes real time, unless it turns out to wait for the clock of its process. */
-interface Operation {
-  /** It waits for the clock, which must go on. */
-  waits(): void;
-}
-
-/** The step of the application's own in which code runs. */
-const stepOf = new AsyncLocalStorage<Operation>();
+/**
+ * The step of the application's own in which code runs: it takes real time, unless it turns out (`waits()`) to wait for
+ * the clock of its process, which must go on.
+ */
+const stepOf = new AsyncLocalStorage<{ waits(): void }>();
 
 /** Code that runs in a step waits for the clock from now on, or for a call that may. */
 export function waitsInStep(): void {

@@ -10,7 +10,7 @@ import { byOption, doerIn } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { gateLine, number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { mostLooked, waitsOf, type MetPause } from "./users-in-trouble.ts";
+import { mostLooked, waitsOf } from "./users-in-trouble.ts";
 
 export const reopen: Command = {
   name: "reopen",
@@ -41,12 +41,6 @@ export const reopen: Command = {
   },
 };
 
-/** Who waits although all gates are open. */
-interface Left {
-  readonly lanes: readonly MetLane[];
-  readonly pauses: readonly MetPause[];
-}
-
 /** The users in a lane, and when the last of them is granted its call; `null`: its lane is paused without an end. */
 interface MetLane {
   readonly lane: Lane;
@@ -54,7 +48,8 @@ interface MetLane {
   readonly lastAt: Date | null;
 }
 
-async function leftOf(lifecycle: Lifecycle): Promise<Left> {
+/** Who waits although all gates are open. */
+async function leftOf(lifecycle: Lifecycle) {
   const view = await lifecycle.budget.refresh();
   const pauses = await waitsOf(lifecycle, view);
   return {
@@ -74,7 +69,7 @@ async function lanesOf(lifecycle: Lifecycle, { waiting }: BudgetView): Promise<r
   return lanes;
 }
 
-function leftLines({ lanes, pauses }: Left, now: number): readonly string[] {
+function leftLines({ lanes, pauses }: Awaited<ReturnType<typeof leftOf>>, now: number): readonly string[] {
   const until = (lastAt: Date | null, what: string): string => {
     if (lastAt === null) return "until an operator lets them go on";
     return lastAt.getTime() <= now ? `${what} now` : `${what} by ${momentInWords(lastAt, now)}`;

@@ -52,16 +52,6 @@ interface Job {
 /** The wait before a store that did not answer is asked again. */
 const afterSilence: Backoff = { firstMs: 1_000, longestMs: 5_000 };
 
-/** The result of asking the store for work. */
-interface Fetched {
-  /** The store returned as many users as requested, so there may be more. */
-  readonly more: boolean;
-  /** Otherwise: when there is work again, in ms. */
-  readonly nextInMs: number;
-  /** Users wait in lanes. */
-  readonly lanes: boolean;
-}
-
 /** The longest extra delay of a process at a shut gate before it takes due users, ms. */
 const hesitationMs = 1_000;
 
@@ -127,7 +117,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   }
 
   /** Takes up to `room` users; returns whether there may be more now, and if not, when. */
-  async function fetch(room: number): Promise<Fetched> {
+  async function fetch(room: number) {
     const { account, store, guard, pauses } = engine;
     await account.recheck("any"); // sees what other processes have reported
     const lease = newLease(engine);
@@ -145,8 +135,11 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     const shut = [job.due ? account.opensInMs("any") : 0, account.opensInMs("createUser"), pauses.endsInMs];
     const later = shut.filter((ms) => ms > 0);
     return {
+      /** The store returned as many users as requested, so there may be more. */
       more: (dues > 0 && due.claimed.length === dues) || (max > 0 && granted.claimed.length === max),
+      /** Otherwise: when there is work again, in ms. */
       nextInMs: Math.min(due.nextInMs ?? Infinity, granted.nextInMs ?? Infinity, ...later),
+      /** Users wait in lanes. */
       lanes: granted.nextInMs !== null,
     };
   }

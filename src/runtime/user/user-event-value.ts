@@ -107,12 +107,7 @@ export function forgottenEvent(
 }
 
 /** What is left of an event that was withdrawn: its mark for readers. */
-interface WithdrawnEvent {
-  readonly withdrawn: string;
-}
-
-/** What is left of an event with this mark. */
-export function withdrawnEvent(mark: string): WithdrawnEvent {
+export function withdrawnEvent(mark: string): { readonly withdrawn: string } {
   return { withdrawn: mark };
 }
 

@@ -14,18 +14,13 @@ export interface Place {
   readonly total: number;
 }
 
-interface Link {
-  readonly relation: string;
-  readonly url: string;
-}
-
 /** The links of a page; `self` is its absolute URL without the query. `undefined`: the Bundle has none. */
 export function linksOf(
   { nextLink, linkOrder, loneLink }: Behaviour,
   search: URLSearchParams,
   self: string,
   place: Place,
-): readonly Link[] | undefined {
+): readonly { readonly relation: string; readonly url: string }[] | undefined {
   const link = [{ relation: "self", url: address(self, search) }];
   const cursor = nextCursor(nextLink, search, place);
   if (cursor !== undefined) link.push({ relation: "next", url: led(nextLink, address(self, cursor)) });

@@ -12,15 +12,7 @@ import { create, erase, permit, purge, update, validate } from "./fhir-writes.ts
 import { isDeclared, isFhirVersion, isServed } from "../resources/served-types.ts";
 import { header, type Incoming, json, type Outgoing } from "../base/message.ts";
 import { issue } from "./operation-outcome.ts";
-import {
-  type CallName,
-  type Carried,
-  type FhirCallName,
-  type Plan,
-  refused,
-  type Secrets,
-  type Subject,
-} from "../base/plan.ts";
+import { type CallName, type Carried, type FhirCallName, type Plan, refused } from "../base/plan.ts";
 import { router, type Routed } from "../base/router.ts";
 import type { Reader } from "../resources/stored-resource.ts";
 import type { World } from "../state/world.ts";
@@ -95,9 +87,7 @@ export function refusedToken({ settings }: World): Outgoing {
 }
 
 /** The caller, as far as it is known, and the credentials it presented. */
-interface Known extends Subject {
-  readonly secrets?: Secrets;
-}
+type Known = Omit<Plan, "call" | "carryOut">;
 
 interface Access extends Known {
   /** Missing when the caller has no access. */
