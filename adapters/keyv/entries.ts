@@ -5,6 +5,7 @@
  */
 import type { Keyv } from "keyv";
 import type { Clock } from "../../src/clock.ts";
+import { parsedIfJson } from "../../src/store/row-rules.ts";
 import { unusable, within } from "./failures.ts";
 
 /**
@@ -72,9 +73,5 @@ export async function decoded(beneath: Keyv, raw: unknown): Promise<string> {
 
 /** The identity in the text of an account's record. */
 export function readIdentity(text: string): unknown {
-  try {
-    return (JSON.parse(text) as { readonly identity?: unknown } | null)?.identity;
-  } catch {
-    return undefined;
-  }
+  return (parsedIfJson(text) as { readonly identity?: unknown } | null | undefined)?.identity;
 }

@@ -217,7 +217,8 @@ export function isTombstoneText(text: string): boolean {
   return text.startsWith('{"renamedTo":"');
 }
 
-function parsedIfJson(text: string): unknown {
+/** The value of a text; `undefined` if it is no JSON. */
+export function parsedIfJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -5,7 +5,7 @@
  */
 import { LifecycleError } from "../../errors.ts";
 import { decodeEvent, encodeEvent } from "../event-text.ts";
-import { encodeValue, isTombstoneText } from "../row-rules.ts";
+import { encodeValue, isTombstoneText, parsedIfJson } from "../row-rules.ts";
 import { newLog, readLog } from "../slot-log.ts";
 import { noEvents } from "./memory-outbox.ts";
 import type { MemoryTables } from "./memory-tables.ts";
@@ -209,11 +209,8 @@ export function isLive(text: string): boolean {
 export function readLeft(
   text: string,
 ): { readonly renamedTo: string; readonly carries?: string } | undefined {
-  try {
-    return isTombstoneText(text) ? (JSON.parse(text) as { renamedTo: string }) : undefined; // checked by the prefix
-  } catch {
-    return undefined; // a damaged row, reported when it is loaded
-  }
+  // Checked by the prefix. A damaged row is reported when it is loaded.
+  return isTombstoneText(text) ? (parsedIfJson(text) as { renamedTo: string } | undefined) : undefined;
 }
 
 /** Colons separate the parts of a key, and some stores skip keys with two colons in a row. */
@@ -237,12 +234,8 @@ function readHead(head: unknown): OutboxHead | undefined {
 }
 
 function read<T>(key: string, text: string, reading: (it: unknown) => T | undefined): T {
-  try {
-    const it = reading(JSON.parse(text));
-    if (it !== undefined) return it;
-  } catch {
-    // throws below
-  }
+  const it = reading(parsedIfJson(text));
+  if (it !== undefined) return it;
   throw new LifecycleError(
     "RECORD_DAMAGED",
     `Cannot open the store: the value of "${key}" is damaged or was not written by this library`,
