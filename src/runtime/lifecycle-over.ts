@@ -111,6 +111,9 @@ export function lifecycleOver(
     );
   }
 
+  /** Works for all users, on behalf of a call for many of them. */
+  const help = (signal: AbortSignal): Promise<WorkSummary> => worker("work", { signal }, true);
+
   /** Registers a task that closing must wait for. */
   function underWay<T>(task: Promise<T>): Promise<T> {
     const done = task.finally(() => working.delete(done));
@@ -172,9 +175,7 @@ export function lifecycleOver(
     async onboardMany(ids, given) {
       open();
       const options = checkOnboardingMany(ids, given);
-      return whileOpen(options, (signal) =>
-        onboardMany({ engine, options, signal }, ids, (helping) => worker("work", { signal: helping }, true)),
-      );
+      return whileOpen(options, (signal) => onboardMany({ engine, options, signal }, ids, help));
     },
 
     async adopt(appUserId, given, options) {
@@ -317,13 +318,7 @@ export function lifecycleOver(
     ...createWatchVerbs(engine, open),
     ...createEventVerbs(engine, open),
     ...createKeyVerbs(engine, open, underWay),
-    ...createLeaveVerbs({
-      engine,
-      tokens,
-      open,
-      whileOpen,
-      help: (helping) => worker("work", { signal: helping }, true),
-    }),
+    ...createLeaveVerbs({ engine, tokens, open, whileOpen, help }),
     [internals]: createInternals(engine),
     alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
 
