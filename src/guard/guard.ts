@@ -55,7 +55,7 @@ export function slotAfter(slot: Slot | null, fate: SlotFate): SlotEnd {
 }
 
 /** Ends a slot. If the store is unavailable, it counts longer than necessary. That must not lose the result of the call. */
-export async function endSlot(slots: Store["slots"], slot: Slot, fate: SlotFate): Promise<void> {
+export async function endSlot(slots: Store["slots"], slot: Slot | null, fate: SlotFate): Promise<void> {
   const { settle, giveBack } = slotAfter(slot, fate);
   if (settle !== undefined) await slots.settle(settle).catch(() => {});
   if (giveBack !== undefined) await slots.giveBack(giveBack).catch(() => {});

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { slotAfter } from "../../guard/guard.ts";
+import { endSlot } from "../../guard/guard.ts";
 import type { Call } from "../../http/call.ts";
 import { emptyExchangeCall, readEmptyExchange } from "../../http/token.ts";
 import { listUsersCall, readUserList } from "../../http/user-management.ts";
@@ -44,16 +44,9 @@ export async function neutralCall(
   if ("retryInMs" in taken) return { type: "notAsked", retryInMs: taken.retryInMs };
   const { slot, notAfter } = taken;
   const call = callTo(engine, endpoint);
-  const { recorder } = engine;
   const how = { notAfter, withinMs: neutralCallMs };
-  const answer =
-    recorder === null
-      ? await sender.send(call, how)
-      : await reported(recorder, call, () => sender.send(call, how));
-  const { settle, giveBack } = slotAfter(slot, slotFate(answer.type));
-  // If the store is unavailable, the slot counts for longer than necessary.
-  if (settle !== undefined) await store.slots.settle(settle).catch(() => {});
-  if (giveBack !== undefined) await store.slots.giveBack(giveBack).catch(() => {});
+  const answer = await reported(engine.recorder, call, () => sender.send(call, how));
+  await endSlot(store.slots, slot, slotFate(answer.type));
   if (answer.type !== "answer") return answer;
   return endpoint === "management" ? readUserList(answer) : readEmptyExchange(answer);
 }

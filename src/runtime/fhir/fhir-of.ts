@@ -161,23 +161,20 @@ function fhirSender(engine: Engine, notAfter: number | undefined): FhirSender {
   }
 
   return {
-    send: (call, options = {}) => sendAndTake(call, options, asItIs<never>),
+    send: (call, options = {}) => sendAndTake(call, options, (answered) => answered),
     sendAndTake,
     ...(stream !== undefined && {
       stream: (call, options) =>
         options.publicOnly === true
           ? stream(call, options)
-          : withinLimits(call, options.signal, asItIs<StreamedAnswer>, (call, how) =>
-              stream(call, { ...options, ...how }),
+          : withinLimits<Answer | StreamedAnswer | Unanswered, StreamedAnswer>(
+              call,
+              options.signal,
+              (answered) => answered,
+              (call, how) => stream(call, { ...options, ...how }),
             ),
     }),
   };
-}
-
-function asItIs<Begun extends StreamedAnswer>(
-  answered: Answer | Begun | Unanswered,
-): Answer | Begun | Unanswered {
-  return answered;
 }
 
 /** A 429 with the wait in force: calls before its end are not let through. */

@@ -91,12 +91,10 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
         if (shut !== null) return { slot: "givenBack", value: { ...shut, type: "shut" } };
         const call = describe();
         const notAfter = Math.min(slotEnd, ownEnd);
-        const { recorder } = engine;
         const { send = (call, how) => sender.send(call, how) } = limited;
-        const answer =
-          recorder === null || isFhir // FHIR operations report themselves
-            ? await send(call, { notAfter, signal })
-            : await reported(recorder, call, () => sender.send(call, { notAfter, signal }));
+        const answer = isFhir // FHIR operations report themselves
+          ? await send(call, { notAfter, signal })
+          : await reported(engine.recorder, call, () => sender.send(call, { notAfter, signal }));
         const value = outcomeOf(engine, limited, call, answer);
         await account.recordOutcome(gated, value, permit);
         return { slot: slotFate(answer.type), value };

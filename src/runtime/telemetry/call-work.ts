@@ -15,12 +15,13 @@ export function callWork(call: Call, user: AboutUser | null, type: CallWork["typ
   return { type, call: name, endpoint, request: { method, template, address, port }, user };
 }
 
-/** Sends a call that is for no user's record, and reports it. */
+/** Sends a call that is for no user's record, and reports it if there is telemetry. */
 export function reported(
-  recorder: Recorder,
+  recorder: Recorder | null,
   call: Call,
   send: () => Promise<Answer | Unanswered>,
 ): Promise<Answer | Unanswered> {
+  if (recorder === null) return send();
   return recorder.during(callWork(call, null), send, (answer) => {
     if (answer.type !== "answer") return { outcome: answer.type, error: causeOf(call, answer, answer)?.code };
     const { status } = answer;
