@@ -37,7 +37,9 @@ export class ListJudge {
   readonly #asked = new Map<Life, Map<Dossier, number>>();
   /** Processes that had a call stopped, and when each last made one that names no user. */
   readonly #stopped = new Set<Life>();
-  readonly #neutralAt = new Map<Life, number>();
+  readonly #neutralAt = new Map<Life, readonly number[]>();
+  /** Processes whose secret was refused. */
+  readonly #refused = new Set<Life>();
   /** A user of any process was answered 429: the process that takes it up asks whether it is so for others, too. */
   #wasThrottled = false;
   /** The page to be judged next is that of such a call. */
@@ -111,19 +113,21 @@ export class ListJudge {
   heard(life: Life, status: number, isPage: boolean): void {
     if (status === 429) this.#wasThrottled = true;
     if (stopping.has(status) || (isPage && status === 400)) this.#stopped.add(life);
+    if (status === 401) this.#refused.add(life);
   }
 
   /**
    * A page of one user, without an id: it shows whether calls of this process are stopped. One in five minutes, except
-   * in an outage.
+   * in an outage; and one about a refused secret, and about another one that has replaced it.
    */
   neutral(life: Life, isOutage: boolean): void {
-    const before = this.#neutralAt.get(life) ?? Number.NEGATIVE_INFINITY;
+    const since = this.#time.now - 5 * minute + longestOnItsWay;
+    const before = (this.#neutralAt.get(life) ?? []).filter((at) => at > since);
     if (!this.#stopped.has(life) && !this.#wasThrottled && !isOutage)
       this.#judge.blame(`P6: ${life.name} makes a neutral call for nothing`);
-    if (this.#time.now - before < 5 * minute - longestOnItsWay && !isOutage)
-      this.#judge.blame(`P6: ${life.name} makes a second neutral call within five minutes`);
-    this.#neutralAt.set(life, this.#time.now);
+    if (before.length >= (this.#refused.has(life) ? 3 : 1) && !isOutage)
+      this.#judge.blame(`P6: ${life.name} makes one more neutral call within five minutes`);
+    this.#neutralAt.set(life, [...before, this.#time.now]);
     this.#isNeutral = true;
   }
 
