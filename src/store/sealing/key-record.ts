@@ -9,6 +9,7 @@ import { invalidOption, LifecycleError } from "../../errors.ts";
 import type { Json, Store } from "../contract.ts";
 import { newestFormat, startFormat } from "../envelope.ts";
 import { unwrapWith, wrapWith, type KeyRing, type Wrapped } from "./key-ring.ts";
+import { naming } from "./keys.ts";
 import { isObject, isTexts } from "../guards.ts";
 
 /** A stored store key. Its id is a hash. */
@@ -143,7 +144,7 @@ export async function unlock(
   const open = async (kept: WrappedStoreKey): Promise<StoreKey> => {
     const before = known.find(({ id }) => id === kept.id);
     if (before !== undefined) return before;
-    const key = storeKeyOf(await ring().unwrap(kept, storeKeyContext(account)));
+    const key = storeKeyOf(await ringFor(kept, ring).unwrap(kept, storeKeyContext(account)));
     if (key.id !== kept.id) throw damaged();
     return key;
   };
@@ -151,6 +152,14 @@ export async function unlock(
   const storeKeys: [StoreKey, ...StoreKey[]] = [await open(first)];
   for (const each of rest) storeKeys.push(await open(each));
   return { format: record.format, storeKeys, names: namesOf(record, account, storeKeys) };
+}
+
+function ringFor({ by }: Wrapped, ring: () => KeyRing): KeyRing {
+  try {
+    return ring();
+  } catch (error) {
+    throw naming(by, error);
+  }
 }
 
 function namesOf({ names }: KeyRecord, account: string, storeKeys: readonly StoreKey[]): Uint8Array {

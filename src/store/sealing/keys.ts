@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
-import { invalidOption, LifecycleError } from "../../errors.ts";
+import { invalidOption, isLifecycleError, LifecycleError } from "../../errors.ts";
 import { makeFolder } from "../make-folder.ts";
 
 /** A key of the ring: 32 bytes, identified by an id that reveals nothing about them. */
@@ -102,11 +102,7 @@ export function keyFile(path: string): KeySource {
     ring(storeIsNew, warn) {
       const found = readIfThere(file);
       if (found === null && !storeIsNew) {
-        throw new LifecycleError(
-          "KEY_REFUSED",
-          `Cannot open the store: it was written with a key, and the key file is missing: ${file}`,
-          { facts: { option: "encryption" } },
-        );
+        throw missingKeyFile(file);
       }
       if (found !== null && storeIsNew) namesToDiskIfPossible(dirname(file));
       const lines = (found ?? makeKeyFile(file)).trim().split(/\s*\n\s*/);
@@ -116,6 +112,22 @@ export function keyFile(path: string): KeySource {
       return lines.map((line, index) => parseKey(line, index === 0 ? file : `${file}, line ${index + 1}`));
     },
   };
+}
+
+/** The error for a store that is not empty, without the key file. `by`: the id of the key that it was written with. */
+function missingKeyFile(file: string, by?: string): LifecycleError {
+  const key = by === undefined ? "a key" : `key ${by}`;
+  return new LifecycleError(
+    "KEY_REFUSED",
+    `Cannot open the store: it was written with ${key}, and the key file is missing: ${file}`,
+    { facts: { option: "encryption", missingFile: file, ...(by !== undefined && { storeKey: by }) } },
+  );
+}
+
+/** The same error, or for a missing key file one that names the key that is needed. */
+export function naming(by: string, error: unknown): unknown {
+  const file = isLifecycleError(error, "KEY_REFUSED") ? error.facts["missingFile"] : undefined;
+  return typeof file === "string" ? missingKeyFile(file, by) : error;
 }
 
 /** Windows has no such modes. */
