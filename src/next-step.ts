@@ -35,6 +35,8 @@ const steps = {
   code: "wait: a fresh code is requested by itself",
   transaction:
     "end the application's transaction that onboards a user: pg_stat_activity shows it, mostly as idle in transaction; then start the move again, which goes on where it stopped",
+  folder:
+    "put the folder, or the volume that holds it, back where it was, and work continues by itself; if it is lost, stop every process that uses it, and restore the newest backup",
   right:
     "give the store's user the right that the message names; nothing is lost, and work continues by itself",
   odd: "compare with 1upHealth's own list: call reconcile(); it is tried again",
@@ -148,10 +150,14 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
   CLOSED: "open a new lifecycle",
 };
 
+/** LMDB's folder is gone, in the words of its adapter. */
+const isOfFolder = /: its folder was removed or moved away\b/;
+
 /** What to do about this error. */
 export function nextStepOf(error: LifecycleError): string {
   if (error.failedCall) return nextStepAfter(error.failedCall, { alone: error.facts["alone"] === true });
   if (error.facts["reason"] === "noRight") return steps.right;
+  if (error.code === "STORE_UNAVAILABLE" && isOfFolder.test(error.message)) return steps.folder;
   return error.facts["waitsFor"] === "transaction" ? steps.transaction : nextSteps[error.code];
 }
 
