@@ -7,7 +7,7 @@ import { stripVTControlCharacters } from "node:util";
 import type { AccountPause, BudgetView, Counts, ShutGate, UserState, UserStatus } from "../index.ts";
 import { total } from "../store/lane-scheduler.ts";
 import { callOf } from "../runtime/user/step.ts";
-import { distanceInWords, spanInWords } from "../runtime/options/time-in-words.ts";
+import { distanceInWords, spanInWords, timeInWords } from "../runtime/options/time-in-words.ts";
 import type { Given } from "./command.ts";
 import { escapeControl } from "./escape-control.ts";
 import type { Paint } from "./paint.ts";
@@ -78,7 +78,10 @@ export function plural(count: number, noun: string): string {
 /** A closed gate: `exchange is throttled (unavailable); next try in 2 min`. */
 export function gateLine({ gate, state, reason, until }: ShutGate, now: number): string {
   const why = reason === null || reason === state ? "" : ` (${reason})`;
-  const next = until.getTime() <= now ? "now" : distanceInWords(until, now);
+  const next =
+    until.getTime() <= now
+      ? `due since ${timeInWords(until)}, waits for a worker`
+      : distanceInWords(until, now);
   return `${gate} is ${state}${why}; ${state === "probing" ? "one call is trying" : `next try ${next}`}`;
 }
 

@@ -44,6 +44,17 @@ function wantsColour(
   return isTTY && term !== "dumb";
 }
 
+/** Whether bars are drawn: on a terminal that shows their characters. Elsewhere they are noise beside the numbers. */
+export function drawsBars(
+  { isTTY = false }: PaintTarget,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): boolean {
+  const locale = [env["LC_ALL"], env["LC_CTYPE"], env["LANG"]].find(
+    (name) => name !== undefined && name !== "",
+  );
+  return isTTY && env["TERM"] !== "dumb" && locale !== "C" && locale !== "POSIX";
+}
+
 const same = (text: string): string => text;
 
 const plain: Paint = { good: same, busy: same, bad: same, saved: same, strong: same, quiet: same };

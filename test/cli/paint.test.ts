@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { paintFor } from "../../src/cli/paint.ts";
+import { drawsBars, paintFor } from "../../src/cli/paint.ts";
 import { Screen } from "../../src/cli/screen.ts";
 
 const green = "\u001b[32mfine\u001b[39m";
@@ -16,6 +16,17 @@ describe("cli paint", () => {
     ["NO_COLOR and FORCE_COLOR", true, { NO_COLOR: "1", FORCE_COLOR: "1" }, "fine"],
   ])("paintFor() on %s", (_, isTTY, env, expected) => {
     expect(paintFor({ isTTY }, env).good("fine")).toBe(expected);
+  });
+
+  it.each([
+    ["a terminal", true, {}, true],
+    ["a terminal with UTF-8", true, { LC_ALL: "", LANG: "C.UTF-8" }, true],
+    ["a pipe", false, {}, false],
+    ["a dumb terminal", true, { TERM: "dumb" }, false],
+    ["a terminal with LANG=C", true, { LANG: "C" }, false],
+    ["a terminal with LC_ALL=POSIX", true, { LC_ALL: "POSIX", LANG: "de_DE.UTF-8" }, false],
+  ])("drawsBars() on %s", (_, isTTY, env, expected) => {
+    expect(drawsBars({ isTTY }, env)).toBe(expected);
   });
 });
 

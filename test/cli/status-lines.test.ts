@@ -74,6 +74,7 @@ const met: MetCause = {
   },
   users: 100,
   nextAt: at(1),
+  underWay: false,
   nextStep: nextStepAfter({ code: "http_503", status: 503 }),
 };
 
@@ -121,5 +122,38 @@ describe("cli status", () => {
     expect(text).toMatch(/nnn1:\s+9,999,999 left, 1 failed\n/);
     expect(text).toContain("and 2 more imports\n");
     expect(text).toMatch(/problem +RECORD_TOO_NEW/);
+  });
+
+  it("tells of a time that has passed since when it is due, and what it waits for", () => {
+    const shut: BudgetView["shut"] = [
+      { gate: "management", state: "throttled", reason: "throttled", until: at(-1) },
+    ];
+    const text = (nextInMs: number, underWay: boolean): string =>
+      statusLines(
+        {
+          store: "lmdb",
+          endpoints,
+          view: { ...view, shut, nextInMs },
+          health,
+          causes: [{ ...met, nextAt: at(-2), underWay }],
+          failures,
+        },
+        plain,
+      )
+        .join(" ")
+        .replaceAll(/\s+/g, " ");
+    expect(text(0, false)).toContain("next attempt due since 2026-11-25 13:58:00 UTC, waits for a worker");
+    expect(text(60_000, false)).toContain("due since 2026-11-25 13:58:00 UTC, waits for its turn");
+    expect(text(0, true)).toContain("next attempt under way");
+    expect(text(0, true)).toContain("; next try due since 2026-11-25 13:59:00 UTC, waits for a worker");
+    expect(text(0, true)).not.toContain(" ago");
+  });
+
+  it("has numbers alone where bars would be noise", () => {
+    const looked = { store: "lmdb", endpoints, view, health, causes: [], failures };
+    const text = statusLines(looked, plain, 80, false).join("\n");
+    expect(text).not.toMatch(/[━─]/);
+    expect(text).toMatch(/tokenActive +12,345,678\n/);
+    expect(text).toContain("  limit      2,999,997 of 2,999,997 slots in use\n");
   });
 });

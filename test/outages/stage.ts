@@ -135,6 +135,7 @@ function steady(text: string): string {
         /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC(?:, (?:now|in [\d a-z]*\d (?:ms|s|min|h|d)|[\d a-z]* ago))?/g,
         "TIME",
       )
+      .replaceAll(/due since TIME, waits for (?:its turn|a worker)/g, "TIME")
       .replaceAll(/\bin \d+ (?:s|min)\b/g, "in N s")
       .replaceAll(/\b[0-9a-f]{12}\b/g, "HEX")
       .replaceAll(/#[0-9a-f]{10}\b/g, "#ALIAS")

@@ -9,10 +9,10 @@ import { causeInWords } from "../../errors.ts";
 import { total } from "../../store/lane-scheduler.ts";
 import { internalsOf } from "../../runtime/internals.ts";
 import { escapeControl } from "../escape-control.ts";
-import { momentInWords, spanInWords, timeInWords } from "../../runtime/options/time-in-words.ts";
+import { momentInWords, spanInFull, timeInWords } from "../../runtime/options/time-in-words.ts";
 import type { Command } from "../command.ts";
 import { hanging } from "../columns.ts";
-import { paintFor, type Paint } from "../paint.ts";
+import { drawsBars, paintFor, type Paint } from "../paint.ts";
 import { adapterOf, withStore } from "../open-store.ts";
 import { asCommands } from "../shell-words.ts";
 import { causesOf, failuresOf, type Failures, type MetCause } from "./users-in-trouble.ts";
@@ -47,7 +47,8 @@ export const status: Command = {
       { adapter },
     );
     const width = Math.min(usualWidth, widthOf(process.stdout));
-    print(given, asData(looked), statusLines(looked, paintFor(process.stdout), width));
+    const lines = statusLines(looked, paintFor(process.stdout), width, drawsBars(process.stdout));
+    print(given, asData(looked), lines);
     return looked.health.ready ? 0 : 1;
   },
 };
@@ -76,18 +77,19 @@ function asData({ store, endpoints, view, health, causes, failures }: Looked): o
   return { store, endpoints, ...account, underWayOrHeld, causes, failures, ready, problem, why, nextStep };
 }
 
-/** The status as text, at most `width` columns wide. */
+/** The status as text, at most `width` columns wide, with or without bars beside the numbers. */
 export function statusLines(
   { store, endpoints, view, health, causes, failures }: Looked,
   paint: Paint,
   width: number = usualWidth,
+  bars: boolean = true,
 ): readonly string[] {
   const { nextInMs } = view;
   const { problem, why, nextStep } = health;
   const now = view.at?.getTime() ?? systemClock.now();
   const others = waitingUsers(view);
   const used = total(view.used);
-  const barLength = Math.max(8, Math.min(longestBar, width - besideBar));
+  const barLength = bars ? Math.max(8, Math.min(longestBar, width - besideBar)) : 0;
   const row: Row = (name, value, tone) => {
     const lines = hanging(`  ${name.padEnd(10)} `, value, width, tone && paint[tone]);
     return lines.map((line) => paint.quiet(line.slice(0, valueAt)) + line.slice(valueAt));
@@ -102,7 +104,11 @@ export function statusLines(
     ...userLines(view, row, barLength, paint),
     ...importLines(view, row),
     "",
-    `  ${paint.quiet("limit".padEnd(10))} ${bar(used, view.of, Math.min(barLength, Math.max(8, width - valueAt - 2 - slots.length)), paint)}  ${paint.strong(slots)}`,
+    ...(bars
+      ? [
+          `  ${paint.quiet("limit".padEnd(10))} ${bar(used, view.of, Math.min(barLength, Math.max(8, width - valueAt - 2 - slots.length)), paint)}  ${paint.strong(slots)}`,
+        ]
+      : row("limit", slots, "strong")),
     ...row("", byLane(view.used)),
     ...row("waiting", byLane(view.waiting)),
     ...(others === 0
@@ -112,7 +118,7 @@ export function statusLines(
     "",
     ...gateLines(view, row, now),
     ...view.paused.flatMap((pause, index) => row(index === 0 ? "paused" : "", pauseLine(pause, now), "busy")),
-    ...causeLines(causes, row, now),
+    ...causeLines(causes, row, nextInMs, now),
     ...failureLines(failures, view, row),
     ...health.limitConflicts.flatMap(({ limit, configured, recorded }) =>
       row(
@@ -128,19 +134,26 @@ export function statusLines(
 }
 
 function ceilingInWords({ calls, windowMs }: Ceiling): string {
-  return `${number(calls)} in ${spanInWords(windowMs)}`;
+  return `${number(calls)} in ${spanInFull(windowMs)}`;
 }
 
 /** Lines with a name and a value, coloured by `tone`. */
 type Row = (name: string, value: string, tone?: keyof Paint) => readonly string[];
 
 /** For each cause: the call that failed, whom it holds up until when, and what to do. */
-function causeLines(causes: readonly MetCause[], row: Row, now: number): readonly string[] {
-  return causes.flatMap(({ cause, users, nextAt, nextStep }, index) => [
-    ...row(index === 0 ? "causes" : "", escapeControl(causeInWords(cause)), "bad"),
-    ...row("", `${plural(users, "user")} waiting, next attempt ${momentInWords(nextAt, now)}`),
-    ...row("what to do", asCommands(nextStep)),
+function causeLines(causes: readonly MetCause[], row: Row, nextInMs: number, now: number): readonly string[] {
+  return causes.flatMap((met, index) => [
+    ...row(index === 0 ? "causes" : "", escapeControl(causeInWords(met.cause)), "bad"),
+    ...row("", `${plural(met.users, "user")} waiting, next attempt ${attemptInWords(met, nextInMs, now)}`),
+    ...row("what to do", asCommands(met.nextStep)),
   ]);
+}
+
+/** When it leaves; if that time has passed, what it waits for. */
+function attemptInWords({ nextAt, underWay }: MetCause, nextInMs: number, now: number): string {
+  if (nextAt.getTime() > now) return momentInWords(nextAt, now);
+  if (underWay) return "under way";
+  return `due since ${timeInWords(nextAt)}, waits for ${nextInMs > 0 ? "its turn" : "a worker"}`;
 }
 
 /** At most this many ways to fail are shown; `--json` has all. */
@@ -172,7 +185,7 @@ function userLines({ users }: BudgetView, row: Row, barLength: number, paint: Pa
     ...states.map(([state, count]) => {
       const length = Math.max(1, Math.round((count / most) * barLength));
       const name = `${" ".repeat(valueAt)}${state.padEnd(14)} ${number(count).padStart(9)}`;
-      return `${name}  ${paint[toneOf[state]]("━".repeat(length))}`;
+      return barLength === 0 ? name : `${name}  ${paint[toneOf[state]]("━".repeat(length))}`;
     }),
   ];
 }

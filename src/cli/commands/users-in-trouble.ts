@@ -23,6 +23,8 @@ export interface MetCause {
   readonly cause: Cause;
   readonly users: number;
   readonly nextAt: Date;
+  /** Whether the next attempt of one of them is under way. */
+  readonly underWay: boolean;
   /** What to do about it. */
   readonly nextStep: string;
 }
@@ -30,7 +32,7 @@ export interface MetCause {
 /** The failed calls because of which users wait, most users first. */
 export async function causesOf(lifecycle: Lifecycle, view: BudgetView): Promise<readonly MetCause[]> {
   const met = new Map<string, MetCause>();
-  for (const { cause, until, alone } of (await waitingOf(lifecycle, view)).flatMap(troubleOf)) {
+  for (const { cause, until, underWay, alone } of (await waitingOf(lifecycle, view)).flatMap(troubleOf)) {
     const key = [cause.call, cause.host, cause.code].join(" ");
     const before = met.get(key);
     const nextAt = before !== undefined && before.nextAt < until ? before.nextAt : until;
@@ -39,6 +41,7 @@ export async function causesOf(lifecycle: Lifecycle, view: BudgetView): Promise<
       cause: latest,
       users: (before?.users ?? 0) + 1,
       nextAt,
+      underWay: underWay || before?.underWay === true,
       nextStep: nextStepAfter(latest, { alone }),
     });
   }
@@ -70,18 +73,23 @@ export async function waitsOf(lifecycle: Lifecycle, view: BudgetView): Promise<r
 interface Trouble {
   readonly cause: Cause;
   readonly until: Date;
+  /** It has left already. */
+  readonly underWay: boolean;
   /** Calls of other users succeed. */
   readonly alone: boolean;
 }
 
 /** Why a user waits. While its next attempt is in flight, that is the cause of its last step. */
-function troubleOf({ history, pause }: UserStatus): readonly Trouble[] {
+function troubleOf({ history, pause, ...status }: UserStatus): readonly Trouble[] {
   if (pause !== null && pause.reason !== "lease") {
     const { cause, until, reason } = pause;
-    return cause === null || until === null ? [] : [{ cause, until, alone: isRefusedAlone(reason) }];
+    return cause === null || until === null
+      ? []
+      : [{ cause, until, underWay: false, alone: isRefusedAlone(reason) }];
   }
   const cause = history.at(-1)?.cause ?? null;
-  return cause === null ? [] : [{ cause, until: cause.retryAt ?? cause.at, alone: false }];
+  const underWay = status.underWay !== null;
+  return cause === null ? [] : [{ cause, until: cause.retryAt ?? cause.at, underWay, alone: false }];
 }
 
 /** The first users that need a call. */

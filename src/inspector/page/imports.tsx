@@ -5,7 +5,7 @@
  */
 import type { JSX } from "preact";
 import type { ImportView, Overview } from "./data.ts";
-import { Foreign, When } from "./parts.tsx";
+import { Foreign, NextTry, When } from "./parts.tsx";
 import { count, moment } from "./words.ts";
 
 export function Imports({ data, now }: { readonly data: Overview; readonly now: number }): JSX.Element {
@@ -117,7 +117,7 @@ function Standing({ data, now }: { readonly data: Overview; readonly now: number
   if (gate !== undefined)
     return (
       <>
-        <b>held back</b>: gate {gate.gate} is {gate.state}, next try <When at={gate.until} now={now} />
+        <b>held back</b>: gate {gate.gate} is {gate.state}, <NextTry at={gate.until} now={now} />
       </>
     );
   if (waiting === 0 || inMs === null) return <b>calls are under way</b>;

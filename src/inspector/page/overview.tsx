@@ -9,7 +9,7 @@ import type { Lane } from "../../index.ts";
 import { AccountActions } from "./actions.tsx";
 import type { Me, Overview as Data } from "./data.ts";
 import { Diagram } from "./diagram.tsx";
-import { By, Change, Foreign, Head, Section, State, When, Why } from "./parts.tsx";
+import { By, Change, Foreign, Head, NextTry, Section, State, When, Why } from "./parts.tsx";
 import { count, duration } from "./words.ts";
 
 const lanes: readonly { readonly lane: Lane; readonly about: string }[] = [
@@ -197,7 +197,7 @@ function HeldBack(props: { readonly data: Data; readonly me: Me | null; readonly
         {budget.shut.map(({ gate, state, reason, until }) => (
           <li key={gate} class="bad">
             <b>Gate {gate}</b> is {state}
-            {reason !== null && <> ({reason})</>}, next try <When at={until} now={now} />
+            {reason !== null && <> ({reason})</>}, <NextTry at={until} now={now} />
           </li>
         ))}
         {budget.paused.map(({ lane, reason, until, by }) => (

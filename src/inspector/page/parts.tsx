@@ -45,6 +45,26 @@ export function When({ at, now }: { readonly at: string; readonly now: number })
   );
 }
 
+/** A moment at which something is due: how far away, or since when. */
+export function Due({ at, now }: { readonly at: string; readonly now: number }): JSX.Element {
+  if (new Date(at).getTime() > now) return <When at={at} now={now} />;
+  return (
+    <>
+      due since <time dateTime={at}>{moment(at)}</time>
+    </>
+  );
+}
+
+/** When a closed gate lets a call through; once that time has passed, any process may make it. */
+export function NextTry({ at, now }: { readonly at: string; readonly now: number }): JSX.Element {
+  return (
+    <>
+      next try <Due at={at} now={now} />
+      {new Date(at).getTime() <= now && ", waits for a worker"}
+    </>
+  );
+}
+
 /** A part of a view, under its heading. */
 export function Section(props: {
   readonly title: string;

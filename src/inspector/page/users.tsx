@@ -8,7 +8,7 @@ import { useState } from "preact/hooks";
 import type { UserState } from "../../index.ts";
 import { ask, type Overview, type UserRows, type UserRow } from "./data.ts";
 import { useAnswer, useWatching } from "./live.ts";
-import { Foreign, Head, State, Trouble, When } from "./parts.tsx";
+import { Due, Foreign, Head, State, Trouble, When } from "./parts.tsx";
 import { count, pauseInWords, stateNames, toneOf } from "./words.ts";
 
 const pageSize = 50;
@@ -137,7 +137,7 @@ function waits({ pause, failure }: UserRow, now: number): JSX.Element | string |
       {pauseInWords[pause.reason] ?? pause.reason}
       {pause.until !== null && (
         <>
-          , <When at={pause.until} now={now} />
+          , <Due at={pause.until} now={now} />
         </>
       )}
     </>
