@@ -154,15 +154,26 @@ export function moreOf({ more = [], opens }: Command): readonly string[] {
 export const exitCodes = {
   0: "done",
   1: "failed",
-  2: "wrong arguments, options or environment (nothing was done), or a list with a line that is no CSV (the rows before it stay)",
+  2: "wrong arguments, options or environment (nothing was done)",
   130: "stopped by Ctrl-C or SIGTERM",
 } as const;
+
+/** What exit code 2 also means, for a command that reads a list of users. */
+const brokenList = "a list with a line that is no CSV (the rows before it stay)";
+
+/** Whether it reads a list of users, of which a column can be chosen. */
+function readsList({ options = {} }: Command): boolean {
+  return Object.hasOwn(options, "column");
+}
 
 /** What each exit code means for this command. */
 export function exitCodesOf(command: Command): readonly string[] {
   const codes: Readonly<Record<number, string>> =
     command.isEndless === true ? { 0: exitCodes[130], 1: exitCodes[1], 2: exitCodes[2] } : exitCodes;
-  return Object.entries({ ...codes, 1: failureOf(command) }).map(([code, meaning]) => `${code} ${meaning}`);
+  const usage = readsList(command) ? `${exitCodes[2]}, or ${brokenList}` : exitCodes[2];
+  return Object.entries({ ...codes, 1: failureOf(command), 2: usage }).map(
+    ([code, meaning]) => `${code} ${meaning}`,
+  );
 }
 
 /** What exit code 1 means for this command. */
