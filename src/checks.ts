@@ -5,6 +5,7 @@
  * @module
  */
 import { invalidOption, type LifecycleError } from "./errors.ts";
+import { nearest } from "./nearest.ts";
 
 /** Every property name that an object may have. */
 export type Names<T> = Readonly<Record<keyof T, unknown>>;
@@ -14,6 +15,12 @@ export interface Rule {
   readonly must: string;
   readonly holds: (value: unknown) => boolean;
 }
+
+/** Some of the options, or none. One that is `undefined` counts as missing. */
+export type Some<T> = { readonly [Name in keyof T]?: T[Name] | undefined };
+
+/** Options of which each has a value. */
+export type Filled<T> = { readonly [Name in keyof T]-?: Exclude<T[Name], undefined> };
 
 /** A rule for every option. */
 export type Rules<T> = Readonly<Record<keyof T, Rule>>;
@@ -91,7 +98,7 @@ export function check<T extends object>(
   options: T | undefined,
   rules: Rules<T>,
   name = "options",
-): Partial<T> {
+): Partial<Filled<T>> {
   const given = only(verb, name, options, rules);
   const path = name === "options" ? "" : `${name}.`;
   for (const key of Object.keys(given) as (keyof T & string)[])
@@ -116,26 +123,30 @@ export function only<T extends object>(
   name: string,
   value: T | undefined,
   names: Names<T>,
-): Partial<T> {
+): Partial<Filled<T>> {
   if (value === undefined) return nothing;
   if (!isObject(value)) throw wrong(verb, name, "an object", value);
   const unknown = Object.keys(value).find((key) => !Object.hasOwn(names, key));
   if (unknown === undefined) return valuesOf(value, names);
   const which = name === "options" ? "an option" : `an option in ${name}`;
-  throw wrong(verb, which, `one of ${Object.keys(names).join(", ")}`, unknown);
+  const known = Object.keys(names);
+  const meant = nearest(unknown, known);
+  if (meant === undefined) throw wrong(verb, which, `one of ${known.join(", ")}`, unknown);
+  const got = JSON.stringify(unknown); // it resembles a name, so it is no secret
+  throw invalid(verb, `${which} must be a known one`, `${got}: did you mean ${meant}?`);
 }
 
 /** No options, as an object without a prototype. */
 const nothing: object = Object.freeze(Object.create(null) as object);
 
 /** What is on the prototype of every object belongs to no options, neither of the given object nor of the result. */
-function valuesOf<T extends object>(given: Partial<T>, names: Names<T>): Partial<T> {
+function valuesOf<T extends object>(given: Partial<T>, names: Names<T>): Partial<Filled<T>> {
   const values = Object.create(null) as Partial<T>; // it has nothing that is not set next
   for (const name in names) {
     const value = Object.hasOwn(given, name) || !(name in Object.prototype) ? given[name] : undefined;
     if (value !== undefined) values[name] = value;
   }
-  return values;
+  return values as Partial<Filled<T>>; // none is undefined
 }
 
 /** Whether it is an object, and not a list. */

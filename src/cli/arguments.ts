@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { fhirVersions, type FhirVersion } from "../fhir/fhir-version.ts";
 import { aPersonName, nameOf } from "../inspector/actions/permission.ts";
 import { option, optionsOf, type Command, type Given, type Options } from "./command.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 import { reasonOf } from "./system-error.ts";
 
 /** The command line is invalid: exit code 2. */

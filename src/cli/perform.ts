@@ -13,7 +13,7 @@ import { Declined } from "./confirm.ts";
 import { version } from "../version.ts";
 import { runWorker, workerCommand } from "./demo/worker.ts";
 import { describeCommand, overview } from "./help.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 import { printError } from "./screen.ts";
 import { asCommands } from "./shell-words.ts";
 
@@ -67,6 +67,13 @@ function unknown([name = "", action]: readonly string[]): UsageError {
   return new UsageError(`Unknown ${kind} ${JSON.stringify(word)}: ${hint}`);
 }
 
+/** The words that show the help of the command, or of the group of commands, that was meant. */
+function helpAbout(words: readonly string[]): string {
+  const [group = ""] = words;
+  const name = commandIn(words)?.name ?? (actionsOf(group).length > 0 ? group : undefined);
+  return name === undefined ? "help" : `${name} --help`;
+}
+
 function say(text: string): number {
   console.log(text);
   return 0;
@@ -101,7 +108,7 @@ export async function perform(words: readonly string[], signal: AbortSignal, sel
   } catch (error) {
     if (error instanceof UsageError) {
       printError(error.message);
-      console.error("Try: oneup-lifecycle help");
+      console.error(`Try: oneup-lifecycle ${helpAbout(words)}`);
       return 2;
     }
     if (isLifecycleError(error)) {

@@ -91,7 +91,7 @@ describe("cli onboard FILE", () => {
     const { code, err } = await onboardHere([path]);
     expect({ code, err }).toEqual({
       code: 2,
-      err: `Cannot read ${path}: it must be text in UTF-8\nTry: oneup-lifecycle help\n`,
+      err: `Cannot read ${path}: it must be text in UTF-8\nTry: oneup-lifecycle onboard --help\n`,
     });
     expect(sandbox.users()).toEqual([]);
   });

@@ -57,7 +57,7 @@ describe('fhir(id, version, { as: "client" })', () => {
       "Cannot call FHIR: strict must be one of true, false, got 1",
     );
     expect(() => lifecycle.fhir(ada, "r4", { stict: true } as object)).toThrow(
-      "an option must be one of as, strict, lossless",
+      'an option must be a known one, got "stict": did you mean strict?',
     );
   });
 });

@@ -82,7 +82,7 @@ describe("every call with options", () => {
     ["get an access token", { waitMs: -1 }, "waitMs must be a finite number from 0"],
     ["work", { concurrency: 0 }, "concurrency must be a whole number from 1"],
     ["resume", { pollMs: 1 }, "pollMs must be a number from 10"],
-    ["rotate keys", { record: true }, "an option must be one of records, onProgress, signal"],
+    ["rotate keys", { record: true }, 'an option must be a known one, got "record": did you mean records?'],
     ["rotate keys", { records: "yes" }, "records must be one of true, false"],
     ["rotate keys", { onProgress: true }, "onProgress must be a function"],
     ["list users", { state: "nope" }, "state must be one of created, codeIssued"],

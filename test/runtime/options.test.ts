@@ -59,20 +59,27 @@ describe("createLifecycle()", () => {
   });
 
   it.each([
-    [{ hideids: true }, /an option must be one of credentials, store, .*, got "hideids"$/],
+    [{ hideids: true }, /an option must be a known one, got "hideids": did you mean hideIds\?$/],
     [
       { limits: { mangement: {} } },
-      /an option in limits must be one of management, token, fhir, .*"mangement"/,
+      /an option in limits must be a known one, got "mangement": did you mean management\?$/,
     ],
     [{ limits: { token: { calls: 1, windowMs: 1, lanes: {} } } }, /an option in limits\.token .*"lanes"/],
-    [{ limits: { management: { calls: 1, windowMs: 1, lane: {} } } }, /in limits\.management .*"lane"/],
+    [
+      { limits: { management: { calls: 1, windowMs: 1, lane: {} } } },
+      /an option in limits\.management must be a known one, got "lane": did you mean lanes\?/,
+    ],
     [
       { limits: { management: { calls: 1, windowMs: 1, lanes: { keep: 1 } } } },
       /in limits.management.lanes .*"keep"/,
     ],
-    [{ endpoints: { apis: "" } }, /an option in endpoints .*"apis"/],
+    [
+      { endpoints: { apis: "" } },
+      /an option in endpoints must be a known one, got "apis": did you mean api\?/,
+    ],
     [{ refresh: { window: 1 } }, /an option in refresh .*"window"/],
     [{ credentials: { ...credentials, secret: "planted" } }, /an option in credentials .*"secret"/],
+    [{ surprise: 1 }, /an option must be one of credentials, store, .*, got "surprise"$/],
     [{ credentials: null }, /credentials must be an object, got null/],
     [{ limits: [] }, /limits must be an object, got an array/],
   ])("refuses a name that it does not know: %j", async (wrong, message) => {
@@ -282,7 +289,12 @@ describe("createLifecycle()", () => {
       message: expect.stringMatching(/written with key [0-9a-f]{12}, and the configured keys are/) as string,
     });
     const missing = { ...other, encryption: keyFile(join(path, "elsewhere")) };
-    expect(await refusal(missing)).toMatchObject({ code: "KEY_REFUSED" });
+    expect(await refusal(missing)).toMatchObject({
+      code: "KEY_REFUSED",
+      message: expect.stringMatching(
+        /written with key [0-9a-f]{12}, and the key file is missing: .*elsewhere$/,
+      ) as string,
+    });
     expect(readdirSync(path).sort()).toEqual(["key", "store"]);
     const again = await open({ store, ...(encryption && { encryption }) });
     expect(await again.inspect("ada")).toMatchObject({ usable: true });

@@ -160,7 +160,7 @@ describe("crash(), of a point that will never come,", () => {
     [undefined, "Cannot crash: the point must have either before or after, got neither"],
     [{}, "the point must have either before or after, got neither"],
     [{ before: "call", after: "call" }, "the point must have either before or after, got both"],
-    [{ before: "call", nht: 2 }, 'an option in the point must be one of before, after, nth, got "nht"'],
+    [{ before: "call", nht: 2 }, 'an option in the point must be a known one, got "nht": did you mean nth?'],
     [{ before: "call", nth: 0 }, "nth must be a whole number from 1"],
     [{ before: "call", nth: 1.5 }, "nth must be a whole number from 1"],
     [{ before: "findUser" }, "listUsers, updateUser, exchangeCode, refreshToken, fhir.create"],
