@@ -69,15 +69,13 @@ export function spentCalls(given: unknown, calls: number | SpentCalls): Checked 
   const wanted = countsIn(calls, Object.keys(spender.calls));
   const spent = new Map(Object.entries(spender.calls));
   const actual = Object.fromEntries(wanted.map(([name]) => [name, spent.get(name)]));
-  const list = (counts: readonly (readonly [string, number | undefined])[]): string =>
-    counts.map(([name, count]) => `${count} ${name}`).join(", ");
+  const list = (counts: readonly (readonly [string, number | undefined])[]): string => {
+    const noun = counts.length === 1 && counts[0]?.[1] === 1 ? "call" : "calls";
+    return `${counts.map(([name, count]) => `${count} ${name}`).join(", ")} ${noun}`;
+  };
   return {
     holds: wanted.every(([name, count]) => spent.get(name) === count),
-    message: told(
-      spender,
-      `have spent ${list(wanted)} calls`,
-      `it has spent ${list(Object.entries(actual))}`,
-    ),
+    message: told(spender, `have spent ${list(wanted)}`, `it has spent ${list(Object.entries(actual))}`),
     actual,
     expected: Object.fromEntries(wanted),
   };

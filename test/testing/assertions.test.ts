@@ -182,7 +182,7 @@ describe("assertSpentCalls() and toHaveSpentCalls()", () => {
         () => expect(world.sandbox).toHaveSpentCalls({ management: 3, token: 2 }),
       ),
     ).toMatchInlineSnapshot(`
-      "Expected the application to have spent 3 management, 2 token calls, but it has spent 2 management, 2 token
+      "Expected the application to have spent 3 management, 2 token calls, but it has spent 2 management, 2 token calls
 
         2026-01-01 00:00:00  createUser    ada  created
                       +0 ms  exchangeCode  ada  tokens
@@ -190,7 +190,7 @@ describe("assertSpentCalls() and toHaveSpentCalls()", () => {
                       +0 ms  exchangeCode  bob  tokens"
     `);
     expect(() => expect(status).toHaveSpentCalls(0)).toThrow(
-      /^Expected user "ada" to have spent 0 management calls, but it has spent 1 management\n\n {2}2026/,
+      /^Expected user "ada" to have spent 0 management calls, but it has spent 1 management call\n\n {2}2026/,
     );
     journal.clear();
     expect(() => expect(journal).toHaveSpentCalls(1)).toThrow(/\n\n {2}no calls$/);

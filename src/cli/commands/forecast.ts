@@ -9,7 +9,7 @@ import { momentInWords } from "../../runtime/options/time-in-words.ts";
 import { laneOption, UsageError } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { withStore } from "../open-store.ts";
-import { gateLine, number, print, waitingUsers } from "../format.ts";
+import { gateLine, number, plural, print, waitingUsers } from "../format.ts";
 
 export const forecast: Command = {
   name: "forecast",
@@ -40,8 +40,8 @@ export const forecast: Command = {
     const at = inMs === Infinity ? null : new Date(now + inMs);
     const when = at === null ? "when it is unpaused" : inMs <= 0 ? "now" : `by ${momentInWords(at, now)}`;
     print(given, { calls, lane, ...found, underWayOrHeld: others, shut, at }, [
-      `${number(calls)} more calls in the lane ${lane}: granted ${when}`,
-      `${number(found.ahead)} are waiting ahead; ${number(found.used)} of ${number(found.of)} slots are in use`,
+      `${plural(calls, "more call")} in the lane ${lane}: granted ${when}`,
+      `${plural(found.ahead, "user")} ${found.ahead === 1 ? "is" : "are"} waiting ahead; ${number(found.used)} of ${number(found.of)} slots are in use`,
       ...(others > 0 ? [`${number(others)} more are in progress or held, and may need slots too`] : []),
       ...shut.map((gate) => gateLine(gate, now)),
     ]);

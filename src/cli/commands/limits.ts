@@ -4,12 +4,12 @@
  * @module
  */
 import type { AccountLimits, Ceiling } from "../../index.ts";
-import { spanInWords } from "../../runtime/options/time-in-words.ts";
+import { spanInFull } from "../../runtime/options/time-in-words.ts";
 import { wholeIn } from "../parse-units.ts";
 import { UsageError } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
-import { number, print } from "../format.ts";
+import { plural, print } from "../format.ts";
 
 export const limits: Command = {
   name: "limits",
@@ -79,5 +79,5 @@ function show(given: Given, found: AccountLimits): number {
 
 function inWords(ceiling: Ceiling | null): string {
   if (ceiling === null) return "no limit";
-  return `${number(ceiling.calls)} calls in any ${spanInWords(ceiling.windowMs)}`;
+  return `${plural(ceiling.calls, "call")} in any ${spanInFull(ceiling.windowMs)}`;
 }
