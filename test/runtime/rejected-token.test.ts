@@ -72,6 +72,9 @@ describe("accessToken({ rejected })", () => {
       code: "USER_NOT_READY",
       retryable: true,
       retryAfterMs: 40_000,
+      message: expect.stringMatching(
+        /another environment or another sandbox.*look at explain\(\)$/,
+      ) as string,
     });
   });
 

@@ -202,7 +202,8 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
     if (!has(user, token)) return false;
     const retryAfterMs = untilForcedRefreshMs(user, clock.now());
     if (retryAfterMs <= 0) return true;
-    const why = "1upHealth refuses it although it was granted a moment ago";
+    const why =
+      "1upHealth refuses it although it was granted a moment ago; if it goes on, another environment or another sandbox granted it: check endpoints (ONEUP_API, ONEUP_AUTH) and the store, and look at explain()";
     throw tooSoon(engine, "use the token of user", user.id, why, retryAfterMs);
   }
 
