@@ -381,6 +381,23 @@ describe("verifyReceipts()", () => {
       });
     }
   });
+
+  it("says of a file without receipts that it is no file of receipts, and of a broken first line what is wrong", async () => {
+    const { lifecycle } = await withUsers(1);
+    const receipts = place();
+    const { publicKey } = await lifecycle.offboardMany("all", { name: "leave", count: 1, receipts });
+    const lines = linesOf(receipts);
+    const problem = async (some: readonly string[]) => (await verifyReceipts(some, { publicKey })).problem;
+    const users = ["root:x:0:0:root:/root:/bin/sh", "daemon:x:1:1:"];
+    expect(await problem(users)).toMatchObject({
+      line: 1,
+      why: expect.stringContaining("this is no file of receipts") as string,
+      nextStep: expect.stringContaining("--receipts FILE") as string,
+    });
+    const changed = { line: 1, why: "it was changed, or signed with another key" };
+    expect(await problem(["x", ...lines.slice(1)])).toMatchObject(changed);
+    expect(await problem([(lines[0] ?? "").slice(0, 20)])).toMatchObject(changed);
+  });
 });
 
 const refusal = { resourceType: "OperationOutcome", issue: [{ severity: "error", code: "forbidden" }] };

@@ -76,6 +76,11 @@ export function receiptOf({ receipt, done }: Leaving): ReceiptLine | null {
   };
 }
 
+/** Whether the line begins as a receipt does, though it may have been changed or cut off. */
+export function looksLikeReceipt(text: string): boolean {
+  return text.startsWith('{"number":');
+}
+
 /** Writes lines of a chain. */
 export class ReceiptChain {
   /** Lines so far, receipts among them, and those that tell of a skipped purge. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { anIterable, anything, check, checkValue, wrong } from "../../checks.ts";
-import { publicKeyFrom, ReceiptChain, writeAnew } from "./receipt-chain.ts";
+import { looksLikeReceipt, publicKeyFrom, ReceiptChain, writeAnew } from "./receipt-chain.ts";
 
 /** The result of {@link verifyReceipts}. */
 export interface VerifiedReceipts {
@@ -20,6 +20,12 @@ export interface VerifiedReceipts {
   /** The first line with a problem, from 1 on, what it is, and what to do; `null`: there is none. */
   readonly problem: { readonly line: number; readonly why: string; readonly nextStep: string } | null;
 }
+
+const noReceipts: VerifiedReceipts["problem"] = {
+  line: 1,
+  why: "it is no receipt, and neither is any other line: this is no file of receipts",
+  nextStep: "name the file that the leave was given for its receipts (leave --receipts FILE)",
+};
 
 /**
  * Verifies receipts: each line's signature, that none is missing, changed or in another place, and that the last one
@@ -57,13 +63,19 @@ export async function verifyReceipts(
   const chain = new ReceiptChain();
   let problem: VerifiedReceipts["problem"] = null;
   let number = 0;
+  let isForeign = false; // whether no line so far looks like a receipt
   for await (const line of lines) {
     number++;
-    const why = chain.read(line, key);
-    if (why === null) continue;
-    problem = { line: number, why, nextStep: writeAnew };
-    break;
+    if (!isForeign) {
+      const why = chain.read(line, key);
+      if (why === null) continue;
+      problem = { line: number, why, nextStep: writeAnew };
+      if (number > 1) break; // the lines before it are receipts
+    }
+    isForeign = !looksLikeReceipt(line);
+    if (!isForeign) break;
   }
+  if (isForeign) problem = noReceipts;
   if (problem === null && !chain.isClosed)
     problem = {
       line: number + 1,
