@@ -29,8 +29,9 @@ export function setup({ vitest }: TestProject): () => Promise<void> {
 function leftToOthers(files: number, played: number): string {
   if (files === played) return "";
   return [
-    ` Left to other runs: ${amount(files - played, "file")} of ${files}, six sevenths of those that start processes and servers`,
+    ` Drawn: an everyday run plays a part of the test files, ${played} of ${files} this time`,
     "",
+    `   ${amount(files - played, "file")} ${files - played === 1 ? "is" : "are"} left to other runs: six sevenths of those that start processes and servers.`,
     "   Each run draws others. All of them: ONEUP_TEST_THOROUGH=1 npm test",
     "\n",
   ].join("\n");
