@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import type { Some } from "./checks.ts";
 import { invalidOption, LifecycleError } from "./errors.ts";
 import { type Encryption, type KeyProvider, keyFile } from "./store/sealing/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
@@ -64,7 +65,7 @@ export interface CreateLifecycle {
    * await lifecycle.close();
    * ```
    */
-  fromEnv(overrides?: Partial<LifecycleOptions>): Promise<Lifecycle>;
+  fromEnv(overrides?: Some<LifecycleOptions>): Promise<Lifecycle>;
 }
 
 /**
@@ -85,16 +86,19 @@ export interface CreateLifecycle {
 export const createLifecycle: CreateLifecycle = Object.assign(
   (options: LifecycleOptions) => openLifecycle(options),
   {
-    fromEnv: async (overrides?: Partial<LifecycleOptions>) => openLifecycle(await optionsFromEnv(overrides)),
+    fromEnv: async (overrides?: Some<LifecycleOptions>) => openLifecycle(await optionsFromEnv(overrides)),
   },
 );
 
 /** The options that the environment describes; `given` takes precedence. @throws {LifecycleError} `INVALID_OPTION` */
-export async function optionsFromEnv(given?: Partial<LifecycleOptions>): Promise<LifecycleOptions> {
+export async function optionsFromEnv(given?: Some<LifecycleOptions>): Promise<LifecycleOptions> {
   refuseMistyped();
   const overrides = checkOverrides(given);
   const encryption = overrides.encryption ?? keysFromEnv();
   const transport = overrides.transport ?? transportFromEnv();
+  const named = Object.fromEntries(
+    Object.entries(overrides.endpoints ?? {}).filter(([, base]) => base !== undefined),
+  );
   return {
     ...overrides,
     credentials: overrides.credentials ?? {
@@ -108,7 +112,7 @@ export async function optionsFromEnv(given?: Partial<LifecycleOptions>): Promise
     hideIds: overrides.hideIds ?? isOn("ONEUP_HIDE_IDS"),
     storeMustExist: overrides.storeMustExist ?? isOn("ONEUP_STORE_MUST_EXIST"),
     // An `api` that is named here is not mixed with an `auth` from there.
-    endpoints: { ...(overrides.endpoints?.api === undefined && endpointsFromEnv()), ...overrides.endpoints },
+    endpoints: { ...(overrides.endpoints?.api === undefined && endpointsFromEnv()), ...named },
   };
 }
 

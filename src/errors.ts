@@ -140,7 +140,7 @@ export function causeInWords(cause: Omit<Cause, "attempt" | "at" | "retryAt">): 
 /** What a {@link LifecycleError} carries beside its code and message. */
 export interface LifecycleErrorDetails {
   /** Whether the same call may succeed later without a change on your side. @default false */
-  readonly retryable?: boolean;
+  readonly retryable?: boolean | undefined;
   /** The underlying error. Never a response body. */
   readonly cause?: unknown;
   /** When to retry, in milliseconds from now, if known. */
@@ -154,7 +154,7 @@ export interface LifecycleErrorDetails {
    * with one exception: `renamedTo` of `RENAMED` gives a caller who used an old id the next one, which may have been
    * renamed too, so keep facts out of your logs.
    */
-  readonly facts?: Readonly<Record<string, unknown>>;
+  readonly facts?: Readonly<Record<string, unknown>> | undefined;
 }
 
 const brand = Symbol.for("oneup-lifecycle.LifecycleError");

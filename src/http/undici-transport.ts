@@ -33,14 +33,14 @@ export interface UndiciTransportOptions {
    *
    * @default an `Agent` created by the transport
    */
-  readonly dispatcher?: Pick<Dispatcher, "dispatch">;
+  readonly dispatcher?: Pick<Dispatcher, "dispatch"> | undefined;
   /**
    * Maximum number of connections per origin, if the transport creates the dispatcher. Further calls wait for a free
    * one.
    *
    * @default 64
    */
-  readonly connections?: number;
+  readonly connections?: number | undefined;
   /**
    * The URL of an HTTP proxy through which all calls go, `http://user:password@proxy.example.org:3128`, except those
    * to this machine and to the hosts of `noProxy`. It sees the name of the host and nothing more: each call is encrypted

@@ -28,5 +28,5 @@ export interface SandboxServer {
 /** Options of `sandbox.listen()`. */
 export interface ListenOptions {
   /** The port. @default 0 (any free port) */
-  readonly port?: number;
+  readonly port?: number | undefined;
 }

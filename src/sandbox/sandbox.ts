@@ -1,5 +1,6 @@
 /** The public interface of the sandbox. */
 
+import type { Some } from "../checks.ts";
 import type { Behaviour } from "./options/behaviour.ts";
 import type { Fault } from "./faults/fault.ts";
 import type { Journal } from "./journal.ts";
@@ -101,7 +102,7 @@ export interface Sandbox {
    * sandbox.behave({ exists: 404, retryAfter: "date" });
    * ```
    */
-  behave(change: Partial<Behaviour>): void;
+  behave(change: Some<Behaviour>): void;
   /**
    * Counts `calls` management calls of another client of the account now. They are not in the journal. For a steady rate
    * see {@link Behaviour.spender}.
@@ -204,7 +205,7 @@ export interface Sandbox {
    * console.log(sandbox.credentials.clientSecret); // anotherclientsecret
    * ```
    */
-  setCredentials(credentials: Partial<SandboxCredentials>): void;
+  setCredentials(credentials: Some<SandboxCredentials>): void;
   /**
    * Resets the sandbox: removes users, grants, resources, calls and faults; credentials, behaviour and seed return to
    * those of its creation. The clock stays.

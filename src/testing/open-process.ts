@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Some } from "../checks.ts";
 import { openParts, type Opened } from "../runtime/open-lifecycle.ts";
 import type { LifecycleOptions } from "../runtime/options/lifecycle-options.ts";
 import type { Handler } from "../sandbox/handler.ts";
@@ -22,7 +23,7 @@ export interface ProcessPlace {
 
 /** @throws {LifecycleError} as `createLifecycle()` */
 export function openProcess(
-  given: Partial<LifecycleOptions> | undefined,
+  given: Some<LifecycleOptions> | undefined,
   { handler, sandbox, store, process }: ProcessPlace,
 ): Promise<Opened> {
   return openParts(

@@ -7,7 +7,7 @@
 import { memory } from "../../adapters/memory.ts";
 import type { UserState } from "../../machines/index.ts";
 import { checkId } from "../runtime/options/check-id.ts";
-import { anObject, aSwitch, between, check, invalid, only, wrong, type Rules } from "../checks.ts";
+import { anObject, aSwitch, between, check, invalid, only, wrong, type Rules, type Some } from "../checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
 import { checkOverrides, type LifecycleOptions } from "../runtime/options/lifecycle-options.ts";
 import type { UserStatus } from "../runtime/user/user-status.ts";
@@ -32,13 +32,13 @@ export interface TestLifecycleOptions {
    * `credentials` are those of the sandbox at any time, so give a function of your own to test a secret that is wrong
    * or late.
    */
-  readonly lifecycle?: Partial<Omit<LifecycleOptions, Own>>;
+  readonly lifecycle?: Some<Omit<LifecycleOptions, Own>> | undefined;
   /** Options of the sandbox. `seed` is 1 by default, so that ids, codes and tokens are the same in every run. */
-  readonly sandbox?: Omit<SandboxOptions, "clock" | "waitOn">;
+  readonly sandbox?: Omit<SandboxOptions, "clock" | "waitOn"> | undefined;
   /** Start time, in ms since 1970. @default 2026-01-01T00:00Z */
-  readonly now?: number;
+  readonly now?: number | undefined;
   /** See {@link TestClock.autoAdvance}. @default true */
-  readonly autoAdvance?: boolean;
+  readonly autoAdvance?: boolean | undefined;
 }
 
 type Own = "endpoints" | "clock" | "transport";
@@ -49,7 +49,7 @@ export interface RestartOptions {
    * How long no process runs.
    * @default after a crash the duration of a lease (45 s), after which other processes can take over its users
    */
-  readonly after?: Duration;
+  readonly after?: Duration | undefined;
 }
 
 /** An application's process, its store, and 1upHealth, in a test. */

@@ -115,7 +115,7 @@ describe("moveStore() with newEncryption", () => {
 
   it("keeps the store's keys if the same key wraps them", async () => {
     const { from, to, move } = await twoStores();
-    await moveStore(from, to, { ...move, newEncryption: move.encryption as Encryption });
+    await moveStore(from, to, { ...move, newEncryption: move.encryption });
     expect(await keysIn(to, move)).toEqual(await keysIn(from, move));
   });
 

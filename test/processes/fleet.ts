@@ -24,7 +24,8 @@ export async function fleet(
   users: number,
   options: SandboxOptions,
 ): Promise<Fleet> {
-  const limit = { calls: 300, windowMs: 3_600_000, ...options.limit };
+  const { calls = 300, windowMs = 3_600_000 } = options.limit ?? {};
+  const limit = { calls, windowMs };
   const sandbox = createSandbox({ ...options, limit });
   const oneup = await sandbox.listen();
   afterwards(() => oneup.close());

@@ -102,8 +102,8 @@ describe("runtime/limits", () => {
       },
     ]);
     expect(warnings).toEqual([
-      "The management limit of this process is 60 calls in 600 s, and the account's record holds 20 calls in 3600 s: " +
-        "it applies 20 calls in 3600 s; account.setLimits() replaces the record",
+      "The management limit of this process is 60 calls in 10 min, and the account's record holds 20 calls in 1 h: " +
+        "it applies 20 calls in 1 h; account.setLimits() replaces the record",
     ]);
   });
 

@@ -21,8 +21,10 @@ import {
   type ConfiguredLimits,
   type LaneShares,
   type LimitConflict,
-  type NewLimits,
+  type AccountLimits,
 } from "../options/account-limits.ts";
+import { spanInFull } from "../options/time-in-words.ts";
+
 const limitNames: readonly LimitName[] = ["management", "token", "fhir"];
 
 /** The limits in the account's record. What cannot be read counts as not recorded. */
@@ -167,7 +169,7 @@ export class LimitsInForce implements Limits {
    * Replaces limits in the record; from now on this process applies them instead of its configured ones.
    * @throws {LifecycleError} `STORE_UNAVAILABLE`
    */
-  async set(given: NewLimits): Promise<void> {
+  async set(given: Partial<AccountLimits>): Promise<void> {
     await this.#change((recorded) => ({ ...recorded, ...given }), true);
     const own = this.#configured;
     this.#configured = perLimit((name) => (given[name] === undefined ? own[name] : null));
@@ -245,5 +247,5 @@ export class LimitsInForce implements Limits {
 }
 
 function words({ calls, windowMs }: Ceiling): string {
-  return `${calls} calls in ${windowMs / 1_000} s`;
+  return `${calls} ${calls === 1 ? "call" : "calls"} in ${spanInFull(windowMs)}`;
 }

@@ -11,25 +11,25 @@ export interface MoveOptions {
   /** The client id whose users move. A store may hold others too; they stay. */
   readonly clientId: string;
   /** The encryption of the store that the users leave. A store in memory needs none. */
-  readonly encryption?: Encryption;
+  readonly encryption?: Encryption | undefined;
   /**
    * The encryption of the other store, if it is to be another one. Unless the same key wraps the store keys of both, all
    * that is sealed is sealed anew while it is copied, with a fresh store key that the newest key of this wraps: the former
    * key opens nothing there.
    */
-  readonly newEncryption?: Encryption;
+  readonly newEncryption?: Encryption | undefined;
   /** Called after each page. */
-  readonly onProgress?: (progress: MoveProgress) => void;
+  readonly onProgress?: ((progress: MoveProgress) => void) | undefined;
   /** Stops the move between two pages. A later call goes on from there. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** @default the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** Options of {@link abortMove}. */
 export interface AbortOptions extends MoveOptions {
   /** The store that the users were moved to is gone for good. No process may still use it. @default false */
-  readonly lost?: boolean;
+  readonly lost?: boolean | undefined;
 }
 
 /** How far a move is. */

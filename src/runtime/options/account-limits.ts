@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Some } from "../../checks.ts";
 import type { Limits } from "../../guard/guard.ts";
 
 /** A number of calls in any rolling window. */
@@ -47,7 +48,7 @@ export interface AccountLimits {
 }
 
 /** Argument of `account.setLimits()`; `null`: no limit. */
-export type NewLimits = Partial<AccountLimits>;
+export type NewLimits = Some<AccountLimits>;
 
 /** The limit for management calls in 1upHealth's guide, used where neither the process nor the record sets one. */
 export const usualCeiling: Ceiling = { calls: 300, windowMs: 3_600_000 };

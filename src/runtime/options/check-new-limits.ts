@@ -4,7 +4,7 @@
  * @module
  */
 import { between, checkValue, only, whole, type Names, type Rules } from "../../checks.ts";
-import { longestWindowMs, type Ceiling, type NewLimits } from "./account-limits.ts";
+import { longestWindowMs, type AccountLimits, type Ceiling, type NewLimits } from "./account-limits.ts";
 
 /** The rules for a {@link Ceiling}. */
 const ofCeiling: Rules<Ceiling> = { calls: whole(1, 1e9), windowMs: between(1, longestWindowMs) };
@@ -24,12 +24,12 @@ export function ceiling(
 }
 
 /** Checks the argument of `account.setLimits()`. @throws {LifecycleError} `INVALID_OPTION` */
-export function checkNewLimits(given: NewLimits): NewLimits {
+export function checkNewLimits(given: NewLimits): Partial<AccountLimits> {
   const doing = "set the limits";
   const asked = only(doing, "limits", given, { management: true, token: true, fhir: true });
   const checked = Object.entries(asked).map(([name, limit]) => {
     const isNone = limit === null && name !== "management";
     return [name, isNone ? null : ceiling(doing, name, limit as Ceiling)]; // an object, or it throws
   });
-  return Object.fromEntries(checked) as NewLimits; // the same names
+  return Object.fromEntries(checked) as Partial<AccountLimits>; // the same names
 }

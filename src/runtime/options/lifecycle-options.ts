@@ -23,7 +23,9 @@ import {
   whole,
   withMethods,
   wrong,
+  type Filled,
   type Rules,
+  type Some,
 } from "../../checks.ts";
 import { credentialSource, type Credentials, type CredentialSource } from "./credentials.ts";
 import { checkEncryption } from "./check-encryption.ts";
@@ -55,7 +57,7 @@ export interface LifecycleOptions {
    * The key that encrypts the secrets in the store, e.g. `keyFile("./data/lifecycle.key")`. Required for every store
    * that outlives the process.
    */
-  readonly encryption?: Encryption;
+  readonly encryption?: Encryption | undefined;
   /**
    * Hides the identity of users from anyone who copies the store: each record is keyed by an HMAC of its `app_user_id`
    * (often an e-mail address), and the id itself is encrypted like a token. Still visible: the number of users, their
@@ -65,7 +67,7 @@ export interface LifecycleOptions {
    * onboarding 1.15 times as much, a token from the store 1.1 times (a user's first in a process 1.3), `users()` twice.
    * @default false
    */
-  readonly hideIds?: boolean;
+  readonly hideIds?: boolean | undefined;
   /**
    * Refuses a store that holds nothing of this client id: after the first start only one that was emptied, is not
    * mounted or is mistyped is empty, and a process that a supervisor restarts would begin a new account in it.
@@ -77,14 +79,14 @@ export interface LifecycleOptions {
    * secret goes to a host that is not named.
    * @default { api: "https://api.1up.health", auth: "https://auth.1up.health" }
    */
-  readonly endpoints?: { readonly api?: string; readonly auth?: string };
+  readonly endpoints?: { readonly api?: string | undefined; readonly auth?: string | undefined } | undefined;
   /**
    * Moves the store to other `endpoints`. A store remembers the origins that it was first opened with (all loopback
    * origins count as one, `local`), because the tokens in it work nowhere else: opening it with others throws
    * `INVALID_OPTION`. Set it once, while no other process has the store open, and then remove it.
    * @default false
    */
-  readonly changeOrigin?: boolean;
+  readonly changeOrigin?: boolean | undefined;
   /**
    * How many calls each endpoint accepts in any rolling window. `token` and `fhir` have no limit by default; the whole
    * account still honours a 429 from them.
@@ -94,62 +96,70 @@ export interface LifecycleOptions {
    * logs a warning and is reported by `health()`; `account.setLimits()` replaces the recorded ones.
    * @default { management: { calls: 300, windowMs: 3_600_000 } }
    */
-  readonly limits?: {
-    readonly management?: Ceiling & {
-      /** Shares of the lanes, 0 to 1. @default { reserved: 0.1, recovery: 0.2, bulk: 0.1 } */
-      readonly lanes?: {
-        /** Of all calls but one: `recovery` and `bulk` leave this share free for interactive users. */
-        readonly reserved?: number;
-        /** Of the rest, if that is 3 or more: the minimum for `recovery`, at least one. */
-        readonly recovery?: number;
-        /** Of the rest, if that is 3 or more: the minimum for `bulk`, at least one. */
-        readonly bulk?: number;
-      };
-    };
-    /** Refreshes of tokens that still work leave a tenth of the calls, at least one, to codes, which expire. */
-    readonly token?: Ceiling;
-    readonly fhir?: Ceiling;
-  };
+  readonly limits?:
+    | {
+        readonly management?:
+          | (Ceiling & {
+              /** Shares of the lanes, 0 to 1. @default { reserved: 0.1, recovery: 0.2, bulk: 0.1 } */
+              readonly lanes?:
+                | {
+                    /** Of all calls but one: `recovery` and `bulk` leave this share free for interactive users. */
+                    readonly reserved?: number | undefined;
+                    /** Of the rest, if that is 3 or more: the minimum for `recovery`, at least one. */
+                    readonly recovery?: number | undefined;
+                    /** Of the rest, if that is 3 or more: the minimum for `bulk`, at least one. */
+                    readonly bulk?: number | undefined;
+                  }
+                | undefined;
+            })
+          | undefined;
+        /** Refreshes of tokens that still work leave a tenth of the calls, at least one, to codes, which expire. */
+        readonly token?: Ceiling | undefined;
+        readonly fhir?: Ceiling | undefined;
+      }
+    | undefined;
   /**
    * The names of 1upHealth's paging parameters for its list of users. Its guide says "paginate" and names none.
    * @default { skip: "skip", limit: "limit" }
    */
-  readonly pager?: Partial<Pager>;
-  readonly refresh?: {
-    /** @default "keepAlive" */
-    readonly policy?: RefreshPolicy;
-    /** How long before its expiry a token is refreshed, ms, 2 min to 1 h. @default 600_000 */
-    readonly windowMs?: number;
-  };
+  readonly pager?: Some<Pager> | undefined;
+  readonly refresh?:
+    | {
+        /** @default "keepAlive" */
+        readonly policy?: RefreshPolicy | undefined;
+        /** How long before its expiry a token is refreshed, ms, 2 min to 1 h. @default 600_000 */
+        readonly windowMs?: number | undefined;
+      }
+    | undefined;
   /** Timeout of one HTTP call, ms, 10 to 120 000. @default 30_000 */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /**
    * The largest response that is read, in bytes, 1 024 to 268 435 456. A longer one, or one with more than one value
    * per 64 bytes of this limit (lists and objects are slow to build), is `ANSWER_TOO_BIG`; a page of FHIR resources is
    * then requested again with half as many entries. Responses about one user are limited to 262 144 bytes.
    * @default 16_777_216
    */
-  readonly maxAnswerBytes?: number;
+  readonly maxAnswerBytes?: number | undefined;
   /** How long after its timeout a request may still arrive at 1upHealth, ms. @default 10_000 */
-  readonly graceMs?: number;
+  readonly graceMs?: number | undefined;
   /**
    * How long a process may be unresponsive before others take over its users, ms, at least `timeoutMs + graceMs`.
    * @default timeoutMs + graceMs + 5_000
    */
-  readonly leaseMs?: number;
+  readonly leaseMs?: number | undefined;
   /** How many access tokens are kept in memory. @default 10_000 */
-  readonly cachedTokens?: number;
+  readonly cachedTokens?: number | undefined;
   /** Source of time and randomness. @default systemClock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** Sends HTTP requests. @default undiciTransport(), or fetchTransport() where undici does not run (Bun) */
-  readonly transport?: Transport;
+  readonly transport?: Transport | undefined;
   /**
    * `text: true` keeps the text of a response that brought nothing, in words that are not known here: the first 120
    * characters, without what looks like a secret, an address or a number, sealed in the user's record until its next
    * call. Only `explain()` and the command show it. It may hold a name: SECURITY.md tells what that costs.
    * @default { text: false }: its length and a fingerprint
    */
-  readonly causes?: { readonly text?: boolean | undefined };
+  readonly causes?: { readonly text?: boolean | undefined } | undefined;
   /**
    * Writes an event for each step of each user, in the same commit, for `events()`, and keeps it this long: 1 hour to
    * 400 days. Recorded in the store, for all processes: set it once all of them run a release that knows it. Another
@@ -158,23 +168,22 @@ export interface LifecycleOptions {
    */
   readonly events?: EventsOption | undefined;
   /** Receives log lines: a logger of pino, or `console`, fits. @default nothing is logged */
-  readonly logger?: Logger;
+  readonly logger?: Logger | undefined;
   /**
    * Reports spans and metrics: `openTelemetry()` of `oneup-lifecycle/opentelemetry`. One that your process sets up for
    * other libraries sees this one's requests unless it is given here.
    * @default nothing is reported
    */
-  readonly telemetry?: Telemetry;
+  readonly telemetry?: Telemetry | undefined;
 }
 
 /** Options with every default filled in. */
 export interface Settings
   extends
-    Required<Pick<LifecycleOptions, "store" | "hideIds" | "changeOrigin" | "clock" | "logger">>,
-    Record<"storeMustExist", boolean>,
-    Required<Pick<LifecycleOptions, "timeoutMs" | "graceMs" | "leaseMs" | "maxAnswerBytes" | "cachedTokens">>,
-    Required<NonNullable<LifecycleOptions["endpoints"]>>,
-    Required<NonNullable<LifecycleOptions["refresh"]>> {
+    Filled<Pick<LifecycleOptions, "store" | "hideIds" | "storeMustExist" | "changeOrigin" | "clock" | "logger">>,
+    Filled<Pick<LifecycleOptions, "timeoutMs" | "graceMs" | "leaseMs" | "maxAnswerBytes" | "cachedTokens">>,
+    Filled<NonNullable<LifecycleOptions["endpoints"]>>,
+    Filled<NonNullable<LifecycleOptions["refresh"]>> {
   readonly credentials: CredentialSource;
   readonly encryption: Encryption | undefined;
   /** `null`: not set. */
@@ -231,7 +240,7 @@ const aShare = between(0, 1);
 const ofLanes: Rules<LaneShares> = { reserved: aShare, recovery: aShare, bulk: aShare };
 
 /** Checks only the option names. @throws {LifecycleError} `INVALID_OPTION` */
-export function checkOverrides(options: Partial<LifecycleOptions> | undefined): Partial<LifecycleOptions> {
+export function checkOverrides(options: Some<LifecycleOptions> | undefined): Partial<LifecycleOptions> {
   return only(verb, "options", options, rules);
 }
 
@@ -283,8 +292,8 @@ export function checkOptions(options: LifecycleOptions): Settings {
   };
 }
 
-function checkPager(given: Partial<Pager> | undefined): Pager {
-  const pager = { ...usualPager, ...only<Partial<Pager>>(verb, "pager", given, { skip: true, limit: true }) };
+function checkPager(given: Some<Pager> | undefined): Pager {
+  const pager = { ...usualPager, ...only<Some<Pager>>(verb, "pager", given, { skip: true, limit: true }) };
   for (const name of ["skip", "limit"] as const) {
     const isName = typeof pager[name] === "string" && /^[\x21-\x7e]{1,64}$/.test(pager[name]);
     if (!isName) throw wrong(verb, `pager.${name}`, "the name of a parameter", pager[name]);

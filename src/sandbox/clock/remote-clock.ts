@@ -21,7 +21,7 @@ export interface ClockReading {
 /** Options of {@link connectSandboxClock}. */
 export interface ConnectClockOptions {
   /** Cancels the connection attempt, and later the following. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A clock that follows another process's sandbox. */

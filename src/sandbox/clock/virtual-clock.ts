@@ -11,14 +11,14 @@ const ahead = between(0);
 /** Options of {@link createVirtualClock}. */
 export interface VirtualClockOptions {
   /** Start time, in milliseconds since 1970. @default the machine's time */
-  readonly now?: number;
+  readonly now?: number | undefined;
   /**
    * `true`: moves with real time, and can be advanced as well. `false`: moves only by `advance()` and `set()`.
    * @default true
    */
-  readonly running?: boolean;
+  readonly running?: boolean | undefined;
   /** Makes `random()` repeatable. @default a random number */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
 }
 
 /**

@@ -62,42 +62,42 @@ import { type FaultResponse, faultResponses } from "./fault-responses.ts";
  */
 export interface Fault {
   /** Which call. @default the calls that `response` or `codeReadyMs` applies to; without those "*" (any) */
-  readonly call?: CallName | "*";
+  readonly call?: CallName | "*" | undefined;
   /** Only calls for this user. @default any */
-  readonly appUserId?: string;
+  readonly appUserId?: string | undefined;
   /** How many matching calls it hits; may be `Infinity`. @default 1; Infinity with `probability` */
-  readonly times?: number;
+  readonly times?: number | undefined;
   /** How many matching calls it lets pass first. @default 0 */
-  readonly skip?: number;
+  readonly skip?: number | undefined;
   /**
    * Hits each matching call with this probability, above 0 and up to 1. Drawn from the sandbox's `seed`, independently of
    * ids, codes and tokens: the same calls in the same order meet the same faults. @default 1
    */
-  readonly probability?: number;
+  readonly probability?: number | undefined;
   /** Replaces the response by a predefined one. */
-  readonly response?: FaultResponse;
+  readonly response?: FaultResponse | undefined;
   /** Replaces the response: its status, 200 to 599. With `response`: the status of that response. */
-  readonly status?: number;
+  readonly status?: number | undefined;
   /** Body of the replaced response, with `status`: a string as is, anything else as JSON. @default an empty body */
   readonly body?: unknown;
   /** Headers of the replaced response. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** `Retry-After` of the replaced response: that many milliseconds from the sandbox's now, in whole seconds. */
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs?: number | undefined;
   /** Format of `retryAfterMs`. @default the option `retryAfter`; "seconds" if that is off */
-  readonly retryAfter?: "seconds" | "date";
+  readonly retryAfter?: "seconds" | "date" | undefined;
   /** Whether the call is carried out before the response is replaced. @default false (`truncated`: true) */
-  readonly commit?: boolean;
+  readonly commit?: boolean | undefined;
   /** Cuts the connection: before the call is carried out, after it, or (after it) in the middle of the body. */
-  readonly drop?: "before" | "after" | "body";
+  readonly drop?: "before" | "after" | "body" | undefined;
   /** Milliseconds to wait: of the machine's time, unless the option `waitOn` sets the sandbox's clock. */
-  readonly delayMs?: number;
+  readonly delayMs?: number | undefined;
   /** Waits before the call is carried out, or between that and the response. @default "before" */
-  readonly delay?: "before" | "after";
+  readonly delay?: "before" | "after" | undefined;
   /** Fields to omit from a JSON response, e.g. `code`, `expires_in`, `refresh_token`, `scope`. */
-  readonly omit?: readonly string[];
+  readonly omit?: readonly string[] | undefined;
   /** The code that this call issues registers that many milliseconds of the sandbox's clock later. */
-  readonly codeReadyMs?: number;
+  readonly codeReadyMs?: number | undefined;
 }
 
 const verb = "script the fault";

@@ -7,7 +7,9 @@ import {
   check,
   only,
   orInfinity,
+  type Filled,
   type Rules,
+  type Some,
   whole,
   withMethods,
 } from "../../checks.ts";
@@ -16,41 +18,41 @@ import { aName, type Behaviour, behaviourRules, usualBehaviour } from "./behavio
 import { createVirtualClock, type VirtualClock } from "../clock/virtual-clock.ts";
 
 /** Options of {@link createSandbox}; those of {@link Behaviour} can be changed later. */
-export interface SandboxOptions extends Partial<Behaviour> {
+export interface SandboxOptions extends Some<Behaviour> {
   /** @default "sandbox-client" */
-  readonly clientId?: string;
+  readonly clientId?: string | undefined;
   /** @default "sandbox-secret" */
-  readonly clientSecret?: string;
+  readonly clientSecret?: string | undefined;
   /** Decides expiry, the limit's window and the read lag. @default createVirtualClock() */
-  readonly clock?: VirtualClock;
+  readonly clock?: VirtualClock | undefined;
   /** The limit on user management calls (1upHealth user management guide, Rate Limits). Refused calls count too. */
-  readonly limit?: {
-    /** Calls per window; `Infinity` for no limit. @default 300 */
-    readonly calls?: number;
-    /** Length of the window, in milliseconds. @default 3_600_000 */
-    readonly windowMs?: number;
-    /** `fixed` windows start at multiples of `windowMs` since 1970. @default "rolling" */
-    readonly window?: "rolling" | "fixed";
-  };
+  readonly limit?:
+    | {
+        /** Calls per window; `Infinity` for no limit. @default 300 */
+        readonly calls?: number | undefined;
+        /** Length of the window, in milliseconds. @default 3_600_000 */
+        readonly windowMs?: number | undefined;
+        /** `fixed` windows start at multiples of `windowMs` since 1970. @default "rolling" */
+        readonly window?: "rolling" | "fixed" | undefined;
+      }
+    | undefined;
   /** Milliseconds before each call is carried out, or a range to draw from. @default 0 */
-  readonly latencyMs?: number | readonly [min: number, max: number];
+  readonly latencyMs?: number | readonly [min: number, max: number] | undefined;
   /**
    * What `latencyMs` and a fault's `delayMs` wait for: the machine's time, or the sandbox's `clock`. With a stopped clock,
    * the call waits until the clock is advanced, repeatable to the millisecond.
    * @default "machine"
    */
-  readonly waitOn?: "machine" | "clock";
+  readonly waitOn?: "machine" | "clock" | undefined;
   /** How long a written resource stays invisible, in milliseconds (1upHealth documents less than 1000). @default 0 */
-  readonly readLagMs?: number;
+  readonly readLagMs?: number | undefined;
   /** Makes ids, codes, tokens and faults with a `probability` repeatable. @default a random number */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
 }
 
 /** The options with every default filled in. */
 export interface Settings
-  extends
-    Required<Omit<SandboxOptions, "limit" | "latencyMs">>,
-    Required<NonNullable<SandboxOptions["limit"]>> {
+  extends Filled<Omit<SandboxOptions, "limit" | "latencyMs">>, Filled<NonNullable<SandboxOptions["limit"]>> {
   readonly latencyMs: readonly [min: number, max: number];
 }
 

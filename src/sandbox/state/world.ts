@@ -1,6 +1,6 @@
 /** The state of the simulated 1upHealth, independent of HTTP. */
 
-import { check } from "../../checks.ts";
+import { check, type Some } from "../../checks.ts";
 import { type Behaviour, behaviourRules, infinite } from "../options/behaviour.ts";
 import { Chance, type ChanceState } from "../base/chance.ts";
 import type { Subject } from "../base/plan.ts";
@@ -71,9 +71,12 @@ export class World {
   }
 
   /** Replaces the credentials; those left out stay. */
-  setCredentials(credentials: Partial<SandboxCredentials>): void {
+  setCredentials({
+    clientId = this.credentials.clientId,
+    clientSecret = this.credentials.clientSecret,
+  }: Some<SandboxCredentials>): void {
     this.#formerSecrets = [...new Set([...this.#formerSecrets, this.credentials.clientSecret])];
-    this.credentials = { ...this.credentials, ...credentials };
+    this.credentials = { clientId, clientSecret };
   }
 
   /** The user of a number, for the journal. */
@@ -83,7 +86,7 @@ export class World {
   }
 
   /** Changes the behaviour from now on. @throws {LifecycleError} `INVALID_OPTION` */
-  behave(change: Partial<Behaviour>): void {
+  behave(change: Some<Behaviour>): void {
     const changed = { ...this.#changed, ...check("change the sandbox", change, behaviourRules) };
     this.quota.settle(this.now());
     this.#setBehaviour(changed);

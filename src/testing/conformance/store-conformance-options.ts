@@ -30,28 +30,28 @@ export interface StoreConformanceOptions {
    * waits: `() => ({ ...systemClock, advance: (ms) => sleep(systemClock, ms) })`.
    * @default a `manualClock()`, so that nothing waits
    */
-  clock?(): MovableClock;
+  clock?: (() => MovableClock) | undefined;
   /**
    * The suite's unit of time in milliseconds: leases last 10 units, the window 20. Choose about 50 for a clock that
    * really waits.
    * @default 1000
    */
-  unitMs?: number;
+  unitMs?: number | undefined;
   /**
    * How much time may pass unaccounted between two calls of the suite, in milliseconds, less than half a unit.
    * @default 0
    */
-  slackMs?: number;
+  slackMs?: number | undefined;
   /**
    * Whether the store's time jumps when the wall clock of {@link clock} does; if so, its `jumpTo()` is called. A store that
    * uses its server's clock cannot, unless the test sets that clock.
    * @default true with the suite's clock, false with a given one
    */
-  jumps?: boolean;
+  jumps?: boolean | undefined;
   /** Longest id in bytes of UTF-8, for a backend that supports less than the library. @default 512 */
-  longestId?: number;
+  longestId?: number | undefined;
   /** False if the store has no outbox. @default true */
-  events?: boolean;
+  events?: boolean | undefined;
   /** False if the data is lost when the last store is closed. @default true */
-  survivesClose?: boolean;
+  survivesClose?: boolean | undefined;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Some } from "../../checks.ts";
 import type { Clock } from "../../clock.ts";
 import type { Lifecycle } from "../../runtime/lifecycle.ts";
 import type { LifecycleOptions } from "../../runtime/options/lifecycle-options.ts";
@@ -20,11 +21,11 @@ export interface SimulateOptions {
    */
   readonly scenario: (world: World) => void | Promise<void>;
   /** Options of all lifecycles, except those that the simulation sets. The store is in memory. */
-  readonly lifecycle?: Partial<
-    Omit<LifecycleOptions, "credentials" | "endpoints" | "clock" | "transport" | "store">
-  >;
+  readonly lifecycle?:
+    | Some<Omit<LifecycleOptions, "credentials" | "endpoints" | "clock" | "transport" | "store">>
+    | undefined;
   /** Options of the sandbox; what is not given is drawn. */
-  readonly sandbox?: Omit<SandboxOptions, "clock" | "waitOn" | "seed">;
+  readonly sandbox?: Omit<SandboxOptions, "clock" | "waitOn" | "seed"> | undefined;
 }
 
 /** The world of one seed. */
