@@ -180,7 +180,9 @@ export interface LifecycleOptions {
 /** Options with every default filled in. */
 export interface Settings
   extends
-    Filled<Pick<LifecycleOptions, "store" | "hideIds" | "storeMustExist" | "changeOrigin" | "clock" | "logger">>,
+    Filled<
+      Pick<LifecycleOptions, "store" | "hideIds" | "storeMustExist" | "changeOrigin" | "clock" | "logger">
+    >,
     Filled<Pick<LifecycleOptions, "timeoutMs" | "graceMs" | "leaseMs" | "maxAnswerBytes" | "cachedTokens">>,
     Filled<NonNullable<LifecycleOptions["endpoints"]>>,
     Filled<NonNullable<LifecycleOptions["refresh"]>> {
