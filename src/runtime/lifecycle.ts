@@ -151,7 +151,7 @@ export interface Lifecycle
    * const rows = ["ada", "bob"].map((appUserId) => ({
    *   appUserId,
    *   oneupUserId: sandbox.createUser(appUserId),
-   *   refreshToken: "the-one-you-have",
+   *   refreshToken: `the-one-you-have-of-${appUserId}`,
    * }));
    * const { added } = await lifecycle.adoptMany(rows);
    * console.log(added); // 2

@@ -5,6 +5,7 @@ import { afterwards, spentOn } from "../support/scene.ts";
 const hour = 3_600_000;
 /** An access token that is not refreshed yet. */
 const works = { refreshToken: "old", accessToken: "abc", expiresAt: new Date(Date.UTC(2100, 0)) };
+const worksToo = { ...works, refreshToken: "old-too", accessToken: "abc-too" };
 const conflict = { code: "USER_CONFLICT", retryable: false };
 
 interface World extends TestLifecycle {
@@ -180,7 +181,7 @@ describe("a number that only adopt() has named", () => {
     expect(sandbox.users()).toEqual([expect.objectContaining({ appUserId: "eve" })]);
     expect(await lifecycle.inspect("dan")).toMatchObject({ usable: true, underWay: null });
 
-    await lifecycle.adopt("eve", { oneupUserId: eve, ...works });
+    await lifecycle.adopt("eve", { oneupUserId: eve, ...worksToo });
     await lifecycle.rename("eve", "eva", { waitMs: 0 });
     await lifecycle.rename("eva", "evelyn");
     expect(spentOn(sandbox, "eve").filter((call) => call === "listUsers").length).toBeLessThanOrEqual(1);
@@ -196,7 +197,7 @@ describe("a number that only adopt() has named", () => {
     await expect(fhir.search("Patient")).rejects.toMatchObject(conflict);
     expect(sandbox.journal.count()).toBe(before + 1);
 
-    await lifecycle.adopt("eve", { oneupUserId: eve, ...works });
+    await lifecycle.adopt("eve", { oneupUserId: eve, ...worksToo });
     for (let again = 0; again < 3; again++)
       expect((await lifecycle.fhir("eve", "r4", { as: "client" }).search("Patient")).resources).toHaveLength(
         1,

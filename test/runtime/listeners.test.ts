@@ -40,7 +40,7 @@ const verbs: Readonly<
     const rows = ["ada", "bob"].map((appUserId) => ({
       appUserId,
       oneupUserId: sandbox.createUser(appUserId),
-      refreshToken: "from-before",
+      refreshToken: `from-before-${appUserId}`,
     }));
     expect(await lifecycle.adoptMany(rows, { onProgress: listener })).toMatchObject({ added: 2 });
   },

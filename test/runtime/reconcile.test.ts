@@ -3,7 +3,12 @@ import { describe, expect, it } from "vitest";
 import { renamedThere, scene, spentOn, type Scene } from "../support/scene.ts";
 
 const expiresAt = new Date(Date.UTC(2030, 0, 1));
-const grant = (oneupUserId: number) => ({ oneupUserId, refreshToken: "r", accessToken: "a", expiresAt });
+const grant = (oneupUserId: number) => ({
+  oneupUserId,
+  refreshToken: `refresh-${oneupUserId}`,
+  accessToken: `access-${oneupUserId}`,
+  expiresAt,
+});
 
 /** One user of every kind; the numbers that 1upHealth gave them. */
 async function everyKind(stage: Scene): Promise<Readonly<Record<string, number>>> {

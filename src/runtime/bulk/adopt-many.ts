@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { adopt, checkGrant, type Grant } from "../operations/adopt.ts";
+import { adopt, checkGrant, tokensOf, type Grant } from "../operations/adopt.ts";
 import { checkId } from "../options/check-id.ts";
 import { anObject, checkValue } from "../../checks.ts";
 import type { AdoptManyOptions, Import, RowSummary } from "./imports.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { callListener } from "../options/call-listener.ts";
 import { throttle } from "./throttle.ts";
+import { ListedTokens } from "./listed-tokens.ts";
 import { rowTally } from "./row-tally.ts";
 import { forEachRow, rowsATurn, rowsInHand, type Rows } from "./for-each-row.ts";
 
@@ -19,7 +20,8 @@ export interface AdoptedRow extends Grant {
 }
 
 /**
- * Adopts every row with a valid grant, except users that were offboarded or forgotten.
+ * Adopts every row with a valid grant, except users that were offboarded or forgotten, and rows with a token of another
+ * row.
  *
  * @throws {LifecycleError} of the store; the signal's reason; what the rows throw
  */
@@ -29,6 +31,7 @@ export async function adoptMany(
 ): Promise<RowSummary> {
   const tally = rowTally(engine.keys);
   const pace = throttle(engine, options.everyMs);
+  const listed = new ListedTokens();
   const report = (): void =>
     callListener(engine.settings.logger, "onProgress", options.onProgress, tally.counts);
   await forEachRow(rows, rowsInHand, signal, async (given, number) => {
@@ -37,11 +40,17 @@ export async function adoptMany(
       const { appUserId, ...grant } = checkValue("adopt a user", "the row", given, anObject);
       const id = checkId(appUserId);
       const checked = checkGrant(grant);
-      const deadline = { until: Number.MAX_SAFE_INTEGER, signal };
-      return retryWrite(engine, signal, "adopt users", async () => {
-        const done = await adopt(engine, id, checked, deadline, { source: "inList" });
-        return done === "adopted" ? "added" : done;
-      });
+      const row = listed.enter(number, id, tokensOf(checked));
+      try {
+        row.check();
+        const deadline = { until: Number.MAX_SAFE_INTEGER, signal };
+        return await retryWrite(engine, signal, "adopt users", async () => {
+          const done = await adopt(engine, id, checked, deadline, { source: "inList", lastCheck: row.check });
+          return done === "adopted" ? "added" : done;
+        });
+      } finally {
+        row.end();
+      }
     });
     if (pace.isDue()) report();
   });

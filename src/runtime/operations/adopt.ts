@@ -5,13 +5,19 @@
  * @module
  */
 import { isPurging } from "../../../machines/index.ts";
-import { invalidOption, LifecycleError } from "../../errors.ts";
+import { invalidOption, isLifecycleError, LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import { onceArrived } from "../engine/apply-outcome.ts";
 import { again, whenIdle } from "../engine/when-idle.ts";
 import { checkValue, only, whole, type Names } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
-import { lookForUser, forgottenMeanwhile, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
+import {
+  lookForUser,
+  forgottenMeanwhile,
+  nullIfLasting,
+  type LoadedUser,
+  type MissingUser,
+} from "../engine/load-user.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import { schedule } from "../engine/schedule.ts";
 import { moveIdle } from "../engine/save-user.ts";
@@ -73,11 +79,26 @@ function refused(rule: string): LifecycleError {
  */
 export type GrantSource = "byName" | "inList";
 
+/** How a user is adopted. */
+export interface AdoptOptions {
+  readonly source: GrantSource;
+  /** Who asked for it. */
+  readonly by?: string | undefined;
+  /** Called just before the user is stored. What it throws refuses the grant. */
+  readonly lastCheck?: (() => void) | undefined;
+}
+
+/** The tokens of a grant. */
+export function tokensOf({ refreshToken, access }: CheckedGrant): readonly Secret[] {
+  return access === null ? [refreshToken] : [refreshToken, access.token];
+}
+
 /**
  * Stores the user with its grant. Returns `present`, and changes nothing, if the user has a grant here or is about to
  * get one, if some of its data is still to be erased, or if it is a row of a list and was offboarded.
  *
- * @throws {LifecycleError} `USER_CONFLICT` if it is another user of 1upHealth here; `USER_NOT_READY` if the deadline
+ * @throws {LifecycleError} `USER_CONFLICT` if it is another user of 1upHealth here; `INVALID_OPTION` if this process
+ * knows one of the tokens as another user's, or is storing it for one; what `lastCheck` throws; `USER_NOT_READY` if the deadline
  * passes while a call for it is under way; `STORE_UNAVAILABLE` if it passes while the store takes no writes; as
  * {@link lookForUser}; the signal's reason; `USER_UNKNOWN` if it is forgotten meanwhile
  */
@@ -86,7 +107,7 @@ export async function adopt(
   id: string,
   grant: CheckedGrant,
   deadline: Deadline,
-  { source, by }: { readonly source: GrantSource; readonly by?: string | undefined },
+  { source, by, lastCheck }: AdoptOptions,
 ): Promise<"adopted" | "present"> {
   let unacknowledgedAt: number | null = null;
   let first: LoadedUser | MissingUser | null = null;
@@ -108,11 +129,43 @@ export async function adopt(
     // seam: an-adopted-user-is-scheduled
     const place = schedule(engine, user, null);
     // An unacknowledged write is repeated with the same write id: otherwise our own user would look like a conflict.
-    const done = await moveIdle(engine, user, place, deadline);
-    if (done.type === "committed") return "adopted";
-    if (done.unacknowledged === true) unacknowledgedAt = at; // it may have been written, and the user may have moved on since
+    const claim = engine.tokenOwners.claim(id, tokensOf(grant));
+    if (claim === null) throw ofAnother(engine, id, null);
+    try {
+      if (unacknowledgedAt === null) {
+        await refuseOwned(engine, id, claim.formerOwner);
+        lastCheck?.();
+      }
+      const done = await moveIdle(engine, user, place, deadline);
+      if (done.type === "committed" || done.unacknowledged === true) claim.keep();
+      if (done.type === "committed") return "adopted";
+      if (done.unacknowledged === true) unacknowledgedAt = at; // it may have been written, and the user may have moved on since
+    } finally {
+      claim.end();
+    }
     return again; // or another process was faster
   });
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` if the former owner of a token is still another user here; of the store */
+async function refuseOwned(engine: Engine, id: string, owner: string | null): Promise<void> {
+  if (owner === null || owner === id) return;
+  try {
+    const { user } = await lookForUser(engine, owner);
+    if (user === null || user.position.state === "offboarded") return; // its grant is erased
+  } catch (error) {
+    const renamedTo = isLifecycleError(error, "RENAMED") ? error.facts["renamedTo"] : null;
+    if (typeof renamedTo === "string") return refuseOwned(engine, id, renamedTo);
+    nullIfLasting(error);
+  }
+  throw ofAnother(engine, id, owner);
+}
+
+function ofAnother({ sealer }: Engine, id: string, owner: string | null): LifecycleError {
+  const which = owner === null ? "" : `, ${sealer.alias(owner)}`;
+  return invalidOption(
+    `Cannot adopt user ${sealer.alias(id)}: another user has this token${which}; find out whose it is, and onboard() the user that has none`,
+  );
 }
 
 /** Whether the user was forgotten between two looks. */

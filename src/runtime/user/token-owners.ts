@@ -1,14 +1,16 @@
 /**
- * The users for whom this process has lately received tokens. A response of the token endpoint names no user. A server,
+ * The users whose tokens this process has lately received, or was given by the application. A response of the token endpoint names no user. A server,
  * cache or proxy that answers twice on one connection therefore hands the tokens of one user to another, and the next
- * responses may be those of the calls before them.
+ * responses may be those of the calls before them. A list of grants may hold the token of one user beside another, too.
  *
  * @module
  */
 import type { Call } from "../../http/call.ts";
+import type { Secret } from "../../secret.ts";
 import { anotherUser, isAboutAnother } from "../../http/user-management.ts";
 import type { CallOutcome } from "./call-outcome.ts";
 import { hashOf } from "./hash-of.ts";
+import { Latest } from "./latest.ts";
 import type { User } from "./user.ts";
 
 /** At least that many tokens are remembered: a repeated response follows soon. */
@@ -17,12 +19,22 @@ const fewest = 4_096;
 /** The tokens may be those of another user, because a response was while its call was under way. */
 const mixedUp: CallOutcome = { type: "inDoubt", why: "mixed_up" };
 
-/** See the module. It holds hashes, no tokens. */
+/** The tokens of one user, from the check of whose they are until they are stored. */
+export interface Claim {
+  /** The other user that had one of them last; `null`: there is none. */
+  readonly formerOwner: string | null;
+  /** They are stored: they are this user's. */
+  keep(): void;
+  end(): void;
+}
+
+/** See the module. It holds hashes of tokens, no tokens. */
 export class TokenOwners {
-  /** Hashes of users by those of their tokens: the latest … */
-  #owners = new Map<number, number>();
-  /** … and those before them. To delete the oldest one by one would leave gaps that each look at the first one passes. */
-  #earlier: ReadonlyMap<number, number> = new Map();
+  /** Users by the hashes of their tokens. */
+  readonly #received = new Latest<string>(fewest);
+  /** Apart from those, which a list of grants would otherwise displace. */
+  readonly #presented = new Latest<string>(fewest);
+  readonly #claimed = new Map<number, { readonly id: string; times: number }>();
   readonly #isOneHost: boolean;
   readonly #onMixUp: () => void;
   #mixUps = 0;
@@ -56,33 +68,48 @@ export class TokenOwners {
     return found;
   }
 
+  /**
+   * Claims tokens that the application presents for this user; `null`: one of them is being stored for another user.
+   * End the claim.
+   */
+  claim(id: string, tokens: readonly Secret[]): Claim | null {
+    const hashes = tokens.map((token) => hashOf(token.reveal()));
+    if (hashes.some((hash) => (this.#claimed.get(hash)?.id ?? id) !== id)) return null;
+    const claims = hashes.map((hash) => [hash, this.#claimed.get(hash) ?? { id, times: 0 }] as const);
+    for (const [hash, claim] of claims) {
+      claim.times++;
+      this.#claimed.set(hash, claim);
+    }
+    return {
+      formerOwner: hashes.map((hash) => this.#ownerOf(hash) ?? id).find((owner) => owner !== id) ?? null,
+      keep: () => {
+        for (const hash of hashes) this.#presented.set(hash, id);
+      },
+      end: () => {
+        for (const [hash, claim] of claims) if (--claim.times === 0) this.#claimed.delete(hash);
+      },
+    };
+  }
+
   #checked({ id, secrets }: User, outcome: CallOutcome, before: number): CallOutcome {
     if (outcome.type !== "tokens" && outcome.type !== "authorized") return outcome;
     const { accessToken, refreshToken } = outcome.tokens;
-    const owner = hashOf(id);
     const mayBeKept = [secrets.accessToken, secrets.refreshToken].map((own) => own?.reveal()); // from before a rename
     const tokens = [accessToken, refreshToken]
       .map((token) => token?.reveal() ?? "")
       .filter((token) => token !== "")
       .map((token) => ({ hash: hashOf(token), isKept: mayBeKept.includes(token) }));
-    const isAnothers = tokens.some(({ hash, isKept }) => !isKept && (this.#ownerOf(hash) ?? owner) !== owner);
+    const isAnothers = tokens.some(({ hash, isKept }) => !isKept && (this.#ownerOf(hash) ?? id) !== id);
     // seam: a-token-belongs-to-one-user
     if (isAnothers) return anotherUser;
     // seam: what-comes-beside-a-mix-up-is-in-doubt
     if (this.#mixUps !== before) return mixedUp;
-    for (const { hash } of tokens) this.#remember(hash, owner);
+    for (const { hash } of tokens) this.#received.set(hash, id);
     return outcome;
   }
 
-  #ownerOf(token: number): number | undefined {
-    return this.#owners.get(token) ?? this.#earlier.get(token);
-  }
-
-  #remember(token: number, owner: number): void {
-    if (this.#owners.size >= fewest) {
-      this.#earlier = this.#owners;
-      this.#owners = new Map();
-    }
-    this.#owners.set(token, owner);
+  /** The latest user that is known to have had the token. */
+  #ownerOf(token: number): string | undefined {
+    return this.#received.get(token) ?? this.#presented.get(token);
   }
 }
