@@ -1,5 +1,11 @@
 /** Transports of an application's own that break their interface. */
-import { fetchTransport, isLifecycleError, type Lifecycle, type Transport } from "oneup-lifecycle";
+import {
+  fetchTransport,
+  isLifecycleError,
+  TransportError,
+  type Lifecycle,
+  type Transport,
+} from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
@@ -81,4 +87,27 @@ describe("close()", () => {
     }
     expect(sandbox.journal.spent().management).toBe(before);
   });
+});
+
+it("health() is not ready while undici cannot be loaded, names what to do, and is ready once a call is answered", async () => {
+  let isMissing = true;
+  const { sandbox, lifecycle } = await over({
+    send: (request) =>
+      isMissing
+        ? Promise.reject(new TransportError("Cannot send the call", { sent: false, code: "UNDICI_MISSING" }))
+        : fetchTransport(sandbox.fetch).send(request),
+  });
+  working(lifecycle);
+  expect(await lifecycle.health()).toMatchObject({ ready: true, problem: null, nextStep: null });
+  await lifecycle.onboard("ada", { waitMs: 0 });
+  expect(await lifecycle.health()).toMatchObject({
+    ready: false,
+    problem: "UNAVAILABLE",
+    why: expect.stringMatching(/^this process can send no call: createUser at .* failed: UNDICI_MISSING/u),
+    nextStep: expect.stringContaining("--external:undici"),
+  });
+  isMissing = false;
+  await lifecycle.account.reopen();
+  await lifecycle.retry("ada");
+  expect(await lifecycle.health()).toMatchObject({ ready: true, problem: null });
 });

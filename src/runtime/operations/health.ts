@@ -24,7 +24,7 @@ import type { LimitConflict } from "../options/account-limits.ts";
 export interface Health {
   /**
    * The store responds, takes writes, and is readable with this release and key; and neither the credentials nor the
-   * region are refused. A throttled account is healthy, and so is a process while 1upHealth does not answer:
+   * region are refused; and it can send calls. A throttled account is healthy, and so is a process while 1upHealth does not answer:
    * `endpoints` shows that.
    */
   readonly ready: boolean;
@@ -42,6 +42,8 @@ export interface Health {
    *   key that cannot be unwrapped here. A process that still has the keys in memory goes on, and logs a warning
    * - `CREDENTIALS_REFUSED`, `FORBIDDEN`: 1upHealth refuses the secret in use, or this process; `shut` shows when the
    *   next attempt is made
+   * - `UNAVAILABLE`: no call can leave this process, whatever 1upHealth does: undici cannot be loaded, mostly because
+   *   of a bundle. The first call shows it, and one that is answered ends it
    */
   readonly problem: ErrorCode | null;
   /** That problem in words: the store's error, or the call that 1upHealth refused; `null`: there is none. */
@@ -123,7 +125,11 @@ export function createHealth(engine: Engine): () => Promise<Health> {
     const { shut } = seen.view;
     // This stays a problem while one call probes whether 1upHealth still refuses.
     const { trouble } = engine.keys;
-    const met = isClosed ? none : trouble ? troubleIn(trouble) : (refusal ?? refusalIn(engine, shut));
+    const met = isClosed
+      ? none
+      : trouble
+        ? troubleIn(trouble)
+        : (refusal ?? muteness(engine) ?? refusalIn(engine, shut));
     return { ready: met.problem === null && !isClosed, storeMs: seen.ms, ...met, shut, ...about };
   };
 }
@@ -155,6 +161,15 @@ function tooLate({ settings, writability }: Engine): LifecycleError {
   return storeUnavailable(
     `Cannot determine the health: the ${settings.store.name} store did not respond within ${longestMs} ms${before}`,
   );
+}
+
+/** Why no call can leave this process; `null`: as far as it has seen, calls can. */
+function muteness({ endpoints }: Engine): Trouble | null {
+  const seen = endpoints.health();
+  const cause = seen.find(({ lastFailure }) => lastFailure?.code === "UNDICI_MISSING")?.lastFailure;
+  if (!cause || seen.some(({ lastSuccess }) => lastSuccess !== null && lastSuccess >= cause.at)) return null;
+  const why = `this process can send no call: ${causeInWords(cause)}`;
+  return { problem: "UNAVAILABLE", why, nextStep: nextStepAfter(cause) };
 }
 
 /** What 1upHealth refuses: the secret in use, or else this process. */
