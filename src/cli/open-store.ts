@@ -72,13 +72,13 @@ export interface Opening {
 
 /**
  * Opens a lifecycle on the named store, uses it, and closes it. Warnings and errors name users by the ids that were
- * typed, and options by their flags.
+ * typed, or that `use` names, and options by their flags.
  *
  * @throws {LifecycleError} `STORE_UNUSABLE` if the store does not exist, unless the command may create it
  */
 export async function withStore<T>(
   given: Given,
-  use: (lifecycle: Lifecycle) => Promise<T>,
+  use: (lifecycle: Lifecycle, name: (id: string) => void) => Promise<T>,
   { way = given.command.opens as Way, adapter, options = {}, beforeWarning = nothing }: Opening = {}, // only commands that open one call this
 ): Promise<T> {
   const aliases = new Map<string, string>();
@@ -95,8 +95,9 @@ export async function withStore<T>(
     const anyOrigin = (way === "look" || way === "tend") && (isNamed ? "noted" : true);
     const lifecycle = await openLifecycle(opening, { anyOrigin });
     try {
-      for (const id of typedIds(given)) aliases.set(lifecycle.alias(id), id);
-      return await use(lifecycle);
+      const name = (id: string): void => void aliases.set(lifecycle.alias(id), id);
+      typedIds(given).forEach(name);
+      return await use(lifecycle, name);
     } finally {
       await lifecycle.close();
     }

@@ -4,10 +4,15 @@
  * @module
  */
 import type { KeyObject } from "node:crypto";
+import { check } from "../checks.ts";
 import { checkId } from "./options/check-id.ts";
 import type { Engine } from "./engine/engine.ts";
 import { loadUser, pagesOfUserIds } from "./engine/load-user.ts";
 import { recentEvents, type RecentEvents } from "./events/recent-events.ts";
+import { listAllUsers, type UnreadableUser } from "./list-users.ts";
+import { filtering } from "./operations/call-checks.ts";
+import type { UserFilter } from "./options/call-options.ts";
+import type { UserStatus } from "./user/user-status.ts";
 import { readOrigins, type Origins } from "./account/origins.ts";
 
 export type Internals = ReturnType<typeof createInternals>;
@@ -81,6 +86,11 @@ export function createInternals(engine: Engine) {
       }
       return null;
     },
+    /** As `users()`, with those that cannot be read. @throws {LifecycleError} as `users()` */
+    allUsers: (
+      filter: Pick<UserFilter, "state">,
+    ): AsyncGenerator<UserStatus | UnreadableUser, void, undefined> =>
+      listAllUsers(engine, check("list users", filter, filtering)),
     /** @throws {LifecycleError} as `inspect()` */
     async recordOf(appUserId: string): Promise<RecordFacts> {
       const { record, user } = await loadUser(engine, checkId(appUserId));

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { UserState } from "../../machines/index.ts";
-import { isLifecycleError } from "../errors.ts";
+import { isLifecycleError, type LifecycleError } from "../errors.ts";
 import type { Engine } from "./engine/engine.ts";
 import { findUser, listUserIds } from "./engine/load-user.ts";
 import { statusOf } from "./engine/user-errors.ts";
@@ -23,6 +23,13 @@ export interface UserPage {
 /** Users listed per request to the store. */
 const pageSize = 100;
 
+/** A user whose record cannot be read. */
+export interface UnreadableUser {
+  readonly appUserId: string;
+  readonly alias: string;
+  readonly error: LifecycleError;
+}
+
 /** The users, one by one. */
 export async function* listUsers(
   engine: Engine,
@@ -30,10 +37,21 @@ export async function* listUsers(
 ): AsyncGenerator<UserStatus, void, undefined> {
   let left = limit;
   for await (const id of idsOf(engine, state, after, Math.min(limit, pageSize))) {
-    const status = await readable(engine, id, state);
+    const status = passedOver(engine, await readable(engine, id, state));
     if (status === null) continue;
     yield status;
     if (--left <= 0) return;
+  }
+}
+
+/** The users, one by one, and in their places those that cannot be read. */
+export async function* listAllUsers(
+  engine: Engine,
+  { state }: Pick<UserFilter, "state">,
+): AsyncGenerator<UserStatus | UnreadableUser, void, undefined> {
+  for await (const id of idsOf(engine, state, undefined, pageSize)) {
+    const found = await readable(engine, id, state);
+    if (found !== null) yield found;
   }
 }
 
@@ -45,7 +63,7 @@ export async function pageOfUsers(
   const users: UserStatus[] = [];
   for await (const id of idsOf(engine, state, after, limit + 1)) {
     const last = users.at(-1);
-    const status = await readable(engine, id, state);
+    const status = passedOver(engine, await readable(engine, id, state));
     if (status === null) continue;
     if (users.length === limit && last !== undefined) return { users, next: last.appUserId };
     users.push(status);
@@ -98,26 +116,26 @@ function comesBefore({ hidden }: Engine, one: string, other: string): boolean {
   return Buffer.compare(bytes(one), bytes(other)) < 0;
 }
 
-/**
- * The user, or `null` if it is not in that state now, no longer exists, or its record cannot be read: one such user must
- * not end the listing.
- */
+/** The user, unless it is not in that state now or no longer exists. One that cannot be read must not end the listing. */
 async function readable(
   engine: Engine,
   id: string,
   state: UserState | undefined,
-): Promise<UserStatus | null> {
+): Promise<UserStatus | UnreadableUser | null> {
   try {
     const found = await findUser(engine, id);
     const status = found && statusOf(engine, found.user);
     return state === undefined || status?.state === state ? status : null;
   } catch (error) {
     if (!isLifecycleError(error) || error.retryable) throw error;
-    if (error.code !== "RENAMED")
-      engine.settings.logger.warn(
-        { user: engine.sealer.alias(id), error: error.code },
-        `Cannot list a user: ${error.message}`,
-      );
-    return null;
+    return error.code === "RENAMED" ? null : { appUserId: id, alias: engine.sealer.alias(id), error };
   }
+}
+
+/** The user; `null`, with a warning, in place of one that cannot be read. */
+function passedOver({ settings }: Engine, found: UserStatus | UnreadableUser | null): UserStatus | null {
+  if (found === null || !("error" in found)) return found;
+  const { alias, error } = found;
+  settings.logger.warn({ user: alias, error: error.code }, `Cannot list a user: ${error.message}`);
+  return null;
 }

@@ -70,6 +70,9 @@ describe("the runbook", () => {
       read("docs/outages.md"),
       lostStore().message,
       read("src/runtime/account/store-keys.ts"),
+      read("src/store/sealing/sealer.ts"),
+      read("src/store/envelope.ts"),
+      read("src/store/moved-store.ts"),
     ].join("\n");
     for (const entry of [...entriesOf("The store"), ...entriesOf("Keys")])
       expect(sources).toContain(symptomOf(entry));

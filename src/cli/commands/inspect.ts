@@ -42,9 +42,12 @@ export const inspect: Command = {
       const also = argument === "" ? ", or --alias ALIAS" : " or --alias ALIAS, not both";
       throw new UsageError(`inspect needs ID: oneup-lifecycle inspect ada@example.org${also}`);
     }
-    const status = await withStore(given, async (lifecycle) => {
+    const status = await withStore(given, async (lifecycle, name) => {
       await lifecycle.budget.refresh(); // loads the gates that are closed for all users
-      return lifecycle.inspect(alias === undefined ? argument : await idOf(alias, lifecycle, signal));
+      if (alias === undefined) return lifecycle.inspect(argument);
+      const id = await idOf(alias, lifecycle, signal);
+      name(id);
+      return lifecycle.inspect(id);
     });
     const [width, paint] = [widthOf(process.stdout), paintFor(process.stdout)];
     print(given, status, userLines(status, systemClock.now(), width, paint));
