@@ -41,7 +41,8 @@ export interface LmdbOptions {
  * operating system locks by which the processes detect each other.
  *
  * @throws {LifecycleError} `STORE_UNUSABLE` on opening, if the folder cannot be created, read or written, or if its
- *   `data.mdb` is not an LMDB file; other files in the folder are ignored. `STORE_UNAVAILABLE`, which is retryable, if
+ *   `data.mdb` is not an LMDB file; other files in the folder are ignored; and if a second copy of the package lmdb in
+ *   this process has it open. `STORE_UNAVAILABLE`, which is retryable, if
  *   another process died while opening the folder and this process already has it open; on opening and writing while
  *   another process is suspended in the middle of a write; and on writing while the store is missing from its folder.
  *   `INVALID_OPTION` at once

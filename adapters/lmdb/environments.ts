@@ -3,7 +3,11 @@
  *
  * An LMDB transaction acquires the write lock on its own thread and holds it until the JavaScript thread has run its
  * callback. A second environment of the same folder would request that lock on the JavaScript thread and deadlock (lmdb
- * 3.5.6, where opening is a transaction as well). So every further opening of a folder shares the existing environment.
+ * 3.5.6, where opening is a transaction as well). So every further opening of a folder shares the existing environment,
+ * also if another evaluation of this library opened it.
+ *
+ * A second copy of the package lmdb would not know of the first: whichever closes the folder takes the other's locks and
+ * its places among the readers away for good. So it is refused.
  *
  * @module
  */
@@ -11,10 +15,11 @@ import { realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { RootDatabase } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
-import { inVain } from "./failures.ts";
+import { inVain, unusable } from "./failures.ts";
 import { endAtExit } from "./leaving.ts";
 import { openOrClose } from "./open-or-close.ts";
-import { lookAt, type Look, type Sight } from "./writer-lock.ts";
+import { processTable, type Environment, type ProcessTable } from "./process-table.ts";
+import { lookAt, type Sight } from "./writer-lock.ts";
 
 /** How to open an environment. */
 export interface Opening {
@@ -23,6 +28,8 @@ export interface Opening {
   /** How long to wait for the write lock, and for closing, ms. */
   readonly timeoutMs: number;
   readonly open: () => RootDatabase;
+  /** The copy of LMDB that `open` uses. */
+  readonly native: object;
 }
 
 /** A reference to an environment. */
@@ -56,39 +63,29 @@ export interface Share {
   close(): Promise<void>;
 }
 
-interface Environment extends Pick<Share, "root" | "maxAccounts"> {
-  /** The files that are open. */
-  readonly file: string;
-  readonly lock: string | undefined;
-  /** Reads who holds the write lock; `undefined`: not visible here. */
-  readonly look: Look | undefined;
-  shares: number;
-  /** Pending transactions. */
-  underWay: number;
-  /** Called when the last pending transaction has ended. */
-  idle?: () => void;
-  /** Set once closing has started. */
-  closing?: Promise<void>;
-}
-
-/** Keyed by file identity, as in lmdb itself, so a moved folder maps to the same environment. */
-const environments = new Map<string, Environment>();
-
 /**
  * A reference to the folder's environment, which is opened unless this process already has it open.
- * @throws {LifecycleError} `STORE_UNAVAILABLE` if the write lock, which opening needs, cannot be acquired in time
+ * @throws {LifecycleError} `STORE_UNAVAILABLE` if the write lock, which opening needs, cannot be acquired in time;
+ *   `STORE_UNUSABLE` if another copy of LMDB, or a release of this library that shares in another way, has it open
  */
 export async function shareOf(folder: string, opening: Opening): Promise<Share> {
-  const { timeoutMs } = opening;
+  const { timeoutMs, native } = opening;
+  const table = processTable(folder);
   const until = systemClock.monotonic() + timeoutMs;
-  const queue = queueOn(() => lookAt(folder, false)?.());
+  const queue = queueOn(() => lookAt(folder, false, table)?.());
   for (;;) {
-    const known = knownIn(folder);
-    if (known !== undefined && known.closing === undefined) return share(folder, known, timeoutMs);
+    const known = knownIn(folder, table);
+    if (known !== undefined && known.closing === undefined) {
+      if (known.native === native) return share(folder, known, timeoutMs, table);
+      throw unusable(
+        folder,
+        "another copy of the package lmdb in this process has it open, and each would destroy the locks of the other; install one copy (npm ls lmdb), or open the store in one place",
+      );
+    }
     if (known === undefined && queue.isOurTurn()) {
       const first = await openOrClose(folder, timeoutMs, (waited) => {
-        if (knownIn(folder) !== undefined || (waited && !queue.isOurTurn())) return undefined;
-        return share(folder, opened(folder, opening), timeoutMs);
+        if (knownIn(folder, table) !== undefined || (waited && !queue.isOurTurn())) return undefined;
+        return share(folder, opened(folder, opening, table), timeoutMs, table);
       });
       if (first !== undefined) return first;
     }
@@ -119,18 +116,18 @@ function queueOn(look: () => Sight | undefined) {
 /** How often to look for a free lock before requesting one that is merely being passed around. */
 const patientLooks = 4;
 
-function opened(folder: string, { maxAccounts, open }: Opening): Environment {
+function opened(folder: string, { maxAccounts, open, native }: Opening, table: ProcessTable): Environment {
   const root = open();
   const file = fileIn(folder) ?? `removed at once: ${folder}`;
   const lock = fileIn(folder, "lock.mdb");
-  const look = lookAt(folder, true);
-  const environment: Environment = { root, maxAccounts, file, lock, look, shares: 0, underWay: 0 };
-  endAtExit(() => [...environments.values()].some(({ underWay }) => underWay > 0));
-  environments.set(file, environment);
+  const look = lookAt(folder, true, table);
+  const environment: Environment = { root, native, maxAccounts, file, lock, look, shares: 0, underWay: 0 };
+  endAtExit(table);
+  table.environments.set(file, environment);
   return environment;
 }
 
-function share(folder: string, environment: Environment, timeoutMs: number): Share {
+function share(folder: string, environment: Environment, timeoutMs: number, table: ProcessTable): Share {
   const { root, maxAccounts, file, lock, look } = environment;
   environment.shares++;
   const end = async (): Promise<void> => {
@@ -139,7 +136,7 @@ function share(folder: string, environment: Environment, timeoutMs: number): Sha
     try {
       await openOrClose(folder, timeoutMs, () => root.close());
     } finally {
-      environments.delete(file);
+      table.environments.delete(file);
     }
   };
   const giveBack = async (): Promise<void> => {
@@ -181,7 +178,7 @@ function share(folder: string, environment: Environment, timeoutMs: number): Sha
   };
 }
 
-function knownIn(folder: string): Environment | undefined {
+function knownIn(folder: string, { environments }: ProcessTable): Environment | undefined {
   return environments.get(fileIn(folder) ?? "");
 }
 

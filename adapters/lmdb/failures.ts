@@ -22,8 +22,14 @@ export async function reasonOf(failure: unknown): Promise<unknown> {
   return Promise.race([cause, sleep(systemClock, 100).then(() => failure)]);
 }
 
+/** The folder cannot be opened as it is. */
+export function unusable(folder: string, rule: string, cause?: unknown): LifecycleError {
+  return new LifecycleError("STORE_UNUSABLE", `Cannot open the store: ${rule}: ${folder}`, { cause });
+}
+
 export function unavailable(doing: string, cause: unknown): LifecycleError {
   if (isFull(cause)) return full(cause);
+  if (isWithoutPlace(cause)) return withoutPlace(cause);
   return storeUnavailable(`Cannot ${doing} the LMDB store`, { cause });
 }
 
@@ -61,6 +67,26 @@ export function astray(doing: string, isReplaced = false): LifecycleError {
 export function unlocked(): LifecycleError {
   return lostStore("its lock.mdb was deleted or replaced while this process had the LMDB store open");
 }
+
+/** LMDB's place for a reader of this process was given up, though this process did not give it up. */
+export function isWithoutPlace(cause: unknown): boolean {
+  return cause instanceof Error && cause.message.includes("MDB_BAD_RSLOT");
+}
+
+/**
+ * Final for this process, which is told to stop like one whose store was lost: it would be refused at each read until it
+ * is started again.
+ */
+function withoutPlace(cause: unknown): LifecycleError {
+  return new LifecycleError("STORE_UNUSABLE", `Cannot use the LMDB store any more: ${placeTaken}`, {
+    cause,
+    facts: { storeLost: true },
+  });
+}
+
+/** Why that is, and what to do. */
+export const placeTaken =
+  "this process lost its place among the readers (MDB_BAD_RSLOT), because another copy of the package lmdb in it closed the folder, or other code in it opened and closed lock.mdb; what was acknowledged is kept; install one copy (npm ls lmdb), leave the files in the folder alone, and start this process again";
 
 export function closedStore(): LifecycleError {
   return new LifecycleError("CLOSED", "Cannot use the LMDB store: it was closed");

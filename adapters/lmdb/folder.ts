@@ -15,15 +15,24 @@ import {
 } from "node:fs";
 import { devNull } from "node:os";
 import { join } from "node:path";
-import { open, type Database, type RootDatabase, type RootDatabaseOptionsWithPath } from "lmdb";
+import * as lmdb from "lmdb";
+import type { Database, RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
-import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
+import { isLifecycleError } from "../../src/errors.ts";
 import type { Kept } from "../../src/store/expiring-texts.ts";
 import { makeFolder } from "../../src/store/make-folder.ts";
 import { shareOf, type Share } from "./environments.ts";
-import { astray, unavailable } from "./failures.ts";
+import { astray, isWithoutPlace, placeTaken, unavailable, unusable } from "./failures.ts";
 import { databasesPerAccount } from "./tables.ts";
 import { leftBehind, limited, onceAtLatest, patienceMs } from "./writing.ts";
+
+const { open } = lmdb;
+
+/**
+ * The native part of the package lmdb, which Node loads once for each copy of the package, however often its modules are
+ * evaluated.
+ */
+const { nativeAddon: native = open } = lmdb as { readonly nativeAddon?: object }; // missing from lmdb's types
 
 /** Limits of a folder and of opening it. */
 export interface Measures {
@@ -63,7 +72,7 @@ export async function openFolder<T>(
     };
     const since = systemClock.monotonic();
     for (;;) {
-      const mine = await shareOf(folder, { maxAccounts, timeoutMs, open: () => open(options) });
+      const mine = await shareOf(folder, { maxAccounts, timeoutMs, native, open: () => open(options) });
       share = mine;
       const { root } = mine;
       // Opened every time, so accounts cannot use up its place. All other names contain a slash.
@@ -97,10 +106,6 @@ export function holdsStore(folder: string): boolean {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return false;
     throw unusable(folder, ruleBroken(cause), cause);
   }
-}
-
-function unusable(folder: string, rule: string, cause: unknown): LifecycleError {
-  return new LifecycleError("STORE_UNUSABLE", `Cannot open the store: ${rule}: ${folder}`, { cause });
 }
 
 /**
@@ -168,6 +173,7 @@ function ruleBroken(cause: unknown, maxAccounts = 0): string {
   if (cause.message.includes("MDB_DBS_FULL")) {
     return `it already holds ${maxAccounts} accounts, the maximum set by the option maxAccounts`;
   }
+  if (isWithoutPlace(cause)) return placeTaken;
   if (cause.message.includes("Invalid argument")) {
     // The last process to close a folder destroys its locks, even if another process has just opened it.
     return `another process seems to have closed it just now; restart this process (${cause.message})`;

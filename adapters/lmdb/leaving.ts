@@ -11,16 +11,18 @@
 import process from "node:process";
 import { inspect } from "node:util";
 import { isMainThread } from "node:worker_threads";
+import type { ProcessTable } from "./process-table.ts";
 
 /** In newer releases of Node: replaces the process by another program. */
 type Execve = (file: string, words: readonly string[], env: Readonly<Record<string, string>>) => never;
 
-let isWatching = false;
-
-/** From now on, if the process exits while `isWriting()`, it ends at once after the listeners of its `exit` event. */
-export function endAtExit(isWriting: () => boolean): void {
-  if (isWatching || !isMainThread) return;
-  isWatching = true;
+/**
+ * From now on, if the process exits while LMDB writes to an environment of the table, it ends at once after the listeners
+ * of its `exit` event.
+ */
+export function endAtExit(table: ProcessTable): void {
+  if (table.isWatching || !isMainThread) return;
+  table.isWatching = true;
   let uncaught: { readonly error: unknown } | undefined;
   process.on("uncaughtExceptionMonitor", (error) => {
     const isCaught =
@@ -28,7 +30,7 @@ export function endAtExit(isWriting: () => boolean): void {
     if (!isCaught) uncaught = { error };
   });
   process.on("exit", function leaving(code: number) {
-    if (!isWriting()) return;
+    if (![...table.environments.values()].some(({ underWay }) => underWay > 0)) return;
     if (uncaught !== undefined) process.stderr.write(`Uncaught ${inspect(uncaught.error)}\n`);
     const listeners = process.listeners("exit");
     for (const listener of listeners.slice(listeners.indexOf(leaving) + 1)) {

@@ -26,6 +26,11 @@ export interface Sight {
 /** Reads the state of the lock; `undefined`: it is no longer visible, because another thread closed the store. */
 export type Look = () => Sight | undefined;
 
+/** Keeps the descriptor of this process's memory. */
+export interface KeptMemory {
+  memory?: number;
+}
+
 /** Number of bytes at the start of the file that are read. */
 const headBytes = 256;
 
@@ -40,15 +45,16 @@ const commitAt = 2;
  *
  * @param isOpen whether this process has the store open. The lock is then read from mapped memory, because opening and
  *   closing the file would drop the locks by which the processes detect each other
+ * @param kept keeps the descriptor of that memory
  */
-export function lookAt(folder: string, isOpen: boolean): Look | undefined {
+export function lookAt(folder: string, isOpen: boolean, kept: KeptMemory): Look | undefined {
   if (process.platform !== "linux") return undefined;
   const path = join(folder, "lock.mdb");
   try {
     const stats = statSync(path, { throwIfNoEntry: false });
     if (stats === undefined || stats.size < headBytes) return undefined;
     const address = addressOf(realpathSync(path), stats.ino); // another thread may have it open
-    if (address !== undefined) return inMemory(address);
+    if (address !== undefined) return inMemory(address, kept);
     return isOpen || !isInUse(stats.ino) ? undefined : inFile(path);
   } catch {
     return undefined; // no permission
@@ -75,12 +81,9 @@ function inFile(path: string): Look | undefined {
   return lock === undefined ? undefined : () => sightIn(head, lock);
 }
 
-/** Opened once and never closed, so a look costs 2 µs. */
-let memory: number | undefined;
-
-function inMemory(address: number): Look | undefined {
-  memory ??= openSync("/proc/self/mem", "r");
-  const from = memory;
+/** The memory is opened once and never closed, so a look costs 2 µs. */
+function inMemory(address: number, kept: KeptMemory): Look | undefined {
+  const from = (kept.memory ??= openSync("/proc/self/mem", "r"));
   const head = new Uint32Array(headBytes / 4);
   const read = (bytes: number): number => readSync(from, head, 0, bytes, address);
   read(headBytes);

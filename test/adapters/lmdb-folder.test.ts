@@ -136,7 +136,7 @@ describe("the folder of adapters/lmdb", () => {
     expect(await (await openStore(folder)).counts()).toEqual({});
   });
 
-  it("that cannot be read makes every read reject with STORE_UNAVAILABLE: none reports an empty store", async () => {
+  it("that cannot be read makes every read reject with STORE_UNUSABLE: none reports an empty store", async () => {
     const folder = join(folderOfTest(), "store");
     const adapter = lmdb(folder);
     const store = await adapter.open(opening);
@@ -171,7 +171,7 @@ describe("the folder of adapters/lmdb", () => {
         await read().catch((error: unknown) => (error as { code: unknown }).code),
       ]),
     );
-    expect(failed).toEqual(Object.keys(reads).map((name) => [name, "STORE_UNAVAILABLE"]));
+    expect(failed).toEqual(Object.keys(reads).map((name) => [name, "STORE_UNUSABLE"]));
     // Writing needs no such place, nor does what it reads.
     expect(await store.commit(write("cyd"))).toMatchObject({ type: "committed" });
     expect((await store.claim({ limit: 9, lease })).claimed).toHaveLength(2);

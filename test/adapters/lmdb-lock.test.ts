@@ -47,7 +47,7 @@ it.runIf(process.platform === "linux")(
   async () => {
     const folder = folderOfTest();
     const store = await openStore(folder);
-    const look = lookAt(folder, true);
+    const look = lookAt(folder, true, {});
     await store.commit(write("ada"));
     expect(look?.()).toMatchObject({ holder: 0 });
     await store.close(); // the file is mapped no longer
@@ -62,4 +62,17 @@ it("a read that LMDB gives no transaction, as beside a process of the same id, t
   expect(() => reading(root, () => 1)).toThrow(
     `another process with the process id ${process.pid} has it open, as in a container of its own`,
   );
+});
+
+it("a read whose place among the readers was given up, as by a second copy of lmdb, tells to start again", () => {
+  const root = {
+    get() {
+      throw new Error(
+        "Invalid argument: MDB_BAD_RSLOT: Invalid reuse of reader locktable slot: The reader lock pid 0, txn -1, doesn't match env pid 7",
+      );
+    },
+  } as unknown as RootDatabase;
+  const read = (): unknown => reading(root, () => 1);
+  expect(read).toThrow(expect.objectContaining(lost));
+  expect(read).toThrow(/lost its place among the readers .* start this process again$/);
 });
