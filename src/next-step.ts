@@ -150,14 +150,11 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
   CLOSED: "open a new lifecycle",
 };
 
-/** LMDB's folder is gone, in the words of its adapter. */
-const isOfFolder = /: its folder was removed or moved away\b/;
-
 /** What to do about this error. */
 export function nextStepOf(error: LifecycleError): string {
   if (error.failedCall) return nextStepAfter(error.failedCall, { alone: error.facts["alone"] === true });
   if (error.facts["reason"] === "noRight") return steps.right;
-  if (error.code === "STORE_UNAVAILABLE" && isOfFolder.test(error.message)) return steps.folder;
+  if (error.facts["reason"] === "noFolder") return steps.folder;
   return error.facts["waitsFor"] === "transaction" ? steps.transaction : nextSteps[error.code];
 }
 

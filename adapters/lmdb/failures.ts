@@ -60,7 +60,7 @@ export function astray(doing: string, isReplaced = false): LifecycleError {
     return lostStore("another store took its place in the folder while this process had it open");
   const why =
     "its folder was removed or moved away, and new writes would be lost; put it back, or stop this process";
-  return storeUnavailable(`Cannot ${doing} the LMDB store: ${why}`);
+  return storeUnavailable(`Cannot ${doing} the LMDB store: ${why}`, { facts: { reason: "noFolder" } });
 }
 
 /** Final: another process may have opened the folder with a lock of its own, and may have written over this one. */
