@@ -81,7 +81,7 @@ describe("an option that is undefined", () => {
       encryption: undefined,
     });
     afterwards(() => lifecycle.close());
-    expect(internalsOf(lifecycle)?.endpoints).toMatchObject({ api: "https://api.1up.health" });
+    expect(internalsOf(lifecycle)?.endpoints()).toMatchObject({ api: "https://api.1up.health" });
     expect(await lifecycle.account.limits()).toMatchObject({ management: { calls: 300 }, token: null });
     await lifecycle.account.setLimits({ management: { calls: 20, windowMs: 60_000 }, token: undefined });
     expect(await lifecycle.account.limits()).toMatchObject({ management: { calls: 20 }, token: null });
