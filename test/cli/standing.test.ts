@@ -57,7 +57,9 @@ describe("cli, while a gate is shut", () => {
   it("forecast grants nothing before then, and counts those in no lane", async () => {
     const { out } = await operator.run(["forecast", "10"]);
     const found = await data("forecast", "10");
-    expect(out).toMatch(/granted by 20\d\d-.* UTC, in (?:9|10) min.*\n0 users are waiting ahead; .*\n1 more /);
+    expect(out).toMatch(
+      /granted by 20\d\d-.* UTC, in (?:9|10) min.*\n0 users are waiting ahead; .*\n1 more /,
+    );
     expect(out).toMatch(/\nmanagement is throttled.*; next try in (?:9|10) min.*\n$/);
     expect(found).toMatchObject({ ahead: 0, underWayOrHeld: 1, shut: [{ gate: "management" }] });
     expect(Date.parse(found.at)).toBeCloseTo(Date.parse(found.shut[0]?.until ?? ""), -4);

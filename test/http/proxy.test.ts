@@ -96,7 +96,9 @@ async function onboarded(
   return JSON.parse(out);
 }
 
-const done = { state: "tokenActive", usable: true, created: "Patient" };
+/** On a busy machine a call may take longer than the second that it is given: a fresh code follows. */
+const state: unknown = expect.stringMatching(/^(?:tokenActive|reauthorized)$/);
+const done = { state, usable: true, created: "Patient" };
 
 it("fromEnv() sends every call through the proxy in HTTPS_PROXY, which sees the host and no more", async () => {
   const network = await behindProxy("ada:p@ss word");
