@@ -113,7 +113,7 @@ export class ListJudge {
   heard(life: Life, status: number, isPage: boolean): void {
     if (status === 429) this.#wasThrottled = true;
     if (stopping.has(status) || (isPage && status === 400)) this.#stopped.add(life);
-    if (status === 401) this.#refused.add(life);
+    if (status === 400 || status === 401 || status === 302) this.#refused.add(life);
   }
 
   /**

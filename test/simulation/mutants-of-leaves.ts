@@ -8,11 +8,6 @@ export const mutantsOfLeaves: readonly Mutant[] = [
     becomes: () => "false",
   },
   {
-    name: "brings a user back that was forgotten once its purge was over, which its process waited for",
-    at: "a-user-forgotten-while-its-purge-is-awaited-is-not-brought-back",
-    becomes: () => "false",
-  },
-  {
     name: "writes the receipt of a user again after a crash",
     at: "a-user-gets-one-receipt",
     becomes: (_, { part }) => part("callee.object"),

@@ -44,6 +44,8 @@ function refused(): never {
 interface Noticed {
   readonly seed: number;
   readonly blamed: string;
+  /** The kind of fault that the story has in any case, where the mistake needs a rare one. */
+  readonly with?: string | undefined;
 }
 
 const notes = join(root, "test/simulation/noticed.json");
@@ -89,11 +91,11 @@ function note(found: ReadonlyMap<string, Noticed | null>): void {
 async function hunted(mutant: Mutant, sources: Sources, name: string): Promise<Noticed | null> {
   const file = await bundle(name, broken(sources, mutant));
   try {
-    const seed = values.noted ? noted.get(mutant.name)?.seed : undefined;
-    return (
-      (seed === undefined ? null : await blame(file, ["--from", String(seed), "--seeds", "1"])) ??
-      (await blame(file, ["--seeds", values.seeds]))
-    );
+    const known = values.noted ? noted.get(mutant.name) : undefined;
+    const kind = known?.with;
+    const first = ["--from", String(known?.seed), "--seeds", "1", "--with", kind ?? ""];
+    const again = known === undefined ? null : await blame(file, first);
+    return again === null ? await blame(file, ["--seeds", values.seeds]) : { ...again, with: kind };
   } finally {
     rmSync(file, { force: true });
   }

@@ -132,9 +132,7 @@ async function findHere(engine: Engine, id: string, wait: Deadline): Promise<Loa
   else return found;
   const after = await lookForUser(engine, id);
   if (after.user !== null && isPurging(after.user.position.state)) throw stillPurged(engine, after.user);
-  // seam: a-user-forgotten-while-its-purge-is-awaited-is-not-brought-back
-  const isGone = after.user === null;
-  if (isGone) throw forgottenMeanwhile(engine, id);
+  if (after.user === null) throw forgottenMeanwhile(engine, id);
   return after;
 }
 
