@@ -143,7 +143,8 @@ export interface TestLifecycle extends AsyncDisposable {
 export async function createTestLifecycle(options: TestLifecycleOptions = {}): Promise<TestLifecycle> {
   const { now = Date.UTC(2026, 0, 1), autoAdvance = true, ...given } = checked(options);
   const seed = given.sandbox?.seed ?? 1;
-  const time = new SteeredTime({ now, seed, autoAdvance, isBusy: () => up.life.isAsking });
+  const isBusy = (): boolean => up.life.isAsking;
+  const time = new SteeredTime({ now, seed, autoAdvance, isBusy });
   const handler = new Handler(
     new World(readOptions({ ...given.sandbox, seed, clock: time, waitOn: "clock" })),
   );
