@@ -1,7 +1,7 @@
 /** 1upHealth creates no users for hours, while all else of it works: what that costs, and what comes after it. */
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
-import { drawnTests } from "../support/drawn-test.ts";
+import { draw, thorough } from "../support/effort.ts";
 import { people } from "../support/people.ts";
 import { afterwards, working } from "../support/scene.ts";
 
@@ -23,11 +23,11 @@ async function usable({ lifecycle }: TestLifecycle, ids: readonly string[]): Pro
   return found.filter((user) => user.usable).length;
 }
 
-/** Half a day with sixty users each: everyday one of the two. */
-const long = drawnTests(2);
+/** Two tests take half a day with sixty users each: everyday one of them. */
+const isDrawn = (turn: number): boolean => thorough || draw % 2 === turn;
 
 describe("creates alone that get no answer", () => {
-  long("leave the limit to others: sixty users cost less than a third of it", async () => {
+  it.runIf(isDrawn(0))("leave the limit to others: sixty users cost less than a third of it", async () => {
     const world = await outage(60);
     const { sandbox, clock, lifecycle } = world;
     await clock.advance("6h");
@@ -40,7 +40,7 @@ describe("creates alone that get no answer", () => {
     expect(await lifecycle.accessToken("old-1", { waitMs: 60_000 })).toBeTypeOf("string");
   });
 
-  long("are over for all within half an hour", async () => {
+  it.runIf(isDrawn(1))("are over for all within half an hour", async () => {
     const world = await outage(60);
     await world.clock.advance("12h");
     world.sandbox.clearFaults();

@@ -178,8 +178,9 @@ export class Person {
     } else if (roll === 23) {
       const { id, envelope } = judge.of(this.id);
       const user = handler.world.users.find(id);
-      // The number of this user is not confirmed here, so it may be another user.
+      // If its number is not confirmed here, it may be another user; if it is about to be forgotten, it stays under its id.
       if (
+        !this.#forgetting.isOn &&
         isConfirmed(envelope) &&
         user !== undefined &&
         envelope?.context["oneupUserId"] === user.oneupUserId
