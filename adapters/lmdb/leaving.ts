@@ -8,10 +8,11 @@
  *
  * @module
  */
-import process from "node:process";
 import { inspect } from "node:util";
 import { isMainThread } from "node:worker_threads";
-import type { ProcessTable } from "./process-table.ts";
+import { main, type ProcessTable } from "./process-table.ts";
+
+const { process } = main;
 
 /** In newer releases of Node: replaces the process by another program. */
 type Execve = (file: string, words: readonly string[], env: Readonly<Record<string, string>>) => never;

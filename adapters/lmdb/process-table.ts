@@ -1,5 +1,5 @@
 /**
- * What all evaluations of this library in one JavaScript realm share: the LMDB environments that are open.
+ * What all evaluations of this library in one thread share: the LMDB environments that are open.
  *
  * A process may evaluate the library more than once: two releases of it in `node_modules`, a bundle beside the package, a
  * test runner that resets modules, hot reload. Each evaluation has module-level variables of its own, so this table is
@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { runInThisContext } from "node:vm";
 import type { RootDatabase } from "lmdb";
 import { unusable } from "./failures.ts";
 import type { KeptMemory, Look } from "./writer-lock.ts";
@@ -46,10 +47,18 @@ const version = 1;
 
 const place: unique symbol = Symbol.for("oneup-lifecycle.lmdb");
 
+/**
+ * The global object of the thread. Jest, and Vitest in its pools of contexts, give each test file a global object of its
+ * own; in Jest with a copy of `process` whose `exit` event never comes.
+ */
+export const main = runInThisContext("globalThis") as {
+  readonly process: NodeJS.Process;
+  [place]?: { readonly version: unknown };
+};
+
 /** @throws {LifecycleError} `STORE_UNUSABLE` if another release of this library keeps a table of another shape there */
 export function processTable(folder: string): ProcessTable {
-  const realm = globalThis as { [place]?: { readonly version: unknown } };
-  const table = (realm[place] ??= newTable());
+  const table = (main[place] ??= newTable());
   if (isOurs(table)) return table;
   throw unusable(
     folder,

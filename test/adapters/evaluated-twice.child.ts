@@ -2,9 +2,13 @@
  * Run as a process of its own: evaluates the adapter at two addresses, opens one folder with both, and does with them
  * what `task` says. Tells what became of it.
  */
+import { EventEmitter } from "node:events";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
 import { setImmediate as turn } from "node:timers/promises";
+import { compileFunction, createContext, runInContext } from "node:vm";
 import { lookAt } from "../../adapters/lmdb/writer-lock.ts";
 import { systemClock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
@@ -20,8 +24,29 @@ const { folder, task, addresses } = argument<{
 
 type Adapter = typeof import("../../adapters/lmdb.ts");
 
-const [one, other] = (await Promise.all(addresses.map((address) => import(address)))) as [Adapter, Adapter];
+const load = (address: string): unknown => (address.endsWith(".cjs") ? inContext(address) : import(address));
+const [one, other] = (await Promise.all(addresses.map(load))) as [Adapter, Adapter];
 if (one.lmdb === other.lmdb) throw new Error("this is one evaluation");
+
+/** Evaluates a module as Jest does: in a context of its own, with a `process` that has no events. */
+function inContext(address: string): unknown {
+  const context = createContext({});
+  const itsOwn = new Set(runInContext("Object.getOwnPropertyNames(globalThis)", context) as string[]);
+  for (const name of Object.getOwnPropertyNames(globalThis))
+    if (!itsOwn.has(name)) Reflect.set(context, name, Reflect.get(globalThis, name));
+  const real = createRequire(address);
+  const silent = Object.assign(Object.create(process) as object, EventEmitter.prototype);
+  const require = (name: string): unknown => (/^(?:node:)?process$/.test(name) ? silent : real(name));
+  const module = { exports: {} };
+  const parsingContext = context;
+  const text = readFileSync(new URL(address), "utf8");
+  compileFunction(text, ["require", "module", "exports"], { parsingContext })(
+    require,
+    module,
+    module.exports,
+  );
+  return module.exports;
+}
 
 function open({ lmdb }: Adapter, path = folder): Promise<Store> {
   return lmdb(path).open({ account: "account", clock: systemClock });

@@ -14,10 +14,14 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const packages = join(root, "node_modules");
 
 /** The adapter as one file in a new folder, with packages beside it; its address. */
-async function installed(folder: string, install: (to: string) => void): Promise<string> {
-  const outfile = join(folder, "lmdb.mjs");
+async function installed(
+  folder: string,
+  install: (to: string) => void,
+  format: "esm" | "cjs" = "esm",
+): Promise<string> {
+  const outfile = join(folder, format === "esm" ? "lmdb.mjs" : "lmdb.cjs");
   const entryPoints = [join(root, "adapters/lmdb.ts")];
-  await build({ entryPoints, outfile, bundle: true, format: "esm", platform: "node", packages: "external" });
+  await build({ entryPoints, outfile, bundle: true, format, platform: "node", packages: "external" });
   install(join(folder, "node_modules"));
   return pathToFileURL(outfile).href;
 }
@@ -41,14 +45,26 @@ async function play(task: string, addresses: readonly [string, string]): Promise
   const folder = join(folderOfTest(), "store");
   const script = new URL("./evaluated-twice.child.ts", import.meta.url);
   const child = startChild(script, { folder, task, addresses });
-  const late = setTimeout(() => child.kill("SIGKILL"), 120_000); // it would wait for ever
+  let waitsForEver = false;
+  const late = setTimeout(() => {
+    waitsForEver = true;
+    child.kill("SIGKILL");
+  }, 120_000);
   onTestFinished(() => clearTimeout(late));
-  return child.ended;
+  const ended = await child.ended;
+  expect(waitsForEver).toBe(false);
+  return ended;
 }
 
 async function twice(task: string): Promise<Ended> {
   const address = await installed(folderOfTest(), linked);
   return play(task, [`${address}?copy=1`, `${address}?copy=2`]);
+}
+
+/** In a context of their own each, as two files of a Jest run. */
+async function inContexts(task: string): Promise<Ended> {
+  const address = await installed(folderOfTest(), linked, "cjs");
+  return play(task, [address, address]);
 }
 
 async function withTwoCopies(task: string): Promise<Ended> {
@@ -74,6 +90,22 @@ it("a process that exits during a commit of the second evaluation ends", async (
   const keepsCode = "execve" in process && process.platform !== "win32";
   expect({ code, signal }).toEqual(keepsCode ? { code: 3, signal: null } : { code: null, signal: "SIGKILL" });
 });
+
+it.skipIf(onDeno).each(["open", "close"])(
+  "in contexts of their own, one can %s the folder while the other is inside a commit",
+  async (verb) => {
+    const { left, counts } = said(await inContexts(`${verb} during a commit`));
+    expect(counts).toEqual({ created: left });
+  },
+);
+
+it.skipIf(onDeno)(
+  "a process that exits during a commit ends, though its context has no exit event",
+  async () => {
+    const { signal, code } = await inContexts("exit during a commit");
+    expect(signal ?? code).toBe("execve" in process ? 3 : "SIGKILL");
+  },
+);
 
 // Deno finds packages by its import map, whatever lies beside a file.
 it.skipIf(onDeno)("a second copy of lmdb is refused while the first has the folder open", async () => {
