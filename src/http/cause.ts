@@ -115,19 +115,8 @@ function networkCode(error: unknown): Pick<CallCause, "code" | "timeoutMs"> {
 function firstIssue(body: unknown): Cause["issue"] {
   const issues = issuesIn(body);
   const first = issues.find(({ severity }) => severity === "error" || severity === "fatal") ?? issues[0];
-  const { code = "" } = first ?? {};
-  return first && { code: issueTypes.has(code) ? code : "unknown", at: first.at.slice(0, mostPlaces) };
+  return first && { code: first.code ?? "unknown", at: first.at.slice(0, mostPlaces) };
 }
-
-/** FHIR's IssueType, of all versions: any other word may be anything. */
-const issueTypes: ReadonlySet<string> = new Set(
-  wordsIn(
-    "invalid structure required value invariant security login unknown expired forbidden suppressed processing " +
-      "not-supported duplicate multiple-matches not-found deleted too-long code-invalid extension too-costly " +
-      "business-rule conflict limited-filter transient lock-error no-store exception timeout incomplete throttled " +
-      "informational success",
-  ),
-);
 
 const mostPlaces = 3;
 
