@@ -1,17 +1,16 @@
 /**
- * The transport for Node and Deno servers, on undici's `dispatch`.
+ * The transport for Node and Deno servers, on undici's `dispatch`. It reads an answer as a whole, or piece by piece.
  *
  * @module
  */
-import type { Agent, Dispatcher } from "undici";
 import { setImmediate as turn } from "node:timers/promises";
+import type { Agent, Dispatcher } from "undici";
 import { aText, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
 import { invalidOption } from "../errors.ts";
 import { isDecoded, textOf } from "./charset.ts";
 import { fetchTransport } from "./fetch-transport.ts";
 import { isProxyUrl, tunnelsThrough } from "./proxy-tunnel.ts";
 import { splitUrl } from "./safety.ts";
-import { flatten, streamed } from "./streaming/undici-stream.ts";
 import {
   aborted,
   hearsAborts,
@@ -24,6 +23,7 @@ import {
   type TransportRequest,
   type TransportResponse,
   uncoded,
+  type TransportStream,
 } from "./transport.ts";
 
 /** Options of {@link undiciTransport}. */
@@ -312,4 +312,28 @@ class Exchange implements Dispatcher.DispatchHandler {
 function isFlat(headers: Record<string, unknown>): headers is Record<string, string> {
   for (const name in headers) if (typeof headers[name] !== "string") return false;
   return true;
+}
+
+/** Sends a request, and reads the answer piece by piece. @throws {TransportError} */
+async function streamed(
+  { method, url, headers, signal, onSending }: TransportRequest,
+  dispatcher: Pick<Dispatcher, "dispatch">,
+): Promise<TransportStream> {
+  const { Agent } = await import("undici");
+  const { origin, path } = splitUrl(url);
+  const call = { origin, path, method, headers: uncoded(headers), signal, headersTimeout: 0, bodyTimeout: 0 };
+  if (!onSending()) throw heldBack();
+  try {
+    // `request()` needs no other method of its dispatcher than `dispatch()`.
+    const answer = await Agent.prototype.request.call(dispatcher as Dispatcher, call);
+    return { status: answer.statusCode, headers: flatten(answer.headers), body: answer.body };
+  } catch (error) {
+    throw signal.aborted ? aborted(true) : networkError(error, true);
+  }
+}
+
+/** Headers that came several times, each as one text. */
+function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  const entries = Object.entries(headers);
+  return Object.fromEntries(entries.map(([name, value]) => [name, [value ?? ""].flat().join(", ")]));
 }

@@ -6,8 +6,7 @@
  * @module
  */
 import type { LifecycleError } from "../../errors.ts";
-import type { StreamedAnswer } from "../../http/streaming/stream.ts";
-import { isStrong } from "../../http/streaming/strong-etag.ts";
+import { type StreamedAnswer, isStrong } from "../../http/streaming/stream.ts";
 import { TransportError } from "../../http/transport.ts";
 import { unreadableAttachment } from "../stream-call.ts";
 import { cut } from "./binary-json.ts";

@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { invalidOption, type LifecycleError } from "../../errors.ts";
-import { isStrong } from "../../http/streaming/strong-etag.ts";
+import { isStrong } from "../../http/streaming/stream.ts";
 import { cursorParts } from "../checks.ts";
 
 /** A position in a file: the lines before it, and their length in bytes. */

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { StreamedAnswer } from "../../http/streaming/stream.ts";
-import { isStrong } from "../../http/streaming/strong-etag.ts";
+import { type StreamedAnswer, isStrong } from "../../http/streaming/stream.ts";
 import type { Executor } from "../execute.ts";
 import { openFollowing, unreadableFile, type Following } from "../stream-call.ts";
 import type { Position } from "./export-cursor.ts";

@@ -134,3 +134,8 @@ async function startOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   } catch {}
   return Buffer.concat(pieces).toString("utf8", 0, longestError);
 }
+
+/** A validator of an answer that is read in parts and compares byte by byte (RFC 9110, 8.8.3). */
+export function isStrong(etag: unknown): etag is string {
+  return typeof etag === "string" && /^"[\x21\x23-\x7e]{1,200}"$/.test(etag);
+}
