@@ -1,5 +1,5 @@
 /**
- * Parses a command's arguments and rejects unknown ones.
+ * Parses a command's arguments, with the numbers and durations among them, and rejects unknown ones.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import { aPersonName, nameOf } from "../inspector/actions/permission.ts";
 import { option, optionsOf, type Command, type Given, type Options } from "./command.ts";
 import { nearest } from "../nearest.ts";
 import { reasonOf } from "./system-error.ts";
+import { spanOf } from "../runtime/options/time-in-words.ts";
 
 /** The command line is invalid: exit code 2. */
 export class UsageError extends Error {
@@ -141,4 +142,31 @@ export function cannotListen(port: number, error: unknown): UsageError {
   return new UsageError(
     `Cannot listen on port ${port}: ${reasonOf(error)}; without --port any free one is taken`,
   );
+}
+
+/** Parses a whole number. @throws {UsageError} with the option, the rule and the value */
+export function whole(
+  name: string,
+  text: string,
+  least: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+  if (value >= least && value <= most) return value;
+  throw new UsageError(
+    `--${name} must be a whole number from ${least} to ${most}, got ${JSON.stringify(text)}`,
+  );
+}
+
+/** The whole number of an option; `undefined`: it was not given. @throws {UsageError} as {@link whole} */
+export function wholeIn({ texts }: Given, name: string, least: number, most?: number): number | undefined {
+  const text = texts.get(name);
+  return text === undefined ? undefined : whole(name, text, least, most);
+}
+
+/** Parses a duration, in ms. @throws {UsageError} with the option, the rule and the value */
+export function duration(name: string, text: string): number {
+  const value = spanOf(text) ?? NaN;
+  if (value > 0 && Number.isSafeInteger(value)) return value;
+  throw new UsageError(`--${name} must be a time such as 90s, 30m or 1h, got ${JSON.stringify(text)}`);
 }

@@ -1,5 +1,5 @@
 /**
- * Formats users and their states for the commands.
+ * Formats users and their states for the commands, and escapes ids for a terminal.
  *
  * @module
  */
@@ -9,9 +9,7 @@ import { total } from "../store/lane-scheduler.ts";
 import { callOf } from "../runtime/user/step.ts";
 import { distanceInWords, spanInWords, timeInWords } from "../runtime/options/time-in-words.ts";
 import type { Given } from "./command.ts";
-import { escapeControl } from "./escape-control.ts";
-import type { Paint } from "./paint.ts";
-import { wrappedFor } from "./screen.ts";
+import { type Paint, wrappedFor } from "./screen.ts";
 
 /** The colour of each state: good, in progress, recovered, failed or over. */
 export const toneOf: Readonly<Record<UserState, keyof Paint>> = {
@@ -105,4 +103,11 @@ export function waitingUsers({ users, waiting }: Pick<BudgetView, "users" | "wai
   const onTheirWay = states.filter(([state]) => state !== "expiring" && callOf(state) !== undefined); // expiring users still have a token
   const all = onTheirWay.reduce((sum, [, count]) => sum + count, 0);
   return Math.max(0, all - total(waiting));
+}
+
+/** Ids come from outside: escapes the control characters with which one could manipulate the terminal. */
+export function escapeControl(id: string): string {
+  return id.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (one) => {
+    return `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }

@@ -5,7 +5,7 @@
  */
 import type { ImportProgress, ImportSummary } from "../index.ts";
 import { spanInWords } from "../runtime/options/time-in-words.ts";
-import type { Paint } from "./paint.ts";
+import type { Paint } from "./screen.ts";
 import { number, plural } from "./format.ts";
 
 const barLength = 40;

@@ -18,10 +18,9 @@ import {
 } from "../index.ts";
 import { openLifecycle } from "../runtime/open-lifecycle.ts";
 import { readOnly } from "../store/read-only.ts";
-import { duration, whole } from "./parse-units.ts";
-import { UsageError } from "./arguments.ts";
+import { duration, whole, UsageError } from "./arguments.ts";
 import type { Given, Way } from "./command.ts";
-import { escapeControl } from "./escape-control.ts";
+import { escapeControl } from "./format.ts";
 import { printError } from "./screen.ts";
 import { atShell } from "./shell-words.ts";
 

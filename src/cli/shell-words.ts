@@ -4,7 +4,7 @@
  * @module
  */
 import type { Given } from "./command.ts";
-import { escapeControl } from "./escape-control.ts";
+import { escapeControl } from "./format.ts";
 
 /** The methods that are commands of a name. Those with `ID` take one. */
 const commands: Readonly<Record<string, string>> = {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { LifecycleOptions, RefreshPolicy, UserState, WorkSummary } from "../index.ts";
-import { wholeIn } from "./parse-units.ts";
+import { wholeIn } from "./arguments.ts";
 import { option, type Given, type Options } from "./command.ts";
 import { number } from "./format.ts";
 

@@ -1,7 +1,7 @@
 import type { ImportProgress } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { importPicture, importSummary } from "../../src/cli/import-picture.ts";
-import { paintFor } from "../../src/cli/paint.ts";
+import { paintFor } from "../../src/cli/screen.ts";
 import { spanInWords } from "../../src/runtime/options/time-in-words.ts";
 
 const plain = paintFor({ isTTY: false }, {});

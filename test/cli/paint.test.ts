@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { drawsBars, paintFor } from "../../src/cli/paint.ts";
-import { Screen } from "../../src/cli/screen.ts";
+import { drawsBars, paintFor, Screen } from "../../src/cli/screen.ts";
 
 const green = "\u001b[32mfine\u001b[39m";
 

@@ -1,6 +1,6 @@
 import type { BudgetView, Health } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
-import { paintFor } from "../../src/cli/paint.ts";
+import { paintFor } from "../../src/cli/screen.ts";
 import { statusLines } from "../../src/cli/commands/status.ts";
 import type { Failures, MetCause } from "../../src/cli/commands/users-in-trouble.ts";
 import { nextStepAfter, nextSteps } from "../../src/next-step.ts";

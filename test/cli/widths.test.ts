@@ -1,8 +1,8 @@
-import { createSandbox } from "oneup-lifecycle/sandbox";
 import { stripVTControlCharacters } from "node:util";
+import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { operatorAt, type Operator } from "./operator.ts";
-import { hanging, wrapped } from "../../src/cli/columns.ts";
+import { hanging, wrapped } from "../../src/cli/screen.ts";
 import { afterwards, folder } from "../support/scene.ts";
 
 const long = "a-user-whose-id-is-rather-long@department.of.a.hospital.example.org";

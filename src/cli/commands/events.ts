@@ -6,8 +6,7 @@
 import type { EventOptions, LifecycleEvent } from "../../index.ts";
 import { timeInWords } from "../../runtime/options/time-in-words.ts";
 import { flag, option, type Command } from "../command.ts";
-import { escapeControl } from "../escape-control.ts";
-import { printJson } from "../format.ts";
+import { escapeControl, printJson } from "../format.ts";
 import { withStore } from "../open-store.ts";
 
 export const events: Command = {

@@ -5,9 +5,8 @@
  */
 import type { Command } from "../command.ts";
 import { withStore } from "../open-store.ts";
-import { escapeControl } from "../escape-control.ts";
+import { escapeControl, print } from "../format.ts";
 import { atShell } from "../shell-words.ts";
-import { print } from "../format.ts";
 
 export const explain: Command = {
   name: "explain",

@@ -9,14 +9,11 @@ import { internalsOf } from "../../runtime/internals.ts";
 import { momentInWords, timeInWords } from "../../runtime/options/time-in-words.ts";
 import { UsageError } from "../arguments.ts";
 import { option, type Command } from "../command.ts";
-import { fitted, hanging, wrapped } from "../columns.ts";
-import { paintFor, type Paint } from "../paint.ts";
+import { fitted, hanging, wrapped, paintFor, type Paint, Screen, widthOf } from "../screen.ts";
 import { withStore } from "../open-store.ts";
-import { byWhom, number, print, toneOf } from "../format.ts";
-import { Screen, widthOf } from "../screen.ts";
+import { byWhom, number, print, toneOf, escapeControl } from "../format.ts";
 import { causeInWords } from "../../errors.ts";
 import { isRefusedAlone, nextStepAfter } from "../../next-step.ts";
-import { escapeControl } from "../escape-control.ts";
 import { asCommands } from "../shell-words.ts";
 
 export const inspect: Command = {

@@ -5,8 +5,7 @@
  */
 import type { AccountLimits, Ceiling } from "../../index.ts";
 import { spanInFull } from "../../runtime/options/time-in-words.ts";
-import { wholeIn } from "../parse-units.ts";
-import { UsageError } from "../arguments.ts";
+import { wholeIn, UsageError } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { plural, print } from "../format.ts";

@@ -5,11 +5,10 @@
  */
 import { systemClock } from "../../clock.ts";
 import type { Lane, Lifecycle } from "../../index.ts";
-import { byOption, doerIn, reasonIn, reasonOption } from "../arguments.ts";
+import { byOption, doerIn, reasonIn, reasonOption, duration } from "../arguments.ts";
 import { option, type Command, type Given, type Options } from "../command.ts";
 import { pauseLine, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { duration } from "../parse-units.ts";
 
 const lane: Options = {
   lane: option("LANE", "only interactive, recovery or bulk (default: all)"),

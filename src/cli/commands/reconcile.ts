@@ -4,14 +4,12 @@
  * @module
  */
 import type { Difference, ReconcileOptions, Reconciliation } from "../../index.ts";
-import { someOf } from "../arguments.ts";
+import { someOf, wholeIn } from "../arguments.ts";
 import { option, type Command, type Given } from "../command.ts";
-import { escapeControl } from "../escape-control.ts";
-import { number, plural, print } from "../format.ts";
+import { escapeControl, number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { printError } from "../screen.ts";
 import { spanInWords } from "../../runtime/options/time-in-words.ts";
-import { wholeIn } from "../parse-units.ts";
 
 export const reconcile: Command = {
   name: "reconcile",

@@ -8,16 +8,24 @@ import type { BudgetView, Ceiling, Health, UserState } from "../../index.ts";
 import { causeInWords } from "../../errors.ts";
 import { total } from "../../store/lane-scheduler.ts";
 import { internalsOf } from "../../runtime/internals.ts";
-import { escapeControl } from "../escape-control.ts";
+import {
+  escapeControl,
+  bar,
+  byLane,
+  gateLine,
+  number,
+  pauseLine,
+  plural,
+  print,
+  toneOf,
+  waitingUsers,
+} from "../format.ts";
 import { momentInWords, spanInFull, timeInWords } from "../../runtime/options/time-in-words.ts";
 import type { Command } from "../command.ts";
-import { hanging } from "../columns.ts";
-import { drawsBars, paintFor, type Paint } from "../paint.ts";
+import { hanging, drawsBars, paintFor, type Paint, widthOf, width as usualWidth } from "../screen.ts";
 import { adapterOf, withStore } from "../open-store.ts";
 import { asCommands } from "../shell-words.ts";
 import { causesOf, failuresOf, type Failures, type MetCause } from "./users-in-trouble.ts";
-import { widthOf, width as usualWidth } from "../screen.ts";
-import { bar, byLane, gateLine, number, pauseLine, plural, print, toneOf, waitingUsers } from "../format.ts";
 
 export const status: Command = {
   name: "status",

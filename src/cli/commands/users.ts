@@ -5,18 +5,15 @@
  */
 import { systemClock } from "../../clock.ts";
 import { nextStepOf } from "../../next-step.ts";
-import { type ErrorCode, type UserFilter, type UserStatus } from "../../index.ts";
+import type { ErrorCode, UserFilter, UserStatus } from "../../index.ts";
 import { internalsOf } from "../../runtime/internals.ts";
 import type { UnreadableUser } from "../../runtime/list-users.ts";
 import { spanInWords } from "../../runtime/options/time-in-words.ts";
-import { wholeIn } from "../parse-units.ts";
+import { wholeIn } from "../arguments.ts";
 import { option, type Command, type Given } from "../command.ts";
-import { fitted, placesIn } from "../columns.ts";
-import { paintFor, type Paint } from "../paint.ts";
+import { fitted, placesIn, paintFor, type Paint, printError, widthOf } from "../screen.ts";
 import { withStore } from "../open-store.ts";
-import { plural, printJson, toneOf, waitOf } from "../format.ts";
-import { printError, widthOf } from "../screen.ts";
-import { escapeControl } from "../escape-control.ts";
+import { plural, printJson, toneOf, waitOf, escapeControl } from "../format.ts";
 import { atShell } from "../shell-words.ts";
 
 export const users: Command = {

@@ -5,9 +5,9 @@
  */
 import { systemClock } from "../../clock.ts";
 import type { Lifecycle, UserStatus, WorkSummary } from "../../index.ts";
-import { duration } from "../parse-units.ts";
+import { duration } from "../arguments.ts";
 import { flag, option, type Command } from "../command.ts";
-import { paintFor, type Paint } from "../paint.ts";
+import { paintFor, type Paint } from "../screen.ts";
 import { withStore } from "../open-store.ts";
 import { print, toneOf, waitOf, printJson } from "../format.ts";
 import { concurrencyOf, policyOf, summaryLine, workerOptions } from "../worker-options.ts";

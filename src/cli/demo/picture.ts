@@ -6,7 +6,7 @@
 import { isPurging, type PurgingState } from "../../../machines/index.ts";
 import type { UserState, UserStatus } from "../../index.ts";
 import { bar } from "../format.ts";
-import type { Paint } from "../paint.ts";
+import type { Paint } from "../screen.ts";
 
 /** What a dot can show. */
 type Standing = Exclude<UserState, PurgingState | "offboarded"> | "notBegun" | "inDoubt";

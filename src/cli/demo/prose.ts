@@ -4,8 +4,7 @@
  * @module
  */
 import type { UserStatus } from "../../index.ts";
-import type { Paint } from "../paint.ts";
-import { width } from "../screen.ts";
+import { type Paint, width } from "../screen.ts";
 
 /** The headline of a step. */
 export function headline(mark: number | string, title: string, paint: Paint): string {

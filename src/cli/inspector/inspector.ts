@@ -6,10 +6,9 @@
 import { onAbort } from "../../abort.ts";
 import type { Lifecycle } from "../../index.ts";
 import { createInspector } from "../../inspector/index.ts";
-import { byOption, cannotListen, doerIn, portOption, UsageError } from "../arguments.ts";
+import { byOption, cannotListen, doerIn, portOption, UsageError, whole } from "../arguments.ts";
 import { flag, type Command } from "../command.ts";
 import { withStore } from "../open-store.ts";
-import { whole } from "../parse-units.ts";
 import { printError } from "../screen.ts";
 import { openBrowser } from "./open-browser.ts";
 import { serve } from "./serve.ts";

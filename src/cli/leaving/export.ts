@@ -6,11 +6,10 @@
 import { systemClock } from "../../clock.ts";
 import type { ExportManyOptions, ExportProgress } from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-in-words.ts";
-import { nameFrom, UsageError, versionsIn } from "../arguments.ts";
+import { nameFrom, UsageError, versionsIn, wholeIn } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { wholeIn } from "../parse-units.ts";
 import { listOption, showing, unfinishedLines, usersOf } from "./list-option.ts";
 
 export const exportUsers: Command = {

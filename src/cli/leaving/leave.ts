@@ -12,12 +12,11 @@ import type {
   OffboardManyOptions,
 } from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-in-words.ts";
-import { byOption, doerIn, nameFrom, UsageError, versionsIn } from "../arguments.ts";
+import { byOption, doerIn, nameFrom, UsageError, versionsIn, wholeIn } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { wholeIn } from "../parse-units.ts";
 import { listOption, showing, unfinishedLines, usersOf } from "./list-option.ts";
 
 export const leave: Command = {

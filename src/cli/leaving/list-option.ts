@@ -5,8 +5,7 @@
  */
 import { UsageError } from "../arguments.ts";
 import { option, type Given, type Options } from "../command.ts";
-import { escapeControl } from "../escape-control.ts";
-import { number, printJson } from "../format.ts";
+import { escapeControl, number, printJson } from "../format.ts";
 import { idsIn, usualColumn } from "../list-file.ts";
 import { Screen } from "../screen.ts";
 import { asCommands } from "../shell-words.ts";

@@ -5,12 +5,11 @@
  */
 import { systemClock } from "../../clock.ts";
 import type { Lifecycle, UserStatus } from "../../index.ts";
-import { byOption, doerIn } from "../arguments.ts";
+import { byOption, doerIn, duration } from "../arguments.ts";
 import { option, type Given, type Options } from "../command.ts";
 import { print, toneOf, waitOf } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { paintFor } from "../paint.ts";
-import { duration } from "../parse-units.ts";
+import { paintFor } from "../screen.ts";
 
 export const actOptions: Options = {
   wait: option("TIME", "how long to wait for it, e.g. 10m (default: 30s)"),

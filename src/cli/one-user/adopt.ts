@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { UsageError } from "../arguments.ts";
+import { UsageError, whole } from "../arguments.ts";
 import { option, type Command } from "../command.ts";
 import { idsIn } from "../list-file.ts";
-import { whole } from "../parse-units.ts";
 import { actOnUser, actOptions, isUsable } from "./act-on-user.ts";
 
 const variable = "ONEUP_REFRESH_TOKEN";

@@ -6,10 +6,9 @@
 import { isLifecycleError } from "../../index.ts";
 import type { Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
-import { escapeControl } from "../escape-control.ts";
+import { escapeControl, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { actOptions, actIn } from "./act-on-user.ts";
-import { print } from "../format.ts";
 
 function isNotUnknown(error: unknown): boolean {
   return !isLifecycleError(error, "USER_UNKNOWN"); // forget() rejects with any other error

@@ -6,7 +6,7 @@
 import { versionsIn } from "../arguments.ts";
 import { option, type Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
-import { escapeControl } from "../escape-control.ts";
+import { escapeControl } from "../format.ts";
 import { actOnUser, actOptions } from "./act-on-user.ts";
 
 export const offboard: Command = {

@@ -5,7 +5,7 @@
  */
 import type { Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
-import { escapeControl } from "../escape-control.ts";
+import { escapeControl } from "../format.ts";
 import { actOnUser, actOptions, isUsable } from "./act-on-user.ts";
 
 export const reauthorize: Command = {

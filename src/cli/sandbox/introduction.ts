@@ -1,14 +1,13 @@
 /**
- * The sandbox's first output: its address, its credentials, example calls, and control calls.
+ * The sandbox's first output: its address, its credentials, example calls, and control calls. Below it, the calls that
+ * reach the sandbox, one per line.
  *
  * @module
  */
 import { controlBase, controlRoutes, type ControlRoute } from "../../sandbox/http/control-routes.ts";
-import type { Sandbox, SandboxServer } from "../../sandbox/index.ts";
-import { number } from "../format.ts";
-import type { Paint } from "../paint.ts";
-import { width } from "../screen.ts";
-import { callTitle } from "./calls.ts";
+import type { Sandbox, SandboxServer, JournalEntry } from "../../sandbox/index.ts";
+import { number, escapeControl } from "../format.ts";
+import { type Paint, width } from "../screen.ts";
 
 /** Control calls, one or two lines each. */
 export function controlLines(routes: readonly ControlRoute[], paint: Paint): readonly string[] {
@@ -73,4 +72,27 @@ export function introduction(
 /** Quotes one word for a shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** One call. */
+export function describeEntry(
+  { n, at, call, status, outcome, appUserId, fault }: JournalEntry,
+  paint: Paint,
+): string {
+  const time = new Date(at).toISOString().slice(11, 19);
+  const tone = status === "dropped" || status >= 400 ? paint.bad : status >= 300 ? paint.busy : paint.good;
+  const user = appUserId === undefined ? "" : escapeControl(appUserId);
+  const line = columns(String(n), time, call, tone(String(status).padEnd(statusWidth)), outcome, user);
+  return fault === undefined ? line : `${line} ${paint.busy(`(${fault})`)}`;
+}
+
+const statusWidth = 7;
+
+/** The column titles. */
+const callTitle: string = columns("#", "time", "call", "status", "outcome", "user");
+
+type Cells = readonly [n: string, time: string, call: string, status: string, outcome: string, user: string];
+
+function columns(...[n, time, call, status, outcome, user]: Cells): string {
+  return `  ${n.padStart(4)}  ${time.padEnd(8)}  ${call.padEnd(15)} ${status.padEnd(statusWidth)} ${outcome.padEnd(13)} ${user}`.trimEnd();
 }

@@ -1,19 +1,34 @@
 /**
  * `oneup-lifecycle sandbox`: runs a local 1upHealth on this machine, for programs in any language, until Ctrl-C.
  *
+ * The command's options describe its users, its clock and its faults. Its state may outlive the process in a file.
+ *
  * @module
  */
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { sleep, systemClock } from "../../clock.ts";
 import { controlRoutes } from "../../sandbox/http/control-routes.ts";
-import type { JournalEntry, Sandbox } from "../../sandbox/index.ts";
-import { whole } from "../parse-units.ts";
-import { cannotListen, portOption } from "../arguments.ts";
-import { flag, option, type Command } from "../command.ts";
-import { paintFor } from "../paint.ts";
-import { describeEntry } from "./calls.ts";
-import { controlLines, introduction } from "./introduction.ts";
-import type { StateFile } from "./state-file.ts";
-import { begin } from "./world.ts";
+import {
+  type JournalEntry,
+  type Sandbox,
+  createSandbox,
+  createVirtualClock,
+  type Fault,
+  type SandboxCredentials,
+  type SandboxOptions,
+  type VirtualClock,
+  type SandboxSnapshot,
+} from "../../sandbox/index.ts";
+import { whole, cannotListen, portOption, duration, UsageError } from "../arguments.ts";
+import { flag, option, type Command, type Given } from "../command.ts";
+import { paintFor } from "../screen.ts";
+import { describeEntry, controlLines, introduction } from "./introduction.ts";
+import { isObject } from "../../checks.ts";
+import { isLifecycleError } from "../../errors.ts";
+import { endless } from "../../sandbox/faults/fault.ts";
+import { idsIn } from "../list-file.ts";
+import { reasonOf, isSystemError } from "../system-error.ts";
+import { restoreFrom } from "../../sandbox/http/restore-from.ts";
 
 export const sandbox: Command = {
   name: "sandbox",
@@ -93,4 +108,177 @@ async function follow(
     }
     await sleep(systemClock, pollMs, signal).catch(() => {}); // the loop's condition sees the abort
   }
+}
+
+/** Builds the sandbox, and its state file if there is one. @throws {UsageError} with the option, the rule and the value; the signal's reason */
+async function begin(given: Given, signal: AbortSignal) {
+  const { texts } = given;
+  const path = texts.get("state");
+  const limit = `${texts.get("limit") ?? "300"} in ${texts.get("window") ?? "1h"}`;
+  const state = path === undefined ? null : stateFile(path, limit);
+  const kept = (await state?.read()) ?? null;
+  const clock = clockOf(given, kept?.clock);
+  const sandbox = createSandbox({ ...optionsOf(texts), clock });
+  if (kept !== null) state?.restore(sandbox, kept);
+  sandbox.setCredentials(credentialsOf(texts)); // the stored state has its own
+  for await (const id of seeds(texts.get("seed-users"), signal)) sandbox.createUser(id);
+  for (const fault of await faultsIn(texts.get("faults"))) script(sandbox, fault);
+  return { sandbox, state };
+}
+
+function optionsOf(texts: Given["texts"]): SandboxOptions {
+  return {
+    ...credentialsOf(texts),
+    limit: {
+      calls: whole("limit", texts.get("limit") ?? "300", 1),
+      windowMs: duration("window", texts.get("window") ?? "1h"),
+    },
+    latencyMs: latency(texts.get("latency") ?? "0"),
+  };
+}
+
+function credentialsOf(texts: Given["texts"]): Partial<SandboxCredentials> {
+  const clientId = texts.get("client-id");
+  const clientSecret = texts.get("client-secret");
+  return {
+    ...(clientId !== undefined && { clientId }),
+    ...(clientSecret !== undefined && { clientSecret }),
+  };
+}
+
+function latency(text: string): readonly [number, number] {
+  const [, least, most = least] = /^(\d{1,6})(?:-(\d{1,6}))?$/.exec(text) ?? [];
+  if (least !== undefined && Number(least) <= Number(most)) return [Number(least), Number(most)];
+  throw new UsageError(
+    `--latency must be milliseconds such as 80, or a range such as 40-120, got ${JSON.stringify(text)}`,
+  );
+}
+
+/** The clock from `--clock`, else from the stored state, else the machine's time. */
+function clockOf({ texts, switches }: Given, kept: KeptState["clock"] = { aheadMs: 0 }): VirtualClock {
+  const asked = texts.get("clock");
+  const keptTime = "stoodAt" in kept ? kept.stoodAt : systemClock.now() + kept.aheadMs;
+  const now = asked === undefined ? keptTime : timeOf(asked);
+  return createVirtualClock({ now, running: !switches.has("stopped") });
+}
+
+function timeOf(text: string): number {
+  const [, ahead] = /^\+(.+)$/.exec(text) ?? [];
+  if (ahead !== undefined) return systemClock.now() + duration("clock", ahead);
+  const at = /^\d{4}-/.test(text) ? Date.parse(text) : NaN;
+  if (Number.isFinite(at)) return at;
+  throw new UsageError(
+    `--clock must be a time such as 2026-01-01T00:00:00Z, or +2h from now, got ${JSON.stringify(text)}`,
+  );
+}
+
+/** `user-1`, `user-2`, …; or the ids of a file. */
+async function* seeds(text: string | undefined, signal: AbortSignal): AsyncGenerator<string, void> {
+  if (text === undefined) return;
+  if (!/^\d+$/.test(text)) return yield* idsIn({ path: text, column: undefined }, signal);
+  const count = whole("seed-users", text, 1, 1_000_000);
+  for (let n = 1; n <= count; n++) yield `user-${n}`;
+}
+
+async function faultsIn(path: string | undefined): Promise<readonly Fault[]> {
+  if (path === undefined) return [];
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    throw new UsageError(`Cannot read ${path}: ${reasonOf(error)}`);
+  });
+  try {
+    const list: unknown = JSON.parse(text);
+    if (Array.isArray(list) && list.every(isObject)) return list; // fail() checks each
+  } catch {} // it is no JSON
+  throw new UsageError(`Cannot read ${path}: it must be a JSON list of faults`);
+}
+
+function script(sandbox: Sandbox, fault: Fault): void {
+  try {
+    sandbox.fail(endless(fault));
+  } catch (error) {
+    if (isLifecycleError(error)) throw new UsageError(`Cannot use a fault of --faults: ${error.message}`);
+    throw error;
+  }
+}
+
+/** The content of the file. */
+export interface KeptState {
+  /** How far the sandbox's clock was ahead of the machine's, in ms; for a stopped clock, its time. */
+  readonly clock: { readonly aheadMs: number } | { readonly stoodAt: number };
+  /** The limit that the stored quota counts against. */
+  readonly limit: string;
+  readonly world: SandboxSnapshot;
+}
+
+/**
+ * Reads and writes the file. It holds the sandbox's secrets in clear; they are valid nowhere else. `limit` names the
+ * current limit: a stored quota of another limit is discarded.
+ */
+function stateFile(path: string, limit: string) {
+  let written = "";
+
+  function strange(): UsageError {
+    return new UsageError(`Cannot use ${path}: it must be a file written by --state`);
+  }
+
+  return {
+    /** The stored state; `null` if the file does not exist yet. @throws {UsageError} if it holds something else */
+    async read(): Promise<KeptState | null> {
+      try {
+        const kept: unknown = JSON.parse(await readFile(path, "utf8"));
+        if (isKept(kept)) return kept;
+      } catch (error) {
+        if (isSystemError(error)) {
+          if (error.code === "ENOENT") return null;
+          throw new UsageError(`Cannot read ${path}: ${error.code}`);
+        }
+      }
+      throw strange();
+    },
+
+    /** Restores the state. @throws {UsageError} if it is not valid */
+    restore(sandbox: Sandbox, { world, limit: counted }: KeptState): void {
+      const { quota } = sandbox.snapshot(); // nothing is counted yet
+      try {
+        restoreFrom(sandbox, counted === limit ? world : { ...world, quota });
+      } catch (error) {
+        if (isLifecycleError(error)) throw strange();
+        throw error;
+      }
+    },
+
+    /** Saves the state if it has changed: to a draft that is then renamed, so that no reader sees half a file. */
+    async keep(sandbox: Sandbox): Promise<void> {
+      const { clock } = sandbox;
+      const now = clock.now();
+      const kept: KeptState = {
+        // Rounded to a second: the difference between the clocks jitters, and would make an equal state look changed.
+        clock: clock.running
+          ? { aheadMs: Math.round((now - systemClock.now()) / 1_000) * 1_000 }
+          : { stoodAt: now },
+        limit,
+        world: sandbox.snapshot(),
+      };
+      const text = `${JSON.stringify(kept)}\n`;
+      if (text === written) return;
+      const draft = `${path}.new`;
+      try {
+        await writeFile(draft, text, { mode: 0o600 });
+        await rename(draft, path);
+      } catch (error) {
+        throw new UsageError(`Cannot write ${path}: ${reasonOf(error)}`);
+      }
+      written = text;
+    },
+  };
+}
+
+/** See {@link stateFile}. */
+export type StateFile = ReturnType<typeof stateFile>;
+
+function isKept(value: unknown): value is KeptState {
+  if (!isObject(value) || !("world" in value)) return false;
+  const { clock, limit } = value;
+  if (!isObject(clock) || typeof limit !== "string") return false;
+  return Number.isFinite("aheadMs" in clock ? clock["aheadMs"] : clock["stoodAt"]);
 }
