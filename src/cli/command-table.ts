@@ -28,11 +28,8 @@ import { exportUsers } from "./leaving/export.ts";
 import { leave } from "./leaving/leave.ts";
 import { receipts } from "./leaving/receipts.ts";
 import { adopt } from "./one-user/adopt.ts";
-import { forget } from "./one-user/forget.ts";
-import { hold, unhold } from "./one-user/hold.ts";
-import { offboard } from "./one-user/offboard.ts";
-import { reauthorize } from "./one-user/reauthorize.ts";
-import { rename } from "./one-user/rename.ts";
+import { forget, offboard, reauthorize } from "./one-user/offboard.ts";
+import { hold, rename, unhold } from "./one-user/hold.ts";
 import { retry } from "./one-user/retry.ts";
 import { sandbox } from "./sandbox/sandbox.ts";
 

@@ -8,8 +8,7 @@ import { randomName, systemClock } from "../../clock.ts";
 import { createLifecycle, isLifecycleError, keyFile, type Lifecycle } from "../../index.ts";
 import { UsageError } from "../arguments.ts";
 import { folderStore } from "./folder-store.ts";
-import { createAndRead, patientSays } from "./patient.ts";
-import { headline, lineOfLife } from "./prose.ts";
+import { createAndRead, patientSays, headline, lineOfLife } from "./prose.ts";
 import { plural } from "../format.ts";
 import { endpointsIn } from "../open-store.ts";
 import type { Screen } from "../screen.ts";
@@ -29,6 +28,7 @@ export async function live(
   if (clientId === "" || clientSecret === "") {
     throw new UsageError("demo --live needs ONEUP_CLIENT_ID and ONEUP_CLIENT_SECRET in the environment");
   }
+  const { paint } = screen;
   const folder = texts.get("store") ?? "./oneup-lifecycle-demo";
   const endpoints = endpointsIn(texts);
   const lifecycle = await createLifecycle({
@@ -39,16 +39,45 @@ export async function live(
   });
   try {
     const { user, known } = await choose(lifecycle, texts.get("user"));
-    return await acts(lifecycle, user, known, {
-      screen,
-      folder,
-      signal,
-      api: endpoints.api ?? "https://api.1up.health",
+    const api = endpoints.api ?? "https://api.1up.health";
+    screen.say("", headline(1, `${known ? "Continuing with" : "Onboarding"} ${user} at ${api}`, paint));
+    const began = systemClock.monotonic();
+    let last = "";
+    const leave = lifecycle.subscribe(({ state, pause }) => {
+      const now = pause === null ? state : `${state}, waiting (${pause.reason})`;
+      if (now === last) return;
+      last = now;
+      const seconds = ((systemClock.monotonic() - began) / 1_000).toFixed(1).padStart(6);
+      screen.say(`     ${paint.quiet(`${seconds} s`)}  ${now}`);
     });
+    const status = await lifecycle.onboard(user, { waitMs, signal }).finally(leave);
+    if (!status.usable) {
+      const until = status.pause?.until?.toISOString() ?? "it is checked again";
+      screen.say(
+        "",
+        paint.busy(`${user} is ${status.state} and waits until ${until}; run this again to continue`),
+      );
+      return 1;
+    }
+    screen.say(`     ${paint.good("●")} ${status.state}, usable until ${status.expiresAt?.toISOString()}`);
+
+    screen.say("", headline(2, "Create the Patient from 1upHealth's guide (FHIR DSTU2)", paint));
+    const patient = await createAndRead(lifecycle, user, signal);
+    const delay = (patient.tookMs / 1_000).toFixed(1);
+    screen.say(
+      `     ${paint.good("●")} Patient/${patient.id}`,
+      `       ${patientSays}: created and read back in ${delay} s.`,
+    );
+
+    const { calls, history, state } = await lifecycle.inspect(user);
+    screen.say("", ...lineOfLife("so far", history).map((line) => `     ${line}`));
+    screen.say(`     The store is kept in ${folder}; run this again to continue with the same user.`, "");
+    screen.say(paint.good(`${user} is ${state} after ${plural(calls.management, "management call")}`));
+    return 0;
   } catch (error) {
     if (signal.aborted) return 130;
     if (!isLifecycleError(error)) throw error;
-    screen.say("", screen.paint.bad(`${error.message} [${error.code}]`));
+    screen.say("", paint.bad(`${error.message} [${error.code}]`));
     return 1;
   } finally {
     await lifecycle.close();
@@ -67,54 +96,4 @@ async function choose(
     }
   }
   return { user: asked ?? prefix + randomName(systemClock), known: false };
-}
-
-interface Setting {
-  readonly screen: Screen;
-  readonly folder: string;
-  readonly api: string;
-  readonly signal: AbortSignal;
-}
-
-async function acts(
-  lifecycle: Lifecycle,
-  user: string,
-  known: boolean,
-  { screen, folder, api, signal }: Setting,
-): Promise<number> {
-  const { paint } = screen;
-  screen.say("", headline(1, `${known ? "Continuing with" : "Onboarding"} ${user} at ${api}`, paint));
-  const began = systemClock.monotonic();
-  let last = "";
-  const leave = lifecycle.subscribe(({ state, pause }) => {
-    const now = pause === null ? state : `${state}, waiting (${pause.reason})`;
-    if (now === last) return;
-    last = now;
-    const seconds = ((systemClock.monotonic() - began) / 1_000).toFixed(1).padStart(6);
-    screen.say(`     ${paint.quiet(`${seconds} s`)}  ${now}`);
-  });
-  const status = await lifecycle.onboard(user, { waitMs, signal }).finally(leave);
-  if (!status.usable) {
-    const until = status.pause?.until?.toISOString() ?? "it is checked again";
-    screen.say(
-      "",
-      paint.busy(`${user} is ${status.state} and waits until ${until}; run this again to continue`),
-    );
-    return 1;
-  }
-  screen.say(`     ${paint.good("●")} ${status.state}, usable until ${status.expiresAt?.toISOString()}`);
-
-  screen.say("", headline(2, "Create the Patient from 1upHealth's guide (FHIR DSTU2)", paint));
-  const patient = await createAndRead(lifecycle, user, signal);
-  const delay = (patient.tookMs / 1_000).toFixed(1);
-  screen.say(
-    `     ${paint.good("●")} Patient/${patient.id}`,
-    `       ${patientSays}: created and read back in ${delay} s.`,
-  );
-
-  const { calls, history, state } = await lifecycle.inspect(user);
-  screen.say("", ...lineOfLife("so far", history).map((line) => `     ${line}`));
-  screen.say(`     The store is kept in ${folder}; run this again to continue with the same user.`, "");
-  screen.say(paint.good(`${user} is ${state} after ${plural(calls.management, "management call")}`));
-  return 0;
 }

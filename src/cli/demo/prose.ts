@@ -1,10 +1,11 @@
 /**
- * Formats the demo's text.
+ * Formats the demo's text. Creates the Patient of 1upHealth's guide that it tells of, and reads it back once it is visible.
  *
  * @module
  */
-import type { UserStatus } from "../../index.ts";
+import type { UserStatus, Lifecycle } from "../../index.ts";
 import { type Paint, width } from "../screen.ts";
+import { systemClock } from "../../clock.ts";
 
 /** The headline of a step. */
 export function headline(mark: number | string, title: string, paint: Paint): string {
@@ -33,4 +34,35 @@ export function lineOfLife(name: string, history: UserStatus["history"]): string
     line += `${arrow}${state}`;
   }
   return [...lines, line];
+}
+
+const bilbo = {
+  resourceType: "Patient",
+  name: [{ use: "official", family: ["Baggins"], given: ["Bilbo"] }],
+  gender: "male",
+  birthDate: "1993-06-20",
+} as const;
+
+/** The Patient in one line. */
+export const patientSays: string = `Bilbo Baggins, ${bilbo.gender}, born ${bilbo.birthDate}`;
+
+/** How long to wait for the Patient to be readable, in ms. */
+const withinMs = 60_000;
+
+/** Creates the Patient for the user and reads it back. Returns its id and how long both took, in ms. */
+export async function createAndRead(
+  lifecycle: Lifecycle,
+  appUserId: string,
+  signal: AbortSignal,
+): Promise<{ readonly id: string; readonly tookMs: number }> {
+  const began = systemClock.monotonic();
+  const { id } = await lifecycle.fhir(appUserId, "dstu2").create<"Patient">(
+    {
+      ...bilbo,
+      name: bilbo.name.map((name) => ({ ...name, family: [...name.family], given: [...name.given] })),
+    },
+    { signal, untilReadable: { withinMs } },
+  );
+  if (id === undefined) throw new Error("1upHealth returned the Patient without an id");
+  return { id, tookMs: systemClock.monotonic() - began };
 }

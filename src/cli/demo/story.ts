@@ -1,19 +1,21 @@
 /**
  * The demo on the sandbox, step by step. Every number it prints comes from the store or from the sandbox's journal.
+ * A page shows it in a browser while it runs.
  *
  * @module
  */
 import { settle } from "./doubt.ts";
 import { nextLine } from "../confirm.ts";
-import { showPage, type DemoPage } from "./page.ts";
-import { createAndRead, patientSays } from "./patient.ts";
-import { headline, lineOfLife, listed } from "./prose.ts";
-import { users } from "./shire.ts";
+import { createAndRead, patientSays, headline, lineOfLife, listed } from "./prose.ts";
+import { users, hourMs, limit, Watch } from "./watch.ts";
 import { setStage, type Stage } from "./stage.ts";
 import { plural } from "../format.ts";
-import type { Screen } from "../screen.ts";
-import { hourMs, limit, Watch } from "./watch.ts";
+import { type Screen, printError } from "../screen.ts";
 import { times } from "./worker.ts";
+import type { Lifecycle } from "../../index.ts";
+import { createInspector } from "../../inspector/index.ts";
+import { openBrowser } from "../inspector/open-browser.ts";
+import { serve } from "../inspector/serve.ts";
 
 /** Options of {@link tellStory}. */
 export interface StoryOptions {
@@ -36,7 +38,7 @@ const breathMs = 900;
 export async function tellStory({ screen, self, keep, open, signal }: StoryOptions): Promise<number> {
   const stage = await setStage(self);
   let code = 130;
-  let page: DemoPage | undefined;
+  let page: Awaited<ReturnType<typeof showPage>> | undefined;
   try {
     page = await showPage(stage.lifecycle, open);
     screen.say(
@@ -179,4 +181,19 @@ async function verdict({ sandbox, look }: Stage, screen: Screen): Promise<number
   const line = `${users.length - lost.length} users onboarded, ${lost.length} lost, ${twice.length} created twice, ${spent.management} management calls`;
   screen.say(good ? paint.good(line) : paint.bad(line));
   return good ? 0 : 1;
+}
+
+/** Serves the inspector on a free port of this machine; `isOpen`: and opens it. */
+async function showPage(lifecycle: Lifecycle, isOpen: boolean) {
+  const inspector = createInspector(lifecycle, { maskIds: false });
+  const server = await serve(inspector.fetch, 0);
+  const link = inspector.link(server.origin);
+  if (isOpen) openBrowser(link, () => printError("Cannot open a browser: open the link yourself"));
+  return {
+    link,
+    async close() {
+      await inspector.close();
+      await server.close();
+    },
+  };
 }

@@ -1,5 +1,6 @@
 /**
- * `oneup-lifecycle hold ID` and `unhold ID`: stop one user's management calls, and let them go on.
+ * `oneup-lifecycle hold ID` and `unhold ID`: stop one user's management calls, and let them go on. `rename ID NEW-ID`:
+ * gives a user another `app_user_id`.
  *
  * @module
  */
@@ -36,4 +37,18 @@ export const unhold: Command = {
   opens: "tend",
   options: actOptions,
   run: (given, signal) => actOnUser(given, signal, (it, act) => it.unhold(given.argument, act)),
+};
+
+export const rename: Command = {
+  name: "rename",
+  description: "give a user another app_user_id, at 1upHealth and here, for one management call",
+  more: [
+    "ID is the app_user_id until now. Its token works meanwhile. Afterwards the old id is known as renamed;",
+    "renaming it back costs a call again.",
+  ],
+  takes: ["ID", "NEW-ID"],
+  example: "rename ada ada@example.org",
+  opens: "act",
+  options: actOptions,
+  run: (given, signal) => actOnUser(given, signal, (it, act) => it.rename(given.argument, given.second, act)),
 };

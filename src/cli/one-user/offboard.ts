@@ -1,13 +1,16 @@
 /**
- * `oneup-lifecycle offboard ID`: lets a user go.
+ * `oneup-lifecycle offboard ID`: lets a user go. `forget ID`: deletes the record of a user that was offboarded.
+ * `reauthorize ID`: discards a user's grant and gets a new one. Each asks first.
  *
  * @module
  */
 import { versionsIn } from "../arguments.ts";
 import { option, type Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
-import { escapeControl } from "../format.ts";
-import { actOnUser, actOptions } from "./act-on-user.ts";
+import { escapeControl, print } from "../format.ts";
+import { actOnUser, actOptions, actIn, isUsable } from "./act-on-user.ts";
+import { isLifecycleError } from "../../index.ts";
+import { withStore } from "../open-store.ts";
 
 export const offboard: Command = {
   name: "offboard",
@@ -41,5 +44,56 @@ export const offboard: Command = {
       (lifecycle, act) => lifecycle.offboard(id, { ...act, purge: what }),
       ({ state }) => state === "offboarded",
     );
+  },
+};
+
+export const forget: Command = {
+  name: "forget",
+  description: "delete the record of a user that was offboarded",
+  more: [
+    "ID is the app_user_id. Its state, history and number are deleted; a mark without any facts keeps lists from",
+    "adding it again. Do it after a purge is done: a purge needs the record.",
+  ],
+  takes: ["ID"],
+  example: "forget ada@example.org",
+  opens: "tend",
+  asks: true,
+  options: actOptions,
+  async run(given, signal) {
+    const id = given.argument;
+    const question = `The record of ${escapeControl(id)} is deleted, with its history and its number at 1upHealth. It cannot be undone.`;
+    await confirm(given, question, signal);
+    const act = actIn(given, signal);
+    const known = await withStore(given, async (lifecycle) => {
+      const isKnown = await lifecycle.inspect(id).then(
+        () => true,
+        (error: unknown) => !isLifecycleError(error, "USER_UNKNOWN"), // forget() rejects with any other error
+      );
+      await lifecycle.forget(id, act);
+      return isKnown;
+    });
+    const told = known ? "forgotten" : "There was no such user here; nothing of it is stored";
+    print(given, { appUserId: id, known, forgotten: true }, [told]);
+  },
+};
+
+export const reauthorize: Command = {
+  name: "reauthorize",
+  description: "discard a user's grant and get a new one, for one management call",
+  more: [
+    "ID is the app_user_id. For a user whose record is damaged, or whose grant is suspect. The user has no token",
+    "until the new one is there.",
+  ],
+  takes: ["ID"],
+  example: "reauthorize ada@example.org",
+  opens: "act",
+  asks: true,
+  fails: "the user has no token yet",
+  options: actOptions,
+  async run(given, signal) {
+    const id = given.argument;
+    const question = `The grant of ${escapeControl(id)} is discarded, and a new one costs one management call.`;
+    await confirm(given, question, signal);
+    return actOnUser(given, signal, (lifecycle, act) => lifecycle.reauthorize(id, act), isUsable);
   },
 };
