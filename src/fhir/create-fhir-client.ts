@@ -35,7 +35,6 @@ import type { Find } from "./recover-create.ts";
 import { anAnalyticsBase } from "./export/export-link.ts";
 import { aRetryCount } from "./repeat.ts";
 import { resourceVerbs } from "./resource-verbs.ts";
-import { validateVerb } from "./validate.ts";
 import type { FhirVersion } from "./fhir-version.ts";
 
 /** Options of {@link createFhirClient}. Exactly one of `token` and `client` authenticates the calls. */
@@ -171,7 +170,6 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
     ...resources,
     ...pages,
     batch: batchVerb(parts, find, resources),
-    validate: validateVerb(parts),
     attachment: attachmentVerb(parts, maxBytes),
     bulkExport,
   } as unknown as FhirClient<V>;

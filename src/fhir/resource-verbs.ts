@@ -5,7 +5,7 @@
  * @module
  */
 import { withSignals } from "../abort.ts";
-import { isLifecycleError } from "../errors.ts";
+import { isLifecycleError, LifecycleError } from "../errors.ts";
 import {
   among,
   anything,
@@ -18,8 +18,9 @@ import {
   kindOf,
   whole,
   type Rules,
+  wrong,
 } from "../checks.ts";
-import type { JsonObject } from "../http/json.ts";
+import { type JsonObject, field, text } from "../http/json.ts";
 import * as calls from "./calls.ts";
 import {
   checkResource,
@@ -33,19 +34,22 @@ import {
   type Sendable,
 } from "./checks.ts";
 import { checkFindBy, recoverCreate, paramsOf, type Find } from "./recover-create.ts";
-import { readableWithin, waitUntilReadable } from "./read-after-write.ts";
 import type {
   CreateOptions,
   FhirCallOptions,
   FhirReadOptions,
   OperationOptions,
   UpdateOptions,
+  ValidateOptions,
 } from "./fhir-call-options.ts";
 import { begun, execute, executeForResource, refuseUndeclared, type VerbParts } from "./execute.ts";
 import { pairsOf, queryOf } from "./query.ts";
 import { creating, deleting, operating, permitting, reading, searching, updating } from "./operation.ts";
 import { ofCall, readRules, repetitionOf } from "./repeat.ts";
 import type { FhirVersion } from "./fhir-version.ts";
+import { issuesIn, type FhirIssue } from "../http/fhir-issue.ts";
+import type { FhirValidation } from "./fhir-client.ts";
+import { sleep, type Clock } from "../clock.ts";
 
 /** See `FhirClient`, which adds the types. */
 export interface ResourceVerbs {
@@ -57,9 +61,15 @@ export interface ResourceVerbs {
   operation(name: string, options?: OperationOptions<FhirVersion>): Promise<JsonObject | null>;
   share(patientId: string, oneupUserId: number, options?: FhirCallOptions): Promise<void>;
   unshare(patientId: string, oneupUserId: number, options?: FhirCallOptions): Promise<void>;
+  validate(resource: object, options?: ValidateOptions): Promise<FhirValidation>;
 }
 
 const callRules: Rules<FhirCallOptions> = { signal: aSignal };
+const ofValidate: Rules<ValidateOptions> = {
+  ...readRules,
+  mode: among("create", "update"),
+  profile: { must: "a URL", holds: (one) => URL.canParse(String(one)) },
+};
 const ofCreate: Rules<CreateOptions> = { ...callRules, findBy: anything, untilReadable: anything };
 const ofUpdate: Rules<UpdateOptions> = { ...callRules, ifMatch: aSwitch, method: among("PUT", "POST") };
 const ofOperation: Rules<OperationOptions<FhirVersion>> = {
@@ -192,6 +202,32 @@ export function resourceVerbs({ place, performer }: VerbParts, find: Find): Reso
       return done.resource;
     },
 
+    /** It changes nothing, so it is repeated like a read although it is a POST. */
+    async validate(given, options) {
+      const resource = checkResource("validate the resource", given);
+      const resourceType = String(resource["resourceType"]); // a name, as was checked
+      const words = `validate the ${resourceType}`;
+      const { signal, mode, profile, ...how } = check(words, options, ofValidate);
+      const text = bodyOf(calls.serialise(words, resource), mode, profile);
+      const task = { ...operating("validate", resourceType, false), words };
+      const call = calls.operationCall(place, `/${resourceType}/$validate`, "", text);
+      const repetition = repetitionOf(how, performer.retries, ofCall);
+      try {
+        const { resource: outcome } = await execute(performer, task, call, signal, repetition);
+        const found = outcome?.["resourceType"] === "OperationOutcome" ? outcome["issue"] : undefined;
+        if (outcome === null || !Array.isArray(found) || found.length === 0)
+          throw new LifecycleError(
+            "BAD_ANSWER",
+            `Cannot ${words}: the answer must hold an OperationOutcome with issues, got something else`,
+          );
+        return { isValid: found.every(isHarmless), issues: issuesIn(outcome), outcome };
+      } catch (error) {
+        const issues = issuesOf(error);
+        if (issues === null) throw error;
+        return { isValid: false, issues, outcome: null };
+      }
+    },
+
     share: (patientId, oneupUserId, options) => permit(true, patientId, oneupUserId, options),
     unshare: (patientId, oneupUserId, options) => permit(false, patientId, oneupUserId, options),
   };
@@ -223,4 +259,75 @@ export function versionToReplace(
   if (isResourceId(versionId)) return versionId;
   if (ifMatch !== true && versionId === undefined) return undefined;
   throw invalid(words, "ifMatch must find a meta.versionId of FHIR's type id", kindOf(versionId));
+}
+
+/** The issues of a server that answers an invalid resource with the status of a refused one. */
+function issuesOf(error: unknown): readonly FhirIssue[] | null {
+  if (!isLifecycleError(error, "FHIR_REFUSED") || (error.status !== 412 && error.status !== 422)) return null;
+  const { issues } = error.facts ?? {};
+  return Array.isArray(issues) && issues.length > 0 ? (issues as readonly FhirIssue[]) : null; // the reader wrote it
+}
+
+/** Whether an issue says that nothing is wrong. One without a severity that FHIR knows does not. */
+function isHarmless(issue: unknown): boolean {
+  return ["warning", "information", "success"].includes(text(field(issue, "severity")) ?? "");
+}
+
+/** The resource itself, which every server takes, unless there is more to tell. */
+function bodyOf(resource: string, mode: string | undefined, profile: string | undefined): string {
+  if (mode === undefined && profile === undefined) return resource;
+  const more = [
+    ...(mode === undefined ? [] : [{ name: "mode", valueCode: mode }]),
+    ...(profile === undefined ? [] : [{ name: "profile", valueUri: profile }]),
+  ].map((one) => JSON.stringify(one));
+  return `{"resourceType":"Parameters","parameter":[{"name":"resource","resource":${resource}},${more.join(",")}]}`;
+}
+
+const ofReadable = { withinMs: whole(100, 600_000) };
+const readWaitMs = { first: 50, longest: 1_000, all: 10_000 };
+
+/**
+ * The resource, as soon as it can be read: 1upHealth shows it "after a short delay (<1 second)" (user management guide,
+ * Create a FHIR Resource).
+ *
+ * @throws {LifecycleError} `UNAVAILABLE` with `facts.id`, when the time is up
+ */
+async function waitUntilReadable(
+  clock: Clock,
+  read: (signal: AbortSignal | undefined) => Promise<JsonObject>,
+  { resourceType, id }: { readonly resourceType: string; readonly id: string },
+  withinMs: number,
+  signal: AbortSignal | undefined,
+): Promise<JsonObject> {
+  const until = clock.monotonic() + withinMs;
+  for (let wait = readWaitMs.first; ; wait = Math.min(2 * wait, readWaitMs.longest)) {
+    try {
+      return await read(signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const passes = isLifecycleError(error) && (error.retryable || error.status === 404);
+      const waitMs = Math.max(wait, (isLifecycleError(error) && error.retryAfterMs) || 0);
+      if (!passes || clock.monotonic() + waitMs > until)
+        throw new LifecycleError(
+          "UNAVAILABLE",
+          `Cannot read the ${resourceType} that was created: it did not become readable within ${withinMs} ms; its id is in facts.id, so do not create it again`,
+          { cause: error, facts: { id } },
+        );
+      await sleep(clock, waitMs, signal);
+    }
+  }
+}
+
+/**
+ * How long to wait until it can be read; `null`: do not wait.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+function readableWithin(task: string, untilReadable: CreateOptions["untilReadable"]): number | null {
+  if (untilReadable === undefined || untilReadable === false) return null;
+  if (untilReadable === true) return readWaitMs.all;
+  if (!isObject(untilReadable))
+    throw wrong(task, "untilReadable", "a boolean or { withinMs }", untilReadable);
+  const { withinMs = readWaitMs.all } = check(task, untilReadable, ofReadable, "untilReadable");
+  return withinMs;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { pageCall } from "../../src/fhir/calls.ts";
 import { nextLink } from "../../src/fhir/pages/next-link.ts";
-import { createVisited } from "../../src/fhir/pages/visited.ts";
+import { createVisited } from "../../src/fhir/pages/fhir-page.ts";
 import { serve } from "../http/local-server.ts";
 import { all, errorOf, withAda } from "./ada.ts";
 

@@ -1,24 +1,25 @@
 /**
- * The method `attachment()`: checks what is requested, opens it, and repeats that like a read.
+ * The method `attachment()`: checks what is requested, opens it, and repeats that like a read. The token is sent to an
+ * address that a resource or a redirect chose, so it must stay under the base of the version.
  *
  * @module
  */
 import { linkSignals, type LinkedSignal } from "../../abort.ts";
 import { aSwitch, check, isObject, kindOf, orInfinity, whole, type Rules } from "../../checks.ts";
 import { isLifecycleError } from "../../errors.ts";
-import { describeCall } from "../../http/call.ts";
+import { describeCall, under } from "../../http/call.ts";
 import { checkResourceId, refuse } from "../checks.ts";
-import { inTimeOf, refuseUndeclared, type VerbParts } from "../execute.ts";
+import { inTimeOf, refuseUndeclared, type VerbParts, type Executor } from "../execute.ts";
 import type { Operation } from "../operation.ts";
 import { ofCall, readRules, repeated, repetitionOf } from "../repeat.ts";
-import { baseOf, contentUrl } from "./attachment-link.ts";
 import type { AttachmentElement, AttachmentOptions, FhirAttachment } from "./attachment.ts";
 import { decoded } from "./binary-json.ts";
 import { checkedContent, refuseTooLong, type Expected } from "./checked-content.ts";
-import { checkedType, contentOf, mediaTypeOf, type Content } from "./content-of.ts";
-import { continued } from "./continued-body.ts";
-import { openContent } from "./open-content.ts";
-import { lost, openedContent, type Opened } from "./opened-content.ts";
+import { checkedType, contentOf, mediaTypeOf, type Content, isJson } from "./content-of.ts";
+import { continued, type Part, lost, openedContent, type Opened } from "./continued-body.ts";
+import type { StreamedAnswer } from "../../http/streaming/stream.ts";
+import { type FhirPlace, pathUnder } from "../calls.ts";
+import { openFollowing, unreadableAttachment, type Following, type HostedCall } from "../stream-call.ts";
 
 const words = "read the attachment";
 const rules: Rules<AttachmentOptions> = { ...readRules, maxBytes: orInfinity(whole(0)), verify: aSwitch };
@@ -168,4 +169,82 @@ function checkedValues({ size, hash }: AttachmentElement): Pick<Expected, "size"
 function inline(data: string): Content {
   const fail = () => refuse(words, "its data must be base64", "another text");
   return { contentType: undefined, size: undefined, pieces: decoded(data, fail), isWhole: () => true };
+}
+
+/** What is requested. */
+export interface ContentRequest {
+  readonly executor: Executor;
+  readonly place: FhirPlace;
+  readonly task: Operation;
+  readonly url: string;
+  /** The same without ids. */
+  readonly template: string;
+  /** The media type in the Attachment. */
+  readonly mediaType: string | undefined;
+}
+
+/** @throws {LifecycleError} as every FHIR call; `BAD_ANSWER` for a redirect elsewhere; the signal's reason */
+async function openContent(
+  { executor, place, task, url, template, mediaType }: ContentRequest,
+  signal: AbortSignal,
+  part?: Part,
+): Promise<StreamedAnswer> {
+  const range =
+    part === undefined
+      ? {}
+      : { range: `bytes=${part.from}-`, ...(part.etag !== undefined && { "if-range": part.etag }) };
+  const statuses = part === undefined ? [200] : [200, 206, 416];
+  const call: HostedCall = {
+    name: "fhirAttachment",
+    method: "GET",
+    url,
+    template,
+    headers: { accept: acceptOf(executor, mediaType), "accept-encoding": "identity", ...range },
+    isOwn: true,
+  };
+  const follow: Following["follow"] = (from, { status, headers: { location } }) => {
+    if (location === undefined) throw unreadableAttachment(`a redirect (${status}) must name its target`);
+    const target = contentUrl(place, location, from);
+    if (typeof target !== "string") return { url: target.href };
+    const rule = `a redirect must stay under ${baseOf(place).href}`;
+    throw unreadableAttachment(`${rule}, got ${target}; nothing was sent there`);
+  };
+  const isWanted = (status: number): boolean => statuses.includes(status);
+  return openFollowing(executor, task, call, { isWanted, signal, follow, unreadable: unreadableAttachment });
+}
+
+/** Any type but those of FHIR asks for the bytes, and not for the resource around them (FHIR R4, 2.9.3). */
+function acceptOf({ sender }: Executor, mediaType: string | undefined): string {
+  if (sender.stream === undefined) return "application/fhir+json"; // bytes would be decoded as text
+  const isPlain = mediaType !== undefined && !isJson(mediaType) && !mediaType.includes("xml");
+  return `${isPlain ? mediaType : "application/octet-stream"}, */*;q=0.8`;
+}
+
+/** The longest address that is called; servers reject longer ones. */
+const longestLink = 16_000;
+
+/**
+ * The absolute address of a link under the base; otherwise what it is instead, for a message.
+ *
+ * @param from the address that a redirect came from; without it a relative link is relative to the base
+ */
+function contentUrl(place: FhirPlace, link: string, from?: string): URL | string {
+  const base = baseOf(place);
+  if (link.length > longestLink) return `one of more than ${longestLink} characters`;
+  if (!URL.canParse(link, from ?? base)) return "one that is no URL";
+  const target = new URL(link, from ?? base);
+  // seam: an-attachment-stays-at-its-server
+  if (target.origin !== base.origin) return "one with another origin";
+  if (target.username !== "" || target.password !== "") return "one with credentials in it";
+  // Characters that a server may decode to another path are refused.
+  const path = pathUnder(place, base, target);
+  if (path === null || !/^(?:\/[\w$.~-]+)+$/.test(path)) return "one with another path";
+  target.pathname = base.pathname + path.slice(1);
+  target.hash = "";
+  return target;
+}
+
+/** With a slash at its end. */
+function baseOf(place: FhirPlace): URL {
+  return new URL(under(place.api, `/${place.version}/`));
 }

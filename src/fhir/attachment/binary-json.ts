@@ -1,6 +1,6 @@
 /**
  * Finds the data of a Binary in JSON that comes piece by piece, so that only a piece of it is in memory. FHIR R4 calls it
- * `data`, the versions before `content`.
+ * `data`, the versions before `content`. Its base64 is decoded piece by piece, too.
  *
  * @module
  */
@@ -8,7 +8,6 @@ import { Buffer } from "node:buffer";
 import type { LifecycleError } from "../../errors.ts";
 import { isObject, parseJson, type JsonObject } from "../../http/json.ts";
 import { unreadableAttachment } from "../stream-call.ts";
-import { base64Decoder } from "./base64.ts";
 
 /** How the JSON begins. */
 export interface Start {
@@ -144,4 +143,26 @@ export function notBase64(): LifecycleError {
 /** An answer that ends too early. The next one may be whole. */
 export function cut(): LifecycleError {
   return unreadableAttachment("the answer was cut", { retryable: true });
+}
+
+/** Decodes base64 that comes in pieces of any length. Both methods throw what `fail` makes if it is not base64. */
+function base64Decoder(fail: () => LifecycleError) {
+  let rest = "";
+  let isPadded = false;
+  return {
+    /** The bytes that are complete. */
+    push(text: string): Uint8Array {
+      const all = rest + text.replaceAll(/[ \t\r\n]+/g, ""); // FHIR allows white space
+      const whole = all.length - (all.length % 4);
+      const part = all.slice(0, whole);
+      rest = all.slice(whole);
+      if ((isPadded && all !== "") || !/^[A-Za-z0-9+/]*={0,2}$/.test(part)) throw fail();
+      isPadded = part.endsWith("=");
+      return Buffer.from(part, "base64");
+    },
+    /** No more text follows. */
+    end(): void {
+      if (rest !== "") throw fail();
+    },
+  };
 }

@@ -23,10 +23,8 @@ import {
   type Position,
 } from "./export-cursor.ts";
 import { unreadableFile } from "../stream-call.ts";
-import { begin, end, untilReady, type Job } from "./export-job.ts";
-import type { ListedFile, Manifest } from "./manifest.ts";
-import { cut, resourceIn } from "./ndjson.ts";
-import { openFile, type OpenFile } from "./read-file.ts";
+import { begin, end, untilReady, type Job, type ListedFile, type Manifest } from "./export-job.ts";
+import { cut, resourceIn, openFile, type OpenFile } from "./read-file.ts";
 
 const words = "export";
 const rules: Rules<BulkExportOptions> = {

@@ -1,5 +1,6 @@
 /**
- * The job at the server: its kick-off, its state until the files are there, its end.
+ * The job at the server: its kick-off, its state until the files are there, its end. A list of files that does not have
+ * the right form is refused as a whole: an export with a part missing would look complete.
  *
  * @module
  */
@@ -7,14 +8,14 @@ import { withSignals } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { Answer } from "../../http/call.ts";
-import { parseJson } from "../../http/json.ts";
+import { parseJson, field, isObject, numeric } from "../../http/json.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
 import type { Executor } from "../execute.ts";
 import type { Operation } from "../operation.ts";
 import { repeated, type Repetition } from "../repeat.ts";
 import { sendHosted, type HostedCall } from "../stream-call.ts";
-import { statusPath } from "./export-link.ts";
-import { readManifest, type Manifest } from "./manifest.ts";
+import { statusPath, fileLink, nameOfFile } from "./export-link.ts";
+import type { BulkExportFile } from "./bulk-export.ts";
 
 /** What the server answered: the files at once, or where to ask for them. */
 export type Begun = { readonly status: string } | { readonly manifest: Manifest };
@@ -141,4 +142,59 @@ function manifestIn(answer: Answer, from: string): Manifest {
 
 function isGone(error: unknown): error is LifecycleError {
   return isLifecycleError(error, "FHIR_REFUSED") && (error.status === 404 || error.status === 410);
+}
+
+/** A file, and where it is. */
+export interface ListedFile extends BulkExportFile {
+  readonly isOwn: boolean;
+  /** Identifies it: the link, without its query unless that tells files apart. */
+  readonly name: string;
+}
+
+/** The list of files, each once, in an order that does not depend on that of the server. */
+export interface Manifest {
+  readonly files: readonly ListedFile[];
+  /** Whether files at the analytics host are read with credentials. */
+  readonly needsAccess: boolean;
+}
+
+const lists = ["output", "error", "deleted"] as const;
+
+/**
+ * @param base the address of the analytics host
+ * @returns the list, or in words what it lacks
+ * @throws {LifecycleError} `BAD_ANSWER` for a link that is not followed
+ */
+function readManifest(body: unknown, base: string, from: string): Manifest | string {
+  if (!isObject(body) || !Array.isArray(body["output"])) return "a list of files in output";
+  const files = new Map<string, Omit<ListedFile, "name">>();
+  const names = new Map<string, number>();
+  for (const list of lists) {
+    const all = body[list] ?? [];
+    if (!Array.isArray(all)) return `a list of files in ${list}`;
+    for (const one of all as readonly unknown[]) {
+      const [type, url, count] = [field(one, "type"), field(one, "url"), field(one, "count")];
+      if (typeof type !== "string" || !/^[A-Z][A-Za-z]{0,63}$/.test(type) || typeof url !== "string")
+        return `a type and a url for each file in ${list}`;
+      const link = fileLink(base, from, url);
+      if (files.has(link.url)) continue; // a file that is listed twice would be read twice
+      const known = numeric(count);
+      if (count !== undefined && count !== null && !(Number.isSafeInteger(known) && Number(known) >= 0))
+        return `a whole number as the count of each file in ${list}`;
+      files.set(link.url, { list, type, ...link, count: known });
+      const name = nameOfFile(link.url);
+      names.set(name, (names.get(name) ?? 0) + 1);
+    }
+  }
+  const named = [...files.values()].map((file): ListedFile => {
+    const name = nameOfFile(file.url);
+    return { ...file, name: names.get(name) === 1 ? name : file.url };
+  });
+  named.sort((one, other) => compare(one.type, other.type) || compare(one.name, other.name));
+  return { files: named, needsAccess: body["requiresAccessToken"] !== false };
+}
+
+function compare(one: string, other: string): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
 }

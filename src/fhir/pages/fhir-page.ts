@@ -1,5 +1,6 @@
 /**
- * Pages of results, each with a method that fetches the next one.
+ * Pages of results, each with a method that fetches the next one. The positions that a walk has visited are kept in
+ * constant memory, to detect cycles.
  *
  * @module
  */
@@ -11,7 +12,6 @@ import { cursorOf, type Search } from "./cursor.ts";
 import { Fingerprint } from "./fingerprint.ts";
 import type { FhirIssue } from "../../http/fhir-issue.ts";
 import { nextLink, type PagePlace } from "./next-link.ts";
-import { createVisited, type Visited } from "./visited.ts";
 
 /** One page of a search, a history, or of everything about a patient. `All`: any resource of the version. */
 export interface FhirPage<R = unknown, All = unknown, B = unknown> {
@@ -169,4 +169,27 @@ function followed({ place }: PageSource, here: PagePlace, link: string): PagePla
 
 function astray({ task }: PageSource, rule: string): LifecycleError {
   return new LifecycleError("BAD_ANSWER", `Cannot ${task} any further: ${rule}`);
+}
+
+/** Records that a step of the walk reaches a position. True if another step reached it before. */
+export type Visited = (place: string, step: number) => boolean;
+
+/** The number of positions remembered. */
+const longest = 4_096;
+
+/**
+ * Remembers the latest positions and one older mark, which is moved to the current position whenever the number of
+ * steps has doubled since: a cycle longer than the memory passes the mark sooner or later (Brent's algorithm).
+ */
+export function createVisited(): Visited {
+  const last = new Map<string, number>();
+  let mark: { readonly place: string; readonly step: number } | undefined;
+  return (place, step) => {
+    const earlier = last.get(place) ?? (mark?.place === place ? mark.step : undefined);
+    if (earlier !== undefined) return earlier !== step;
+    last.set(place, step);
+    if (last.size > longest) for (const oldest of last.keys()) if (last.delete(oldest)) break;
+    if (mark === undefined || step >= 2 * mark.step) mark = { place, step };
+    return false;
+  };
 }
