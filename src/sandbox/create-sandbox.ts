@@ -1,18 +1,21 @@
 /**
  * Creates the sandbox: its state, its handler, and the public object.
  *
+ * Adds resources without a call: the data that a test needs before its first call.
+ *
  * @module
  */
 import { LifecycleError } from "../errors.ts";
-import { addResources } from "./state/add-resources.ts";
-import { answerRequest } from "./http/answer-request.ts";
+import { answerRequest, listen } from "./http/listen.ts";
 import { Handler } from "./handler.ts";
 import { readOptions, type SandboxOptions } from "./options/sandbox-options.ts";
-import { checkValue, whole } from "../checks.ts";
-import { listen } from "./http/listen.ts";
+import { checkValue, whole, invalid } from "../checks.ts";
 import type { SandboxUser } from "./state/users.ts";
 import { World } from "./state/world.ts";
 import type { Sandbox } from "./sandbox.ts";
+import { isFhirVersion, isServed } from "./resources/served-types.ts";
+import { jsonText, parseObject } from "./base/message.ts";
+import { isDeeper } from "./base/is-deeper.ts";
 
 /** The most calls that one `spend()` uses up: each is kept until its window is over. */
 const mostSpent = 1_000_000;
@@ -75,4 +78,32 @@ export function sandboxOver(handler: Handler): Sandbox {
     restore: (snapshot) => world.restore(snapshot),
   };
   return sandbox;
+}
+
+const verb = "add the resources";
+
+/**
+ * Adds resources of a user, readable at once, and returns their ids.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`; the resources before the invalid one have been added
+ */
+export function addResources(
+  world: World,
+  owner: number,
+  version: string,
+  resources: Iterable<object | string>,
+): string[] {
+  if (!isFhirVersion(version)) throw invalid(verb, "version must be one of dstu2, stu3, r4", "another");
+  const ids: string[] = [];
+  for (const resource of resources) {
+    const text = typeof resource === "string" ? resource : (jsonText(resource) ?? "");
+    const parsed = parseObject(text);
+    const type = parsed?.["resourceType"];
+    if (parsed === undefined || typeof type !== "string" || !isServed(version, type) || isDeeper(parsed)) {
+      const rule = `each must be a resource that 1upHealth serves in ${version}`;
+      throw invalid(verb, rule, `something else after ${ids.length} of them`);
+    }
+    ids.push(world.resources.create(owner, version, type, text, world.now(), true).id);
+  }
+  return ids;
 }

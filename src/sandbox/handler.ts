@@ -1,10 +1,9 @@
 /** Handles one call from request to response: parse it, wait, apply faults, carry it out, record it. */
 
 import { type Clock, slept, systemClock } from "../clock.ts";
-import { carryOut } from "./faults/carry-out.ts";
+import { carryOut, Faults } from "./faults/faults.ts";
 import { Chance, type ChanceState } from "./base/chance.ts";
 import { describeFault, type Fault } from "./faults/fault.ts";
-import { Faults } from "./faults/faults.ts";
 import { planExport } from "./export/plan-export.ts";
 import { planFhir } from "./fhir/plan-fhir.ts";
 import { maskPath, WrittenJournal } from "./journal.ts";

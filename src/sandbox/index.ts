@@ -23,7 +23,7 @@ export {
 export { type Sandbox } from "./sandbox.ts";
 export { createSandbox } from "./create-sandbox.ts";
 export type { FaultResponse } from "./faults/fault-responses.ts";
-export type { ListenOptions, SandboxServer } from "./sandbox-server.ts";
+export type { ListenOptions, SandboxServer } from "./sandbox.ts";
 export type { SandboxUser } from "./state/users.ts";
 export { createVirtualClock, type VirtualClock, type VirtualClockOptions } from "./clock/virtual-clock.ts";
 export type { SandboxCredentials, SandboxSnapshot } from "./state/world.ts";

@@ -35,7 +35,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     export: ["base", "fhir", "options", "resources", "state"],
     oauth: ["base", "state"],
     faults: ["base", "oauth", "state"],
-    http: ["base", "clock", "faults", "options", "state", "handler.ts", "sandbox.ts", "sandbox-server.ts"],
+    http: ["base", "clock", "faults", "options", "state", "handler.ts", "sandbox.ts"],
   },
   "src/fhir": {
     batch: [anyFile],

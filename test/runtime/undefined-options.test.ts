@@ -9,7 +9,7 @@ import type { UndiciTransportOptions } from "../../src/http/undici-transport.ts"
 import { internalsOf } from "../../src/runtime/internals.ts";
 import type { VirtualClockOptions } from "../../src/sandbox/clock/virtual-clock.ts";
 import type { ConnectClockOptions } from "../../src/sandbox/clock/remote-clock.ts";
-import type { ListenOptions } from "../../src/sandbox/sandbox-server.ts";
+import type { ListenOptions } from "../../src/sandbox/sandbox.ts";
 import type { SimulateOptions } from "../../src/testing/simulate/options.ts";
 import type { RestartOptions } from "../../src/testing/test-lifecycle.ts";
 import type { StoreConformanceOptions } from "../../src/testing/conformance/store-conformance-options.ts";

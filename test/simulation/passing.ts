@@ -4,7 +4,7 @@
  * process takes the second person for the first.
  */
 import { isLifecycleError, type Lifecycle } from "oneup-lifecycle";
-import { addResources } from "../../src/sandbox/state/add-resources.ts";
+import { addResources } from "../../src/sandbox/create-sandbox.ts";
 import { Asking } from "./asking.ts";
 import { fairErrors } from "./fair-errors.ts";
 import type { Stage } from "./stage.ts";

@@ -28,7 +28,7 @@ import { isLifecycleError } from "../../errors.ts";
 import { endless } from "../../sandbox/faults/fault.ts";
 import { idsIn } from "../list-file.ts";
 import { reasonOf, isSystemError } from "../system-error.ts";
-import { restoreFrom } from "../../sandbox/http/restore-from.ts";
+import { restoreFrom } from "../../sandbox/http/control.ts";
 
 export const sandbox: Command = {
   name: "sandbox",

@@ -1,10 +1,15 @@
-/** The list of files of an export. The options decide how honest it is. */
-
-import { json } from "../base/message.ts";
-import type { Carried } from "../base/plan.ts";
-import { servedTypes } from "../resources/served-types.ts";
+/**
+ * The list of files of an export. The options decide how honest it is. A file has one resource a line, and its address holds
+ * all that it depends on.
+ */
+import { Buffer } from "node:buffer";
+import { json, type Incoming } from "../base/message.ts";
+import { type Carried, refused } from "../base/plan.ts";
+import { servedTypes, type FhirVersion } from "../resources/served-types.ts";
 import type { World } from "../state/world.ts";
-import { type Exported, exportedOf, keyText } from "./export-file.ts";
+import { inPart } from "../base/in-part.ts";
+import { issue } from "../fhir/operation-outcome.ts";
+import { type Reader, shown, type StoredResource } from "../resources/stored-resource.ts";
 
 /** The number of links of the list `huge`. */
 const hugeList = 200_000;
@@ -54,4 +59,79 @@ export function listOf(
   };
   const answer = json(200, { ...list, output: listed[exportList]() });
   return { outgoing: answer, outcome: "listed", committed: true };
+}
+
+/** What is exported. */
+export interface Exported {
+  readonly reader: Reader;
+  readonly version: FhirVersion;
+  /** The patients whose data it is; `null`: all data. */
+  readonly patients: readonly string[] | null;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
+/** A file: some resources of one type, or, without a type, OperationOutcomes. */
+export interface FileKey extends Exported {
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The resources of a type, in order of creation. */
+function exportedOf(
+  world: World,
+  { reader, version, patients, since }: Exported,
+  type: string,
+): readonly StoredResource[] {
+  const now = world.now();
+  const found =
+    patients === null
+      ? world.resources.find(reader, version, { type }, now)
+      : patients.flatMap((patient) => world.resources.find(reader, version, { patient }, now));
+  return [...new Set(found)].filter((one) => {
+    const state = shown(one, now);
+    return one.type === type && state?.text !== undefined && state.at > since;
+  });
+}
+
+/** A file or a job as a part of its address: the sandbox keeps no list of them. */
+export function keyText(key: object): string {
+  return Buffer.from(JSON.stringify(key)).toString("base64url");
+}
+
+/** Answers with a file. `key` as in its address. */
+export function fileOf(world: World, incoming: Incoming, key: string): Carried {
+  const read = keyOf(key) as FileKey | undefined; // only this room writes keys
+  if (read === undefined) return issue(404, "not-found", "No such file");
+  const now = world.now();
+  const lines = exportedOf(world, read, read.type)
+    .slice(read.start, read.end)
+    .map((one) => (shown(one, now)?.text ?? "").replaceAll(/\n\s*/g, " "));
+  const whole = { status: 200, headers: ndjson, body: lines.map((line) => `${line}\n`).join("") };
+  const outgoing = inPart(incoming, whole, world.settings.exportRanges);
+  return { outgoing, outcome: "read", committed: true };
+}
+
+/** The OperationOutcomes of an export. */
+export function outcomesFile(): Carried {
+  const { body } = issue(200, "not-supported", "Some data could not be exported").outgoing;
+  return { outgoing: { status: 200, headers: ndjson, body: `${body}\n` }, outcome: "read", committed: true };
+}
+
+const ndjson = { "content-type": "application/fhir+ndjson" };
+
+/** What `keyText()` was given. */
+export function keyOf(text: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(text, "base64url").toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The answer of a store of files to a link that has expired. */
+export function expiredLink(): Carried {
+  const body = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
+  return refused("expired", { status: 403, headers: { "content-type": "application/xml" }, body });
 }

@@ -12,8 +12,7 @@ import { authenticate, refusedToken } from "../fhir/plan-fhir.ts";
 import { isFhirVersion, isServed } from "../resources/served-types.ts";
 import { shown } from "../resources/stored-resource.ts";
 import type { World } from "../state/world.ts";
-import { expiredLink, type Exported, fileOf, keyOf, keyText, outcomesFile } from "./export-file.ts";
-import { listOf } from "./export-list.ts";
+import { expiredLink, type Exported, fileOf, keyOf, keyText, outcomesFile, listOf } from "./export-list.ts";
 
 /** Jobs that were ended, by world. */
 const endedJobs = new WeakMap<World, Set<string>>();

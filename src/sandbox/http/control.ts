@@ -1,19 +1,27 @@
 /**
  * `/_sandbox/…`: what another process can read and change, in any language. Control calls do not count toward the limit,
- * are not in the journal, and are hit by no fault. admission.ts decides which ones get here. Bodies are JSON, which writes
- * Infinity as null; an invalid option is answered with 400 `{ code, message }`. All calls: {@link controlRoutes}.
+ * are not in the journal, and are hit by no fault. Bodies are JSON, which writes Infinity as null; an invalid option is
+ * answered with 400 `{ code, message }`. All calls: {@link controlRoutes}.
+ *
+ * Carried out are those of programs, and of pages served by the sandbox itself, because the sandbox's state includes the
+ * client secret: see {@link refuseControl}. Both entry points apply these rules, because a `Request` passed to `fetch()` may
+ * come from a browser too: `Deno.serve(sandbox.fetch)`. No response carries a CORS header, so a preflight always fails.
+ *
+ * The simulated 1upHealth has no such rules. It requires credentials or a token like the real one, holds test data only,
+ * and may be called by other names: from a container (`host.docker.internal`), through a proxy, or as
+ * `api.1up.health` in a hosts file.
  */
-
-import { aSwitch, checkValue, whole } from "../../checks.ts";
-import { invalidOption, isLifecycleError } from "../../errors.ts";
+import { aSwitch, checkValue, whole, isObject } from "../../checks.ts";
+import { invalidOption, isLifecycleError, type LifecycleError } from "../../errors.ts";
 import { aName, infinite } from "../options/behaviour.ts";
 import { controlBase, controlRoutes } from "./control-routes.ts";
 import { endless } from "../faults/fault.ts";
-import { type Incoming, json, type Outgoing, parseObject } from "../base/message.ts";
+import { type Incoming, json, type Outgoing, parseObject, header } from "../base/message.ts";
 import type { ClockReading } from "../clock/remote-clock.ts";
-import { restoreFrom } from "./restore-from.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { VirtualClock } from "../clock/virtual-clock.ts";
+import type { SandboxSnapshot } from "../state/world.ts";
+import { isForeign, isJson, isLoopbackHost } from "../../cross-site.ts";
 
 const verb = "carry out the control call";
 
@@ -107,4 +115,73 @@ function idOf(incoming: Incoming): string {
 /** A time as text or in milliseconds. */
 function timeOf(now: unknown): number {
   return typeof now === "string" ? Date.parse(now) : (now as number);
+}
+
+/**
+ * Restores a snapshot that was read as JSON. An invalid one changes nothing.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+export function restoreFrom(sandbox: Sandbox, value: unknown): void {
+  if (!isSnapshot(value)) throw noSnapshot();
+  const before = sandbox.snapshot();
+  try {
+    sandbox.restore(value);
+    sandbox.snapshot(); // throws if the restored state cannot be read back
+  } catch {
+    sandbox.restore(before);
+    throw noSnapshot();
+  }
+}
+
+/** Whether it has the fields of a snapshot, of the right types. List items are validated by using them. */
+function isSnapshot(value: unknown): value is SandboxSnapshot {
+  if (!isObject(value)) return false;
+  const { format, credentials, formerSecrets = [], chance, users, grants, resources, quota } = value;
+  return (
+    format === 1 &&
+    Array.isArray(formerSecrets) &&
+    formerSecrets.every((one) => typeof one === "string") &&
+    isObject(credentials) &&
+    typeof credentials["clientId"] === "string" &&
+    typeof credentials["clientSecret"] === "string" &&
+    [chance, users, resources].every(Array.isArray) &&
+    isObject(grants) &&
+    ["codes", "accessTokens", "refreshTokens"].every((name) => isListOfObjects(grants[name])) &&
+    isListOfObjects(users) &&
+    isListOfObjects(resources) &&
+    isObject(quota) &&
+    Array.isArray(quota["times"])
+  );
+}
+
+function isListOfObjects(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isObject);
+}
+
+function noSnapshot(): LifecycleError {
+  return invalidOption("Cannot restore the sandbox: the value must be a result of snapshot()");
+}
+
+/**
+ * The response to a control call that must not be carried out; `undefined` if it may be. `host` is the host that the caller
+ * addressed, from `Host` or the URL.
+ */
+export function refuseControl(incoming: Incoming, host: string | undefined): Outgoing | undefined {
+  const named = header(incoming, "host") ?? host;
+  if (!isLoopbackHost(host) || !isLoopbackHost(named)) {
+    return refused(403, "its Host must be localhost, 127.0.0.1 or [::1], with or without a port");
+  }
+  const initiator = { origin: header(incoming, "origin"), site: header(incoming, "sec-fetch-site") };
+  if (isForeign(initiator, incoming.origin)) return refused(403, "it comes from a page of another site");
+  const hasBody = incoming.method === "POST" || incoming.method === "PUT";
+  if (hasBody && !isJson(header(incoming, "content-type"))) {
+    return refused(415, "it must be JSON, sent with content-type: application/json");
+  }
+  return undefined;
+}
+
+// Neither the host nor the origin is repeated: the response contains no input of the caller.
+function refused(status: 403 | 415, rule: string): Outgoing {
+  return json(status, { message: `Cannot carry out the control call: ${rule}` });
 }

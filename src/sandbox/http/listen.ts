@@ -1,10 +1,12 @@
-/** The entry point with a socket: an HTTP server on loopback. Only this one accepts a GET with a body. */
-
+/**
+ * The entry points: with a socket, an HTTP server on loopback, which alone accepts a GET with a body; and without one, a
+ * `fetch` that the sandbox answers. There the path decides and the host is ignored, except for control calls, which may come
+ * from a browser here too.
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { refuseControl } from "./refuse-control.ts";
-import { control, isClockStream, readClock } from "./control.ts";
+import { refuseControl, control, isClockStream, readClock } from "./control.ts";
 import { controlBase } from "./control-routes.ts";
-import type { Handler } from "../handler.ts";
+import type { Delivery, Handler } from "../handler.ts";
 import {
   bytesOf,
   header,
@@ -14,9 +16,9 @@ import {
   type Outgoing,
   tooLarge,
 } from "../base/message.ts";
-import type { Sandbox } from "../sandbox.ts";
+import type { Sandbox, SandboxServer, ListenOptions } from "../sandbox.ts";
 import type { VirtualClock } from "../clock/virtual-clock.ts";
-import type { SandboxServer, ListenOptions } from "../sandbox-server.ts";
+import { untilAborted } from "../../abort.ts";
 /** Keep-alive timeout of idle connections, in milliseconds: longer than that of clients. */
 const keepAliveMs = 65_000;
 
@@ -53,12 +55,22 @@ function stop(server: Server, closing: AbortController): Promise<void> {
   });
 }
 
-/** What the server dispatches to. */
+/** What a request is dispatched to. */
 interface Inside {
   readonly handler: Handler;
   readonly sandbox: Sandbox;
   /** Aborts when the server closes. */
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
+}
+
+/** Carries out a control call, or hands any other to the handler. */
+async function delivered(
+  { handler, sandbox, signal }: Inside,
+  incoming: Incoming,
+  host: string | undefined,
+): Promise<Delivery> {
+  if (!incoming.path.startsWith(controlBase)) return handler.handle(incoming, signal);
+  return { type: "answer", outgoing: refuseControl(incoming, host) ?? control(sandbox, incoming) };
 }
 
 function receive(inside: Inside, request: IncomingMessage, response: ServerResponse): void {
@@ -93,18 +105,11 @@ function read(request: IncomingMessage, chunks: readonly Buffer[]): Incoming {
   };
 }
 
-async function answer(
-  { handler, sandbox, signal }: Inside,
-  incoming: Incoming,
-  response: ServerResponse,
-): Promise<void> {
-  if (incoming.path.startsWith(controlBase)) {
-    const refusal = refuseControl(incoming, header(incoming, "host"));
-    if (refusal !== undefined) return send(response, refusal);
-    if (isClockStream(incoming)) return streamClock(sandbox.clock, response);
-    return send(response, control(sandbox, incoming));
-  }
-  const delivery = await handler.handle(incoming, signal);
+async function answer(inside: Inside, incoming: Incoming, response: ServerResponse): Promise<void> {
+  const host = header(incoming, "host");
+  if (isClockStream(incoming) && refuseControl(incoming, host) === undefined)
+    return streamClock(inside.sandbox.clock, response);
+  const delivery = await delivered(inside, incoming, host);
   if (delivery.type === "dropped") return void response.destroy();
   return delivery.type === "cut" ? sendHalf(response, delivery.outgoing) : send(response, delivery.outgoing);
 }
@@ -130,4 +135,66 @@ function streamClock(clock: VirtualClock, response: ServerResponse): void {
   response.writeHead(200, { "content-type": "application/x-ndjson" });
   write();
   response.on("close", clock.onChange(write));
+}
+
+/**
+ * Answers `request` like `fetch`: a cut connection rejects with a TypeError, an aborted signal with its reason, and
+ * redirects follow `request.redirect`. A call that is aborted while it waits is still carried out.
+ */
+export async function answerRequest(
+  handler: Handler,
+  sandbox: Sandbox,
+  request: Request,
+  redirectsLeft = 20,
+): Promise<Response> {
+  const { signal } = request;
+  signal.throwIfAborted();
+  const response = await untilAborted(signal, answerOnce(handler, sandbox, request));
+  const location = response.headers.get("location");
+  if (response.status < 300 || response.status > 399 || location === null) return response;
+  if (request.redirect === "error") throw new TypeError("fetch failed: unexpected redirect");
+  if (request.redirect === "manual") return response;
+  // A fault may cause a redirect loop; fetch gives up after 20 too.
+  if (redirectsLeft === 0) throw new TypeError("fetch failed: redirect count exceeded");
+  const next = new Request(new URL(location, request.url), { headers: request.headers, signal });
+  return answerRequest(handler, sandbox, next, redirectsLeft - 1);
+}
+
+async function answerOnce(handler: Handler, sandbox: Sandbox, request: Request): Promise<Response> {
+  const body = await request.text();
+  if (body.length > longestBody) return toResponse(tooLarge());
+  const { host, origin, pathname, search } = new URL(request.url);
+  const incoming: Incoming = {
+    method: request.method,
+    path: pathname,
+    query: search.slice(1),
+    headers: Object.fromEntries(request.headers),
+    body,
+    origin,
+  };
+  const delivery = await delivered({ handler, sandbox }, incoming, host);
+  if (delivery.type === "dropped") throw new TypeError("fetch failed: the connection was closed");
+  const { outgoing } = delivery;
+  return toResponse(outgoing, delivery.type === "cut" ? cutBody(bytesOf(outgoing)) : undefined);
+}
+
+function toResponse(
+  { status, headers, body, bytes }: Outgoing,
+  stream?: ReadableStream<Uint8Array>,
+): Response {
+  const empty = status === 204 || status === 205 || status === 304;
+  const sent = stream ?? (bytes === undefined ? body : new Uint8Array(bytes));
+  return new Response(empty ? null : sent, { status, headers: { ...headers } });
+}
+
+function cutBody(body: Uint8Array): ReadableStream<Uint8Array> {
+  let sent = false;
+  return new ReadableStream({
+    pull(controller) {
+      if (sent) return controller.error(new TypeError("terminated: the connection was closed"));
+      sent = true;
+      const half = body.slice(0, Math.ceil(body.length / 2));
+      controller.enqueue(half.length === 0 ? new TextEncoder().encode(" ") : half);
+    },
+  });
 }
