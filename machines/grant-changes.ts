@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { decided, refusedAgain } from "./refusals.ts";
-import { unconfirmedAfterCode, userOf } from "./user-number.ts";
+import { decided, refusedAgain, unconfirmedAfterCode, userOf } from "./refusals.ts";
 import { nothingKnown, type Change, type UserContext, type UserEvent } from "./user.ts";
 
 /** The latest time at which a token call with an unknown outcome may arrive, if the event has one. */

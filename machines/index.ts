@@ -8,7 +8,7 @@ export type { AccountGate, Gate, GateContext, GateEvent, GateReason, GateState }
 export type { Machine } from "./machine.ts";
 export { mermaid } from "./diagram.ts";
 export { userLifecycle } from "./user-lifecycle.ts";
-export { leftToPurge } from "./purge-progress.ts";
+export { leftToPurge } from "./user-changes.ts";
 export { changes } from "./user-changes.ts";
 export type { ChangeName } from "./user-changes.ts";
 export type { GrantChangeName } from "./grant-changes.ts";

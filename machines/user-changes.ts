@@ -4,11 +4,9 @@
  *
  * @module
  */
-import { leftToPurge, ofPurge, purgedWith, unpurgedFor, unpurgedWithout } from "./purge-progress.ts";
 import { arrivalOf, grantChanges, type GrantChangeName } from "./grant-changes.ts";
-import { decided, isAboutAnother, isThere, refusedAgain } from "./refusals.ts";
+import { decided, isAboutAnother, isThere, refusedAgain, confirmed, userOf } from "./refusals.ts";
 import { renameChanges, type RenameChangeName } from "./rename.ts";
-import { confirmed, userOf } from "./user-number.ts";
 import { nothingKnown, type Change, type FailureReason, type UserContext, type UserState } from "./user.ts";
 
 /** Forgets everything except the user's identity at 1upHealth. */
@@ -200,3 +198,46 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
     idTaken: context.idTaken, // a purge would still erase another user's data
   }),
 };
+
+/** The versions erased once the first remaining one is done. */
+const purgedWith = ({ purged, toPurge }: UserContext): readonly string[] => [
+  ...(purged ?? []),
+  ...(toPurge?.slice(0, 1) ?? []),
+];
+
+/**
+ * The requested and remaining versions that are not erased yet.
+ *
+ * @example
+ * ```ts
+ * import { leftToPurge, nothingKnown } from "oneup-lifecycle/machines";
+ *
+ * const halfway = { ...nothingKnown, toPurge: ["r4"], purged: ["dstu2"] };
+ * console.log(leftToPurge(halfway, ["dstu2", "stu3"])); // [ "r4", "stu3" ]
+ * ```
+ */
+export function leftToPurge({ toPurge, purged }: UserContext, asked: readonly string[]): readonly string[] {
+  const all = new Set([...(toPurge ?? []), ...asked]);
+  return [...all].filter((version) => purged?.includes(version) !== true);
+}
+
+/** What was requested of a purge and is not carried out, for this reason. */
+const unpurgedFor = (
+  { toPurge, unpurged }: UserContext,
+  why: NonNullable<UserContext["unpurged"]>["why"],
+): UserContext["unpurged"] => {
+  if (toPurge === null || toPurge.length === 0) return unpurged;
+  const versions = [...new Set([...(unpurged?.versions ?? []), ...toPurge])];
+  // seam: a-purge-that-was-not-carried-out-is-remembered
+  return { versions, why };
+};
+
+/** What was not carried out before, without these versions, which are requested again. */
+const unpurgedWithout = ({ unpurged }: UserContext, versions: readonly string[]): UserContext["unpurged"] => {
+  const left = unpurged?.versions.filter((version) => !versions.includes(version)) ?? [];
+  return unpurged === null || left.length === 0 ? null : { ...unpurged, versions: left };
+};
+
+/** Refusals of a purge last while it is looked up once more whose data it would erase. */
+const ofPurge = ({ refusals }: UserContext): UserContext["refusals"] =>
+  refusals?.ofPurge === true ? refusals : null;
