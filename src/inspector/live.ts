@@ -9,7 +9,7 @@ import { sleep, type Clock } from "../clock.ts";
 import { changeFeed } from "./change-feed.ts";
 import { createLooker, differs, type Look } from "./look.ts";
 import { refuse, respond } from "./responses.ts";
-import type { SandboxControl } from "./sandbox-control.ts";
+import type { SandboxControl } from "./sandbox-view.ts";
 import type { Overview } from "./shapes.ts";
 import type { Views } from "./views.ts";
 import { watchedUsers, type Watching } from "./watched-users.ts";

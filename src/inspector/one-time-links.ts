@@ -8,14 +8,6 @@ import { createHash, randomBytes } from "node:crypto";
 /** Unused links, and open sessions, that are remembered; the oldest are forgotten first. */
 const mostKept = 64;
 
-/** An open session. */
-export interface Session {
-  /** Names it, and is not its token. */
-  readonly id: string;
-  /** The name of the person for whom the link was made. */
-  readonly who: string;
-}
-
 /** The tokens of links and of sessions, each with the name of a person. Only their hashes are kept. */
 export class OneTimeLinks {
   /** Another one in each process: cookies of one host are shared by all its ports. */
@@ -36,8 +28,11 @@ export class OneTimeLinks {
     return who === undefined ? null : kept(this.#sessions, who);
   }
 
-  /** The session that one of the cookies names; `null`: none does. */
-  sessionOf(cookies: string | null): Session | null {
+  /**
+   * The session that one of the cookies names, by an id that is not its token, and the person for whom its link was made;
+   * `null`: none does.
+   */
+  sessionOf(cookies: string | null): { readonly id: string; readonly who: string } | null {
     for (const one of (cookies ?? "").split(/;\s*/)) {
       if (!one.startsWith(`${this.cookie}=`)) continue;
       const id = hashOf(one.slice(this.cookie.length + 1));

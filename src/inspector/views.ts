@@ -1,5 +1,5 @@
 /**
- * What the inspector answers about users and the account.
+ * What the inspector answers about users, whose ids may be masked, and the account.
  *
  * @module
  */
@@ -9,7 +9,6 @@ import { invalidOption, isLifecycleError, LifecycleError } from "../errors.ts";
 import type { Lifecycle, UserFilter, UserPage, UserState, UserStatus } from "../index.ts";
 import { internalsOf } from "../runtime/internals.ts";
 import { version } from "../version.ts";
-import { maskId } from "./mask-id.ts";
 import type { SealedIds } from "./sealed-ids.ts";
 import type { AccountView, UserRow, UserRows, UserView } from "./shapes.ts";
 
@@ -183,4 +182,11 @@ async function follow<T>(id: string, look: (id: string) => Promise<T>): Promise<
       current = to;
     }
   }
+}
+
+/** The first character of an id, and its domain if it is an address: `a…@example.org`. */
+export function maskId(id: string): string {
+  const [first = ""] = id; // a character may take two units
+  const at = id.lastIndexOf("@");
+  return `${first}…${at > 0 ? id.slice(at) : ""}`;
 }

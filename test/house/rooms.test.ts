@@ -80,7 +80,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   adapters: { keyv: [], lmdb: [], postgres: [], redis: [] },
   "src/inspector": {
     page: ["shapes.ts", "actions"],
-    actions: ["read-body.ts", "responses.ts", "shapes.ts", "views.ts"],
+    actions: ["responses.ts", "shapes.ts", "views.ts"],
   },
   "src/cli": {
     commands: [anyFile],

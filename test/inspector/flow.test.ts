@@ -1,6 +1,6 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
-import { flowCounter, type Step } from "../../src/inspector/flow.ts";
+import { flowCounter, type Step } from "../../src/inspector/change-feed.ts";
 import { scene } from "../support/scene.ts";
 import { openedOn } from "./support.ts";
 

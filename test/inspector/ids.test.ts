@@ -1,7 +1,7 @@
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { createInspector } from "oneup-lifecycle/inspector";
 import { describe, expect, it } from "vitest";
-import { maskId } from "../../src/inspector/mask-id.ts";
+import { maskId } from "../../src/inspector/views.ts";
 import { anyKey } from "../support/places.ts";
 import { folder, scene } from "../support/scene.ts";
 import { answerOf, opened, openedOn, type Answer } from "./support.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { importsSeen } from "../../src/inspector/imports-seen.ts";
+import { importsSeen } from "../../src/inspector/look.ts";
 import { opened } from "./support.ts";
 
 const ids = ["ada", "bob", "cyd", "dan", "eve"];

@@ -3,8 +3,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { systemClock } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
-import { sandboxOf } from "../../src/inspector/sandbox-control.ts";
-import { changeSandbox } from "../../src/inspector/sandbox-view.ts";
+import { sandboxOf, changeSandbox } from "../../src/inspector/sandbox-view.ts";
 import { afterwards, scene } from "../support/scene.ts";
 import { opened, openedOn } from "./support.ts";
 

@@ -1,10 +1,9 @@
 /**
- * Does what a person asks for, in that person's name.
+ * What a person may ask for, and how it is done in that person's name.
  *
  * @module
  */
 import { aSwitch, aText, among, check, checkValue, whole, type Rule, type Rules } from "../../checks.ts";
-import { invalidOption } from "../../errors.ts";
 import type { Lane, Lifecycle, UserStatus } from "../../index.ts";
 import { actionNames, type InspectorAction } from "./permission.ts";
 
@@ -64,7 +63,7 @@ export function checkAct(fields: Readonly<Record<string, unknown>>): Act {
 const waitMs = 10_000;
 
 /** Acts on users: each needs the user's id. */
-const onUser: Readonly<
+export const onUser: Readonly<
   Partial<Record<InspectorAction, (it: Lifecycle, id: string, act: Act, by: string) => Promise<UserStatus>>>
 > = {
   retry: (it, id, _, by) => it.retry(id, { by, waitMs }),
@@ -75,7 +74,7 @@ const onUser: Readonly<
 };
 
 /** Acts on the account. */
-const onAccount: Readonly<
+export const onAccount: Readonly<
   Partial<Record<InspectorAction, (it: Lifecycle, act: Act, by: string, now: number) => Promise<void>>>
 > = {
   pause: ({ account }, { reason, lane, forMs }, by, now) =>
@@ -83,34 +82,3 @@ const onAccount: Readonly<
   unpause: ({ account }, { lane }, by) => account.unpause({ lane, by }),
   reopen: ({ account }, _, by) => account.reopen({ by }),
 };
-
-/** What an act needs. */
-export interface Scene {
-  readonly lifecycle: Lifecycle;
-  /** The lifecycle's time, ms since 1970. */
-  readonly now: () => number;
-  /** Does it with the user that a key names, under its new id if it was renamed. Rejects if it has another record by now. */
-  readonly withUser: (
-    named: Pick<Act, "key" | "record">,
-    act: (id: string) => Promise<UserStatus>,
-  ) => Promise<UserStatus>;
-}
-
-/**
- * Does it. Resolves with the user's status after it; `null`: the act was about the account.
- * @throws {LifecycleError} as the lifecycle's methods
- */
-export async function carryOut(
-  { lifecycle, now, withUser }: Scene,
-  act: Act,
-  by: string,
-): Promise<UserStatus | null> {
-  const ofUser = onUser[act.action];
-  if (ofUser !== undefined && act.record === "")
-    throw invalidOption("Cannot do this: record must be that of the user, as its page has it");
-  if (ofUser !== undefined) return withUser(act, (id) => ofUser(lifecycle, id, act, by));
-  const ofAccount = onAccount[act.action];
-  if (ofAccount === undefined) throw invalidOption("Cannot do this: no such action");
-  await ofAccount(lifecycle, act, by, now());
-  return null;
-}

@@ -1,19 +1,22 @@
 /**
- * `POST api/me` and `POST api/act`: what a person may do, and doing it.
+ * `POST api/me` and `POST api/act`: what a person may do, and doing it. A page sends a token with each action, which proves
+ * that the inspector's own page sends it, in the session that asked for the token. A request that is repeated does nothing
+ * more: what was begun once is not begun again, and the repetition gets the same answer.
  *
  * @module
  */
+import { Buffer } from "node:buffer";
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from "node:crypto";
 import { checkValue } from "../../checks.ts";
-import { isLifecycleError, type LifecycleError } from "../../errors.ts";
+import { invalidOption, isLifecycleError, type LifecycleError } from "../../errors.ts";
 import { nextStepOf } from "../../next-step.ts";
-import { readBody } from "../read-body.ts";
-import { json, refusalOf, refuse, type Refused } from "../responses.ts";
+import { readBody, json, refusalOf, refuse, type Refused } from "../responses.ts";
 import type { Acted, Me } from "../shapes.ts";
 import { recordOf, rowOf, withUser, type Fields, type Views } from "../views.ts";
-import { aName, carryOut, checkAct, type Act, type Scene } from "./act.ts";
-import { Once } from "./once.ts";
-import { pageTokens } from "./page-tokens.ts";
+import { aName, checkAct, onAccount, onUser, type Act } from "./act.ts";
 import type { InspectorPermission, Person } from "./permission.ts";
+import type { Lifecycle } from "../../index.ts";
+import { internalsOf } from "../../runtime/internals.ts";
 
 /** Who asks, and whether ids are masked for that page. */
 export interface Asked {
@@ -38,19 +41,27 @@ export function createActs(views: Views, now: () => number, changeSandbox: (told
   const tokens = pageTokens(views.lifecycle, now);
   const once = new Once<() => Response>();
 
-  async function done(act: Act, { person, masked }: Asked): Promise<Acted> {
+  /**
+   * Does it, and shows the user after it, unless the act was about the account.
+   * @throws {LifecycleError} as the lifecycle's methods
+   */
+  async function done(act: Act, { person: { who }, masked }: Asked): Promise<Acted> {
+    const { action, key, record } = act;
     const { lifecycle } = views;
-    const scene: Scene = {
-      lifecycle,
-      now,
-      withUser: ({ key, record }, use) =>
-        withUser(views, key, async (id) => {
-          if ((await recordOf(lifecycle, id)).record !== record) throw new AnotherRecord();
-          return use(id);
-        }),
-    };
-    const status = await carryOut(scene, act, person.who);
-    return { action: act.action, user: status && rowOf(views, status, masked) };
+    const ofUser = onUser[action];
+    if (ofUser !== undefined) {
+      if (record === "")
+        throw invalidOption("Cannot do this: record must be that of the user, as its page has it");
+      const status = await withUser(views, key, async (id) => {
+        if ((await recordOf(lifecycle, id)).record !== record) throw new AnotherRecord();
+        return ofUser(lifecycle, id, act, who);
+      });
+      return { action, user: rowOf(views, status, masked) };
+    }
+    const ofAccount = onAccount[action];
+    if (ofAccount === undefined) throw invalidOption("Cannot do this: no such action");
+    await ofAccount(lifecycle, act, who, now());
+    return { action, user: null };
   }
 
   async function answerTo(run: Wanted["run"]): Promise<() => Response> {
@@ -146,4 +157,45 @@ function notAllowed(needs: InspectorPermission): Refused {
     message: `Cannot do this: you may not ${what} here; nothing was done`,
     next: "ask the person who runs this inspector",
   };
+}
+
+/** A token lasts until the end of the next period, ms. */
+const periodMs = 12 * 3_600_000;
+
+/** Tokens by a key of the lifecycle's store, so that they are good in each process with it. */
+function pageTokens(lifecycle: Lifecycle, now: () => number) {
+  const key = internalsOf(lifecycle)?.key("inspector page token") ?? createSecretKey(randomBytes(32));
+  const digest = (person: Person, period: number): Uint8Array =>
+    createHmac("sha256", key)
+      .update(JSON.stringify([period, person.session]))
+      .digest();
+  const period = (): number => Math.floor(now() / periodMs);
+  return {
+    of: (person: Person): string => Buffer.from(digest(person, period())).toString("base64url"),
+    /** Whether the token was made for this person's session, less than a day ago. */
+    isOf(token: string | null, person: Person): boolean {
+      const given = Buffer.from(token ?? "", "base64url");
+      const isSame = (made: Uint8Array): boolean =>
+        made.length === given.length && timingSafeEqual(made, given);
+      return [0, 1].some((ago) => isSame(digest(person, period() - ago)));
+    },
+  };
+}
+
+/** Answers that are kept; the oldest are dropped first. */
+const mostKept = 1_000;
+
+export class Once<T> {
+  readonly #begun = new Map<string, { readonly what: string; readonly answer: Promise<T> }>();
+
+  /** Begins it, unless it was begun under this name. `null`: something else was begun under it. */
+  run(name: string, what: string, begin: () => Promise<T>): Promise<T> | null {
+    const known = this.#begun.get(name);
+    if (known !== undefined) return known.what === what ? known.answer : null;
+    const answer = begin();
+    this.#begun.set(name, { what, answer });
+    const [oldest] = this.#begun.keys();
+    if (this.#begun.size > mostKept && oldest !== undefined) this.#begun.delete(oldest);
+    return answer;
+  }
 }

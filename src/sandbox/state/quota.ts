@@ -1,13 +1,9 @@
 /** The limit on user management calls (1upHealth user management guide, Rate Limits). */
 
-/** The number of calls and the kind of window. */
-export interface QuotaLimit {
-  readonly calls: number;
-  readonly windowMs: number;
-  readonly window: "rolling" | "fixed";
-  /** Another client that makes one call at each multiple of `everyMs`. */
-  readonly spender: { readonly everyMs: number } | false;
-}
+import type { Settings } from "../options/sandbox-options.ts";
+
+/** The number of calls, the kind of window, and another client that spends calls, too. */
+export type QuotaLimit = Pick<Settings, "calls" | "windowMs" | "window" | "spender">;
 
 /** The state of a quota. Part of a snapshot. */
 export interface QuotaState {
