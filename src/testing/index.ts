@@ -6,7 +6,7 @@
  */
 export { assertInState, assertNoSecrets, assertSpentCalls, assertVisited } from "./assertions.ts";
 export type { SpentCalls, Spender } from "./expectations.ts";
-export type { Duration } from "./duration.ts";
+export type { Duration } from "./test-clock.ts";
 export type { CrashPoint, CrashStep } from "./test-process.ts";
 export { manualClock } from "./manual-clock.ts";
 export type { ManualClock, MovableClock } from "./manual-clock.ts";

@@ -7,39 +7,27 @@
  *
  * @module
  */
-import { account } from "./conformance/account.ts";
+import { openings } from "./conformance/openings.ts";
 import { clocks } from "./conformance/clocks.ts";
 import { createFixture, type Chapter } from "./conformance/fixture.ts";
 import { due } from "./conformance/due.ts";
-import { emptied } from "./conformance/emptied.ts";
-import { erasing } from "./conformance/erasing.ts";
+import { moving } from "./conformance/moving.ts";
+import { moves } from "./conformance/moves.ts";
 import { lanes } from "./conformance/lanes.ts";
-import { pausedLanes } from "./conformance/paused-lanes.ts";
 import { events } from "./conformance/events.ts";
 import { leases } from "./conformance/leases.ts";
-import { listing } from "./conformance/listing.ts";
-import { moves } from "./conformance/moves.ts";
-import { moving } from "./conformance/moving.ts";
-import { openings } from "./conformance/openings.ts";
 import { records } from "./conformance/records.ts";
 import { slots } from "./conformance/slots.ts";
-import { slotsInCommits } from "./conformance/slots-in-commits.ts";
 import type { TestFunction, StoreConformanceOptions } from "./conformance/store-conformance-options.ts";
 const chapters: readonly Chapter[] = [
   records,
   leases,
   due,
   lanes,
-  pausedLanes,
   slots,
-  slotsInCommits,
   clocks,
   moves,
-  erasing,
-  listing,
   events,
-  account,
-  emptied,
   moving,
   openings,
 ];

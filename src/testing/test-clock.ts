@@ -1,5 +1,6 @@
 /**
  * The clock of a test lifecycle: it moves when the test moves it, or when the lifecycle waits for nothing but time.
+ * Durations are written as in `"90s"`, `"2h"`, `"14d"`.
  *
  * @module
  */
@@ -10,7 +11,8 @@ import { between, checkValue } from "../checks.ts";
 import { Chance } from "../sandbox/base/chance.ts";
 import { TimerQueue } from "../sandbox/clock/timer-queue.ts";
 import type { VirtualClock } from "../sandbox/clock/virtual-clock.ts";
-import { inMs, type Duration } from "./duration.ts";
+import { invalidOption } from "../errors.ts";
+import { spanOf } from "../runtime/options/time-in-words.ts";
 
 /** The clock of a {@link TestLifecycle}. Lifecycle, store and sandbox use it. */
 export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
@@ -218,4 +220,21 @@ export class SteeredTime implements TestClock {
   #moved(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** A duration: milliseconds, or a number with a unit. */
+export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
+
+/**
+ * Converts to milliseconds.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` for an invalid or negative duration
+ */
+export function inMs(time: Duration): number {
+  if (typeof time === "number" && Number.isFinite(time) && time >= 0) return time;
+  const ms = typeof time === "string" ? spanOf(time) : undefined;
+  if (ms !== undefined) return ms;
+  throw invalidOption(
+    `Cannot read a duration: it must be milliseconds from 0, or text such as "90s", "2h" or "14d", got ${String(time)}`,
+  );
 }

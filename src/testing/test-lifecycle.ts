@@ -18,12 +18,12 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import { World } from "../sandbox/state/world.ts";
 import type { StoreAdapter } from "../store/contract.ts";
 import { arrange } from "./arrange.ts";
-import { inMs, type Duration } from "./duration.ts";
+import { inMs, type Duration, latest, SteeredTime, type TestClock } from "./test-clock.ts";
 import { checkPoint, gone, TestProcess, type CrashPoint } from "./test-process.ts";
-import { openProcess } from "./open-process.ts";
 import { lookInto } from "./secrets-in.ts";
-import { latest, SteeredTime, type TestClock } from "./test-clock.ts";
-import { instrumented } from "./instrumented.ts";
+import { instrumented, watchMs } from "./instrumented.ts";
+import { openParts, type Opened } from "../runtime/open-lifecycle.ts";
+import { sandboxTransport } from "./sandbox-transport.ts";
 
 /** Options of {@link createTestLifecycle}. */
 export interface TestLifecycleOptions {
@@ -179,7 +179,18 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
       checkPoint(point);
       if (typeof during !== "function")
         throw wrong("crash", "during", "a function that runs until then", during);
-      await crash(up.life, point, during);
+      const { death, spare } = up.life.meet(point);
+      const survival = async (): Promise<boolean> => {
+        await during();
+        return true;
+      };
+      try {
+        const survived = await Promise.race([death.then(() => false), survival()]);
+        if (survived)
+          throw wrong("crash", "the point", "one that `during` reaches before it ends", describePoint(point));
+      } finally {
+        spare();
+      }
     },
     async restart(given) {
       const { after } = only("restart", "options", given, { after: true });
@@ -199,22 +210,6 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
     [Symbol.asyncDispose]: () => world.close(),
   };
   return world;
-}
-
-/** Runs `during` until its process dies at `point`. */
-async function crash(life: TestProcess, point: CrashPoint, during: () => unknown): Promise<void> {
-  const { death, spare } = life.meet(point);
-  const survival = async (): Promise<boolean> => {
-    await during();
-    return true;
-  };
-  try {
-    const survived = await Promise.race([death.then(() => false), survival()]);
-    if (survived)
-      throw wrong("crash", "the point", "one that `during` reaches before it ends", describePoint(point));
-  } finally {
-    spare();
-  }
 }
 
 function describePoint({ before, after, nth = 1 }: CrashPoint): string {
@@ -239,4 +234,30 @@ function checked(options: TestLifecycleOptions): TestLifecycleOptions {
     if (own !== undefined) throw invalid(verb, `it sets ${brought.join(", ")} itself`, `${part}.${own}`);
   }
   return { ...given, ...parts };
+}
+
+/** Where the process lives. */
+export interface ProcessPlace {
+  readonly handler: Handler;
+  readonly sandbox: Sandbox;
+  readonly store: StoreAdapter;
+  readonly process: TestProcess;
+}
+
+/** @throws {LifecycleError} as `createLifecycle()` */
+export function openProcess(
+  given: Some<LifecycleOptions> | undefined,
+  { handler, sandbox, store, process }: ProcessPlace,
+): Promise<Opened> {
+  return openParts(
+    {
+      ...given,
+      credentials: given?.credentials ?? (() => sandbox.credentials),
+      clock: process.clock,
+      transport: sandboxTransport(handler, process),
+      store: process.storeOf(store),
+    },
+    // Work that needs no time continues at once, also where a test has replaced `queueMicrotask`.
+    { nextTurn: (task) => void Promise.resolve().then(task), pollMs: watchMs },
+  );
 }

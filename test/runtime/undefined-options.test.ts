@@ -10,7 +10,7 @@ import { internalsOf } from "../../src/runtime/internals.ts";
 import type { VirtualClockOptions } from "../../src/sandbox/clock/virtual-clock.ts";
 import type { ConnectClockOptions } from "../../src/sandbox/clock/remote-clock.ts";
 import type { ListenOptions } from "../../src/sandbox/sandbox.ts";
-import type { SimulateOptions } from "../../src/testing/simulate/options.ts";
+import type { SimulateOptions } from "../../src/testing/simulate/simulate.ts";
 import type { RestartOptions } from "../../src/testing/test-lifecycle.ts";
 import type { StoreConformanceOptions } from "../../src/testing/conformance/store-conformance-options.ts";
 import { afterwards } from "../support/scene.ts";

@@ -4,4 +4,4 @@
  * @module
  */
 export { simulate, SimulationError } from "./simulate.ts";
-export type { AppProcess, SimulateOptions, SimulationReport, World } from "./options.ts";
+export type { AppProcess, SimulateOptions, SimulationReport, World } from "./simulate.ts";

@@ -5,19 +5,22 @@
  * @module
  */
 import { memory } from "../../../adapters/memory.ts";
-import { anObject, anything, aFunction, check, whole, wrong, type Rules } from "../../checks.ts";
-import { sleep } from "../../clock.ts";
-import { isLifecycleError } from "../../errors.ts";
+import { anObject, anything, aFunction, check, whole, wrong, type Rules, type Some } from "../../checks.ts";
+import { sleep, type Clock } from "../../clock.ts";
+import { isLifecycleError, storeUnavailable } from "../../errors.ts";
 import { Handler } from "../../sandbox/handler.ts";
-import { readOptions } from "../../sandbox/options/sandbox-options.ts";
+import { readOptions, type SandboxOptions } from "../../sandbox/options/sandbox-options.ts";
 import { sandboxOver } from "../../sandbox/create-sandbox.ts";
 import { World as SandboxWorld } from "../../sandbox/state/world.ts";
 import { instrumented } from "../instrumented.ts";
-import { openProcess } from "../open-process.ts";
-import { SteeredTime } from "../test-clock.ts";
-import { TestProcess } from "../test-process.ts";
-import type { SimulateOptions, SimulationReport, World } from "./options.ts";
-import { Dice, Weather } from "./weather.ts";
+import { openProcess } from "../test-lifecycle.ts";
+import { SteeredTime, type TestClock } from "../test-clock.ts";
+import { TestProcess, type Step, type Strike } from "../test-process.ts";
+import { Chance } from "../../sandbox/base/chance.ts";
+import type { Fault } from "../../sandbox/faults/fault.ts";
+import type { Lifecycle } from "../../runtime/lifecycle.ts";
+import type { LifecycleOptions } from "../../runtime/options/lifecycle-options.ts";
+import type { Sandbox } from "../../sandbox/sandbox.ts";
 
 const hour = 3_600_000;
 const beginning = Date.UTC(2026, 0, 1);
@@ -229,4 +232,180 @@ function checked(options: SimulateOptions): readonly number[] {
   if (!isList || list.length === 0 || !list.every((one) => seed.holds(one)))
     throw wrong(task, "seeds", "a number of seeds, or a list of seeds from 1 on", seeds);
   return list;
+}
+
+/** Random numbers of one seed. */
+export class Dice extends Chance {
+  /** Another `use` draws other numbers. */
+  constructor(seed: number, use: number) {
+    super(seed * 8 + use);
+  }
+
+  /** True in so many cases of 1. */
+  hits(share: number): boolean {
+    return this.next() < share;
+  }
+
+  pick<T>(list: readonly T[]): T {
+    return list[Math.floor(this.next() * list.length)] as T; // in range
+  }
+
+  between(least: number, most: number): number {
+    return least + Math.floor(this.next() * (most - least + 1));
+  }
+}
+
+/** What 1upHealth and the network may get wrong. */
+const faults: readonly Fault[] = [
+  { drop: "before" },
+  { drop: "after" },
+  { drop: "body" },
+  { status: 503 },
+  { status: 500, commit: true },
+  { response: "rateLimited", retryAfterMs: 30_000 },
+];
+
+/** A process is killed so often at most: in the end every seed comes to its end. */
+const mostDeaths = 6;
+
+/** A process dies so much more often at a step of its own: it has few of them beside those of its lifecycle. */
+const ownSteps = 8;
+
+/** What goes wrong in one seed: how often processes die and stores refuse, and what 1upHealth gets wrong. */
+export class Weather {
+  /** Nothing goes wrong any more. */
+  isCalm = false;
+  deaths = 0;
+  refusals = 0;
+  readonly sandbox: SandboxOptions;
+  readonly faults: readonly Fault[];
+  readonly #dice: Dice;
+  readonly #death: number;
+  readonly #refusal: number;
+  readonly #slow: number;
+
+  constructor(seed: number) {
+    const dice = (this.#dice = new Dice(seed, 1));
+    this.#death = dice.pick([0, 0.01, 0.02, 0.04]);
+    this.#refusal = dice.pick([0, 0, 0.02, 0.1]);
+    this.#slow = dice.pick([0, 0.01]);
+    this.sandbox = {
+      latencyMs: dice.pick([[5, 50] as const, [5, 400] as const]),
+      readLagMs: dice.pick([0, 300, 900]),
+    };
+    this.faults = faults.flatMap((fault) => {
+      const probability = dice.pick([0, 0, 0.05, 0.2]);
+      return probability === 0 ? [] : [{ ...fault, probability }];
+    });
+  }
+
+  /** What happens to a process at this step, which it takes now. */
+  strike(steps: readonly Step[]): Strike {
+    const dice = this.#dice;
+    const isCall = steps.includes("call");
+    if (this.isCalm) return { delayMs: 0, end: null };
+    const delayMs = isCall ? 0 : dice.hits(this.#slow) ? dice.between(1_000, 90_000) : dice.between(0, 20);
+    const when = dice.pick(["before", "after"] as const);
+    const isOwn = steps.includes("step");
+    if (this.deaths < mostDeaths && dice.hits(isOwn ? ownSteps * this.#death : this.#death)) {
+      this.deaths++;
+      return { delayMs, end: { when, error: null } };
+    }
+    if (isCall || isOwn || !dice.hits(this.#refusal)) return { delayMs, end: null };
+    this.refusals++;
+    const error = storeUnavailable("Cannot use the simulated store: it does not answer");
+    return { delayMs, end: { when, error } };
+  }
+}
+
+/** Options of {@link simulate}. */
+export interface SimulateOptions {
+  /** How many seeds to play, from 1 on, or which: `[17]` plays seed 17 again. @default 100 */
+  readonly seeds?: number | readonly number[] | undefined;
+  /**
+   * Plays one seed, and judges: whatever it throws is a finding. It is called once for each seed, and must not keep anything
+   * from one to the next.
+   */
+  readonly scenario: (world: World) => void | Promise<void>;
+  /** Options of all lifecycles, except those that the simulation sets. The store is in memory. */
+  readonly lifecycle?:
+    | Some<Omit<LifecycleOptions, "credentials" | "endpoints" | "clock" | "transport" | "store">>
+    | undefined;
+  /** Options of the sandbox; what is not given is drawn. */
+  readonly sandbox?: Omit<SandboxOptions, "clock" | "waitOn" | "seed"> | undefined;
+}
+
+/** The world of one seed. */
+export interface World {
+  readonly seed: number;
+  /** 1upHealth: its journal shows what really happened. */
+  readonly sandbox: Sandbox;
+  /** Time is virtual and passes by itself. */
+  readonly clock: TestClock;
+  /** A number in [0, 1), from the seed. */
+  readonly random: () => number;
+  /**
+   * Runs a process of the application. It may be killed whenever it does something: then it receives nothing more, and the
+   * function is called again in a new process, until it returns. The same happens after an error that is `retryable`, as
+   * when a person tries again; any other error rejects. Several may run at once.
+   *
+   * @example
+   * ```ts
+   * import { simulate } from "oneup-lifecycle/testing/simulate";
+   *
+   * await simulate({
+   *   seeds: 10,
+   *   async scenario({ process, sandbox }) {
+   *     const click = () => process(async ({ lifecycle }) => void (await lifecycle.onboard("ada")));
+   *     await Promise.all([click(), click()]);
+   *     if (sandbox.users().length > 1) throw new Error("ada was created twice");
+   *   },
+   * });
+   * ```
+   */
+  process(run: (process: AppProcess) => void | Promise<void>): Promise<void>;
+}
+
+/** One life of a process of the application. */
+export interface AppProcess {
+  /** The lifecycle of this process, on the store that all share. */
+  readonly lifecycle: Lifecycle;
+  /** The clock of this process: its timers end with it. */
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** How often this process was killed, or failed, before: 0 in its first life. */
+  readonly life: number;
+  /**
+   * Does something outside of the process: writes to the application's database, sends a mail. The process may be killed
+   * just before or just after it. What the application keeps must be read and changed in steps only.
+   *
+   * @example
+   * ```ts
+   * import { simulate } from "oneup-lifecycle/testing/simulate";
+   *
+   * await simulate({
+   *   seeds: 10,
+   *   async scenario({ process }) {
+   *     const mails = new Set<string>(); // the application's database
+   *     await process(async ({ lifecycle, step }) => {
+   *       await lifecycle.onboard("ada");
+   *       await step("welcome ada", () => mails.add("ada")); // a set: repeating it changes nothing
+   *     });
+   *     if (mails.size !== 1) throw new Error("ada got no mail");
+   *   },
+   * });
+   * ```
+   */
+  step<T>(name: string, effect: () => T | Promise<T>): Promise<T>;
+}
+
+/** What happened in all seeds. */
+export interface SimulationReport {
+  readonly seeds: number;
+  /** Processes that were killed. */
+  readonly crashes: number;
+  /** Requests to the store that failed. */
+  readonly refusals: number;
+  /** Calls that arrived at 1upHealth. */
+  readonly calls: number;
 }
