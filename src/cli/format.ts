@@ -5,6 +5,7 @@
  */
 import { stripVTControlCharacters } from "node:util";
 import type { AccountPause, BudgetView, Counts, ShutGate, UserState, UserStatus } from "../index.ts";
+import { lanes } from "../store/contract.ts";
 import { total } from "../store/lane-scheduler.ts";
 import { callOf } from "../runtime/user/step.ts";
 import { distanceInWords, spanInWords, timeInWords } from "../runtime/options/time-in-words.ts";
@@ -57,10 +58,7 @@ export function waitOf({ pause, state, underWay }: UserStatus, now: number): str
 
 /** `interactive 3 · recovery 0 · bulk 268`. */
 export function byLane(counts: Counts): string {
-  const { interactive, recovery, bulk } = counts;
-  return [`interactive ${number(interactive)}`, `recovery ${number(recovery)}`, `bulk ${number(bulk)}`].join(
-    " · ",
-  );
+  return lanes.map((lane) => `${lane} ${number(counts[lane])}`).join(" · ");
 }
 
 /** `1,204`. */

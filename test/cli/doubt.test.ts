@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { UserStatus } from "../../src/index.ts";
 import { stepOf } from "../support/statuses.ts";
-import { settle } from "../../src/cli/demo/doubt.ts";
+import { settle } from "../../src/cli/demo/story.ts";
 
 const at = new Date(0);
 

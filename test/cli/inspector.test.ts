@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 import { describe, expect, it } from "vitest";
-import { openBrowser } from "../../src/cli/inspector/open-browser.ts";
+import { openBrowser } from "../../src/cli/inspector/serve.ts";
 import { answerOf, Stream, type Answer } from "../inspector/support.ts";
 import { operatorStage } from "./operator.ts";
 

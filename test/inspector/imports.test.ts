@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { importsSeen } from "../../src/inspector/look.ts";
+import { importsSeen } from "../../src/inspector/live.ts";
 import { opened } from "./support.ts";
 
 const ids = ["ada", "bob", "cyd", "dan", "eve"];

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { randomName, systemClock } from "../../clock.ts";
 import { createLifecycle, isLifecycleError, keyFile, type Lifecycle } from "../../index.ts";
 import { UsageError } from "../arguments.ts";
-import { folderStore } from "./folder-store.ts";
+import { folderStore } from "./worker.ts";
 import { createAndRead, patientSays, headline, lineOfLife } from "./prose.ts";
 import { plural } from "../format.ts";
 import { endpointsIn } from "../open-store.ts";

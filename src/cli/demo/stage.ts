@@ -13,8 +13,7 @@ import { systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { createLifecycle, keyFile, type Lifecycle, type UserStatus } from "../../index.ts";
 import { createSandbox, type Sandbox } from "../../sandbox/index.ts";
-import { folderStore } from "./folder-store.ts";
-import { times, workerCommand, type Task } from "./worker.ts";
+import { folderStore, times, workerCommand, type Task } from "./worker.ts";
 
 /** A worker process. */
 export interface WorkerProcess {

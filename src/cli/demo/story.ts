@@ -1,10 +1,10 @@
 /**
  * The demo on the sandbox, step by step. Every number it prints comes from the store or from the sandbox's journal.
- * A page shows it in a browser while it runs.
+ * A page shows it in a browser while it runs. How calls that were in flight when their process died were resolved is
+ * read from the users' histories.
  *
  * @module
  */
-import { settle } from "./doubt.ts";
 import { nextLine } from "../confirm.ts";
 import { createAndRead, patientSays, headline, lineOfLife, listed } from "./prose.ts";
 import { users, hourMs, limit, Watch } from "./watch.ts";
@@ -12,10 +12,9 @@ import { setStage, type Stage } from "./stage.ts";
 import { plural } from "../format.ts";
 import { type Screen, printError } from "../screen.ts";
 import { times } from "./worker.ts";
-import type { Lifecycle } from "../../index.ts";
+import type { Lifecycle, UserStatus } from "../../index.ts";
 import { createInspector } from "../../inspector/index.ts";
-import { openBrowser } from "../inspector/open-browser.ts";
-import { serve } from "../inspector/serve.ts";
+import { openBrowser, serve } from "../inspector/serve.ts";
 
 /** Options of {@link tellStory}. */
 export interface StoryOptions {
@@ -196,4 +195,43 @@ async function showPage(lifecycle: Lifecycle, isOpen: boolean) {
       await server.close();
     },
   };
+}
+
+/** Users whose calls in doubt were resolved in the same way. */
+export interface Settled {
+  readonly call: string;
+  readonly how: string;
+  readonly users: readonly string[];
+}
+
+/** What the event after `IN_DOUBT` means, by the call that was in doubt. */
+const meanings: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  createUser: {
+    CODE_ISSUED: "the user existed: requested a new code only",
+    USER_MISSING: "the user did not exist: created now",
+  },
+  exchangeCode: {
+    TOKEN_GRANTED: "the code was still valid: exchanged now",
+    CODE_REFUSED: "the code had been used: requested a new one",
+  },
+  issueAuthCode: { CODE_ISSUED: "the code was lost: requested another one" },
+};
+
+/** Groups the resolved users. `before` are their statuses when the process died, `after` their statuses now. */
+export function settle(before: readonly UserStatus[], after: readonly (UserStatus | null)[]): Settled[] {
+  const groups = new Map<string, { call: string; how: string; users: string[] }>();
+  for (const { appUserId, underWay } of before) {
+    if (underWay === null) continue;
+    const events = (after.find((one) => one?.appUserId === appUserId)?.history ?? []).map(
+      ({ event }) => event,
+    );
+    const next = events[events.lastIndexOf("IN_DOUBT") + 1];
+    const how =
+      (next !== undefined && meanings[underWay]?.[next]) || `continued with ${next ?? "nothing yet"}`;
+    const key = `${underWay} ${how}`;
+    const group = groups.get(key) ?? { call: underWay, how, users: [] };
+    groups.set(key, group);
+    group.users.push(appUserId);
+  }
+  return [...groups.values()];
 }

@@ -2,6 +2,7 @@
  * A worker process of the demo: a real process that runs the library, so that killing it proves something.
  *
  * Reads its task from standard input and works until that closes: no worker outlives the demo, however the demo ends.
+ * Its store is in a folder. LMDB is loaded only here, so that no other command needs it.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import { createInterface } from "node:readline";
 import { linkSignals } from "../../abort.ts";
 import { createLifecycle, keyFile } from "../../index.ts";
 import { connectSandboxClock } from "../../sandbox/index.ts";
-import { folderStore } from "./folder-store.ts";
+import type { StoreAdapter } from "../../store/contract.ts";
 
 /** The hidden command that starts it. */
 export const workerCommand = "demo-worker";
@@ -77,4 +78,9 @@ async function perform(task: Task, signal: AbortSignal): Promise<void> {
     await lifecycle.close();
     clock.close();
   }
+}
+
+export async function folderStore(path: string): Promise<StoreAdapter> {
+  const { lmdb } = await import("../../../adapters/lmdb.ts");
+  return lmdb(path);
 }

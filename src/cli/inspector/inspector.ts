@@ -10,8 +10,7 @@ import { byOption, cannotListen, doerIn, portOption, UsageError, whole } from ".
 import { flag, type Command } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { printError } from "../screen.ts";
-import { openBrowser } from "./open-browser.ts";
-import { serve } from "./serve.ts";
+import { openBrowser, serve } from "./serve.ts";
 
 export const inspector: Command = {
   name: "inspector",

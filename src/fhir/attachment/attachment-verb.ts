@@ -1,12 +1,14 @@
 /**
  * The method `attachment()`: checks what is requested, opens it, and repeats that like a read. The token is sent to an
  * address that a resource or a redirect chose, so it must stay under the base of the version.
+ * Content is limited in length, and its length and hash are compared with those that its Attachment names.
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { linkSignals, type LinkedSignal } from "../../abort.ts";
 import { aSwitch, check, isObject, kindOf, orInfinity, whole, type Rules } from "../../checks.ts";
-import { isLifecycleError } from "../../errors.ts";
+import { isLifecycleError, type LifecycleError } from "../../errors.ts";
 import { describeCall, under } from "../../http/call.ts";
 import { checkResourceId, refuse } from "../checks.ts";
 import { inTimeOf, refuseUndeclared, type VerbParts, type Executor } from "../execute.ts";
@@ -14,7 +16,6 @@ import type { Operation } from "../operation.ts";
 import { ofCall, readRules, repeated, repetitionOf } from "../repeat.ts";
 import type { AttachmentElement, AttachmentOptions, FhirAttachment } from "./attachment.ts";
 import { decoded } from "./binary-json.ts";
-import { checkedContent, refuseTooLong, type Expected } from "./checked-content.ts";
 import { checkedType, contentOf, mediaTypeOf, type Content, isJson } from "./content-of.ts";
 import { continued, type Part, lost, openedContent, type Opened } from "./continued-body.ts";
 import type { StreamedAnswer } from "../../http/streaming/stream.ts";
@@ -247,4 +248,50 @@ function contentUrl(place: FhirPlace, link: string, from?: string): URL | string
 /** With a slash at its end. */
 function baseOf(place: FhirPlace): URL {
   return new URL(under(place.api, `/${place.version}/`));
+}
+
+/** What the content must be. */
+export interface Expected {
+  readonly size: number | undefined;
+  /** SHA-1 as base64. */
+  readonly hash: string | undefined;
+  /** The most bytes that are read. */
+  readonly maxBytes: number;
+}
+
+/**
+ * The same pieces.
+ *
+ * @param content its pieces; whether the server has shown at the end that it sent all it has; whether only the hash shows
+ * that its parts belong together
+ * @throws {LifecycleError} `ANSWER_TOO_BIG`, `BAD_ANSWER`
+ */
+async function* checkedContent(
+  { pieces, isWhole, isJoined }: Pick<Content, "pieces" | "isWhole" | "isJoined">,
+  { size, hash, maxBytes }: Expected,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const digest = hash === undefined ? null : createHash("sha1");
+  let length = 0;
+  for await (const piece of pieces) {
+    length += piece.length;
+    refuseTooLong(length, maxBytes);
+    if (size !== undefined && length > size) throw unlike(`its size is more than ${size} bytes`, false);
+    digest?.update(piece);
+    yield piece;
+  }
+  if (size !== undefined && length < size)
+    throw unlike(`its size is ${length} bytes and not ${size}`, !isWhole());
+  // Content that was cut, or put together of two answers, has another hash too: the next one may be whole.
+  if (digest !== null && digest.digest("base64") !== hash)
+    throw unlike("its hash is another one", isJoined?.() === true || (size === undefined && !isWhole()));
+}
+
+/** @throws {LifecycleError} `ANSWER_TOO_BIG` if it is known before it is read */
+function refuseTooLong(size: number | undefined, maxBytes: number): void {
+  if (size !== undefined && size > maxBytes)
+    throw unreadableAttachment(`it must not exceed ${maxBytes} bytes; raise maxBytes`, {}, "ANSWER_TOO_BIG");
+}
+
+function unlike(how: string, retryable: boolean): LifecycleError {
+  return unreadableAttachment(`it is not the content that was announced: ${how}`, { retryable });
 }
