@@ -6,7 +6,20 @@
  */
 import { LifecycleError, type Cause } from "../errors.ts";
 import { lanes, type Json, type Lane } from "./contract.ts";
-import { isCount, isObject, isTexts, isTime } from "./guards.ts";
+import {
+  isCount,
+  isFlag,
+  isNumber,
+  isObject,
+  isText,
+  isTexts,
+  isTime,
+  listOf,
+  oneOf,
+  optional,
+  orNull,
+  shape,
+} from "./guards.ts";
 
 /**
  * The newest format this release knows. It reads this format and all older ones, and writes the one in the account's
@@ -228,58 +241,63 @@ function isEnvelope(record: unknown): record is Envelope {
     isObject(calls) &&
     isCount(calls["management"]) &&
     isCount(calls["token"]) &&
-    (sealed === null ||
-      (isObject(sealed) &&
-        typeof sealed["text"] === "string" &&
-        isTexts(sealed["fields"]) &&
-        typeof sealed["key"] === "string")) &&
-    (origin === undefined ||
-      (isObject(origin) && typeof origin["name"] === "string" && typeof origin["arrived"] === "boolean")) &&
+    (sealed === null || isSealed(sealed)) &&
+    (origin === undefined || isOrigin(origin)) &&
     (former === undefined || isTexts(former)) &&
     (hold === undefined || isHold(hold)) &&
-    (exports === undefined || isExports(exports)) &&
-    (erased === undefined || isErasures(erased)) &&
+    (exports === undefined || areMarks(exports)) &&
+    (erased === undefined || areErasures(erased)) &&
     (leaving === undefined || isLeaving(leaving))
   );
 }
 
-/** The causes of the latest steps, of at most `steps`. One that cannot be read is left out: it decides nothing. */
-export function readCauses(kept: unknown, steps: number): readonly (StoredCause | null)[] {
+/** Of the latest steps, of at most `steps`, what is kept about each. What cannot be read is left out: it decides nothing. */
+export function keptAbout<T>(
+  kept: unknown,
+  steps: number,
+  isReadable: (one: unknown) => one is T,
+): readonly (T | null)[] {
   if (!Array.isArray(kept) || steps === 0) return [];
-  return kept.slice(-steps).map((cause: unknown) => (isCause(cause) ? cause : null));
+  return kept.slice(-steps).map((one: unknown) => (isReadable(one) ? one : null));
 }
 
-function isCause(cause: unknown): cause is StoredCause {
-  if (!isObject(cause)) return false;
-  const { call, endpoint, host, status, code, timeoutMs, issue, text, retryAt } = cause;
-  return (
-    [call, host, code].every((word) => typeof word === "string") &&
-    (endpoint === "management" || endpoint === "token" || endpoint === "fhir") &&
-    (status === null || typeof status === "number") &&
-    (timeoutMs === undefined || typeof timeoutMs === "number") &&
-    (issue === undefined || (isObject(issue) && typeof issue["code"] === "string" && isTexts(issue["at"]))) &&
-    (text === undefined ||
-      (isObject(text) && isCount(text["length"]) && typeof text["fingerprint"] === "string")) &&
-    (retryAt === null || isTime(retryAt))
-  );
-}
+export const isCause: (cause: unknown) => cause is StoredCause = shape<StoredCause>({
+  call: isText,
+  endpoint: oneOf("management", "token", "fhir"),
+  host: isText,
+  status: orNull(isNumber),
+  code: isText,
+  timeoutMs: optional(isNumber),
+  issue: optional(shape({ code: isText, at: isTexts })),
+  text: optional(shape({ length: isCount, fingerprint: isText })),
+  retryAt: orNull(isTime),
+});
 
-/** The doers of the latest steps, of at most `steps`. */
-export function readDoers(kept: unknown, steps: number): readonly (string | null)[] {
-  if (!Array.isArray(kept) || steps === 0) return [];
-  return kept.slice(-steps).map((doer: unknown) => (typeof doer === "string" ? doer : null));
-}
+const areErasures = listOf(shape<Erasure>({ version: isText, at: isTime, digest: isText }));
 
-function isHold(hold: unknown): boolean {
-  if (!isObject(hold)) return false;
-  const { reason, since, by } = hold;
-  return typeof reason === "string" && isTime(since) && (by === undefined || typeof by === "string");
-}
+const isDeparture = shape<Departure>({
+  at: isTime,
+  oneupUserId: orNull(isCount),
+  purged: areErasures,
+  skipped: orNull(shape({ versions: Array.isArray, why: isText })),
+});
 
-function isIntent(intent: unknown): boolean {
-  if (!isObject(intent)) return false;
-  const { call, attempt, at } = intent;
-  return typeof call === "string" && typeof attempt === "string" && isTime(at);
+const isLeaving = shape<Leaving>({
+  name: isText,
+  receipt: isText,
+  at: isTime,
+  done: orNull(isDeparture),
+  isReceipted: isFlag,
+});
+
+const isOrigin = shape<Origin>({ name: isText, arrived: isFlag });
+const isHold = shape<Hold>({ reason: isText, since: isTime, by: optional(isText) });
+const isIntent = shape<Intent>({ call: isText, attempt: isText, at: isTime });
+const areMarks = listOf((mark) => Array.isArray(mark) && isText(mark[0]) && isTime(mark[1]));
+
+/** Whether these are sealed secrets. */
+export function isSealed(sealed: unknown): sealed is Json & Sealed {
+  return isObject(sealed) && isText(sealed["text"]) && isTexts(sealed["fields"]) && isText(sealed["key"]);
 }
 
 function isEntry(entry: unknown): boolean {
@@ -290,47 +308,6 @@ function isEntry(entry: unknown): boolean {
 
 function isMeter(meter: unknown): boolean {
   return Array.isArray(meter) && meter.length === 3 && meter.every(isCount);
-}
-
-function isExports(value: unknown): boolean {
-  return (
-    Array.isArray(value) &&
-    value.every((mark: unknown) => Array.isArray(mark) && typeof mark[0] === "string" && isTime(mark[1]))
-  );
-}
-
-function isErasures(value: unknown): boolean {
-  return Array.isArray(value) && value.every(isErasure);
-}
-
-function isErasure(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  const { version, at, digest } = value;
-  return typeof version === "string" && isTime(at) && typeof digest === "string";
-}
-
-function isLeaving(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  const { name, receipt, at, done, isReceipted } = value;
-  return (
-    typeof name === "string" &&
-    typeof receipt === "string" &&
-    isTime(at) &&
-    (done === null || isDeparture(done)) &&
-    typeof isReceipted === "boolean"
-  );
-}
-
-function isDeparture(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  const { at, oneupUserId, purged, skipped } = value;
-  return (
-    isTime(at) &&
-    (oneupUserId === null || isCount(oneupUserId)) &&
-    isErasures(purged) &&
-    (skipped === null ||
-      (isObject(skipped) && Array.isArray(skipped["versions"]) && typeof skipped["why"] === "string"))
-  );
 }
 
 /** The error for a record that cannot be read. `user` returns the user's name. */

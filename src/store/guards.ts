@@ -15,12 +15,50 @@ export function isTime(value: unknown): value is number {
   return typeof value === "number" && Math.abs(value) <= 8.64e15;
 }
 
+export function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+export function isNumber(value: unknown): value is number {
+  return typeof value === "number";
+}
+
+export function isFlag(value: unknown): value is boolean {
+  return typeof value === "boolean";
+}
+
 /** Whether it is a list of texts. */
 export function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((one) => typeof one === "string");
+  return Array.isArray(value) && value.every(isText);
 }
 
 /** Whether it is a whole number from 0. */
 export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+/** Whether a value is of one kind. */
+type Guard = (value: unknown) => boolean;
+
+/** The guard of an object whose fields are of these kinds; it may have others. */
+export function shape<T>(fields: Readonly<Record<keyof T, Guard>>): (value: unknown) => value is T {
+  const guards = Object.entries<Guard>(fields);
+  return (value): value is T => isObject(value) && guards.every(([name, fits]) => fits(value[name]));
+}
+
+/** The guard of a field that may be missing. */
+export function optional(fits: Guard): Guard {
+  return (value) => value === undefined || fits(value);
+}
+
+export function orNull(fits: Guard): Guard {
+  return (value) => value === null || fits(value);
+}
+
+export function listOf(fits: Guard): Guard {
+  return (value) => Array.isArray(value) && value.every(fits);
+}
+
+export function oneOf(...known: readonly unknown[]): Guard {
+  return (value) => known.includes(value);
 }

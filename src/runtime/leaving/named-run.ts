@@ -8,7 +8,18 @@ import { randomName } from "../../clock.ts";
 import { invalidOption, LifecycleError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
 import { isFhirVersion, type FhirVersion } from "../../fhir/fhir-version.ts";
-import { isCount, isObject, isTime } from "../../store/guards.ts";
+import {
+  isCount,
+  isObject,
+  isText,
+  isTexts,
+  isTime,
+  listOf,
+  oneOf,
+  optional,
+  orNull,
+  shape,
+} from "../../store/guards.ts";
 import { changeAccount } from "../account/change-account.ts";
 import type { Engine } from "../engine/engine.ts";
 
@@ -163,25 +174,13 @@ function runsIn(value: Json): Map<string, RunRecord> {
   return new Map(entries.filter((entry): entry is [string, RunRecord] => isRun(entry[1])));
 }
 
-function isRun(value: unknown): value is RunRecord {
-  if (!isObject(value)) return false;
-  const { what, by, at, target, scope, count } = value;
-  return (
-    (what === "export" || what === "leave") &&
-    typeof by === "string" &&
-    isTime(at) &&
-    (target === null || typeof target === "string") &&
-    (scope === undefined || isScope(scope)) &&
-    (count === null || isCount(count))
-  );
-}
+const isScope = shape<ExportScope>({ versions: listOf(isFhirVersion), types: orNull(isTexts) });
 
-function isScope(value: unknown): value is ExportScope {
-  if (!isObject(value)) return false;
-  const { versions, types } = value;
-  return (
-    Array.isArray(versions) &&
-    versions.every(isFhirVersion) &&
-    (types === null || (Array.isArray(types) && types.every((one) => typeof one === "string")))
-  );
-}
+const isRun = shape<RunRecord>({
+  what: oneOf("export", "leave"),
+  by: isText,
+  at: isTime,
+  target: orNull(isText),
+  scope: optional(isScope),
+  count: orNull(isCount),
+});

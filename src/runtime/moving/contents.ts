@@ -5,7 +5,7 @@
  * @module
  */
 import type { Json, StoredEvent } from "../../store/contract.ts";
-import type { Sealed } from "../../store/envelope.ts";
+import { isSealed, type Sealed } from "../../store/envelope.ts";
 import { isObject } from "../../store/guards.ts";
 import { unlessDamaged, type Row, type Tombstone } from "../../store/row-rules.ts";
 import type { HiddenNames } from "../../store/sealing/hidden-names.ts";
@@ -142,13 +142,4 @@ export class Contents {
 /** The user in a value, which holds it apart from its id if that is hidden. */
 function userIn(value: Json): Json {
   return isObject(value) && typeof value["sealedId"] === "string" ? (value["user"] ?? null) : value;
-}
-
-function isSealed(sealed: Json | undefined): sealed is Json & Sealed {
-  return (
-    isObject(sealed) &&
-    typeof sealed["key"] === "string" &&
-    typeof sealed["text"] === "string" &&
-    Array.isArray(sealed["fields"])
-  );
 }

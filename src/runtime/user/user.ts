@@ -15,8 +15,8 @@ import {
 import type { Json, Lane, StoredRecord } from "../../store/contract.ts";
 import {
   damaged,
-  readCauses,
-  readDoers,
+  isCause,
+  keptAbout,
   readEnvelope,
   type Envelope,
   type HistoryEntry,
@@ -28,7 +28,7 @@ import {
   type Sealed,
   type StoredCause,
 } from "../../store/envelope.ts";
-import { isCount, isObject, isTime } from "../../store/guards.ts";
+import { isCount, isObject, isText, isTime, listOf, shape } from "../../store/guards.ts";
 import type { Sealer, Secrets } from "../../store/sealing/sealer.ts";
 import { leavingAt, unexportedAt, type Departing } from "./departure.ts";
 import { isState, step, type Position } from "./step.ts";
@@ -169,8 +169,8 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     history: kept.history,
     meters: kept.meters ?? [],
     // seam: causes-outlast-the-process
-    causes: readCauses(kept.causes, kept.history.length),
-    doers: readDoers(kept.doers, kept.history.length),
+    causes: keptAbout(kept.causes, kept.history.length, isCause),
+    doers: keptAbout(kept.doers, kept.history.length, isText),
     calls: kept.calls,
     secrets: noSecrets,
     asRead: undefined,
@@ -203,7 +203,7 @@ function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts i
     counts.every(isCount) &&
     times.every((time) => time === null || isTime(time)) &&
     marks.every((mark) => typeof mark === "boolean") &&
-    [facts.toPurge, facts.purged].every((versions) => versions === null || isVersions(versions)) &&
+    [facts.toPurge, facts.purged].every((versions) => versions === null || areVersions(versions)) &&
     (facts.unpurged === null || isUnpurged(facts.unpurged)) &&
     (facts.rejectedAt === null || (Array.isArray(facts.rejectedAt) && facts.rejectedAt.every(isTime))) &&
     [facts.refusals, facts.absences].every((odd) => odd === null || isSpan(odd)) &&
@@ -213,36 +213,17 @@ function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts i
   );
 }
 
-function isVersions(versions: unknown): boolean {
-  // They become part of a URL, so only known versions pass.
-  return Array.isArray(versions) && versions.every(isFhirVersion);
-}
-
-function isUnpurged(unpurged: unknown): boolean {
-  return isObject(unpurged) && isVersions(unpurged["versions"]) && typeof unpurged["why"] === "string";
-}
-
-function isSpan(odd: unknown): boolean {
-  return isObject(odd) && isTime(odd["since"]) && isCount(odd["times"]);
-}
+const areVersions = listOf(isFhirVersion); // they become part of a URL, so only known versions pass
+const isUnpurged = shape({ versions: areVersions, why: isText });
+const isSpan = shape({ since: isTime, times: isCount });
+const isRename = shape({ to: isText, from: (state) => isText(state) && isRenamable(state) });
+const isFailure = shape({ in: (state) => isText(state) && isState(state), reason: isText, why: isText });
 
 function isSearch(search: unknown): boolean {
   if (!isObject(search)) return false;
   const { form, hasOthers, skip, longest, first } = search;
   const isWalk = typeof hasOthers === "boolean" && [skip, longest, first ?? 0].every(isCount);
   return form === "body" || (form === "pages" && isWalk);
-}
-
-function isRename(rename: unknown): boolean {
-  if (!isObject(rename)) return false;
-  const { to, from } = rename;
-  return typeof to === "string" && typeof from === "string" && isRenamable(from);
-}
-
-function isFailure(failure: unknown): boolean {
-  if (!isObject(failure)) return false;
-  const { in: state, reason, why } = failure;
-  return typeof state === "string" && isState(state) && typeof reason === "string" && typeof why === "string";
 }
 
 /** Encodes a user for the store. What is empty takes no space; members are added one by one, as copies cost more. */
