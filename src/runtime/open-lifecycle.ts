@@ -171,7 +171,7 @@ async function openEngine(
         lostMs: timeoutMs + graceMs,
         neutral: (endpoint, permit) => neutralCall(engine, endpoint, permit),
         logger,
-        trouble: (gate) => troubleAt(gate, (endpoint) => endpoints.trouble(endpoint)),
+        trouble: (gate) => troubleAt(gate, endpoints),
         changed,
         seen(record, at) {
           limits.see(record);

@@ -38,8 +38,8 @@ const failures = Object.keys({
 
 /** What `status` shows of a shut gate. */
 function shut(gate: GateName): string {
-  const state = reasonOf[gate] === "throttled" || gate === "exchange" ? "throttled" : "suspended";
-  return gateLine({ gate, state, reason: reasonOf[gate], until: at(1) }, now);
+  const state = reasonOf(gate) === "throttled" || gate === "exchange" ? "throttled" : "suspended";
+  return gateLine({ gate, state, reason: reasonOf(gate), until: at(1) }, now);
 }
 
 /** What `explain` prints of a user that waits. */

@@ -20,15 +20,10 @@ import type { User } from "../user/user.ts";
 /** The current status of the user, including what blocks its next call. */
 export function statusOf(engine: Engine, user: User): UserStatus {
   const blocked = blockedUser(engine, user);
-  const met = blocked === null ? null : troubleBehind(engine, blocked.by);
+  const met = blocked === null ? null : troubleAt(blocked.by, engine.endpoints);
   const now = tokenTime(engine, user);
   const seen = engine.running.has(user.id) ? { ...user, leaseMs: undefined } : user;
   return describeUser(seen, engine.settings.windowMs, now, blocked, stopOf(engine, user), met);
-}
-
-/** The failed call because of which the gate is shut, as this process has seen it. */
-function troubleBehind({ endpoints }: Engine, gate: GateName): Cause | null {
-  return troubleAt(gate, (endpoint) => endpoints.trouble(endpoint));
 }
 
 /** The gate that the next call of the user must pass and that is not open, even if it may be probed now; and why. */
@@ -37,7 +32,7 @@ export function gateAhead(engine: Engine, user: User): GateAhead | null {
   const gates = engine.account.gates();
   const isShut = ({ state, reason }: Gate): boolean => state !== "open" && reason !== "rateLimit"; // which a slot ends
   const gate = call && gatesBefore[call].find((name) => isShut(gates[name]));
-  return gate === undefined ? null : { gate, cause: troubleBehind(engine, gate) };
+  return gate === undefined ? null : { gate, cause: troubleAt(gate, engine.endpoints) };
 }
 
 /** See {@link gateAhead}. */

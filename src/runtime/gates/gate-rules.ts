@@ -5,6 +5,7 @@
  */
 import type { Cause, ErrorCode } from "../../errors.ts";
 import type { Endpoint } from "../../http/call.ts";
+import type { Endpoints } from "../../http/endpoints.ts";
 import type { GatedCall, GateName } from "../../guard/gates.ts";
 import type { GateReason } from "../../../machines/index.ts";
 import {
@@ -21,29 +22,32 @@ import {
 import type { NeutralEndpoint } from "./blocking.ts";
 import { isUnanswered } from "./permit.ts";
 
-/** The backoff of a gate that is shut repeatedly. */
-const backoffs: Readonly<Record<GateName, Backoff>> = {
-  management: afterThrottling,
-  token: afterThrottling,
-  fhir: afterThrottling,
-  exchange: afterTrouble,
-  secret: afterRefusedCredentials,
-  region: afterForbidden,
+interface GateKind {
+  /** Its backoff when it is shut repeatedly. */
+  readonly backoff: Backoff;
+  /** The reason that it is normally shut for. */
+  readonly reason: GateReason;
+  /** The endpoints whose failed calls shut it. */
+  readonly endpoints: readonly Endpoint[];
+}
+
+const kinds: Readonly<Record<GateName, GateKind>> = {
+  management: { backoff: afterThrottling, reason: "throttled", endpoints: ["management"] },
+  token: { backoff: afterThrottling, reason: "throttled", endpoints: ["token"] },
+  fhir: { backoff: afterThrottling, reason: "throttled", endpoints: ["fhir"] },
+  exchange: { backoff: afterTrouble, reason: "unavailable", endpoints: ["token"] },
+  secret: { backoff: afterRefusedCredentials, reason: "credentials", endpoints: ["management", "token"] },
+  region: { backoff: afterForbidden, reason: "forbidden", endpoints: ["management", "token"] },
 };
 
-/** The reason that each gate is normally shut for. */
-export const reasonOf: Readonly<Record<GateName, GateReason>> = {
-  management: "throttled",
-  token: "throttled",
-  fhir: "throttled",
-  exchange: "unavailable",
-  secret: "credentials",
-  region: "forbidden",
-};
+/** The reason that the gate is normally shut for. */
+export function reasonOf(name: GateName): GateReason {
+  return kinds[name].reason;
+}
 
 /** The reason that such an outcome shuts the gate for. */
 export function reasonFor(name: GateName, outcome: string): GateReason {
-  return name === "management" && isUnanswered(outcome) ? "unavailable" : reasonOf[name];
+  return name === "management" && isUnanswered(outcome) ? "unavailable" : reasonOf(name);
 }
 
 /** What an error with such a cause is called; `null`: the configured limit is reached, which is no error. */
@@ -55,19 +59,9 @@ export const errorOf: Readonly<Record<GateReason, ErrorCode | null>> = {
   forbidden: "FORBIDDEN",
 };
 
-/** The endpoints whose failed calls shut each gate. */
-const endpointsAt: Readonly<Record<GateName, readonly Endpoint[]>> = {
-  management: ["management"],
-  token: ["token"],
-  fhir: ["fhir"],
-  exchange: ["token"],
-  secret: ["management", "token"],
-  region: ["management", "token"],
-};
-
 /** The latest failed call because of which this gate may be shut, of those that this process has seen. */
-export function troubleAt(gate: GateName, trouble: (endpoint: Endpoint) => Cause | null): Cause | null {
-  const seen = endpointsAt[gate].flatMap((endpoint) => trouble(endpoint) ?? []);
+export function troubleAt(gate: GateName, endpoints: Endpoints): Cause | null {
+  const seen = kinds[gate].endpoints.flatMap((endpoint) => endpoints.trouble(endpoint) ?? []);
   return seen.toSorted((one, other) => other.at.getTime() - one.at.getTime())[0] ?? null;
 }
 
@@ -124,10 +118,10 @@ export function shutForMs(
   }
   // A 429 without a time is waited for as long as its predecessors suggest, but no longer than the window of the limit:
   // by then its slots are free again.
-  if (!isThrottling(name)) return doubling(backoffs[name], attempt);
+  if (!isThrottling(name)) return doubling(kinds[name].backoff, attempt);
   if (reason === "unavailable") return doubling(afterOutage, attempt);
   // seam: a-429-without-a-time-is-waited-for
-  return Math.min(doubling(isUnanswered ? afterTrouble : backoffs[name], attempt), windowMs);
+  return Math.min(doubling(isUnanswered ? afterTrouble : kinds[name].backoff, attempt), windowMs);
 }
 
 /** How long a user waits that 1upHealth throttles individually, ms. */

@@ -65,7 +65,7 @@ export class Holding {
   async again(name: GateName, permit: Permit, outcome?: Outcome): Promise<void> {
     const gate = this.#parts.board.gate(name);
     if (gate.probe !== this.#parts.nameOf(permit)) return;
-    await this.#hold(name, gate, permit, gate.reason ?? reasonOf[name], outcome);
+    await this.#hold(name, gate, permit, gate.reason ?? reasonOf(name), outcome);
   }
 
   async #hold(
@@ -96,7 +96,7 @@ export class Holding {
     const at = clock.now();
     await board.change(
       name,
-      { type: "TOLD", at, until: at + this.#waitMs(name, 1, reasonOf[name], outcome) },
+      { type: "TOLD", at, until: at + this.#waitMs(name, 1, reasonOf(name), outcome) },
       "shared",
     );
   }

@@ -177,7 +177,7 @@ function refusalIn({ endpoints }: Engine, shut: readonly ShutGate[]): Trouble {
   for (const reason of ["credentials", "forbidden"] as const) {
     const found = shut.find((gate) => gate.reason === reason);
     if (found === undefined) continue;
-    const cause = troubleAt(found.gate, (endpoint) => endpoints.trouble(endpoint));
+    const cause = troubleAt(found.gate, endpoints);
     const [problem, what] = refusals[reason];
     if (cause === null) return { problem, why: what, nextStep: nextSteps[problem] };
     return { problem, why: `${what}: ${causeInWords(cause)}`, nextStep: nextStepAfter(cause) };
