@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { systemClock, type Clock } from "../src/clock.ts";
-import { invalidOption, type LifecycleError } from "../src/errors.ts";
+import { invalidOption, unlessDamaged, type LifecycleError } from "../src/errors.ts";
 import {
   lanes,
   type AccountRecord,
@@ -19,15 +19,7 @@ import {
 } from "../src/store/contract.ts";
 import type { MovableStore } from "../src/store/movable.ts";
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
-import {
-  damaged,
-  decodeRow,
-  encodeRow,
-  loadedFrom,
-  shown,
-  unlessDamaged,
-  type Row,
-} from "../src/store/row-rules.ts";
+import { damaged, decodeRow, encodeRow, loadedFrom, shown, type Row } from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
 import { forecastOf } from "../src/store/slot-log.ts";
 import { Batches } from "./redis/batches.ts";

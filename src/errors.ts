@@ -301,3 +301,13 @@ export function isLifecycleError(error: unknown, code?: ErrorCode): error is Lif
     (code === undefined || ("code" in error && error.code === code))
   );
 }
+
+/** What `read` returns; `undefined` if the record that it reads is damaged. */
+export function unlessDamaged<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isLifecycleError(error, "RECORD_DAMAGED")) return undefined;
+    throw error;
+  }
+}

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { invalidOption, isLifecycleError, LifecycleError } from "../errors.ts";
+import { invalidOption, LifecycleError } from "../errors.ts";
 import {
   lanes,
   type Commit,
@@ -175,16 +175,6 @@ export function encodeValue(value: Json | AccountRecord): string {
     throw invalidOption("Cannot store this value: it must survive JSON", { cause });
   }
   throw invalidOption("Cannot store this value: it must survive JSON");
-}
-
-/** What `read` returns; `undefined` if the record that it reads is damaged. */
-export function unlessDamaged<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isLifecycleError(error, "RECORD_DAMAGED")) return undefined;
-    throw error;
-  }
 }
 
 /**

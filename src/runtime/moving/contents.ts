@@ -4,10 +4,11 @@
  *
  * @module
  */
+import { unlessDamaged } from "../../errors.ts";
 import type { Json, StoredEvent } from "../../store/contract.ts";
 import { isSealed, type Sealed } from "../../store/envelope.ts";
 import { isObject } from "../../store/guards.ts";
-import { unlessDamaged, type Row, type Tombstone } from "../../store/row-rules.ts";
+import type { Row, Tombstone } from "../../store/row-rules.ts";
 import type { HiddenNames } from "../../store/sealing/hidden-names.ts";
 import type { Owner, Sealer, Secrets } from "../../store/sealing/sealer.ts";
 import { placeOf, readUserEvent } from "../user/user-event-value.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { nothingKnown } from "../../../machines/index.ts";
-import { isLifecycleError } from "../../errors.ts";
+import { unlessDamaged } from "../../errors.ts";
 import type { Sealer } from "../../store/sealing/sealer.ts";
 import type { StoredRecord } from "../../store/contract.ts";
 import { newUser, readInClear, readUser, type User } from "../user/user.ts";
@@ -46,20 +46,9 @@ export function damagedRecord(user: User): User {
  * @throws {LifecycleError} `RECORD_TOO_NEW`
  */
 export function remainsOf(record: StoredRecord, sealer: Sealer): User {
-  try {
-    return damagedRecord(readInClear(record, sealer).user);
-  } catch (error) {
-    if (!isLifecycleError(error, "RECORD_DAMAGED")) throw error;
-    const { id, lane, revision } = record;
-    return damagedRecord({
-      ...newUser(id, lane ?? "interactive", 0),
-      revision,
-      history: [],
-      meters: [],
-      causes: [],
-      doers: [],
-    });
-  }
+  const { id, lane, revision } = record;
+  const unread = { ...newUser(id, lane ?? "interactive", 0), revision, history: [], meters: [] };
+  return damagedRecord(unlessDamaged(() => readInClear(record, sealer).user) ?? unread);
 }
 
 /**
@@ -69,10 +58,5 @@ export function remainsOf(record: StoredRecord, sealer: Sealer): User {
  * @throws {LifecycleError} `RECORD_TOO_NEW`
  */
 export function readOrDamaged(record: StoredRecord, sealer: Sealer): User {
-  try {
-    return readUser(record, sealer);
-  } catch (error) {
-    if (!isLifecycleError(error, "RECORD_DAMAGED")) throw error;
-    return { ...remainsOf(record, sealer), pause: null };
-  }
+  return unlessDamaged(() => readUser(record, sealer)) ?? { ...remainsOf(record, sealer), pause: null };
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { LifecycleError, unlessDamaged } from "../../errors.ts";
 import { sendEvent } from "../engine/wait-for-user.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import { damagedRecord, remainsOf } from "./damaged-record.ts";
@@ -33,17 +33,14 @@ export async function reauthorize(
   /** The user, or what is left of it if its secrets cannot be decrypted. */
   const read = async (): Promise<LoadedUser> => {
     const record = await loadRecord(engine, id);
-    try {
-      const user = readUser(record, engine.sealer);
-      hasGrant = !lost && (user.secrets.refreshToken ?? user.secrets.accessToken) !== undefined;
-      return { user: lost ? damagedRecord(user) : user, record };
-    } catch (error) {
-      if (!isLifecycleError(error, "RECORD_DAMAGED")) throw error;
-      const user = remainsOf(record, engine.sealer);
+    const user = unlessDamaged(() => readUser(record, engine.sealer));
+    if (user === undefined) {
       lost = true;
       // A worker may have deferred the damaged user; an explicit call need not wait that long.
-      return { user, record: { ...record, dueInMs: 0 } };
+      return { user: remainsOf(record, engine.sealer), record: { ...record, dueInMs: 0 } };
     }
+    hasGrant = !lost && (user.secrets.refreshToken ?? user.secrets.accessToken) !== undefined;
+    return { user: lost ? damagedRecord(user) : user, record };
   };
   const cannot = `Cannot reauthorize user ${engine.sealer.alias(id)}`;
   const beforehand = async (next: User): Promise<void> => {

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { isLifecycleError, LifecycleError, unlessDamaged } from "../../errors.ts";
 import type { Batch, Claimed, Commit, Json, Lease, Store, StoredRecord } from "../contract.ts";
 import type { HiddenNames } from "./hidden-names.ts";
 import { quarantine } from "../quarantine.ts";
@@ -43,12 +43,9 @@ export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (mess
   }
 
   function whose({ id: key, value }: StoredRecord): string {
-    try {
-      if (isHidden(value)) return names.openUnder(key, value.sealedId);
-    } catch (error) {
-      if (!isLifecycleError(error, "RECORD_DAMAGED")) throw error;
-    }
-    throw nameless(key);
+    const id = isHidden(value) ? unlessDamaged(() => names.openUnder(key, value.sealedId)) : undefined;
+    if (id === undefined) throw nameless(key);
+    return id;
   }
 
   /** The record as the runtime knows it; `null`, with a warning, if its id cannot be read. */

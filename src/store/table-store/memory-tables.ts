@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { unlessDamaged } from "../../errors.ts";
 import { lanes, type Lane } from "../contract.ts";
-import { claimableAt, decodeHead, unlessDamaged, waitsIn, type Head } from "../row-rules.ts";
+import { claimableAt, decodeHead, waitsIn, type Head } from "../row-rules.ts";
 import { memoryOutbox } from "./memory-outbox.ts";
 import { Sorted } from "./sorted.ts";
 import type { AccountRow, LaneQueue, Tables } from "./tables.ts";

@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { unlessDamaged } from "../../errors.ts";
 import { decodeEvent, type CommittedRow } from "../event-text.ts";
-import { decodeHead, isTombstoneText, unlessDamaged } from "../row-rules.ts";
+import { decodeHead, isTombstoneText } from "../row-rules.ts";
 import { isLive, keyOfRow, numberOf, readLeft, type Change, type Place, type Places } from "./places.ts";
 import type { OutboxHead } from "./tables.ts";
 

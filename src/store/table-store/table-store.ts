@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { unlessDamaged } from "../../errors.ts";
 import {
   lanes,
   type Claimed,
@@ -28,7 +29,6 @@ import {
   outlasting,
   shiftedBy,
   shown,
-  unlessDamaged,
   verdict,
   waitsIn,
   written,
