@@ -5,9 +5,10 @@
  */
 import { unlessDamaged } from "../../errors.ts";
 import { lanes, type Lane } from "../contract.ts";
-import { claimableAt, decodeHead, waitsIn, type Head } from "../row-rules.ts";
+import { decodeHead } from "../row-rules.ts";
 import { memoryOutbox } from "./memory-outbox.ts";
 import { Sorted } from "./sorted.ts";
+import { index, isRecord } from "./table-rows.ts";
 import type { AccountRow, LaneQueue, Tables } from "./tables.ts";
 import type { KeptLog } from "../slot-log.ts";
 
@@ -77,31 +78,19 @@ export function memoryTables(): MemoryTables {
     account: { get: () => account, set: (row) => void (account = structuredClone(row)) },
     entries: () => rows.entries(),
     replace(id, text) {
-      index(tables, id, rows.get(id), "delete");
+      indexText(tables, id, rows.get(id), "delete");
       if (text === undefined) rows.delete(id);
       else rows.set(id, text);
-      index(tables, id, text, "add");
+      indexText(tables, id, text, "add");
     },
   };
   return tables;
 }
 
-/** Adds the index entries of a row, or removes them. */
-function index(tables: Tables, id: string, text: string | undefined, change: "add" | "delete"): void {
-  const head = text === undefined ? undefined : readableHead(text);
-  if (head === undefined) return;
-  const at = claimableAt(head);
-  if (at !== null) tables.due[change](at, id);
-  const waits = waitsIn(head);
-  // A row from outside may name an unknown lane.
-  if (waits !== null && lanes.includes(waits.lane)) tables.waiting[waits.lane][change](waits.since, id);
-  tables.states[change](head.state, id);
-  if (head.staleAt !== undefined) tables.stale[change](head.state, head.staleAt, id);
-}
-
-function readableHead(text: string): Head | undefined {
-  const head = unlessDamaged(() => decodeHead(text));
-  return head === undefined || "renamedTo" in head ? undefined : head;
+/** Adds the index entries of a row that can be read, or removes them. */
+function indexText(tables: Tables, id: string, text: string | undefined, change: "add" | "delete"): void {
+  const head = text === undefined ? undefined : unlessDamaged(() => decodeHead(text));
+  if (isRecord(head)) index(tables, id, head, change);
 }
 
 function compareIds(a: string, b: string): number {

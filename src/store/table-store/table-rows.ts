@@ -70,11 +70,15 @@ export function put(tables: Tables, oldId: string, before: Head | undefined, id:
 export function remove(tables: Tables, id: string): void {
   const row = headOf(tables, id);
   tables.rows.delete(id);
-  if (!isRecord(row)) return;
+  if (isRecord(row)) index(tables, id, row, "delete");
+}
+
+/** Adds the index entries of a row, or removes them. */
+export function index(tables: Tables, id: string, row: Head, change: "add" | "delete"): void {
   const due = claimableAt(row);
   const waits = waitsIn(row);
-  if (due !== null) tables.due.delete(due, id);
-  if (waits !== null) tables.waiting[waits.lane].delete(waits.since, id);
-  tables.states.delete(row.state, id);
-  if (row.staleAt !== undefined) tables.stale.delete(row.state, row.staleAt, id);
+  if (due !== null) tables.due[change](due, id);
+  if (waits !== null) tables.waiting[waits.lane][change](waits.since, id);
+  tables.states[change](row.state, id);
+  if (row.staleAt !== undefined) tables.stale[change](row.state, row.staleAt, id);
 }
