@@ -27,7 +27,6 @@ import { Outbox } from "./account/outbox.ts";
 import { troubleAt } from "./gates/gate-rules.ts";
 import { Pauses } from "./account/pauses.ts";
 import { openChecked } from "./account/checked-store.ts";
-import { memoryKey } from "./account/memory-key.ts";
 import { askForCredentials } from "./options/credentials.ts";
 import { Changes } from "./engine/changes.ts";
 import { gathering, type Engine } from "./engine/engine.ts";
@@ -106,7 +105,7 @@ async function openEngine(
   const { store: opened } = checked;
   try {
     const { hideIds, logger } = settings;
-    const encryption = readOnce(settings.encryption ?? { keys: [memoryKey] });
+    const encryption = readOnce(settings.encryption);
     const warn = (message: string): void => logger.warn({}, message);
     const ring = (storeIsNew: boolean): KeyRing => {
       if (storeIsNew && settings.storeMustExist) throw missingStore(settings);

@@ -23,7 +23,6 @@ import { readOnce, type Encryption } from "../../store/sealing/keys.ts";
 import { Sealer } from "../../store/sealing/sealer.ts";
 import type { Json } from "../../store/contract.ts";
 import { isObject } from "../../store/guards.ts";
-import { memoryKey } from "../account/memory-key.ts";
 import type { BothStores } from "./both-stores.ts";
 import { Contents } from "./contents.ts";
 import type { MoveOptions } from "./move-options.ts";
@@ -110,7 +109,7 @@ function unlocked(value: Json, about: About, encryption: Encryption | undefined)
 }
 
 function ringOf(encryption: Encryption | undefined, isNew: boolean, { clock }: About): KeyRing {
-  return keyRing(readOnce(encryption ?? { keys: [memoryKey] }), isNew, clock);
+  return keyRing(readOnce(encryption), isNew, clock);
 }
 
 async function wrapped(key: StoreKey, { account }: About, ring: KeyRing): Promise<WrappedStoreKey> {

@@ -8,6 +8,7 @@ import type { Refusal } from "../../http/answer.ts";
 import type { Answer, Call, Unanswered } from "../../http/call.ts";
 import { sizeRuleIn } from "../../http/transport.ts";
 import { listUsersCall, readUserList, type RemoteUser, type UserQuery } from "../../http/user-management.ts";
+import { errorOf } from "../gates/gate-rules.ts";
 import { refusalError } from "../gates/refusal-error.ts";
 import { checkId } from "../options/check-id.ts";
 import { aSignal, check, checkValue, only, whole, type Rules } from "../../checks.ts";
@@ -143,7 +144,11 @@ function refusalOf(
 ): LifecycleError | null {
   switch (outcome.type) {
     case "shut":
-      return refused(codeOf[outcome.reason], "nothing is sent now", Math.max(1, outcome.until - now));
+      return refused(
+        errorOf[outcome.reason] ?? "RATE_LIMITED",
+        "nothing is sent now",
+        Math.max(1, outcome.until - now),
+      );
     case "credentialsRefused":
     case "blocked":
     case "throttled":
@@ -199,14 +204,6 @@ function checkFind(query: FindQuery): Sought {
     ...(numbered && { oneupUserId: checkValue(findVerb, "oneupUserId", oneupUserId, whole(1)) }),
   };
 }
-
-const codeOf = {
-  throttled: "RATE_LIMITED",
-  rateLimit: "RATE_LIMITED",
-  unavailable: "UNAVAILABLE",
-  credentials: "CREDENTIALS_REFUSED",
-  forbidden: "FORBIDDEN",
-} as const;
 
 function refused(code: ErrorCode, why: string, retryAfterMs?: number): LifecycleError {
   return new LifecycleError(code, `Cannot list users: ${why}`, {

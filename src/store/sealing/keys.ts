@@ -245,8 +245,11 @@ function fromText(text: string): Uint8Array | null {
   return bytes.toString("base64") === text ? bytes : null;
 }
 
+/** Stores in memory need no configured key: this one dies with the process, as they do. */
+const memoryKey: Uint8Array = randomBytes(32);
+
 /** The same, with a key list read once at opening. @throws {LifecycleError} as {@link ringOf} */
-export function readOnce(encryption: Encryption): KeySource | KeyProvider {
+export function readOnce(encryption: Encryption = { keys: [memoryKey] }): KeySource | KeyProvider {
   if (!("keys" in encryption)) return encryption;
   const ring = ringOf(encryption, false);
   return { ring: () => ring };
