@@ -5,7 +5,14 @@
  * @module
  */
 import { inTime, systemClock, type Clock } from "../../clock.ts";
-import { inWords, isLifecycleError, legible, LifecycleError, underneath } from "../../errors.ts";
+import {
+  inWords,
+  isLifecycleError,
+  legible,
+  LifecycleError,
+  storeUnavailable,
+  underneath,
+} from "../../errors.ts";
 import type {
   AccountRecord,
   Batch,
@@ -48,12 +55,6 @@ export interface CheckedStore {
   readonly writability: Writability;
 }
 
-/** What learns of the calls to the store, and of its loss. */
-interface Listeners {
-  readonly recorder: Recorder | null;
-  readonly logger: Logger;
-}
-
 /** Whether an answer shows that the store has changed something. */
 type HasWritten<T> = (answer: T) => boolean;
 
@@ -70,7 +71,7 @@ export async function openChecked(
   adapter: StoreAdapter,
   account: string,
   clock: Clock,
-  { recorder, logger }: Listeners,
+  { recorder, logger }: { readonly recorder: Recorder | null; readonly logger: Logger },
 ): Promise<CheckedStore> {
   const unseen: Unseen = recorder === null ? (ask) => ask() : (ask) => recorder.unseen(ask);
   const calls = boundedCalls(adapter, unseen);
@@ -95,32 +96,25 @@ async function openIn({ within, explained }: BoundedCalls, open: () => Promise<S
 /** Runs a call of the adapter so that other instrumentations do not report it. */
 type Unseen = <T>(ask: () => Promise<T>) => Promise<T>;
 
-/** Calls of an adapter. */
-interface BoundedCalls {
-  /**
-   * Runs one call within its time, which is real, as the store is: a test may let hours pass on the lifecycle's clock
-   * while the store works.
-   */
-  readonly within: <T>(verb: string, ms: number, ask: () => Promise<T>) => Promise<T>;
-  /** The error of a call: this library's own, or `STORE_UNAVAILABLE` for any other. */
-  readonly explained: (verb: string, error: unknown) => LifecycleError;
-  readonly unseen: Unseen;
-}
+type BoundedCalls = ReturnType<typeof boundedCalls>;
 
-function boundedCalls({ name, timeoutMs }: StoreAdapter, unseen: Unseen): BoundedCalls {
+/** Calls of an adapter. */
+function boundedCalls({ name, timeoutMs }: StoreAdapter, unseen: Unseen) {
   const failed = (verb: string, why: string, cause?: unknown): LifecycleError =>
-    new LifecycleError("STORE_UNAVAILABLE", `Cannot use the ${name} store: ${verb}() ${why}`, {
-      retryable: true,
-      cause,
-    });
+    storeUnavailable(`Cannot use the ${name} store: ${verb}() ${why}`, { cause });
   return {
     unseen,
-    within(verb, ms, ask) {
+    /**
+     * Runs one call within its time, which is real, as the store is: a test may let hours pass on the lifecycle's clock
+     * while the store works.
+     */
+    within<T>(verb: string, ms: number, ask: () => Promise<T>): Promise<T> {
       if (timeoutMs !== undefined) return unseen(ask);
       const late = (): LifecycleError => failed(verb, `did not answer within ${ms} ms`);
       return inTime(systemClock, ms, () => unseen(ask), late);
     },
-    explained(verb, thrown) {
+    /** The error of a call: this library's own, or `STORE_UNAVAILABLE` for any other. */
+    explained(verb: string, thrown: unknown): LifecycleError {
       const error = legible(thrown);
       if (isLifecycleError(error)) return error;
       const cause = underneath(error);
@@ -141,7 +135,7 @@ function checked(
   opened: Store,
   clock: Clock,
   { within, explained, unseen }: BoundedCalls,
-  logger: Listeners["logger"],
+  logger: Logger,
 ): CheckedStore {
   const { slots, events, join, account: record } = opened;
   let lost: LifecycleError | null = null;
