@@ -4,7 +4,7 @@
  * @module
  */
 import { resolve } from "node:path";
-import { invalidOption, LifecycleError } from "../src/errors.ts";
+import { invalidOption, type LifecycleError, storeUnusable } from "../src/errors.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { keyvView, type KeyvBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
@@ -98,8 +98,5 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
 
 /** The error of a read-only opening that finds no data. */
 function nothingThere(what: string, folder: string): LifecycleError {
-  return new LifecycleError(
-    "STORE_UNUSABLE",
-    `Cannot read the store: the folder must hold ${what}, and it holds none: ${folder}`,
-  );
+  return storeUnusable(`Cannot read the store: the folder must hold ${what}, and it holds none: ${folder}`);
 }

@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import type { Some } from "./checks.ts";
-import { invalidOption, LifecycleError } from "./errors.ts";
+import { invalidOption, type LifecycleError, storeUnusable } from "./errors.ts";
 import { type Encryption, type KeyProvider, keyFile } from "./store/sealing/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
 import { openLifecycle } from "./runtime/open-lifecycle.ts";
@@ -233,8 +233,7 @@ export async function storeAt(place: string, from: string): Promise<StoreAdapter
 /** LMDB's own packages make functions of texts, which some runtimes are told to refuse. */
 function unloaded(cause: unknown): never {
   if (!(cause instanceof EvalError)) throw cause;
-  throw new LifecycleError(
-    "STORE_UNUSABLE",
+  throw storeUnusable(
     "Cannot use the lmdb store: this process must allow code generation from strings, and a flag of Node forbids it; Redis and PostgreSQL need none",
     { cause },
   );

@@ -208,6 +208,21 @@ export function storeUnavailable(message: string, details?: LifecycleErrorDetail
   return new LifecycleError("STORE_UNAVAILABLE", message, { retryable: true, ...details });
 }
 
+/** The error for a store that cannot be used as it is: it has to be mended, or named rightly. */
+export function storeUnusable(message: string, details?: LifecycleErrorDetails): LifecycleError {
+  return new LifecycleError("STORE_UNUSABLE", message, details);
+}
+
+/** The error for keys that do not open the store, or that cannot be had. */
+export function keyRefused(message: string, details?: LifecycleErrorDetails): LifecycleError {
+  return new LifecycleError("KEY_REFUSED", message, details);
+}
+
+/** The error for what was stored and cannot be read. */
+export function recordDamaged(message: string): LifecycleError {
+  return new LifecycleError("RECORD_DAMAGED", message);
+}
+
 /** Adds the call that failed to an error that was made where it was not known. */
 export function because(error: LifecycleError, failedCall: Cause): LifecycleError {
   return Object.assign(error, { failedCall });

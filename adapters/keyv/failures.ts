@@ -5,7 +5,7 @@
  */
 import type { Keyv } from "keyv";
 import { inTime, type Clock } from "../../src/clock.ts";
-import { LifecycleError, storeUnavailable } from "../../src/errors.ts";
+import { storeUnavailable, type LifecycleError, storeUnusable } from "../../src/errors.ts";
 
 /** An error whose message is ours, so it is safe to report. */
 export class Trouble extends Error {
@@ -54,7 +54,7 @@ export function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T
 
 /** The error for a Keyv store that does not meet a requirement. */
 export function unusable(rule: string): LifecycleError {
-  return new LifecycleError("STORE_UNUSABLE", `Cannot use this Keyv store: ${rule}`);
+  return storeUnusable(`Cannot use this Keyv store: ${rule}`);
 }
 
 /** The error of a failed store call. */

@@ -7,7 +7,7 @@ import { chmod, lstat, mkdtemp, open, realpath, rename, rm, stat } from "node:fs
 import { dirname, join, resolve, sep } from "node:path";
 import process from "node:process";
 import { systemClock } from "../../src/clock.ts";
-import { invalidOption, isLifecycleError, LifecycleError } from "../../src/errors.ts";
+import { invalidOption, isLifecycleError, type LifecycleError, storeUnusable } from "../../src/errors.ts";
 import { makeFolder } from "../../src/store/make-folder.ts";
 import type { Share } from "./environments.ts";
 import { holdsStore } from "./folder.ts";
@@ -110,7 +110,7 @@ async function step<T>(rule: string, work: () => Promise<T>): Promise<T> {
 
 function refusal(rule: string, cause?: unknown): LifecycleError {
   const why = cause instanceof Error ? ` (${cause.message})` : "";
-  return new LifecycleError("STORE_UNUSABLE", `Cannot back up the store: ${rule}${why}`, { cause });
+  return storeUnusable(`Cannot back up the store: ${rule}${why}`, { cause });
 }
 
 function taken(target: string): string {

@@ -6,7 +6,7 @@
 import process from "node:process";
 import type { RootDatabase } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
-import { isLifecycleError, LifecycleError, storeUnavailable } from "../../src/errors.ts";
+import { isLifecycleError, LifecycleError, storeUnavailable, storeUnusable } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 
 /**
@@ -24,7 +24,7 @@ export async function reasonOf(failure: unknown): Promise<unknown> {
 
 /** The folder cannot be opened as it is. */
 export function unusable(folder: string, rule: string, cause?: unknown): LifecycleError {
-  return new LifecycleError("STORE_UNUSABLE", `Cannot open the store: ${rule}: ${folder}`, { cause });
+  return storeUnusable(`Cannot open the store: ${rule}: ${folder}`, { cause });
 }
 
 export function unavailable(doing: string, cause: unknown): LifecycleError {
@@ -78,7 +78,7 @@ export function isWithoutPlace(cause: unknown): boolean {
  * is started again.
  */
 function withoutPlace(cause: unknown): LifecycleError {
-  return new LifecycleError("STORE_UNUSABLE", `Cannot use the LMDB store any more: ${placeTaken}`, {
+  return storeUnusable(`Cannot use the LMDB store any more: ${placeTaken}`, {
     cause,
     facts: { storeLost: true },
   });

@@ -5,7 +5,13 @@
  * @module
  */
 import { inTime, randomName } from "../../src/clock.ts";
-import { invalidOption, LifecycleError, storeUnavailable, underneath } from "../../src/errors.ts";
+import {
+  invalidOption,
+  LifecycleError,
+  storeUnavailable,
+  underneath,
+  storeUnusable,
+} from "../../src/errors.ts";
 import type { Commit } from "../../src/store/contract.ts";
 import type { TransactionClient } from "../../src/store/joining.ts";
 import { isObject } from "../../src/store/guards.ts";
@@ -184,8 +190,7 @@ function refusedByClient(error: unknown, values: readonly string[], s: string): 
     case "25006":
       return unfit("in a transaction that may write, and this one is read-only");
     case "42501":
-      return new LifecycleError(
-        "STORE_UNUSABLE",
+      return storeUnusable(
         `Cannot onboard within a transaction: its database user needs USAGE on the schema ${s}, and INSERT and SELECT on ${s}.joins`,
         causeOf(error, values),
       );

@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { systemClock } from "../../src/clock.ts";
-import { invalidOption, LifecycleError } from "../../src/errors.ts";
+import { invalidOption, type LifecycleError, storeUnusable } from "../../src/errors.ts";
 
 /** A statement in the format of `pg`. */
 export interface Statement {
@@ -214,8 +214,7 @@ async function poolOfPg(): Promise<new (options: object) => OwnPool> {
     const { default: pg } = await import("pg");
     return pg.Pool;
   } catch (cause) {
-    throw new LifecycleError(
-      "STORE_UNUSABLE",
+    throw storeUnusable(
       "Cannot use a PostgreSQL store from a URL: the package pg must be installed (npm install pg)",
       { cause },
     );

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../../src/errors.ts";
+import { type LifecycleError, storeUnusable } from "../../src/errors.ts";
 import { commitFunction } from "./commits.ts";
 import type { Connection } from "./connection.ts";
 import { openError, toMigrateOrRestore } from "./failures.ts";
@@ -147,5 +147,5 @@ async function versionOf(
 }
 
 function unusable(place: string, rule: string): LifecycleError {
-  return new LifecycleError("STORE_UNUSABLE", `Cannot open the store in ${place}: ${rule}`);
+  return storeUnusable(`Cannot open the store in ${place}: ${rule}`);
 }

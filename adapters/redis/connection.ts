@@ -5,7 +5,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { sleep, type Clock } from "../../src/clock.ts";
-import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
+import { isLifecycleError, LifecycleError, storeUnusable } from "../../src/errors.ts";
 import { isAnswer, isSoonOver, openError, Silence, storeError, whyOf } from "./failures.ts";
 import type { Link } from "./link.ts";
 import type { Script } from "./script.ts";
@@ -186,8 +186,7 @@ async function refuseEviction(doing: string, asked: Promise<Reply>): Promise<voi
   }
   const policy = /^maxmemory_policy:(\S+)/m.exec(String(memory))?.[1] ?? "noeviction";
   if (policy === "noeviction") return;
-  throw new LifecycleError(
-    "STORE_UNUSABLE",
+  throw storeUnusable(
     `Cannot ${doing} the Redis store: maxmemory-policy must be noeviction, or Redis would evict users ` +
       `(CONFIG SET maxmemory-policy noeviction, or a setting of your provider), not ${policy}`,
   );

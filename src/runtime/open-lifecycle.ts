@@ -8,7 +8,7 @@ import process from "node:process";
 import { setImmediate } from "node:timers";
 import { linkSignals } from "../abort.ts";
 import { randomName, systemClock } from "../clock.ts";
-import { LifecycleError } from "../errors.ts";
+import { type LifecycleError, storeUnusable } from "../errors.ts";
 import { createGuard } from "../guard/guard.ts";
 import { defaultTransport } from "../http/undici-transport.ts";
 import { endpointsSeen } from "../http/endpoints.ts";
@@ -207,8 +207,7 @@ function noteNewStore({ logger, store }: Settings): void {
 }
 
 function missingStore({ store }: Settings): LifecycleError {
-  return new LifecycleError(
-    "STORE_UNUSABLE",
+  return storeUnusable(
     `Cannot start: the store (${placeOf(store)}) holds nothing of this client id, and storeMustExist is set; if users were in it, restore its backup, and if it is new, start once without storeMustExist`,
   );
 }

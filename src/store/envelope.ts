@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { LifecycleError, type Cause } from "../errors.ts";
+import { LifecycleError, type Cause, recordDamaged } from "../errors.ts";
 import { lanes, type Json, type Lane } from "./contract.ts";
 import {
   isCount,
@@ -312,8 +312,5 @@ function isMeter(meter: unknown): boolean {
 
 /** The error for a record that cannot be read. `user` returns the user's name. */
 export function damaged(user: () => string, why: string): LifecycleError {
-  return new LifecycleError(
-    "RECORD_DAMAGED",
-    `Cannot read user ${user()}: ${why}; reauthorize() gets a new grant`,
-  );
+  return recordDamaged(`Cannot read user ${user()}: ${why}; reauthorize() gets a new grant`);
 }

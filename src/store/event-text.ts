@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../errors.ts";
+import { recordDamaged } from "../errors.ts";
 
 /** An event as it is kept, under its number. */
 export interface KeptEvent {
@@ -41,8 +41,5 @@ export function decodeEvent(stored: string): KeptEvent {
   } catch {
     // throws below
   }
-  throw new LifecycleError(
-    "RECORD_DAMAGED",
-    "Cannot read an event: its stored value is damaged or was not written by this library",
-  );
+  throw recordDamaged("Cannot read an event: its stored value is damaged or was not written by this library");
 }

@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { isLifecycleError, LifecycleError } from "../errors.ts";
+import { isLifecycleError, type LifecycleError, storeUnusable } from "../errors.ts";
 
 /** Creates the error. It is final: the users and the log of calls that this process relies on are gone. */
 export function lostStore(
   what = "it was emptied or replaced while this process had it open (FLUSHALL, a restart without persistence, a truncated table)",
 ): LifecycleError {
-  return new LifecycleError(
-    "STORE_UNUSABLE",
+  return storeUnusable(
     `Cannot use the store any more: ${what}, so nothing more is written or sent; stop every process that uses it, restore its data if they were lost, and open the lifecycle again`,
     { facts: { storeLost: true } },
   );

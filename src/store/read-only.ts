@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isLifecycleError, LifecycleError } from "../errors.ts";
+import { isLifecycleError, storeUnusable } from "../errors.ts";
 import type { StoreAdapter } from "./contract.ts";
 
 /**
@@ -21,12 +21,11 @@ export function readOnly(adapter: StoreAdapter): StoreAdapter {
     ...(timeoutMs !== undefined && { timeoutMs }),
     async open(options) {
       const why = `Cannot write to the ${name} store: it was opened read-only`;
-      const refuse = (): Promise<never> => Promise.reject(new LifecycleError("STORE_UNUSABLE", why));
+      const refuse = (): Promise<never> => Promise.reject(storeUnusable(why));
       const store = await adapter.open({ ...options, readOnly: true });
       try {
         if ((await store.account.load()) === null)
-          throw new LifecycleError(
-            "STORE_UNUSABLE",
+          throw storeUnusable(
             `Cannot read the ${name} store: it must hold users of this client id, and it holds none`,
           );
       } catch (error) {

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { invalidOption, LifecycleError } from "../errors.ts";
+import { invalidOption, type LifecycleError, recordDamaged } from "../errors.ts";
 import {
   lanes,
   type Commit,
@@ -251,8 +251,7 @@ function isLease(lease: unknown): boolean {
 
 /** The error for a row that cannot be read. */
 export function damaged(): LifecycleError {
-  return new LifecycleError(
-    "RECORD_DAMAGED",
+  return recordDamaged(
     "Cannot read a record: its stored value is damaged or was not written by this library",
   );
 }

@@ -9,9 +9,10 @@ import {
   inWords,
   isLifecycleError,
   legible,
-  LifecycleError,
   storeUnavailable,
   underneath,
+  type LifecycleError,
+  storeUnusable,
 } from "../../errors.ts";
 import type {
   AccountRecord,
@@ -77,8 +78,7 @@ export async function openChecked(
   const calls = boundedCalls(adapter, unseen);
   const opened = await openIn(calls, () => adapter.open({ account, clock }));
   if (typeof opened !== "object" || opened === null) {
-    throw new LifecycleError(
-      "STORE_UNUSABLE",
+    throw storeUnusable(
       `Cannot use the ${adapter.name} store: open() must resolve with a store, not ${String(opened)}`,
     );
   }

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import { inWords, isLifecycleError, LifecycleError } from "../../errors.ts";
+import { inWords, isLifecycleError, type LifecycleError, storeUnusable } from "../../errors.ts";
 import type { AccountRecord, EventOutbox, Json, Store, StoreAdapter } from "../../store/contract.ts";
 import { isCount, isObject } from "../../store/guards.ts";
 import { changeAccount } from "./change-account.ts";
@@ -148,8 +148,7 @@ export class Outbox {
       migrate === undefined
         ? "it must be one that does"
         : "its schema is of an earlier release: call migrate() of the adapter once, or run oneup-lifecycle migrate";
-    return new LifecycleError(
-      "STORE_UNUSABLE",
+    return storeUnusable(
       `Cannot keep events in the ${name} store: ${rule}; \`events: false\` turns them off`,
     );
   }

@@ -6,7 +6,7 @@
  * @module
  */
 import { randomName, type Clock } from "../../clock.ts";
-import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { isLifecycleError, type LifecycleError, keyRefused } from "../../errors.ts";
 import { todoAbout } from "../../next-step.ts";
 import type { AccountRecord, Json } from "../../store/contract.ts";
 import {
@@ -223,7 +223,7 @@ export class StoreKeys {
     if (this.#isOld(found, at)) return;
     const trouble = isLifecycleError(error)
       ? error
-      : new LifecycleError("KEY_REFUSED", "Cannot read the store's keys: the key source failed", {
+      : keyRefused("Cannot read the store's keys: the key source failed", {
           cause: error,
         });
     if (trouble.message !== this.#trouble?.message) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { invalidOption, LifecycleError } from "../../errors.ts";
+import { invalidOption, keyRefused } from "../../errors.ts";
 import { check, wrong } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { rotateRingKey } from "./rotate-ring-key.ts";
@@ -102,8 +102,7 @@ async function retire({ keys }: Engine, id: string): Promise<void> {
   await keys.change((record) => {
     const wrapped = record.storeKeys.filter(({ by }) => by === id).length;
     if (wrapped > 0) {
-      throw new LifecycleError(
-        "KEY_REFUSED",
+      throw keyRefused(
         `Cannot retire key ${id}: it must wrap nothing, and it wraps ${wrapped} of the store's keys; call rotateKeys() with a newer key first`,
         { facts: { storeKeys: wrapped } },
       );

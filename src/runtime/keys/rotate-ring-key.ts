@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../../errors.ts";
+import { keyRefused } from "../../errors.ts";
 import { accountOf } from "../../store/account-of.ts";
 import {
   storeKeyContext,
@@ -48,7 +48,7 @@ async function wrappedBy(
   if (held() === undefined) await engine.keys.renew(); // it was added since the last read
   const key = held();
   const why = "Cannot rotate keys: another process is replacing the keys";
-  if (key === undefined) throw new LifecycleError("KEY_REFUSED", why, { retryable: true });
+  if (key === undefined) throw keyRefused(why, { retryable: true });
   return { id, madeUnder, ...(await wrap(engine, ring, record, key)) };
 }
 
@@ -64,8 +64,7 @@ export async function wrap(
 ): Promise<Wrapped> {
   const wrapped = await ring.wrap(key.bytes, storeKeyContext(accountOf(account.credentials.clientId)));
   if (!retired.includes(wrapped.by)) return wrapped;
-  throw new LifecycleError(
-    "KEY_REFUSED",
+  throw keyRefused(
     `Cannot rotate keys: the newest key must not be a retired one, and ${wrapped.by} is; put a fresh key before it`,
   );
 }

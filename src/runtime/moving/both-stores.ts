@@ -16,7 +16,7 @@ import {
   type Rules,
 } from "../../checks.ts";
 import { systemClock, type Clock } from "../../clock.ts";
-import { LifecycleError } from "../../errors.ts";
+import { type LifecycleError, storeUnusable } from "../../errors.ts";
 import { accountOf } from "../../store/account-of.ts";
 import type { AccountRecord, StoreAdapter } from "../../store/contract.ts";
 import { isMovable, type MovableStore } from "../../store/movable.ts";
@@ -104,7 +104,7 @@ const rules: Rules<MoveOptions> = {
 
 function movable({ name }: StoreAdapter, store: Awaited<ReturnType<StoreAdapter["open"]>>): MovableStore {
   if (isMovable(store)) return store;
-  throw new LifecycleError("STORE_UNUSABLE", `Cannot move the ${name} store: it has no verbs for that`);
+  throw storeUnusable(`Cannot move the ${name} store: it has no verbs for that`);
 }
 
 /** The account's record with its marks; `null`: there is none. */
@@ -115,5 +115,5 @@ export async function markedRecord({ account }: MovableStore): Promise<Marked | 
 
 /** An error about the state of one of the stores. */
 export function unfit(why: string): LifecycleError {
-  return new LifecycleError("STORE_UNUSABLE", `Cannot move the store: ${why}`);
+  return storeUnusable(`Cannot move the store: ${why}`);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { LifecycleError } from "../../errors.ts";
+import { type LifecycleError, storeUnusable } from "../../errors.ts";
 import type { EventOutbox, StoredEvent } from "../../store/contract.ts";
 import type { KeptRows, MovableStore } from "../../store/movable.ts";
 import type { KeptLog } from "../../store/slot-log.ts";
@@ -56,8 +56,7 @@ export async function copy(sides: Sides, watching: Watching): Promise<void> {
     // seam: events-move-too
     if (eventsIn(page, contents) !== eventsIn(there, contents)) {
       if (to.events === undefined)
-        throw new LifecycleError(
-          "STORE_UNUSABLE",
+        throw storeUnusable(
           "Cannot move the store: it holds events, and the other one keeps none; run its migration first",
         );
       await to.transfer.writeEvents({
@@ -211,8 +210,7 @@ function countsText(counts: Readonly<Record<string, number>>): string {
 }
 
 function differs(what: string): LifecycleError {
-  return new LifecycleError(
-    "STORE_UNUSABLE",
+  return storeUnusable(
     `Cannot finish the move: ${what} are not the same in both stores; run it again, or with --abort`,
   );
 }

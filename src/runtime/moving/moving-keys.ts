@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../../errors.ts";
+import { type LifecycleError, keyRefused } from "../../errors.ts";
 import { HiddenNames } from "../../store/sealing/hidden-names.ts";
 import { keyRing, type KeyRing } from "../../store/sealing/key-ring.ts";
 import {
@@ -118,8 +118,5 @@ async function wrapped(key: StoreKey, { account }: About, ring: KeyRing): Promis
 }
 
 function otherKeys(how: string): LifecycleError {
-  return new LifecycleError(
-    "KEY_REFUSED",
-    `Cannot go on with the move: it was begun ${how}, or call it off and begin anew`,
-  );
+  return keyRefused(`Cannot go on with the move: it was begun ${how}, or call it off and begin anew`);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { invalidOption, LifecycleError } from "../../errors.ts";
+import { invalidOption, keyRefused } from "../../errors.ts";
 import type { StoreAdapter } from "../../store/contract.ts";
 import { isInside, type Encryption } from "../../store/sealing/keys.ts";
 import { isObject, withMethods, type Rule } from "../../checks.ts";
@@ -24,8 +24,7 @@ export function checkEncryption(
 ): Encryption | undefined {
   if (encryption === undefined) {
     if (!store.durable) return undefined;
-    throw new LifecycleError(
-      "KEY_REFUSED",
+    throw keyRefused(
       `Cannot ${verb}: the ${store.name} store keeps tokens on disk, so it needs encryption, e.g. keyFile("./lifecycle.key"), or ONEUP_KEY_FILE for fromEnv()`,
       { facts: { option: "encryption" } },
     );

@@ -10,7 +10,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createHmac, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
-import { LifecycleError } from "../../errors.ts";
+import { recordDamaged } from "../../errors.ts";
 import { decrypt, encrypt, nonceBytes } from "./aes-gcm.ts";
 import { cached } from "./cached.ts";
 
@@ -85,8 +85,7 @@ export class HiddenNames {
     try {
       return decrypt(this.#sealingKey, Buffer.from(text, "base64"), this.#boundTo(key)).toString("utf8");
     } catch {
-      throw new LifecycleError(
-        "RECORD_DAMAGED",
+      throw recordDamaged(
         "Cannot open a hidden id: it must have been sealed for this record, and it was sealed for another or altered",
       );
     }

@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash, randomBytes } from "node:crypto";
-import { invalidOption, LifecycleError } from "../../errors.ts";
+import { invalidOption, LifecycleError, recordDamaged } from "../../errors.ts";
 import type { Json, Store } from "../contract.ts";
 import { newestFormat, startFormat } from "../envelope.ts";
 import { unwrapWith, wrapWith, type KeyRing, type Wrapped } from "./key-ring.ts";
@@ -242,8 +242,7 @@ function checkHiding(account: Json, hideIds: boolean): void {
 }
 
 function damaged(): LifecycleError {
-  return new LifecycleError(
-    "RECORD_DAMAGED",
+  return recordDamaged(
     "Cannot open the store: the account's record must hold a readable store key, and it does not",
   );
 }

@@ -6,7 +6,13 @@
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { inTime, type Clock } from "../../clock.ts";
-import { isLifecycleError, LifecycleError, underneath } from "../../errors.ts";
+import {
+  isLifecycleError,
+  underneath,
+  type LifecycleError,
+  keyRefused,
+  recordDamaged,
+} from "../../errors.ts";
 import { decrypt, encrypt, nonceBytes } from "./aes-gcm.ts";
 import { type Encryption, type KeyProvider, type RingKey, type WrappedKey, ringOf } from "./keys.ts";
 
@@ -52,8 +58,7 @@ function heldRing(ring: readonly RingKey[]): KeyRing {
       const key = ring.find(({ id }) => id === wrapped.by);
       if (key !== undefined) return unwrapWith(key, wrapped, context);
       const given = ring.map(({ id }) => id).join(", ");
-      throw new LifecycleError(
-        "KEY_REFUSED",
+      throw keyRefused(
         `Cannot open the store: it was written with key ${wrapped.by}, and the configured keys are ${given}: add key ${wrapped.by} to them; nothing was changed`,
         { facts: { storeKey: wrapped.by } },
       );
@@ -101,15 +106,14 @@ async function asked<T>(clock: Clock, verb: "wrap" | "unwrap", ask: () => Promis
 }
 
 function refused(verb: string, what: string, cause?: unknown): LifecycleError {
-  return new LifecycleError(
-    "KEY_REFUSED",
-    `Cannot ${verb} the store key: the key provider ${what}; nothing was changed`,
-    { retryable: true, cause },
-  );
+  return keyRefused(`Cannot ${verb} the store key: the key provider ${what}; nothing was changed`, {
+    retryable: true,
+    cause,
+  });
 }
 
 function unusable(verb: string, rule: string): LifecycleError {
-  return new LifecycleError("KEY_REFUSED", `Cannot ${verb} the store key: ${rule}; nothing was changed`);
+  return keyRefused(`Cannot ${verb} the store key: ${rule}; nothing was changed`);
 }
 
 /** Wraps a key, bound to `context`. */
@@ -123,9 +127,6 @@ export function unwrapWith(key: RingKey, { by, wrapped }: Wrapped, context: stri
   try {
     return decrypt(key.bytes, Buffer.from(wrapped, "base64"), context);
   } catch {
-    throw new LifecycleError(
-      "RECORD_DAMAGED",
-      `Cannot open the store: its store key does not open with key ${by}`,
-    );
+    throw recordDamaged(`Cannot open the store: its store key does not open with key ${by}`);
   }
 }

@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
-import { invalidOption, isLifecycleError, LifecycleError } from "../../errors.ts";
+import { invalidOption, isLifecycleError, type LifecycleError, keyRefused } from "../../errors.ts";
 import { makeFolder } from "../make-folder.ts";
 
 /** A key of the ring: 32 bytes, identified by an id that reveals nothing about them. */
@@ -117,8 +117,7 @@ export function keyFile(path: string): KeySource {
 /** The error for a store that is not empty, without the key file. `by`: the id of the key that it was written with. */
 function missingKeyFile(file: string, by?: string): LifecycleError {
   const key = by === undefined ? "a key" : `key ${by}`;
-  return new LifecycleError(
-    "KEY_REFUSED",
+  return keyRefused(
     `Cannot open the store: it was written with ${key}, and the key file is missing: ${file}`,
     { facts: { option: "encryption", missingFile: file, ...(by !== undefined && { storeKey: by }) } },
   );
@@ -156,7 +155,7 @@ function readIfThere(file: string): string | null {
     return readFileSync(file, "utf8");
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return null;
-    throw new LifecycleError("KEY_REFUSED", `Cannot read the key file: it must be a readable file: ${file}`, {
+    throw keyRefused(`Cannot read the key file: it must be a readable file: ${file}`, {
       cause,
       facts: { option: "encryption" },
     });
@@ -187,7 +186,7 @@ function makeKeyFile(file: string): string {
     for (const each of foldersOf(folder, made)) namesToDisk(each);
     return readFileSync(file, "utf8");
   } catch (cause) {
-    throw new LifecycleError("KEY_REFUSED", `Cannot make a key file: its folder must be writable: ${file}`, {
+    throw keyRefused(`Cannot make a key file: its folder must be writable: ${file}`, {
       cause,
     });
   }
@@ -228,8 +227,7 @@ function parseKey(key: string | Uint8Array, where: string): RingKey {
   const bytes = typeof key === "string" ? fromText(key.trim()) : Uint8Array.from(key);
   if (bytes?.length !== 32) {
     const found = bytes === null ? "is neither" : `has ${bytes.length} bytes`;
-    throw new LifecycleError(
-      "KEY_REFUSED",
+    throw keyRefused(
       `Cannot use the key of ${where}: a key is 32 bytes, as base64 or 64 hexadecimal digits, and this ${found}`,
       { facts: { option: "encryption" } },
     );

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { isLifecycleError, LifecycleError, unlessDamaged } from "../../errors.ts";
+import { isLifecycleError, unlessDamaged, type LifecycleError, recordDamaged } from "../../errors.ts";
 import type { Batch, Claimed, Commit, Json, Lease, Store, StoredRecord } from "../contract.ts";
 import type { HiddenNames } from "./hidden-names.ts";
 import { quarantine } from "../quarantine.ts";
@@ -164,8 +164,7 @@ function isHidden(value: Json): value is Json & Hidden {
  */
 function nameless(key: string): LifecycleError {
   const shown = /^[\w-]{43}$/.test(key) ? key : "[not a hidden id]";
-  return new LifecycleError(
-    "RECORD_DAMAGED",
+  return recordDamaged(
     `Cannot identify the user of the record with hidden id ${shown}: it must contain a valid sealed id, and it does not`,
   );
 }

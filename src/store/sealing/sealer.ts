@@ -11,7 +11,7 @@
  * @module
  */
 import { createHmac, createSecretKey, hkdfSync, randomBytes, type KeyObject } from "node:crypto";
-import { LifecycleError } from "../../errors.ts";
+import { recordDamaged } from "../../errors.ts";
 import { decrypt, encrypt, nonceBytes } from "./aes-gcm.ts";
 import { cached } from "./cached.ts";
 import { Secret } from "../../secret.ts";
@@ -218,8 +218,7 @@ export class Sealer {
         sealed.fields.map((name, index) => [name, new Secret(String(values[index]))]),
       );
     } catch {
-      throw new LifecycleError(
-        "RECORD_DAMAGED",
+      throw recordDamaged(
         `Cannot open the secrets of user ${this.alias(owner.user)}: they were sealed for another user or store, or were changed; reauthorize() gets a new grant`,
       );
     }

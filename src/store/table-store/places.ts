@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../../errors.ts";
+import { recordDamaged } from "../../errors.ts";
 import { decodeEvent, encodeEvent } from "../event-text.ts";
 import { encodeValue, isTombstoneText, parsedIfJson } from "../row-rules.ts";
 import { newLog, readLog } from "../slot-log.ts";
@@ -236,8 +236,7 @@ function readHead(head: unknown): OutboxHead | undefined {
 function read<T>(key: string, text: string, reading: (it: unknown) => T | undefined): T {
   const it = reading(parsedIfJson(text));
   if (it !== undefined) return it;
-  throw new LifecycleError(
-    "RECORD_DAMAGED",
+  throw recordDamaged(
     `Cannot open the store: the value of "${key}" is damaged or was not written by this library`,
   );
 }
