@@ -15,6 +15,7 @@ import {
   isTexts,
   isTime,
   listOf,
+  objectIn,
   oneOf,
   optional,
   orNull,
@@ -216,8 +217,8 @@ export function formatOf(value: Json): number | null {
 
 /** The id of the store key that the record's secrets are sealed with; `null` if it has none. */
 export function sealingKeyOf(value: Json): string | null {
-  const sealed = isObject(value) ? value["sealed"] : null;
-  return isObject(sealed) && typeof sealed["key"] === "string" ? sealed["key"] : null;
+  const { key } = objectIn(value, "sealed");
+  return typeof key === "string" ? key : null;
 }
 
 function isEnvelope(record: unknown): record is Envelope {

@@ -10,6 +10,12 @@ export function isObject(value: unknown): value is Readonly<Record<string, Json>
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The object in this field of a stored one; an empty one if there is none. */
+export function objectIn(value: Json, name: string): Readonly<Record<string, Json>> {
+  const found = isObject(value) ? value[name] : undefined;
+  return isObject(found) ? found : {};
+}
+
 /** Whether it is milliseconds since 1970 that a `Date` can hold. JSON can express infinity, as `1e999`. */
 export function isTime(value: unknown): value is number {
   return typeof value === "number" && Math.abs(value) <= 8.64e15;

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Json } from "../../store/contract.ts";
-import { isCount, isObject } from "../../store/guards.ts";
+import { isCount, isObject, objectIn } from "../../store/guards.ts";
 import type { Ceiling } from "../options/account-limits.ts";
 
 /** The previous limit, and when it ended, ms since 1970. */
@@ -18,10 +18,8 @@ export type FormerLimits = Readonly<Record<string, FormerLimit>>;
 
 /** The former limits in the account's record. */
 export function readFormer(value: Json): FormerLimits {
-  const kept = isObject(value) ? value["formerLimits"] : undefined;
-  if (!isObject(kept)) return {};
   return Object.fromEntries(
-    Object.entries(kept).flatMap(([name, former]) => {
+    Object.entries(objectIn(value, "formerLimits")).flatMap(([name, former]) => {
       if (!isObject(former)) return [];
       const { calls, windowMs, at } = former;
       const reads = isCount(calls) && typeof windowMs === "number" && windowMs >= 1 && typeof at === "number";

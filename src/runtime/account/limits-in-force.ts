@@ -8,7 +8,7 @@ import type { Clock } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
 import type { Limits } from "../../guard/guard.ts";
 import type { AccountRecord, Json, Lane, Limit, Store } from "../../store/contract.ts";
-import { isCount, isObject } from "../../store/guards.ts";
+import { isCount, isObject, objectIn } from "../../store/guards.ts";
 import { changeAccount } from "./change-account.ts";
 import { formerOf, grown, readFormer, type FormerLimits } from "./former-limits.ts";
 import { errorField, type Logger } from "../options/logger.ts";
@@ -29,8 +29,8 @@ const limitNames: readonly LimitName[] = ["management", "token", "fhir"];
 
 /** The limits in the account's record. What cannot be read counts as not recorded. */
 export function readLimits(value: Json): ConfiguredLimits {
-  const kept = isObject(value) ? value["limits"] : undefined;
-  return perLimit((name) => ceilingIn(isObject(kept) ? kept[name] : undefined));
+  const kept = objectIn(value, "limits");
+  return perLimit((name) => ceilingIn(kept[name]));
 }
 
 function ceilingIn(kept: Json | undefined): Ceiling | null {

@@ -8,7 +8,7 @@ import { randomName, type Clock } from "../../clock.ts";
 import { invalidOption, inWords, type LifecycleError } from "../../errors.ts";
 import { isLoopback } from "../../http/safety.ts";
 import type { Json, Store } from "../../store/contract.ts";
-import { isObject } from "../../store/guards.ts";
+import { isObject, objectIn } from "../../store/guards.ts";
 import { type Logger, errorField } from "../options/logger.ts";
 
 /** Where the calls for users and FHIR go, and those for tokens. */
@@ -81,9 +81,7 @@ export async function noteOrigins(parts: Pick<OriginParts, "record" | "origins" 
 
 /** The origins in the account's record; `null`: none are recorded. */
 export function readOrigins(value: Json): Origins | null {
-  const kept = isObject(value) ? value["origins"] : undefined;
-  if (!isObject(kept)) return null;
-  const { api, auth } = kept;
+  const { api, auth } = objectIn(value, "origins");
   return typeof api === "string" && typeof auth === "string" ? { api, auth } : null;
 }
 

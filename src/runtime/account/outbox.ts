@@ -8,7 +8,7 @@
 import type { Clock } from "../../clock.ts";
 import { inWords, isLifecycleError, type LifecycleError, storeUnusable } from "../../errors.ts";
 import type { AccountRecord, EventOutbox, Json, Store, StoreAdapter } from "../../store/contract.ts";
-import { isCount, isObject } from "../../store/guards.ts";
+import { isCount, isObject, objectIn } from "../../store/guards.ts";
 import { changeAccount } from "./change-account.ts";
 import { errorField, type Logger } from "../options/logger.ts";
 import { spanInWords } from "../options/time-in-words.ts";
@@ -163,9 +163,7 @@ function changed(before: OutboxSetting | null, keepMs: number | null): OutboxSet
 }
 
 function settingIn(value: Json): OutboxSetting | null {
-  const kept = isObject(value) ? value["events"] : undefined;
-  if (!isObject(kept)) return null;
-  const { isOn, keepMs, epoch } = kept;
+  const { isOn, keepMs, epoch } = objectIn(value, "events");
   return typeof isOn === "boolean" && isCount(keepMs) && isCount(epoch) ? { isOn, keepMs, epoch } : null;
 }
 

@@ -6,7 +6,7 @@
  */
 import type { Clock } from "../../clock.ts";
 import { lanes, type AccountRecord, type Json, type Lane, type Store } from "../../store/contract.ts";
-import { isObject, isTime } from "../../store/guards.ts";
+import { isObject, isTime, objectIn } from "../../store/guards.ts";
 import { writeAct, type AccountAct } from "./account-act.ts";
 import { momentInWords } from "../options/time-in-words.ts";
 import type { Logger, LogFields } from "../options/logger.ts";
@@ -177,8 +177,7 @@ export function pauseInWords(pause: AccountPause, now: number): string {
  * it.
  */
 export function readPauses(value: Json): readonly AccountPause[] {
-  const kept = isObject(value) ? value["pauses"] : undefined;
-  if (!isObject(kept)) return [];
+  const kept = objectIn(value, "pauses");
   return [null, ...lanes].flatMap((lane) => {
     const pause = kept[lane ?? everything];
     if (!isObject(pause)) return [];

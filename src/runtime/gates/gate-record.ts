@@ -5,14 +5,12 @@
  */
 import { openGate, type Gate, type GateReason } from "../../../machines/index.ts";
 import type { Json } from "../../store/contract.ts";
-import { isCount, isObject, isTime } from "../../store/guards.ts";
+import { isCount, isObject, isTime, objectIn } from "../../store/guards.ts";
 
 /** The gates by their keys. An unreadable gate counts as open: if it should be shut, the next refusal shuts it again. */
 export function readGates(value: Json): Readonly<Record<string, Gate>> {
-  const kept = isObject(value) ? value["gates"] : undefined;
-  if (!isObject(kept)) return {};
   return Object.fromEntries(
-    Object.entries(kept).flatMap(([key, gate]) =>
+    Object.entries(objectIn(value, "gates")).flatMap(([key, gate]) =>
       isObject(gate) ? gateOf({ ...openGate, ...gate }).map((read) => [key, read]) : [],
     ),
   );

@@ -15,6 +15,7 @@ import {
   isTexts,
   isTime,
   listOf,
+  objectIn,
   oneOf,
   optional,
   orNull,
@@ -169,8 +170,7 @@ function keyOf(what: RunRecord["what"], name: string): string {
 
 /** The runs in the account's record. One that cannot be read is left out: it is begun anew. */
 function runsIn(value: Json): Map<string, RunRecord> {
-  const kept = isObject(value) ? value["runs"] : undefined;
-  const entries: readonly [string, unknown][] = isObject(kept) ? Object.entries(kept) : [];
+  const entries: readonly [string, unknown][] = Object.entries(objectIn(value, "runs"));
   return new Map(entries.filter((entry): entry is [string, RunRecord] => isRun(entry[1])));
 }
 
