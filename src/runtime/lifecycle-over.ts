@@ -283,7 +283,10 @@ export function lifecycleOver(
       tokens.forget(id);
       if (by !== undefined) {
         const at = new Date(clock.now());
-        await writeAct(store.account, clock, { at, what: "forget", lane: null, reason: null, by });
+        await writeAct(
+          { record: store.account, clock },
+          { at, what: "forget", lane: null, reason: null, by },
+        );
       }
     },
 

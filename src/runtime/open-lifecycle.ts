@@ -113,29 +113,25 @@ async function openEngine(
     };
     const origins = originsOf(settings);
     const fields = anyOrigin ? {} : recordOf(origins);
-    const outbox = new Outbox({
-      store: opened,
-      configured: settings.keepEventsMs,
-      adapter: settings.store,
-      clock,
-      logger,
-    });
+    const { account: record, events } = opened;
+    const shared = { record, clock, logger };
+    const { keepEventsMs, store: adapter } = settings;
+    const outbox = new Outbox({ ...shared, events, configured: keepEventsMs, adapter });
     const seen = (found: AccountRecord, at: number): void => outbox.see(found, at);
-    const { account: record } = opened;
     const begun = (): void => noteNewStore(settings);
-    const parts = { record, account, ring, hideIds, fields, clock, newest, logger, memory, seen, begun };
+    const parts = { ...shared, account, ring, hideIds, fields, newest, memory, seen, begun };
     const keys = await StoreKeys.open(parts);
     const { changeOrigin: change } = settings;
-    if (!anyOrigin) await holdOrigins({ record, origins, change, clock, logger });
-    else if (anyOrigin === "noted") await noteOrigins({ record, origins, logger });
+    if (!anyOrigin) await holdOrigins({ ...shared, origins, change });
+    else if (anyOrigin === "noted") await noteOrigins({ ...shared, origins });
     const hidden = hideIds ? new HiddenNames(keys.view.names, account) : null;
     const store = hidden === null ? opened : pseudonymisedStore(opened, hidden, warn);
     const { limits: configured, lanes } = settings;
     const changes = new Changes(clock, logger);
     const changed = (): void => changes.accountChanged();
-    const pauses = new Pauses({ record, clock, logger, changed });
+    const pauses = new Pauses({ ...shared, changed });
     const paused = (): readonly Lane[] => pauses.lanes();
-    const limits = await LimitsInForce.open({ record, configured, lanes, paused, clock, logger, seen });
+    const limits = await LimitsInForce.open({ ...shared, configured, lanes, paused, seen });
     await outbox.configure();
     const endpoints = endpointsSeen(clock, logger, (text) => keys.sealer.textPrint(text));
     const sender = createSender({
@@ -158,9 +154,8 @@ async function openEngine(
       outbox,
       guard: createGuard({ slots: store.slots, clock, limits, timeoutMs, graceMs }),
       account: new Account({
-        record,
+        ...shared,
         refuseLost: checked.refuseLost,
-        clock,
         source: settings.credentials,
         credentials,
         fingerprint: (secret) => keys.sealer.fingerprint(secret),
@@ -169,7 +164,6 @@ async function openEngine(
         },
         lostMs: timeoutMs + graceMs,
         neutral: (endpoint, permit) => neutralCall(engine, endpoint, permit),
-        logger,
         trouble: (gate) => troubleAt(gate, endpoints),
         changed,
         seen(record, at) {

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
-import { lanes, type Json, type Lane, type Store } from "../../store/contract.ts";
+import { lanes, type Json, type Lane } from "../../store/contract.ts";
 import { isObject, isTime } from "../../store/guards.ts";
-import { changeAccount } from "./change-account.ts";
+import { changeAccount, type RecordParts } from "./change-account.ts";
 
 /** Something that an operator did to the account. */
 export interface AccountAct {
@@ -30,12 +29,11 @@ const keptActs = 12;
  * @throws {LifecycleError} `STORE_UNAVAILABLE`
  */
 export async function writeAct(
-  record: Store["account"],
-  clock: Clock,
+  parts: Omit<RecordParts, "logger">,
   act: AccountAct,
   change: (value: Json) => Json = (value) => value,
 ): Promise<Json> {
-  const done = await changeAccount(record, clock, ({ value }) => ({ value: withAct(change(value), act) }));
+  const done = await changeAccount(parts, ({ value }) => ({ value: withAct(change(value), act) }));
   return done && done.value;
 }
 

@@ -5,6 +5,14 @@
  */
 import { randomName, type Clock } from "../../clock.ts";
 import type { AccountRecord, Json, Store } from "../../store/contract.ts";
+import type { Logger } from "../options/logger.ts";
+
+/** What everything works with that is kept in the account's record. */
+export interface RecordParts {
+  readonly record: Store["account"];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
 
 /**
  * Writes the value that `change` returns for the record as it is now, which was read from `at` on; `null`: it stays.
@@ -14,8 +22,7 @@ import type { AccountRecord, Json, Store } from "../../store/contract.ts";
  * @throws {LifecycleError} `STORE_UNAVAILABLE`; what `change` throws
  */
 export async function changeAccount<T extends { readonly value: Json }>(
-  record: Store["account"],
-  clock: Clock,
+  { record, clock }: Omit<RecordParts, "logger">,
   change: (found: AccountRecord, at: number) => T | null,
 ): Promise<T | null> {
   for (;;) {

@@ -3,19 +3,17 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
 import { invalidOption, inWords } from "../../errors.ts";
 import { askForCredentials, type CredentialSource, type KnownCredentials } from "../options/credentials.ts";
-import { errorField, type Logger } from "../options/logger.ts";
+import { errorField } from "../options/logger.ts";
+import type { RecordParts } from "./change-account.ts";
 
 /** The dependencies of {@link CredentialsInUse}. */
-export interface CredentialsParts {
-  readonly clock: Clock;
+export interface CredentialsParts extends Pick<RecordParts, "clock" | "logger"> {
   readonly source: CredentialSource;
   readonly credentials: KnownCredentials;
   /** The name under which a secret's gate is kept; it reveals nothing about the secret. */
   readonly fingerprint: (secret: string) => string;
-  readonly logger: Logger;
 }
 
 /** The minimum interval between two requests to a source, ms. */

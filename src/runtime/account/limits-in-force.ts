@@ -4,14 +4,13 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
 import type { Limits } from "../../guard/guard.ts";
-import type { AccountRecord, Json, Lane, Limit, Store } from "../../store/contract.ts";
+import type { AccountRecord, Json, Lane, Limit } from "../../store/contract.ts";
 import { isCount, isObject, objectIn } from "../../store/guards.ts";
-import { changeAccount } from "./change-account.ts";
+import { changeAccount, type RecordParts } from "./change-account.ts";
 import { formerOf, grown, readFormer, type FormerLimits } from "./former-limits.ts";
-import { errorField, type Logger } from "../options/logger.ts";
+import { errorField } from "../options/logger.ts";
 import {
   usualCeiling,
   longestWindowMs,
@@ -74,16 +73,13 @@ export function sharedLimit({ calls, windowMs }: Ceiling, { reserved, recovery, 
 }
 
 /** The dependencies of {@link LimitsInForce}. */
-export interface LimitsParts {
-  readonly record: Store["account"];
+export interface LimitsParts extends RecordParts {
   readonly configured: ConfiguredLimits;
   readonly lanes: LaneShares;
   /** The lanes that are not served now. */
   readonly paused: () => readonly Lane[];
   /** Called with each read of the account's record, and when that began. */
   readonly seen?: (found: AccountRecord, at: number) => void;
-  readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 /** The limits that this process applies. They follow the account's record, which other processes may change. */
@@ -187,9 +183,8 @@ export class LimitsInForce implements Limits {
     change: (recorded: ConfiguredLimits) => ConfiguredLimits | null,
     replaces = false,
   ): Promise<void> {
-    const { record, clock, seen } = this.#parts;
-    const done = await changeAccount(record, clock, (found, at) => {
-      seen?.(found, at);
+    const done = await changeAccount(this.#parts, (found, at) => {
+      this.#parts.seen?.(found, at);
       const next = change(readLimits(found.value));
       this.see(found);
       if (next === null) return null;

@@ -4,12 +4,13 @@
  *
  * @module
  */
-import { randomName, type Clock } from "../../clock.ts";
+import { randomName } from "../../clock.ts";
 import { invalidOption, inWords, type LifecycleError } from "../../errors.ts";
 import { isLoopback } from "../../http/safety.ts";
-import type { Json, Store } from "../../store/contract.ts";
+import type { Json } from "../../store/contract.ts";
 import { isObject, objectIn } from "../../store/guards.ts";
-import { type Logger, errorField } from "../options/logger.ts";
+import { errorField } from "../options/logger.ts";
+import type { RecordParts } from "./change-account.ts";
 
 /** Where the calls for users and FHIR go, and those for tokens. */
 export interface Origins {
@@ -32,13 +33,10 @@ export function recordOf({ api, auth }: Origins): Readonly<Record<string, Json>>
 }
 
 /** The dependencies of {@link holdOrigins}. */
-export interface OriginParts {
-  readonly record: Store["account"];
+export interface OriginParts extends RecordParts {
   readonly origins: Origins;
   /** Whether these origins replace the recorded ones. */
   readonly change: boolean;
-  readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 /**

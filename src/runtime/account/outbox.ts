@@ -5,12 +5,11 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
 import { inWords, isLifecycleError, type LifecycleError, storeUnusable } from "../../errors.ts";
-import type { AccountRecord, EventOutbox, Json, Store, StoreAdapter } from "../../store/contract.ts";
+import type { AccountRecord, EventOutbox, Json, StoreAdapter } from "../../store/contract.ts";
 import { isCount, isObject, objectIn } from "../../store/guards.ts";
-import { changeAccount } from "./change-account.ts";
-import { errorField, type Logger } from "../options/logger.ts";
+import { changeAccount, type RecordParts } from "./change-account.ts";
+import { errorField } from "../options/logger.ts";
 import { spanInWords } from "../options/time-in-words.ts";
 
 /** The setting, as the account's record holds it. */
@@ -27,14 +26,13 @@ export interface OutboxSetting {
 }
 
 /** The dependencies of {@link Outbox}. */
-export interface OutboxParts {
-  readonly store: Pick<Store, "account" | "events">;
+export interface OutboxParts extends RecordParts {
+  /** What the store keeps of them; `undefined`: it keeps none. */
+  readonly events: EventOutbox | undefined;
   /** How long events are to be kept, ms; `null`: none are to be written; `undefined`: as recorded. */
   readonly configured: number | null | undefined;
   /** The store's name, for errors, and whether `migrate()` of its adapter may give it what it lacks. */
   readonly adapter: Pick<StoreAdapter, "name" | "migrate">;
-  readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 /** How often old events are looked for, ms, and how soon again while there are more. */
@@ -62,8 +60,8 @@ export class Outbox {
    * @throws {LifecycleError} `STORE_UNAVAILABLE`; `STORE_UNUSABLE` if events are to be written and the store keeps none
    */
   async configure(): Promise<void> {
-    const { configured, store } = this.#parts;
-    if (store.events === undefined && typeof configured === "number") throw this.#keepsNone();
+    const { configured, events } = this.#parts;
+    if (events === undefined && typeof configured === "number") throw this.#keepsNone();
     if (configured !== undefined) {
       try {
         await this.#change(configured);
@@ -72,7 +70,7 @@ export class Outbox {
         if (!this.#hasSeen || !isLifecycleError(error, "STORE_UNUSABLE")) throw error;
       }
     }
-    if (store.events === undefined && this.isOn) throw this.#keepsNone();
+    if (events === undefined && this.isOn) throw this.#keepsNone();
   }
 
   /** The setting in force; `null`: no events were ever written. */
@@ -87,17 +85,17 @@ export class Outbox {
 
   /** The store's events. @throws {LifecycleError} `STORE_UNUSABLE` if it keeps none */
   get events(): EventOutbox {
-    const { events } = this.#parts.store;
+    const { events } = this.#parts;
     if (events === undefined) throw this.#keepsNone();
     return events;
   }
 
   /** Removes events that are older than `keep`, about once an hour; `null`: not now. Never rejects. */
   tend(): Promise<void> | null {
-    const { clock, store } = this.#parts;
-    if (store.events === undefined || this.#setting === null) return null;
+    const { clock, events } = this.#parts;
+    if (events === undefined || this.#setting === null) return null;
     this.#trimAt ??= clock.monotonic() + clock.random() * trimEveryMs;
-    return clock.monotonic() < this.#trimAt ? null : this.#trim(store.events, this.#setting.keepMs);
+    return clock.monotonic() < this.#trimAt ? null : this.#trim(events, this.#setting.keepMs);
   }
 
   async #trim(events: EventOutbox, keepMs: number): Promise<void> {
@@ -127,8 +125,8 @@ export class Outbox {
   }
 
   async #change(keepMs: number | null): Promise<void> {
-    const { clock, logger, store } = this.#parts;
-    const done = await changeAccount(store.account, clock, (found, at) => {
+    const { clock, logger } = this.#parts;
+    const done = await changeAccount(this.#parts, (found, at) => {
       this.see(found, at);
       const before = settingIn(found.value);
       const next = changed(before, keepMs);

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
-import { lanes, type AccountRecord, type Json, type Lane, type Store } from "../../store/contract.ts";
+import { lanes, type AccountRecord, type Json, type Lane } from "../../store/contract.ts";
 import { isObject, isTime, objectIn } from "../../store/guards.ts";
 import { writeAct, type AccountAct } from "./account-act.ts";
+import type { RecordParts } from "./change-account.ts";
 import { momentInWords } from "../options/time-in-words.ts";
-import type { Logger, LogFields } from "../options/logger.ts";
+import type { LogFields } from "../options/logger.ts";
 
 /** A pause of the account. */
 export interface AccountPause {
@@ -25,10 +25,7 @@ export interface AccountPause {
 }
 
 /** The dependencies of {@link Pauses}. */
-export interface PausesParts {
-  readonly record: Store["account"];
-  readonly clock: Clock;
-  readonly logger: Logger;
+export interface PausesParts extends RecordParts {
   /** Called when the pauses have changed. */
   readonly changed: () => void;
 }
@@ -122,8 +119,8 @@ export class Pauses {
     act: AccountAct,
     change: (pauses: readonly AccountPause[]) => readonly AccountPause[],
   ): Promise<void> {
-    const { record, clock } = this.#parts;
-    const value = await writeAct(record, clock, act, (before) =>
+    const { clock } = this.#parts;
+    const value = await writeAct(this.#parts, act, (before) =>
       withPauses(before, change(inForce(readPauses(before), clock.now()))),
     );
     if (value !== null) this.see({ value }, clock.monotonic());

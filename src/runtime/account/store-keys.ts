@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { randomName, type Clock } from "../../clock.ts";
+import { randomName } from "../../clock.ts";
 import { isLifecycleError, type LifecycleError, keyRefused } from "../../errors.ts";
 import { todoAbout } from "../../next-step.ts";
 import type { AccountRecord, Json } from "../../store/contract.ts";
@@ -23,14 +23,12 @@ import {
 } from "../../store/sealing/key-record.ts";
 import type { KeyRing } from "../../store/sealing/key-ring.ts";
 import { Sealer, type SealMemory } from "../../store/sealing/sealer.ts";
-import type { Logger } from "../options/logger.ts";
+import type { RecordParts } from "./change-account.ts";
 
 /** The dependencies of {@link StoreKeys}. */
-export interface StoreKeysParts extends Omit<KeyParts, "newest" | "writeId"> {
-  readonly clock: Clock;
+export interface StoreKeysParts extends Omit<KeyParts, "newest" | "writeId">, RecordParts {
   /** The newest format that this release knows. */
   readonly newest: number;
-  readonly logger: Logger;
   /** Called with each read of the account's record, and when that began. */
   readonly seen?: (found: AccountRecord, at: number) => void;
   /** See {@link SealMemory}. */

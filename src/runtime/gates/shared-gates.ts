@@ -4,24 +4,22 @@
  *
  * @module
  */
-import { randomName, type Clock } from "../../clock.ts";
+import { randomName } from "../../clock.ts";
 import { causeInWords, inWords, type Cause } from "../../errors.ts";
 import { nextStepAfter, nextSteps, todoAbout } from "../../next-step.ts";
 import type { GateName } from "../../guard/gates.ts";
 import { openGate, stepGate, type Gate, type GateEvent } from "../../../machines/index.ts";
-import type { AccountRecord, Json, Store } from "../../store/contract.ts";
+import type { AccountRecord, Json } from "../../store/contract.ts";
 import { readGates, withGate } from "./gate-record.ts";
 import { GateTimes } from "./gate-times.ts";
 import { errorOf } from "./gate-rules.ts";
-import { errorField, retryField, type Logger } from "../options/logger.ts";
+import type { RecordParts } from "../account/change-account.ts";
+import { errorField, retryField } from "../options/logger.ts";
 
 /** The dependencies of {@link SharedGates}. */
-export interface BoardParts {
-  readonly record: Store["account"];
-  readonly clock: Clock;
+export interface BoardParts extends RecordParts {
   /** The name under which the gate of the secret in use is kept. */
   readonly secretKey: () => string;
-  readonly logger: Logger;
   /** The latest failed call because of which the gate may be shut. */
   readonly trouble: (gate: GateName) => Cause | null;
   /** Called when a gate changed. */

@@ -152,7 +152,7 @@ async function changeRuns<R extends RunRecord | undefined>(
   key: string,
   change: (before: RunRecord | undefined) => R,
 ): Promise<R> {
-  const done = await changeAccount(account, clock, ({ value }) => {
+  const done = await changeAccount({ record: account, clock }, ({ value }) => {
     const runs = runsIn(value);
     const changed = change(runs.get(key));
     if (changed === undefined) runs.delete(key);

@@ -246,7 +246,10 @@ export function createOperatorVerbs(
         open();
         const { by = null } = check<ReopenOptions>("reopen the gates", given, { by: aDoer });
         const at = new Date(clock.now());
-        await writeAct(store.account, clock, { at, what: "reopen", lane: null, reason: null, by });
+        await writeAct(
+          { record: store.account, clock },
+          { at, what: "reopen", lane: null, reason: null, by },
+        );
         await account.reopen();
       },
       async history() {
