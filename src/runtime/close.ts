@@ -5,8 +5,8 @@
  */
 import { inTime, systemClock } from "../clock.ts";
 import { inWords, LifecycleError } from "../errors.ts";
-import type { Engine } from "./engine/engine.ts";
-import { untilGivenUp, type Ends } from "./engine/deadline.ts";
+import type { Engine, Ends } from "./engine/engine.ts";
+import { untilGivenUp } from "./engine/deadline.ts";
 
 /** How long a transport or a store may take to close, ms. Only one that hangs takes longer. */
 const closesMs = 10_000;

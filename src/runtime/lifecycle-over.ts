@@ -9,7 +9,7 @@ import { ahead, total } from "../store/lane-scheduler.ts";
 import { writeAct } from "./account/account-act.ts";
 import { adopt, checkGrant } from "./operations/adopt.ts";
 import { waitForUser, sendEvent } from "./engine/wait-for-user.ts";
-import { type Ends, type Deadline, onSilence, withDeadlines } from "./engine/deadline.ts";
+import { onSilence, withDeadlines } from "./engine/deadline.ts";
 import { createBudget } from "./operations/budget.ts";
 import {
   aLane,
@@ -26,7 +26,7 @@ import type { Cancellable, JoinOptions, OnboardOptions, WorkOptions } from "./op
 import { checkId } from "./options/check-id.ts";
 import { aFunction, check, checkValue, whole } from "../checks.ts";
 import { close, closed } from "./close.ts";
-import { apart, type Engine } from "./engine/engine.ts";
+import { apart, type Engine, type Ends, type Deadline } from "./engine/engine.ts";
 import { fhirOf } from "./fhir/fhir-of.ts";
 import { forecast } from "./operations/forecast.ts";
 import { forget } from "./operations/forget.ts";

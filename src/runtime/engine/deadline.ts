@@ -8,18 +8,7 @@ import { onAbort, untilAborted, withSignals } from "../../abort.ts";
 import type { Clock } from "../../clock.ts";
 import { type LifecycleError, storeUnavailable } from "../../errors.ts";
 import type { WaitOptions } from "../options/call-options.ts";
-import type { Lane } from "../../store/contract.ts";
-
-/** How long to wait. */
-export interface Deadline {
-  /** On `clock.monotonic()`. */
-  readonly until: number;
-  readonly signal: AbortSignal;
-  /** A user that waits in a lane behind this one moves to this one. */
-  readonly lane?: Lane;
-  /** The caller has already received its error because the store was too late: nothing more is started. @default never */
-  readonly isOver?: (() => boolean) | undefined;
-}
+import type { Deadline, Ends } from "./engine.ts";
 
 /** Runs a task with the deadline of its call. The task's signal must not be used after the task has ended. */
 export type WithDeadline = <T>(
@@ -53,14 +42,6 @@ export function onSilence(clock: Clock, ms: number, late: () => void): () => voi
 export function untilGivenUp<T>(clock: Clock, signal: AbortSignal | undefined, task: Promise<T>): Promise<T> {
   if (signal === undefined) return task;
   return untilAborted(signal, task, (late) => onSilence(clock, orderMs, late));
-}
-
-/** The signals that end calls on a lifecycle. */
-export interface Ends {
-  /** The lifecycle closes: waits end, and running users become idle. */
-  readonly closing: AbortSignal;
-  /** The closing lifecycle stops waiting: users still running are left as they are. */
-  readonly leaving: AbortSignal;
 }
 
 /**

@@ -26,8 +26,27 @@ import type { StoreKeys } from "../account/store-keys.ts";
 import type { TokenOwners } from "../user/token-owners.ts";
 import type { User } from "../user/user.ts";
 
+/** The signals that end calls on a lifecycle. */
+export interface Ends {
+  /** Aborts when the lifecycle closes: waits end, calls in flight finish, and running users become idle. */
+  readonly closing: AbortSignal;
+  /** Aborts when the time of a closing lifecycle for unfinished work is over: what is not saved by then stays unsaved. */
+  readonly leaving: AbortSignal;
+}
+
+/** How long to wait. */
+export interface Deadline {
+  /** On `clock.monotonic()`. */
+  readonly until: number;
+  readonly signal: AbortSignal;
+  /** A user that waits in a lane behind this one moves to this one. */
+  readonly lane?: Lane;
+  /** The caller has already received its error because the store was too late: nothing more is started. @default never */
+  readonly isOver?: (() => boolean) | undefined;
+}
+
 /** The internals of one opened lifecycle. */
-export interface Engine extends CheckedStore {
+export interface Engine extends CheckedStore, Ends {
   readonly settings: Settings;
   readonly clock: SteadyClock;
   /** The store's keys and format. Other processes may change them. */
@@ -61,10 +80,6 @@ export interface Engine extends CheckedStore {
   readonly running: Map<string, Promise<RunResult>>;
   /** Serves the lanes while a caller in this process waits in one. */
   readonly lanes: LaneService;
-  /** Aborts when the lifecycle closes: waits end, calls in flight finish. */
-  readonly closing: AbortSignal;
-  /** Aborts when the time of a closing lifecycle for unfinished work is over: what is not saved by then stays unsaved. */
-  readonly leaving: AbortSignal;
   /** Resolves at the end of this turn of the event loop, once for all waiters. */
   readonly gather: () => Promise<void>;
   /** Default for the longest interval between two polls of a watched user, ms. */

@@ -19,8 +19,7 @@ import { momentInWords } from "../options/time-in-words.ts";
 import { awakeNow } from "../user/token-time.ts";
 import { callOf, type Position } from "../user/step.ts";
 import type { User } from "../user/user.ts";
-import type { Deadline } from "./deadline.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, Deadline } from "./engine.ts";
 import { endpointOf } from "./perform-call.ts";
 
 /** Why a call is not made now. */

@@ -5,10 +5,10 @@
  */
 import type { LifecycleError } from "../../errors.ts";
 import { firstLookMs, longestLookMs, within } from "./wait-for-user.ts";
-import { inTimeFor, type Deadline } from "./deadline.ts";
+import { inTimeFor } from "./deadline.ts";
 import { runUser } from "./run-user.ts";
 import { tooSoon } from "./user-errors.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, Deadline } from "./engine.ts";
 import { isBusy, type LoadedUser, type MissingUser } from "./load-user.ts";
 
 /** How {@link whenIdle} reads a user and what keeps it waiting. */

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { Deadline } from "../engine/deadline.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, Deadline } from "../engine/engine.ts";
 import { isLeased, loadUser, type LoadedUser } from "../engine/load-user.ts";
 import { samePlace, saveIdle } from "../engine/save-user.ts";
 import { again, whenIdle } from "../engine/when-idle.ts";

@@ -10,7 +10,7 @@ import { Secret } from "../../secret.ts";
 import { onceArrived } from "../engine/apply-outcome.ts";
 import { again, whenIdle } from "../engine/when-idle.ts";
 import { checkValue, only, whole, type Names } from "../../checks.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, Deadline } from "../engine/engine.ts";
 import {
   lookForUser,
   forgottenMeanwhile,
@@ -18,7 +18,6 @@ import {
   type LoadedUser,
   type MissingUser,
 } from "../engine/load-user.ts";
-import type { Deadline } from "../engine/deadline.ts";
 import { schedule } from "../engine/schedule.ts";
 import { moveIdle } from "../engine/save-user.ts";
 import { newUser, stepped, type User } from "../user/user.ts";

@@ -12,7 +12,7 @@ import { longestLookMs } from "../engine/wait-for-user.ts";
 import { again, whenIdle } from "../engine/when-idle.ts";
 import { readOrDamaged } from "./damaged-record.ts";
 import type { Commit, Lease } from "../../store/contract.ts";
-import { newLease, type Engine } from "../engine/engine.ts";
+import { newLease, type Engine, type Deadline } from "../engine/engine.ts";
 import { tooSoon } from "../engine/user-errors.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { samePlace } from "../engine/save-user.ts";
@@ -20,7 +20,6 @@ import { findUser, tombstoneRevision, type LoadedUser } from "../engine/load-use
 import { withdrawEvents } from "../events/withdraw-events.ts";
 import { nameOf, tombstone, tombstoneId, tombstoneKey } from "../user/tombstone.ts";
 import { forgottenEvent } from "../user/user-event-value.ts";
-import type { Deadline } from "../engine/deadline.ts";
 import type { User } from "../user/user.ts";
 
 /**

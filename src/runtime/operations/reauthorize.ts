@@ -6,10 +6,9 @@
  */
 import { LifecycleError, unlessDamaged } from "../../errors.ts";
 import { sendEvent } from "../engine/wait-for-user.ts";
-import type { Deadline } from "../engine/deadline.ts";
 import { damagedRecord, remainsOf } from "./damaged-record.ts";
 import { refusals } from "./health.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, Deadline } from "../engine/engine.ts";
 import { loadRecord, type LoadedUser } from "../engine/load-user.ts";
 import { stopOf, whenNotStopped } from "../engine/stop.ts";
 import { endpointOf } from "../engine/perform-call.ts";
