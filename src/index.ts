@@ -193,6 +193,7 @@ export type {
   Counts,
   EventOutbox,
   Forecast,
+  JoinVerb,
   Json,
   Lane,
   Lease,
@@ -207,8 +208,8 @@ export type {
   StoreAdapter,
   StoredEvent,
   StoredRecord,
+  TransactionClient,
 } from "./store/contract.ts";
-export type { JoinVerb, TransactionClient } from "./store/joining.ts";
 export type { KeyvView, KeyvViewOptions, KeyvStorage } from "./store/keyv-view.ts";
 export type { GateName } from "./guard/gates.ts";
 export type { FailureReason, GateReason, GateState, UserState } from "../machines/index.ts";

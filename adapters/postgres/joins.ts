@@ -12,8 +12,7 @@ import {
   underneath,
   storeUnusable,
 } from "../../src/errors.ts";
-import type { Commit } from "../../src/store/contract.ts";
-import type { TransactionClient } from "../../src/store/joining.ts";
+import type { Commit, TransactionClient } from "../../src/store/contract.ts";
 import { isObject } from "../../src/store/guards.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 import { batches } from "./batches.ts";

@@ -5,8 +5,7 @@
  */
 import { randomName, sleep } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
-import type { Commit, Committed, Store, StoredRecord } from "../../store/contract.ts";
-import type { TransactionClient } from "../../store/joining.ts";
+import type { Commit, Committed, Store, StoredRecord, TransactionClient } from "../../store/contract.ts";
 import { isLostStore } from "../../store/lost-store.ts";
 import type { Work } from "../../telemetry.ts";
 import { newLease, type Engine } from "./engine.ts";

@@ -5,8 +5,7 @@
  */
 import { anAnalyticsBase } from "../../fhir/export/export-link.ts";
 import { fhirVersions, type FhirVersion } from "../../fhir/fhir-version.ts";
-import { lanes } from "../../store/contract.ts";
-import type { TransactionClient } from "../../store/joining.ts";
+import { lanes, type TransactionClient } from "../../store/contract.ts";
 import { isId } from "../options/check-id.ts";
 import { userStates } from "../user/step.ts";
 import {

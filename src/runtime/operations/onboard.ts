@@ -6,7 +6,7 @@
 import { hasLeft } from "../user/step.ts";
 import { isPurging } from "../../../machines/index.ts";
 import { invalidOption, LifecycleError } from "../../errors.ts";
-import type { TransactionClient } from "../../store/joining.ts";
+import type { TransactionClient } from "../../store/contract.ts";
 import { askForUser, waitForUser, firstLookMs, hasItsId, within } from "../engine/wait-for-user.ts";
 import { runUser } from "../engine/run-user.ts";
 import type { Engine, Deadline } from "../engine/engine.ts";

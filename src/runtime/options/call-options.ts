@@ -5,8 +5,7 @@
  */
 import type { UserState } from "../../../machines/index.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
-import type { Lane } from "../../store/contract.ts";
-import type { TransactionClient } from "../../store/joining.ts";
+import type { Lane, TransactionClient } from "../../store/contract.ts";
 
 /**
  * Ends the wait, even while the store does not answer. Work already started for a user continues, here or in another
