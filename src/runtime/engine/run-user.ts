@@ -95,7 +95,8 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
   };
 
   for (;;) {
-    const wanted = nextCall(user, clock.now());
+    const isPaused = user.pause !== null && user.pause.until > clock.now();
+    const wanted = isPaused ? undefined : callOf(user.position.state);
     const isEnding = engine.closing.aborted || (stop?.aborted ?? false);
     const stops = (call: UserCall): boolean | null => stopsAtOnce(engine, user, call, isEnding);
     let isStopped = wanted !== undefined && (stops(wanted) ?? (await stopsOnceRead(engine, user)));
@@ -282,12 +283,6 @@ async function reported(
 /** The pause of a user that lets others probe a gate first. */
 function pauseFor({ reason, until }: Blocked): Pause {
   return { reason: reason === "unavailable" ? reason : "throttled", until };
-}
-
-/** The call to make now; `undefined` if the user needs none or must wait. */
-function nextCall(user: User, now: number): UserCall | undefined {
-  if (user.pause !== null && user.pause.until > now) return undefined;
-  return callOf(user.position.state);
 }
 
 /** The lane that its slot is taken in. A call that brings no code need not wait for users whose codes are held up. */

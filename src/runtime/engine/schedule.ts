@@ -41,20 +41,10 @@ export function schedule(engine: Engine, user: User, waits: Blocked | "slot" | n
     call !== undefined && endpointOf(call) === "management" && !isRenaming(user.position.state);
   if (waits !== null && needsSlot) return { dueInMs: null, lane: user.lane };
   if (waits === null || waits === "slot") return { dueInMs: dueInMs(engine, user), lane: null };
-  return {
-    dueInMs: isOwn(waits) ? spreadMs * engine.clock.random() : untilLookedMs(engine, waits),
-    lane: null,
-  };
-}
-
-/** This process cannot reach 1upHealth, or its secret is refused: another process may run the user at once; this one does not. */
-function isOwn({ by, reason }: Blocked): boolean {
-  return by === "region" || reason === "credentials";
-}
-
-/** When a user that waits at a gate, and in no lane, checks it again, in ms. */
-function untilLookedMs({ clock }: Engine, { until }: Blocked): number {
-  return Math.min(longestPollMs, Math.max(0, until - clock.now())) + spreadMs * clock.random();
+  // This process cannot reach 1upHealth, or its secret is refused: another process may run the user at once.
+  const isOwn = waits.by === "region" || waits.reason === "credentials";
+  const waitMs = isOwn ? 0 : Math.min(longestPollMs, Math.max(0, waits.until - engine.clock.now()));
+  return { dueInMs: waitMs + spreadMs * engine.clock.random(), lane: null };
 }
 
 /** When an idle user is due, in ms; `null`: never. */
