@@ -283,29 +283,26 @@ function whyItWaits(reason: UserPause["reason"] | GateReason, { shut, ahead }: C
       return `1upHealth refuses the client id and secret${gate === undefined ? ` for this user, while other calls succeed` : forAll}`;
     case "forbidden":
       return `${stopped}${gate === undefined ? " for this user, while other calls succeed" : `, often because of the location of this process${forAll}`}`;
-    case "codeRegisters":
-      return "a fresh code may take a second to register";
-    case "codesSpent":
-      return "several codes brought no token, and each one takes a slot from other users";
-    case "unexplained":
-      return "1upHealth refused its last call without a reason, or contradicts itself about it; after a day of that, the user fails, or its rename counts as not done";
-    case "otherUsers":
-      return "1upHealth's response was about another user, or listed others and not this one";
-    case "missing":
-      return "1upHealth does not list it, although it knew it before; that is believed after a day of such answers, or after an hour where it was to be renamed";
-    case "shortTokens":
-      return "its tokens live for so short that renewing them at once would take the slots of other users";
-    case "purging":
-      return "1upHealth erases for 30 s at a time, and the next call continues";
-    case "paused":
-    case "held":
-      return "an operator has stopped it";
-    case "lease":
-      return "another process runs it, and others take it over when its lease ends";
     default:
-      return reason satisfies never;
+      return ownReasons[reason];
   }
 }
+
+/** Why a user waits for what no gate is shut for. */
+const ownReasons: Readonly<Record<Exclude<UserPause["reason"], GateReason>, string>> = {
+  codeRegisters: "a fresh code may take a second to register",
+  codesSpent: "several codes brought no token, and each one takes a slot from other users",
+  unexplained:
+    "1upHealth refused its last call without a reason, or contradicts itself about it; after a day of that, the user fails, or its rename counts as not done",
+  otherUsers: "1upHealth's response was about another user, or listed others and not this one",
+  missing:
+    "1upHealth does not list it, although it knew it before; that is believed after a day of such answers, or after an hour where it was to be renamed",
+  shortTokens: "its tokens live for so short that renewing them at once would take the slots of other users",
+  purging: "1upHealth erases for 30 s at a time, and the next call continues",
+  paused: "an operator has stopped it",
+  held: "an operator has stopped it",
+  lease: "another process runs it, and others take it over when its lease ends",
+};
 
 function silentIn(gate: ShutGate | undefined): string {
   if (gate?.gate === "management") return "calls to user management bring";

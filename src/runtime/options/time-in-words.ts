@@ -8,18 +8,12 @@ const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-const units: ReadonlyMap<string, number> = new Map([
-  ["ms", 1],
-  ["s", 1_000],
-  ["m", minute],
-  ["h", hour],
-  ["d", day],
-]);
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: minute, h: hour, d: day };
 
 /** Parses `90s`, `1.5h` or `14d` to ms; `undefined` if it is not a duration. */
 export function spanOf(text: string): number | undefined {
   const [, digits, unit = ""] = /^(\d{1,16}(?:\.\d{1,6})?)(ms|s|m|h|d)$/.exec(text) ?? [];
-  const ms = units.get(unit);
+  const ms = units[unit];
   return ms === undefined ? undefined : Number(digits) * ms;
 }
 
