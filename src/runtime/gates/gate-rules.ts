@@ -73,19 +73,11 @@ export function neutralFor(call: GatedCall): NeutralEndpoint | null {
 
 /** The gate that an outcome shuts. The gate of this process alone is handled in `region.ts`. */
 export function shutBy(call: GatedCall, outcome: string): GateName | null {
-  switch (outcome) {
-    case "throttled":
-      if (call === "fhir" || call === "purge") return "fhir";
-      return call === "exchangeCode" || call === "refreshToken" ? "token" : "management";
-    case "credentialsRefused":
-      return call === "fhir" || call === "purge" ? null : "secret";
-    case "notSent":
-    case "lost":
-    case "inDoubt":
-      return call === "exchangeCode" ? "exchange" : null;
-    default:
-      return null;
-  }
+  const isFhir = call === "fhir" || call === "purge";
+  if (outcome === "throttled") return isFhir ? "fhir" : (neutralFor(call) ?? "management");
+  if (outcome === "credentialsRefused") return isFhir ? null : "secret";
+  const isUnknown = outcome === "notSent" || isUnanswered(outcome);
+  return isUnknown && call === "exchangeCode" ? "exchange" : null;
 }
 
 /** What the wait at a gate depends on. */
