@@ -151,20 +151,19 @@ function prepare(engine: Engine, user: User, call: UserCall): Prepared {
     }
     case "exchangeCode": {
       const { code } = user.secrets;
-      if (code === undefined)
-        return { unsent: { type: "grantRefused", why: "invalid_code" }, why: "no_code" };
+      if (code === undefined) return unsent("no_code", { type: "grantRefused", why: "invalid_code" });
       return { call: exchangeCodeCall(client, code), read: readTokens };
     }
     case "refreshToken": {
       const { refreshToken } = user.secrets;
       if (refreshToken === undefined)
-        return {
-          unsent: /* seam: without-a-refresh-token-there-is-no-grant */ {
+        return unsent(
+          "no_refresh_token",
+          /* seam: without-a-refresh-token-there-is-no-grant */ {
             type: "grantRefused",
             why: "invalid_grant",
           },
-          why: "no_refresh_token",
-        };
+        );
       return { call: refreshTokenCall(client, refreshToken), read: readTokens };
     }
     case "updateUser": {
@@ -187,8 +186,8 @@ function prepare(engine: Engine, user: User, call: UserCall): Prepared {
   }
 }
 
-function unsent(why: string): Prepared {
-  return { unsent: { type: "refused", why }, why };
+function unsent(why: string, outcome: CallOutcome = { type: "refused", why }): Prepared {
+  return { unsent: outcome, why };
 }
 
 /** The new id of a user that is being renamed; `null`: it is not. */
