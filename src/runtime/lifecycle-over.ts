@@ -281,13 +281,7 @@ export function lifecycleOver(
       const { by, ...waiting } = check("forget a user", options, acting);
       await withDeadline(waiting, (wait) => underWay(forget(engine, id, wait, by)));
       tokens.forget(id);
-      if (by !== undefined) {
-        const at = new Date(clock.now());
-        await writeAct(
-          { record: store.account, clock },
-          { at, what: "forget", lane: null, reason: null, by },
-        );
-      }
+      if (by !== undefined) await writeAct({ record: store.account, clock }, { what: "forget", by });
     },
 
     async reconcile(given) {

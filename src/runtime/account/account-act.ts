@@ -23,6 +23,9 @@ export interface AccountAct {
 /** The acts that are kept. */
 const keptActs = 12;
 
+/** An act that is done now, if it does not say when. */
+export type NewAct = Pick<AccountAct, "what" | "by"> & Partial<AccountAct>;
+
 /**
  * Writes the act into the account's record, in one commit with what it changes there. Resolves with the value that was
  * written; `null`: there is no record.
@@ -30,9 +33,10 @@ const keptActs = 12;
  */
 export async function writeAct(
   parts: Omit<RecordParts, "logger">,
-  act: AccountAct,
+  { at = new Date(parts.clock.now()), what, lane = null, reason = null, by }: NewAct,
   change: (value: Json) => Json = (value) => value,
 ): Promise<Json> {
+  const act = { at, what, lane, reason, by };
   const done = await changeAccount(parts, ({ value }) => ({ value: withAct(change(value), act) }));
   return done && done.value;
 }

@@ -6,7 +6,7 @@
  */
 import { lanes, type AccountRecord, type Json, type Lane } from "../../store/contract.ts";
 import { isObject, isTime, objectIn } from "../../store/guards.ts";
-import { writeAct, type AccountAct } from "./account-act.ts";
+import { writeAct, type NewAct } from "./account-act.ts";
 import type { RecordParts } from "./change-account.ts";
 import { momentInWords } from "../options/time-in-words.ts";
 import type { LogFields } from "../options/logger.ts";
@@ -109,14 +109,13 @@ export class Pauses {
 
   /** Ends the pause of this lane; `undefined`: all of them. @throws {LifecycleError} `STORE_UNAVAILABLE` */
   async remove(lane: Lane | undefined, by: string | null): Promise<void> {
-    const at = new Date(this.#parts.clock.now());
-    await this.#change({ at, what: "unpause", lane: lane ?? null, reason: null, by }, (pauses) =>
+    await this.#change({ what: "unpause", lane: lane ?? null, by }, (pauses) =>
       pauses.filter((one) => lane !== undefined && one.lane !== lane),
     );
   }
 
   async #change(
-    act: AccountAct,
+    act: NewAct,
     change: (pauses: readonly AccountPause[]) => readonly AccountPause[],
   ): Promise<void> {
     const { clock } = this.#parts;

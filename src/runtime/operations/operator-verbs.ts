@@ -245,11 +245,7 @@ export function createOperatorVerbs(
       async reopen(given) {
         open();
         const { by = null } = check<ReopenOptions>("reopen the gates", given, { by: aDoer });
-        const at = new Date(clock.now());
-        await writeAct(
-          { record: store.account, clock },
-          { at, what: "reopen", lane: null, reason: null, by },
-        );
+        await writeAct({ record: store.account, clock }, { what: "reopen", by });
         await account.reopen();
       },
       async history() {
