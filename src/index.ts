@@ -135,6 +135,7 @@ export type { RotateKeysOptions, RotateKeysSummary } from "./runtime/keys/rotate
 export type {
   AccountLimits,
   Ceiling,
+  LaneShares,
   LimitConflict,
   LimitName,
   NewLimits,

@@ -26,8 +26,11 @@ export type ConfiguredLimits = Readonly<Record<LimitName, Ceiling | null>>;
 
 /** Shares of the lanes, 0 to 1. */
 export interface LaneShares {
+  /** Of all calls but one: `recovery` and `bulk` leave this share free for interactive users. */
   readonly reserved: number;
+  /** Of the rest, if that is 3 or more: the minimum for `recovery`, at least one. */
   readonly recovery: number;
+  /** Of the rest, if that is 3 or more: the minimum for `bulk`, at least one. */
   readonly bulk: number;
 }
 

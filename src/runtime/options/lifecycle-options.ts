@@ -100,17 +100,8 @@ export interface LifecycleOptions {
     | {
         readonly management?:
           | (Ceiling & {
-              /** Shares of the lanes, 0 to 1. @default { reserved: 0.1, recovery: 0.2, bulk: 0.1 } */
-              readonly lanes?:
-                | {
-                    /** Of all calls but one: `recovery` and `bulk` leave this share free for interactive users. */
-                    readonly reserved?: number | undefined;
-                    /** Of the rest, if that is 3 or more: the minimum for `recovery`, at least one. */
-                    readonly recovery?: number | undefined;
-                    /** Of the rest, if that is 3 or more: the minimum for `bulk`, at least one. */
-                    readonly bulk?: number | undefined;
-                  }
-                | undefined;
+              /** @default { reserved: 0.1, recovery: 0.2, bulk: 0.1 } */
+              readonly lanes?: Some<LaneShares> | undefined;
             })
           | undefined;
         /** Refreshes of tokens that still work leave a tenth of the calls, at least one, to codes, which expire. */
