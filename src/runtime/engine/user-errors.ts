@@ -14,7 +14,7 @@ import { lastCause } from "../user/causes.ts";
 import { describeUser, type UserStatus } from "../user/user-status.ts";
 import { awakeNow, tokenTime } from "../user/token-time.ts";
 import { stopOf, stopped } from "./stop.ts";
-import { callOf } from "../user/step.ts";
+import { callOf, hasLeft } from "../user/step.ts";
 import type { User } from "../user/user.ts";
 
 /** The current status of the user, including what blocks its next call. */
@@ -71,17 +71,12 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
       { facts: { reason }, failedCall: lastCause(user) },
     );
   }
-  if (state === "offboarded") {
-    return new LifecycleError(
-      "USER_OFFBOARDED",
-      `Cannot use ${who()}: it was offboarded; onboard() starts over`,
-    );
-  }
-  if (isPurging(state)) {
-    return new LifecycleError(
-      "USER_OFFBOARDED",
-      `Cannot use ${who()}: it is being offboarded; onboard() starts over once its data are erased`,
-    );
+  if (hasLeft(state)) {
+    const why =
+      state === "offboarded"
+        ? "it was offboarded; onboard() starts over"
+        : "it is being offboarded; onboard() starts over once its data are erased";
+    return new LifecycleError("USER_OFFBOARDED", `Cannot use ${who()}: ${why}`);
   }
   const stop = stopOf(engine, user);
   if (stop !== null) return stopped(`Cannot continue with ${who()}`, stop, engine.clock.now());
