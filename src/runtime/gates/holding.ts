@@ -83,7 +83,8 @@ export class Holding {
       const until = at + doubling(afterUnsent, ++this.#unsent);
       return board.holdBack(name, { type, at, reason, until }, nameOf(permit));
     }
-    const until = at + this.#waitMs(name, inARow(gate, reason), reason, outcome);
+    const inARow = gate.reason === reason ? gate.attempt + 1 : 1;
+    const until = at + this.#waitMs(name, inARow, reason, outcome);
     const held = { type, at, reason, until, probeCodeAt: permit.probeCodeAt } as const;
     await board.change(name, held, outcome !== undefined && isStated(outcome) ? "shared" : undefined);
     if (outcome !== undefined && board.gate(name).until < until) await this.#extend(name, outcome); // another process was faster
@@ -107,9 +108,4 @@ export class Holding {
     const rules = { attempt, isUnanswered, reason, windowMs, retryAfterMs: outcome?.retryAfterMs };
     return Math.min(shutForMs(name, rules), outcome?.mostMs ?? Infinity);
   }
-}
-
-/** How often in a row the gate will have been shut for this reason. */
-function inARow(gate: Gate, reason: GateReason): number {
-  return gate.reason === reason ? gate.attempt + 1 : 1;
 }
