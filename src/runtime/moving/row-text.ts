@@ -3,23 +3,20 @@
  *
  * @module
  */
-import type { EventOutbox, Slot } from "../../store/contract.ts";
+import type { EventOutbox } from "../../store/contract.ts";
 import type { KeptRows } from "../../store/movable.ts";
-import type { Row, Tombstone } from "../../store/row-rules.ts";
+import { shiftedBy, type Row, type Tombstone } from "../../store/row-rules.ts";
 import type { KeptLog } from "../../store/slot-log.ts";
 
 /** The row with its times by the other store's clock. */
 export function redated(row: Row | Tombstone, ms: number): Row | Tombstone {
   if ("renamedTo" in row) return row;
-  const { dueAt, waitsSince, lease, staleAt, took } = row;
-  const slot: Slot | undefined = took && { ...took, at: took.at + ms };
+  const { waitsSince, staleAt, took } = row;
   return {
-    ...row,
-    dueAt: dueAt === null ? null : dueAt + ms,
+    ...shiftedBy(row, ms),
     waitsSince: waitsSince === null ? null : waitsSince + ms,
-    lease: lease && { ...lease, until: lease.until + ms },
     ...(staleAt !== undefined && { staleAt: staleAt + ms }),
-    ...(slot && { took: slot }),
+    ...(took && { took: { ...took, at: took.at + ms } }),
   };
 }
 
