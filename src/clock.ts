@@ -83,6 +83,14 @@ export function slept(clock: Clock, ms: number, signal: AbortSignal | undefined)
   );
 }
 
+/** Whether `work` ends within `ms` milliseconds on `clock`. @throws what it rejects with in that time */
+export function endsWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.timer(ms, () => resolve(false));
+    work.then(() => resolve(true), reject).finally(cancel);
+  });
+}
+
 /**
  * Resolves with the result of `ask` if it settles within `ms` milliseconds on `clock`; a later result is ignored.
  *

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { sleep, systemClock } from "../../src/clock.ts";
+import { endsWithin, systemClock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
 import type { SteadyTime, Time } from "../../src/store/steady-time.ts";
 import type { TableEngine, Tables } from "../../src/store/table-store/tables.ts";
@@ -118,9 +118,7 @@ export function groupCommits(
     },
     async close() {
       closed = true;
-      const over = new AbortController();
-      await Promise.race([running, sleep(systemClock, timeoutMs, over.signal).catch(() => undefined)]);
-      over.abort();
+      if (running !== null) await endsWithin(systemClock, timeoutMs, running);
       await close();
     },
   };

@@ -14,7 +14,7 @@
 import { realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { RootDatabase } from "lmdb";
-import { sleep, systemClock } from "../../src/clock.ts";
+import { endsWithin, sleep, systemClock } from "../../src/clock.ts";
 import { inVain, unusable } from "./failures.ts";
 import { endAtExit } from "./leaving.ts";
 import { openOrClose } from "./open-or-close.ts";
@@ -142,13 +142,7 @@ function share(folder: string, environment: Environment, timeoutMs: number, tabl
   const giveBack = async (): Promise<void> => {
     if (--environment.shares > 0) return;
     environment.closing = end();
-    const over = new AbortController();
-    const late = sleep(systemClock, timeoutMs, over.signal).catch(() => undefined);
-    try {
-      await Promise.race([environment.closing, late]);
-    } finally {
-      over.abort();
-    }
+    await endsWithin(systemClock, timeoutMs, environment.closing);
   };
   let given: Promise<void> | undefined;
   return {

@@ -5,7 +5,7 @@
  * @module
  */
 import { linkSignals, type LinkedSignal } from "../../abort.ts";
-import { sleep, slept } from "../../clock.ts";
+import { endsWithin, sleep } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
 import type { Batch, Claimed, Lease } from "../../store/contract.ts";
 import { isClosedStore, isLostStore } from "../../store/lost-store.ts";
@@ -199,13 +199,7 @@ function isOfStore(error: unknown): boolean {
  */
 async function atRest({ clock, settings }: Engine, active: ReadonlySet<Promise<void>>): Promise<void> {
   if (active.size === 0) return;
-  const waited = new AbortController();
-  const allRest = Promise.allSettled(active).finally(() => waited.abort());
-  const isOver = await Promise.race([
-    allRest.then(() => false),
-    slept(clock, 2 * settings.timeoutMs, waited.signal),
-  ]);
-  if (isOver)
+  if (!(await endsWithin(clock, 2 * settings.timeoutMs, Promise.allSettled(active))))
     settings.logger.warn(
       { users: active.size },
       `Cannot wait any longer for ${active.size} users who could not be saved: the store is away`,
