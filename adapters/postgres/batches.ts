@@ -6,7 +6,7 @@
  */
 import { setImmediate } from "node:timers";
 import type { Connection, Verb } from "./connection.ts";
-import { isOfData, Silence, storeError } from "./failures.ts";
+import { isOfData, Silence } from "./failures.ts";
 
 /** A verb that handles many requests in one statement. */
 export interface Grouped<Ask, Answer> {
@@ -98,9 +98,9 @@ export function batches<Ask, Answer>(
   }
 
   return (ask) => {
-    const { clock, timeoutMs, place } = connection;
-    return connection.within(
-      (error) => storeError(verb.doing, place, error),
+    const { clock, timeoutMs } = connection;
+    return connection.during(
+      verb.doing,
       (until) =>
         new Promise<Answer>((resolve, reject) => {
           const waiting: Waiting<Ask, Answer> = {

@@ -44,8 +44,12 @@ export class Connection {
 
   /** Runs the verb within the time limit. @throws {LifecycleError} */
   ask(verb: Verb, values: unknown[]): Promise<unknown> {
-    const failed = (error: unknown): LifecycleError => storeError(verb.doing, this.place, error);
-    return this.within(failed, (until) => this.run(verb, () => values, until));
+    return this.during(verb.doing, (until) => this.run(verb, () => values, until));
+  }
+
+  /** As {@link within}; an error of `task` becomes that of a failed verb. @throws {LifecycleError} */
+  during<T>(doing: Verb["doing"], task: (until: number) => Promise<T>): Promise<T> {
+    return this.within((error) => storeError(doing, this.place, error), task);
   }
 
   /**

@@ -17,7 +17,7 @@ import { isObject } from "../../src/store/guards.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 import { batches } from "./batches.ts";
 import type { Connection, Verb } from "./connection.ts";
-import { isPassing, Silence, sqlStateOf, storeError } from "./failures.ts";
+import { isPassing, Silence, sqlStateOf } from "./failures.ts";
 import { takenInAtOnce } from "./join-functions.ts";
 import { headOf, writeOf } from "./rows.ts";
 
@@ -78,70 +78,66 @@ export function postgresJoins(connection: Connection, s: string, account: string
       return took > 0;
     },
     join: async (client: TransactionClient, commit: Commit): Promise<void> => {
-      await connection.within(
-        (error) => storeError("write to", connection.place, error),
-        async (until) => {
-          const ask = async (text: string, values: string[]): Promise<readonly Columns[]> => {
-            const leftMs = Math.max(0, until - connection.clock.monotonic());
-            const late = (): Silence => new Silence(connection.timeoutMs);
-            let answer: unknown;
-            try {
-              answer = await inTime(connection.clock, leftMs, () => client.query(text, values), late);
-            } catch (error) {
-              throw refusedByClient(error, values, s);
-            }
-            return rowsIn(answer);
-          };
-          // The first call in a transaction names it. Both locks end with it, and are of this moment in any snapshot.
-          const [first] = await ask(
-            `SELECT pg_try_advisory_xact_lock_shared(hashtextextended($1::text, 5)) AS free, token,
+      await connection.during("write to", async (until) => {
+        const ask = async (text: string, values: string[]): Promise<readonly Columns[]> => {
+          const leftMs = Math.max(0, until - connection.clock.monotonic());
+          const late = (): Silence => new Silence(connection.timeoutMs);
+          let answer: unknown;
+          try {
+            answer = await inTime(connection.clock, leftMs, () => client.query(text, values), late);
+          } catch (error) {
+            throw refusedByClient(error, values, s);
+          }
+          return rowsIn(answer);
+        };
+        // The first call in a transaction names it. Both locks end with it, and are of this moment in any snapshot.
+        const [first] = await ask(
+          `SELECT pg_try_advisory_xact_lock_shared(hashtextextended($1::text, 5)) AS free, token,
                 pg_try_advisory_xact_lock(hashtextextended(token, 4)) AS held,
                 pg_client_encoding()::text AS encoding
               FROM (SELECT set_config('oneup_lifecycle.join',
                 coalesce(nullif(current_setting('oneup_lifecycle.join', true), ''), $2::text), true) AS token OFFSET 0) AS own`,
-            [fenceName(s, account), randomName(connection.clock)],
+          [fenceName(s, account), randomName(connection.clock)],
+        );
+        const { free, token, encoding } = first ?? {};
+        if (typeof free !== "boolean" || typeof token !== "string" || typeof encoding !== "string")
+          throw misshapen(first === undefined ? "no row" : "columns of other names or types");
+        // Clients send UTF-8 all the same. As SQL_ASCII it arrives as it is, in any other it becomes other text.
+        if (encoding !== "UTF8" && encoding !== "SQL_ASCII")
+          throw unfit(
+            `a client whose client_encoding is UTF8, so that text arrives as it was sent, and this one's is ${encoding}`,
           );
-          const { free, token, encoding } = first ?? {};
-          if (typeof free !== "boolean" || typeof token !== "string" || typeof encoding !== "string")
-            throw misshapen(first === undefined ? "no row" : "columns of other names or types");
-          // Clients send UTF-8 all the same. As SQL_ASCII it arrives as it is, in any other it becomes other text.
-          if (encoding !== "UTF8" && encoding !== "SQL_ASCII")
-            throw unfit(
-              `a client whose client_encoding is UTF8, so that text arrives as it was sent, and this one's is ${encoding}`,
-            );
-          if (!free)
-            throw storeUnavailable(
-              "Cannot onboard within a transaction: users are being moved to another store at this moment; roll back, and try again",
-            );
-          const seen = await connection.run(witnessed, () => [account, token], until);
-          const [isHeld, identity] = seen as readonly [boolean, string | null];
-          if (!isHeld) {
-            const [now] = await ask(
-              "SELECT current_setting('oneup_lifecycle.join', true) = $1::text AS same",
-              [token],
-            );
-            throw unfit(
-              now?.["same"] === true
-                ? "a client of the store's own database, and this one is of another database or server"
-                : "a client inside a transaction, and this one is in none; begin one, and pass the client that it runs on, not a pool",
-            );
-          }
-          if (identity === null || (commit.identity !== undefined && commit.identity !== identity))
-            throw lostStore();
-          const write = writeOf({ commit });
-          const head = JSON.stringify(headOf(write, 0));
-          const added = await ask(
-            `INSERT INTO ${s}.joins (account, identity, id, mark, head, value)
+        if (!free)
+          throw storeUnavailable(
+            "Cannot onboard within a transaction: users are being moved to another store at this moment; roll back, and try again",
+          );
+        const seen = await connection.run(witnessed, () => [account, token], until);
+        const [isHeld, identity] = seen as readonly [boolean, string | null];
+        if (!isHeld) {
+          const [now] = await ask("SELECT current_setting('oneup_lifecycle.join', true) = $1::text AS same", [
+            token,
+          ]);
+          throw unfit(
+            now?.["same"] === true
+              ? "a client of the store's own database, and this one is of another database or server"
+              : "a client inside a transaction, and this one is in none; begin one, and pass the client that it runs on, not a pool",
+          );
+        }
+        if (identity === null || (commit.identity !== undefined && commit.identity !== identity))
+          throw lostStore();
+        const write = writeOf({ commit });
+        const head = JSON.stringify(headOf(write, 0));
+        const added = await ask(
+          `INSERT INTO ${s}.joins (account, identity, id, mark, head, value)
               SELECT $1::text, $2::text, $3::text, $4::text, $5::text::jsonb, $6::text::json
               WHERE current_setting('oneup_lifecycle.join', true) = $7::text RETURNING n::text AS n`,
-            [account, identity, commit.id, commit.unless ?? "", head, write.value, token],
+          [account, identity, commit.id, commit.unless ?? "", head, write.value, token],
+        );
+        if (added.length !== 1)
+          throw unfit(
+            "a client inside a transaction, and that has ended meanwhile; await the call before it ends",
           );
-          if (added.length !== 1)
-            throw unfit(
-              "a client inside a transaction, and that has ended meanwhile; await the call before it ends",
-            );
-        },
-      );
+      });
     },
   };
 }

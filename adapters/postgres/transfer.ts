@@ -8,7 +8,7 @@ import { lostStore } from "../../src/store/lost-store.ts";
 import type { KeptRows, Transfer } from "../../src/store/movable.ts";
 import { encodeValue, type Row, type Tombstone } from "../../src/store/row-rules.ts";
 import type { Connection, Verb } from "./connection.ts";
-import { lockTimeout, refusalOf, storeError } from "./failures.ts";
+import { lockTimeout, refusalOf } from "./failures.ts";
 import { row } from "./functions.ts";
 import { fenceName, type Joins } from "./joins.ts";
 import { query, type PostgresClient } from "./links.ts";
@@ -152,34 +152,32 @@ export function postgresTransfer(connection: Connection, s: string, account: str
     now: () => ask(verbs.now),
     async seat({ value, expectedRevision, expectedIdentity, writeId, identity }) {
       await joins.takeInAll();
-      return connection.within(
-        (error) => storeError("write to", connection.place, error),
-        (until) =>
-          connection.lend(until, (client) =>
-            inTransaction(client, async () => {
-              await query(client, `SET LOCAL lock_timeout = ${fenceWaitMs}`);
-              await endJoins(client);
-              // Every verb that writes has read this table before: this waits for those that are under way.
-              await query(client, `LOCK TABLE ${s}.account IN ACCESS EXCLUSIVE MODE`);
-              await takeInLast(client);
-              const values = [
-                account,
-                expectedRevision,
-                writeId,
-                identity,
-                encodeValue(value),
-                expectedIdentity,
-              ];
-              await query(
-                client,
-                `UPDATE ${s}.account SET revision = $2::bigint + 1, write_id = $3, identity = $4, value = $5::json
+      return connection.during("write to", (until) =>
+        connection.lend(until, (client) =>
+          inTransaction(client, async () => {
+            await query(client, `SET LOCAL lock_timeout = ${fenceWaitMs}`);
+            await endJoins(client);
+            // Every verb that writes has read this table before: this waits for those that are under way.
+            await query(client, `LOCK TABLE ${s}.account IN ACCESS EXCLUSIVE MODE`);
+            await takeInLast(client);
+            const values = [
+              account,
+              expectedRevision,
+              writeId,
+              identity,
+              encodeValue(value),
+              expectedIdentity,
+            ];
+            await query(
+              client,
+              `UPDATE ${s}.account SET revision = $2::bigint + 1, write_id = $3, identity = $4, value = $5::json
                   WHERE account = $1 AND revision = $2::bigint AND write_id <> $3 AND identity = $6`,
-                ...values,
-              );
-              const own = `SELECT FROM ${s}.account WHERE account = $1 AND write_id = $2`;
-              return (await query(client, own, account, writeId)).length > 0;
-            }),
-          ),
+              ...values,
+            );
+            const own = `SELECT FROM ${s}.account WHERE account = $1 AND write_id = $2`;
+            return (await query(client, own, account, writeId)).length > 0;
+          }),
+        ),
       );
     },
     async rows(after, limit) {
