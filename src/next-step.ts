@@ -21,6 +21,7 @@ const steps = {
   proxy: "give the proxy its user and password, in HTTPS_PROXY, or in undiciTransport()",
   undici:
     "install undici, and keep it out of the application's bundle (esbuild: --external:undici), or give createLifecycle() the transport fetchTransport()",
+  files: "let this process open more files (ulimit -n), or find what keeps them open; it is tried again",
   slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; it is tried again",
   credentials:
     "compare client id and secret (credentials, ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET) with 1upHealth's console, then call account.reopen()",
@@ -60,6 +61,8 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   process_died: "failing",
   proxy_407: "proxy",
   UNDICI_MISSING: "undici",
+  EMFILE: "files",
+  ENFILE: "files",
   http_407: "proxy",
   invalid_client: "credentials",
   unauthorized_client: "credentials",

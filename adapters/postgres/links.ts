@@ -6,7 +6,8 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { systemClock } from "../../src/clock.ts";
-import { invalidOption, type LifecycleError, storeUnusable } from "../../src/errors.ts";
+import { invalidOption, type LifecycleError, storeUnavailable, storeUnusable } from "../../src/errors.ts";
+import { isMissing, loadPackage } from "../../src/load-package.ts";
 
 /** A statement in the format of `pg`. */
 export interface Statement {
@@ -207,13 +208,15 @@ function encryptionOf(words: URLSearchParams): false | { rejectUnauthorized: tru
 
 /**
  * Imported lazily, because `pg` is an optional dependency. @throws {LifecycleError} `STORE_UNUSABLE` if it is not
- * installed
+ * installed, `STORE_UNAVAILABLE` if it cannot be read now
  */
 async function poolOfPg(): Promise<new (options: object) => OwnPool> {
   try {
-    const { default: pg } = await import("pg");
-    return pg.Pool;
+    const pg = await loadPackage("pg", () => import("pg"));
+    return "default" in pg ? pg.default.Pool : (pg as typeof import("pg")).Pool;
   } catch (cause) {
+    if (!isMissing(cause))
+      throw storeUnavailable("Cannot use a PostgreSQL store: the package pg could not be loaded", { cause });
     throw storeUnusable(
       "Cannot use a PostgreSQL store from a URL: the package pg must be installed (npm install pg)",
       { cause },

@@ -1,11 +1,14 @@
 /**
  * What 1upHealth declares in its capability statements, and whether a call is declared. There is one table per
- * version, loaded on first use.
+ * version, read on first use.
  *
  * @module
  */
 import type { Interaction, Operation } from "./operation.ts";
 import type { FhirVersion } from "./fhir-version.ts";
+import { declared as dstu2 } from "../capabilities/declared-dstu2.ts";
+import { declared as r4 } from "../capabilities/declared-r4.ts";
+import { declared as stu3 } from "../capabilities/declared-stu3.ts";
 import { typesIn, wordsIn, type Declared, type DeclaredType } from "../capabilities/declared.ts";
 
 /** The capabilities of one version. */
@@ -20,13 +23,20 @@ export interface Capabilities {
 /** A call, as far as a capability statement covers it. */
 export type Wanted = Pick<Operation, "interaction" | "resourceType" | "params" | "operation">;
 
-const known = new Map<FhirVersion, Promise<Capabilities>>();
+const statements: Readonly<Record<FhirVersion, Declared>> = { dstu2, stu3, r4 };
+const known = new Map<FhirVersion, Capabilities>();
 
 /** The capability statement of a version. */
-export function capabilitiesOf(version: FhirVersion): Promise<Capabilities> {
+export function capabilitiesOf(version: FhirVersion): Capabilities {
   let capabilities = known.get(version);
   if (capabilities === undefined) {
-    capabilities = load(version);
+    const declared = statements[version];
+    capabilities = {
+      version,
+      types: typesIn(declared),
+      operations: new Set(wordsIn(declared.operations)),
+      serverInteractions: new Set(wordsIn(declared.serverInteractions)),
+    };
     known.set(version, capabilities);
   }
   return capabilities;
@@ -72,20 +82,4 @@ const ofTheSearch = new Set(
 function isDeclared({ searchParams }: DeclaredType, name: string): boolean {
   const base = name.split(/[:.]/, 1)[0] ?? name;
   return ofTheSearch.has(base) || searchParams.has(base);
-}
-
-const statements: Readonly<Record<FhirVersion, () => Promise<{ readonly declared: Declared }>>> = {
-  dstu2: () => import("../capabilities/declared-dstu2.ts"),
-  stu3: () => import("../capabilities/declared-stu3.ts"),
-  r4: () => import("../capabilities/declared-r4.ts"),
-};
-
-async function load(version: FhirVersion): Promise<Capabilities> {
-  const { declared } = await statements[version]();
-  return {
-    version,
-    types: typesIn(declared),
-    operations: new Set(wordsIn(declared.operations)),
-    serverInteractions: new Set(wordsIn(declared.serverInteractions)),
-  };
 }

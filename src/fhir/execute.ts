@@ -137,7 +137,7 @@ function executed<T>(
   ): Promise<T> {
     const failed = (error: LifecycleError): LifecycleError =>
       withCall(error, call, answer, { attempt, clock });
-    if (outcome.type === "error") throw failed(await explained(version, task, outcome.error));
+    if (outcome.type === "error") throw failed(explained(version, task, outcome.error));
     const other = attempt === 1 ? await proof.another(signal, leftMs) : null;
     if (other === null) throw failed(proof.refused(task, outcome.status, attempt));
     return send(other, 2);
@@ -149,7 +149,8 @@ function executed<T>(
       const proof = access(signal, leftMs);
       return proof instanceof Promise ? proof.then((proof) => send(proof, 1)) : send(proof, 1); // most tokens are in memory
     };
-    return strict ? refuseUndeclared(version, task).then(begin) : begin();
+    if (strict) refuseUndeclared(version, task);
+    return begin();
   });
 }
 
@@ -179,8 +180,8 @@ export function withCall(
 }
 
 /** @throws {LifecycleError} `NOT_DECLARED` */
-export async function refuseUndeclared(version: FhirVersion, task: Operation): Promise<void> {
-  const why = undeclared(await capabilitiesOf(version), task);
+export function refuseUndeclared(version: FhirVersion, task: Operation): void {
+  const why = undeclared(capabilitiesOf(version), task);
   if (why !== null)
     throw new LifecycleError("NOT_DECLARED", `Cannot ${task.words}: ${why}; nothing was sent`);
 }
@@ -189,13 +190,9 @@ export async function refuseUndeclared(version: FhirVersion, task: Operation): P
 const saysCannot = new Set([400, 404, 405, 422]);
 
 /** Adds to a rejection that 1upHealth does not declare the call, if so. */
-async function explained(
-  version: FhirVersion,
-  task: Operation,
-  error: LifecycleError,
-): Promise<LifecycleError> {
+function explained(version: FhirVersion, task: Operation, error: LifecycleError): LifecycleError {
   if (error.code !== "FHIR_REFUSED" || !saysCannot.has(error.status ?? 0)) return error;
-  const why = undeclared(await capabilitiesOf(version), task);
+  const why = undeclared(capabilitiesOf(version), task);
   if (why === null) return error;
   const { message, status, facts, cause } = error;
   const details = { status, facts: { ...facts, undeclared: true }, ...(cause !== undefined && { cause }) };

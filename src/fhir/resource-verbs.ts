@@ -113,7 +113,7 @@ export function resourceVerbs({ place, performer }: VerbParts, find: Find): Reso
         calls.serialise("create the resource", resource),
       );
       if (performer.strict && findBy !== undefined)
-        await refuseUndeclared(version, searching(resourceType, Object.keys(paramsOf(findBy))));
+        refuseUndeclared(version, searching(resourceType, Object.keys(paramsOf(findBy))));
       let created: JsonObject;
       try {
         created = await executeForResource(performer, task, call, signal);

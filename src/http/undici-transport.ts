@@ -7,12 +7,15 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Agent, Dispatcher } from "undici";
 import { aText, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
 import { invalidOption } from "../errors.ts";
+import { isMissing, loadPackage } from "../load-package.ts";
 import { isDecoded, textOf } from "./charset.ts";
 import { fetchTransport } from "./fetch-transport.ts";
 import { isProxyUrl, tunnelsThrough } from "./proxy-tunnel.ts";
 import { splitUrl } from "./safety.ts";
+import { publicLookup } from "./streaming/public-address.ts";
 import {
   aborted,
+  codeOf,
   hearsAborts,
   heldBack,
   networkError,
@@ -109,6 +112,15 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       throw error;
     }
   }
+  async function openForeign(): Promise<Agent> {
+    const opening = (foreign ??= newAgent(route, true));
+    try {
+      return (await opening).agent;
+    } catch (error) {
+      if (foreign === opening) foreign = undefined;
+      throw error;
+    }
+  }
   return hearsAborts({
     sendsGetBody: true,
     send: (request) =>
@@ -117,8 +129,8 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
         : exchange(request, dispatcher, headersOf),
     async stream(request) {
       const isForeign = request.publicOnly === true && options.dispatcher === undefined;
-      if (isForeign) return streamed(request, (await (foreign ??= newAgent(route, true))).agent);
-      return streamed(request, dispatcher ?? (await open()));
+      const way = isForeign ? await openForeign() : (dispatcher ?? (await open()));
+      return streamed(request, way);
     },
     turn: () => turn(),
     renew() {
@@ -153,8 +165,7 @@ interface Route {
 /** undici is loaded by the first call: to read and start it takes as long as all else that this package needs. */
 async function newAgent({ connections, proxy, noProxy }: Route, publicOnly = false): Promise<OwnAgent> {
   const { Agent, buildConnector } = await loadUndici();
-  const lookup = publicOnly ? (await import("./streaming/public-address.ts")).publicLookup : undefined;
-  const tls = lookup === undefined ? verifying : { ...verifying, lookup };
+  const tls = publicOnly ? { ...verifying, lookup: publicLookup } : verifying;
   const tunnels = proxy === undefined ? null : tunnelsThrough(proxy, noProxy, buildConnector(tls));
   const agent = new Agent({ connections, connect: tunnels?.connect ?? tls });
   return {
@@ -166,15 +177,18 @@ async function newAgent({ connections, proxy, noProxy }: Route, publicOnly = fal
   };
 }
 
+/** @throws {TransportError} */
 async function loadUndici(): Promise<typeof import("undici")> {
+  let code: string | undefined;
   try {
-    const undici = await import("undici");
+    const undici = await loadPackage("undici", () => import("undici"));
     if (typeof undici.Agent === "function") return undici;
-  } catch {
-    // It is not installed, or not fit for the application's bundle.
+  } catch (error) {
+    if (!isMissing(error)) code = codeOf(error);
   }
-  const message = "Cannot send the call: the package undici cannot be loaded";
-  throw new TransportError(message, { sent: false, code: "UNDICI_MISSING" });
+  code ??= "UNDICI_MISSING"; // or not fit for the application's bundle
+  const message = `Cannot send the call: the package undici cannot be loaded (${code})`;
+  throw new TransportError(message, { sent: false, code });
 }
 
 type Headers = TransportRequest["headers"];
@@ -319,7 +333,7 @@ async function streamed(
   { method, url, headers, signal, onSending }: TransportRequest,
   dispatcher: Pick<Dispatcher, "dispatch">,
 ): Promise<TransportStream> {
-  const { Agent } = await import("undici");
+  const { Agent } = await loadUndici();
   const { origin, path } = splitUrl(url);
   const call = { origin, path, method, headers: uncoded(headers), signal, headersTimeout: 0, bodyTimeout: 0 };
   if (!onSending()) throw heldBack();

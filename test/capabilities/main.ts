@@ -25,7 +25,7 @@ if (version === undefined || file === undefined)
   throw new Error(`Usage: npm run capabilities -- ${fhirVersions.join("|")} FILE [--keep]`);
 
 const sent = readStatement(JSON.parse(readFileSync(file, "utf8")) as SentStatement); // as the server sends it
-const found = differences(statementIn(await capabilitiesOf(version)), sent);
+const found = differences(statementIn(capabilitiesOf(version)), sent);
 for (const line of found) console.log(line);
 console.log(
   found.length === 0

@@ -111,6 +111,21 @@ describe("a walk", () => {
     await expect(others.next()).rejects.toMatchObject({ code: "CLOSED" });
   });
 
+  it("hands out no resource of its page after its signal aborted or its lifecycle closed", async () => {
+    const { fhir, lifecycle } = await withPages();
+    const stop = new AbortController();
+    const mine = fhir.searchAll("Patient", {}, { signal: stop.signal })[Symbol.asyncIterator]();
+    const others = fhir.searchAll("Patient", { _count: 2 }).pages();
+    const another = fhir.searchAll("Patient")[Symbol.asyncIterator]();
+    for (const steps of [mine, another]) await steps.next(); // one of six that are here
+    await others.next();
+    stop.abort("enough");
+    await expect(mine.next()).rejects.toBe("enough");
+    await lifecycle.close();
+    for (const steps of [another, others])
+      await expect(steps.next()).rejects.toMatchObject({ code: "CLOSED" });
+  });
+
   it("fetches nothing ahead of need after a page of more than a million characters", async () => {
     const { fhir, sandbox } = await withAda("r4");
     const text = `{"resourceType":"Basic","code":{"text":"${"a".repeat(600_000)}"}}`;

@@ -25,7 +25,7 @@ it("undiciTransport() goes on after it was closed while its first call loaded un
 it("undiciTransport() names undici where it cannot be loaded, and goes on once it can", async () => {
   const { url } = await serve((response) => response.end("{}"));
   vi.resetModules();
-  vi.doMock("undici", () => Promise.reject(new Error("Dynamic require is not supported")));
+  vi.doMock("undici", () => ({})); // as a bundler leaves it
   const { undiciTransport } = await import("../../src/http/undici-transport.ts");
   const transport = undiciTransport();
   const request = (): TransportRequest => ({

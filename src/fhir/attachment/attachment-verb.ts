@@ -103,7 +103,7 @@ export function attachmentVerb({ place, performer }: VerbParts, longestJson: num
         headers: {},
       });
       return async () => {
-        if (performer.strict && binaryId !== undefined) await refuseUndeclared(place.version, task);
+        if (performer.strict && binaryId !== undefined) refuseUndeclared(place.version, task);
         const run = (seen?: (status: number, at: number) => void): Promise<Opened> =>
           open(source, expected, signal, async (linked) => {
             const answer = await openContent(request, linked.signal);

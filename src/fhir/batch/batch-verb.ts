@@ -103,8 +103,7 @@ export function batchVerb(
     const entries = prepareEntries(place, checkEntries(given));
     const task = batching(entries.length);
     const { signal: callers } = check(task.words, options, rules);
-    if (performer.strict)
-      for (const { operation } of entries) await refuseUndeclared(place.version, operation);
+    if (performer.strict) for (const { operation } of entries) refuseUndeclared(place.version, operation);
     const call = batchCall(place, bundleText(entries));
     let bundle: JsonObject | null = null;
     let doubt: Doubt = { why: "the answer to the batch does not tell" };

@@ -101,7 +101,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
 
   async function kickOff(): Promise<void> {
     if (executor.strict && level !== undefined)
-      await refuseUndeclared(place.version, operating("export", level, false));
+      refuseUndeclared(place.version, operating("export", level, false));
     const begun = await begin(job);
     if ("status" in begun) ({ status } = begun);
     else ({ manifest } = begun);

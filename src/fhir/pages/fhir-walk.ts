@@ -61,7 +61,10 @@ interface Loading {
 
 /** One pass over the pages. */
 interface Steps {
+  /** The next page; `null` at the end. Rejects once the walk's signal has aborted, or the client's owner closes. */
   next(): Promise<AnyPage | null>;
+  /** Whether it has been aborted. */
+  isAborted(): boolean;
   /** The caller needs no further page. */
   stop(): void;
 }
@@ -107,8 +110,14 @@ export function createWalk(
         isAwaited = false;
       }
     }
+    function throwIfAborted(): void {
+      signal?.throwIfAborted();
+      ending.throwIfAborted();
+    }
     return {
+      isAborted: () => signal?.aborted === true || ending.aborted,
       async next() {
+        throwIfAborted();
         loading ??= further && load(further);
         further = null; // after an error nothing follows
         const at = await arrived();
@@ -117,8 +126,7 @@ export function createWalk(
           place = null;
           return null;
         }
-        signal?.throwIfAborted(); // although the page is there
-        ending.throwIfAborted();
+        throwIfAborted(); // although the page is there
         place = at.here;
         further = at.next;
         if (at.length <= longestBeforeAhead) loading = load(further, "ahead");
@@ -206,7 +214,7 @@ class Resources implements AsyncIterator<JsonObject, void> {
 
   #take(): IteratorYieldResult<JsonObject> | null {
     const value = this.#page[this.#index];
-    if (value === undefined) return null;
+    if (value === undefined || this.#steps.isAborted()) return null;
     this.#index++;
     return { done: false, value };
   }

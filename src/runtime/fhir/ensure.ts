@@ -72,7 +72,7 @@ export async function ensure(
   const longestMs = longestLeaseMs(engine) + 30_000;
   const { by, signal: callers, waitMs = longestMs } = check(words, options, rules);
   const identifier = checkBy(words, by, resource);
-  await refuseUndeclared(version, searching(resourceType, ["identifier"]));
+  refuseUndeclared(version, searching(resourceType, ["identifier"]));
   const { clock, store } = engine;
   /**
    * The name of the lease, once a search was answered: while its user is being created the number is not known, and to

@@ -77,7 +77,7 @@ export async function exportUser(
     const as = hasFailed ? "client" : "user"; // a failed user has no grant
     for (const version of exported.versions) {
       const fhir = fhirOf(parts, id, version, { as }, holderOf(user)); // its files are named by the number
-      for (const type of exported.types ?? (await searchable(version))) {
+      for (const type of exported.types ?? searchable(version)) {
         const search = (cursor: string | undefined): AnyWalk =>
           fhir.searchAll(type as never, {}, { cursor, signal }) as unknown as AnyWalk; // checked to be a type
         const file = { oneupUserId, version, type, restarted };
@@ -142,7 +142,7 @@ async function mark(
 }
 
 /** The types that 1upHealth declares as searchable. */
-async function searchable(version: FhirVersion): Promise<readonly string[]> {
-  const { types } = await capabilitiesOf(version);
+function searchable(version: FhirVersion): readonly string[] {
+  const { types } = capabilitiesOf(version);
   return [...types].filter(([, { interactions }]) => interactions.has("search-type")).map(([type]) => type);
 }
