@@ -250,7 +250,11 @@ export function lifecycleOver(
       const id = checkId(appUserId);
       const { lane, by, ...waiting } = check("retry", options, retrying);
       return withDeadline(waiting, async (wait) => {
-        await sendEvent(engine, id, { type: "RETRY", at: clock.now() }, wait, { lane, by });
+        await sendEvent(engine, id, { type: "RETRY", at: clock.now() }, wait, {
+          verb: "retry a user",
+          lane,
+          by,
+        });
         const { state } = (await loadUser(engine, id)).user.position;
         return hasLeft(state) ? gone(id, wait) : arrived(id, wait);
       });

@@ -54,6 +54,17 @@ describe("by", () => {
     expect((await made.lifecycle.history("ada")).every(({ by }) => by === null)).toBe(true);
   });
 
+  it("is in the facts of PAUSED, with what was done: a pause or a hold", async () => {
+    const { lifecycle } = await world();
+    await lifecycle.onboard("ada");
+    await lifecycle.hold("ada", reason, { by: "bob" });
+    const refused = lifecycle.reauthorize("ada", { waitMs: 0 });
+    await expect(refused).rejects.toMatchObject({ facts: { type: "held", reason, by: "bob", until: null } });
+    await lifecycle.account.pause({ reason, by: "eve" });
+    const paused = lifecycle.onboard("cyd", { waitMs: 0 });
+    await expect(paused).rejects.toMatchObject({ facts: { type: "paused", reason, by: "eve", until: null } });
+  });
+
   it("is kept with the retry of a failed user", async () => {
     const { lifecycle, arrange } = await world();
     await arrange("ada", "failed");

@@ -15,7 +15,11 @@ async function world(options?: TestLifecycleOptions): Promise<TestLifecycle> {
   return made;
 }
 
-const held = { code: "PAUSED", retryable: true, facts: { by: "held", reason, until: null } } as const;
+const held = {
+  code: "PAUSED",
+  retryable: true,
+  facts: { type: "held", reason, by: null, until: null },
+} as const;
 
 describe("hold()", () => {
   it("stops the management calls of that user alone, and is shown with the user", async () => {

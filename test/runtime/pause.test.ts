@@ -50,7 +50,7 @@ describe("account.pause()", () => {
     await lifecycle.account.pause({ reason, until });
     const { management, fhir } = sandbox.journal.spent();
 
-    const error = { ...paused, facts: { by: "paused", reason, until: until.toISOString() } };
+    const error = { ...paused, facts: { type: "paused", reason, until: until.toISOString() } };
     await expect(lifecycle.onboard("new")).rejects.toMatchObject({ ...error, retryAfterMs: hour });
     await expect(lifecycle.accessToken("lost")).rejects.toMatchObject(error);
     await expect(lifecycle.retry("unlisted")).rejects.toMatchObject(error);

@@ -158,7 +158,7 @@ export function unknownUser({ sealer }: Engine, id: string): LifecycleError {
 export function forgottenMeanwhile({ sealer }: Engine, id: string): LifecycleError {
   return new LifecycleError(
     "USER_UNKNOWN",
-    `Cannot go on with user ${sealer.alias(id)}: it was forgotten while the call was under way; call again to begin anew`,
+    `Cannot go on with user ${sealer.alias(id)}: it was forgotten while the call was under way; call again to start over`,
   );
 }
 

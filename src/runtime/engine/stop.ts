@@ -128,7 +128,7 @@ const longestRefreshMs = 5_000;
  * The error for a stopped call. `cannot` begins its message: "Cannot rename user #1234".
  */
 export function stopped(cannot: string, stop: Stop, now: number): LifecycleError {
-  const { type, reason, until } = stop;
+  const { type, reason, by, until } = stop;
   const ends = until === null ? "" : ` until ${momentInWords(until, now)}`;
   const what =
     type === "held" ? "an operator holds the user" : `management calls of ${scopeOf(stop)} are paused${ends}`;
@@ -136,6 +136,6 @@ export function stopped(cannot: string, stop: Stop, now: number): LifecycleError
   return new LifecycleError("PAUSED", `${cannot}: ${what} (${reason}); ${end} lets it go on`, {
     retryable: true,
     retryAfterMs: until === null ? undefined : Math.max(1, until.getTime() - now),
-    facts: { by: type, reason, until: until?.toISOString() ?? null },
+    facts: { type, reason, by, until: until?.toISOString() ?? null },
   });
 }

@@ -10,6 +10,7 @@ import { gatesBefore, type GateName } from "../../guard/gates.ts";
 import type { Blocked } from "../gates/account.ts";
 import { troubleAt } from "../gates/gate-rules.ts";
 import type { Engine } from "./engine.ts";
+import type { LoadedUser } from "./load-user.ts";
 import { lastCause } from "../user/causes.ts";
 import { describeUser, type UserStatus } from "../user/user-status.ts";
 import { awakeNow, tokenTime } from "../user/token-time.ts";
@@ -167,7 +168,19 @@ export function stillPurged(engine: Engine, user: User): LifecycleError {
   );
 }
 
-/** The retryable error for a call for which it is too soon: `Cannot rename user …`. */
+/**
+ * The error when the deadline passes while a call for the user is under way. `verb` begins its message:
+ * `adopt a user`. Of a process that may have died it is known when its lease ends.
+ */
+export function underWay(engine: Engine, verb: string, id: string, found: LoadedUser | null): LifecycleError {
+  const doing = verb.replace(/ a user$/, " user");
+  const leasedMs = engine.running.has(id) ? 0 : (found?.record.lease?.leftMs ?? 0);
+  const again = leasedMs > 0 ? `; try again in ${Math.ceil(leasedMs / 1_000)} s` : "";
+  const afterMs = leasedMs > 0 ? leasedMs : undefined;
+  return tooSoon(engine, doing, id, `a call for it is under way${again}`, afterMs);
+}
+
+/** The retryable error for a call for which it is too soon: `Cannot rename user … yet`. */
 export function tooSoon(
   { sealer }: Engine,
   doing: string,
@@ -175,7 +188,7 @@ export function tooSoon(
   why: string,
   retryAfterMs?: number,
 ): LifecycleError {
-  const message = `Cannot ${doing} ${sealer.alias(id)}: ${why}`;
+  const message = `Cannot ${doing} ${sealer.alias(id)} yet: ${why}`;
   return new LifecycleError("USER_NOT_READY", message, { retryable: true, retryAfterMs });
 }
 

@@ -21,7 +21,7 @@ import { lookAfter } from "../options/backoff.ts";
 import { errorField } from "../options/logger.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import { callOf, hasLeft } from "../user/step.ts";
-import { isHeldAlone, refusedAlone, tooSoon } from "./user-errors.ts";
+import { isHeldAlone, refusedAlone, underWay } from "./user-errors.ts";
 import { noted, stepped, type User } from "../user/user.ts";
 
 /** Shortest interval between two polls of a user that another process may run, ms. */
@@ -206,6 +206,8 @@ export const hasItsId: ArrivalPredicate = (_, { position }) => !isRenaming(posit
 
 /** Options of {@link sendEvent}. */
 export interface SendOptions {
+  /** What the caller does, as in {@link underWay}. */
+  readonly verb: string;
   /** @default {@link loadUser} */
   readonly read?: typeof loadUser;
   /** Awaited before the event is sent to the user in the state that it leads to. */
@@ -229,7 +231,7 @@ export async function sendEvent(
   id: string,
   event: UserEvent,
   deadline: Deadline,
-  { read = loadUser, isMeant = () => true, lane = "interactive", beforehand, by }: SendOptions = {},
+  { verb, read = loadUser, isMeant = () => true, lane = "interactive", beforehand, by }: SendOptions,
 ): Promise<void> {
   let look = firstLookMs;
   for (;;) {
@@ -252,7 +254,7 @@ export async function sendEvent(
       if (result === undefined) await firstWrite(engine, user, work, read);
       if (result?.type === "rested" || result === undefined) return;
     } else if (left <= 0) {
-      throw tooSoon(engine, `send ${event.type} to user`, id, "another call for it is under way");
+      throw underWay(engine, verb, id, { user, record });
     } else if (ours !== undefined) {
       await within(engine, ours, deadline);
     } else if (user.intent !== null && !isLeased(record)) {

@@ -3,17 +3,16 @@
  *
  * @module
  */
-import type { LifecycleError } from "../../errors.ts";
 import { firstLookMs, longestLookMs, within } from "./wait-for-user.ts";
 import { inTimeFor } from "./deadline.ts";
 import { runUser } from "./run-user.ts";
-import { tooSoon } from "./user-errors.ts";
+import { underWay } from "./user-errors.ts";
 import type { Engine, Deadline } from "./engine.ts";
 import { isBusy, type LoadedUser, type MissingUser } from "./load-user.ts";
 
 /** How {@link whenIdle} reads a user and what keeps it waiting. */
 export interface IdleOptions<T> {
-  /** Begins the message: "Cannot adopt a user …". */
+  /** As in {@link underWay}. */
   readonly verb: string;
   readonly deadline: Deadline;
   /** Reads the user, and throws if it is not one for this operation. */
@@ -35,9 +34,9 @@ export async function whenIdle<T extends LoadedUser | MissingUser | null, R>(
   { verb, deadline, load, waitsFor = isBusy }: IdleOptions<T>,
   attempt: (found: T) => Promise<R | typeof again>,
 ): Promise<R> {
-  const leftMs = (): number => {
+  const leftMs = (found: LoadedUser | null): number => {
     const left = deadline.until - engine.clock.monotonic();
-    if (left <= 0) throw underWay(engine, verb, id);
+    if (left <= 0) throw underWay(engine, verb, id, found);
     return left;
   };
   let beaten = 0;
@@ -48,23 +47,18 @@ export async function whenIdle<T extends LoadedUser | MissingUser | null, R>(
     const either: LoadedUser | MissingUser | null = read;
     const found = either === null || either.user === null ? null : either;
     if (engine.running.has(id) || (found !== null && waitsFor(found))) {
-      await untilIdle(engine, id, found, { left: leftMs(), look, deadline });
+      await untilIdle(engine, id, found, { left: leftMs(found), look, deadline });
       continue;
     }
     const done = await attempt(read);
     if (done !== again) return done;
     // Another process was faster twice: waits, so that the store is not asked without a pause.
-    if (beaten++ > 0) await engine.changes.ofUser(id, Math.min(leftMs(), look), deadline.signal);
+    if (beaten++ > 0) await engine.changes.ofUser(id, Math.min(leftMs(found), look), deadline.signal);
   }
 }
 
 /** See {@link whenIdle}. */
 export const again: unique symbol = Symbol("again");
-
-/** The error when the deadline passes while a user is busy. */
-export function underWay(engine: Engine, verb: string, id: string): LifecycleError {
-  return tooSoon(engine, `${verb},`, id, "another call for it is under way");
-}
 
 /**
  * Waits at most `left` ms for the process that runs the user (polled after `look` ms), or resolves a call with an

@@ -237,6 +237,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
         const isMeant = (user: User): boolean => isRefused(user, token);
         if (isMeant(await whenIdleOrRenewed(id, token, wait))) {
           await sendEvent(engine, id, { type: "TOKEN_REJECTED", at: clock.now() }, wait, {
+            verb: "renew the token of a user",
             isMeant,
             lane: "recovery", // FHIR may refuse the tokens of all users, and people who sign up go first
           });

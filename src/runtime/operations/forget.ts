@@ -39,11 +39,11 @@ export async function forget(engine: Engine, id: string, deadline: Deadline, by?
     const { position, pause } = found.user;
     const waitMs = pause === null ? 0 : Math.max(0, found.record.dueInMs ?? 0);
     const notNow = (why: string, afterMs: number): LifecycleError =>
-      tooSoon(engine, `${verb},`, id, why, afterMs);
+      tooSoon(engine, "forget user", id, why, afterMs);
     if (isPurging(position.state))
       throw notNow("its data at 1upHealth are still being erased", Math.max(waitMs, longestLookMs));
     if (position.state !== "offboarded") {
-      const what = `Cannot ${verb}, ${engine.sealer.alias(id)}: ${whatFirst(found.user)}`;
+      const what = `Cannot forget user ${engine.sealer.alias(id)}: ${whatFirst(found.user)}`;
       throw new LifecycleError("USER_NOT_READY", what);
     }
     if (waitMs > 0) {

@@ -78,7 +78,7 @@ function hasBegunAnew(first: User, { begun, restarted }: User): boolean {
 function begunAnew({ sealer }: Engine, id: string): LifecycleError {
   return new LifecycleError(
     "USER_UNKNOWN",
-    `Cannot offboard a user, ${sealer.alias(id)}: it was offboarded meanwhile and has started over, and what was to be erased may be in use again; offboard it once more if that is meant`,
+    `Cannot offboard user ${sealer.alias(id)}: it was offboarded meanwhile and has started over, and what was to be erased may be in use again; offboard it once more if that is meant`,
   );
 }
 

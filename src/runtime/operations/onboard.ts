@@ -17,10 +17,9 @@ import { lookForUser, forgottenMeanwhile, type LoadedUser, type MissingUser } fr
 import { forecast } from "./forecast.ts";
 import { isOffboardingOver } from "./offboard.ts";
 import { inTimeFor } from "../engine/deadline.ts";
-import { underWay } from "../engine/when-idle.ts";
 import { isUsableNow } from "../user/token-time.ts";
 import { isUncalled, newUser, stepped, type User } from "../user/user.ts";
-import { stillPurged } from "../engine/user-errors.ts";
+import { stillPurged, underWay } from "../engine/user-errors.ts";
 
 /** How to onboard a user, and what to do with one that was offboarded. */
 export interface Onboarding extends Pick<OnboardOptions, "expect" | "lane"> {
@@ -73,9 +72,9 @@ export async function onboard(
     if (begun?.type !== "overtaken") {
       const there = await waitForUser(engine, id, wait);
       if (begun !== undefined || there.position.state !== "offboarded") return there;
-      throw underWay(engine, "onboard a user", id); // the deadline passed before the lease was over
+      throw underWay(engine, "onboard a user", id, found); // the deadline passed before the lease was over
     }
-    if (wait.until <= engine.clock.monotonic()) throw underWay(engine, "onboard a user", id);
+    if (wait.until <= engine.clock.monotonic()) throw underWay(engine, "onboard a user", id, found);
     await engine.changes.ofUser(id, firstLookMs, wait.signal);
     wait.signal.throwIfAborted();
   }

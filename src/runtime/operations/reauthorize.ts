@@ -47,7 +47,7 @@ export async function reauthorize(
     await assertAccepted(engine, next, hasGrant, cannot);
   };
   const event = { type: "REAUTHORIZE", at: engine.clock.now() } as const;
-  await sendEvent(engine, id, event, deadline, { read, beforehand, by });
+  await sendEvent(engine, id, event, deadline, { verb: "reauthorize a user", read, beforehand, by });
 }
 
 /**

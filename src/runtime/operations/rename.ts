@@ -56,10 +56,10 @@ export async function rename(
     await confirmNumber(engine, user, "rename", deadline);
     user = await atRest(engine, id, deadline);
     if (user.position.context.unconfirmed !== null || numberOf(engine, user) !== oneupUserId)
-      throw notNow(engine, id, "another call for it is under way");
+      throw notNow(engine, id, "a call for it is under way");
   }
   const { result, outcome } = await makeCall(engine, user, { to, by }, deadline);
-  if (outcome === null) throw notNow(engine, id, "another call for it is under way");
+  if (outcome === null) throw notNow(engine, id, "a call for it is under way");
   if (result.type === "rested" && result.user.id === to) return;
   if (outcome.type !== "updated" && doubtOf("updateUser", outcome.type)?.next !== "findUser")
     throw withCause(refusal(engine, id, outcome), result);
