@@ -66,7 +66,7 @@ try {
 
   const lines = (await readFile(exported, "utf8")).trimEnd().split("\n");
   const steps = new Set(lines.map((line) => (JSON.parse(line) as { valueInteger: number }).valueInteger));
-  console.log(`exported: ${lines.length}, different: ${steps.size}`);
+  console.log(`exported: ${lines.length}, distinct: ${steps.size}`);
 } finally {
   await server.close();
   await rm(folder, { recursive: true });

@@ -6,6 +6,7 @@
  * @module
  */
 import { isElementName } from "../capabilities/element-names.ts";
+import { LifecycleError } from "../errors.ts";
 import { describeCall, formType, under, type Call, type CallFields } from "../http/call.ts";
 import { type Sendable, refuse } from "./checks.ts";
 import { stringifyFhirJson } from "./lossless-json.ts";
@@ -178,10 +179,9 @@ export function serialise(task: string, resource: Sendable): string {
   // JSON writes numbers that it has no text for as null.
   const place = text.includes("null") ? placeOfNoNumber(resource, String(resource["resourceType"])) : null;
   if (place === null) return text;
-  throw refuse(
-    task,
-    "the numbers and times of a resource must be such that JSON can hold",
-    `another one at ${place}`,
+  throw new LifecycleError(
+    "INVALID_RESOURCE",
+    `Cannot ${task}: JSON cannot hold the number or date at ${place}`,
   );
 }
 

@@ -69,7 +69,7 @@ function longExport(): void {
     const { code, out, err } = await start("examples/09-long-export.ts").ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toContain("stopped after 60 pages; another process continues\n");
-    expect(out).toMatch(/100 pages, 2 refreshes\nexported: 20000, different: 20000\n$/);
+    expect(out).toMatch(/100 pages, 2 refreshes\nexported: 20000, distinct: 20000\n$/);
   });
 }
 

@@ -136,7 +136,7 @@ describe("a file", () => {
     world.sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }]);
     expect(await errorOf(part(another(), options, 99))).toMatchObject({ code: "CURSOR_EXPIRED" });
     expect(() => fhir.bulkExport({ types: ["Observation"], cursor })).toThrow(
-      "with the options it came from",
+      "this cursor belongs to another export; use the same options",
     );
   });
 

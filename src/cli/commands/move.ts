@@ -64,7 +64,7 @@ export const move: Command = {
     const { users, events, digest, interruptedMs } = moved;
     print(given, moved, [
       `${plural(users, "user")} and ${plural(events, "event")} moved from ${from.name} to ${to.name}, digest ${digest.slice(0, 16)}`,
-      `No process could write for ${(interruptedMs / 1_000).toFixed(1)} s. Start them with the ${to.name} store now`,
+      `No process could write for ${(interruptedMs / 1_000).toFixed(1)} s. Start all processes with the ${to.name} store now`,
     ]);
   },
 };

@@ -54,8 +54,8 @@ export function exportPlaceAt(print: string, cursor: unknown): ExportPlace {
     !isCount(byte) ||
     !(etag === null || isStrong(etag))
   )
-    throw refused("must be one that an export gave, got another value");
-  if (owner !== print) throw refused("must be used with the options it came from, got it with others");
+    throw refused("a cursor must be one that an export gave, got another value");
+  if (owner !== print) throw refused("this cursor belongs to another export; use the same options");
   const position = { line, byte, etag };
   return { status, at: isPrint(set) && isPrint(file) ? { set, file, position } : null };
 }
@@ -66,5 +66,5 @@ function isPath(value: unknown): value is string {
 }
 
 function refused(rule: string): LifecycleError {
-  return invalidOption(`Cannot continue an export: a cursor ${rule}`);
+  return invalidOption(`Cannot continue an export: ${rule}`);
 }

@@ -45,7 +45,7 @@ export function placeAt(search: Search, cursor: string): PagePlace {
   if (!isParts(parts)) throw refused("a cursor must be one that a page or a walk gave, got another text");
   const [, print, path, ...query] = parts;
   if (print !== fingerprint(search))
-    throw refused("a cursor must be used with the type and the parameters it came from, got it with others");
+    throw refused("this cursor belongs to another search; use the same type and parameters");
   return {
     path: path === 0 ? search.path : path,
     query: query.map((part) => (typeof part === "string" ? part : ours(search, part))).join("&"),
