@@ -57,13 +57,13 @@ function refusal(error: unknown): [status: number, body: object] {
   const statuses: Record<string, number> = {
     INVALID_ID: 400,
     USER_UNKNOWN: 404,
-    USER_CONFLICT: 409,
     USER_FAILED: 409,
-    RENAMED: 410,
+    RENAMED: 409, // perhaps another person's id: facts.renamedTo must not reach the visitor
+    USER_OFFBOARDED: 410,
   };
   console.warn(error.message);
   const passes = error.retryable || error.code === "CLOSED"; // the process shuts down
-  return [statuses[error.code] ?? (passes ? 503 : 500), { error: error.code }];
+  return [passes ? 503 : (statuses[error.code] ?? 500), { error: error.code }];
 }
 
 await once(server.listen(Number(process.env["PORT"] ?? 3_000), "127.0.0.1"), "listening");

@@ -27,11 +27,14 @@ const server = Deno.serve({ hostname: "127.0.0.1", port, onListen }, async (requ
     if (error instanceof URIError) return Response.json({ error: "MALFORMED" }, { status: 400 });
     // Maps the library's errors by their stable codes; messages name users by an alias and contain no secrets.
     if (!isLifecycleError(error)) return Response.json({ error: "UNFORESEEN" }, { status: 500 });
-    const statuses: Record<string, number> = { INVALID_ID: 400, USER_UNKNOWN: 404, USER_FAILED: 409 };
+    const passes = error.retryable || error.code === "CLOSED"; // the process shuts down
     console.warn(error.message);
-    return Response.json({ error: error.code }, { status: statuses[error.code] ?? 503 });
+    return Response.json({ error: error.code }, { status: passes ? 503 : (known[error.code] ?? 500) });
   }
 });
+
+// Any other code is one that a person has to look at.
+const known: Record<string, number> = { INVALID_ID: 400, USER_UNKNOWN: 404, USER_FAILED: 409, RENAMED: 409 };
 
 async function handle(request: Request): Promise<Response> {
   const { pathname } = new URL(request.url);

@@ -44,10 +44,11 @@ app.get("/sign-up/:id/events", async (c) => {
 });
 
 // Errors by their stable codes; messages name users by an alias and contain no secrets.
-const statuses: Record<string, 400 | 404 | 409> = { INVALID_ID: 400, USER_UNKNOWN: 404, USER_FAILED: 409 };
+const known: Record<string, number> = { INVALID_ID: 400, USER_UNKNOWN: 404, USER_FAILED: 409, RENAMED: 409 };
 app.onError((error, c) => {
   if (!isLifecycleError(error)) return c.json({ error: "UNFORESEEN" }, 500);
-  return c.json({ error: error.code }, statuses[error.code] ?? 503);
+  const passes = error.retryable || error.code === "CLOSED"; // the process shuts down
+  return Response.json({ error: error.code }, { status: passes ? 503 : (known[error.code] ?? 500) });
 });
 
 const port = Number(process.env["PORT"] ?? 0);

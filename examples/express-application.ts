@@ -1,6 +1,6 @@
 // The application of 12-express.ts: a sign-up endpoint, and a user's status as server-sent events.
 import express, { type ErrorRequestHandler, type Express } from "express";
-import { isLifecycleError, type Lifecycle, type UserStatus } from "oneup-lifecycle";
+import { isLifecycleError, type Lifecycle, type LifecycleError, type UserStatus } from "oneup-lifecycle";
 
 const shown = ({ state, usable, pause }: UserStatus) => ({ state, usable, waitsFor: pause?.reason });
 
@@ -26,11 +26,18 @@ export function createApplication(lifecycle: Lifecycle): Express {
   });
 
   // Errors by their stable codes; messages name users by an alias and contain no secrets.
-  const statuses: Record<string, number> = { INVALID_ID: 400, USER_UNKNOWN: 404, USER_FAILED: 409 };
+  const statuses: Record<string, number> = {
+    INVALID_ID: 400,
+    USER_UNKNOWN: 404,
+    USER_FAILED: 409,
+    RENAMED: 409,
+    USER_OFFBOARDED: 410,
+  };
+  const statusOf = ({ code, retryable }: LifecycleError): number =>
+    retryable || code === "CLOSED" ? 503 : (statuses[code] ?? 500); // closed: the process shuts down
   app.use(((error: unknown, _request, response, next) => {
     if (response.headersSent) next(error); // in the middle of a stream: Express ends it
-    else if (isLifecycleError(error))
-      response.status(statuses[error.code] ?? 503).json({ error: error.code });
+    else if (isLifecycleError(error)) response.status(statusOf(error)).json({ error: error.code });
     else if (error instanceof SyntaxError) response.status(400).json({ error: "MALFORMED" });
     else response.status(500).json({ error: "UNFORESEEN" });
   }) satisfies ErrorRequestHandler);

@@ -26,7 +26,7 @@ const steps = {
   credentials:
     "compare client id and secret (credentials, ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET) with 1upHealth's console, then call account.reopen()",
   blocked:
-    "call the host from this machine with curl: if a proxy or a login page answers, mend that; if 1upHealth blocks this address, ask its support; then call account.reopen()",
+    "call the host from this machine with curl: if a proxy or a login page answers, fix that; if 1upHealth blocks this address, ask its support; then call account.reopen()",
   elsewhere:
     "check the base URL (endpoints, ONEUP_API, ONEUP_AUTH): another server may answer there; it is tried again",
   throttled:
@@ -129,11 +129,12 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
   IN_DOUBT: "find out before you repeat it: read the resource, or search for it",
   USER_UNKNOWN: "check the id and the store, or call onboard()",
   USER_NOT_READY: "wait for retryAfterMs, and look at explain() if it goes on",
-  USER_FAILED: "look at explain(), mend what it names, then call retry()",
+  USER_FAILED: "look at explain(), fix what it names, then call retry()",
   USER_CONFLICT: "choose another id, or look at both users with explain()",
   PAUSED: "wait for the end of the pause, or call account.unpause() or unhold()",
   USER_OFFBOARDED: "call onboard() to start over, or forget() to remove what is left",
-  RENAMED: "use the new id, which facts.renamedTo holds",
+  RENAMED:
+    "if the same person asks, use the id in facts.renamedTo; if the id has passed to another person, onboard() that one under an id of its own; never return facts.renamedTo to a caller",
   FHIR_REFUSED: "look at status, and at the issues in facts; correct the request",
   FHIR_CONFLICT: "read the resource again, apply the change to it, and update it once more",
   FHIR_AMBIGUOUS:

@@ -1,15 +1,27 @@
 /** The guides in `docs/`, and the links of every page. `guides.test.ts` compiles their programs. */
 import { existsSync } from "node:fs";
 import { join, posix } from "node:path";
-import { mermaid } from "oneup-lifecycle/machines";
+import { mermaid, type UserCall } from "oneup-lifecycle/machines";
 import { describe, expect, it } from "vitest";
 import { allCommands } from "../../src/cli/command-table.ts";
 import { nextSteps } from "../../src/next-step.ts";
+import { callNames } from "../../src/sandbox/base/plan.ts";
 import { programsIn, ran } from "./programs.ts";
-import { read, root, tracked } from "./repository.ts";
+import { linksIn, read, root, tracked } from "./repository.ts";
 
 const pages = tracked().filter((path) => path.endsWith(".md") && existsSync(join(root, path)));
 const guides = pages.filter((path) => path.startsWith("docs/"));
+
+/** The calls that a user's states make. */
+const userCalls: Readonly<Record<UserCall, true>> = {
+  createUser: true,
+  issueAuthCode: true,
+  exchangeCode: true,
+  refreshToken: true,
+  findUser: true,
+  updateUser: true,
+  purge: true,
+};
 
 /** The anchor that a heading gets. */
 function anchorOf(heading: string): string {
@@ -26,9 +38,7 @@ function anchorsOf(path: string): readonly string[] {
 
 /** Links to files of the repository that lead nowhere. */
 function brokenLinks(path: string): readonly string[] {
-  const text = read(path).replaceAll(/```[^]*?```/g, "");
-  const links = Array.from(text.matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g), ([, link = ""]) => link);
-  return links.filter((link) => {
+  return linksIn(path).filter((link) => {
     const [file = "", anchor] = link.split("#");
     const target = file === "" ? path : posix.join(posix.dirname(path), file);
     if (!existsSync(join(root, target))) return true;
@@ -54,6 +64,24 @@ describe("docs", () => {
 
   it("shows in testing.md the test that runs here", () => {
     expect(programsIn("docs/testing.md")).toContain(read("test/testing/interrupted.test.ts"));
+  });
+
+  it("names in testing.md every call as the sandbox and the machine do, and no other", () => {
+    const [, table = ""] = read("docs/testing.md").split("## Names of calls");
+    const rows = Array.from(
+      table.matchAll(/^\|([^|]*)\|([^|]*)\|[^|]*\|$/gm),
+      ([, first = "", second = ""]) =>
+        [first, second].map((cell) => Array.from(cell.matchAll(/`([\w.]+)`/g), ([, name = ""]) => name)),
+    );
+    expect(rows.flatMap(([, inTests = []]) => inTests).toSorted(byName)).toEqual(callNames.toSorted(byName));
+    const elsewhere = rows.flatMap(([names = []]) => names);
+    expect(Object.keys(userCalls).filter((name) => !elsewhere.includes(name))).toEqual([]);
+  });
+
+  it("shows in operations.md programs that run", () => {
+    const all = programsIn("docs/operations.md").map((program) => ran(program));
+    expect(all.map(({ stdout }) => stdout)).toEqual(["RENAMED\ntrue\ntrue\n", "true\nUSER_UNKNOWN\n"]);
+    expect(all.map(({ stderr }) => stderr)).toEqual(["", ""]);
   });
 
   it("shows in xstate.md programs that run", () => {

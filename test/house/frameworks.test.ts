@@ -47,14 +47,19 @@ it("Fastify signs a user up, answers a probe, and closes after SIGTERM", () => {
     await show(await fetch(url + "/sign-up", asks("ada@example.org")));
     await show(await fetch(url + "/sign-up", asks("a\\u0000b")));
     await show(await fetch(url + "/ready"));
+    console.assert((await fetch(url + "/sign-up/eve/events")).status === 404);
+    const stream = await fetch(url + "/sign-up/ada@example.org/events"); // is open while the process is ended
+    const events = stream.text();
     const over = new Promise((resolve) => app.server.once("close", resolve));
     process.kill(process.pid, "SIGTERM");
     await over;
     await app.close();
     ${closed}
+    console.log(await events);
     await server.close();
   `;
-  expect(ran(before() + fastify + visit)).toMatchObject({ stdout: visited, stderr: "" });
+  const streamed = 'data: {"state":"tokenActive","usable":true}\n\n\n';
+  expect(ran(before() + fastify + visit)).toMatchObject({ stdout: visited + streamed, stderr: "" });
 });
 
 it("Next.js's handlers sign a user up, answer a probe, and close after SIGTERM", () => {

@@ -42,6 +42,13 @@ export function tracked(hasGit: boolean = existsSync(join(root, ".git"))): strin
   return below("");
 }
 
+/** The links and pictures of a page that lead to files of the repository, as they are written. */
+export function linksIn(path: string): string[] {
+  const text = read(path).replaceAll(/```[^]*?```/g, "");
+  const links = text.matchAll(/(?:\]\(|src=")(?!https?:|mailto:)([^)"\s]+)[)"]/g);
+  return Array.from(links, ([, link = ""]) => link);
+}
+
 /** A file's code without its comments, which may name what the code must not use. */
 export function code(path: string): string {
   return read(path)

@@ -114,7 +114,7 @@ describe("inspector/act: on a user", () => {
         const { status, body } = await made.act({ action, reason, ...old });
         expect({ status, code: body.error.code }).toEqual({ status: 409, code: "ANOTHER_RECORD" });
         expect(body.error.message).toContain(
-          "was forgotten, and its id was onboarded anew since; nothing was done",
+          "was forgotten, and its id was onboarded again since; nothing was done",
         );
       }
       const without = await made.act({ action: "hold", reason, key: old.key });

@@ -20,5 +20,5 @@ export function page(sections: readonly string[]): string {
 
 const introduction = `# Outages
 
-What an operator sees while one user, Ada, meets an outage. [The tests](../test/outages/outages.test.ts) play each of them against the library and the commands, and compare what they see with this page; \`npm run outages\` writes it anew. \`PORT\`, \`TIME\`, \`HEX\`, \`N\` and \`…\` differ from run to run. The commands ran in another process than the one that called. [The runbook](runbook.md) has the commands that help.
+What an operator sees while one user, Ada, meets an outage. The tests (\`test/outages\` of the clone) play each of them against the library and the commands, and compare what they see with this page; \`npm run outages\` writes it again. \`PORT\`, \`TIME\`, \`HEX\`, \`N\` and \`…\` differ from run to run. The commands ran in another process than the one that called. [The runbook](runbook.md) has the commands that help.
 `;

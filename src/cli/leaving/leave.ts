@@ -28,7 +28,7 @@ export const leave: Command = {
     "management call a user: it cannot be undone. Each purge that 1upHealth confirmed gets a receipt in FILE.",
     "",
     "After Ctrl-C or a crash, run the same command again to continue, also once users that it names are exported or",
-    "mended. While it waits, it also works as a worker for all users in the store. Verify with: receipts FILE",
+    "fixed. While it waits, it also works as a worker for all users in the store. Verify with: receipts FILE",
   ],
   example: "leave --receipts ./receipts.ndjson --dry-run",
   opens: "act",

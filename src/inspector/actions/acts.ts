@@ -140,7 +140,7 @@ const anotherRecord: Refused = {
   status: 409,
   code: "ANOTHER_RECORD",
   message:
-    "Cannot do this: the user that the page shows was forgotten, and its id was onboarded anew since; nothing was done",
+    "Cannot do this: the user that the page shows was forgotten, and its id was onboarded again since; nothing was done",
   next: "load the page again, and look at the user as it is now",
 };
 const anotherAct: Refused = {

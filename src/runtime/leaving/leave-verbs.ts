@@ -77,7 +77,7 @@ export interface LeaveVerbs {
    * each purge is confirmed: one management call a user, in the lane "recovery". A user whose purge is in doubt or was
    * refused gets no receipt. It returns without them once no user has left for an hour and 1upHealth refuses the calls of
    * all that are left (or an operator holds them), or for a day if their calls fail in another way. Call it again with the same `name`, `count` and `receipts` after a crash, or once users that
-   * it names in `unfinished` are exported or were mended with {@link retry}.
+   * it names in `unfinished` are exported or were fixed with {@link retry}.
    *
    * A receipt names the user by its `oneup_user_id` alone, and tells what was erased, when, and the SHA-256 of 1upHealth's
    * answers. Each receipt has the hash of the one before, and a signature that {@link receiptsKey} verifies; once every

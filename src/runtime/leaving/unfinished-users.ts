@@ -85,7 +85,7 @@ function whyUnfinished(engine: Engine, user: User): LifecycleError {
   return yet(
     cause === null
       ? "its purge is not confirmed; offboardMany() by the same name goes on with it"
-      : `${causeInWords(cause)}; workers try again, and once that is mended, offboardMany() by the same name goes on with it`,
+      : `${causeInWords(cause)}; workers try again, and once that is fixed, offboardMany() by the same name goes on with it`,
   );
 }
 

@@ -118,5 +118,5 @@ async function wrapped(key: StoreKey, { account }: About, ring: KeyRing): Promis
 }
 
 function otherKeys(how: string): LifecycleError {
-  return keyRefused(`Cannot go on with the move: it was begun ${how}, or call it off and begin anew`);
+  return keyRefused(`Cannot go on with the move: it was begun ${how}, or call it off and start over`);
 }
