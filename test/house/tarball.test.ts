@@ -1,11 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, posix } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compile, onDeno, removeStale } from "../support/built.ts";
 import { buildJoined } from "../published/joined.ts";
 import { folder } from "../support/scene.ts";
-import { root, sources } from "./repository.ts";
+import { linksIn, read, root, sources } from "./repository.ts";
 
 /** The guides and examples, which README.md links to, are read where the package is installed. */
 const inFolder = (folder: string, ending: RegExp): readonly string[] =>
@@ -18,8 +18,10 @@ const papers = [
   "LICENSE",
   "README.md",
   "SECURITY.md",
+  "adapters/README.md",
+  "machines/README.md",
   "package.json",
-  ...inFolder("docs", /\.md$/),
+  ...inFolder("docs", /\.(?:md|png|svg)$/),
   ...inFolder("docs/monitoring", /\.(?:json|yml)$/),
   ...inFolder("examples", /\.(?:md|ts)$/),
 ];
@@ -115,6 +117,27 @@ describe("npm pack --ignore-scripts", () => {
     removeStale(place);
     const isThere = (path: string): boolean => existsSync(join(place, path));
     expect([kept.filter(isThere), gone.filter(isThere)]).toEqual([kept, []]);
+  });
+});
+
+describe("the pages in the package", () => {
+  const pages = papers.filter((path) => path.endsWith(".md"));
+  const isAboutAClone = (path: string): boolean => read(path).includes("\n\nThis page is about a clone");
+
+  const isThere = (path: string): boolean =>
+    papers.some((paper) => paper === path || paper.startsWith(`${path}/`));
+
+  it("link to nothing outside of it, except for those that are about a clone and say so", () => {
+    expect(pages.filter(isAboutAClone)).toEqual(["docs/architecture.md", "docs/contributing.md"]);
+    const leadingOut = pages
+      .filter((path) => !isAboutAClone(path))
+      .flatMap((path) =>
+        linksIn(path)
+          .map((link) => link.replace(/#.*/, ""))
+          .filter((file) => file !== "" && !isThere(posix.join(posix.dirname(path), file)))
+          .map((file) => `${path}: ${file}`),
+      );
+    expect(leadingOut).toEqual([]);
   });
 });
 
