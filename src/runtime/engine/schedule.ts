@@ -62,7 +62,7 @@ function dueInMs(engine: Engine, user: User): number | null {
       if (user.secrets.refreshToken === undefined) return null; // a code would cost a call, and there is no grant to keep
       return Math.max(
         0,
-        (context.grantedAt ?? now) + keepAliveMs * (0.9 + 0.1 * engine.clock.random()) - now,
+        Math.min(context.grantedAt ?? now, now) + keepAliveMs * (0.9 + 0.1 * engine.clock.random()) - now,
       );
     case "lazy":
       return null;

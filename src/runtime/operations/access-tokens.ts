@@ -20,8 +20,8 @@ import type { Engine, Deadline } from "../engine/engine.ts";
 import { isLeased, loadUser } from "../engine/load-user.ts";
 import { checkId } from "../options/check-id.ts";
 import { spanInWords } from "../options/time-in-words.ts";
-import { furthestAheadMs, untilForcedRefreshMs } from "../user/until-forced-refresh-ms.ts";
-import { refreshAt } from "../user/user-status.ts";
+import { untilForcedRefreshMs } from "../user/until-forced-refresh-ms.ts";
+import { furthestAheadMs, refreshAt } from "../user/user-status.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import type { User } from "../user/user.ts";
 import { blockedUser, notUsable, tooSoon } from "../engine/user-errors.ts";
@@ -86,7 +86,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
     if (hasLeft(position.state)) forget(id);
   });
 
-  /** Warns, once an hour, of a token that a process with another clock granted: it may expire without notice. */
+  /** Warns, once an hour, of a token that was granted by a clock that was ahead. */
   function noticeClocks({ id, position }: User): void {
     const aheadMs = (position.context.grantedAt ?? 0) - clock.now();
     if (aheadMs <= furthestAheadMs || clock.monotonic() < quietUntil) return;
@@ -94,7 +94,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
     const alias = engine.sealer.alias(id);
     settings.logger.warn(
       { user: alias },
-      `The clock of the process that granted the token of user ${alias} is ${spanInWords(aheadMs)} ahead of the one here: expired tokens may be handed out; synchronise the clocks`,
+      `The clock by which the token of user ${alias} was granted is ${spanInWords(aheadMs)} ahead of the one here, so the token may have expired: it is refreshed; if the clocks still differ, synchronise them`,
     );
   }
 
@@ -106,7 +106,6 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
     const token = user.secrets.accessToken;
     if (token === undefined || !isUsableNow(engine, user)) throw notUsable(engine, user);
     const holder = holderOf(user);
-    noticeClocks(user);
     cache.delete(user.id);
     if (settings.cachedTokens > 0 && before === forgotten) {
       for (const oldest of cache.keys()) {
@@ -152,6 +151,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
   async function fromStore(id: string): Promise<HeldToken | null> {
     const [before, at] = [forgotten, clock.now()];
     const { user, record } = await loadUser(engine, checkId(id));
+    noticeClocks(user);
     if (!isUsableNow(engine, user)) return null;
     const next = awakeNow(engine, user);
     if (next.position.state === "expiring") begin(engine, { user, record }, blockedUser(engine, next));

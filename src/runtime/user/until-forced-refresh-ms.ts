@@ -7,7 +7,7 @@
  * @module
  */
 import { doubling } from "../options/backoff.ts";
-import { provisionalUntil } from "./user-status.ts";
+import { furthestAheadMs, provisionalUntil } from "./user-status.ts";
 import type { CallOutcome } from "./call-outcome.ts";
 import type { User } from "./user.ts";
 
@@ -24,9 +24,6 @@ const youngMs = 60_000;
 const oldestYoungMs = 8 * youngMs;
 
 const hourMs = 60 * youngMs;
-
-/** Clocks of two processes differ by this at most: a grant further in the future was stored by one with a wrong clock, ms. */
-export const furthestAheadMs: number = 5 * youngMs;
 
 /** While a grant is provisional, this many forced refreshes are not delayed. */
 const atOnce = 3;

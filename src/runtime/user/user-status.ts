@@ -131,7 +131,7 @@ export function describeUser(
 ): UserStatus {
   const { state, context } = user.position;
   const usable = isUsable(user, now);
-  const due = expiringAt(user, windowMs);
+  const due = expiringAt(user, windowMs, now);
   const expiring = due !== null && now >= due;
   return {
     appUserId: user.id,
@@ -210,10 +210,33 @@ export function enteredAt({ history, position }: User, now: number): number {
   return history[before + 1]?.[0] ?? now;
 }
 
+/** Clocks of two processes differ by this at most, ms. */
+export const furthestAheadMs: number = 5 * 60_000;
+
 /** Whether the user has an access token that works at `now`. */
 export function isUsable(user: User, now: number): boolean {
   const { expiresAt } = user.position.context;
-  return user.secrets.accessToken !== undefined && expiresAt !== null && now < expiresAt;
+  return (
+    user.secrets.accessToken !== undefined && expiresAt !== null && now < expiresAt && !isUndated(user, now)
+  );
+}
+
+/**
+ * Whether the token was granted by a clock that was wrong: the grant lies in the future, so it may have expired long ago.
+ * A step before it that is dated shows that it is young; so two processes of which one has a wrong clock do not refresh in
+ * turn all the time.
+ */
+function isUndated({ history, position }: User, now: number): boolean {
+  const { grantedAt, expiresAt } = position.context;
+  if (grantedAt === null || expiresAt === null || grantedAt <= now + furthestAheadMs) return false;
+  const before = history.slice(
+    0,
+    Math.max(
+      0,
+      history.findLastIndex(([at]) => at === grantedAt),
+    ),
+  );
+  return !before.some(([at]) => at > now - (expiresAt - grantedAt) / 2 && at <= now + furthestAheadMs);
 }
 
 /** Upper bound, ms, for the duration of a call with any options and for how far another process's clock may be ahead. */
@@ -239,15 +262,16 @@ export function refreshAt(user: User, windowMs: number): number {
 }
 
 /** When the user becomes `expiring` without a step, ms since 1970; `null`: it has no token, or is `expiring` already. */
-function expiringAt(user: User, windowMs: number): number | null {
+function expiringAt(user: User, windowMs: number, now: number): number | null {
   const { state } = user.position;
   const hasFreshToken = state === "tokenActive" || state === "refreshed" || state === "reauthorized";
-  return hasFreshToken ? refreshAt(user, windowMs) : null;
+  if (!hasFreshToken) return null;
+  return isUndated(user, now) ? now : refreshAt(user, windowMs);
 }
 
 /** In how many whole ms that is; `undefined`: it does not. */
 export function untilExpiringMs(user: User, windowMs: number, now: number): number | undefined {
-  const at = expiringAt(user, windowMs);
+  const at = expiringAt(user, windowMs, now);
   return at === null ? undefined : Math.max(0, Math.ceil(at - now));
 }
 
@@ -257,7 +281,7 @@ const identifiedForMs = 15 * 60_000;
 /** Sends the machine `DUE` as of `at` if the token is due for a refresh, or if a purge must look up its user again. */
 export function awake(user: User, windowMs: number, now: number, at: number = now): User {
   const { state, context } = user.position;
-  const expires = expiringAt(user, windowMs);
+  const expires = expiringAt(user, windowMs, now);
   const isOld =
     state === "offboarding" && user.intent === null && at - (context.identifiedAt ?? 0) > identifiedForMs;
   const isDue = isOld || (expires !== null && now >= expires);
