@@ -26,6 +26,9 @@ interface Limit {
   refusal: unknown;
 }
 
+/** How often the server is asked whether it has come to evict keys, ms. */
+const evictionCheckMs = 60_000;
+
 /** The connection of one store. */
 export class Connection {
   readonly #link: Link;
@@ -34,6 +37,9 @@ export class Connection {
   #lastAnswer = -Infinity;
   /** What the link reported as its failure when Redis last answered: it is over. */
   #overcome: unknown;
+  /** When the server was last asked whether it evicts keys, and the refusal while it does. */
+  #evictionCheckedAt = -Infinity;
+  #eviction: LifecycleError | undefined;
   #underWay = 0;
   #idle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -61,6 +67,7 @@ export class Connection {
         const loads = scripts.map(({ text }) => asked("SCRIPT", "LOAD", text));
         await Promise.all([refuseEviction("open", asked("INFO", "memory")), ...loads]);
         await this.#ofScript(probe, keys, [], limit); // handles a server that was just restarted
+        this.#evictionCheckedAt = this.#clock.monotonic();
       });
     } catch (error) {
       this.#link.close();
@@ -70,6 +77,12 @@ export class Connection {
 
   /** Runs a script on the server that owns `keys[0]`. @throws {LifecycleError} */
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<Reply> {
+    if (this.#clock.monotonic() - this.#evictionCheckedAt >= evictionCheckMs)
+      this.#refuseEviction(keys[0] ?? "").catch(() => {}); // for the next ones
+    return this.#eviction === undefined ? this.#run(script, keys, args) : Promise.reject(this.#eviction);
+  }
+
+  #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<Reply> {
     return this.#answered(script.doing, (limit) => this.#ofScript(script, keys, args, limit));
   }
 
@@ -94,6 +107,18 @@ export class Connection {
       throw storeError(doing, this.#link, error, failure === this.#overcome ? undefined : failure);
     } finally {
       if (--this.#underWay === 0) this.#idle?.();
+    }
+  }
+
+  /** Fails while the server evicts keys, and so do all scripts from then on: it loses users without a word. */
+  async #refuseEviction(key: string): Promise<void> {
+    this.#evictionCheckedAt = this.#clock.monotonic();
+    try {
+      await refuseEviction("go on with", this.command("read", key, ["INFO", "memory"]));
+      this.#eviction = undefined;
+    } catch (error) {
+      if (isLifecycleError(error, "STORE_UNUSABLE")) this.#eviction = error;
+      throw error;
     }
   }
 
@@ -156,10 +181,7 @@ export class Connection {
    * @throws {LifecycleError}
    */
   async probe(script: Script, keys: readonly string[]): Promise<void> {
-    await Promise.all([
-      this.run(script, keys, []),
-      refuseEviction("go on with", this.command("read", keys[0] ?? "", ["INFO", "memory"])),
-    ]);
+    await Promise.all([this.#run(script, keys, []), this.#refuseEviction(keys[0] ?? "")]);
   }
 
   /** Waits for pending calls, which all have a time limit. */

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import KeyvRedis, { createClient } from "@keyv/redis";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { redis, type RedisOptions, type Where } from "../../adapters/redis.ts";
-import { sleep, systemClock } from "../../src/clock.ts";
+import { type Clock, sleep, systemClock } from "../../src/clock.ts";
 import type { Limit, Store } from "../../src/store/contract.ts";
 import { decodeRow, encodeRow } from "../../src/store/row-rules.ts";
 import { startChild } from "../support/child.ts";
@@ -101,6 +101,21 @@ withServer("redis", "adapters/redis and its server", (server) => {
     await expect(store.probe?.()).rejects.toThrow(/^Cannot go on with .*maxmemory-policy must be noeviction/);
     await ask(url, "ACL", "SETUSER", "plain", "on", ">word", "~*", "&*", "+@all", "-info");
     await (await openStore(url.replace("redis://", "redis://plain:word@"))).probe?.();
+  });
+
+  it("a store whose server has come to evict keys is refused within a minute, and used again when that is over", async () => {
+    const { url } = await server();
+    let aheadMs = 0;
+    const clock: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() + aheadMs };
+    const store = await redis(url).open({ account: "account", clock });
+    onTestFinished(() => store.close());
+    await ask(url, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
+    aheadMs = 60_000;
+    const commit = (): Promise<unknown> => store.commit(write("ada")).catch((error: unknown) => error);
+    await vi.waitFor(async () => expect(await commit()).toMatchObject({ code: "STORE_UNUSABLE" }));
+    await ask(url, "CONFIG", "SET", "maxmemory-policy", "noeviction");
+    await store.probe?.();
+    expect(await store.load("ada")).toMatchObject({ type: "record" });
   });
 
   it("commit() goes on after a restart of the server, which forgot the scripts", async () => {
