@@ -77,6 +77,7 @@ function timedActor<Input>(
 
 /** Instruments a result: a promise, or an object with methods, such as a FHIR client or a paginator. */
 function outcome(watch: Watch, result: unknown): unknown {
+  if (result instanceof ReadableStream) return result; // which others accept as it is alone
   if (!(result instanceof Promise)) return isObject(result) ? proxied(result, watch) : result;
   const brought = result.then((value: unknown) => (leadsOn(value) ? proxied(value, watch) : value));
   return timed(watch, brought);
@@ -123,7 +124,7 @@ function isVerb(value: unknown): value is Verb {
   return typeof value === "function";
 }
 
-/** Whether it is paginated, with a `next()` of its own. */
+/** Whether it is paginated, with a `next()` of its own, or an attachment, whose `bytes()` may repeat its call. */
 function leadsOn(value: unknown): value is object {
-  return isObject(value) && "next" in value && isVerb(value.next);
+  return isObject(value) && [value["next"], value["bytes"]].some(isVerb);
 }

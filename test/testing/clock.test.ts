@@ -1,4 +1,4 @@
-import type { StoreAdapter } from "oneup-lifecycle";
+import type { FhirAttachment, StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { type Duration, type TestLifecycle, createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
@@ -160,6 +160,23 @@ describe("clock.autoAdvance", () => {
     expect(await lifecycle.onboardMany(ids, { name: "spring" })).toMatchObject({ arrived: 320, failed: 0 });
     expect(clock.monotonic()).toBeGreaterThan(hour);
     expect(clock.monotonic()).toBeLessThan(2 * hour);
+  });
+
+  it("lets an attachment whose content is wrong wait for its repetition, and leaves its stream as it is", async () => {
+    const { lifecycle, sandbox } = await createTestLifecycle();
+    await lifecycle.onboard("ada");
+    const data = Buffer.from("hello").toString("base64");
+    const [id] = sandbox.addResources("ada", "r4", [
+      { resourceType: "Binary", contentType: "text/plain", data },
+    ]);
+    const open = (hash?: string): Promise<FhirAttachment> =>
+      lifecycle.fhir("ada", "r4").attachment({ url: `Binary/${id}`, ...(hash !== undefined && { hash }) });
+    const file = await open("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    await expect(file.bytes()).rejects.toMatchObject({ code: "BAD_ANSWER" });
+    expect(await new Response((await open()).stream()).text()).toBe("hello");
+    let text = "";
+    for await (const piece of await open()) text += Buffer.from(piece).toString();
+    expect(text).toBe("hello");
   });
 
   it("lets FHIR calls and walks wait as well", async () => {
