@@ -51,7 +51,7 @@ export function sqlStateOf(error: unknown): string | undefined {
 /** Temporary refusals: the same call can succeed later, by itself or after an administrator has acted. */
 const passing: Readonly<Record<string, string>> = {
   "08P01":
-    "PostgreSQL or a pooler does not allow what was sent (08P01): a pooler must be in session or transaction mode",
+    "PostgreSQL or a pooler does not allow what was sent (08P01): a pooler must be in session or transaction mode, and its server must run",
   "25006": "this PostgreSQL is read-only: it is a replica, or default_transaction_read_only is on",
   "40001": "PostgreSQL could not serialize the transaction",
   "40P01": "PostgreSQL ended a deadlock",

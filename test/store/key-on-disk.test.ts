@@ -46,6 +46,19 @@ describe.skipIf(isBlind)("store/keys keyFile() before a power cut", () => {
     expect(happened).toEqual([`sync ${key}`, `link ${key}`, ...folders]);
   });
 
+  it("keyFile() leaves nothing in the folder of a disk that is full, and says so", () => {
+    const { folder } = watched();
+    const { writeFileSync } = fs;
+    vi.spyOn(fs, "writeFileSync").mockImplementationOnce((file, _text, options) => {
+      writeFileSync(file, "", options); // the name takes no space
+      throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+    });
+    syncBuiltinESMExports();
+    const file = join(folder, "lifecycle.key");
+    expect(() => keyFile(file).ring(true)).toThrow(`its disk must have space left: ${file}`);
+    expect(fs.readdirSync(folder)).toEqual([]);
+  });
+
   it("keyFile() hands out another process's new key when its name is on disk", () => {
     const { folder, happened } = watched();
     const file = join(folder, "lifecycle.key");

@@ -5,6 +5,7 @@
  * @module
  */
 import { onAbort } from "../../abort.ts";
+import { isObject, kindOf } from "../../checks.ts";
 
 /** Rows in progress at once: enough for a store to write many in one sync. */
 export const rowsInHand = 128;
@@ -55,6 +56,8 @@ export async function forEachRow<T>(
     const mine = turn.then(async () => {
       if (over) return null;
       const found = await asked();
+      if (!isObject(found))
+        throw new TypeError(`the rows must have results as iterators do, got ${kindOf(found)}`);
       over ||= found.done ?? false;
       return found.done ? null : { row: found.value, number: ++number };
     });

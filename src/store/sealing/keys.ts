@@ -172,23 +172,26 @@ function makeKeyFile(file: string): string {
   const draft = `${file}.${randomBytes(6).toString("hex")}`;
   try {
     const made = makeFolder(folder);
-    writeFileSync(draft, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600, flag: "wx" });
     try {
+      writeFileSync(draft, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600, flag: "wx" });
       toDisk(draft, "r+");
       linkSync(draft, file);
       chmodSync(file, 0o600);
     } catch (cause) {
       if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) throw cause;
     } finally {
-      rmSync(draft);
+      rmSync(draft, { force: true });
     }
     // Also by the processes that lost: the winner may not have got this far yet.
     for (const each of foldersOf(folder, made)) namesToDisk(each);
     return readFileSync(file, "utf8");
   } catch (cause) {
-    throw keyRefused(`Cannot make a key file: its folder must be writable: ${file}`, {
-      cause,
-    });
+    const { code = "" } = cause as NodeJS.ErrnoException;
+    const must =
+      code === "ENOSPC" || code === "EDQUOT"
+        ? "its disk must have space left"
+        : "its folder must be writable";
+    throw keyRefused(`Cannot make a key file: ${must}: ${file}`, { cause });
   }
 }
 
