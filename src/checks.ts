@@ -161,11 +161,12 @@ export function invalid(verb: string, rule: string, got: string): LifecycleError
 
 /**
  * The error for `name`, which must be something else. A text is quoted only where one of a few words was expected, or
- * where it is a number: any other may be a secret or an address in the wrong place.
+ * where it is a number or a time such as `30m`: any other may be a secret or an address in the wrong place.
  */
 export function wrong(verb: string, name: string, must: string, value: unknown): LifecycleError {
   const isWord = (text: string): boolean => must.startsWith("one ") && text.length <= 30;
-  const isHarmless = typeof value !== "string" || isWord(value) || /^-?[\d.]{0,6}$/.test(value);
+  const isHarmless =
+    typeof value !== "string" || isWord(value) || /^-?[\d.]{0,6}(?:(?<=\d)[a-z]{1,2})?$/.test(value);
   return invalid(verb, `${name} must be ${must}`, isHarmless ? plainly(value) : textOf(value));
 }
 
@@ -185,6 +186,6 @@ function textOf(text: string): string {
 /** Names the kind of a value that must not be printed. */
 export function kindOf(value: unknown): string {
   if (value === null) return "null";
-  if (Array.isArray(value)) return "an array";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "an array";
   return value === undefined ? "nothing" : `${/^[aeiou]/.test(typeof value) ? "an" : "a"} ${typeof value}`;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import type { Some } from "./checks.ts";
+import { checkValue, type Some } from "./checks.ts";
 import { invalidOption, type LifecycleError, storeUnusable } from "./errors.ts";
 import { type Encryption, type KeyProvider, keyFile } from "./store/sealing/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
@@ -13,6 +13,7 @@ import type { Lifecycle } from "./runtime/lifecycle.ts";
 import type { Transport } from "./http/transport.ts";
 import { isProxyUrl } from "./http/proxy-tunnel.ts";
 import { undiciRuns, undiciTransport } from "./http/undici-transport.ts";
+import { aTime, type EventsOption } from "./runtime/options/check-events.ts";
 import { checkOverrides, endpoint, type LifecycleOptions } from "./runtime/options/lifecycle-options.ts";
 
 /** Opens lifecycles. */
@@ -48,6 +49,7 @@ export interface CreateLifecycle {
    * | `ONEUP_KEY_FILE` | instead of `ONEUP_KEY`: the file that holds the key |
    * | `ONEUP_HIDE_IDS` | `1` hides the ids of users in the store, see `hideIds`; `0`, the default, does not |
    * | `ONEUP_STORE_MUST_EXIST` | `1` refuses a store that holds nothing of this client id, see `storeMustExist`; `0`, the default, begins a new account |
+   * | `ONEUP_EVENTS_KEEP` | how long events are kept, such as `7d`, or `off`, see `events`; without it, as recorded in the store |
    * | `ONEUP_API`, `ONEUP_AUTH` | the base URLs, see `endpoints`, e.g. of a sandbox; `ONEUP_AUTH` alone may be missing |
    * | `HTTPS_PROXY`, `NO_PROXY` | an HTTP proxy that all calls go through, and hosts that they reach without it, unless there is a `transport` |
    *
@@ -111,13 +113,14 @@ export async function optionsFromEnv(given?: Some<LifecycleOptions>): Promise<Li
     ...(transport && { transport }),
     hideIds: overrides.hideIds ?? isOn("ONEUP_HIDE_IDS"),
     storeMustExist: overrides.storeMustExist ?? isOn("ONEUP_STORE_MUST_EXIST"),
+    events: overrides.events ?? eventsFromEnv(),
     // An `api` that is named here is not mixed with an `auth` from there.
     endpoints: { ...(overrides.endpoints?.api === undefined && endpointsFromEnv()), ...named },
   };
 }
 
 /** Variables that may be missing. */
-const optional = ["ONEUP_HIDE_IDS", "ONEUP_STORE_MUST_EXIST", "ONEUP_API", "ONEUP_AUTH"];
+const optional = ["ONEUP_HIDE_IDS", "ONEUP_STORE_MUST_EXIST", "ONEUP_EVENTS_KEEP", "ONEUP_API", "ONEUP_AUTH"];
 
 /**
  * Whether ids are hidden, and which host is called, must not depend on an underscore.
@@ -188,6 +191,13 @@ function isOn(name: string): boolean {
   if (value === "1") return true;
   if (value === "" || value === "0") return false;
   throw unfit(`the environment variable ${name} must be 1 or 0, got ${JSON.stringify(value)}`);
+}
+
+function eventsFromEnv(): EventsOption | undefined {
+  const keep = process.env["ONEUP_EVENTS_KEEP"] ?? "";
+  if (keep === "" || keep === "off") return keep === "" ? undefined : false;
+  const name = "the environment variable ONEUP_EVENTS_KEEP";
+  return { keep: checkValue("start", name, keep, { ...aTime, must: `off, or ${aTime.must}` }) };
 }
 
 /**

@@ -108,7 +108,6 @@ export type { Budget, BudgetView, ShutGate } from "./runtime/operations/budget.t
 export type { OpenImport } from "./runtime/user/index-key.ts";
 export type { Credentials } from "./runtime/options/credentials.ts";
 export type { Grant } from "./runtime/operations/adopt.ts";
-export type { AdoptedRow } from "./runtime/bulk/adopt-many.ts";
 export type {
   Difference,
   DifferenceCounts,
@@ -122,10 +121,12 @@ export type { EndpointHealth } from "./http/endpoints.ts";
 export type { Health } from "./runtime/operations/health.ts";
 export type { HistoryStep } from "./runtime/user/history-of.ts";
 export type {
+  AdoptedRow,
   AdoptManyOptions,
   ImportProgress,
   ImportSummary,
   OnboardManyOptions,
+  Reject,
   RejectedRow,
   RowCounts,
   RowSummary,

@@ -98,9 +98,16 @@ export function nextStepAfter(
   return (alone ? ofOne[name] : undefined) ?? steps[name];
 }
 
-/** Whether a user that waits for this reason is refused alone: a refusal of all shuts a gate, and pauses no user. */
-export function isRefusedAlone(reason: string | undefined): boolean {
-  return reason === "forbidden" || reason === "credentials";
+/**
+ * Whether a user that waits for this reason is refused alone. A refusal of all shuts a gate, also after the first user
+ * was paused for it.
+ */
+export function isRefusedAlone(
+  reason: string | undefined,
+  shut: readonly { readonly reason: string | null }[],
+): boolean {
+  const isRefused = reason === "forbidden" || reason === "credentials";
+  return isRefused && !shut.some((gate) => gate.reason === reason);
 }
 
 function stepAfterStatus(code: string, status: number | null): keyof typeof steps {

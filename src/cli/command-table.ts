@@ -14,7 +14,6 @@ import { fingerprintKeys, listKeys, retireKey, rotateKeys } from "./commands/key
 import { limits } from "./commands/limits.ts";
 import { migrate } from "./commands/migrate.ts";
 import { move } from "./commands/move.ts";
-import { onboard } from "./commands/onboard.ts";
 import { pause, unpause } from "./commands/pause.ts";
 import { reconcile } from "./commands/reconcile.ts";
 import { reopen } from "./commands/reopen.ts";
@@ -23,6 +22,7 @@ import { status } from "./commands/status.ts";
 import { users } from "./commands/users.ts";
 import { work } from "./commands/work.ts";
 import { demo } from "./demo/demo.ts";
+import { onboard } from "./importing/onboard.ts";
 import { inspector } from "./inspector/inspector.ts";
 import { exportUsers } from "./leaving/export.ts";
 import { leave } from "./leaving/leave.ts";

@@ -4,13 +4,14 @@
  * @module
  */
 import { closeSync, constants, createReadStream, fstatSync, open } from "node:fs";
-import { access } from "node:fs/promises";
+import { access, stat } from "node:fs/promises";
 import { Socket } from "node:net";
 import { Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { CsvError, parse } from "csv-parse";
 import { linesIn } from "../lines-in.ts";
+import { isId } from "../runtime/options/check-id.ts";
 import { UsageError } from "./arguments.ts";
 import { isSystemError } from "./system-error.ts";
 
@@ -22,6 +23,24 @@ export interface ListFile {
   readonly column: string | null | undefined;
 }
 
+/** An entry of the list. */
+export interface ListRow {
+  readonly id: string;
+  /** The line of the file where it ends, starting at 1. */
+  readonly line: number;
+}
+
+/** What a list holds. */
+export interface ListSurvey {
+  readonly rows: number;
+  /** Rows whose id 1upHealth takes for none. */
+  readonly unusable: number;
+  /** The names in the first line; `null`: it has one id per line. */
+  readonly columns: readonly string[] | null;
+  /** The first ids. */
+  readonly first: readonly string[];
+}
+
 /** A longer line, in characters, is that of another kind of file. */
 const longestLine = 1_000_000;
 const tooLong = "has more than a million characters";
@@ -29,21 +48,32 @@ const tooLong = "has more than a million characters";
 /** The default column of a CSV file. */
 export const usualColumn = "app_user_id";
 
+/** The ids of the list alone; see {@link rowsIn}. */
+export async function* idsIn(list: ListFile, signal: AbortSignal): AsyncGenerator<string, void> {
+  for await (const { id } of rowsIn(list, signal)) yield id;
+}
+
 /**
- * The ids of the list, read on demand. A file whose name ends in `.csv` or `.tsv`, or for which a column is given, is CSV
+ * The rows of the list, read on demand. A file whose name ends in `.csv` or `.tsv`, or for which a column is given, is CSV
  * with a header; any other file has one id per line. Blank lines are skipped, and white space around an id is removed.
+ * 1upHealth deletes no user, so what is no such list is refused, not taken for ids. `onColumns` gets the header of CSV.
  *
  * An input that stays open without sending data would keep the process alive, and `return()` queues behind the pending
  * `next()`: only `signal` ends that wait.
  *
  * @throws {UsageError} if the file cannot be read in that format; the signal's reason
  */
-export async function* idsIn({ path, column }: ListFile, signal: AbortSignal): AsyncGenerator<string, void> {
+export async function* rowsIn(
+  { path, column }: ListFile,
+  signal: AbortSignal,
+  onColumns: (columns: readonly string[]) => void = () => {},
+): AsyncGenerator<ListRow, void> {
+  if (column !== null && /\.(?:json|jsonl|ndjson)$/i.test(path)) throw isJson(path);
   const source = path === "-" ? process.stdin : await opened(path);
   const isCsv = typeof column === "string" || (column === undefined && /\.[ct]sv$/i.test(path));
   try {
-    if (isCsv) yield* cellsOf(source, path, column ?? usualColumn, signal);
-    else yield* linesOf(source, path, signal);
+    if (isCsv) yield* cellsOf(source, path, column ?? usualColumn, signal, onColumns);
+    else yield* linesOf(source, path, signal, column === null ? () => {} : refuseForeign);
     signal.throwIfAborted(); // an abort just ends the lines
   } catch (error) {
     signal.throwIfAborted();
@@ -63,15 +93,32 @@ export async function* idsIn({ path, column }: ListFile, signal: AbortSignal): A
 }
 
 /**
- * Makes sure that the list can be read, before a store is opened, or created, for it.
+ * Makes sure that the list can be read, before a store is opened, or created, for it: a file to its end; a pipe can be
+ * read only once.
  *
  * @throws {UsageError} if it cannot
  */
-export async function checkReadable(path: string): Promise<void> {
+export async function checkReadable(list: ListFile, signal: AbortSignal): Promise<void> {
+  const { path } = list;
   if (path === "-") return;
-  await access(path, constants.R_OK).catch((error: unknown) => {
+  try {
+    await access(path, constants.R_OK);
+    if ((await stat(path)).isFile()) await surveyOf(list, signal);
+  } catch (error) {
     throw isSystemError(error) ? new UsageError(`Cannot read ${path}: ${error.code}`) : error;
-  });
+  }
+}
+
+/** Reads the list to its end. @throws {UsageError} as {@link rowsIn} */
+export async function surveyOf(list: ListFile, signal: AbortSignal): Promise<ListSurvey> {
+  const first: string[] = [];
+  let [rows, unusable, columns]: [number, number, readonly string[] | null] = [0, 0, null];
+  for await (const { id } of rowsIn(list, signal, (header) => (columns = header))) {
+    rows++;
+    if (!isId(id)) unusable++;
+    else if (first.length < 3) first.push(id);
+  }
+  return { rows, unusable, columns, first };
 }
 
 /** Only Node reads a pipe through a socket. */
@@ -97,6 +144,7 @@ function utf8(path: string): Transform {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const check = (bytes?: Uint8Array): Error | null => {
     try {
+      if (bytes?.includes(0) === true) throw new TypeError("UTF-16, or no text");
       decoder.decode(bytes, { stream: bytes !== undefined });
       return null;
     } catch {
@@ -109,17 +157,52 @@ function utf8(path: string): Transform {
   });
 }
 
-async function* linesOf(source: Readable, path: string, signal: AbortSignal): AsyncGenerator<string, void> {
+async function* linesOf(
+  source: Readable,
+  path: string,
+  signal: AbortSignal,
+  check: typeof refuseForeign,
+): AsyncGenerator<ListRow, void> {
   const input = utf8(path);
   pipeline(source, input, { signal }).catch(() => {}); // errors surface while reading the lines
   const refuseLong = ({ length }: string): void => {
     if (length > longestLine) throw new UsageError(`Cannot read ${path}: a line of it ${tooLong}`);
   };
-  for await (const line of withLast(linesIn(input, refuseLong)))
-    for (const each of line.split("\r")) {
+  let [line, isFirst] = [0, true];
+  for await (const text of withLast(linesIn(input, refuseLong)))
+    for (const each of text.split(/\r(?!$)/)) {
+      line++;
       const id = each.trim(); // of a byte order mark, too
-      if (id !== "") yield id;
+      if (id === "") continue;
+      check(path, { id, line }, isFirst);
+      isFirst = false;
+      yield { id, line };
     }
+}
+
+/** What stands in a file of columns, and hardly in an id. */
+const signsOfCsv: readonly (readonly [RegExp, string])[] = [
+  [/,/, "a comma"],
+  [/;/, "a semicolon"],
+  [/\t/, "a tab"],
+  [/^".*"$/, "quotation marks"],
+];
+
+/** @throws {UsageError} for a line of CSV or JSON, which is not quoted: it may hold health data */
+function refuseForeign(path: string, { id, line }: ListRow, isFirst: boolean): void {
+  if (isFirst && /^[[{]/.test(id)) throw isJson(path);
+  const isHeader = isFirst && id === usualColumn;
+  const sign = isHeader ? "the name of a column" : signsOfCsv.find(([pattern]) => pattern.test(id))?.[1];
+  if (sign === undefined) return;
+  throw new UsageError(
+    `Cannot read ${path}: line ${line} holds ${sign}, as CSV does, and a list without columns has one app_user_id per line; if it is CSV, name its column with --column NAME, or the file .csv (.tsv with tabs); an id that really holds such a sign goes into a .csv file, in quotation marks`,
+  );
+}
+
+function isJson(path: string): UsageError {
+  return new UsageError(
+    `Cannot read ${path}: it must be CSV, or have one app_user_id per line, and it is JSON; of a list of objects, jq -r '.[].app_user_id' makes such lines`,
+  );
 }
 
 /** With the last line, even if no line feed ends it. */
@@ -138,7 +221,8 @@ async function* cellsOf(
   path: string,
   column: string,
   signal: AbortSignal,
-): AsyncGenerator<string, void> {
+  onColumns: (columns: readonly string[]) => void,
+): AsyncGenerator<ListRow, void> {
   let broken: CsvError | undefined;
   const refuseBroken = (): void => {
     if (broken !== undefined) throw broken;
@@ -147,6 +231,7 @@ async function* cellsOf(
     bom: true,
     columns: (header: string[]) => {
       refuseBroken();
+      onColumns(header);
       if (header.includes(column)) return header;
       const other = separatorOf(header, column);
       if (other !== undefined) throw wrongSeparator(path, other);
@@ -165,7 +250,7 @@ async function* cellsOf(
   pipeline(source, utf8(path), rows, { signal }).catch(() => {}); // errors surface while reading the rows
   for await (const { info, record } of rows as AsyncIterable<CsvRow>) {
     if (info.lines >= Number(broken?.["lines"] ?? Infinity)) break;
-    yield (record[column] ?? "").trim(); // white space inside of quotation marks stays until here
+    yield { id: (record[column] ?? "").trim(), line: info.lines }; // white space inside of quotation marks stays until here
   }
   refuseBroken();
 }

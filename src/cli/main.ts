@@ -14,8 +14,9 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 let isCut = false;
-process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
-  stopping.abort();
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  const { code } = error;
+  stopping.abort(error);
   if (code === "EPIPE" || isCut) return; // the reader is gone: `demo | head`
   isCut = true; // a full disk: `users --json > file`
   console.error(`Cannot write the output: ${code}`);

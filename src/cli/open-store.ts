@@ -89,7 +89,8 @@ export async function withStore<T>(
   try {
     const store = storeFor(way, adapter ?? (await adapterOf(given)));
     const logger = { debug: nothing, info: nothing, warn, error: warn };
-    const opening = await optionsFromEnv({ ...optionsOf(given), store, logger, ...options });
+    const named = await optionsFromEnv({ ...optionsOf(given), store, logger, ...options });
+    const opening = way === "look" ? { ...named, events: undefined } : named; // what is set is recorded in the store
     const isNamed = Object.keys(opening.endpoints ?? {}).length > 0;
     const anyOrigin = (way === "look" || way === "tend") && (isNamed ? "noted" : true);
     const lifecycle = await openLifecycle(opening, { anyOrigin });
@@ -125,8 +126,10 @@ function storeFor(way: Way, adapter: StoreAdapter): StoreAdapter {
   };
 }
 
-function typedIds({ command: { takes = [] }, argument, second }: Given): readonly string[] {
-  return [argument, second].filter((value, index) => value !== "" && /ID/.test(takes[index] ?? ""));
+function typedIds({ command: { takes = [] }, argument, second, texts }: Given): readonly string[] {
+  const user = texts.get("user") ?? "";
+  const typed = [argument, second].filter((_, index) => /ID/.test(takes[index] ?? ""));
+  return [...typed, user].filter((id) => id !== "");
 }
 
 function optionsOf({ texts, switches }: Given): Partial<LifecycleOptions> {

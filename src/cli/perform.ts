@@ -51,7 +51,8 @@ function help(words: readonly string[]): number {
   const about = commandIn(words);
   const described = about === undefined ? actionsOf(words[0]) : [about];
   const width = widthOfHelp();
-  if (described.length === 0) return say(overview(commandGroups, width));
+  if (words.length === 0) return say(overview(commandGroups, width));
+  if (described.length === 0) throw unknown(words);
   return say(described.map((command) => describeCommand(command, width)).join("\n\n"));
 }
 
@@ -88,6 +89,9 @@ const outages: ReadonlySet<ErrorCode> = new Set([
   "UNAVAILABLE",
 ]);
 
+/** What is true of a command that has ended, in place of what is true of a process that works. */
+const again = "the same command can be run again";
+
 /** Whether the arguments or the environment are wrong, so that nothing was done. */
 function isOfOptions({ code, facts }: LifecycleError): boolean {
   // A key that is missing or malformed; one that does not fit the store is refused without that fact.
@@ -113,7 +117,7 @@ export async function perform(words: readonly string[], signal: AbortSignal, sel
     if (isLifecycleError(error)) {
       printError(`${error.message} [${error.code}]`);
       if (outages.has(error.code) && !words.includes("--json"))
-        printError(`What to do: ${asCommands(nextStepOf(error))}`);
+        printError(`What to do: ${asCommands(nextStepOf(error)).replace("work continues by itself", again)}`);
       return isOfOptions(error) ? 2 : 1;
     }
     if (signal.aborted) return 130;

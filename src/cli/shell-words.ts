@@ -8,7 +8,7 @@ import { escapeControl } from "./format.ts";
 
 /** The methods that are commands of a name. Those with `ID` take one. */
 const commands: Readonly<Record<string, string>> = {
-  onboard: "onboard",
+  onboard: "onboard --user ID",
   retry: "retry ID",
   reauthorize: "reauthorize ID",
   rename: "rename ID NEW-ID",
@@ -70,7 +70,7 @@ const phrases: readonly (readonly [RegExp, string])[] = [
     "as soon as there is a worker (oneup-lifecycle work), or a process asks for this user",
   ],
   [/when a process that calls work\(\) takes it up/, "when a worker (oneup-lifecycle work) takes it up"],
-  [/onboard\(\) of the same id/, "onboarding the same id"],
+  [/onboard\(\) of the same id/, "onboard()"],
   [/call migrate\(\) of the adapter once, or run/, "run"],
   [/encryption, e\.g\. keyFile\(.*\)$/, "a key: set ONEUP_KEY_FILE or ONEUP_KEY, or use --key-file FILE"],
   [
@@ -82,6 +82,11 @@ const phrases: readonly (readonly [RegExp, string])[] = [
   [/allowShort: true/, "--allow-short"],
   [/allowPartialExport: true/, "--allow-partial-export"],
   [/changeOrigin: true moves/, "--change-origin moves"],
+  [
+    /the option `events: (\{.*\})` turns them on/,
+    "ONEUP_EVENTS_KEEP=7d turns them on, or the option `events: $1`",
+  ],
+  [/`events: false` turns/, "ONEUP_EVENTS_KEEP=off turns"],
   [/storeMustExist is set/, "ONEUP_STORE_MUST_EXIST is 1"],
   [/start once without storeMustExist/, "start once with ONEUP_STORE_MUST_EXIST=0"],
   [/hideIds must be true, not false/, "ONEUP_HIDE_IDS must be 1, and it is 0"],

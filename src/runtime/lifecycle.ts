@@ -19,11 +19,16 @@ import type {
   TokenOptions,
   WorkOptions,
 } from "./options/call-options.ts";
-import type { AdoptedRow } from "./bulk/adopt-many.ts";
 import type { Grant } from "./operations/adopt.ts";
 import type { ReconcileOptions, Reconciliation } from "./bulk/reconciliation.ts";
 import type { Health } from "./operations/health.ts";
-import type { AdoptManyOptions, ImportSummary, OnboardManyOptions, RowSummary } from "./bulk/imports.ts";
+import type {
+  AdoptedRow,
+  AdoptManyOptions,
+  ImportSummary,
+  OnboardManyOptions,
+  RowSummary,
+} from "./bulk/imports.ts";
 import type { KeyVerbs } from "./keys/key-verbs.ts";
 import type { OperatorVerbs } from "./operations/operator-verbs.ts";
 import type { Remote } from "./operations/remote.ts";
@@ -92,7 +97,7 @@ export interface Lifecycle
    * this process works for all users, as {@link work} does, and so do workers in other processes. At 300 calls an
    * hour, ten thousand users take 37 hours. Aborting `signal`, or a crash, loses nothing: call it again with the same
    * `name` and the same list, or a longer one, to resume. Users that already exist here are left as they are,
-   * including those that were offboarded or forgotten. Unusable rows are counted, reported and skipped.
+   * including those that were offboarded or forgotten, which `departed` counts. Unusable rows are counted, reported and skipped.
    *
    * @throws {LifecycleError} `INVALID_OPTION`; `RECORD_TOO_NEW`, `KEY_REFUSED` of the account. Transient errors are
    * retried. Also throws whatever the iterable throws, and the signal's reason
@@ -139,7 +144,7 @@ export interface Lifecycle
    * Takes over a list of users, each as {@link adopt} does with `waitMs: 0`. Resolves when all rows are stored;
    * workers then refresh those without an access token. The rows are read once and in constant memory. To resume
    * after an interruption, call it again with the same rows. Users that were offboarded or forgotten are left as they
-   * are.
+   * are, and `departed` counts them.
    *
    * @throws {LifecycleError} `INVALID_OPTION`; `RECORD_TOO_NEW`, `KEY_REFUSED` of the account. Transient errors are
    * retried. Also throws whatever the iterable throws, and the signal's reason

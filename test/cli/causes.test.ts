@@ -41,6 +41,22 @@ it("status names the failed calls because of which users wait, and when the next
   expect(causes[0]).toMatchObject({ users: 3, cause: { code: "ECONNREFUSED", host: "127.0.0.1:9" } });
 });
 
+it("status and inspect have one instruction while 1upHealth refuses the client for all", async () => {
+  const credentials = { clientId: "sandbox-client", clientSecret: "a-wrong-one" };
+  const refused = await operator.open({ credentials });
+  await refused.onboard("zoe", { waitMs: 3_000 }).catch(() => {}); // CREDENTIALS_REFUSED
+  await refused.close();
+  const env = { ONEUP_CLIENT_SECRET: credentials.clientSecret };
+  for (const words of [["status"], ["inspect", "zoe"], ["status", "--json"]]) {
+    const { out } = await operator.run(words, env);
+    expect(out.replaceAll(/\s+/g, " ")).toContain(
+      "with 1upHealth's console, then run oneup-lifecycle reopen",
+    );
+    expect(out).not.toContain("alone; then");
+    expect(out).not.toContain("account.reopen()");
+  }
+});
+
 it("inspect and explain name the call of one user, and explain its text if that is kept", async () => {
   expect((await operator.run(["inspect", "ada"])).out).toMatch(
     /cause {8,}createUser at 127\.0\.0\.1:9 failed: ECONNREFUSED\n/,

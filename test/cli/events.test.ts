@@ -47,6 +47,32 @@ describe("cli events", () => {
     expect(await follower.ended).toMatchObject({ code: 130, err: "" });
   });
 
+  it("ends with 0 once its reader has left", async () => {
+    const operator = await stage();
+    const { ended, leave, said } = operator.begin(["events", "--follow", "--json"]);
+    await said(/TOKEN_GRANTED/);
+    leave();
+    const lifecycle = await operator.open();
+    await lifecycle.offboard("ada");
+    await lifecycle.close();
+    expect(await ended).toMatchObject({ code: 0, err: "" });
+  });
+
+  it("are turned on by ONEUP_EVENTS_KEEP", async () => {
+    const { operator, server } = await operatorStage();
+    const env = { ONEUP_API: server.url, ONEUP_EVENTS_KEEP: "36h" };
+    expect(await operator.run(["events"], env)).toEqual({ code: 0, out: "", err: "" });
+    await operator.run(["offboard", "ada", "--yes"], { ONEUP_API: server.url });
+    expect((await operator.run(["events"])).out).toContain("OFFBOARDED");
+    expect(await operator.run(["status"], { ONEUP_EVENTS_KEEP: "off" })).toMatchObject({ code: 0, err: "" });
+    expect((await operator.run(["events"])).out).toContain("OFFBOARDED"); // a command that looks changes nothing
+    await operator.run(["events"], { ONEUP_EVENTS_KEEP: "off" });
+    expect((await operator.run(["events"])).err).toContain("they are off");
+    const wrong = await operator.run(["events"], { ONEUP_EVENTS_KEEP: "30m" });
+    expect(wrong).toMatchObject({ code: 2, out: "" });
+    expect(wrong.err).toMatch(/variable ONEUP_EVENTS_KEEP must be off, or a time from 1 hour .*, got "30m"/);
+  });
+
   it("refuses what is none, in the words of a shell", async () => {
     const { run } = await stage();
     const after = await run(["events", "--after", "x"]);
@@ -57,6 +83,8 @@ describe("cli events", () => {
     expect(await run(["events", "--types", "GRANTED"])).toMatchObject({ code: 2, out: "" });
     const { operator } = await operatorStage();
     const off = await operator.run(["events"]);
-    expect(off.err).toContain("Cannot read events: they are off");
+    expect(off.err).toContain(
+      "Cannot read events: they are off, and ONEUP_EVENTS_KEEP=7d turns them on, or the",
+    );
   });
 });

@@ -103,6 +103,8 @@ describe("cli help", () => {
     [["keys", "rotat"], 'Unknown command "keys rotat": did you mean keys rotate?'],
     [["keys"], 'Unknown command "keys": use one of keys list, keys fingerprint, keys rotate, keys retire'],
     [["users", "--stat", "failed"], 'Unknown option "--stat": did you mean --state?'],
+    [["help", "statsu"], 'Unknown command "statsu": did you mean status?'],
+    [["help", "vacuum"], 'Unknown command "vacuum": use one of'],
     [["vacuum"], `Unknown command "vacuum": use one of ${commands.join(", ")}, help, --version`],
     [["--verbose"], `Unknown option "--verbose": use one of ${commands.join(", ")}, help, --version`],
     [["demo", "now"], 'Unknown argument "now": demo takes --keep,'],

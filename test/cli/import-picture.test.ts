@@ -1,6 +1,6 @@
 import type { ImportProgress } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
-import { importPicture, importSummary } from "../../src/cli/import-picture.ts";
+import { importLine, importPicture, importSummary } from "../../src/cli/importing/import-picture.ts";
 import { paintFor } from "../../src/cli/screen.ts";
 import { spanInWords } from "../../src/runtime/options/time-in-words.ts";
 
@@ -12,6 +12,7 @@ const widest: ImportProgress = {
   read: 1_000_000,
   added: 1_000_000,
   present: 1_000_000,
+  departed: 1_000_000,
   rejected: 1_000_000,
   known: 1_000_000,
   arrived: 9_999,
@@ -44,13 +45,19 @@ describe("the picture of an import", () => {
     ] as const;
     for (const line of importPicture({ ...widest, shut }, now, plain))
       expect(line.length).toBeLessThanOrEqual(80);
-    expect(importPicture({ ...widest, shut }, now, plain).join("\n")).toContain(
-      "accepts no calls now (credentials)",
-    );
+    for (const text of [
+      importPicture({ ...widest, shut }, now, plain).join("\n"),
+      importLine({ ...widest, shut }, now),
+    ]) {
+      expect(text).toContain("accepts no calls now (credentials); next try");
+      expect(text).not.toContain("done in");
+    }
   });
 
   it("lists in the end what there is left to do, in 80 columns", () => {
-    const rejects = [{ row: 7, code: "INVALID_ID", why: "Cannot use this app_user_id", facts: {} }] as const;
+    const rejects = [
+      { row: 7, line: 8, code: "INVALID_ID", why: "Cannot use this app_user_id", facts: {} },
+    ] as const;
     const some = {
       rejected: 1,
       rejects,

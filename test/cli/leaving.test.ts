@@ -100,6 +100,18 @@ describe("cli export, leave and receipts", () => {
     expect(out).toContain("1 user without a receipt:\n  ada: USER_NOT_READY");
   });
 
+  it("refuse a list that is none before anything is exported or purged", async () => {
+    const { operator, path, server } = await operatorStage();
+    const list = join(path, "users");
+    writeFileSync(list, "ada\nbob,Bob Smith\n");
+    const receipts = ["leave", "--receipts", join(path, "r"), "--yes", "--count", "1"];
+    for (const words of [receipts, ["export", "--to", join(path, "export")]]) {
+      const { code, err } = await operator.run([...words, "--users", list], { ONEUP_API: server.url });
+      expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("line 2 holds a comma") });
+    }
+    expect(readdirSync(path).toSorted()).toEqual(["key", "store", "users"]);
+  });
+
   it.each([
     [["export"], "use --to FOLDER"],
     [["leave"], "use --receipts FILE"],

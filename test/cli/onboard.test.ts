@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -41,6 +41,11 @@ function onboardHere(words: readonly string[]): Promise<Performed> {
   return performed(["onboard", ...words, "--api", server.url], environment());
 }
 
+/** A command about one user. */
+function onUser(words: readonly string[]): Promise<Performed> {
+  return performed(words, { ...environment(), ONEUP_API: server.url });
+}
+
 function file(name: string, text: string | Buffer): string {
   const path = join(folder, name);
   writeFileSync(path, text);
@@ -68,7 +73,7 @@ describe("cli onboard FILE", () => {
     expect(out).toContain(
       "2 new · 0 already stored · 1 cannot be used\n  1 user already known to 1upHealth\n",
     );
-    expect(out).toMatch(/row 3 .*\[INVALID_ID\]/);
+    expect(out).toMatch(/line 5 .*\[INVALID_ID\]/);
     expect(sandbox.users().map(({ appUserId }) => appUserId)).toEqual(["bob@example.org", "ada@example.org"]);
     expect(sandbox.journal.spent().management).toBe(3);
   });
@@ -94,6 +99,99 @@ describe("cli onboard FILE", () => {
       err: `Cannot read ${path}: it must be text in UTF-8\nTry: oneup-lifecycle onboard --help\n`,
     });
     expect(sandbox.users()).toEqual([]);
+  });
+
+  it.each([
+    [
+      "a list of JSON",
+      "users.json",
+      '[\n {"email":"ada@example.org"}\n]\n',
+      /must be CSV, .* and it is JSON; .*jq/,
+    ],
+    ["JSON of another name", "users", '\n{"email":"ada@example.org"}\n', /must be CSV, .* and it is JSON/],
+    ["lines of JSON", "users.ndjson", "ada\n", /must be CSV, .* and it is JSON/],
+    ["CSV of another name", "users.txt", "email,born\nada@example.org,1950-01-01\n", /line 1 holds a comma/],
+    [
+      "CSV after a title",
+      "users.csv.bak",
+      "Patients\n\nada@example.org,1950\n",
+      /line 3 holds a comma, .*--column NAME/,
+    ],
+    ["semicolons", "users.txt", "email;born\n", /line 1 holds a semicolon/],
+    ["tabs", "users.txt", "email\tborn\n", /line 1 holds a tab, .*\.tsv/],
+    ["quotation marks", "users.txt", 'email\n"ada@example.org"\n', /line 2 holds quotation marks/],
+    ["the header of one column", "users.txt", "app_user_id\nada\n", /line 1 holds the name of a column/],
+    ["UTF-16", "users.txt", "a\0d\0a\0\n\0", /must be text in UTF-8/],
+  ])("refuses %s before it stores a user, and quotes nothing of it", async (_, name, text, why) => {
+    const { code, err } = await onboardHere([file(name, text)]);
+    expect({ code, err }).toMatchObject({ code: 2, err: expect.stringMatching(why) });
+    expect(err).not.toMatch(/ada|1950/);
+    expect(existsSync(join(folder, "store"))).toBe(false);
+    const piped = ["-", "--name", "piped"];
+    if (!name.endsWith("json")) expect((await onboard(piped, text).ended).code).toBe(2);
+    expect(sandbox.users()).toEqual([]);
+  });
+
+  it("takes ids with commas and quotation marks from CSV", async () => {
+    const path = file("people.csv", 'app_user_id\n"Lovelace, Ada"\n"""eve"""\n');
+    expect(await onboardHere([path])).toMatchObject({ code: 0, err: "" });
+    expect(sandbox.users().map(({ appUserId }) => appUserId)).toEqual(["Lovelace, Ada", '"eve"']);
+  });
+
+  it("--dry-run prints what a list holds, and neither stores nor sends it", async () => {
+    const path = file("people.csv", "name,id\nAda,ada@example.org\nNo id,\nBob,bob@example.org\n");
+    expect(await onboardHere([path, "--column", "id", "--dry-run"])).toEqual({
+      code: 1,
+      err: "",
+      out: "3 rows, of which 1 cannot be used; nothing was stored or sent\n  ids in the column id, of name, id\n  ada@example.org\n  bob@example.org\n",
+    });
+    const { out } = await onboardHere([file("list", "ada\n"), "--dry-run", "--json"]);
+    expect(JSON.parse(out)).toEqual({ rows: 1, unusable: 0, columns: null, first: ["ada"] });
+    expect(existsSync(join(folder, "store"))).toBe(false);
+  });
+
+  it("--rejects writes every row that cannot be used, with its line, for its owner alone", async () => {
+    const rows = Array.from({ length: 120 }, (_, index) => (index === 60 ? "\nada" : `"${index}, ""\u0007"`));
+    const path = file("people.csv", `app_user_id\n${rows.join("\n")}\n`);
+    const rejects = join(folder, "rejects.csv");
+    for (const run of [path, path]) {
+      const { out } = await onboard([run, "--rejects", rejects]).ended;
+      expect(out).toContain("and 109 more rows; --rejects FILE writes them all to a file");
+    }
+    const [header, first, ...others] = readFileSync(rejects, "utf8").trimEnd().split("\n");
+    expect(header).toBe("line,app_user_id,code,why");
+    expect(first).toContain('2,"0, ""\u0007","INVALID_ID","Cannot use this app_user_id: ');
+    expect(others.at(-1)).toMatch(/^122,"119, /);
+    expect(others).toHaveLength(118);
+    expect(statSync(rejects).mode & 0o777).toBe(0o600);
+    expect((await onboardHere([rejects, "--dry-run"])).out).toContain("119 rows");
+    for (const taken of [path, file("other.csv", "name\n")])
+      expect(await onboardHere([path, "--rejects", taken])).toMatchObject({ code: 2, out: "" });
+  });
+
+  it("counts users that were offboarded or forgotten apart, and starts one over with --user", async () => {
+    const path = file("people", "ada\nbob\n");
+    await onboardHere([path]);
+    for (const id of ["ada", "bob"]) await onUser(["offboard", id, "--yes"]);
+    await onUser(["forget", "bob", "--yes"]);
+    const { code, out } = await onboard([path, "--name", "again"]).ended;
+    expect(code).toBe(0);
+    expect(out).toContain(
+      "Onboarded: 0 users\n  0 new · 0 already stored\n  2 left out: offboarded or forgotten\n",
+    );
+    expect(out).toContain("To start one of them over: oneup-lifecycle onboard --user ID\n");
+    const explained = (await onUser(["explain", "ada"])).out;
+    expect(explained.match(/oneup-lifecycle onboard --user ID starts over/g)).toHaveLength(2);
+    const retried = await onUser(["retry", "ada"]);
+    expect(retried).toMatchObject({ code: 1, out: "" });
+    expect(retried.err).toMatch(/oneup-lifecycle onboard --user ada starts over \[USER_OFFBOARDED\]/);
+    expect((await onUser(["reauthorize", "ada", "--yes"])).err).toContain("onboard --user ada starts over");
+    for (const id of ["ada", "bob"])
+      expect(await onboardHere(["--user", id, "--json"])).toMatchObject({
+        code: 0,
+        out: expect.stringContaining(`"usable":true`),
+      });
+    expect((await onboardHere(["--user", "ada", path])).err).toContain("--user cannot be combined with FILE");
   });
 
   it("stops at Ctrl-C with 130 and keeps all users; the same command continues", async () => {
@@ -166,7 +264,7 @@ describe("cli onboard FILE", () => {
     ["without a file", [], /needs FILE/],
     ["with a file that is not there", ["nowhere.csv"], /Cannot read nowhere\.csv: ENOENT/],
     ["with a folder", [tmpdir()], /must be a file/],
-    ["with two files", ["one", "two"], /Unknown argument "two": onboard takes FILE,/],
+    ["with two files", ["one", "two"], /Unknown argument "two": onboard takes \[FILE\],/],
     ["with a lane that there is not", ["/dev/null", "--lane", "slow"], /lane must be one of/],
   ])("ends with 2 and says why %s", async (_, words, why) => {
     const { code, out, err } = await onboardHere(words);
@@ -196,16 +294,25 @@ describe("cli onboard FILE", () => {
     ['app_user_id,note\nada,"a"diagnosis\n', "nothing may follow the closing quotation mark"],
     ["app_user_id,note\nada,a,diagnosis\n", "it must have as many cells as the first line"],
     [`app_user_id,note\nada,${"diagnosis".repeat(200_000)}\n`, "it has more than a million characters"],
-  ])("quotes no cell of a line that is no CSV, and keeps the rows before it: %#", async (text, why) => {
-    const many = Array.from({ length: 200 }, (_, n) => `user-${n},fine\n`).join("");
-    const path = file("broken.csv", text.replace("\n", `\n${many}`));
-    const { code, err } = await onboardHere([path, "--name", "broken"]);
-    expect(code).toBe(2);
-    expect(err).toContain(`line 202 is no CSV: ${why}`);
-    expect(err).not.toContain("diagnosis");
-    const { out } = await performed(["users", "--json"], environment());
-    expect(out.trimEnd().split("\n")).toHaveLength(200);
-  });
+  ])(
+    "quotes no cell of a line that is no CSV; of a file nothing is stored, and of a pipe the rows before it: %#",
+    async (text, why) => {
+      const many = Array.from({ length: 200 }, (_, n) => `user-${n},fine\n`).join("");
+      const path = file("broken.csv", text.replace("\n", `\n${many}`));
+      const pipe = join(folder, "pipe.csv");
+      execFileSync("mkfifo", [pipe]);
+      for (const from of [path, pipe]) {
+        expect(existsSync(join(folder, "store"))).toBe(false);
+        if (from === pipe) spawn("sh", ["-c", 'cat "$0" > "$1"', path, pipe]);
+        const { code, err } = await onboardHere([from, "--name", "broken"]);
+        expect(code).toBe(2);
+        expect(err).toContain(`line 202 is no CSV: ${why}`);
+        expect(err).not.toContain("diagnosis");
+      }
+      const { out } = await performed(["users", "--json"], environment());
+      expect(out.trimEnd().split("\n")).toHaveLength(200);
+    },
+  );
 
   it("refuses a line without an end", async () => {
     const { code, err } = await onboardHere([file("endless.txt", `ada\n${"a".repeat(2_000_000)}`)]);

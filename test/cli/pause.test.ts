@@ -88,7 +88,7 @@ describe("cli hold", () => {
     expect(await act("hold", "ada", "--reason", "a complaint", "--by", "bob")).toMatchObject({
       code: 0,
       err: "",
-      out: "tokenActive\n",
+      out: "tokenActive, held, by bob: a complaint\n",
     });
     expect((await act("inspect", "ada")).out).toMatch(/held +since .*, by bob: a complaint\n/);
     expect((await act("explain", "ada")).out.replaceAll("\n", " ")).toMatch(
@@ -99,6 +99,7 @@ describe("cli hold", () => {
       err: expect.stringContaining("an operator holds the user (a complaint)"),
     });
     expect(JSON.parse((await act("unhold", "ada", "--json")).out)).toMatchObject({ hold: null });
+    expect((await act("unhold", "ada")).out).toBe("tokenActive, not held any more\n");
     expect(await act("hold", "bob", "--reason", "x")).toMatchObject({
       code: 1,
       err: expect.stringContaining("[USER_UNKNOWN]"),

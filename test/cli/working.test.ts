@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { createSandbox, type Sandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { operatorAt, type Operator } from "./operator.ts";
@@ -159,6 +161,20 @@ describe("cli, acting on a store", () => {
     });
   });
 
+  it("work waits for a store that cannot be reached at the start, until SIGTERM", async () => {
+    const { operator } = await stage({ type: "lmdb", path: folder("cli-work-waits") });
+    const worker = operator.begin(["work", "--store", "redis://127.0.0.1:9"]); // the port of "discard"
+    await worker.said(/ECONNREFUSED; next try in 2 s, the last in 5 min \[STORE_UNAVAILABLE\]/);
+    worker.kill("SIGTERM");
+    expect(await worker.ended).toMatchObject({ code: 0, out: "" });
+    const ended = await operator.run(["resume", "--store", "redis://127.0.0.1:9"]);
+    expect(ended).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("the same command can be run again"),
+    });
+    expect(ended.err).not.toContain("by itself");
+  });
+
   it("work makes no store when it cannot begin", async () => {
     const path = folder("cli-work-refuses");
     const { operator } = await stage({ type: "lmdb", path });
@@ -188,6 +204,28 @@ describe("cli, acting on a store", () => {
 });
 
 withServer("redis", "cli, on Redis", (server) => {
+  it("work begins once the store can be reached that could not at the start", async () => {
+    const { port: real, hostname } = new URL((await server()).url);
+    const door = createServer((socket) => {
+      const inside = connect(Number(real), hostname);
+      for (const end of [socket, inside]) end.on("error", () => {});
+      socket.pipe(inside).pipe(socket);
+    });
+    const opened = (port: number): Promise<unknown> => once(door.listen(port, "127.0.0.1"), "listening");
+    await opened(0);
+    const { port } = door.address() as AddressInfo; // it listens
+    await new Promise((resolve) => door.close(resolve));
+    const url = `redis://127.0.0.1:${port}`;
+    const { operator, there } = await stage({ type: "redis", url, key: anyKey });
+    const worker = operator.begin(["work", ...there]);
+    await worker.said(/next try in 1 s/);
+    await opened(port);
+    afterwards(() => void door.close());
+    await worker.said(/Working/);
+    worker.kill("SIGTERM");
+    expect((await worker.ended).code).toBe(0);
+  });
+
   it("work drives who waits until SIGTERM, names users by alias, and lets status see it meanwhile", async () => {
     const { url } = await server();
     const { operator, sandbox, there } = await stage({ type: "redis", url, key: anyKey });

@@ -85,6 +85,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   "src/cli": {
     commands: [anyFile],
     "one-user": [anyFile],
+    importing: [anyFile],
     leaving: [anyFile],
     demo: [anyFile, "inspector"],
     inspector: [anyFile],

@@ -238,7 +238,7 @@ describe("adoptMany()", () => {
     await expect(lifecycle.offboard("refused", { purge: true })).rejects.toMatchObject({
       code: "USER_FAILED",
     });
-    expect(await lifecycle.adoptMany(rows)).toMatchObject({ added: 0, present: 3, rejected: 0 });
+    expect(await lifecycle.adoptMany(rows)).toMatchObject({ added: 0, present: 1, departed: 2, rejected: 0 });
     await lifecycle.resume();
     expect(await lifecycle.inspect("offboarded")).toMatchObject({ state: "offboarded", usable: false });
     await expect(lifecycle.inspect("forgotten")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
@@ -272,7 +272,7 @@ describe("adoptMany()", () => {
       { appUserId: "ada", ...grant, oneupUserId: 999_999 },
     ];
     const first = await lifecycle.adoptMany(rows.slice(0, 1));
-    expect(first).toEqual({ read: 1, added: 1, present: 0, rejected: 0, rejects: [] });
+    expect(first).toEqual({ read: 1, added: 1, present: 0, departed: 0, rejected: 0, rejects: [] });
     const heard: unknown[] = [];
     const done = await lifecycle.adoptMany(rows, { onProgress: (progress) => heard.push(progress) });
     expect(done).toMatchObject({ read: 4, added: 1, present: 1, rejected: 2 });
@@ -280,7 +280,7 @@ describe("adoptMany()", () => {
       [2, "INVALID_ID"],
       [4, "USER_CONFLICT"],
     ]);
-    expect(heard.at(-1)).toEqual({ read: 4, added: 1, present: 1, rejected: 2 });
+    expect(heard.at(-1)).toEqual({ read: 4, added: 1, present: 1, departed: 0, rejected: 2 });
     expect(callsSince(sandbox, calls)).toEqual([]);
     expect(await lifecycle.resume()).toMatchObject({ rested: { refreshed: 1 } });
     expect(callsSince(sandbox, before)).toEqual(["createUser", "exchangeCode", "refreshToken"]);

@@ -48,7 +48,7 @@ async function traces({ store, everything }: Looked, options: Partial<LifecycleO
     await expect(lifecycle.inspect(name)).rejects.toMatchObject({ code: "USER_UNKNOWN" });
   }
   // No list brings the person back, under any name; all other users are as before.
-  expect(await lifecycle.onboardMany(names, { name: "again" })).toMatchObject({ added: 0, present: 3 });
+  expect(await lifecycle.onboardMany(names, { name: "again" })).toMatchObject({ added: 0, departed: 3 });
   expect(await lifecycle.counts()).toEqual({ tokenActive: 1 });
   await lifecycle.fhir("eve", "r4").search("Patient");
   // Each name starts over: one as it is, one under a further name. Then they are forgotten, too.

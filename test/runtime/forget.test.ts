@@ -125,9 +125,14 @@ describe("forget()", () => {
       repaired: { adopted: 0 },
     });
     const summary = await lifecycle.onboardMany(["ada"], { name: "again" });
-    expect(summary).toMatchObject({ added: 0, present: 1, arrived: 0 });
+    expect(summary).toMatchObject({ added: 0, present: 0, departed: 1, arrived: 0 });
     const row = { appUserId: "ada", ...grant };
-    expect(await lifecycle.adoptMany([row])).toMatchObject({ added: 0, present: 1, rejected: 0 });
+    expect(await lifecycle.adoptMany([row])).toMatchObject({
+      added: 0,
+      present: 0,
+      departed: 1,
+      rejected: 0,
+    });
     await expect(lifecycle.inspect("ada")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
     expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
     expect(sandbox.users()).toHaveLength(1);

@@ -1,5 +1,5 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { LifecycleError, type ImportProgress, type StoreAdapter } from "oneup-lifecycle";
+import { LifecycleError, type ImportProgress, type Reject, type StoreAdapter } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
 import { accountOf } from "../../src/store/account-of.ts";
 import { people, plenty } from "../support/people.ts";
@@ -36,13 +36,28 @@ describe("onboardMany()", () => {
     const { open } = await scene();
     const lifecycle = await open();
     const rows = ["ada", "", "bob\n", "ada", 7 as unknown as string];
-    const done = await lifecycle.onboardMany(rows, { name: "spring", expect: "new" });
+    const heard: Reject<string>[] = [];
+    const onReject = (reject: Reject<string>): void => void heard.push(reject);
+    const done = await lifecycle.onboardMany(rows, { name: "spring", expect: "new", onReject });
     expect(done).toMatchObject({ read: 5, added: 1, present: 1, rejected: 3, arrived: 1 });
+    expect(heard).toMatchObject([
+      { row: 2, given: "" },
+      { given: "bob\n" },
+      { given: 7, code: "INVALID_ID" },
+    ]);
     expect(done.rejects.map(({ row, code }) => [row, code])).toEqual([
       [2, "INVALID_ID"],
       [3, "INVALID_ID"],
       [5, "INVALID_ID"],
     ]);
+  });
+
+  it("gives onReject every row that cannot be used, of which the result names a hundred", async () => {
+    const { open } = await scene();
+    let heard = 0;
+    const rows = Array.from({ length: 250 }, () => "");
+    const done = await (await open()).onboardMany(rows, { name: "spring", onReject: () => void heard++ });
+    expect([heard, done.rejected, done.rejects.length]).toEqual([250, 250, 100]);
   });
 
   it("leaves users alone who are here already", async () => {
@@ -62,7 +77,7 @@ describe("onboardMany()", () => {
     await lifecycle.forget("user 1");
     const calls = sandbox.journal.count();
     const again = await lifecycle.onboardMany(people(2), { name: "spring", expect: "new" });
-    expect(again).toMatchObject({ read: 2, added: 0, present: 2, left: 0 });
+    expect(again).toMatchObject({ read: 2, added: 0, present: 1, departed: 1, left: 0 });
     await expect(lifecycle.inspect("user 1")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
     expect(sandbox.journal.count()).toBe(calls);
     expect(await lifecycle.onboard("user 1")).toMatchObject({ usable: true });

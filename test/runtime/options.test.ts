@@ -81,7 +81,8 @@ describe("createLifecycle()", () => {
     [{ credentials: { ...credentials, secret: "planted" } }, /an option in credentials .*"secret"/],
     [{ surprise: 1 }, /an option must be one of credentials, store, .*, got "surprise"$/],
     [{ credentials: null }, /credentials must be an object, got null/],
-    [{ limits: [] }, /limits must be an object, got an array/],
+    [{ events: { keep: "30m" } }, /events.keep must be a time from 1 hour .*, got "30m"/],
+    [{ limits: [] }, /limits must be an object, got an empty list/],
   ])("refuses a name that it does not know: %j", async (wrong, message) => {
     const refused = await refusal(unchecked({ ...good, ...wrong }));
     expect(refused).toMatchObject({

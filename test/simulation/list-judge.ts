@@ -91,13 +91,13 @@ export class ListJudge {
 
   /** The import reports that all users have arrived; `alone`: no other process has imported that list. */
   broughtIn(life: Life, name: string, summary: ImportSummary, alone: boolean): void {
-    const { read, added, present, rejected, left } = summary;
+    const { read, added, present, departed, rejected, left } = summary;
     const came = this.#judge.all().filter(({ envelope }) => envelope?.origin?.name === name).length;
     if (alone && added !== came)
       this.#judge.blame(`P2: ${life.name} reports that it added ${added} of ${came}`);
-    if (read !== added + present || rejected > 0 || left > 0)
+    if (read !== added + present + departed || rejected > 0 || left > 0)
       this.#judge.blame(
-        `P2: ${life.name} miscounts: ${JSON.stringify({ read, added, present, rejected, left })}`,
+        `P2: ${life.name} miscounts: ${JSON.stringify({ read, added, present, departed, rejected, left })}`,
       );
     for (const dossier of this.#judge.all()) {
       // A failed user needs a person, and one that was offboarded before it arrived is not waited for.

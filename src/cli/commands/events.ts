@@ -8,12 +8,13 @@ import { timeInWords } from "../../runtime/options/time-in-words.ts";
 import { flag, option, type Command } from "../command.ts";
 import { escapeControl, printJson } from "../format.ts";
 import { withStore } from "../open-store.ts";
+import { isSystemError } from "../system-error.ts";
 
 export const events: Command = {
   name: "events",
   description: "list the steps of all users as events, oldest first, and follow them",
   more: [
-    "It makes no calls. The application turns events on, with its option events.",
+    "It makes no calls. The application turns events on, with its option events, or ONEUP_EVENTS_KEEP=7d does.",
     "--json prints the cursor of each event: --after continues behind it.",
   ],
   example: "events --follow --json",
@@ -34,7 +35,9 @@ export const events: Command = {
       for await (const event of lifecycle.events({ after: texts.get("after"), types, follow, signal }))
         show(event);
     });
-    return signal.aborted ? 130 : 0;
+    const reason: unknown = signal.reason;
+    const isLeft = isSystemError(reason) && reason.code === "EPIPE"; // `events --follow | head`
+    return signal.aborted && !isLeft ? 130 : 0;
   },
 };
 

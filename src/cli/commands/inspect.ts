@@ -4,7 +4,13 @@
  * @module
  */
 import { systemClock } from "../../clock.ts";
-import { LifecycleError, type HistoryStep, type Lifecycle, type UserStatus } from "../../index.ts";
+import {
+  LifecycleError,
+  type HistoryStep,
+  type Lifecycle,
+  type ShutGate,
+  type UserStatus,
+} from "../../index.ts";
 import { internalsOf } from "../../runtime/internals.ts";
 import { momentInWords, timeInWords } from "../../runtime/options/time-in-words.ts";
 import { UsageError } from "../arguments.ts";
@@ -39,15 +45,14 @@ export const inspect: Command = {
       const also = argument === "" ? ", or --alias ALIAS" : " or --alias ALIAS, not both";
       throw new UsageError(`inspect needs ID: oneup-lifecycle inspect ada@example.org${also}`);
     }
-    const status = await withStore(given, async (lifecycle, name) => {
-      await lifecycle.budget.refresh(); // loads the gates that are closed for all users
-      if (alias === undefined) return lifecycle.inspect(argument);
-      const id = await idOf(alias, lifecycle, signal);
-      name(id);
-      return lifecycle.inspect(id);
+    const { status, shut } = await withStore(given, async (lifecycle, name) => {
+      const { shut: gates } = await lifecycle.budget.refresh(); // loads the gates that are closed for all users
+      const id = alias === undefined ? argument : await idOf(alias, lifecycle, signal);
+      if (alias !== undefined) name(id);
+      return { status: await lifecycle.inspect(id), shut: gates };
     });
     const [width, paint] = [widthOf(process.stdout), paintFor(process.stdout)];
-    print(given, status, userLines(status, systemClock.now(), width, paint));
+    print(given, status, userLines(status, systemClock.now(), width, paint, shut));
   },
 };
 
@@ -69,8 +74,14 @@ async function idOf(alias: string, lifecycle: Lifecycle, signal: AbortSignal): P
 }
 
 /** The user as text, wrapped at `width` columns. */
-export function userLines(status: UserStatus, now: number, width: number, paint: Paint): readonly string[] {
-  const rows = factsOf(status, now).flatMap(([name, value, tone]) => {
+export function userLines(
+  status: UserStatus,
+  now: number,
+  width: number,
+  paint: Paint,
+  shut: readonly ShutGate[] = [],
+): readonly string[] {
+  const rows = factsOf(status, now, shut).flatMap(([name, value, tone]) => {
     const lines = hanging(`  ${name.padEnd(valueAt - 3)} `, value, width, tone && paint[tone]);
     return lines.map((line) => paint.quiet(line.slice(0, valueAt)) + line.slice(valueAt));
   });
@@ -83,7 +94,7 @@ const valueAt = 16;
 
 type Fact = readonly [name: string, value: string, tone?: keyof Paint];
 
-function factsOf(status: UserStatus, now: number): readonly Fact[] {
+function factsOf(status: UserStatus, now: number, shut: readonly ShutGate[]): readonly Fact[] {
   const { state, since, usable, expiresAt, oneupUserId, active, pause, hold, failure, underWay, calls } =
     status;
   const facts: Fact[] = [
@@ -108,7 +119,7 @@ function factsOf(status: UserStatus, now: number): readonly Fact[] {
   if (pause !== null) facts.push(["attempt", `${pause.attempt} is next`]);
   const cause = pause?.cause ?? null;
   if (cause !== null) {
-    const step = asCommands(nextStepAfter(cause, { alone: isRefusedAlone(pause?.reason) }));
+    const step = asCommands(nextStepAfter(cause, { alone: isRefusedAlone(pause?.reason, shut) }));
     facts.push(["cause", escapeControl(causeInWords(cause)), "busy"], ["what to do", step]);
   }
   if (underWay !== null) facts.push(["call", `${underWay}, in flight or in doubt`, "busy"]);

@@ -80,9 +80,22 @@ export interface Looked {
 /** The output of `--json`. */
 function asData({ store, endpoints, view, health, causes, failures }: Looked): object {
   const { running: _, ...account } = view;
-  const { ready, problem, why, nextStep } = health;
+  const { ready, problem, why } = health;
+  const nextStep = health.nextStep && asCommands(health.nextStep);
+  const met = causes.map((each) => ({ ...each, nextStep: asCommands(each.nextStep) }));
   const underWayOrHeld = waitingUsers(view);
-  return { store, endpoints, ...account, underWayOrHeld, causes, failures, ready, problem, why, nextStep };
+  return {
+    store,
+    endpoints,
+    ...account,
+    underWayOrHeld,
+    causes: met,
+    failures,
+    ready,
+    problem,
+    why,
+    nextStep,
+  };
 }
 
 /** The status as text, at most `width` columns wide, with or without bars beside the numbers. */

@@ -32,7 +32,8 @@ export interface MetCause {
 /** The failed calls because of which users wait, most users first. */
 export async function causesOf(lifecycle: Lifecycle, view: BudgetView): Promise<readonly MetCause[]> {
   const met = new Map<string, MetCause>();
-  for (const { cause, until, underWay, alone } of (await waitingOf(lifecycle, view)).flatMap(troubleOf)) {
+  const troubles = (await waitingOf(lifecycle, view)).flatMap((status) => troubleOf(status, view));
+  for (const { cause, until, underWay, alone } of troubles) {
     const key = [cause.call, cause.host, cause.code].join(" ");
     const before = met.get(key);
     const nextAt = before !== undefined && before.nextAt < until ? before.nextAt : until;
@@ -80,12 +81,15 @@ interface Trouble {
 }
 
 /** Why a user waits. While its next attempt is in flight, that is the cause of its last step. */
-function troubleOf({ history, pause, ...status }: UserStatus): readonly Trouble[] {
+function troubleOf(
+  { history, pause, ...status }: UserStatus,
+  { shut }: Pick<BudgetView, "shut">,
+): readonly Trouble[] {
   if (pause !== null && pause.reason !== "lease") {
     const { cause, until, reason } = pause;
     return cause === null || until === null
       ? []
-      : [{ cause, until, underWay: false, alone: isRefusedAlone(reason) }];
+      : [{ cause, until, underWay: false, alone: isRefusedAlone(reason, shut) }];
   }
   const cause = history.at(-1)?.cause ?? null;
   const underWay = status.underWay !== null;

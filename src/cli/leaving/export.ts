@@ -10,7 +10,7 @@ import { nameFrom, UsageError, versionsIn, wholeIn } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { listOption, showing, unfinishedLines, usersOf } from "./list-option.ts";
+import { checkUsers, listOption, showing, unfinishedLines, usersOf } from "./list-option.ts";
 
 export const exportUsers: Command = {
   name: "export",
@@ -37,6 +37,7 @@ export const exportUsers: Command = {
   },
   async run(given, signal) {
     const options = { ...optionsOf(given), ...showing(given, lineOf), signal };
+    await checkUsers(given, signal);
     const users = usersOf(given, signal);
     return withStore(given, async (lifecycle) => {
       const summary = await lifecycle.exportMany(users, options);

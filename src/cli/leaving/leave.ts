@@ -17,7 +17,7 @@ import { flag, option, type Command, type Given } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { listOption, showing, unfinishedLines, usersOf } from "./list-option.ts";
+import { checkUsers, listOption, showing, unfinishedLines, usersOf } from "./list-option.ts";
 
 export const leave: Command = {
   name: "leave",
@@ -57,7 +57,7 @@ export const leave: Command = {
     if (switches.has("yes") && count === undefined && !switches.has("dry-run"))
       throw new UsageError("leave --yes needs the number that --dry-run prints: add --count N");
     const by = doerIn(given);
-    usersOf(given, signal); // wrong options are found before the store is opened
+    await checkUsers(given, signal);
     const dry = optionsOf(given, receipts, signal);
     const use = async (lifecycle: Lifecycle): Promise<number> => {
       const forecast = await lifecycle.offboardMany(usersOf(given, signal), dry);

@@ -6,7 +6,7 @@
 import { UsageError } from "../arguments.ts";
 import { option, type Given, type Options } from "../command.ts";
 import { escapeControl, number, printJson } from "../format.ts";
-import { idsIn, usualColumn } from "../list-file.ts";
+import { checkReadable, idsIn, usualColumn } from "../list-file.ts";
 import { Screen } from "../screen.ts";
 import { asCommands } from "../shell-words.ts";
 
@@ -26,6 +26,12 @@ export function usersOf({ texts }: Given, signal: AbortSignal): AsyncIterable<st
   if (path === undefined) return "all";
   if (path === "-") throw new UsageError("--users takes a file: the list is read more than once");
   return idsIn({ path, column }, signal);
+}
+
+/** Makes sure that the list can be read to its end, before a store is opened. @throws {UsageError} */
+export async function checkUsers(given: Given, signal: AbortSignal): Promise<void> {
+  const [path, column] = [given.texts.get("users"), given.texts.get("column")];
+  if (usersOf(given, signal) !== "all" && path !== undefined) await checkReadable({ path, column }, signal);
 }
 
 /** Options that show how far it is: as JSON lines, or in one line of a terminal. */

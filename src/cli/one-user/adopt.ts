@@ -6,7 +6,7 @@
 import { UsageError, whole } from "../arguments.ts";
 import { option, type Command } from "../command.ts";
 import { idsIn } from "../list-file.ts";
-import { actOnUser, actOptions, isUsable } from "./act-on-user.ts";
+import { actOnUser, actOptions, isUsable } from "../act-on-user.ts";
 
 const variable = "ONEUP_REFRESH_TOKEN";
 

@@ -6,7 +6,7 @@
  */
 import { reasonIn, reasonOption } from "../arguments.ts";
 import type { Command } from "../command.ts";
-import { actOnUser, actOptions } from "./act-on-user.ts";
+import { actOnUser, actOptions } from "../act-on-user.ts";
 
 export const hold: Command = {
   name: "hold",

@@ -8,7 +8,7 @@ import { versionsIn } from "../arguments.ts";
 import { option, type Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { escapeControl, print } from "../format.ts";
-import { actOnUser, actOptions, actIn, isUsable } from "./act-on-user.ts";
+import { actOnUser, actOptions, actIn, isUsable } from "../act-on-user.ts";
 import { isLifecycleError } from "../../index.ts";
 import { withStore } from "../open-store.ts";
 

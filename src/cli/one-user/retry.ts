@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { isLifecycleError } from "../../errors.ts";
-import type { Lifecycle } from "../../index.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import type { Lifecycle, UserStatus } from "../../index.ts";
 import { doerIn, UsageError } from "../arguments.ts";
 import { flag, type Command, type Given } from "../command.ts";
 import { plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { actOnUser, actOptions, isUsable } from "./act-on-user.ts";
+import { actOnUser, actOptions, isUsable, type Act } from "../act-on-user.ts";
 
 export const retry: Command = {
   name: "retry",
@@ -34,12 +34,22 @@ export const retry: Command = {
         `retry needs an ID or --all${argument === "" ? "" : ", not both"}: oneup-lifecycle retry ada@example.org`,
       );
     if (!switches.has("all"))
-      return actOnUser(given, signal, (lifecycle, act) => lifecycle.retry(argument, act), isUsable);
+      return actOnUser(given, signal, (lifecycle, act) => retryOne(lifecycle, argument, act), isUsable);
     if (given.texts.has("wait"))
       throw new UsageError("--wait cannot be combined with --all, which does not wait");
     return retryAll(given, signal);
   },
 };
+
+/** @throws {LifecycleError} `USER_OFFBOARDED` for a user that was offboarded before; as `retry()` */
+async function retryOne(lifecycle: Lifecycle, id: string, act: Act): Promise<UserStatus> {
+  const { state } = await lifecycle.inspect(id);
+  if (state !== "offboarded") return lifecycle.retry(id, act);
+  throw new LifecycleError(
+    "USER_OFFBOARDED",
+    `Cannot retry user ${lifecycle.alias(id)}: it was offboarded; onboard() starts over`,
+  );
+}
 
 async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
   const by = doerIn(given);

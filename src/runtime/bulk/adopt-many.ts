@@ -3,21 +3,16 @@
  *
  * @module
  */
-import { adopt, checkGrant, tokensOf, type Grant } from "../operations/adopt.ts";
+import { adopt, checkGrant, tokensOf } from "../operations/adopt.ts";
 import { checkId } from "../options/check-id.ts";
 import { anObject, checkValue } from "../../checks.ts";
-import type { AdoptManyOptions, Import, RowSummary } from "./imports.ts";
+import type { AdoptedRow, AdoptManyOptions, Import, RowSummary } from "./imports.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { callListener } from "../options/call-listener.ts";
 import { throttle } from "./throttle.ts";
 import { ListedTokens } from "./listed-tokens.ts";
 import { rowTally } from "./row-tally.ts";
 import { forEachRow, rowsATurn, rowsInHand, type Rows } from "./for-each-row.ts";
-
-/** A row of {@link adoptMany}: the user and its grant. */
-export interface AdoptedRow extends Grant {
-  readonly appUserId: string;
-}
 
 /**
  * Adopts every row with a valid grant, except users that were offboarded or forgotten, and rows with a token of another
@@ -29,14 +24,14 @@ export async function adoptMany(
   { engine, options, signal }: Import<AdoptManyOptions>,
   rows: Rows<AdoptedRow>,
 ): Promise<RowSummary> {
-  const tally = rowTally(engine.keys);
+  const tally = rowTally(engine, options.onReject);
   const pace = throttle(engine, options.everyMs);
   const listed = new ListedTokens();
   const report = (): void =>
     callListener(engine.settings.logger, "onProgress", options.onProgress, tally.counts);
   await forEachRow(rows, rowsInHand, signal, async (given, number) => {
     if (number % rowsATurn === 0) await engine.gather();
-    await tally.count(number, async () => {
+    await tally.count(number, given, async () => {
       const { appUserId, ...grant } = checkValue("adopt a user", "the row", given, anObject);
       const id = checkId(appUserId);
       const checked = checkGrant(grant);

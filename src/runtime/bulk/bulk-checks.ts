@@ -21,7 +21,7 @@ import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";
 import type { Rows } from "./for-each-row.ts";
 
 /** The options of every bulk operation, which reports its progress. */
-export const reporting: Rules<AdoptManyOptions> = {
+export const reporting: Rules<Omit<AdoptManyOptions, "onReject">> = {
   everyMs: between(10, 86_400_000),
   onProgress: aFunction,
   signal: aSignal,
@@ -31,8 +31,9 @@ export const aName: Rule = {
   must: "1 to 64 letters, digits and ._-",
   holds: (value) => typeof value === "string" && /^[\w.-]{1,64}$/.test(value),
 };
+const adopting: Rules<AdoptManyOptions> = { ...reporting, onReject: aFunction };
 const onboarding: Rules<OnboardManyOptions> = {
-  ...reporting,
+  ...adopting,
   name: aName,
   lane: aLane,
   expect: {
@@ -68,7 +69,7 @@ export function checkOnboardingMany(rows: Rows<unknown>, options: OnboardManyOpt
 export function checkAdopting(rows: Rows<unknown>, options: AdoptManyOptions | undefined): AdoptManyOptions {
   const verb = "adopt a list";
   checkRows(verb, rows);
-  return check(verb, options, reporting);
+  return check(verb, options, adopting);
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */

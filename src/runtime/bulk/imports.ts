@@ -7,6 +7,7 @@ import type { ErrorCode } from "../../errors.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { ShutGate } from "../operations/budget.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { Grant } from "../operations/adopt.ts";
 import type { Cancellable } from "../options/call-options.ts";
 
 /** Options of every operation on a list. */
@@ -20,8 +21,17 @@ interface ListOptions<Progress> extends Cancellable {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
+/** Options of the operations that add users from a list. */
+interface AddingOptions<Progress, Row> extends ListOptions<Progress> {
+  /**
+   * Called for every unusable row, as it is met: `rejects` of the result has the first hundred. If it throws or its
+   * promise rejects, that is logged without the error's message, and the import continues.
+   */
+  readonly onReject?: ((reject: Reject<Row>) => void) | undefined;
+}
+
 /** Options of {@link Lifecycle.onboardMany}. */
-export interface OnboardManyOptions extends ListOptions<ImportProgress> {
+export interface OnboardManyOptions extends AddingOptions<ImportProgress, string> {
   /**
    * The name of the import: starting it again with the same name, and the same rows or more, resumes it. 1 to 64
    * letters, digits and `._-`; stored unencrypted.
@@ -40,8 +50,13 @@ export interface OnboardManyOptions extends ListOptions<ImportProgress> {
   readonly expect?: "new" | "existing" | ((appUserId: string) => "new" | "existing") | undefined;
 }
 
+/** A row of {@link Lifecycle.adoptMany}: the user and its grant. */
+export interface AdoptedRow extends Grant {
+  readonly appUserId: string;
+}
+
 /** Options of {@link Lifecycle.adoptMany}. */
-export type AdoptManyOptions = ListOptions<RowCounts>;
+export type AdoptManyOptions = AddingOptions<RowCounts, AdoptedRow>;
 
 /** The outcome of the rows that this call has read so far. */
 export interface RowCounts {
@@ -50,6 +65,11 @@ export interface RowCounts {
   readonly added: number;
   /** Users that existed here already, whether of this list or not; they stay as they are. */
   readonly present: number;
+  /**
+   * Users that were offboarded or forgotten. A list may be older than that, so they stay as they are; `onboard()` of one
+   * starts over.
+   */
+  readonly departed: number;
   /** Rows that were unusable. */
   readonly rejected: number;
 }
@@ -63,6 +83,12 @@ export interface RejectedRow {
   readonly why: string;
   /** The facts of the error, as `LifecycleError` has them: `renamedTo` names a user, so keep them out of your logs. */
   readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** An unusable row as `onReject` gets it. */
+export interface Reject<Row> extends RejectedRow {
+  /** The row as your list has it: personal data, and of `adoptMany()` with its tokens. */
+  readonly given: Row;
 }
 
 /** The result of reading all rows. */

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Loaded } from "../../store/contract.ts";
 import { total } from "../../store/lane-scheduler.ts";
 import { checkId } from "../options/check-id.ts";
 import { checkValue } from "../../checks.ts";
@@ -15,7 +16,7 @@ import { newcomer } from "../operations/onboard.ts";
 import { forecast } from "../operations/forecast.ts";
 import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "./imports.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import { findUser, nullIfLasting } from "../engine/load-user.ts";
+import { findUser, leadsToTombstone, nullIfLasting, tombstoneRevision } from "../engine/load-user.ts";
 import { callListener } from "../options/call-listener.ts";
 import { throttle } from "./throttle.ts";
 import { rowTally } from "./row-tally.ts";
@@ -23,7 +24,7 @@ import { forEachRow, rowsATurn, rowsInHand, type Rows } from "./for-each-row.ts"
 import { moveIdle } from "../engine/save-user.ts";
 import { DamagedUsers } from "./damaged-users.ts";
 import { ListedUsers } from "./listed-users.ts";
-import { leftOf, onTheirWay, sumOf } from "../user/index-key.ts";
+import { isOfDeparted, leftOf, onTheirWay, sumOf } from "../user/index-key.ts";
 import type { User } from "../user/user.ts";
 
 /** Unreadable users named in the result. */
@@ -40,7 +41,7 @@ export async function onboardMany(
   help: (signal: AbortSignal) => Promise<unknown>,
 ): Promise<ImportSummary> {
   const { name, lane = "bulk", expect, onProgress } = options;
-  const tally = rowTally(engine.keys);
+  const tally = rowTally(engine, options.onReject);
   const pace = throttle(engine, options.everyMs);
   const damaged = new DamagedUsers(engine, name);
   const listed = new ListedUsers(engine, lane, signal);
@@ -97,11 +98,12 @@ export async function onboardMany(
   await report("reading");
   await forEachRow(ids, rowsInHand, signal, async (given, number) => {
     if (number % rowsATurn === 0) await engine.gather();
-    await tally.count(number, () => {
+    await tally.count(number, given, () => {
       const id = checkId(given);
       return retryWrite(engine, signal, "store users", async () => {
         // seam: a-user-that-is-here-is-not-looked-for-in-the-list
-        if ((await engine.store.load(id)).type !== "absent") return "present";
+        const there = await engine.store.load(id);
+        if (there.type !== "absent") return hasDeparted(engine, id, there) ? "departed" : "present";
         const user = newcomer(id, { expect: await expects(id), lane }, engine.clock.now());
         return enter(engine, signal, { ...user, origin: { name, arrived: false } });
       });
@@ -117,14 +119,23 @@ export async function onboardMany(
 }
 
 /** Stores the user in its lane, unless another process is faster or the user was forgotten. */
-async function enter(engine: Engine, signal: AbortSignal, newcomer: User): Promise<"added" | "present"> {
+async function enter(
+  engine: Engine,
+  signal: AbortSignal,
+  newcomer: User,
+): Promise<"added" | "present" | "departed"> {
   // seam: an-imported-user-waits-in-its-lane
   const place = { dueInMs: null, lane: newcomer.lane };
   // An unacknowledged write is repeated with the same write id: otherwise our own user would look like a conflict.
   const done = await moveIdle(engine, newcomer, place, /* seam: a-first-write-is-repeated */ signal);
-  if (done.type !== "committed")
-    return done.unacknowledged === true && (await isOurs(engine, signal, newcomer)) ? "added" : "present";
-  return "added";
+  if (done.type === "committed") return "added";
+  if (done.unacknowledged === true && (await isOurs(engine, signal, newcomer))) return "added";
+  return (await tombstoneRevision(engine, newcomer.id)) > 0 ? "departed" : "present";
+}
+
+/** Whether the user was offboarded, or is being forgotten. */
+function hasDeparted(engine: Engine, id: string, there: Loaded): boolean {
+  return there.type === "record" ? isOfDeparted(there.record.state) : leadsToTombstone(engine, id, there);
 }
 
 /**

@@ -4,20 +4,28 @@
  * @module
  */
 import { isLifecycleError } from "../../errors.ts";
-import type { RejectedRow, RowCounts, RowSummary } from "./imports.ts";
-import type { StoreKeys } from "../account/store-keys.ts";
+import { callListener } from "../options/call-listener.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Reject, RejectedRow, RowCounts, RowSummary } from "./imports.ts";
 
 /** The most rejected rows that are listed. */
 const mostListed = 100;
 
 /** The outcomes of the rows of one import. */
-export function rowTally(keys: Pick<StoreKeys, "isTrouble">) {
+export function rowTally<Row>(
+  { keys, settings }: Pick<Engine, "keys" | "settings">,
+  onReject: ((reject: Reject<Row>) => void) | undefined,
+) {
   const rejects: RejectedRow[] = [];
-  const counts = { read: 0, added: 0, present: 0, rejected: 0 };
+  const counts = { read: 0, added: 0, present: 0, departed: 0, rejected: 0 };
 
   return {
     /** Counts one row by the result of `task`. An unusable row is recorded and stops nothing. */
-    async count(row: number, task: () => Promise<"added" | "present">): Promise<void> {
+    async count(
+      row: number,
+      given: Row,
+      task: () => Promise<"added" | "present" | "departed">,
+    ): Promise<void> {
       try {
         const done = await task();
         counts[done]++;
@@ -26,7 +34,9 @@ export function rowTally(keys: Pick<StoreKeys, "isTrouble">) {
         if (keys.isTrouble(error)) throw error; // a problem of the account: every further row would be rejected
         counts.rejected++;
         const { code, message: why, facts } = error;
-        if (rejects.length < mostListed) rejects.push({ row, code, why, facts });
+        const reject = { row, code, why, facts };
+        if (rejects.length < mostListed) rejects.push(reject);
+        callListener(settings.logger, "onReject", onReject, { ...reject, given });
       }
       counts.read++;
     },

@@ -20,6 +20,7 @@ import {
 } from "../engine/load-user.ts";
 import { schedule } from "../engine/schedule.ts";
 import { moveIdle } from "../engine/save-user.ts";
+import { hasLeft } from "../user/step.ts";
 import { newUser, stepped, type User } from "../user/user.ts";
 
 /** What an application knows about a user that it connected before. */
@@ -94,7 +95,7 @@ export function tokensOf({ refreshToken, access }: CheckedGrant): readonly Secre
 
 /**
  * Stores the user with its grant. Returns `present`, and changes nothing, if the user has a grant here or is about to
- * get one, if some of its data is still to be erased, or if it is a row of a list and was offboarded.
+ * get one, or if some of its data is still to be erased; and `departed` if it is a row of a list and was offboarded.
  *
  * @throws {LifecycleError} `USER_CONFLICT` if it is another user of 1upHealth here; `INVALID_OPTION` if this process
  * knows one of the tokens as another user's, or is storing it for one; what `lastCheck` throws; `USER_NOT_READY` if the deadline
@@ -107,7 +108,7 @@ export async function adopt(
   grant: CheckedGrant,
   deadline: Deadline,
   { source, by, lastCheck }: AdoptOptions,
-): Promise<"adopted" | "present"> {
+): Promise<"adopted" | "present" | "departed"> {
   let unacknowledgedAt: number | null = null;
   let first: LoadedUser | MissingUser | null = null;
   const load = async (): Promise<LoadedUser | MissingUser> => {
@@ -123,8 +124,8 @@ export async function adopt(
     const user = adopted(before, grant, { at, by });
     if (before.history.some(([when, , event]) => event === "ADOPTED" && when === unacknowledgedAt))
       return "adopted";
+    if (source === "inList" && wasOffboarded(there)) return "departed";
     if (user === before) return "present";
-    if (source === "inList" && wasOffboarded(there)) return "present";
     // seam: an-adopted-user-is-scheduled
     const place = schedule(engine, user, null);
     // An unacknowledged write is repeated with the same write id: otherwise our own user would look like a conflict.
@@ -175,7 +176,7 @@ function isForgottenSince(first: LoadedUser | MissingUser | null, there: LoadedU
 
 /** Whether it was offboarded, and perhaps forgotten after that. */
 function wasOffboarded(there: LoadedUser | MissingUser): boolean {
-  return there.user === null ? there.isForgotten : there.user.position.state === "offboarded";
+  return there.user === null ? there.isForgotten : hasLeft(there.user.position.state);
 }
 
 function refuseAnother({ sealer }: Engine, user: User, { oneupUserId }: CheckedGrant): void {

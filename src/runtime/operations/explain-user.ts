@@ -176,7 +176,8 @@ function whatToDo({ failure, pause, state, usable }: UserStatus, around: Circums
     ? null
     : (pause?.cause ?? (usable ? null : (around.cause ?? around.ahead?.cause ?? null)));
   const cause = state === "created" && met?.code === "user_missing" ? null : met; // it is created next
-  const alone = around.ahead === null && (pause?.reason === "throttled" || isRefusedAlone(pause?.reason));
+  const alone =
+    around.ahead === null && (pause?.reason === "throttled" || isRefusedAlone(pause?.reason, around.shut));
   const step =
     failure === null
       ? cause && nextStepAfter(cause, { alone })
@@ -250,7 +251,7 @@ function whatCanCome(state: UserState, { dueAt, now }: Circumstances): string {
     case "failed":
       return "Nothing happens by itself: retry() takes it back to where it failed.";
     case "offboarded":
-      return "Nothing happens by itself: onboard() of the same id starts over, forget() removes what is left.";
+      return "Nothing happens by itself: onboard() starts over, forget() removes what is left.";
     default:
       return dueAt === null
         ? "Nothing happens by itself: its token is renewed when it is requested."

@@ -11,7 +11,8 @@ export type EventsOption = false | { readonly keep: string };
 
 const hour = 3_600_000;
 
-const aTime: Rule = {
+/** How long events may be kept. */
+export const aTime: Rule = {
   must: 'a time from 1 hour to 400 days, such as "36h" or "7d"',
   holds(keep) {
     const ms = typeof keep === "string" ? spanOf(keep) : undefined;

@@ -44,6 +44,12 @@ function stateOf(key: string): UserState | null {
   return isState(state) ? state : null;
 }
 
+/** Whether users under this key were offboarded, or are being offboarded. */
+export function isOfDeparted(key: string): boolean {
+  const state = stateOf(key);
+  return state !== null && hasLeft(state);
+}
+
 /** The existing keys of this state. */
 export function indexKeysOf(state: UserState, counts: Counts): readonly string[] {
   return Object.keys(counts).filter((key) => stateOf(key) === state);

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { ImportProgress, ImportSummary } from "../index.ts";
-import { spanInWords } from "../runtime/options/time-in-words.ts";
-import type { Paint } from "./screen.ts";
-import { number, plural } from "./format.ts";
+import type { ImportProgress, ImportSummary, RejectedRow, ShutGate } from "../../index.ts";
+import { spanInWords } from "../../runtime/options/time-in-words.ts";
+import type { Paint } from "../screen.ts";
+import { number, plural } from "../format.ts";
 
 const barLength = 40;
 /** How many bad rows are printed one by one. */
@@ -29,42 +29,58 @@ export function importPicture(progress: ImportProgress, now: number, paint: Pain
     `  ${bar}  ${paint.strong(far)}`,
     "",
     `  ${rowsInWords(progress, paint)}`,
+    ...leftOut(progress),
     gate === undefined
       ? `  ${number(waiting)} waiting · ${slots.used} of ${slots.of} slots in use · ${endInWords(progress, now)}`
-      : `  ${paint.busy(`1upHealth accepts no calls now (${gate.reason ?? gate.state}); next try ${clockTime(gate.until)}`)}`,
+      : `  ${paint.busy(heldUp(gate))}`,
     "",
   ];
 }
 
 /** One line for a log. */
 export function importLine(progress: ImportProgress, now: number): string {
-  const { phase, arrived, left, read } = progress;
+  const { phase, arrived, left, read, shut } = progress;
+  const [gate] = shut;
   switch (phase) {
     case "reading":
       return `reading: ${number(read)} rows`;
     case "onboarding":
     case "done":
-      return `onboarding: ${number(arrived)} onboarded, ${number(left)} left, ${endInWords(progress, now)}`;
+      return `onboarding: ${number(arrived)} onboarded, ${number(left)} left, ${gate === undefined ? endInWords(progress, now) : heldUp(gate)}`;
   }
 }
 
+/** The summary of an import from a file, with the line of each row. */
+export interface SummaryOfFile extends ImportSummary {
+  readonly rejects: readonly (RejectedRow & { readonly line: number })[];
+}
+
 /** The result of the import. */
-export function importSummary(summary: ImportSummary, paint: Paint): readonly string[] {
-  const { arrived, failed, unreadable, known, rejected, rejects } = summary;
+export function importSummary(summary: SummaryOfFile, paint: Paint): readonly string[] {
+  const { arrived, departed, failed, unreadable, known, rejected, rejects } = summary;
   const good = failed + unreadable + rejected === 0;
   const lines = [
     good
-      ? paint.good(`All onboarded: ${plural(arrived, "user")}`)
+      ? paint.good(`${departed === 0 ? "All onboarded" : "Onboarded"}: ${plural(arrived, "user")}`)
       : paint.busy(
           `Done: ${number(arrived)} onboarded, ${number(failed)} failed, ${plural(rejected, "row")} could not be used`,
         ),
     `  ${rowsInWords(summary, paint)}`,
+    ...leftOut(summary),
+    ...(departed > 0
+      ? [`  To start one of them over: ${paint.strong("oneup-lifecycle onboard --user ID")}`]
+      : []),
     ...(known > 0 ? [`  ${plural(known, "user")} already known to 1upHealth`] : []),
   ];
-  for (const { row, code, why } of rejects.slice(0, mostRows)) {
-    lines.push(`  ${paint.bad(`row ${number(row)}`)}  ${why} ${paint.quiet(`[${code}]`)}`);
+  for (const { line, code, why } of rejects.slice(0, mostRows)) {
+    lines.push(`  ${paint.bad(`line ${number(line)}`)}  ${why} ${paint.quiet(`[${code}]`)}`);
   }
-  if (rejected > mostRows) lines.push(paint.quiet(`  and ${plural(rejected - mostRows, "more row")}`));
+  if (rejected > mostRows)
+    lines.push(
+      paint.quiet(
+        `  and ${plural(rejected - mostRows, "more row")}; --rejects FILE writes them all to a file`,
+      ),
+    );
   if (failed > 0)
     lines.push(`  Failed users are kept: ${paint.strong("oneup-lifecycle retry --all")} retries them.`);
   if (unreadable > 0)
@@ -72,6 +88,15 @@ export function importSummary(summary: ImportSummary, paint: Paint): readonly st
       `  Damaged: ${plural(unreadable, "record")}. These users are not processed; ${paint.strong("--json")} lists them.`,
     );
   return lines;
+}
+
+/** What holds all users up, so that there is no forecast. */
+function heldUp({ reason, state, until }: ShutGate): string {
+  return `1upHealth accepts no calls now (${reason ?? state}); next try ${clockTime(until)}`;
+}
+
+function leftOut({ departed }: ImportProgress): readonly string[] {
+  return departed === 0 ? [] : [`  ${number(departed)} left out: offboarded or forgotten`];
 }
 
 function rowsInWords({ added, present, rejected }: ImportProgress, paint: Paint): string {

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
-import type { Lifecycle, UserStatus } from "../../index.ts";
-import { byOption, doerIn, duration } from "../arguments.ts";
-import { option, type Given, type Options } from "../command.ts";
-import { print, toneOf, waitOf } from "../format.ts";
-import { withStore } from "../open-store.ts";
-import { paintFor } from "../screen.ts";
+import { systemClock } from "../clock.ts";
+import type { Lifecycle, LifecycleOptions, UserStatus } from "../index.ts";
+import { byOption, doerIn, duration } from "./arguments.ts";
+import { option, type Given, type Options } from "./command.ts";
+import { byWhom, escapeControl, print, toneOf, waitOf } from "./format.ts";
+import { withStore } from "./open-store.ts";
+import { paintFor } from "./screen.ts";
 
 export const actOptions: Options = {
   wait: option("TIME", "how long to wait for it, e.g. 10m (default: 30s)"),
@@ -34,18 +34,20 @@ export async function actOnUser(
   signal: AbortSignal,
   act: (lifecycle: Lifecycle, options: Act) => Promise<UserStatus>,
   isDone: (status: UserStatus) => boolean = () => true,
+  settings: Partial<LifecycleOptions> = {},
 ): Promise<number> {
   const options = actIn(given, signal);
-  const status = await withStore(given, (lifecycle) => act(lifecycle, options));
-  print(given, status, [standing(status)]);
+  const status = await withStore(given, (lifecycle) => act(lifecycle, options), { options: settings });
+  print(given, status, [standing(status) + (given.command.name === "unhold" ? ", not held any more" : "")]);
   return isDone(status) ? 0 : 1;
 }
 
 function standing(status: UserStatus): string {
-  const { state, purge } = status;
+  const { state, purge, hold } = status;
   const waits = waitOf(status, systemClock.now());
   const left = purge === null || purge.left.length === 0 ? "" : `, still to erase: ${purge.left.join(", ")}`;
-  return `${paintFor(process.stdout)[toneOf[state]](state)}${waits === "" ? "" : `, waits: ${waits}`}${left}`;
+  const held = hold === null ? "" : `, held${byWhom(hold.by)}: ${escapeControl(hold.reason)}`;
+  return `${paintFor(process.stdout)[toneOf[state]](state)}${waits === "" ? "" : `, waits: ${waits}`}${left}${held}`;
 }
 
 /** Whether the user has a token that works, or needs none. */
