@@ -151,6 +151,7 @@ export type {
   ExportWriter,
   OpenExportFile,
   UnexportedUser,
+  UnlistableTypes,
 } from "./runtime/leaving/export-many-options.ts";
 export type { LeaveVerbs } from "./runtime/leaving/leave-verbs.ts";
 export type {

@@ -34,6 +34,9 @@ describe("cli export, leave and receipts", () => {
     const dry = await run([...leaving, "--dry-run"]);
     expect(dry).toMatchObject({ code: 0, err: "" });
     expect(dry.out).toMatch(/^2 users would leave, 0 of them have left already\n2 management calls, until /);
+    expect(dry.out).toMatch(
+      /^Cannot be searched in r4, so at most those .* are purged: Binary, .*Provenance/m,
+    );
     expect(dry.out).toContain("--count 2");
     const json = await run([...leaving, "--dry-run", "--json"]);
     expect(JSON.parse(json.out)).toMatchObject({ count: 2, calls: 2, unexported: 0 });

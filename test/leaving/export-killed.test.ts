@@ -11,6 +11,7 @@ import type { Told } from "./exporter.child.ts";
 
 const script = new URL("exporter.child.ts", import.meta.url);
 const users = 40;
+const scan = { resourceType: "Binary", contentType: "image/png", data: "aGk=" };
 
 it("exportMany(), killed with -9 in the middle of it twice, has each resource in its files exactly once", async () => {
   const sandbox = createSandbox({ limit: { calls: Infinity } });
@@ -23,8 +24,14 @@ it("exportMany(), killed with -9 in the middle of it twice, has each resource in
   const all = new Set<string>();
   for (let number = 0; number < users; number++) {
     await lifecycle.onboard(`user-${number}`);
-    for (const id of sandbox.addResources(`user-${number}`, "r4", resources(number === 3 ? 2_500 : 130)))
-      all.add(id);
+    const user = `user-${number}`;
+    const scans = sandbox.addResources(
+      user,
+      "r4",
+      [1, 2, 3].map(() => scan),
+    );
+    const others = sandbox.addResources(user, "r4", resources(number === 3 ? 2_500 : 130, scans));
+    for (const id of [...scans, ...others]) all.add(id);
   }
   await lifecycle.close();
   const files = folder("export");
@@ -46,8 +53,8 @@ it("exportMany(), killed with -9 in the middle of it twice, has each resource in
   expect({ err, last: out.trim().split("\n").at(-1) }).toEqual({ err: "", last: `done ${users} 0` });
   const names = readdirSync(files, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
   const exported = names.filter(({ name }) => name !== "export.json");
-  expect(exported.every(({ name }) => /^r4\.(?:Observation|Patient)\.ndjson$/.test(name))).toBe(true);
-  expect(exported).toHaveLength(2 * users);
+  expect(exported.every(({ name }) => /^r4\.(?:Binary|Observation|Patient)\.ndjson$/.test(name))).toBe(true);
+  expect(exported).toHaveLength(3 * users);
   const ids = exported.flatMap(({ parentPath, name }) =>
     readFileSync(join(parentPath, name), "utf8")
       .trimEnd()
@@ -58,8 +65,8 @@ it("exportMany(), killed with -9 in the middle of it twice, has each resource in
   expect(new Set(ids)).toEqual(all);
 });
 
-function* resources(observations: number): Generator<string> {
+function* resources(observations: number, scans: readonly string[]): Generator<string> {
   for (let number = 0; number < observations; number++)
     yield `{"resourceType":"Observation","status":"final","valueInteger":${number}}`;
-  yield `{"resourceType":"Patient"}`;
+  yield JSON.stringify({ resourceType: "Patient", photo: scans.map((id) => ({ url: `Binary/${id}` })) });
 }

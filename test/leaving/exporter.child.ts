@@ -18,7 +18,7 @@ const { exported, present, waiting, failed } = await lifecycle.exportMany("all",
   name: "spring",
   write: folder,
   versions: ["r4"],
-  types: ["Observation", "Patient"],
+  types: ["Binary", "Observation", "Patient"],
   everyMs: 10,
   onProgress: ({ exported }) => console.log(`exported ${exported}`),
 });

@@ -26,8 +26,9 @@ interface Kept {
   owner: number;
 }
 
-/** What is exported of each user. */
+/** What is exported of each user. No search lists a Binary of r4. */
 const versions = ["dstu2", "r4"] as const;
+const types = ["Patient", "Binary"] as const;
 
 /** Signs up once the leave is over, while a process that has begun it stands still. */
 const newcomer = "newcomer";
@@ -40,6 +41,8 @@ export class Leaves {
   readonly #dice: Dice;
   readonly #files = new Map<string, Kept>();
   readonly #receipts: string[] = [];
+  /** Binaries that only the photo of a patient leads to, by the number of their user. */
+  readonly #scans = new Map<unknown, string>();
   #openings = 0;
   /** The opening of the receipts that may write. */
   #owner = 0;
@@ -60,6 +63,7 @@ export class Leaves {
       judge.expects(id, 3); // its number is confirmed, which user it is, and a fresh code if it signs up again
       judge.of(id).wasLetGo = true;
     }
+    this.#scan();
     judge.leaving.onPurge = (dossier) => this.#mayPurge(dossier);
     let step = 0;
     let publicKey = "";
@@ -84,13 +88,13 @@ export class Leaves {
           name: "export",
           write: this.#writer(life),
           versions,
-          types: ["Patient"],
+          types,
         };
         const { waiting, failed } = await lifecycle.exportMany("all", options);
         if (failed > 0) judge.blame(`P7: ${failed} users with a token are not exported`);
         return waiting === 0;
       },
-      // The export is of patients only.
+      // The export is of two types only.
       async (lifecycle, life) => {
         const another = { name: "export", write: this.#writer(life), types: ["Observation"] };
         const asks = [
@@ -130,6 +134,30 @@ export class Leaves {
     if (step < steps.length) return judge.blame(`P2: the users do not come to leave: step ${step}`);
     await this.#comesLate(broken);
     if (!broken()) await this.#judge(publicKey, count);
+  }
+
+  /** Each user gets a patient with a photo, unless 1upHealth redirects every Binary elsewhere. */
+  #scan(): void {
+    const { handler, scenario } = this.#stage;
+    const { world } = handler;
+    if (scenario.kinds.includes("attachments")) return;
+    const { users, resources } = world;
+    for (const { id } of this.#stage.judge.all()) {
+      const { oneupUserId } = users.find(id) ?? {};
+      if (oneupUserId === undefined) continue;
+      const add = (type: string, resource: object): string =>
+        resources.create(
+          oneupUserId,
+          "r4",
+          type,
+          JSON.stringify({ resourceType: type, ...resource }),
+          world.now(),
+          true,
+        ).id;
+      const scan = add("Binary", { contentType: "image/png", data: "aGk=" });
+      add("Patient", { photo: [{ url: `Binary/${scan}` }] });
+      this.#scans.set(oneupUserId, scan);
+    }
   }
 
   /** Another process begins the same leave, and stands still somewhere in it. */
@@ -258,8 +286,8 @@ export class Leaves {
   #writer(life: Life): ExportWriter {
     return {
       begin: () => this.#onDisk(life, () => "here"),
-      open: ({ oneupUserId, version, restarted }) =>
-        this.#onDisk(life, () => this.#opened(life, fileName(oneupUserId, version, restarted))),
+      open: ({ oneupUserId, version, type, restarted }) =>
+        this.#onDisk(life, () => this.#opened(life, fileName(oneupUserId, version, type, restarted))),
     };
   }
 
@@ -270,7 +298,7 @@ export class Leaves {
     this.#files.set(name, kept);
     const { cursor, isWhole } = kept;
     // What was written behind the last cursor is not on the disk.
-    let written: readonly string[] = cursor === null ? [] : kept.lines;
+    let written: readonly string[] = cursor === null && !isWhole ? [] : kept.lines;
     return {
       isWhole,
       cursor,
@@ -310,9 +338,16 @@ export class Leaves {
   /** A purge arrived: the files of the user that it now is are whole. */
   #mayPurge({ id, envelope }: Dossier): void {
     const { oneupUserId } = envelope?.context ?? {};
+    const fileOf = (version: string, type: string): Kept | undefined =>
+      this.#files.get(fileName(oneupUserId, version, type, envelope?.restarted ?? null));
     for (const version of versions)
-      if (this.#files.get(fileName(oneupUserId, version, envelope?.restarted ?? null))?.isWhole !== true)
-        this.#stage.judge.blame(`P7: ${id} is purged, and its ${version} file is not whole`);
+      for (const type of types)
+        if (fileOf(version, type)?.isWhole !== true)
+          this.#stage.judge.blame(`P7: ${id} is purged, and its ${version} file of ${type} is not whole`);
+    const scan = this.#scans.get(oneupUserId);
+    const scans = fileOf("r4", "Binary")?.lines ?? [];
+    if (scan !== undefined && !scans.some((line) => line.includes(`"${scan}"`)))
+      this.#stage.judge.blame(`P7: ${id} is purged, and its scan is not exported`);
   }
 }
 
@@ -322,6 +357,6 @@ function isFair(error: unknown): boolean {
 }
 
 /** Each time that a user starts over, it gets files of its own. */
-function fileName(oneupUserId: unknown, version: string, restarted: number | null): string {
-  return `${String(oneupUserId)} ${version} ${restarted}`;
+function fileName(oneupUserId: unknown, version: string, type: string, restarted: number | null): string {
+  return `${String(oneupUserId)} ${version} ${type} ${restarted}`;
 }

@@ -10,7 +10,7 @@ import { nameFrom, UsageError, versionsIn, wholeIn } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { checkUsers, listOption, showing, unfinishedLines, usersOf } from "./list-option.ts";
+import { checkUsers, listOption, showing, unfinishedLines, unlistableLines, usersOf } from "./list-option.ts";
 
 export const exportUsers: Command = {
   name: "export",
@@ -20,6 +20,7 @@ export const exportUsers: Command = {
     "files once. After Ctrl-C, a crash or a full disk, run the same command again to continue.",
     "",
     "Without --types, each of about a hundred types costs a FHIR call a user and version: name those that you use.",
+    "Of types that 1upHealth cannot search, such as Binary in r4, it writes what other resources refer to.",
     "An export is identified by its name: another name, in another folder, exports anew.",
   ],
   example: "export --to ./export --types Patient,Observation",
@@ -31,7 +32,9 @@ export const exportUsers: Command = {
     name: option("NAME", "name of the export (default: that of the folder)"),
     versions: option("WHAT", "some of dstu2,stu3,r4 (default: all)"),
     types: option("TYPES", "resource types, e.g. Patient,Observation"),
-    "allow-short": flag("finish files with fewer resources than 1upHealth counts"),
+    "allow-short": flag(
+      "finish files with fewer resources than 1upHealth counts, or without what it refuses",
+    ),
     concurrency: option("N", "users at once, 1 to 64 (default: 8)"),
     ...listOption,
   },
@@ -41,11 +44,24 @@ export const exportUsers: Command = {
     const users = usersOf(given, signal);
     return withStore(given, async (lifecycle) => {
       const summary = await lifecycle.exportMany(users, options);
-      const { exported, present, waiting, failed, resources, files, short, unfinished } = summary;
+      const {
+        exported,
+        present,
+        waiting,
+        failed,
+        resources,
+        files,
+        short,
+        dangling,
+        unlistable,
+        unfinished,
+      } = summary;
       const left = waiting + failed;
       print(given, summary, [
         `${plural(exported, "user")} exported, ${number(present)} before: ${plural(resources, "resource")} in ${plural(files, "file")}`,
         ...(short > 0 ? [`${plural(short, "file")} with fewer resources than 1upHealth counts`] : []),
+        ...(dangling > 0 ? [`${plural(dangling, "reference")} to what 1upHealth does not have or show`] : []),
+        ...unlistableLines(unlistable, "only those are exported that other resources refer to"),
         ...(left > 0 ? [`${plural(left, "user")} not exported:`, ...unfinishedLines(unfinished, left)] : []),
       ]);
       return left > 0 ? 1 : 0;

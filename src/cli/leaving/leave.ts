@@ -17,7 +17,7 @@ import { flag, option, type Command, type Given } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { checkUsers, listOption, showing, unfinishedLines, usersOf } from "./list-option.ts";
+import { checkUsers, listOption, showing, unfinishedLines, unlistableLines, usersOf } from "./list-option.ts";
 
 export const leave: Command = {
   name: "leave",
@@ -113,7 +113,7 @@ function optionsOf(
 }
 
 function forecastLines(forecast: LeaveForecast): readonly string[] {
-  const { count, done, unexported, leftOut, unusable, calls, endsAt } = forecast;
+  const { count, done, unexported, leftOut, unusable, unlistable, calls, endsAt } = forecast;
   const end =
     endsAt === null ? "once they are no longer paused" : `until ${momentInWords(endsAt, systemClock.now())}`;
   return [
@@ -124,6 +124,10 @@ function forecastLines(forecast: LeaveForecast): readonly string[] {
       ? [`${plural(leftOut, "user")} would stay out: offboarded before, with data that is not exported`]
       : []),
     ...(unusable > 0 ? [`${plural(unusable, "row")} without a user here`] : []),
+    ...unlistableLines(
+      unlistable,
+      "at most those are exported that other resources refer to, and all are purged",
+    ),
     `To do it: the same with --count ${count}`,
   ];
 }

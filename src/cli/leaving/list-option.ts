@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { UnlistableTypes } from "../../index.ts";
 import { UsageError } from "../arguments.ts";
 import { option, type Given, type Options } from "../command.ts";
 import { escapeControl, number, printJson } from "../format.ts";
@@ -49,6 +50,13 @@ export function showing<Progress extends { readonly phase: string }>(
       else if (screen.moves) screen.draw([lineOf(progress)]);
     },
   };
+}
+
+/** The types that no search lists, one line a version, and what that means for them. */
+export function unlistableLines(unlistable: UnlistableTypes, meaning: string): readonly string[] {
+  return Object.entries(unlistable).map(
+    ([version, types]) => `Cannot be searched in ${version}, so ${meaning}: ${types.join(", ")}`,
+  );
 }
 
 /** The users that are not finished, one line each. */

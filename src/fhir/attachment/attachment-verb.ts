@@ -5,11 +5,12 @@
  *
  * @module
  */
+import { baseOf, contentUrl } from "./attachment-link.ts";
 import { createHash } from "node:crypto";
 import { linkSignals, type LinkedSignal } from "../../abort.ts";
 import { aSwitch, check, isObject, kindOf, orInfinity, whole, type Rules } from "../../checks.ts";
 import { isLifecycleError, type LifecycleError } from "../../errors.ts";
-import { describeCall, under } from "../../http/call.ts";
+import { describeCall } from "../../http/call.ts";
 import { checkResourceId, refuse } from "../checks.ts";
 import { inTimeOf, refuseUndeclared, type VerbParts, type Executor } from "../execute.ts";
 import type { Operation } from "../operation.ts";
@@ -19,7 +20,7 @@ import { decoded } from "./binary-json.ts";
 import { checkedType, contentOf, mediaTypeOf, type Content, isJson } from "./content-of.ts";
 import { continued, type Part, lost, openedContent, type Opened } from "./continued-body.ts";
 import type { StreamedAnswer } from "../../http/streaming/stream.ts";
-import { type FhirPlace, pathUnder } from "../calls.ts";
+import type { FhirPlace } from "../calls.ts";
 import { openFollowing, unreadableAttachment, type Following, type HostedCall } from "../stream-call.ts";
 
 const words = "read the attachment";
@@ -219,35 +220,6 @@ function acceptOf({ sender }: Executor, mediaType: string | undefined): string {
   if (sender.stream === undefined) return "application/fhir+json"; // bytes would be decoded as text
   const isPlain = mediaType !== undefined && !isJson(mediaType) && !mediaType.includes("xml");
   return `${isPlain ? mediaType : "application/octet-stream"}, */*;q=0.8`;
-}
-
-/** The longest address that is called; servers reject longer ones. */
-const longestLink = 16_000;
-
-/**
- * The absolute address of a link under the base; otherwise what it is instead, for a message.
- *
- * @param from the address that a redirect came from; without it a relative link is relative to the base
- */
-function contentUrl(place: FhirPlace, link: string, from?: string): URL | string {
-  const base = baseOf(place);
-  if (link.length > longestLink) return `one of more than ${longestLink} characters`;
-  if (!URL.canParse(link, from ?? base)) return "one that is no URL";
-  const target = new URL(link, from ?? base);
-  // seam: an-attachment-stays-at-its-server
-  if (target.origin !== base.origin) return "one with another origin";
-  if (target.username !== "" || target.password !== "") return "one with credentials in it";
-  // Characters that a server may decode to another path are refused.
-  const path = pathUnder(place, base, target);
-  if (path === null || !/^(?:\/[\w$.~-]+)+$/.test(path)) return "one with another path";
-  target.pathname = base.pathname + path.slice(1);
-  target.hash = "";
-  return target;
-}
-
-/** With a slash at its end. */
-function baseOf(place: FhirPlace): URL {
-  return new URL(under(place.api, `/${place.version}/`));
 }
 
 /** What the content must be. */

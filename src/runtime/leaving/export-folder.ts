@@ -200,8 +200,8 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
     isWhole,
     cursor: earlier?.cursor ?? null,
     async *lines() {
-      if (earlier === null) return;
-      yield* linesIn(createReadStream(part, { end: earlier.bytes - 1 }));
+      if (isWhole) yield* linesIn(createReadStream(final));
+      else if (earlier !== null) yield* linesIn(createReadStream(part, { end: earlier.bytes - 1 }));
     },
     async append(lines, cursor) {
       if (lines !== "") await write(lines);

@@ -40,11 +40,11 @@ export interface ExportWriter {
 
 /** A file of an export that is being written. */
 export interface OpenExportFile {
-  /** It was finished before: nothing else is called. */
+  /** It was finished before: only `lines` and `close` are called. */
   readonly isWhole: boolean;
   /** Where to go on: the cursor of the last `append` that had one; `null`: at the beginning. */
   readonly cursor: string | null;
-  /** The lines written up to that cursor; called once, before `append`. */
+  /** The lines written up to that cursor, or all of a whole file; called once at most, before `append`. */
   lines(): AsyncIterable<string> | Promise<AsyncIterable<string>>;
   /** Appends whole lines. With a cursor, the lines so far and the cursor are durable when it resolves. */
   append(lines: string, cursor: string | null): Promise<void>;
@@ -70,13 +70,14 @@ export interface ExportManyOptions extends Cancellable {
   /** The FHIR versions. @default all three */
   readonly versions?: readonly FhirVersion[] | undefined;
   /**
-   * The resource types. Each costs at least one FHIR call a user and version. @default all that 1upHealth declares as
-   * searchable in that version, about a hundred
+   * The resource types. Each that can be searched costs at least one FHIR call a user and version; of others, such as
+   * Binary in r4, each resource that one of the exported types refers to costs a call. @default all that 1upHealth
+   * declares in that version, more than a hundred
    */
   readonly types?: readonly string[] | undefined;
   /**
-   * Finish files that have fewer resources than 1upHealth counts, after a second reading. Without it, such a user is not
-   * exported, and no purge `onlyAfterExport` takes it.
+   * Finish files that have fewer resources than 1upHealth counts, after a second reading, or that lack one which others
+   * refer to and 1upHealth refuses to show. Without it, such a user is not exported, and no purge `onlyAfterExport` takes it.
    * @default false
    */
   readonly allowShort?: boolean | undefined;
@@ -117,6 +118,9 @@ export interface UnexportedUser {
   readonly why: string;
 }
 
+/** Resource types that 1upHealth lets no client search, by FHIR version; versions without any are missing. */
+export type UnlistableTypes = Readonly<Partial<Record<FhirVersion, readonly string[]>>>;
+
 /** The result of {@link LeaveVerbs.exportMany}. */
 export interface ExportSummary extends ExportProgress {
   /**
@@ -124,6 +128,16 @@ export interface ExportSummary extends ExportProgress {
    * It may count some that it does not show.
    */
   readonly short: number;
+  /**
+   * References that this call found to lead nowhere (404, 410), to resources of the types in `unlistable`. With
+   * `allowShort`: and those that 1upHealth refused to show.
+   */
+  readonly dangling: number;
+  /**
+   * Types of the export that 1upHealth lets no client search, by version: those of their resources are exported that others
+   * refer to, and none else.
+   */
+  readonly unlistable: UnlistableTypes;
   /** The first hundred users that it has not finished, waiting or failed. */
   readonly unfinished: readonly UnexportedUser[];
 }

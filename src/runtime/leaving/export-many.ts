@@ -16,6 +16,7 @@ import { callListener } from "../options/call-listener.ts";
 import { chosenUsers, numberOf } from "./chosen-users.ts";
 import { exportFolder } from "./export-folder.ts";
 import type { ExportManyOptions, ExportProgress, ExportSummary } from "./export-many-options.ts";
+import { refuseUnsearched, unlistableIn } from "./export-types.ts";
 import { exportUser, type InHand } from "./export-user.ts";
 import type { Filled } from "./fill-file.ts";
 import { beginRun } from "./named-run.ts";
@@ -45,6 +46,7 @@ export async function exportMany(
   const { clock } = engine;
   const { name, versions = fhirVersions, types, allowShort = false, concurrency = 8, onProgress } = options;
   const writer = typeof options.write === "string" ? exportFolder(options.write) : options.write;
+  refuseUnsearched(versions, types);
   const target = await writer.begin(name);
   const patiently = <T>(task: () => Promise<T>): Promise<T> =>
     retryWrite(engine, given, "export users", task);
@@ -61,7 +63,7 @@ export async function exportMany(
   /** Users that are put off, and those that failed, with the reason. */
   const waiting = new Map<string, LifecycleError>();
   const failures = new Map<string, LifecycleError>();
-  const counts = { exported: 0, present: 0, failed: 0, resources: 0, files: 0, short: 0 };
+  const counts = { exported: 0, present: 0, failed: 0, resources: 0, files: 0, short: 0, dangling: 0 };
   let unkept = 0;
 
   function progress(phase: ExportProgress["phase"]): ExportProgress {
@@ -97,10 +99,11 @@ export async function exportMany(
   async function one(id: string): Promise<void> {
     try {
       await refuseTakenOver();
-      const wrote = ({ resources, isShort }: Filled): void => {
+      const wrote = ({ resources, isShort, dangling }: Filled): void => {
         counts.resources += resources;
         if (resources > 0) counts.files++;
         if (isShort) counts.short++;
+        counts.dangling += dangling;
         if (pace.isDue()) report("exporting");
       };
       const isNew = await exportUser(parts, id, exported, inHand, wrote, signal);
@@ -162,6 +165,8 @@ export async function exportMany(
   return {
     ...progress("done"),
     short: counts.short,
+    dangling: counts.dangling,
+    unlistable: unlistableIn(versions, types),
     unfinished: unfinished.map(([appUserId, { code, message }]) => ({ appUserId, code, why: message })),
   };
 }

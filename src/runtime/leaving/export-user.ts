@@ -1,12 +1,13 @@
 /**
- * Exports one user: file by file, and then the mark in its record.
+ * Exports one user: file by file, then what no search lists and they refer to, and then the mark in its record.
  *
  * @module
  */
 import { hasLeft } from "../user/step.ts";
 import { isLifecycleError } from "../../errors.ts";
-import { capabilitiesOf } from "../../fhir/capabilities.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import { referenceFinder } from "../../fhir/attachment/reference-finder.ts";
+import type { UserFhirClient } from "../../fhir/user-fhir-client.ts";
 import type { AnyWalk } from "../../fhir/pages/fhir-walk.ts";
 import { keptExports } from "../../store/envelope.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -14,20 +15,24 @@ import { loadUser } from "../engine/load-user.ts";
 import { notUsable, tooSoon } from "../engine/user-errors.ts";
 import { confirmNumber } from "../operations/confirm-number.ts";
 import { fhirOf, type FhirParts } from "../fhir/fhir-of.ts";
+import { referencedReader } from "../fhir/referenced-reader.ts";
+import { ours } from "../options/lifecycle-options.ts";
 import { holderOf } from "../operations/access-tokens.ts";
 import type { User } from "../user/user.ts";
 import { changeRecord } from "./change-record.ts";
-import type { ExportFile, ExportWriter } from "./export-many-options.ts";
+import type { ExportFile, ExportWriter, OpenExportFile } from "./export-many-options.ts";
+import { exportTypes } from "./export-types.ts";
 import { fillFile, type Filled } from "./fill-file.ts";
+import { followReferences } from "./follow-references.ts";
 
 /** What an export is about. */
 export interface Exported {
   readonly name: string;
   readonly writer: ExportWriter;
   readonly versions: readonly FhirVersion[];
-  /** `undefined`: all that 1upHealth declares as searchable. */
+  /** `undefined`: all that 1upHealth declares. */
   readonly types: readonly string[] | undefined;
-  /** Whether a file may have fewer resources than 1upHealth counts. */
+  /** Whether a file may lack resources that 1upHealth counts, or refuses to show. */
   readonly allowShort: boolean;
   /** Whether this process still has the export. @throws {LifecycleError} `TAKEN_OVER` */
   readonly refuseTakenOver: () => Promise<void>;
@@ -77,13 +82,8 @@ export async function exportUser(
     const as = hasFailed ? "client" : "user"; // a failed user has no grant
     for (const version of exported.versions) {
       const fhir = fhirOf(parts, id, version, { as }, holderOf(user)); // its files are named by the number
-      for (const type of exported.types ?? searchable(version)) {
-        const search = (cursor: string | undefined): AnyWalk =>
-          fhir.searchAll(type as never, {}, { cursor, signal }) as unknown as AnyWalk; // checked to be a type
-        const file = { oneupUserId, version, type, restarted };
-        const filled = await write(exported, file, search, signal);
-        if (filled !== null) wrote(filled);
-      }
+      const fileOf = (type: string): ExportFile => ({ oneupUserId, version, type, restarted });
+      await exportVersion({ engine, exported, fhir, version, wrote, signal }, fileOf);
     }
     await mark(engine, user, oneupUserId, exported.name, signal);
   })();
@@ -96,27 +96,96 @@ export async function exportUser(
   return true;
 }
 
+interface OfVersion {
+  readonly engine: Engine;
+  readonly exported: Exported;
+  readonly fhir: UserFhirClient<FhirVersion>;
+  readonly version: FhirVersion;
+  readonly wrote: (filled: Filled) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Writes the files of one version: the types that can be searched, and then what those refer to. */
+async function exportVersion(
+  { engine, exported, fhir, version, wrote, signal }: OfVersion,
+  fileOf: (type: string) => ExportFile,
+): Promise<void> {
+  const { writer, types, allowShort, refuseTakenOver } = exported;
+  const { searched, unlistable } = exportTypes(version, types);
+  const referring: ExportFile[] = [];
+  for (const type of searched) {
+    const search = (cursor: string | undefined): AnyWalk =>
+      fhir.searchAll(type as never, {}, { cursor, signal }) as unknown as AnyWalk; // checked to be a type
+    const filled = await write(exported, fileOf(type), search, signal);
+    if (filled !== null) wrote(filled);
+    if (filled?.lines !== 0) referring.push(fileOf(type));
+  }
+  if (unlistable.length === 0 || referring.length === 0) return;
+  const { api, maxAnswerBytes: maxBytes } = engine.settings;
+  const filled = await opened(exported, unlistable.map(fileOf), (files) =>
+    followReferences(new Map(files.map((file, index) => [unlistable[index] ?? "", file])), {
+      find: referenceFinder(unlistable, [
+        { api, version },
+        { api: ours.api, version },
+      ]),
+      lines: linesOf(writer, referring),
+      read: referencedReader(fhir, { refusedAsNone: allowShort, maxBytes, signal }),
+      goOn: () => signal.throwIfAborted(),
+      mayFinish: refuseTakenOver,
+    }),
+  );
+  for (const one of filled) wrote(one);
+}
+
 /** Writes one file; `null`: it is there. */
 async function write(
-  { writer, allowShort, refuseTakenOver }: Exported,
+  exported: Exported,
   file: ExportFile,
   search: (cursor: string | undefined) => AnyWalk,
   signal: AbortSignal,
 ): Promise<Filled | null> {
   signal.throwIfAborted();
-  const opened = await writer.open(file);
-  try {
-    if (opened.isWhole) return null;
-    return await fillFile(opened, search, {
+  return opened(exported, [file], async ([one]) => {
+    if (one === undefined || one.isWhole) return null;
+    return fillFile(one, search, {
       goOn: () => signal.throwIfAborted(),
-      mayFinish: refuseTakenOver,
-      allowShort,
+      mayFinish: exported.refuseTakenOver,
+      allowShort: exported.allowShort,
     });
+  });
+}
+
+/** Opens files, and closes them in any case. */
+async function opened<T>(
+  { writer }: Exported,
+  named: readonly ExportFile[],
+  task: (files: readonly OpenExportFile[]) => Promise<T>,
+): Promise<T> {
+  const files: OpenExportFile[] = [];
+  try {
+    for (const file of named) files.push(await writer.open(file));
+    return await task(files);
   } catch (error) {
-    if (isLifecycleError(error, "TAKEN_OVER")) await opened.discard?.();
+    if (isLifecycleError(error, "TAKEN_OVER"))
+      for (const file of files) if (!file.isWhole) await file.discard?.();
     throw error;
   } finally {
-    await opened.close();
+    await Promise.all(files.map((file) => file.close()));
+  }
+}
+
+/** What is in files that are whole. */
+async function* linesOf(
+  writer: ExportWriter,
+  files: readonly ExportFile[],
+): AsyncGenerator<string, void, undefined> {
+  for (const one of files) {
+    const file = await writer.open(one);
+    try {
+      yield* await file.lines();
+    } finally {
+      await file.close();
+    }
   }
 }
 
@@ -139,10 +208,4 @@ async function mark(
     if (isExported(user, name)) return null;
     return { ...user, exports: [...user.exports, [name, engine.clock.now()] as const].slice(-keptExports) };
   });
-}
-
-/** The types that 1upHealth declares as searchable. */
-function searchable(version: FhirVersion): readonly string[] {
-  const { types } = capabilitiesOf(version);
-  return [...types].filter(([, { interactions }]) => interactions.has("search-type")).map(([type]) => type);
 }

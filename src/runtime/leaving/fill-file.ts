@@ -13,10 +13,15 @@ import type { OpenExportFile } from "./export-many-options.ts";
 /** A search from a cursor on. */
 export type Search = (cursor: string | undefined) => Pick<AnyWalk, "pages">;
 
-/** What was written. `isShort`: fewer than 1upHealth's total, after a second reading too. */
+/** What was written. */
 export interface Filled {
+  /** Resources that this call has written, and all lines of the file. */
   readonly resources: number;
+  readonly lines: number;
+  /** Fewer than 1upHealth's total, after a second reading too. */
   readonly isShort: boolean;
+  /** References that lead nowhere. */
+  readonly dangling: number;
 }
 
 /** How a file is filled. */
@@ -99,7 +104,7 @@ export async function fillFile(
     if (lines > 0) await mayFinish();
     goOn();
     await file.finish();
-    return { resources, isShort };
+    return { resources, lines, isShort, dangling: 0 };
   }
 }
 
@@ -108,7 +113,8 @@ function short(lines: number, total: number | undefined): LifecycleError {
   return new LifecycleError("BAD_ANSWER", message, { retryable: true });
 }
 
-function idOf(resource: unknown): string | null {
+/** The id of a resource; `null`: it has none. */
+export function idOf(resource: unknown): string | null {
   const id = field(resource, "id");
   return typeof id === "string" ? id : null;
 }

@@ -13,12 +13,13 @@ import { readOrDamaged } from "../operations/damaged-record.ts";
 import { isOffboarded } from "../operations/offboard.ts";
 import { chosenUsers } from "./chosen-users.ts";
 import { isLeftOut, isOfLeave, mustWait, type Leave } from "./enlist-user.ts";
+import { unlistableIn } from "./export-types.ts";
 import type { LeaveForecast } from "./offboard-many-options.ts";
 import { findRun, scopeInWords, type RunRecord } from "./named-run.ts";
 import type { User } from "../user/user.ts";
 
 /** The users of a leave. */
-export interface LeaveCount extends Omit<LeaveForecast, "name" | "calls" | "endsAt"> {
+export interface LeaveCount extends Omit<LeaveForecast, "name" | "unlistable" | "calls" | "endsAt"> {
   /** Whether the user was counted, under this id or another one. Users that came since are no part of the leave. */
   readonly has: (user: User) => boolean;
   /** Users that are still to be identified. */
@@ -126,5 +127,6 @@ export async function forecastLeave(
   const calls = toIdentify + (leave.purge.length > 0 ? counts.unexported : 0);
   const inMs = calls === 0 ? 0 : (await forecast(engine, calls, "recovery")).inMs;
   const endsAt = inMs === Infinity ? null : new Date(engine.clock.now() + inMs);
-  return { name: leave.name, ...counts, calls, endsAt };
+  const unlistable = leave.onlyAfterExport === undefined ? {} : unlistableIn(leave.purge);
+  return { name: leave.name, ...counts, unlistable, calls, endsAt };
 }

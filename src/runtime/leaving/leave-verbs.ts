@@ -38,7 +38,8 @@ export interface LeaveVerbs {
   /**
    * Exports the FHIR resources of users as NDJSON: one file for each user, version and type, in a folder for each user
    * that is named by its `oneup_user_id`, or through a writer of your own. Each resource is in the files once. Decimals
-   * keep their digits.
+   * keep their digits. Of types that 1upHealth lets no client search, such as Binary in r4, those are exported that others
+   * refer to; `unlistable` of the result names them. Old versions of resources are not exported.
    *
    * Tokens are renewed on the way, FHIR calls stay within the account's limits, and users whose token is not there yet
    * are tried again until none of them has come further for about half an hour. A user that failed is read as the client.

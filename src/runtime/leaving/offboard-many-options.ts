@@ -5,7 +5,7 @@
  */
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { Cancellable } from "../options/call-options.ts";
-import type { UnexportedUser } from "./export-many-options.ts";
+import type { UnexportedUser, UnlistableTypes } from "./export-many-options.ts";
 
 /** Where receipts are kept. `receiptFile()` returns one for a file. */
 export interface ReceiptLog {
@@ -71,6 +71,11 @@ export interface LeaveForecast {
    * that the export does not have: onboard and export them, or let them leave by another name without `onlyAfterExport`.
    */
   readonly leftOut: number;
+  /**
+   * With `onlyAfterExport`: types that 1upHealth lets no client search, by version that is purged. The purge erases all
+   * their resources, and the export has only those that others refer to.
+   */
+  readonly unlistable: UnlistableTypes;
   /** Users that cannot be a part of it: unknown here, renamed, or with a damaged record. */
   readonly unusable: number;
   /** Management calls that it needs: one to identify each user before its purge. */

@@ -327,7 +327,10 @@ export function endpoint(name: string, value: string): string {
 }
 
 /** 1upHealth's own. */
-const ours = { api: "https://api.1up.health", auth: "https://auth.1up.health" };
+export const ours: Pick<Settings, "api" | "auth"> = {
+  api: "https://api.1up.health",
+  auth: "https://auth.1up.health",
+};
 
 function basesOf({ api, auth }: NonNullable<LifecycleOptions["endpoints"]>): Pick<Settings, "api" | "auth"> {
   const base = endpoint("endpoints.api", api ?? ours.api);

@@ -1,0 +1,243 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { exportFolder, LifecycleError, type ExportWriter } from "oneup-lifecycle";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
+import { referenceFinder } from "../../src/fhir/attachment/reference-finder.ts";
+import { referencedReader } from "../../src/runtime/fhir/referenced-reader.ts";
+import { afterwards, folder } from "../support/scene.ts";
+
+async function withAda(): Promise<TestLifecycle> {
+  const test = await createTestLifecycle({ sandbox: { limit: { calls: Infinity } } });
+  afterwards(() => test.lifecycle.close());
+  await test.lifecycle.onboard("ada");
+  return test;
+}
+
+/** Adds Binaries and returns their ids. */
+function binaries({ sandbox }: TestLifecycle, count: number, version: "dstu2" | "r4" = "r4"): string[] {
+  const binary = { resourceType: "Binary", contentType: "application/pdf", data: "aGVsbG8=" };
+  return [
+    ...sandbox.addResources(
+      "ada",
+      version,
+      Array.from({ length: count }, () => binary),
+    ),
+  ];
+}
+
+function letter(url: string): object {
+  return { resourceType: "DocumentReference", status: "current", content: [{ attachment: { url } }] };
+}
+
+/** The ids in the file of a type. */
+function idsIn(path: string, file: string): readonly string[] {
+  const [user = ""] = readdirSync(path).filter((name) => name !== "export.json");
+  if (!readdirSync(join(path, user)).includes(file)) return [];
+  const lines = readFileSync(join(path, user, file), "utf8")
+    .trimEnd()
+    .split("\n");
+  return lines.map((line) => (JSON.parse(line) as { readonly id: string }).id);
+}
+
+const types = ["DocumentReference", "Patient", "Binary", "Provenance"];
+const name = "spring";
+
+describe("exportMany() of types that no search lists", () => {
+  it("writes what other resources refer to, and what those refer to, once each", async () => {
+    const test = await withAda();
+    const { lifecycle, sandbox } = test;
+    const [pdf = "", scan = "", deep = "", alone = ""] = binaries(test, 4);
+    const [product = ""] = sandbox.addResources("ada", "r4", [
+      { resourceType: "BiologicallyDerivedProduct", request: [{ reference: `Binary/${deep}` }] },
+    ]);
+    sandbox.addResources("ada", "r4", [
+      letter(`Binary/${pdf}`),
+      letter(`Binary/${pdf}`),
+      { resourceType: "Media", content: { url: `https://api.1up.health/fhir/r4/Binary/${scan}/_history/1` } },
+      { resourceType: "Basic", subject: { reference: `BiologicallyDerivedProduct/${product}` } },
+    ]);
+    const write = folder("export");
+    const summary = await lifecycle.exportMany("all", { name, write, versions: ["r4"] });
+    expect(summary).toMatchObject({ exported: 1, resources: 8, files: 5, dangling: 0 });
+    expect(idsIn(write, "r4.Binary.ndjson").toSorted()).toEqual([pdf, scan, deep].toSorted());
+    expect(idsIn(write, "r4.BiologicallyDerivedProduct.ndjson")).toEqual([product]);
+    expect(sandbox.journal.count("fhir.read")).toBe(4);
+    expect(summary.unlistable.r4).toEqual(
+      expect.arrayContaining(["Binary", "BiologicallyDerivedProduct", "Provenance"]),
+    );
+    // What nothing refers to is in no file, and the dry run of the purge names its type.
+    expect(idsIn(write, "r4.Binary.ndjson")).not.toContain(alone);
+    const leave = { name: "leave", onlyAfterExport: name };
+    expect(await lifecycle.offboardMany("all", { ...leave, purge: ["r4"] })).toMatchObject({
+      count: 1,
+      unexported: 0,
+      unlistable: summary.unlistable,
+    });
+  });
+
+  it("goes on where it stopped, and reads nothing twice", async () => {
+    const test = await withAda();
+    const { lifecycle, sandbox } = test;
+    const ids = binaries(test, 5);
+    sandbox.addResources(
+      "ada",
+      "r4",
+      ids.map((id) => letter(`Binary/${id}`)),
+    );
+    const write = folder("export");
+    const options = { name, write, versions: ["r4"], types } as const;
+    const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+    for (const most of [2, 1]) {
+      const stopping = lifecycle.exportMany("all", { ...options, write: fullAfter(most, write, full) });
+      await expect(stopping).rejects.toBe(full);
+    }
+    expect(await lifecycle.exportMany("all", options)).toMatchObject({ exported: 1 });
+    expect(idsIn(write, "r4.Binary.ndjson")).toEqual(ids);
+    expect(sandbox.journal.count("fhir.read")).toBe(5 + 2); // those that the disk had no space for
+  });
+
+  it("counts references that lead nowhere, and does not take a user for exported of whom a resource is refused", async () => {
+    const test = await withAda();
+    const { lifecycle, sandbox } = test;
+    const [erased = "", refused = ""] = binaries(test, 2);
+    sandbox.addResources(
+      "ada",
+      "r4",
+      ["missing", erased, refused].map((id) => letter(`Binary/${id}`)),
+    );
+    sandbox.fail({ call: "fhir.read", status: 410, times: 1 });
+    sandbox.fail({ call: "fhir.read", status: 422, times: 10_000 });
+    const options = { name, write: folder("export"), versions: ["r4"], types } as const;
+    expect(await lifecycle.exportMany("all", options)).toMatchObject({
+      exported: 0,
+      unfinished: [{ code: "FHIR_REFUSED" }],
+    });
+    const leave = { name: "leave", onlyAfterExport: name, allowPartialExport: true };
+    expect(await lifecycle.offboardMany("all", leave)).toMatchObject({ unexported: 1 });
+    const allowed = await lifecycle.exportMany("all", { ...options, allowShort: true });
+    expect(allowed).toMatchObject({ exported: 1, dangling: 3 });
+  });
+
+  it("searches them where 1upHealth can, and reads nothing there", async () => {
+    const test = await withAda();
+    const { lifecycle, sandbox } = test;
+    const ids = binaries(test, 2, "dstu2");
+    const write = folder("export");
+    const options = { name, write, versions: ["dstu2", "stu3"], types: ["Binary"] } as const;
+    const summary = await lifecycle.exportMany("all", options);
+    expect(summary).toMatchObject({ exported: 1, resources: 2, unlistable: {} });
+    expect(new Set(idsIn(write, "dstu2.Binary.ndjson"))).toEqual(new Set(ids));
+    expect(sandbox.journal.count("fhir.read")).toBe(0);
+    const leave = { name: "leave", onlyAfterExport: name, allowPartialExport: true };
+    const dry = await lifecycle.offboardMany("all", { ...leave, purge: ["dstu2", "stu3"] });
+    expect(dry.unlistable).toEqual({});
+  });
+
+  it("refuses types that only others lead to, without one that is searched", async () => {
+    const { lifecycle } = await withAda();
+    for (const alone of [["Binary"], ["Binary", "Provenance"]])
+      await expect(
+        lifecycle.exportMany("all", { name, write: folder("export"), types: alone }),
+      ).rejects.toMatchObject({ code: "INVALID_OPTION", message: expect.stringContaining("in r4") });
+  });
+});
+
+/** A folder on a disk that is full after so many Binaries. */
+function fullAfter(most: number, path: string, full: Error): ExportWriter {
+  const writer = exportFolder(path);
+  let appends = 0;
+  return {
+    ...writer,
+    async open(file) {
+      const opened = await writer.open(file);
+      if (file.type !== "Binary") return opened;
+      return {
+        ...opened,
+        async append(lines, cursor) {
+          if (++appends > most) throw full;
+          await opened.append(lines, cursor);
+        },
+      };
+    },
+  };
+}
+
+describe("referenceFinder()", () => {
+  const apis = ["https://proxy.example/up", "https://api.1up.health"];
+  const places = apis.map((api) => ({ api, version: "r4" as const }));
+  const find = referenceFinder(["Binary", "Provenance"], places);
+
+  it.each([
+    "Binary/1",
+    "./Binary/1",
+    "Binary/1/_history/2",
+    "Binary/1?_format=json",
+    "Binary/1#page",
+    "https://api.1up.health/r4/Binary/1",
+    "https://api.1up.health/fhir/r4/Binary/1",
+    "https://proxy.example/up/r4/Binary/1",
+  ])("finds %s", (url) => {
+    expect(find(JSON.stringify({ a: [{ url }, { text: `<img src="${url}"/>` }] }))).toEqual([
+      "Binary/1",
+      "Binary/1",
+    ]);
+  });
+
+  it.each([
+    "https://elsewhere.example/r4/Binary/1",
+    "//elsewhere.example/r4/Binary/1",
+    "https://api.1up.health/stu3/Binary/1",
+    "MyBinary/1",
+    "Binary/..",
+    "Patient/1",
+    "Patient/1/Binary/2",
+    "Binary/1/page/2",
+    "Binary/1 is a scan",
+    `${"A/".repeat(20_000)}Binary/1`,
+  ])("does not find %s", (url) => {
+    expect(find(JSON.stringify({ url }))).toEqual([]);
+  });
+
+  it("reads a Binary of 16 MiB in no time", () => {
+    const began = performance.now();
+    expect(find(JSON.stringify({ data: "Binary/".repeat(2_400_000) }))).toEqual([]);
+    expect(performance.now() - began).toBeLessThan(2_000);
+  });
+});
+
+describe("referencedReader()", () => {
+  const how = { refusedAsNone: false, maxBytes: 10, signal: new AbortController().signal };
+  const unreadable = new LifecycleError("BAD_ANSWER", "Cannot read the Binary");
+
+  /** A client of a server that sends bytes. */
+  function client(contentType: string) {
+    const calls: string[] = [];
+    const fhir = {
+      read: async () => (calls.push("read"), Promise.reject(unreadable)),
+      attachment: async () => (
+        calls.push("attachment"),
+        { contentType, bytes: async () => Buffer.from("hello") }
+      ),
+    };
+    return { calls, fhir: fhir as unknown as Parameters<typeof referencedReader>[0] }; // the part that it uses
+  }
+
+  it("makes a Binary of bytes, and reads the next one as bytes at once", async () => {
+    const { calls, fhir } = client("application/pdf");
+    const read = referencedReader(fhir, how);
+    for (const id of ["1", "2"])
+      expect(await read("Binary", id)).toEqual({
+        resourceType: "Binary",
+        id,
+        contentType: "application/pdf",
+        data: "aGVsbG8=",
+      });
+    expect(calls).toEqual(["read", "attachment", "attachment"]);
+  });
+
+  it("does not take the page of a gateway for a Binary, nor bytes for another resource", async () => {
+    await expect(referencedReader(client("text/html").fhir, how)("Binary", "1")).rejects.toBe(unreadable);
+    await expect(referencedReader(client("image/png").fhir, how)("Provenance", "1")).rejects.toBe(unreadable);
+  });
+});
