@@ -81,8 +81,10 @@ function twoAtMost(place: NewPlace): void {
     sandbox.fail({ call: "refreshToken", delayMs: 400, delay: "after" });
     const now = String(sandbox.clock.now());
     stalls.say(now);
-    while (sandbox.journal.count("refreshToken") === 0)
+    while (sandbox.journal.count("refreshToken") === 0) {
+      expect(stalls.said(), "without a refresh").toEqual([]);
       await new Promise((resolve) => setTimeout(resolve, 5));
+    }
     holder.kill("SIGSTOP");
     goesOn.say(now);
     const [token = ""] = await goesOn.gathered();

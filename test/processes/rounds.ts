@@ -8,6 +8,8 @@ export interface Rounds {
   readonly url: string;
   /** Waits until all children have said something; what they said. */
   gathered(): Promise<readonly string[]>;
+  /** What has been said since the last word. */
+  said(): readonly string[];
   /** Says a word to all of them. */
   say(word: string): void;
 }
@@ -33,6 +35,7 @@ export async function rounds(children: number): Promise<Rounds> {
       if (waiting.length < children) await new Promise<void>((resolve) => (complete = resolve));
       return waiting.map(({ said }) => said);
     },
+    said: () => waiting.map(({ said }) => said),
     say(word) {
       const all = waiting;
       waiting = [];
