@@ -6,6 +6,7 @@
  * Moments are rounded up to 1/512 of the window, so a log stays small for any limit and wastes at most 0.2 % of a
  * window.
  *
+ * Whether a slot is free is decided by `freeSlot()` in `table-store/table-slots.ts`, for the lanes of `lane-scheduler.ts`.
  * Redis and PostgreSQL compute the same in their servers: `adapters/redis/lua/slots.ts` and
  * `adapters/postgres/functions.ts`. The conformance suite holds all three to the same results.
  *

@@ -2,7 +2,7 @@
 import type { Fault } from "oneup-lifecycle/sandbox";
 import type { TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
-import { oneIn } from "../support/effort.ts";
+import { draw, oneIn } from "../support/effort.ts";
 import { afterwards, arrivedIn, workingWorld } from "../support/scene.ts";
 
 const second = 1_000;
@@ -80,7 +80,7 @@ describe("user management that", () => {
     expect(arrivedIn(await lifecycle.counts())).toBe(100);
   });
 
-  it.each(cases)(
+  it.each(oneIn(2, cases, draw >> 2))(
     "%s where something is written, and lists its users, spends few calls as well",
     async (_, fault) => {
       const made = await world({ calls: 60, windowMs: 10 * minute });

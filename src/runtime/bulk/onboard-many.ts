@@ -101,8 +101,8 @@ export async function onboardMany(
     await tally.count(number, given, () => {
       const id = checkId(given);
       return retryWrite(engine, signal, "store users", async () => {
-        // seam: a-user-that-is-here-is-not-looked-for-in-the-list
         const there = await engine.store.load(id);
+        // seam: a-user-that-is-here-is-not-looked-for-in-the-list
         if (there.type !== "absent") return hasDeparted(engine, id, there) ? "departed" : "present";
         const user = newcomer(id, { expect: await expects(id), lane }, engine.clock.now());
         return enter(engine, signal, { ...user, origin: { name, arrived: false } });
