@@ -143,6 +143,8 @@ function child(node: Node, field: string): Node {
 function conditionOf(node: Node): Node {
   if (node.type === "IfStatement") return child(node, "test");
   const value = valueOf(node);
+  if (value.type === "AwaitExpression")
+    throw new Error("A mark of a condition stands before something that is awaited");
   return value.type === "ConditionalExpression" ? child(value, "test") : value;
 }
 
