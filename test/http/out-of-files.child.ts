@@ -1,5 +1,6 @@
 /** Run as a process of its own, with few file descriptors: loads packages while it has none left, and sends a call once it has some. */
 import { closeSync, openSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { undiciTransport } from "../../src/http/undici-transport.ts";
 import { loadPackage } from "../../src/load-package.ts";
 import { argument } from "../support/child.ts";
@@ -16,14 +17,19 @@ function sends(): Promise<unknown> {
   return transport.send(call).then(({ status }) => status, codeOf);
 }
 
-const taken: number[] = [];
-for (let isFull = false; !isFull;) {
-  try {
-    taken.push(openSync("/dev/null", "r"));
-  } catch {
-    isFull = true;
+/** Opens files until no more can be opened. */
+function take(): number {
+  for (let count = 0; ; count++) {
+    try {
+      taken.push(openSync("/dev/null", "r"));
+    } catch {
+      return count;
+    }
   }
 }
+
+const taken: number[] = [];
+for (let quiet = 0; quiet < 5; quiet = take() === 0 ? quiet + 1 : 0) await sleep(20); // Node may still close some of its own
 const pg = await loadPackage("pg", () => import("pg")).catch(codeOf);
 const without = await sends();
 for (const file of taken) closeSync(file);
