@@ -10,9 +10,9 @@
  */
 import { inspect } from "node:util";
 import { isMainThread } from "node:worker_threads";
-import { main, type ProcessTable } from "./process-table.ts";
+import { mainGlobal, type ProcessTable } from "./process-table.ts";
 
-const { process } = main;
+const { process } = mainGlobal;
 
 /** In newer releases of Node: replaces the process by another program. */
 type Execve = (file: string, words: readonly string[], env: Readonly<Record<string, string>>) => never;

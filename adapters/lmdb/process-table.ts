@@ -51,14 +51,14 @@ const place: unique symbol = Symbol.for("oneup-lifecycle.lmdb");
  * The global object of the thread. Jest, and Vitest in its pools of contexts, give each test file a global object of its
  * own; in Jest with a copy of `process` whose `exit` event never comes.
  */
-export const main = runInThisContext("globalThis") as {
+export const mainGlobal = runInThisContext("globalThis") as {
   readonly process: NodeJS.Process;
   [place]?: { readonly version: unknown };
 };
 
 /** @throws {LifecycleError} `STORE_UNUSABLE` if another release of this library keeps a table of another shape there */
 export function processTable(folder: string): ProcessTable {
-  const table = (main[place] ??= newTable());
+  const table = (mainGlobal[place] ??= newTable());
   if (isOurs(table)) return table;
   throw unusable(
     folder,
