@@ -107,6 +107,7 @@ export class Judge {
   /** A process reconciles: about each who was renamed there it may ask once more, before it moves the record. */
   reconciles(life: Life): void {
     this.lists.reconciles(life);
+    this.limits.silences.reconciles();
     for (const dossier of this.all()) if (dossier.wasRenamedThere) dossier.base++;
   }
 

@@ -19,9 +19,10 @@ const [many, most] = [3, 8];
 const [noticedMs, noticedOfWritesMs] = [6 * minute, 25 * minute];
 /**
  * In ten minutes waits of two minutes leave room for five probes, and a process that did not know for some calls more.
- * Where the list can be read, a look-up or the first neutral call of a process opens the gate for all twenty users once.
+ * Where the list can be read, a look-up or the first neutral call of a process opens the gate for all twenty users once,
+ * and so does a `reconcile()` of the application.
  */
-const [mostCalls, mostCallsOfWrites] = [12, 40];
+const [mostCalls, mostCallsOfWrites, mostCallsAfterList] = [12, 40, 20];
 /**
  * In five minutes waits that double from a second on leave room for eight probes; more, where the store loses how often the
  * gate was shut.
@@ -65,6 +66,7 @@ export class SilenceJudge {
   /** When a process could notice the outage. */
   #couldNotice: number | null = null;
   #calls: number[] = [];
+  readonly #reconciledAt: number[] = [];
 
   constructor(judge: Pick<Judge, "blame">, scenario: Scenario, time: Time) {
     this.#judge = judge;
@@ -145,14 +147,21 @@ export class SilenceJudge {
       this.#judge.blame(`P6: ${life.name} makes ${lately.length + 1} neutral calls in five minutes`);
   }
 
-  /** A management call arrived. */
-  arrived(): void {
+  /** The application reads the list. */
+  reconciles(): void {
+    this.#reconciledAt.push(this.#time.now);
+  }
+
+  /** A management call arrived. The list can be read in an outage of writes, so a page of it does not count there. */
+  arrived(outcome: string): void {
     const { now } = this.#time;
     if (this.#scenario.alone !== "managementDown" || this.#couldNotice === null) return;
     const { until, isOfWrites } = this.#outage;
+    if (isOfWrites && outcome === "listed") return;
     if (now < this.#couldNotice + (isOfWrites ? noticedOfWritesMs : noticedMs) || now >= until) return;
     this.#calls = [...this.#calls.filter((at) => at > now - 10 * minute), now];
-    if (this.#calls.length > (isOfWrites ? mostCallsOfWrites : mostCalls))
+    const lists = this.#reconciledAt.filter((at) => at > now - 10 * minute).length;
+    if (this.#calls.length > (isOfWrites ? mostCallsOfWrites + lists * mostCallsAfterList : mostCalls))
       this.#judge.blame(`P6: ${this.#calls.length} calls in ten minutes of an outage of user management`);
   }
 
