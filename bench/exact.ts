@@ -12,7 +12,7 @@ import { fill } from "./fill.ts";
 import { encryption, inPlace, storeIn, type Kind, type Place } from "./places.ts";
 import type { Measurement } from "./report.ts";
 import { credentials, type Effort } from "./settings.ts";
-import { startWindowServer } from "./window-server.ts";
+import { startWindowServer, type WindowServer } from "./window-server.ts";
 
 /** The hourly limit, 180 times faster. */
 export const ceiling = { calls: 300, windowMs: 20_000 };
@@ -99,7 +99,7 @@ export async function fleet(
     for (let index = 0; index < processes; index++) workers.push(start());
     await Promise.all(workers.map((worker) => once(worker, "message"))); // each is ready
     for (const worker of workers) worker.send("work");
-    while (server.came.length < windows * ceiling.calls) await wait(50);
+    await until(windows * ceiling.calls, server);
     const [most, refused] = [server.mostInWindow(), server.refused];
 
     const held = await Promise.all(
@@ -113,6 +113,15 @@ export async function fleet(
   } finally {
     for (const worker of workers) if (worker.exitCode === null) worker.kill("SIGKILL");
     await server.close();
+  }
+}
+
+/** Waits until so many calls have come. @throws {Error} if none comes any more */
+async function until(calls: number, { came }: WindowServer): Promise<void> {
+  for (let before = -1; came.length < calls;) {
+    if (came.length === before) throw new Error(`Cannot measure: no call after the first ${before}`);
+    before = came.length;
+    for (let waits = 0; waits < 3 * ceiling.windowMs && came.length < calls; waits += 50) await wait(50);
   }
 }
 

@@ -5,13 +5,13 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import type { Json, Lifecycle, LifecycleOptions, Store } from "oneup-lifecycle";
-import { createLifecycle } from "./product.ts";
+import { createLifecycle, isLifecycleError } from "./product.ts";
 import { inLoops } from "./rounds.ts";
 
 /** Concurrent commits, so that they share the cost of a sync. */
 const atATime = 2_048;
-/** A limit of one slot, which is taken, so that all users have to wait. */
-const full = { calls: 1, windowMs: 3_600_000 };
+/** A paused lane, so that all users have to wait. */
+const paused = { lane: "bulk", reason: "users are written" } as const;
 
 /** The id of the user with that index, from 0. */
 export function waitingId(index: number): string {
@@ -25,7 +25,6 @@ export async function fill(options: LifecycleOptions, from: number, to: number):
   const { store: adapter } = options;
   const lifecycle = await createLifecycle({
     ...options,
-    limits: { management: full },
     store: {
       ...adapter,
       async open(how) {
@@ -47,12 +46,14 @@ export async function fill(options: LifecycleOptions, from: number, to: number):
 
 /** The first user, written by the library itself; the others are copies. */
 async function waiting(lifecycle: Lifecycle, store: Store, id: string): Promise<Json> {
-  const taken = await store.slots.take({ limit: { name: "management", ...full }, holdMs: 1, lane: null });
-  await lifecycle.onboard(id, { lane: "bulk", waitMs: 0 });
+  await lifecycle.account.pause(paused);
+  await lifecycle.onboard(id, { lane: "bulk", waitMs: 0 }).catch((error: unknown) => {
+    if (!isLifecycleError(error, "PAUSED")) throw error; // the user is stored, and waits
+  });
   for (;;) {
     const loaded = await store.load(id);
     if (loaded.type === "record" && loaded.record.lane !== null && loaded.record.lease === null) {
-      if (taken.type === "taken") await store.slots.giveBack(taken.slot);
+      await lifecycle.account.unpause({ lane: "bulk" });
       return loaded.record.value;
     }
     await wait(5);

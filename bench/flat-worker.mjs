@@ -23,12 +23,12 @@ async function microsOf(times, ask) {
 
 let said;
 for (const { credentials, calls, grants } of turns) {
-  const lifecycle = await createLifecycle({
-    ...options,
-    credentials,
-    store: await storeAt(address),
-    limits: { management: { calls, windowMs: 3_600_000, lanes: { reserved: 0 } } },
-  });
+  const lanes = { reserved: 0 };
+  const management = { calls, windowMs: 3_600_000 };
+  const store = await storeAt(address);
+  const limits = { management: { ...management, lanes } };
+  const lifecycle = await createLifecycle({ ...options, credentials, store, limits });
+  await lifecycle.account.setLimits({ management }); // instead of that of the worker before
   const stop = new AbortController();
   let arrived = 0;
   lifecycle.subscribe(({ state }) => {

@@ -17,7 +17,9 @@ if (!existsSync(fileURLToPath(frontDoor))) {
 }
 
 /** An application's imports, from the built files. The types are those of the source. */
-export const { createLifecycle, keyFile }: typeof import("oneup-lifecycle") = await import(frontDoor.href);
+export const { createLifecycle, isLifecycleError, keyFile }: typeof import("oneup-lifecycle") = await import(
+  frontDoor.href
+);
 export const { createSandbox }: typeof import("oneup-lifecycle/sandbox") = await import(
   new URL("sandbox.js", built).href
 );
