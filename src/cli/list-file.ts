@@ -232,7 +232,12 @@ async function* cellsOf(
     columns: (header: string[]) => {
       refuseBroken();
       onColumns(header);
-      if (header.includes(column)) return header;
+      const found = header.filter((name) => name === column).length;
+      if (found > 1)
+        throw new UsageError(
+          `Cannot read ${path}: ${found} of its columns are called ${JSON.stringify(column)}; rename the ones that hold no ids`,
+        );
+      if (found === 1) return header;
       const other = separatorOf(header, column);
       if (other !== undefined) throw wrongSeparator(path, other);
       throw new UsageError(

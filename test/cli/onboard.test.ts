@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -167,6 +167,12 @@ describe("cli onboard FILE", () => {
     expect((await onboardHere([rejects, "--dry-run"])).out).toContain("119 rows");
     for (const taken of [path, file("other.csv", "name\n")])
       expect(await onboardHere([path, "--rejects", taken])).toMatchObject({ code: 2, out: "" });
+    const [corrected, link] = [readFileSync(rejects, "utf8"), join(folder, "corrected.csv")];
+    symlinkSync(rejects, link);
+    expect((await onboardHere([link, "--rejects", rejects])).err).toContain(
+      "must be another file than the list",
+    );
+    expect(readFileSync(rejects, "utf8")).toBe(corrected);
   });
 
   it("counts users that were offboarded or forgotten apart, and starts one over with --user", async () => {
@@ -277,6 +283,10 @@ describe("cli onboard FILE", () => {
     const semicolons = await onboardHere([file("semicolons.csv", 'name;"app_user_id"\nAda;1\n')]);
     const broken = await onboardHere([file("broken.csv", 'app_user_id\n"ada\n'), "--name", "broken"]);
     expect(missing.err).toContain('none of its 2 columns is called "app_user_id"; --column takes');
+    const twice = await onboardHere([file("twice.csv", "app_user_id,app_user_id\nada,bob\n")]);
+    expect(twice.err).toContain(
+      '2 of its columns are called "app_user_id"; rename the ones that hold no ids',
+    );
     expect(missing.err).not.toContain("name,");
     expect(semicolons.err).toContain(
       "its columns must be separated by commas, not by semicolons; save it as",

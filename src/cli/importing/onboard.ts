@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { resolve } from "node:path";
 import { systemClock } from "../../clock.ts";
 import { lanes } from "../../store/contract.ts";
 import type {
@@ -124,9 +123,7 @@ async function survey(given: Given, list: ListFile, signal: AbortSignal): Promis
 
 /** The ids of the list, the line of each row, and what becomes of rows that cannot be used. */
 function rowsOf(list: ListFile, rejects: string | undefined, signal: AbortSignal) {
-  if (rejects !== undefined && resolve(rejects) === resolve(list.path))
-    throw new UsageError("--rejects must be another file than the list");
-  const file = rejects === undefined ? undefined : rejectsFile(rejects);
+  const file = rejects === undefined ? undefined : rejectsFile(rejects, list.path);
   /** Where blank lines, or cells of several lines, shift the lines of the rows that follow. */
   const shifts: { readonly row: number; readonly by: number }[] = [];
   const lineOf = (row: number): number => row + (shifts.findLast((one) => one.row <= row)?.by ?? 0);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { UsageError } from "../arguments.ts";
 import { usualColumn } from "../list-file.ts";
 import { isSystemError } from "../system-error.ts";
@@ -20,9 +20,11 @@ export interface RejectsFile {
 /**
  * Opens the file, which only its owner may read: ids are personal data. One that an earlier run left is replaced.
  *
+ * @param list the path of the list, which it must not replace
  * @throws {UsageError} if another file is there, or none can be written
  */
-export function rejectsFile(path: string): RejectsFile {
+export function rejectsFile(path: string, list: string): RejectsFile {
+  if (isSameFile(path, list)) throw new UsageError("--rejects must be another file than the list");
   const file = opened(path);
   let failure: Error | null = null;
   const append = (text: string): void => {
@@ -42,6 +44,16 @@ export function rejectsFile(path: string): RejectsFile {
       if (failure !== null) throw failure;
     },
   };
+}
+
+/** Whether both paths lead to one file, also through a link. */
+function isSameFile(one: string, other: string): boolean {
+  try {
+    const [found, there] = [statSync(one, { bigint: true }), statSync(other, { bigint: true })];
+    return found.ino === there.ino && found.dev === there.dev;
+  } catch {
+    return false; // one of them is not there, and opening it tells why
+  }
 }
 
 function opened(path: string): number {
