@@ -151,8 +151,8 @@ export interface LifecycleErrorDetails {
   readonly failedCall?: Cause | null | undefined;
   /**
    * Further facts that depend on the code, e.g. the issues of an OperationOutcome. No secrets, and no `app_user_id`
-   * with one exception: `renamedTo` of `RENAMED` is the id that the person with the old one has now, which may have been
-   * renamed too. The one who calls may be another person: keep facts out of your logs, and out of your responses. Of
+   * with one exception: `renamedTo` of `RENAMED` is the id that the user with the old one has now; it is missing if an id
+   * that the user had in between has passed to another one. The one who calls may be another person: keep facts out of your logs, and out of your responses. Of
    * `PAUSED`: `type` (`paused` or `held`), `reason`, `by` (who did it, or `null`) and `until`.
    */
   readonly facts?: Readonly<Record<string, unknown>> | undefined;

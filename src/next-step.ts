@@ -141,7 +141,7 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
   PAUSED: "wait for the end of the pause, or call account.unpause() or unhold()",
   USER_OFFBOARDED: "call onboard() to start over, or forget() to remove what is left",
   RENAMED:
-    "if the same person asks, use the id in facts.renamedTo; if the id has passed to another person, onboard() that one under an id of its own; never return facts.renamedTo to a caller",
+    "if the same person asks, use the id in facts.renamedTo, or, where that is missing, remote.find() by its oneupUserId; if the id has passed to another person, onboard() that one under an id of its own; never return facts.renamedTo to a caller",
   FHIR_REFUSED: "look at status, and at the issues in facts; correct the request",
   FHIR_CONFLICT: "read the resource again, apply the change to it, and update it once more",
   FHIR_AMBIGUOUS:

@@ -1,4 +1,4 @@
-import type { Clock, Lifecycle } from "oneup-lifecycle";
+import { isLifecycleError, type Clock, type Lifecycle } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -309,5 +309,40 @@ describe("rename() that 1upHealth refuses", () => {
     sandbox.fail({ call: "updateUser", ...fault });
     await expect(lifecycle.rename("ada", "new")).rejects.toMatchObject({ code, retryable });
     expect(await lifecycle.inspect("ada")).toMatchObject({ usable: true, underWay: null });
+  });
+});
+
+describe.each([false, true])("a former id, hidden ids: %s", (hideIds) => {
+  it("leads to its own user, and never to another that has got an id in between", async () => {
+    const { lifecycle } = await createTestLifecycle({ lifecycle: { hideIds } });
+    const whereTo = async (id: string): Promise<unknown> => {
+      const error: unknown = await lifecycle.inspect(id).catch((refused: unknown) => refused);
+      if (!isLifecycleError(error, "RENAMED")) throw new Error("not renamed");
+      return error.facts["renamedTo"];
+    };
+    await lifecycle.onboard("ann-1");
+    await lifecycle.rename("ann-1", "ann-2");
+    await lifecycle.rename("ann-2", "ann-3");
+    expect([await whereTo("ann-1"), await whereTo("ann-2")]).toEqual(["ann-3", "ann-3"]);
+    await lifecycle.onboard("bob-1");
+    await lifecycle.rename("bob-1", "ann-2"); // the address has another owner
+    expect([await whereTo("ann-1"), await whereTo("bob-1")]).toEqual([undefined, "ann-2"]);
+    await expect(lifecycle.onboard("ann-1")).rejects.toThrow(/which one is not known/);
+    await lifecycle.offboard("ann-2");
+    await lifecycle.forget("ann-2");
+    expect(await whereTo("ann-1")).toBeUndefined();
+    expect((await lifecycle.inspect("ann-3")).usable).toBe(true);
+    await lifecycle.offboard("ann-3");
+    await lifecycle.forget("ann-3");
+    await expect(lifecycle.inspect("ann-1")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
+  });
+
+  it("that a user has again leads nowhere else", async () => {
+    const { lifecycle } = await createTestLifecycle({ lifecycle: { hideIds } });
+    await lifecycle.onboard("ann-1");
+    await lifecycle.rename("ann-1", "ann-2");
+    await lifecycle.rename("ann-2", "ann-1");
+    expect((await lifecycle.inspect("ann-1")).usable).toBe(true);
+    await expect(lifecycle.inspect("ann-2")).rejects.toMatchObject({ facts: { renamedTo: "ann-1" } });
   });
 });

@@ -13,6 +13,11 @@ export const mutantsOfPassing: readonly Mutant[] = [
     when: "always",
   },
   {
+    name: "believes that a former id leads to the user that it belonged to",
+    at: "a-former-id-leads-to-its-own-user",
+    becomes: () => "true",
+  },
+  {
     name: "does nothing for a caller without time to wait",
     at: "a-user-that-is-asked-for-is-run",
     when: "never",

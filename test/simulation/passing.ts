@@ -44,7 +44,9 @@ export class Passing {
     const { judge, scenario } = this.#stage;
     const { events } = judge;
     let ofFirst: readonly number[] = [];
-    let holder = await this.#comes("shared");
+    const first = await this.#comes("earliest");
+    await this.#renames("earliest", "shared");
+    let holder = first;
     for (let round = 1; round <= rounds; round++) {
       const next = await this.#comes(`next-${round}`);
       await this.#all(holder, "before");
@@ -56,6 +58,7 @@ export class Passing {
       await walking;
       await this.#asking.wait(recheckMs + second);
       await this.#all(next, "after");
+      await this.#leads("earliest", first);
       holder = next;
     }
     if (!scenario.kinds.includes("events")) return;
@@ -115,6 +118,21 @@ export class Passing {
       if (owner !== holder)
         this.blamed.push(
           `P5: ${when} its id passed on, ${life.name} gives the token of ${owner} for ${holder}`,
+        );
+    }
+  }
+
+  /** To whom each process sends one who asks for a former id. */
+  async #leads(id: string, holder: number): Promise<void> {
+    const waitMs = 20 * second;
+    for (const { life, lifecycle } of this.#stage.fit) {
+      const error: unknown = await lifecycle.accessToken(id, { waitMs }).catch((refused: unknown) => refused);
+      const to = isLifecycleError(error, "RENAMED") ? error.facts["renamedTo"] : undefined;
+      if (typeof to !== "string") continue;
+      const found = await lifecycle.inspect(to).catch(() => null);
+      if (found !== null && found.oneupUserId !== holder)
+        this.blamed.push(
+          `P5: ${life.name} sends the one who had ${id} to ${found.oneupUserId}, not to ${holder}`,
         );
     }
   }

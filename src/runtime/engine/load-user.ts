@@ -7,7 +7,7 @@ import { isRenaming } from "../../../machines/index.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { Loaded, StoredRecord } from "../../store/contract.ts";
 import type { Engine } from "./engine.ts";
-import { isTombstone, isTombstoneId, tombstoneId } from "../user/tombstone.ts";
+import { formerIn, isTombstone, isTombstoneId, tombstoneId } from "../user/tombstone.ts";
 import { readUser, type User } from "../user/user.ts";
 
 /** A user and its stored record. */
@@ -70,16 +70,44 @@ async function recordOf(engine: Engine, id: string): Promise<StoredRecord | null
       return null;
     case "renamed":
       if (leadsToTombstone(engine, id, loaded)) return null;
-      throw new LifecycleError(
-        "RENAMED",
-        `Cannot use user ${engine.sealer.alias(id)}: it has another app_user_id now, see facts.renamedTo`,
-        { facts: { renamedTo: loaded.to } },
-      );
+      throw renamed(engine, id, await idNow(engine, id, loaded.to));
     case "record":
       // seam: an-unknown-key-is-requested
       if (!engine.sealer.knows(loaded.record.value)) await engine.keys.renew();
       return loaded.record;
   }
+}
+
+/**
+ * The id that the user of this former id has now, which `to` leads to. `null`: it cannot be found, because an id that the
+ * user had in between has passed to another one.
+ */
+async function idNow(engine: Engine, id: string, to: string): Promise<string | null> {
+  const form = engine.hidden?.form(id) ?? id;
+  for (const seen = new Set([id]); !seen.has(to);) {
+    seen.add(to);
+    const loaded = await engine.store.load(to);
+    if (loaded.type === "absent") return null;
+    if (loaded.type === "record") {
+      // seam: a-former-id-leads-to-its-own-user
+      const isTheirs = formerIn(loaded.record.value).includes(form);
+      return isTheirs ? to : null;
+    }
+    to = loaded.to;
+  }
+  return null;
+}
+
+function renamed({ sealer }: Engine, id: string, renamedTo: string | null): LifecycleError {
+  const where =
+    renamedTo === null
+      ? "and which one is not known, because one that it had in between has passed to another user"
+      : "see facts.renamedTo";
+  return new LifecycleError(
+    "RENAMED",
+    `Cannot use user ${sealer.alias(id)}: it has another app_user_id now, ${where}`,
+    { facts: renamedTo === null ? {} : { renamedTo } },
+  );
 }
 
 /**

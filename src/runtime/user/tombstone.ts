@@ -8,7 +8,7 @@
 import type { Json } from "../../store/contract.ts";
 import type { HiddenNames } from "../../store/sealing/hidden-names.ts";
 import type { Sealer } from "../../store/sealing/sealer.ts";
-import { isObject } from "../../store/guards.ts";
+import { isObject, isTexts } from "../../store/guards.ts";
 import type { User } from "./user.ts";
 
 /** How ids map to keys of the store. */
@@ -53,4 +53,10 @@ export function underNewId({ hidden }: Pick<Naming, "hidden">, user: User, to: s
   const former = new Set([...user.former, form(user.id)]);
   former.delete(form(to));
   return { ...user, id: to, former: [...former] };
+}
+
+/** The former ids in the value of a record, in that form. */
+export function formerIn(value: Json): readonly string[] {
+  const former = isObject(value) ? value["former"] : undefined;
+  return isTexts(former) ? former : [];
 }
