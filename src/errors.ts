@@ -94,6 +94,8 @@ export type ErrorCode =
  * - `user_missing`: 1upHealth answered that it has no such user, or did not list it
  * - `app_user_id_taken`: another user of 1upHealth has that id
  * - `unreadable_body`, `not_stated`, `unclear_answer`: a response that neither grants nor refuses
+ * - `unusable_token`: an access token came that fits into no header: of more than 8,000 characters, or with other
+ *   characters than a header may have
  * - `cut_off`: a purge was stopped midway
  * - `process_died`: the process ended before the outcome was saved
  * - `no_code`, `no_refresh_token`: the record holds no secret to present, so nothing was sent

@@ -77,7 +77,11 @@ export function readTokens(
   const mayBlame = mayDecide(answer.status) || (answer.status === 401 && isObject(body));
   if (!elsewhere && mayBlame && remarksOf(answer, body).some(blamesGrant))
     return { type: "grantRefused", why: "invalid_code" };
-  return readAccountRefusal(answer, body);
+  const refusal = readAccountRefusal(answer, body);
+  const isStated = refusal.type !== "inDoubt" || refusal.why !== "not_stated";
+  return isStated || text(field(body, "access_token")) === undefined
+    ? refusal
+    : { type: "inDoubt", why: "unusable_token" };
 }
 
 /**

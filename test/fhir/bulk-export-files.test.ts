@@ -315,6 +315,16 @@ describe("a list of files", () => {
     },
   );
 
+  it("that goes on in another page is not read as whole", async () => {
+    const { fhir, world } = await exporting();
+    const output = [{ type: "Patient", url: `${analytics}/r4/$export/Patient/x.ndjson` }];
+    const link = [{ relation: "next", url: `${analytics}/r4/$export/jobs/1?page=2` }];
+    world.sandbox.fail({ call: "fhir.export", status: 200, body: { output, link } });
+    const error = await errorOf(all(fhir.bulkExport()));
+    expect(error).toMatchObject({ code: "BAD_ANSWER" });
+    expect(error.message).toContain("must hold all files, and it is the first page of a list");
+  });
+
   it("of a server that exports all types gives those that were asked for", async () => {
     const { fhir, world } = await exporting();
     const output = ["Observation", "Patient"].map((type) => ({

@@ -96,9 +96,24 @@ describe("a walk over hostile links", () => {
       sandbox.fail({ call: "fhir.search", times: Infinity, status: 200, body });
       const error = await errorOf(all(fhir.searchAll("Patient", {}, { retries: 0 })));
       expect(error).toMatchObject({ code: "BAD_ANSWER" });
-      expect(error.message).toContain("a URL in the link to the next page");
+      expect(error.message).toContain("one URL in the link to the next page");
     },
   );
+
+  it("does not choose between two next pages, and finds one under any spelling", async () => {
+    const { fhir, sandbox } = await withAda("r4");
+    const [one, other] = ["Basic?_skip=1", "Basic?_skip=2"];
+    const linked = (...link: object[]) => ({ resourceType: "Bundle", link, entry: [] });
+    const answer = (body: object): void => sandbox.fail({ call: "fhir.search", times: 1, status: 200, body });
+    answer(linked({ relation: "next", url: one }, { relation: "next", url: other }));
+    expect(await errorOf(all(fhir.searchAll("Basic", {}, { retries: 0 })))).toMatchObject({
+      code: "BAD_ANSWER",
+    });
+    await fhir.create<"Basic">({ resourceType: "Basic", code: {} });
+    await fhir.create<"Basic">({ resourceType: "Basic", code: {} });
+    answer(linked({ relation: "Next", url: one }, { relation: "next", url: one }));
+    expect(await all(fhir.searchAll("Basic", {}, { retries: 0 }))).toHaveLength(1);
+  });
 
   const some = 5;
   const walking = { _count: 2 };

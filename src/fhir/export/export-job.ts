@@ -167,6 +167,9 @@ const lists = ["output", "error", "deleted"] as const;
  */
 function readManifest(body: unknown, base: string, from: string): Manifest | string {
   if (!isObject(body) || !Array.isArray(body["output"])) return "a list of files in output";
+  const { link = [] } = body;
+  if (Array.isArray(link) && link.some((one) => field(one, "relation") === "next"))
+    return "all files, and it is the first page of a list";
   const files = new Map<string, Omit<ListedFile, "name">>();
   const names = new Map<string, number>();
   for (const list of lists) {

@@ -71,7 +71,7 @@ export function readBundle(
     marks.add(String(id)).add(String(versionId ?? lastUpdated));
   }
   const next = nextLink(link);
-  if (next === null) return "a URL in the link to the next page";
+  if (next === null) return "one URL in the link to the next page";
   return {
     matches,
     included,
@@ -84,9 +84,9 @@ export function readBundle(
   };
 }
 
-/** The link to the next page; `undefined` on the last page; `null` if it leads nowhere. */
+/** The link to the next page; `undefined` on the last page; `null` if it leads nowhere, or to several pages. */
 function nextLink(links: readonly unknown[]): string | null | undefined {
-  const next = links.find((link) => field(link, "relation") === "next");
-  const url = text(field(next, "url"));
-  return next === undefined ? undefined : url === "" ? null : (url ?? null);
+  const all = links.filter((link) => text(field(link, "relation"))?.toLowerCase() === "next");
+  const [first, ...others] = new Set(all.map((link) => text(field(link, "url")) ?? ""));
+  return first === "" || others.length > 0 ? null : first;
 }
