@@ -13,6 +13,7 @@ import { CsvError, parse } from "csv-parse";
 import { linesIn } from "../lines-in.ts";
 import { isId } from "../runtime/options/check-id.ts";
 import { UsageError } from "./arguments.ts";
+import { quotedCells, type QuotedCells } from "./quoted-cells.ts";
 import { isSystemError } from "./system-error.ts";
 
 /** Where to find the ids. */
@@ -71,8 +72,9 @@ export async function* rowsIn(
   if (column !== null && /\.(?:json|jsonl|ndjson)$/i.test(path)) throw isJson(path);
   const source = path === "-" ? process.stdin : await opened(path);
   const isCsv = typeof column === "string" || (column === undefined && /\.[ct]sv$/i.test(path));
+  const marks = quotedCells();
   try {
-    if (isCsv) yield* cellsOf(source, path, column ?? usualColumn, signal, onColumns);
+    if (isCsv) yield* cellsOf(source, path, column ?? usualColumn, signal, onColumns, marks);
     else yield* linesOf(source, path, signal, column === null ? () => {} : refuseForeign);
     signal.throwIfAborted(); // an abort just ends the lines
   } catch (error) {
@@ -82,7 +84,7 @@ export async function* rowsIn(
       const [, cell = ""] = / at line 1, value is "(.*)"$/s.exec(error.message) ?? [];
       const other = separators.find(([sign]) => cell.includes(sign))?.[1];
       throw other === undefined
-        ? new UsageError(`Cannot read ${path}: line ${String(error["lines"])} is no CSV: ${ruleOf(error)}`)
+        ? new UsageError(`Cannot read ${path}: ${ruleOf(error, marks)}`)
         : wrongSeparator(path, other);
     }
     if (isSystemError(error)) throw new UsageError(`Cannot read ${path}: ${error.code}`);
@@ -222,6 +224,7 @@ async function* cellsOf(
   column: string,
   signal: AbortSignal,
   onColumns: (columns: readonly string[]) => void,
+  marks: QuotedCells,
 ): AsyncGenerator<ListRow, void> {
   let broken: CsvError | undefined;
   const refuseBroken = (): void => {
@@ -252,30 +255,46 @@ async function* cellsOf(
     skip_records_with_error: true, // as an error of the stream it would drop the rows before it
   });
   rows.on("skip", (error: CsvError) => (broken ??= error));
-  pipeline(source, utf8(path), rows, { signal }).catch(() => {}); // errors surface while reading the rows
+  pipeline(source, utf8(path), marks.pass, rows, { signal }).catch(() => {}); // errors surface while reading the rows
   for await (const { info, record } of rows as AsyncIterable<CsvRow>) {
     if (info.lines >= Number(broken?.["lines"] ?? Infinity)) break;
+    marks.forget(info.lines);
     yield { id: (record[column] ?? "").trim(), line: info.lines }; // white space inside of quotation marks stays until here
   }
   refuseBroken();
 }
 
-/** What is wrong, without the cell that the parser's own message quotes: it may hold health data. */
-function ruleOf({ code }: CsvError): string {
-  switch (code) {
+/** Which line is wrong and why, without the cell that the parser's own message quotes: it may hold health data. */
+function ruleOf(error: CsvError, marks: QuotedCells): string {
+  const line = Number(error["lines"]);
+  const begins = marks.beginOf(line);
+  switch (error.code) {
     case "INVALID_OPENING_QUOTE":
-      return "a cell with a quotation mark in it must be in quotation marks, with that one doubled";
+      return inLine("a cell with a quotation mark in it must be in quotation marks, with that one doubled");
     case "CSV_INVALID_CLOSING_QUOTE":
     case "CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE":
-      return "nothing may follow the closing quotation mark of a cell, and one inside must be doubled";
+      return inLine(
+        "nothing may follow the closing quotation mark of a cell, and one inside must be doubled",
+      );
     case "CSV_QUOTE_NOT_CLOSED":
-      return "a cell that begins there has no closing quotation mark";
+      return unclosed(marks.unclosed() ?? line, "");
     case "CSV_RECORD_INCONSISTENT_COLUMNS":
-      return "it must have as many cells as the first line";
+      return inLine("it must have as many cells as the first line");
     case "CSV_MAX_RECORD_SIZE":
-      return `it ${tooLong}`;
+      return begins === undefined
+        ? inLine(`it ${tooLong}`)
+        : unclosed(begins, " within a million characters");
     default:
-      return code;
+      return inLine(error.code);
+  }
+
+  function inLine(rule: string): string {
+    const far = "; a cell that ends there may lack its closing quotation mark: it begins in line ";
+    return `line ${line} is no CSV: ${rule}${begins === undefined ? "" : `${far}${begins}`}`;
+  }
+
+  function unclosed(at: number, within: string): string {
+    return `line ${at} is no CSV: a cell that begins there has no closing quotation mark${within}`;
   }
 }
 

@@ -324,6 +324,44 @@ describe("cli onboard FILE", () => {
     },
   );
 
+  const rows = (from: number, to: number, end = "\n"): string =>
+    Array.from({ length: to - from + 1 }, (_, n) => `${from + n},diagnosis ${from + n}${end}`).join("");
+
+  it.each([
+    ["at the end of the file", rows(50, 60), /: line 49 is no CSV: a cell .* no closing quotation mark\n/],
+    [
+      "of lines that end in CR LF",
+      rows(50, 60).replaceAll("\n", "\r\n"),
+      /: line 49 is no CSV: a cell .* no closing quotation mark\n/,
+    ],
+    [
+      "that the next quotation mark seems to close",
+      `${rows(50, 60)}61,"diagnosis"\n`,
+      /: line 61 is no CSV: nothing may follow .*; a cell that ends there .*: it begins in line 49\n/,
+    ],
+    [
+      "that takes the cells of a row",
+      `${rows(50, 60)}61,",\n${rows(62, 70)}`,
+      /: line 61 is no CSV: it must have as many cells as the first line; .*: it begins in line 49\n/,
+    ],
+    [
+      "of a file of more than a million characters",
+      rows(50, 60_000),
+      /: line 49 is no CSV: a cell .* no closing quotation mark within a million characters\n/,
+    ],
+  ])("names the line in which an unclosed quotation mark opens: %s", async (_, behind, why) => {
+    const before = `app_user_id,note\n${rows(2, 45)}46,"two\r\nlines, ""and"""\n48,\n`;
+    const { code, err } = await onboardHere([file("broken.csv", `${before}49,"diagnosis\n${behind}`)]);
+    expect(code).toBe(2);
+    expect(err).toMatch(why);
+    expect(err).not.toContain("diagnosis");
+  });
+
+  it("counts the line ends within a cell once, also CR LF", async () => {
+    const path = file("people.csv", 'app_user_id,note\r\nada,"two\r\n\r\nlines"\r\n"\u0007",\r\n');
+    expect((await onboard([path]).ended).out).toMatch(/line 5 .*\[INVALID_ID\]/);
+  });
+
   it("refuses a line without an end", async () => {
     const { code, err } = await onboardHere([file("endless.txt", `ada\n${"a".repeat(2_000_000)}`)]);
     expect(code).toBe(2);
