@@ -71,6 +71,24 @@ describe("the picture of an import", () => {
     expect(lines.join("\n")).toMatch(/retry --all retries them.*\n {2}Damaged: 12,345 records\./);
   });
 
+  it("names the file of --rejects if it holds rows, and else the option if not all rows are listed", () => {
+    const told = (rejected: number, path?: string): string => {
+      const why = "Cannot use this app_user_id";
+      const rejects = Array.from({ length: rejected }, (_, row) => {
+        return { row, line: row, code: "INVALID_ID", why, facts: {} } as const;
+      });
+      const done = { ...widest, phase: "done", endsAt: null, unreadableIds: [], rejected, rejects } as const;
+      return importSummary(done, plain, path).join("\n");
+    };
+    expect(told(1, "bad.csv")).toContain("\n  all rows that cannot be used are in bad.csv\n");
+    expect(told(12, "bad.csv")).toContain(
+      "\n  and 2 more rows; all rows that cannot be used are in bad.csv\n",
+    );
+    expect(told(12)).toContain("\n  and 2 more rows; --rejects FILE writes them all to a file\n");
+    for (const text of [told(0, "bad.csv"), told(10)]) expect(text).not.toMatch(/bad\.csv|--rejects/);
+    expect(told(12, "bad.csv")).not.toContain("--rejects");
+  });
+
   it.each([
     [400, "1 s"],
     [59_000, "59 s"],

@@ -156,7 +156,7 @@ describe("cli onboard FILE", () => {
     const rejects = join(folder, "rejects.csv");
     for (const run of [path, path]) {
       const { out } = await onboard([run, "--rejects", rejects]).ended;
-      expect(out).toContain("and 109 more rows; --rejects FILE writes them all to a file");
+      expect(out).toContain(`and 109 more rows; all rows that cannot be used are in ${rejects}\n`);
     }
     const [header, first, ...others] = readFileSync(rejects, "utf8").trimEnd().split("\n");
     expect(header).toBe("line,app_user_id,code,why");

@@ -55,8 +55,8 @@ export interface SummaryOfFile extends ImportSummary {
   readonly rejects: readonly (RejectedRow & { readonly line: number })[];
 }
 
-/** The result of the import. */
-export function importSummary(summary: SummaryOfFile, paint: Paint): readonly string[] {
+/** The result of the import. `rejectsPath`: the file that holds the rows that cannot be used, if one was asked for. */
+export function importSummary(summary: SummaryOfFile, paint: Paint, rejectsPath?: string): readonly string[] {
   const { arrived, departed, failed, unreadable, known, rejected, rejects } = summary;
   const good = failed + unreadable + rejected === 0;
   const lines = [
@@ -75,12 +75,13 @@ export function importSummary(summary: SummaryOfFile, paint: Paint): readonly st
   for (const { line, code, why } of rejects.slice(0, mostRows)) {
     lines.push(`  ${paint.bad(`line ${number(line)}`)}  ${why} ${paint.quiet(`[${code}]`)}`);
   }
-  if (rejected > mostRows)
+  const more = rejected > mostRows ? [`and ${plural(rejected - mostRows, "more row")}`] : [];
+  if (rejectsPath !== undefined && rejected > 0)
     lines.push(
-      paint.quiet(
-        `  and ${plural(rejected - mostRows, "more row")}; --rejects FILE writes them all to a file`,
-      ),
+      `  ${[...more, `all rows that cannot be used are in ${paint.strong(rejectsPath)}`].join("; ")}`,
     );
+  else if (more.length > 0)
+    lines.push(paint.quiet(`  ${[...more, "--rejects FILE writes them all to a file"].join("; ")}`));
   if (failed > 0)
     lines.push(`  Failed users are kept: ${paint.strong("oneup-lifecycle retry --all")} retries them.`);
   if (unreadable > 0)

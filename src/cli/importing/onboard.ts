@@ -68,7 +68,7 @@ export const onboard: Command = {
     await checkReadable(list, signal);
     const { onReject, lineOf, ids, close } = rowsOf(list, texts.get("rejects"), signal);
     const screen = new Screen(process.stdout);
-    const shows = switches.has("json") ? asJson() : onScreen(screen);
+    const shows = switches.has("json") ? asJson() : onScreen(screen, texts.get("rejects"));
     // A warning goes below the display, and the next display below the warning.
     const more = { beforeWarning: () => screen.say(), options: policyOf(given) };
     try {
@@ -175,7 +175,7 @@ interface Shows {
   stopped(): void;
 }
 
-function onScreen(screen: Screen): Shows {
+function onScreen(screen: Screen, rejectsPath: string | undefined): Shows {
   const { moves, paint } = screen;
   let phase: ImportProgress["phase"] | undefined;
   let saidAt = Number.NEGATIVE_INFINITY;
@@ -196,7 +196,7 @@ function onScreen(screen: Screen): Shows {
         phase = progress.phase;
       },
     },
-    end: (summary) => screen.say(...importSummary(summary, paint)),
+    end: (summary) => screen.say(...importSummary(summary, paint, rejectsPath)),
     stopped: () =>
       screen.say(
         ...(moves ? [""] : []), // after the ^C that the terminal has printed
