@@ -10,6 +10,7 @@ import { option, type Given, type Options } from "./command.ts";
 import { byWhom, escapeControl, print, toneOf, waitOf } from "./format.ts";
 import { withStore } from "./open-store.ts";
 import { paintFor } from "./screen.ts";
+import { stoppable } from "./stopped.ts";
 
 export const actOptions: Options = {
   wait: option("TIME", "how long to wait for it, e.g. 10m (default: 30s)"),
@@ -35,11 +36,23 @@ export async function actOnUser(
   act: (lifecycle: Lifecycle, options: Act) => Promise<UserStatus>,
   isDone: (status: UserStatus) => boolean = () => true,
   settings: Partial<LifecycleOptions> = {},
-): Promise<number> {
+): Promise<number | undefined> {
   const options = actIn(given, signal);
-  const status = await withStore(given, (lifecycle) => act(lifecycle, options), { options: settings });
-  print(given, status, [standing(status) + (given.command.name === "unhold" ? ", not held any more" : "")]);
-  return isDone(status) ? 0 : 1;
+  const stopped = {
+    line: "what has begun is kept, and any worker continues it. oneup-lifecycle inspect ID shows how far it is.",
+  };
+  return stoppable(
+    given,
+    signal,
+    () => stopped,
+    async () => {
+      const status = await withStore(given, (lifecycle) => act(lifecycle, options), { options: settings });
+      print(given, status, [
+        standing(status) + (given.command.name === "unhold" ? ", not held any more" : ""),
+      ]);
+      return isDone(status) ? 0 : 1;
+    },
+  );
 }
 
 function standing(status: UserStatus): string {

@@ -16,8 +16,12 @@ export type Performed = Pick<Ended, "out" | "err"> & { readonly code: number };
 export interface Operator {
   /** Starts a command as a process; see {@link start} for `input`. */
   begin(words: readonly string[], input?: string): Started;
-  /** Runs a command in this process; `env` goes before the usual environment. One at a time. */
-  run(words: readonly string[], env?: Readonly<Record<string, string>>): Promise<Performed>;
+  /** Runs a command in this process, until `signal` aborts; `env` goes before the usual environment. One at a time. */
+  run(
+    words: readonly string[],
+    env?: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): Promise<Performed>;
   /** A lifecycle of this process on the same store. */
   open(more?: Partial<LifecycleOptions>): Promise<Lifecycle>;
   /** Everything that must stand in no output. */
@@ -34,7 +38,7 @@ export function operatorAt(place: Place, sandbox: Sandbox, server: SandboxServer
   const usual = { ONEUP_CLIENT_ID: clientId, ONEUP_CLIENT_SECRET: clientSecret, ...where };
   return {
     begin: (words, input) => start("src/cli/main.ts", words, usual, undefined, input),
-    run: (words, env = {}) => performed(words, { ...usual, ...env }),
+    run: (words, env = {}, signal) => performed(words, { ...usual, ...env }, signal),
     open: (more = {}) =>
       createLifecycle({
         credentials: sandbox.credentials,
@@ -92,6 +96,7 @@ export async function operatorStage(): Promise<OperatorStage> {
 export async function performed(
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<Performed> {
   let [out, err] = ["", ""];
   const log = vi.spyOn(console, "log").mockImplementation((line: string) => void (out += `${line}\n`));
@@ -99,7 +104,7 @@ export async function performed(
   for (const name of ["ONEUP_KEY", "ONEUP_KEY_FILE"]) vi.stubEnv(name, undefined);
   for (const [name, value] of Object.entries({ NO_COLOR: "1", ...env })) vi.stubEnv(name, value);
   try {
-    const code = await perform(words, new AbortController().signal, import.meta.url);
+    const code = await perform(words, signal, import.meta.url);
     return { code, out, err };
   } finally {
     vi.unstubAllEnvs();

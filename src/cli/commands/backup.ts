@@ -4,11 +4,13 @@
  * @module
  */
 import { resolve } from "node:path";
+import { onAbort } from "../../abort.ts";
 import { LifecycleError } from "../../errors.ts";
 import type { StoreAdapter } from "../../store/contract.ts";
 import type { Command } from "../command.ts";
 import { adapterOf } from "../open-store.ts";
 import { print } from "../format.ts";
+import { printError } from "../screen.ts";
 
 export const backup: Command = {
   name: "backup",
@@ -28,12 +30,17 @@ export const backup: Command = {
   example: "backup backups/2026-11-27",
   opens: "place",
   fails: "the store is not one that this command copies",
-  async run(given) {
+  async run(given, signal) {
     const store = await adapterOf(given);
     if (store.backup === undefined)
       throw new LifecycleError("STORE_UNUSABLE", `Cannot copy the ${store.name} store: ${toolFor(store)}`);
     const folder = resolve(given.argument);
-    await store.backup(folder);
+    const quiet = onAbort(signal, () =>
+      printError(
+        `The copy goes on to its end; Ctrl-C once more ends it at once, and leaves a folder ${folder}.unfinished-…, which can be deleted`,
+      ),
+    );
+    await store.backup(folder).finally(quiet);
     print(given, { store: store.name, folder }, [
       `Copied to ${folder}`,
       "It contains no key. Keep the key file, or the value of ONEUP_KEY, apart from it.",

@@ -14,6 +14,7 @@ import { confirm } from "../confirm.ts";
 import { plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { printError, Screen } from "../screen.ts";
+import { stoppable, type Standing } from "../stopped.ts";
 
 const ring = [
   "Keys are those in ONEUP_KEY, newest first and separated by commas, or the lines of the key file. They appear",
@@ -83,25 +84,32 @@ export const rotateKeys: Command = {
     const { switches } = given;
     const isJson = switches.has("json");
     const screen = new Screen(process.stdout);
-    const done = await withStore(given, (lifecycle) =>
-      lifecycle.rotateKeys({
-        records: switches.has("records"),
-        signal,
-        onProgress({ seen, of, resealed }) {
-          if (!isJson) screen.draw([`${seen} of ${plural(of, "user")} read, ${resealed} sealed again`]);
-        },
-      }),
-    );
-    const { storeKeys, resealed, unreadable, dropped } = done;
-    print(given, done, [
-      `${plural(storeKeys, "store key")} wrapped with the newest key`,
-      ...(switches.has("records")
-        ? [`${plural(resealed, "user")} sealed again, ${plural(dropped, "old store key")} dropped`]
-        : []),
-      ...(unreadable > 0 ? [`${plural(unreadable, "record")} left as they are: no key opens them`] : []),
-    ]);
-    return unreadable > 0 ? 1 : 0;
+    const rotate = async (): Promise<number> => {
+      const done = await withStore(given, (lifecycle) =>
+        lifecycle.rotateKeys({
+          records: switches.has("records"),
+          signal,
+          onProgress({ seen, of, resealed }) {
+            if (!isJson) screen.draw([`${seen} of ${plural(of, "user")} read, ${resealed} sealed again`]);
+          },
+        }),
+      );
+      const { storeKeys, resealed, unreadable, dropped } = done;
+      print(given, done, [
+        `${plural(storeKeys, "store key")} wrapped with the newest key`,
+        ...(switches.has("records")
+          ? [`${plural(resealed, "user")} sealed again, ${plural(dropped, "old store key")} dropped`]
+          : []),
+        ...(unreadable > 0 ? [`${plural(unreadable, "record")} left as they are: no key opens them`] : []),
+      ]);
+      return unreadable > 0 ? 1 : 0;
+    };
+    return stoppable(given, signal, () => standing, rotate);
   },
+};
+
+const standing: Standing = {
+  line: "the store may still need the old key, so keep it. Run the same command to continue.",
 };
 
 /** Retires a key. */

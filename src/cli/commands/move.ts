@@ -5,11 +5,13 @@
  */
 import { keysFromEnv, required } from "../../env.ts";
 import { abortMove, keyFile, moveStore, type Encryption, type MoveOptions } from "../../index.ts";
+import { isFenced } from "../../runtime/moving/move-store.ts";
 import { UsageError } from "../arguments.ts";
 import { flag, option, keyOption, type Command, type Given } from "../command.ts";
 import { plural, print } from "../format.ts";
 import { adapterOf } from "../open-store.ts";
 import { Screen } from "../screen.ts";
+import { stoppable, type Standing } from "../stopped.ts";
 
 export const move: Command = {
   name: "move",
@@ -42,10 +44,10 @@ export const move: Command = {
     const screen = new Screen(process.stdout);
     const encryption = keyOf(given, "key-file", "ONEUP_KEY");
     const newEncryption = keyOf(given, "new-key-file", "ONEUP_NEW_KEY");
+    const sealing = { ...(encryption && { encryption }), ...(newEncryption && { newEncryption }) };
+    const about = { clientId: required("ONEUP_CLIENT_ID"), ...sealing };
     const options: MoveOptions = {
-      clientId: required("ONEUP_CLIENT_ID"),
-      ...(encryption && { encryption }),
-      ...(newEncryption && { newEncryption }),
+      ...about,
       signal,
       onProgress({ phase, users, of, events }) {
         const done = phase === "copy" ? "copied" : "compared";
@@ -55,19 +57,46 @@ export const move: Command = {
       },
     };
     if (switches.has("lost") && !switches.has("abort")) throw new UsageError("--lost goes with --abort");
-    if (switches.has("abort")) {
-      await abortMove(from, to, { ...options, lost: switches.has("lost") });
-      print(given, { aborted: true }, [`Called off: the ${from.name} store is in use again`]);
-      return;
-    }
-    const moved = await moveStore(from, to, options);
-    const { users, events, digest, interruptedMs } = moved;
-    print(given, moved, [
-      `${plural(users, "user")} and ${plural(events, "event")} moved from ${from.name} to ${to.name}, digest ${digest.slice(0, 16)}`,
-      `No process could write for ${(interruptedMs / 1_000).toFixed(1)} s. Start all processes with the ${to.name} store now`,
-    ]);
+    const standing = async (): Promise<Standing> => {
+      const begun = await isFenced(from, to, about).catch(() => null); // the store may be why it was stopped
+      return { line: (switches.has("abort") ? notCalledOff : notMoved)(begun), facts: { begun } };
+    };
+    return stoppable(given, signal, standing, async () => {
+      if (switches.has("abort")) {
+        await abortMove(from, to, { ...options, lost: switches.has("lost") });
+        print(given, { aborted: true }, [`Called off: the ${from.name} store is in use again`]);
+        return undefined;
+      }
+      const moved = await moveStore(from, to, options);
+      const { users, events, digest, interruptedMs } = moved;
+      print(given, moved, [
+        `${plural(users, "user")} and ${plural(events, "event")} moved from ${from.name} to ${to.name}, digest ${digest.slice(0, 16)}`,
+        `No process could write for ${(interruptedMs / 1_000).toFixed(1)} s. Start all processes with the ${to.name} store now`,
+      ]);
+      return undefined;
+    });
   },
 };
+
+/** What is so after a move was stopped. `begun`: whether the first store takes no writes; `null`: that cannot be read. */
+function notMoved(begun: boolean | null): string {
+  if (begun === false) return "the move has not begun, and every process can use the first store as before.";
+  const so =
+    begun === null
+      ? "the move may have begun; if it has, no process can write the first store"
+      : "the move has begun, and no process can write the first store now";
+  return `${so}. Run the same command again to continue, or with --abort to call the move off.`;
+}
+
+/** The same, of a move that was being called off. */
+function notCalledOff(begun: boolean | null): string {
+  const first = {
+    true: "no process can write the first store yet",
+    false: "the first store is in use again",
+    null: "the first store may take no writes yet",
+  } as const;
+  return `${first[`${begun}`]}. Run the same command again to finish calling the move off.`;
+}
 
 function keyOf(
   { texts }: Given,

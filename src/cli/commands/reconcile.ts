@@ -9,6 +9,7 @@ import { option, type Command, type Given } from "../command.ts";
 import { escapeControl, number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { printError } from "../screen.ts";
+import { stoppable, type Standing } from "../stopped.ts";
 import { spanInWords } from "../../runtime/options/time-in-words.ts";
 
 export const reconcile: Command = {
@@ -30,17 +31,24 @@ export const reconcile: Command = {
   async run(given, signal) {
     const onDifference = (difference: Difference): void => print(given, difference, [inWords(difference)]);
     const options = { ...optionsOf(given), onDifference, signal };
-    const { differences: _, ...found } = await withStore(given, async (lifecycle) => {
-      const { inMs } = await lifecycle.forecast(1, "recovery");
-      if (inMs === Infinity)
-        printError("Its calls are paused: it begins after oneup-lifecycle unpause; Ctrl-C stops it");
-      else if (inMs >= 1_000)
-        printError(`All slots of the limit are in use: it begins in ${spanInWords(inMs)}; Ctrl-C stops it`);
-      return lifecycle.reconcile(options);
-    });
-    print(given, found, summary(found));
-    return found.complete ? 0 : 1;
+    const compare = async (): Promise<number> => {
+      const { differences: _, ...found } = await withStore(given, async (lifecycle) => {
+        const { inMs } = await lifecycle.forecast(1, "recovery");
+        if (inMs === Infinity)
+          printError("Its calls are paused: it begins after oneup-lifecycle unpause; Ctrl-C stops it");
+        else if (inMs >= 1_000)
+          printError(`All slots of the limit are in use: it begins in ${spanInWords(inMs)}; Ctrl-C stops it`);
+        return lifecycle.reconcile(options);
+      });
+      print(given, found, summary(found));
+      return found.complete ? 0 : 1;
+    };
+    return options.repair === false ? compare() : stoppable(given, signal, () => standing, compare);
   },
+};
+
+const standing: Standing = {
+  line: "what was repaired is kept. Run the same command to compare again and repair the rest.",
 };
 
 function optionsOf(given: Given): ReconcileOptions {

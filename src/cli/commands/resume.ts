@@ -30,7 +30,10 @@ export const resume: Command = {
       return done;
     };
     const done = await withStore(given, resumed, { options: policyOf(given) });
-    print(given, done, [summaryLine(done)]);
+    print(given, done, [
+      summaryLine(done),
+      ...(signal.aborted ? ["Stopped: the others wait for a worker. Run the same command to continue."] : []),
+    ]);
     return signal.aborted ? 130 : 0;
   },
 };

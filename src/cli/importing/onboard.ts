@@ -98,7 +98,7 @@ export const onboard: Command = {
 /** Options of a list, which one user has none of. */
 const ofLists = ["name", "column", "rejects", "dry-run"];
 
-async function onboardOne(given: Given, signal: AbortSignal): Promise<number> {
+async function onboardOne(given: Given, signal: AbortSignal): Promise<number | undefined> {
   const { argument, texts, switches } = given;
   const other = ofLists.find((name) => texts.has(name) || switches.has(name));
   if (argument !== "" || other !== undefined)

@@ -4,12 +4,13 @@
  * @module
  */
 import { systemClock } from "../../clock.ts";
-import type { ExportManyOptions, ExportProgress } from "../../index.ts";
+import type { ExportManyOptions, ExportProgress, Lifecycle } from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-in-words.ts";
 import { nameFrom, UsageError, versionsIn, wholeIn } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
+import { stoppable, type Standing } from "../stopped.ts";
 import { checkUsers, listOption, showing, unfinishedLines, unlistableLines, usersOf } from "./list-option.ts";
 
 export const exportUsers: Command = {
@@ -42,7 +43,7 @@ export const exportUsers: Command = {
     const options = { ...optionsOf(given), ...showing(given, lineOf), signal };
     await checkUsers(given, signal);
     const users = usersOf(given, signal);
-    return withStore(given, async (lifecycle) => {
+    const use = async (lifecycle: Lifecycle): Promise<number> => {
       const summary = await lifecycle.exportMany(users, options);
       const {
         exported,
@@ -65,9 +66,17 @@ export const exportUsers: Command = {
         ...(left > 0 ? [`${plural(left, "user")} not exported:`, ...unfinishedLines(unfinished, left)] : []),
       ]);
       return left > 0 ? 1 : 0;
-    });
+    };
+    return stoppable(
+      given,
+      signal,
+      () => standing,
+      () => withStore(given, use),
+    );
   },
 };
+
+const standing: Standing = { line: "what was exported is kept. Run the same command to continue." };
 
 function optionsOf(given: Given): ExportManyOptions {
   const { switches, texts } = given;

@@ -17,6 +17,7 @@ import { flag, option, type Command, type Given } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
+import { stoppable, type Standing } from "../stopped.ts";
 import { checkUsers, listOption, showing, unfinishedLines, unlistableLines, usersOf } from "./list-option.ts";
 
 export const leave: Command = {
@@ -59,7 +60,7 @@ export const leave: Command = {
     const by = doerIn(given);
     await checkUsers(given, signal);
     const dry = optionsOf(given, receipts, signal);
-    const use = async (lifecycle: Lifecycle): Promise<number> => {
+    const use = async (lifecycle: Lifecycle): Promise<number | undefined> => {
       const forecast = await lifecycle.offboardMany(usersOf(given, signal), dry);
       if (switches.has("dry-run")) {
         print(given, forecast, forecastLines(forecast));
@@ -75,6 +76,14 @@ export const leave: Command = {
         by,
         count: count ?? forecast.count,
       };
+      return stoppable(
+        given,
+        signal,
+        () => standing,
+        () => act(lifecycle, options),
+      );
+    };
+    const act = async (lifecycle: Lifecycle, options: OffboardManyOptions): Promise<number> => {
       const summary = await lifecycle.offboardMany(usersOf(given, signal), options);
       const { closed, failed, waiting, left, lost, unfinished, publicKey } = summary;
       const open = failed + waiting + left;
@@ -95,6 +104,10 @@ export const leave: Command = {
     };
     return withStore(given, use, switches.has("dry-run") ? { way: "look" } : {}); // a dry run changes no limit
   },
+};
+
+const standing: Standing = {
+  line: "users that were marked to leave go on with any worker. Run the same command to continue, and to get their receipts.",
 };
 
 function optionsOf(

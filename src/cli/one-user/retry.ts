@@ -67,6 +67,7 @@ async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
   print(given, { retried, stay }, [
     retried === 0 ? "No user was retried" : `${plural(retried, "user")} retried`,
     ...Object.entries(stay).map(([code, count]) => `${plural(count, "user")} could not be retried [${code}]`),
+    ...(signal.aborted ? ["Stopped: the others are as they were. Run the same command to continue."] : []),
   ]);
   if (signal.aborted) return 130;
   return Object.keys(stay).length > 0 ? 1 : 0;

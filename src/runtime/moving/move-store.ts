@@ -64,6 +64,14 @@ export async function moveStore(
   });
 }
 
+/** Whether the first store takes no writes, because a move away from it has begun or is done. */
+export async function isFenced(from: StoreAdapter, to: StoreAdapter, options: MoveOptions): Promise<boolean> {
+  return withBoth(from, to, options, async (both) => {
+    const source = await markedRecord(both.from);
+    return source?.marks.moved !== undefined;
+  });
+}
+
 /** Goes from state to state until the target is in use, and the source is marked as done. */
 async function untilArrived(
   both: BothStores,
