@@ -1,5 +1,5 @@
 /**
- * Formats users and their states for the commands, and escapes ids for a terminal.
+ * Formats users and their states for the commands, and escapes texts for a terminal.
  *
  * @module
  */
@@ -103,9 +103,9 @@ export function waitingUsers({ users, waiting }: Pick<BudgetView, "users" | "wai
   return Math.max(0, all - total(waiting));
 }
 
-/** Ids come from outside: escapes the control characters with which one could manipulate the terminal. */
-export function escapeControl(id: string): string {
-  return id.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (one) => {
+/** A text that comes from outside: escapes the control characters with which one could manipulate the terminal. Of an id, `visibleId()` shows more. */
+export function escapeControl(text: string): string {
+  return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (one) => {
     return `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });
 }

@@ -23,6 +23,7 @@ import type { Given, Way } from "./command.ts";
 import { escapeControl } from "./format.ts";
 import { printError } from "./screen.ts";
 import { atShell } from "./shell-words.ts";
+import { visibleId } from "../visible-id.ts";
 
 /**
  * The store that this flag or variable names, not yet open.
@@ -105,7 +106,7 @@ export async function withStore<T>(
     if (!isLifecycleError(error)) throw error;
     const { failedCall, facts } = error;
     const { renamedTo } = facts;
-    const now = typeof renamedTo === "string" ? `: ${JSON.stringify(escapeControl(renamedTo))}` : "";
+    const now = typeof renamedTo === "string" ? `: ${JSON.stringify(visibleId(renamedTo))}` : "";
     const message = inWords(error.message).replace(", see facts.renamedTo", now);
     throw new LifecycleError(error.code, message, { cause: error, facts, failedCall });
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Given } from "./command.ts";
-import { escapeControl } from "./format.ts";
+import { visibleId } from "../visible-id.ts";
 
 /** The methods that are commands of a name. Those with `ID` take one. */
 const commands: Readonly<Record<string, string>> = {
@@ -104,7 +104,7 @@ export function atShell(
   const [only, ...others] = [...aliases.values()];
   const id = only !== undefined && others.length === 0 && /^[\w.@+-]+$/.test(only) ? only : "ID";
   let told = asCommands(text, id);
-  for (const [alias, typed] of aliases) told = told.replaceAll(alias, JSON.stringify(escapeControl(typed)));
+  for (const [alias, typed] of aliases) told = told.replaceAll(alias, JSON.stringify(visibleId(typed)));
   return told.replace(
     /^(Cannot [^:]+: )([\w.]+(?:\[\d\])?)(?= must be )/,
     (_, start: string, name: string) => {

@@ -199,6 +199,21 @@ describe("cli, before it destroys something", () => {
     expect(sandbox.journal.count()).toBe(calls);
   });
 
+  it("names the user so that it looks like no other one", async () => {
+    const { act, operator } = await operatorStage();
+    const application = await operator.open();
+    for (const id of ["ada ", "a\u200Bda"]) await application.onboard(id);
+    await application.close();
+    const { out } = await act("users");
+    expect(out).toMatch(/^ {2}ada {2,}tokenActive .*\n {2}ada\\u0020 .*\n {2}a\\u200bda /m);
+    expect((await act("inspect", "ada ")).out).toContain("ada\\u0020\n");
+    const { code, err } = await typing("no\n", true, () => act("offboard", "a\u200Bda"));
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: expect.stringContaining("The tokens of a\\u200bda are erased"),
+    });
+  });
+
   it("does it after a yes", async () => {
     const { act } = await operatorStage();
     expect(await typing("yes\n", true, () => act("offboard", "ada"))).toMatchObject({

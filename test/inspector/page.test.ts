@@ -290,6 +290,35 @@ describe("the inspector's page", needing(["chromium"]), () => {
     expect(page.faults).toEqual([]);
   });
 
+  it("draws ids that differ in what is not seen differently, everywhere, and copies them as they are", async () => {
+    const ids = ["ada", " ada", "ada ", "a\u200bda", "a\u00adda", "ada\ufe0f", "ada\u{e0100}", "ada\\u0020"];
+    const spaced = ["ad a", "ad  a", "ad\u00a0a", "ad\u3000a", "ad\u2003a", "ad\u2800a"];
+    const { lifecycle } = await worldOf([...ids, ...spaced]);
+    const page = await opened(await inspect(lifecycle, { actions: true }));
+    await page.getByRole("link", { name: "Users" }).click();
+    await page
+      .locator("tbody tr")
+      .nth(ids.length + spaced.length - 1)
+      .waitFor();
+    const pictures = new Set<string>();
+    for (const link of await page.locator("tbody th a").all())
+      pictures.add((await link.screenshot()).toString("base64"));
+    const copied = await page.evaluate<
+      string[]
+    >(`Array.from(document.querySelectorAll("tbody th a"), (link) => {
+      getSelection().selectAllChildren(link);
+      return String(getSelection());
+    })`);
+    expect(pictures.size).toBe(ids.length + spaced.length);
+    expect(copied.toSorted()).toEqual([...ids, ...spaced].toSorted());
+    await page.locator("tbody th a", { has: page.locator(".unseen[data-shown='\\\\u200b']") }).click();
+    const marks = (within: string) => page.locator(`${within} .unseen[data-shown='\\\\u200b']`).count();
+    await page.getByRole("button", { name: "Offboard…" }).click();
+    await page.getByRole("dialog").waitFor();
+    expect([await marks(".person h2"), await marks("dialog .about")]).toEqual([1, 1]);
+    expect(page.faults).toEqual([]);
+  });
+
   always.each(
     oneIn(2, [
       ["light", oneIn(4, widths)],

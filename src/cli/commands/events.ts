@@ -6,9 +6,10 @@
 import type { EventOptions, LifecycleEvent } from "../../index.ts";
 import { timeInWords } from "../../runtime/options/time-in-words.ts";
 import { flag, option, type Command } from "../command.ts";
-import { escapeControl, printJson } from "../format.ts";
+import { printJson } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { isSystemError } from "../system-error.ts";
+import { visibleId } from "../../visible-id.ts";
 
 export const events: Command = {
   name: "events",
@@ -42,7 +43,7 @@ export const events: Command = {
 };
 
 function asLine({ alias, appUserId, at, cause, from, to, type }: LifecycleEvent): void {
-  const user = escapeControl(appUserId ?? alias);
+  const user = visibleId(appUserId ?? alias);
   const states = from === null || from === to ? to : `${from} → ${to}`;
   console.log(`${timeInWords(at)}  ${user}  ${type}  ${states}${cause === null ? "" : `  (${cause})`}`);
 }

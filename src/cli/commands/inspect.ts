@@ -21,6 +21,7 @@ import { byWhom, number, print, toneOf, escapeControl } from "../format.ts";
 import { causeInWords } from "../../errors.ts";
 import { isRefusedAlone, nextStepAfter } from "../../next-step.ts";
 import { asCommands } from "../shell-words.ts";
+import { visibleId } from "../../visible-id.ts";
 
 export const inspect: Command = {
   name: "inspect",
@@ -85,7 +86,7 @@ export function userLines(
     const lines = hanging(`  ${name.padEnd(valueAt - 3)} `, value, width, tone && paint[tone]);
     return lines.map((line) => paint.quiet(line.slice(0, valueAt)) + line.slice(valueAt));
   });
-  const head = `  ${paint.strong(escapeControl(status.appUserId))}`; // a terminal wraps it, and it can be copied
+  const head = `  ${paint.strong(visibleId(status.appUserId))}`; // a terminal wraps it, and it can be copied
   return ["", head, "", ...rows, "", ...stepLines(status.history, width, paint), ""];
 }
 

@@ -6,11 +6,12 @@
 import type { Difference, ReconcileOptions, Reconciliation } from "../../index.ts";
 import { someOf, wholeIn } from "../arguments.ts";
 import { option, type Command, type Given } from "../command.ts";
-import { escapeControl, number, plural, print } from "../format.ts";
+import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { printError } from "../screen.ts";
 import { stoppable, type Standing } from "../stopped.ts";
 import { spanInWords } from "../../runtime/options/time-in-words.ts";
+import { visibleId } from "../../visible-id.ts";
 
 export const reconcile: Command = {
   name: "reconcile",
@@ -58,7 +59,7 @@ function optionsOf(given: Given): ReconcileOptions {
 }
 
 function inWords(difference: Difference): string {
-  const id = "appUserId" in difference ? escapeControl(difference.appUserId) : "";
+  const id = "appUserId" in difference ? visibleId(difference.appUserId) : "";
   const its = `oneup_user_id ${difference.oneupUserId}`;
   switch (difference.type) {
     case "thereOnly":
@@ -66,7 +67,7 @@ function inWords(difference: Difference): string {
     case "hereOnly":
       return `only here: ${id} (${its})`;
     case "renamed":
-      return `renamed at 1upHealth: ${id} is ${escapeControl(difference.thereAppUserId)} there (${its})`;
+      return `renamed at 1upHealth: ${id} is ${visibleId(difference.thereAppUserId)} there (${its})`;
     case "anotherNumber":
       return `another user at 1upHealth: ${id} (${its} here, ${difference.thereOneupUserId} there)`;
     case "inactive":

@@ -15,6 +15,7 @@ import { fitted, placesIn, paintFor, type Paint, printError, widthOf } from "../
 import { withStore } from "../open-store.ts";
 import { plural, printJson, toneOf, waitOf, escapeControl } from "../format.ts";
 import { atShell } from "../shell-words.ts";
+import { visibleId } from "../../visible-id.ts";
 
 export const users: Command = {
   name: "users",
@@ -97,7 +98,7 @@ function rowOf(user: UserStatus): Row {
   const now = systemClock.now();
   const { appUserId, state, since, usable, expiresAt } = user;
   return {
-    id: escapeControl(appUserId),
+    id: visibleId(appUserId),
     state,
     tone: toneOf[state],
     since: spanInWords(now - since.getTime()),
@@ -108,7 +109,7 @@ function rowOf(user: UserStatus): Row {
 
 function unreadableRow(user: UnreadableUser): Row {
   const [state, wait] = stateOf(user);
-  return { id: escapeControl(user.appUserId), state, tone: "bad", since: "–", token: "–", wait };
+  return { id: visibleId(user.appUserId), state, tone: "bad", since: "–", token: "–", wait };
 }
 
 /** Widths of the columns beside the user's id. */

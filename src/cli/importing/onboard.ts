@@ -23,6 +23,7 @@ import { rejectsFile } from "./rejects-file.ts";
 import { Screen } from "../screen.ts";
 import { escapeControl, number, plural, print, printJson } from "../format.ts";
 import { policyOf, refreshOption } from "../worker-options.ts";
+import { visibleId } from "../../visible-id.ts";
 
 export const onboard: Command = {
   name: "onboard",
@@ -116,7 +117,7 @@ async function survey(given: Given, list: ListFile, signal: AbortSignal): Promis
   print(given, found, [
     `${plural(rows, "row")}${unusable === 0 ? "" : `, of which ${number(unusable)} cannot be used`}; nothing was stored or sent`,
     `  ${columns === null ? "one id per line" : `ids in the column ${list.column ?? usualColumn}, of ${columns.map(escapeControl).join(", ")}`}`,
-    ...first.map((id) => `  ${escapeControl(id)}`),
+    ...first.map((id) => `  ${visibleId(id)}`),
   ]);
   return unusable > 0 ? 1 : 0;
 }

@@ -6,10 +6,11 @@
 import type { UnlistableTypes } from "../../index.ts";
 import { UsageError } from "../arguments.ts";
 import { option, type Given, type Options } from "../command.ts";
-import { escapeControl, number, printJson } from "../format.ts";
+import { number, printJson } from "../format.ts";
 import { checkReadable, idsIn, usualColumn } from "../list-file.ts";
 import { Screen } from "../screen.ts";
 import { asCommands } from "../shell-words.ts";
+import { visibleId } from "../../visible-id.ts";
 
 export const listOption: Options = {
   users: option(
@@ -65,7 +66,7 @@ export function unfinishedLines(
   all: number,
 ): readonly string[] {
   const lines = unfinished.map(
-    ({ appUserId, code, why }) => `  ${escapeControl(appUserId)}: ${code}: ${asCommands(why)}`,
+    ({ appUserId, code, why }) => `  ${visibleId(appUserId)}: ${code}: ${asCommands(why)}`,
   );
   return all > lines.length ? [...lines, `  and ${number(all - lines.length)} more`] : lines;
 }

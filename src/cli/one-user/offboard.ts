@@ -7,10 +7,11 @@
 import { versionsIn } from "../arguments.ts";
 import { option, type Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
-import { escapeControl, print } from "../format.ts";
+import { print } from "../format.ts";
 import { actOnUser, actOptions, actIn, isUsable } from "../act-on-user.ts";
 import { isLifecycleError } from "../../index.ts";
 import { withStore } from "../open-store.ts";
+import { visibleId } from "../../visible-id.ts";
 
 export const offboard: Command = {
   name: "offboard",
@@ -36,7 +37,7 @@ export const offboard: Command = {
     const what = purge === undefined || purge === "all" ? purge === "all" : versionsIn("purge", purge);
     const data = purge === "all" ? "all FHIR data" : `the FHIR data (${purge})`;
     const erased = purge === undefined ? "" : ` and ${data} at 1upHealth, which cannot be undone`;
-    const question = `The tokens of ${escapeControl(id)} are erased${erased}. Onboarding it again costs one management call.`;
+    const question = `The tokens of ${visibleId(id)} are erased${erased}. Onboarding it again costs one management call.`;
     await confirm(given, question, signal);
     return actOnUser(
       given,
@@ -61,7 +62,7 @@ export const forget: Command = {
   options: actOptions,
   async run(given, signal) {
     const id = given.argument;
-    const question = `The record of ${escapeControl(id)} is deleted, with its history and its number at 1upHealth. It cannot be undone.`;
+    const question = `The record of ${visibleId(id)} is deleted, with its history and its number at 1upHealth. It cannot be undone.`;
     await confirm(given, question, signal);
     const act = actIn(given, signal);
     const known = await withStore(given, async (lifecycle) => {
@@ -92,7 +93,7 @@ export const reauthorize: Command = {
   options: actOptions,
   async run(given, signal) {
     const id = given.argument;
-    const question = `The grant of ${escapeControl(id)} is discarded, and a new one costs one management call.`;
+    const question = `The grant of ${visibleId(id)} is discarded, and a new one costs one management call.`;
     await confirm(given, question, signal);
     return actOnUser(given, signal, (lifecycle, act) => lifecycle.reauthorize(id, act), isUsable);
   },

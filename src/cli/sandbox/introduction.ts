@@ -6,8 +6,9 @@
  */
 import { controlBase, controlRoutes, type ControlRoute } from "../../sandbox/http/control-routes.ts";
 import type { Sandbox, SandboxServer, JournalEntry } from "../../sandbox/index.ts";
-import { number, escapeControl } from "../format.ts";
+import { number } from "../format.ts";
 import { type Paint, width } from "../screen.ts";
+import { visibleId } from "../../visible-id.ts";
 
 /** Control calls, one or two lines each. */
 export function controlLines(routes: readonly ControlRoute[], paint: Paint): readonly string[] {
@@ -81,7 +82,7 @@ export function describeEntry(
 ): string {
   const time = new Date(at).toISOString().slice(11, 19);
   const tone = status === "dropped" || status >= 400 ? paint.bad : status >= 300 ? paint.busy : paint.good;
-  const user = appUserId === undefined ? "" : escapeControl(appUserId);
+  const user = appUserId === undefined ? "" : visibleId(appUserId);
   const line = columns(String(n), time, call, tone(String(status).padEnd(statusWidth)), outcome, user);
   return fault === undefined ? line : `${line} ${paint.busy(`(${fault})`)}`;
 }

@@ -7,7 +7,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { InspectorAction } from "../actions/permission.ts";
 import { act, newOnce, type Refused, type UserRow, type UserView } from "./data.ts";
-import { Foreign, State } from "./parts.tsx";
+import { Foreign, Id, State } from "./parts.tsx";
 
 /** What is to be done, and with whom. */
 export interface Question {
@@ -150,7 +150,7 @@ export function Dialog(props: {
         <h2 id="question">{title}</h2>
         {user !== null && (
           <p class="about">
-            <Foreign text={user.appUserId} /> <code>{user.alias}</code>
+            <Id id={user.appUserId} /> <code>{user.alias}</code>
           </p>
         )}
         {!isOver && (

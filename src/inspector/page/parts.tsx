@@ -5,6 +5,7 @@
  */
 import type { ComponentChildren, JSX } from "preact";
 import type { Cause, UserState } from "../../index.ts";
+import { idParts, numberOf } from "../../visible-id.ts";
 import type { Wire } from "../shapes.ts";
 import { distance, moment, states, toneOf } from "./words.ts";
 
@@ -17,23 +18,35 @@ export function State({ state }: { readonly state: string }): JSX.Element {
   );
 }
 
-const unseen = /([\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}])/u;
+const turning = /([\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}])/u;
 
 /**
  * A text that comes from outside, in the direction of its own letters and without turning what stands beside it. A
- * character that would turn others around, or is not seen, is drawn as its number; copied, the text is as it is.
+ * character that would turn others around is drawn as its number; copied, the text is as it is.
  */
 export function Foreign({ text }: { readonly text: string }): JSX.Element {
-  const parts = text.split(unseen).map((part, index) => {
-    if (index % 2 === 0) return part;
-    const number = part.charCodeAt(0).toString(16).padStart(4, "0");
-    return (
-      <span key={index} class="unseen" data-shown={`\\u${number}`}>
-        {part}
-      </span>
+  const parts = text
+    .split(turning)
+    .map((part, index) =>
+      index % 2 === 0 ? part : <Unseen key={index} character={part} number={numberOf(part)} />,
     );
-  });
   return <bdi>{parts}</bdi>;
+}
+
+/** An id, likewise. So that it looks like no other one, every character that is not seen is drawn as its number. */
+export function Id({ id }: { readonly id: string }): JSX.Element {
+  const parts = idParts(id).map(({ text, number }, index) =>
+    number === null ? text : <Unseen key={index} character={text} number={number} />,
+  );
+  return <bdi class="id">{parts}</bdi>;
+}
+
+function Unseen(props: { readonly character: string; readonly number: string }): JSX.Element {
+  return (
+    <span class="unseen" data-shown={props.number}>
+      {props.character}
+    </span>
+  );
 }
 
 /** A moment as a distance, with the moment itself on demand. */

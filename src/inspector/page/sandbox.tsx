@@ -7,7 +7,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ask, newOnce, type Me, type SandboxView } from "./data.ts";
 import { useAnswer } from "./live.ts";
-import { Foreign, Head, Section, Trouble } from "./parts.tsx";
+import { Head, Id, Section, Trouble } from "./parts.tsx";
 import { count, duration, moment } from "./words.ts";
 
 /** It is asked again so long after its last answer, ms. */
@@ -207,7 +207,7 @@ function Calls({ value }: { readonly value: SandboxView }): JSX.Element {
                   {status ?? "cut"} <span class="soft">{outcome}</span>
                 </td>
                 <td data-label="user" class={user === null ? "none" : undefined}>
-                  {user === null ? "–" : <Foreign text={user} />}
+                  {user === null ? "–" : <Id id={user} />}
                 </td>
                 <td data-label="time">
                   <time dateTime={at}>{moment(at)}</time>

@@ -9,7 +9,7 @@ import { UserActions } from "./actions.tsx";
 import type { Me, UserView } from "./data.ts";
 import { Diagram } from "./diagram.tsx";
 import { useAnswer, useWatching } from "./live.ts";
-import { By, Change, Foreign, Section, State, Trouble, When, Why } from "./parts.tsx";
+import { By, Change, Foreign, Id, Section, State, Trouble, When, Why } from "./parts.tsx";
 import { count, duration, moment, pauseInWords, toneOf } from "./words.ts";
 
 export function User(props: {
@@ -41,7 +41,7 @@ export function User(props: {
       <section class="card wide person">
         <header>
           <h2>
-            <Foreign text={appUserId} />
+            <Id id={appUserId} />
           </h2>
           <State state={state} />
           <span class="aside">

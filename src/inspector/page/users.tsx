@@ -8,7 +8,7 @@ import { useState } from "preact/hooks";
 import type { UserState } from "../../index.ts";
 import { ask, type Overview, type UserRows, type UserRow } from "./data.ts";
 import { useAnswer, useWatching } from "./live.ts";
-import { Due, Foreign, Head, State, Trouble, When } from "./parts.tsx";
+import { Due, Head, Id, State, Trouble, When } from "./parts.tsx";
 import { count, pauseInWords, stateNames, toneOf } from "./words.ts";
 
 const pageSize = 50;
@@ -94,7 +94,7 @@ function Table({ users, now }: { readonly users: readonly UserRow[]; readonly no
           <tr key={user.key}>
             <th scope="row">
               <a href={`users/${user.key}`}>
-                <Foreign text={user.appUserId} />
+                <Id id={user.appUserId} />
               </a>
             </th>
             <td>
