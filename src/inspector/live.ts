@@ -14,7 +14,7 @@ import type { Overview, ImportView } from "./shapes.ts";
 import type { Views } from "./views.ts";
 import { watchedUsers, type Watching } from "./watched-users.ts";
 import { LifecycleError } from "../errors.ts";
-import type { BudgetView, Lane, Lifecycle, OpenImport } from "../index.ts";
+import type { Lane, Lifecycle, OpenImport } from "../index.ts";
 import { internalsOf } from "../runtime/internals.ts";
 
 /** How often the store is looked at, ms. */
@@ -254,11 +254,16 @@ function createLooker(
     const isClosed = !health.ready && health.problem === null;
     if (isClosed) throw new LifecycleError("CLOSED", "Cannot look at the account: the lifecycle was closed");
     const responds = health.storeMs !== null;
-    const [budget, isSandbox] = await Promise.all([
-      responds ? lifecycle.budget.refresh().catch(shown) : lifecycle.budget.get(),
+    const [read, isSandbox] = await Promise.all([
+      responds ? lifecycle.budget.refresh().catch(() => null) : null,
       sandbox?.isThere() ?? false,
-      responds ? forecasts(lifecycle).then((now) => (forecast = now), shown) : null,
+      responds
+        ? forecasts(lifecycle)
+            .then((now) => (forecast = now))
+            .catch(() => null)
+        : null,
     ]);
+    const budget = read ?? lifecycle.budget.get(); // what was shown before
     const inside = internalsOf(lifecycle);
     const { users: counts, imports } = budget;
     const now = new Date(inside?.now() ?? clock.now());
@@ -267,6 +272,7 @@ function createLooker(
       store: inside?.store() ?? null,
       ready: health.ready,
       problem: health.problem,
+      isStale: read === null || health.problem === "STORE_UNUSABLE",
       counts,
       total: Object.values(counts).reduce((sum, count) => sum + count, 0),
       budget,
@@ -276,9 +282,6 @@ function createLooker(
       imports: withImports(imports, now),
     };
   }
-
-  /** What was shown before, while the store does not respond: `health` tells so. */
-  const shown = (): BudgetView => lifecycle.budget.get();
 
   return () => {
     const at = clock.monotonic();

@@ -38,6 +38,8 @@ export interface Overview {
   readonly ready: boolean;
   /** Why it is not ready. */
   readonly problem: string | null;
+  /** The store cannot be read, or was lost: counts, budget, forecast and imports are those of `budget.at`. */
+  readonly isStale: boolean;
   readonly counts: Readonly<Partial<Record<UserState, number>>>;
   readonly total: number;
   readonly budget: BudgetView;

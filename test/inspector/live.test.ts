@@ -1,6 +1,7 @@
 import type { StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
+import { lostStore } from "../../src/store/lost-store.ts";
 import { altered } from "../support/altered.ts";
 import { scene } from "../support/scene.ts";
 import { opened, openedOn, type Opened, type Stream } from "./support.ts";
@@ -278,11 +279,35 @@ describe("inspector/live", () => {
     await having(stream, "overview", 1);
     isDown = true;
     await seconds(view, 2);
-    const [, gone] = await having(stream, "overview", 2);
-    expect(gone).toMatchObject({ ready: false, problem: "STORE_UNAVAILABLE", counts: { tokenActive: 1 } });
+    const [here, gone] = await having(stream, "overview", 2);
+    const counts = { tokenActive: 1 };
+    expect(gone).toMatchObject({ ready: false, problem: "STORE_UNAVAILABLE", isStale: true, counts });
+    expect(gone.budget.at).toBe(here.budget.at);
     isDown = false;
     await seconds(view, 2);
-    expect((await having(stream, "overview", 3)).at(-1)).toMatchObject({ ready: true, problem: null });
+    expect((await having(stream, "overview", 3)).at(-1)).toMatchObject({
+      ready: true,
+      problem: null,
+      isStale: false,
+    });
+  });
+
+  it("shows that the store was lost, also if it can be read", async () => {
+    let isLost = false;
+    const lost = async (): Promise<void> => {
+      if (isLost) throw lostStore();
+    };
+    const store = altered(memory(), () => ({ probe: lost }));
+    const view = await opened({ world: { lifecycle: { store } } });
+    await view.world.lifecycle.onboard("ada");
+    const stream = await view.live();
+    const [before] = await having(stream, "overview", 1);
+    expect(before).toMatchObject({ ready: true, isStale: false });
+    isLost = true;
+    await view.world.clock.advance(2_000);
+    await seconds(view, 2);
+    const [, after] = await having(stream, "overview", 2);
+    expect(after).toMatchObject({ ready: false, problem: "STORE_UNUSABLE", isStale: true });
   });
 
   it("ends when the inspector or the lifecycle is closed", async () => {

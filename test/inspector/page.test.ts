@@ -7,6 +7,9 @@ import type { BrowserContextOptions, Page } from "playwright-core";
 import { describe, expect, it as always } from "vitest";
 import { serve, type Serving } from "../../src/cli/inspector/serve.ts";
 import { lmdb } from "../../adapters/lmdb.ts";
+import { memory } from "../../adapters/memory.ts";
+import { lostStore } from "../../src/store/lost-store.ts";
+import { altered } from "../support/altered.ts";
 import { startChild } from "../support/child.ts";
 import { drawnTests } from "../support/drawn-test.ts";
 import { draw, oneIn } from "../support/effort.ts";
@@ -267,6 +270,46 @@ describe("the inspector's page", needing(["chromium"]), () => {
     await page.clock.fastForward(40_000);
     await page.locator(".node").first().waitFor();
     await untilLive(page);
+  });
+
+  it("tells that the store was lost, why and what to do, and shows no number of before as one of now", async () => {
+    let isLost = false;
+    const store = altered(memory(), ({ account }) => ({
+      account: {
+        ...account,
+        async load() {
+          if (isLost) throw lostStore();
+          return account.load();
+        },
+      },
+    }));
+    const stage = await scene();
+    const lifecycle = await stage.open({ store });
+    await lifecycle.onboard("ada");
+    const page = await opened(await inspect(lifecycle));
+    const status = page.getByRole("status");
+    const alert = page.getByRole("alert").first();
+    await page.getByText("next call now").waitFor();
+    await page.getByRole("link", { name: "Account" }).click();
+    const ready = page.locator(".facts div", { hasText: "Ready" }).locator("dd");
+    await expectText(ready, "yes");
+    isLost = true;
+    await expectText(status, "not current");
+    const why =
+      /STORE_UNUSABLE: Cannot use the store any more: it was emptied or replaced .*; stop every process/;
+    expect(await ready.textContent()).toMatch(why);
+    for (const view of ["Users", "Imports", "Overview"]) {
+      await page.getByRole("link", { name: view, exact: true }).click();
+      expect(await alert.textContent()).toMatch(why);
+      expect(await alert.textContent()).toMatch(
+        /What to do: do what the message names, .* no longer current\.$/,
+      );
+    }
+    await page.getByText("next call not known").waitFor();
+    expect(await page.locator(".aside", { hasText: "1 user" }).textContent()).toMatch(
+      /^1 user as of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/,
+    );
+    expect(page.faults).toEqual([]);
   });
 
   it("shows hostile ids as text", async () => {

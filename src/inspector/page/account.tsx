@@ -4,14 +4,21 @@
  * @module
  */
 import type { JSX } from "preact";
-import type { AccountView } from "./data.ts";
+import type { AccountView, Overview } from "./data.ts";
 import { useAnswer } from "./live.ts";
-import { Foreign, Head, Section, Trouble, When, Why } from "./parts.tsx";
+import { Foreign, Head, Problem, Section, Trouble, When, Why } from "./parts.tsx";
 
-export function Account({ changed, now }: { readonly changed: number; readonly now: number }): JSX.Element {
+export function Account(props: {
+  readonly changed: number;
+  readonly now: number;
+  /** The health as the live view has it; `undefined`: not known yet. */
+  readonly live: Overview["health"] | undefined;
+}): JSX.Element {
+  const { changed, now, live } = props;
   const { value, error } = useAnswer<AccountView>("account", {}, changed);
   if (value === null) return error === null ? <p class="empty">Loading…</p> : <Trouble error={error} />;
-  const { acts, health, keys, version } = value;
+  const { acts, keys, version } = value;
+  const health = live ?? value.health;
   return (
     <>
       {error !== null && <Trouble error={error} />}
@@ -20,7 +27,13 @@ export function Account({ changed, now }: { readonly changed: number; readonly n
           <div>
             <dt>Ready</dt>
             <dd class={health.ready ? "good" : "bad"}>
-              {health.ready ? "yes" : <code>{health.problem ?? "closed"}</code>}
+              {health.ready ? (
+                "yes"
+              ) : health.problem === null ? (
+                <code>closed</code>
+              ) : (
+                <Problem health={health} />
+              )}
             </dd>
           </div>
           <div>

@@ -9,7 +9,7 @@ import type { Lane } from "../../index.ts";
 import { AccountActions } from "./actions.tsx";
 import type { Me, Overview as Data } from "./data.ts";
 import { Diagram } from "./diagram.tsx";
-import { By, Change, Foreign, Head, NextTry, Section, State, When, Why } from "./parts.tsx";
+import { AsOf, By, Change, Foreign, Head, NextTry, Problem, Section, State, When, Why } from "./parts.tsx";
 import { count, duration } from "./words.ts";
 
 const lanes: readonly { readonly lane: Lane; readonly about: string }[] = [
@@ -28,7 +28,15 @@ export function Overview(props: {
   const usersIn = `${count(total)} ${total === 1 ? "user" : "users"}`;
   return (
     <>
-      <Section title="Lifecycle" aside={usersIn} wide>
+      <Section
+        title="Lifecycle"
+        aside={
+          <>
+            {usersIn} <AsOf data={data} />
+          </>
+        }
+        wide
+      >
         <Diagram counts={counts} flow={flow.arrows} href={(state) => `users?state=${state}`} />
       </Section>
       <Quota data={data} />
@@ -61,14 +69,21 @@ export function Overview(props: {
 
 /** The calls of the rolling hour as one bar, and each lane's place in it. */
 function Quota({ data }: { readonly data: Data }): JSX.Element {
-  const { budget, forecast } = data;
+  const { budget, forecast, isStale } = data;
   const used = lanes.reduce((sum, { lane }) => sum + budget.used[lane], 0);
   const share = (calls: number): string => `${Math.min(100, (calls / Math.max(1, budget.of)) * 100)}%`;
   /** JSON has no `Infinity`: it is null. */
   const inWords = (inMs: number | null): string =>
-    inMs === null ? "when unpaused" : inMs <= 0 ? "now" : `in ${duration(inMs)}`;
+    isStale ? "not known" : inMs === null ? "when unpaused" : inMs <= 0 ? "now" : `in ${duration(inMs)}`;
   return (
-    <Section title="Management calls" aside={`limit ${count(budget.of)}`}>
+    <Section
+      title="Management calls"
+      aside={
+        <>
+          limit {count(budget.of)} <AsOf data={data} />
+        </>
+      }
+    >
       <p class="figure">
         <strong>{count(used)}</strong> of {count(budget.of)} used
         <span> · next call {inWords(budget.nextInMs)}</span>
@@ -191,7 +206,7 @@ function HeldBack(props: { readonly data: Data; readonly me: Me | null; readonly
       <ul class="held">
         {!health.ready && health.problem !== null && (
           <li class="bad">
-            <b>Not ready</b> <code>{health.problem}</code>
+            <b>Not ready</b> {data.isStale ? <code>{health.problem}</code> : <Problem health={health} />}
           </li>
         )}
         {budget.shut.map(({ gate, state, reason, until }) => (

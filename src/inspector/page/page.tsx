@@ -10,6 +10,7 @@ import { useMe } from "./actions.tsx";
 import { Account } from "./account.tsx";
 import { Imports } from "./imports.tsx";
 import { useLive, useNow } from "./live.ts";
+import { Problem } from "./parts.tsx";
 import { Overview } from "./overview.tsx";
 import { Sandbox } from "./sandbox.tsx";
 import { User } from "./user.tsx";
@@ -69,6 +70,7 @@ function Page(): JSX.Element {
   const { address, go } = useAddress();
   const live = useLive();
   const { overview, changed, isOpen, refused } = live;
+  const isStale = overview?.isStale === true;
   const me = useMe(isOpen);
   const ahead = overview === null ? 0 : new Date(overview.now).getTime() - Date.now();
   const [skew, setSkew] = useState(0);
@@ -100,8 +102,8 @@ function Page(): JSX.Element {
             </a>
           ))}
         </nav>
-        <span class={isOpen ? "live on" : "live"} role="status">
-          {isOpen ? "live" : "reconnecting…"}
+        <span class={isOpen && !isStale ? "live on" : "live"} role="status">
+          {!isOpen ? "reconnecting…" : isStale ? "not current" : "live"}
         </span>
       </header>
       <main id="main" tabIndex={-1}>
@@ -109,6 +111,11 @@ function Page(): JSX.Element {
         {refused !== null && (
           <p class="trouble" role="alert">
             {refused}. What you see is no longer current.
+          </p>
+        )}
+        {overview !== null && isStale && overview.problem !== null && (
+          <p class="trouble wide" role="alert">
+            <b>Not ready</b> <Problem health={overview.health} /> What you see is no longer current.
           </p>
         )}
         {view === "users" && key !== undefined && key !== "" ? (
@@ -123,7 +130,7 @@ function Page(): JSX.Element {
             go={go}
           />
         ) : view === "account" ? (
-          <Account changed={changed} now={now} />
+          <Account changed={changed} now={now} live={overview?.health} />
         ) : view === "sandbox" ? (
           <Sandbox now={now} />
         ) : overview === null ? (

@@ -7,6 +7,7 @@ import type { ComponentChildren, JSX } from "preact";
 import type { Cause, UserState } from "../../index.ts";
 import { idParts, numberOf } from "../../visible-id.ts";
 import type { Wire } from "../shapes.ts";
+import type { Overview } from "./data.ts";
 import { distance, moment, states, toneOf } from "./words.ts";
 
 /** A state as a coloured word. */
@@ -113,6 +114,29 @@ export function Trouble({ error }: { readonly error: Error }): JSX.Element {
     <p class="trouble" role="alert">
       {error.message}
     </p>
+  );
+}
+
+/** Why the process is not ready, and what to do. */
+export function Problem({ health }: { readonly health: Overview["health"] }): JSX.Element {
+  const { problem, why, nextStep } = health;
+  return (
+    <>
+      <code>{problem}</code>
+      {why !== null && <>: {why}</>}.{nextStep !== null && <> What to do: {nextStep}.</>}
+    </>
+  );
+}
+
+/** When the numbers were read that the page shows, if they cannot be read now. */
+export function AsOf({ data }: { readonly data: Overview }): JSX.Element | null {
+  const { isStale, budget } = data;
+  if (!isStale) return null;
+  if (budget.at === null) return <span class="stale">not read yet</span>;
+  return (
+    <span class="stale">
+      as of <time dateTime={budget.at}>{moment(budget.at)}</time>
+    </span>
   );
 }
 
