@@ -87,6 +87,43 @@ describe("lmdb().backup()", () => {
     }
     expect(sandbox.journal.createdTwice()).toEqual([]);
   });
+
+  it("is restored, and no id leads to the data of another person once reconcile() has moved users renamed since", async () => {
+    const sandbox = createSandbox();
+    const server = await sandbox.listen();
+    afterwards(() => server.close());
+    const path = folder("restored");
+    const open = (to: string): Promise<Lifecycle> =>
+      createLifecycle({
+        credentials: sandbox.credentials,
+        endpoints: server.endpoints,
+        store: lmdb(to),
+        encryption: keyFile(join(path, "key")),
+      });
+    const before = await open(join(path, "store"));
+    const numbers = new Map<string, number | null>();
+    for (const id of ["ann", "bob", "cleo"]) numbers.set(id, (await before.onboard(id)).oneupUserId);
+    await lmdb(join(path, "store")).backup(join(path, "copy"));
+    await before.rename("ann", "ann-new");
+    await before.rename("bob", "ann"); // the ids pass on, the second one to a user that the copy does not know
+    await before.onboard("late");
+    await before.rename("late", "bob");
+    await before.close();
+
+    const after = await open(join(path, "copy"));
+    afterwards(() => after.close());
+    const { complete, repaired, counts } = await after.reconcile({ repair: ["move"] });
+    expect({ complete, repaired }).toEqual({ complete: true, repaired: { adopted: 0, moved: 2, left: 0 } });
+    expect(counts).toMatchObject({ renamed: 2, hereOnly: 0 });
+    const [ann, moved, cleo] = await Promise.all(["ann", "ann-new", "cleo"].map((id) => after.onboard(id)));
+    expect(ann?.oneupUserId).toBe(numbers.get("bob"));
+    expect(moved?.oneupUserId).toBe(numbers.get("ann"));
+    expect(cleo?.oneupUserId).toBe(numbers.get("cleo"));
+    await expect(after.accessToken("bob")).rejects.toMatchObject({ code: "RENAMED" });
+    const rest = await after.reconcile({ repair: true });
+    expect(rest.differences).toMatchObject([{ type: "anotherNumber", appUserId: "bob" }]);
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+  });
 });
 
 async function all(lifecycle: Lifecycle): Promise<ReadonlySet<string>> {

@@ -20,6 +20,8 @@ export const reconcile: Command = {
     "Prints a line for each difference. It costs one management call per page, in the lane recovery. With --repair",
     "adopt, users that are only there are stored here, and a worker gets a code for each, for one call; with",
     "--repair move, records of users that were renamed there get their new id. Run it again after an interruption.",
+    "",
+    "After a backup was restored, run it with --repair move before any process serves users.",
   ],
   example: "reconcile --repair all",
   opens: "act",

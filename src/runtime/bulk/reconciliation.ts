@@ -51,7 +51,8 @@ export interface ReconcileOptions extends Cancellable {
   /**
    * Which differences to repair: all (`true`), or these. Users that are only at 1upHealth are stored here and wait,
    * in the lane "bulk", for a code: one management call each, made by a worker. Records of users that were renamed
-   * there move to their new id.
+   * there move to their new id: after a backup was restored, do it with `["move"]` before any other call, because until
+   * then an id that passed to another person leads to the data of the first one.
    * @default false
    */
   readonly repair?: boolean | readonly Repair[] | undefined;
