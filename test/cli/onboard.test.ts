@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { lmdb } from "../../adapters/lmdb.ts";
+import { createLifecycle, keyFile } from "../../src/index.ts";
 import { createSandbox, type Sandbox, type SandboxServer } from "../../src/sandbox/index.ts";
 import { start, type Started } from "../support/started.ts";
 import { performed, type Performed } from "./operator.ts";
@@ -198,6 +200,29 @@ describe("cli onboard FILE", () => {
         out: expect.stringContaining(`"usable":true`),
       });
     expect((await onboardHere(["--user", "ada", path])).err).toContain("--user cannot be combined with FILE");
+  });
+
+  it("--user refuses an id with white space around it, and other commands go on with a user that has one", async () => {
+    for (const id of ["ada ", " ada", "ada\n", "\u00a0ada"]) {
+      const { code, out, err } = await onboardHere(["--user", id]);
+      expect({ id, code, out }).toEqual({ id, code: 2, out: "" });
+      expect(err).toMatch(
+        /^--user must be an id without white space around it, got ".*ada.*"; nothing was stored/,
+      );
+      expect(err).toContain("can be onboarded from code: onboard(id)");
+    }
+    expect(existsSync(join(folder, "store"))).toBe(false);
+    const lifecycle = await createLifecycle({
+      credentials: sandbox.credentials,
+      endpoints: server.endpoints,
+      store: lmdb(join(folder, "store")),
+      encryption: keyFile(join(folder, "key")),
+    });
+    await lifecycle.onboard("ada ");
+    await lifecycle.close();
+    expect(await onUser(["explain", "ada "])).toMatchObject({ code: 0 });
+    expect(await onUser(["reauthorize", "ada ", "--yes"])).toMatchObject({ code: 0, out: "reauthorized\n" });
+    expect(sandbox.users().map(({ appUserId }) => appUserId)).toEqual(["ada "]);
   });
 
   it("stops at Ctrl-C with 130 and keeps all users; the same command continues", async () => {

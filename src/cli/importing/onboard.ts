@@ -105,6 +105,11 @@ async function onboardOne(given: Given, signal: AbortSignal): Promise<number | u
   if (argument !== "" || other !== undefined)
     throw new UsageError(`--user cannot be combined with ${other === undefined ? "FILE" : `--${other}`}`);
   const id = texts.get("user") ?? "";
+  // 1upHealth deletes no user, and an id that was copied with a space would become a second one there.
+  if (id.trim() !== id)
+    throw new UsageError(
+      `--user must be an id without white space around it, got ${JSON.stringify(escapeControl(id))}; nothing was stored or sent. An id that really has some can be onboarded from code: onboard(id)`,
+    );
   const options = callOptionsOf(texts);
   const start = (lifecycle: Lifecycle, { waitMs }: Act): Promise<UserStatus> =>
     lifecycle.onboard(id, { ...options, waitMs, signal });
