@@ -97,6 +97,17 @@ describe("cli export, leave and receipts", () => {
     writeFileSync(list, "app_user_id\nada\n");
     const receipts = join(path, "receipts.ndjson");
     const leaving = ["leave", "--receipts", receipts, "--users", list, "--only-after-export", "spring"];
+    for (const more of [["--dry-run"], ["--yes", "--count", "1"]]) {
+      const { code, out, err } = await run([...leaving, ...more]);
+      expect({ code, out }).toEqual({ code: 2, out: "" });
+      expect(err).toContain("--only-after-export must be the name of an export that was begun on this store");
+      expect(err).toContain('none is called "spring"');
+    }
+    const others = join(path, "others.csv");
+    writeFileSync(others, "app_user_id\nbob\n");
+    const exporting = ["export", "--to", join(path, "export"), "--name", "spring", "--versions", "r4"];
+    expect(await run([...exporting, "--types", "Patient", "--users", others])).toMatchObject({ code: 0 });
+    leaving.push("--allow-partial-export");
     expect((await run([...leaving, "--dry-run"])).out).toContain("1 user would wait: not exported yet");
     const { code, out } = await run([...leaving, "--yes", "--count", "1"]);
     expect({ code, out }).toMatchObject({ code: 1 });
@@ -118,6 +129,11 @@ describe("cli export, leave and receipts", () => {
   it.each([
     [["export"], "use --to FOLDER"],
     [["leave"], "use --receipts FILE"],
+    [["export", "--to", "x", "--types", "Patient,observation"], '"observation": did you mean Observation?'],
+    [
+      ["export", "--to", "x", "--types", "Patient, Bogus"],
+      'got " Bogus": e.g. Patient,Observation, without spaces',
+    ],
     [["export", "--to", "x", "--column", "id"], "--column goes with --users"],
     [["export", "--to", "x", "--users", "-"], "--users takes a file"],
     [["leave", "--receipts", "x", "--count", "many"], "count"],

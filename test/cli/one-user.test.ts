@@ -183,6 +183,15 @@ describe("cli, before it destroys something", () => {
     ["offboard ada", /The tokens of ada are erased\. Onboarding it again costs one/],
     ["offboard ada --purge all", /ada are erased and all FHIR\s+data at 1upHealth, which cannot be\s+undone/],
     ["forget ada", /The record of ada is deleted/],
+    [
+      "leave --receipts r",
+      /2 users would leave, 0 of them have left already\n2 management calls, until [^\n]*\nThe tokens of 2 users are erased and all FHIR data at 1upHealth,\s+also for those\s+it is\s+shared with\.\s+It cannot be\s+undone\.$/m,
+    ],
+    [
+      "leave --receipts r --purge stu3 --forget",
+      /The tokens of 2 users are erased and the FHIR\s+data \(stu3\) at[^]*; each record is\s+deleted once its receipt is\s+kept\. It/,
+    ],
+    ["leave --receipts r --purge none", /The tokens of 2 users are erased\. It cannot be\s+undone/],
     ["keys retire 1f2e", /Key 1f2e is retired for good/],
   ])("%s asks on a terminal, and does nothing unless the answer is yes", async (text, question) => {
     const { act, inspect, sandbox } = await operatorStage();

@@ -5,10 +5,13 @@
  */
 import { systemClock } from "../../clock.ts";
 import type { ExportManyOptions, ExportProgress, Lifecycle } from "../../index.ts";
+import { capabilitiesOf } from "../../fhir/capabilities.ts";
+import { fhirVersions } from "../../fhir/fhir-version.ts";
+import { isTypeName } from "../../runtime/leaving/export-folder.ts";
 import { momentInWords } from "../../runtime/options/time-in-words.ts";
 import { nameFrom, UsageError, versionsIn, wholeIn } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
-import { number, plural, print } from "../format.ts";
+import { escapeControl, number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { stoppable, type Standing } from "../stopped.ts";
 import { checkUsers, listOption, showing, unfinishedLines, unlistableLines, usersOf } from "./list-option.ts";
@@ -87,10 +90,23 @@ function optionsOf(given: Given): ExportManyOptions {
     name: texts.get("name") ?? nameFrom(to),
     write: to,
     versions: versions === undefined ? undefined : versionsIn("versions", versions),
-    types: texts.get("types")?.split(","),
+    types: typesIn(texts.get("types")),
     allowShort: switches.has("allow-short"),
     concurrency: wholeIn(given, "concurrency", 1, 64),
   };
+}
+
+/** @throws {UsageError} that quotes the first word that is no type */
+function typesIn(text: string | undefined): readonly string[] | undefined {
+  const types = text?.split(",");
+  const wrong = types?.find((type): boolean => !isTypeName(type));
+  if (wrong === undefined) return types;
+  const known = fhirVersions.flatMap((version) => [...capabilitiesOf(version).types.keys()]);
+  const meant = known.find((type) => type.toLowerCase() === wrong.trim().toLowerCase());
+  const hint = meant === undefined ? "e.g. Patient,Observation, without spaces" : `did you mean ${meant}?`;
+  throw new UsageError(
+    `--types must be resource types, which begin with a capital letter, got ${JSON.stringify(escapeControl(wrong))}: ${hint}`,
+  );
 }
 
 function lineOf({ of, exported, present, waiting, failed, resources, endsAt }: ExportProgress): string {

@@ -15,7 +15,7 @@ import { momentInWords } from "../../runtime/options/time-in-words.ts";
 import { byOption, doerIn, nameFrom, UsageError, versionsIn, wholeIn } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { confirm } from "../confirm.ts";
-import { number, plural, print } from "../format.ts";
+import { escapeControl, number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { stoppable, type Standing } from "../stopped.ts";
 import { checkUsers, listOption, showing, unfinishedLines, unlistableLines, usersOf } from "./list-option.ts";
@@ -62,19 +62,26 @@ export const leave: Command = {
     const dry = optionsOf(given, receipts, signal);
     const use = async (lifecycle: Lifecycle): Promise<number | undefined> => {
       const forecast = await lifecycle.offboardMany(usersOf(given, signal), dry);
+      const { count: ready, exportBegun } = forecast;
+      if (exportBegun === false) throw unknownExport(dry.onlyAfterExport ?? "");
       if (switches.has("dry-run")) {
-        print(given, forecast, forecastLines(forecast));
+        print(given, forecast, [...forecastLines(forecast), `To do it: the same with --count ${ready}`]);
         return 0;
       }
-      if (!switches.has("yes"))
-        await confirm(given, `${forecastLines(forecast).join("\n")}\nIt cannot be undone.`, signal);
+      if (!switches.has("yes")) {
+        const question = [
+          ...forecastLines(forecast),
+          whatIsErased(forecast, dry.purge, switches.has("forget")),
+        ];
+        await confirm(given, question.join("\n"), signal);
+      }
       const options: OffboardManyOptions = {
         ...dry,
         ...showing(given, lineOf),
         forget: switches.has("forget"),
         receipts,
         by,
-        count: count ?? forecast.count,
+        count: count ?? ready,
       };
       return stoppable(
         given,
@@ -141,8 +148,26 @@ function forecastLines(forecast: LeaveForecast): readonly string[] {
       unlistable,
       "at most those are exported that other resources refer to, and all are purged",
     ),
-    `To do it: the same with --count ${count}`,
   ];
+}
+
+/** What the question names before a leave: all that is gone after a yes. */
+function whatIsErased(
+  { count, done }: LeaveForecast,
+  purge: DryLeaveOptions["purge"],
+  forgets: boolean,
+): string {
+  const data =
+    purge === true ? "all FHIR data" : `the FHIR data (${Array.isArray(purge) ? purge.join(",") : ""})`;
+  const erased = purge === false ? "" : ` and ${data} at 1upHealth, also for those it is shared with`;
+  const forgotten = forgets ? "; each record is deleted once its receipt is kept" : "";
+  return `The tokens of ${plural(count - done, "user")} are erased${erased}${forgotten}. It cannot be undone.`;
+}
+
+function unknownExport(name: string): UsageError {
+  return new UsageError(
+    `--only-after-export must be the name of an export that was begun on this store, and none is called ${JSON.stringify(escapeControl(name))}; nothing was done`,
+  );
 }
 
 function lineOf({ phase, count, receipts, left, failed, waiting, endsAt }: LeaveProgress): string {

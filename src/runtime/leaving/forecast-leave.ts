@@ -14,6 +14,7 @@ import { isOffboarded } from "../operations/offboard.ts";
 import { chosenUsers } from "./chosen-users.ts";
 import { isLeftOut, isOfLeave, mustWait, type Leave } from "./enlist-user.ts";
 import { unlistableIn } from "./export-types.ts";
+import { isExported } from "./export-user.ts";
 import type { LeaveForecast } from "./offboard-many-options.ts";
 import { findRun, scopeInWords, type RunRecord } from "./named-run.ts";
 import type { User } from "../user/user.ts";
@@ -44,6 +45,9 @@ export async function countLeave(
   const strangers: string[] = [];
   const seen = new Set<number>();
   const counted = new Set<number>();
+  const { onlyAfterExport } = leave;
+  const isBegun = async (name: string): Promise<boolean> => (await findRun(engine, "export", name)) !== null;
+  let exportBegun = onlyAfterExport === undefined ? null : await isBegun(onlyAfterExport);
   const counts = { count: 0, done: 0, unexported: 0, leftOut: 0, unusable: 0, toIdentify: 0 };
   for await (const id of chosenUsers(engine, ids, () => counts.unusable++)) {
     signal?.throwIfAborted();
@@ -56,6 +60,9 @@ export async function countLeave(
     else if (fixed === null || isOfLeave(user, leave.name)) {
       counts.count++;
       for (const one of marksOf(user)) counted.add(one);
+      // The account's record keeps the latest exports only.
+      if (exportBegun === false)
+        exportBegun = onlyAfterExport !== undefined && isExported(user, onlyAfterExport);
       const { state } = user.position;
       const isDone = isOfLeave(user, leave.name) && user.leaving?.done !== null;
       if (isDone || (state === "offboarded" && isOffboarded(user, leave.purge))) counts.done++;
@@ -67,7 +74,7 @@ export async function countLeave(
     throw ofAnotherList(leave.name, engine.sealer.alias(strangers[0]), strangers.length);
   // Some may have been forgotten since.
   const has = (user: User): boolean => marksOf(user).some((one) => counted.has(one));
-  return { ...counts, count: fixed ?? counts.count, has };
+  return { ...counts, exportBegun, count: fixed ?? counts.count, has };
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` if users that have left already were purged of other versions */

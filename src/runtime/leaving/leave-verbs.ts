@@ -180,7 +180,7 @@ const exporting: Rules<ExportManyOptions> = {
   name: aName,
   write: aWriter,
   versions: aListOf(fhirVersions.join(", "), isFhirVersion),
-  types: aListOf("resource types, in letters", isTypeName),
+  types: aListOf("resource types such as Patient, in letters, the first a capital", isTypeName),
   allowShort: aSwitch,
   concurrency: whole(1, 64),
   ...reporting,

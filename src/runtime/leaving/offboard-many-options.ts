@@ -67,6 +67,11 @@ export interface LeaveForecast {
   /** Those of them that the export has not finished: they stay until it has. */
   readonly unexported: number;
   /**
+   * With `onlyAfterExport`: whether an export of that name was begun here, or has finished one of these users. If not,
+   * the name may be mistyped: all users stay until such an export finishes them. Without it, `null`.
+   */
+  readonly exportBegun: boolean | null;
+  /**
    * Users that are no part of it, because they were offboarded before, and 1upHealth may still have data of them
    * that the export does not have: onboard and export them, or let them leave by another name without `onlyAfterExport`.
    */
