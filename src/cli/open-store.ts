@@ -68,6 +68,8 @@ export interface Opening {
   readonly options?: Partial<LifecycleOptions>;
   /** Called before a warning is printed. */
   readonly beforeWarning?: () => void;
+  /** Whether to print, too, that something that was wrong is over. @default false */
+  readonly printsEnds?: boolean;
 }
 
 /**
@@ -79,7 +81,13 @@ export interface Opening {
 export async function withStore<T>(
   given: Given,
   use: (lifecycle: Lifecycle, name: (id: string) => void) => Promise<T>,
-  { way = given.command.opens as Way, adapter, options = {}, beforeWarning = nothing }: Opening = {}, // only commands that open one call this
+  {
+    way = given.command.opens as Way,
+    adapter,
+    options = {},
+    beforeWarning = nothing,
+    printsEnds = false,
+  }: Opening = {}, // only commands that open one call this
 ): Promise<T> {
   const aliases = new Map<string, string>();
   const inWords = (text: string): string => atShell(text, given, aliases);
@@ -89,7 +97,7 @@ export async function withStore<T>(
   };
   try {
     const store = storeFor(way, adapter ?? (await adapterOf(given)));
-    const logger = { debug: nothing, info: nothing, warn, error: warn };
+    const logger = { debug: nothing, info: printsEnds ? warn : nothing, warn, error: warn };
     const named = await optionsFromEnv({ ...optionsOf(given), store, logger, ...options });
     const opening = way === "look" ? { ...named, events: undefined } : named; // what is set is recorded in the store
     const isNamed = Object.keys(opening.endpoints ?? {}).length > 0;

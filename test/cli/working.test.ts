@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, renameSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
 import { createSandbox, type Sandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { operatorAt, type Operator } from "./operator.ts";
@@ -157,8 +158,34 @@ describe("cli, acting on a store", () => {
     worker.kill("SIGTERM");
     expect(await worker.ended).toMatchObject({
       code: 0,
-      err: "This store has no users yet: is it the right one?\n",
+      err: expect.stringMatching(
+        /^Began a new store \(lmdb.*\): no user of this client id is in it yet\nThis store has no users yet: is it the right one\?\n$/,
+      ),
     });
+    const again = operator.begin(["work", ...there]);
+    await again.said(/Working/);
+    again.kill("SIGTERM");
+    expect((await again.ended).err).toBe("This store has no users yet: is it the right one?\n");
+  });
+
+  it("work prints that the store is away, and that it is back, one line each", async () => {
+    const path = folder("cli-work-back");
+    const { operator, there } = await stage({ type: "lmdb", path });
+    await waiting(operator);
+    const worker = operator.begin(["work", ...there, "--poll", "50ms"]);
+    await worker.said(/Working/);
+    const [store, aside] = [join(path, "store"), join(path, "aside")];
+    renameSync(store, aside);
+    await worker.said(/The store does not work: /);
+    renameSync(aside, store);
+    await worker.said(/The store answers again/);
+    worker.kill("SIGTERM");
+    const { code, err } = await worker.ended;
+    expect(code).toBe(0);
+    expect(err.match(/The store (?:does not work|answers again)/g)).toEqual([
+      "The store does not work",
+      "The store answers again",
+    ]);
   });
 
   it("work waits for a store that cannot be reached at the start, until SIGTERM", async () => {

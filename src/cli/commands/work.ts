@@ -20,7 +20,8 @@ export const work: Command = {
   more: [
     "Any number of workers may share a store. Prints every durable step it makes, with the user's alias",
     "instead of its app_user_id. On Ctrl-C or SIGTERM, users being processed finish their step first. A store",
-    "that cannot be reached is waited for: at the start for five minutes, and later for as long as it takes.",
+    "that cannot be reached is waited for: at the start for five minutes, and later for as long as it takes. Each",
+    "outage is one line, and its end another one.",
   ],
   example: "work --concurrency 64",
   isEndless: true,
@@ -29,7 +30,7 @@ export const work: Command = {
   options: {
     poll: option("TIME", "longest sleep between two polls of the store (default: 1s)"),
     ...workerOptions,
-    quiet: flag("print only warnings and the summary"),
+    quiet: flag("print only warnings, their ends and the summary"),
   },
   /** Works until `signal` aborts. */
   async run(given, signal) {
@@ -47,7 +48,10 @@ export const work: Command = {
       return lifecycle.work(options);
     };
     const done = await onceReachable(signal, (opened) =>
-      withStore(given, (lifecycle) => begin(lifecycle, opened), { options: policyOf(given) }),
+      withStore(given, (lifecycle) => begin(lifecycle, opened), {
+        options: policyOf(given),
+        printsEnds: true,
+      }),
     );
     if (done !== null) print(given, done, [summaryLine(done)]);
   },

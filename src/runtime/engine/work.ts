@@ -158,6 +158,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     if (room > 0) {
       try {
         const found = await untilGivenUp(engine.clock, job.stop, fetch(room));
+        if (silences > 0) engine.settings.logger.info({}, "The store answers again");
         silences = 0;
         served = true;
         if (found.more) continue;
