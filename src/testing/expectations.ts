@@ -9,6 +9,7 @@ import type { LifecycleError } from "../errors.ts";
 import { among, checkValue, invalid, isObject, whole } from "../checks.ts";
 import type { UserStatus } from "../runtime/user/user-status.ts";
 import { userStates } from "../runtime/user/step.ts";
+import { keptSteps } from "../runtime/user/user.ts";
 import type { Journal, JournalEntry } from "../sandbox/journal.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { secretsIn } from "./secrets-in.ts";
@@ -29,6 +30,8 @@ export type Spender = Pick<UserStatus, "calls"> | Sandbox | Journal;
 /** Result of a check. `message` returns the failure message, for the plain or the negated check. */
 export interface Checked {
   readonly holds: boolean;
+  /** It does not hold as far as is known, and may have held before: the negated check fails. @default false */
+  readonly isUnsure?: boolean;
   readonly message: (negated: boolean) => string;
   readonly actual: unknown;
   readonly expected: unknown;
@@ -57,9 +60,17 @@ export function visited(given: unknown, states: readonly UserState[]): Checked {
   for (const state of been) if (state === states[met]) met++;
   const after = met === 0 ? "" : `after ${states[met - 1]} `;
   const missed = states[met];
+  const what = `have visited ${states.join(" → ")}`;
+  const isUnsure = missed !== undefined && status.history.length >= keptSteps;
+  const message = told(ofUser(status), what, `${after}it did not reach ${missed}`);
+  const older = `only the last ${keptSteps} steps are stored, so an earlier one may have been in ${missed}`;
   return {
     holds: missed === undefined,
-    message: told(ofUser(status), `have visited ${states.join(" → ")}`, `${after}it did not reach ${missed}`),
+    isUnsure,
+    message: (negated) =>
+      isUnsure
+        ? message(negated).replace("\n\n", `${negated ? ", but" : ";"} ${older}\n\n`)
+        : message(negated),
     actual: been,
     expected: states,
   };

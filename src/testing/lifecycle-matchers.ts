@@ -20,7 +20,7 @@ export interface LifecycleMatchers {
   toBeInLifecycleState(state: UserState): void;
   /**
    * For a result of `inspect()` or `onboard()`: the user passed through these states in this order, possibly with others
-   * between. Only the last steps are stored.
+   * between. Only the last 12 steps are stored: once older ones are gone, the negated check fails, because it cannot tell.
    *
    * @example
    * ```ts ignore

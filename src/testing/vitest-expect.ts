@@ -33,8 +33,8 @@ expect.extend({
 });
 
 function verdict(
-  { holds, message, actual, expected }: Checked,
+  { holds, isUnsure = false, message, actual, expected }: Checked,
   negated: boolean,
 ): { pass: boolean; message: () => string; actual: unknown; expected: unknown } {
-  return { pass: holds, message: () => message(negated), actual, expected };
+  return { pass: holds || (negated && isUnsure), message: () => message(negated), actual, expected };
 }

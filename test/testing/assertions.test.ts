@@ -132,6 +132,14 @@ describe("assertVisited() and toHaveVisited()", () => {
     expect(status).toHaveVisited(["reauthorizing"]);
     expect(status).not.toHaveVisited(["tokenActive", "codeIssued"]);
     expect(status).not.toHaveVisited(["failed"]);
+    const { history } = status;
+    const long = { ...status, history: Array.from({ length: 12 }, () => history.at(-1)) };
+    expect(() => expect(long).not.toHaveVisited(["failed"])).toThrow(
+      /not to have visited failed, but only the last 12 steps are stored, so an earlier one may have been in failed\n/,
+    );
+    expect(() => expect(long).toHaveVisited(["failed"])).toThrow(
+      /it did not reach failed; only the last 12 steps/,
+    );
     expect(
       failures(
         () => assertVisited(status, ["created", "codeIssued", "failed"]),
