@@ -8,6 +8,7 @@ import { checkValue, type Some } from "./checks.ts";
 import { invalidOption, type LifecycleError, storeUnusable } from "./errors.ts";
 import { type Encryption, type KeyProvider, keyFile } from "./store/sealing/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
+import { nearest } from "./nearest.ts";
 import { openLifecycle } from "./runtime/open-lifecycle.ts";
 import type { Lifecycle } from "./runtime/lifecycle.ts";
 import type { Transport } from "./http/transport.ts";
@@ -122,14 +123,26 @@ export async function optionsFromEnv(given?: Some<LifecycleOptions>): Promise<Li
 /** Variables that may be missing. */
 const optional = ["ONEUP_HIDE_IDS", "ONEUP_STORE_MUST_EXIST", "ONEUP_EVENTS_KEEP", "ONEUP_API", "ONEUP_AUTH"];
 
+/** Variables that may be set for another purpose than an optional one that they resemble. */
+const others = [
+  "ONEUP_CLIENT_ID ONEUP_CLIENT_SECRET ONEUP_STORE ONEUP_NEW_STORE ONEUP_KEY ONEUP_KEY_FILE ONEUP_NEW_KEY",
+  "ONEUP_NEW_KEY_FILE ONEUP_REFRESH_TOKEN",
+].flatMap((names) => names.split(" "));
+
+/** How many letters of a variable may be wrong for another one to be meant. */
+const mostWrong = 2;
+
 /**
- * Whether ids are hidden, and which host is called, must not depend on an underscore.
- * @throws {LifecycleError} `INVALID_OPTION` for a variable that differs from a missing one in case or underscores alone
+ * Whether ids are hidden, and which host is called, must not depend on an underscore or a letter.
+ * @throws {LifecycleError} `INVALID_OPTION` for a variable that differs little from a missing one
  */
 function refuseMistyped(): void {
   const letters = (name: string): string => name.toUpperCase().replaceAll(/[^A-Z]/g, "");
   for (const given of allNames()) {
-    const meant = optional.find((name) => letters(name) === letters(given));
+    if (optional.includes(given) || others.includes(given)) continue;
+    const meant =
+      optional.find((name) => letters(name) === letters(given)) ??
+      (given.startsWith("ONEUP_") ? nearest(given, optional, given.length < 12 ? 1 : mostWrong) : undefined);
     if (meant === undefined || process.env[meant] !== undefined) continue;
     throw unfit(`the environment variable must be called ${meant}, and it is ${given}`);
   }
@@ -183,7 +196,12 @@ function readable(name: string): string {
 export function required(name: string): string {
   const value = process.env[name];
   if (value !== undefined && value !== "") return value;
-  throw unfit(`the environment variable ${name} must be set, and it is not`);
+  const mistyped = allNames().find(
+    (one) =>
+      one.startsWith("ONEUP_") && ![...optional, ...others].includes(one) && nearest(one, [name], mostWrong),
+  );
+  const hint = mistyped === undefined ? "" : `, but ${mistyped} is`;
+  throw unfit(`the environment variable ${name} must be set, and it is not${hint}`);
 }
 
 function isOn(name: string): boolean {

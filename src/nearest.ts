@@ -4,9 +4,15 @@
  * @module
  */
 
-/** The word of `known` that differs least from `word`, if it differs little; `undefined` if none does. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
-  const most = Math.max(1, Math.floor(word.length / 3));
+/**
+ * The word of `known` that differs least from `word`, if it differs in at most so many letters; `undefined` if none
+ * does.
+ */
+export function nearest(
+  word: string,
+  known: readonly string[],
+  most: number = Math.max(1, Math.floor(word.length / 3)),
+): string | undefined {
   const [best] = known
     .map((one) => ({ one, far: one.startsWith(word) && word.length >= 3 ? 1 : distance(word, one) }))
     .filter(({ far }) => far <= most)

@@ -68,6 +68,8 @@ const passing: Readonly<Record<string, string>> = {
 
 /** Refusals that last until the configuration is changed. */
 const lasting: Readonly<Record<string, string>> = {
+  "22021":
+    "PostgreSQL answered 22021: standard_conforming_strings must be on (ALTER ROLE … SET standard_conforming_strings = on, then connect anew), and the encoding of the database UTF8",
   "25001": "transactions must be read committed (default_transaction_isolation)",
   "0A000": "PostgreSQL lacks a feature: it must be version 14 or later",
   "28000": "PostgreSQL does not let this user in (pg_hba.conf, or the role is NOLOGIN)",

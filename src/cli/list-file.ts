@@ -227,6 +227,7 @@ async function* cellsOf(
   marks: QuotedCells,
 ): AsyncGenerator<ListRow, void> {
   let broken: CsvError | undefined;
+  let hasHeader = false;
   const refuseBroken = (): void => {
     if (broken !== undefined) throw broken;
   };
@@ -234,6 +235,7 @@ async function* cellsOf(
     bom: true,
     columns: (header: string[]) => {
       refuseBroken();
+      hasHeader = true;
       onColumns(header);
       const found = header.filter((name) => name === column).length;
       if (found > 1)
@@ -244,7 +246,7 @@ async function* cellsOf(
       const other = separatorOf(header, column);
       if (other !== undefined) throw wrongSeparator(path, other);
       throw new UsageError(
-        `Cannot read ${path}: none of its ${header.length} columns is called ${JSON.stringify(column)}; --column takes the name of one in its first line`,
+        `Cannot read ${path}: ${header.length === 1 ? "its only column is not" : `none of its ${header.length} columns is`} called ${JSON.stringify(column)}; --column takes the name of one in its first line`,
       );
     },
     delimiter: isOfTabs(path) ? "\t" : ",",
@@ -262,6 +264,8 @@ async function* cellsOf(
     yield { id: (record[column] ?? "").trim(), line: info.lines }; // white space inside of quotation marks stays until here
   }
   refuseBroken();
+  if (!hasHeader)
+    throw new UsageError(`Cannot read ${path}: it is empty, and its first line must name the columns`);
 }
 
 /** Which line is wrong and why, without the cell that the parser's own message quotes: it may hold health data. */

@@ -202,6 +202,15 @@ describe("cli onboard FILE", () => {
     expect((await onboardHere(["--user", "ada", path])).err).toContain("--user cannot be combined with FILE");
   });
 
+  it.each(["", "\n\n", "\uFEFF"])("refuses a CSV file without a header: %j", async (text) => {
+    for (const words of [[file("x.csv", text)], [file("x", text), "--column", "id", "--dry-run"]]) {
+      const { code, out, err } = await onboardHere(words);
+      expect({ code, out }).toEqual({ code: 2, out: "" });
+      expect(err).toMatch(/^Cannot read .*: it is empty, and its first line must name the columns/);
+    }
+    expect(await onboardHere([file("ids", ""), "--dry-run"])).toMatchObject({ code: 0 });
+  });
+
   it("--user refuses an id with white space around it, and other commands go on with a user that has one", async () => {
     for (const id of ["ada ", " ada", "ada\n", "\u00a0ada"]) {
       const { code, out, err } = await onboardHere(["--user", id]);

@@ -50,6 +50,31 @@ describe("createLifecycle.fromEnv()", () => {
     },
   );
 
+  it.each([
+    ["ONEUP_EVENT_KEEP", "ONEUP_EVENTS_KEEP"],
+    ["ONEUP_STORE_MUSTEXSIT", "ONEUP_STORE_MUST_EXIST"],
+    ["ONEUP_AUHT", "ONEUP_AUTH"],
+  ])("refuses %s, in which a letter or two of %s are wrong", async (name, meant) => {
+    vi.stubEnv(name, "1");
+    await expect(createLifecycle.fromEnv({ credentials, store: memory() })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: `Cannot start: the environment variable must be called ${meant}, and it is ${name}`,
+    });
+  });
+
+  it("names a variable that resembles a required one that is not set, and leaves other names alone", async () => {
+    vi.stubEnv("ONEUP_CLIENT_ID", "x");
+    vi.stubEnv("ONEUP_CLIENT_SECRET", undefined);
+    vi.stubEnv("ONEUP_CLIENT_SECRT", "planted");
+    await expect(createLifecycle.fromEnv({ store: memory() })).rejects.toThrow(
+      /ONEUP_CLIENT_SECRET must be set, and it is not, but ONEUP_CLIENT_SECRT is$/,
+    );
+    vi.stubEnv("ONEUP_TEST_SEEDS", "5");
+    vi.stubEnv("ONEUP_APPLICATION", "clinic");
+    const lifecycle = await createLifecycle.fromEnv({ credentials, store: memory() });
+    await lifecycle.close();
+  });
+
   it("takes a client secret from a file that ends with a line break", async () => {
     const sandbox = createSandbox();
     const server = await sandbox.listen();
