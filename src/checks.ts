@@ -179,8 +179,9 @@ function plainly(value: unknown): string {
 /** Describes a text without quoting it. */
 function textOf(text: string): string {
   const { length } = text;
-  const spaced = text.trim() === text ? "" : " that begins or ends with a space";
-  return `a text of ${length} ${length === 1 ? "character" : "characters"}${spaced}`;
+  const spaced = text.trim() === text ? "" : " that begins or ends with white space";
+  const told = /\p{Cc}/u.test(text.trim()) ? " with a control character in it" : spaced;
+  return `a text of ${length} ${length === 1 ? "character" : "characters"}${told}`;
 }
 
 /** Names the kind of a value that must not be printed. */

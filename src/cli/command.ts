@@ -159,7 +159,7 @@ export const exitCodes = {
 } as const;
 
 /** What exit code 2 also means, for a command that reads a list of users. */
-const brokenList = "a list with a line that is none (what was done before it stays)";
+const brokenList = "a list with a line that cannot be an id or CSV (what was done before it stays)";
 
 /** Whether it reads a list of users, of which a column can be chosen. */
 function readsList({ options = {} }: Command): boolean {

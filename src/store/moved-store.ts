@@ -92,7 +92,7 @@ export function movedAway(value: Json, doing: "open" | "write to" = "write to"):
   const [how, when, once] = isDone
     ? ["were moved", "at", ""]
     : ["are being moved", "which began at", " once the move is done"];
-  const what = `its users ${how} to a ${to} store, ${when} ${new Date(at).toISOString()}`;
+  const what = `its users ${how} to ${to === "lmdb" ? "an" : "a"} ${to} store, ${when} ${new Date(at).toISOString()}`;
   const todo = `stop this process, and start it with that store${once}`;
   return movedError(`Cannot ${doing} this store: ${what}; ${todo}`, { to, isDone });
 }

@@ -192,7 +192,9 @@ describe("cli backup", () => {
     const { code, out, err } = await act("backup", "copy", "--store", store);
     expect({ code, out }).toEqual({ code: 1, out: "" });
     expect(err).toContain(tool);
-    expect((await act("backup", "--help")).out).toContain("docs/deployment.md tells how to");
+    const help = (await act("backup", "--help")).out.replaceAll(/\s+/g, " ");
+    expect(help).toContain("run reconcile --repair move, and start them only then");
+    expect(help).toContain("docs/deployment.md tells how to restore");
   });
 });
 

@@ -20,7 +20,7 @@ describe("cli move", () => {
       expect(await operator.run([command])).toMatchObject({
         code: 1,
         err: expect.stringMatching(
-          /Cannot open this store: its users were moved to a lmdb store, at \S+Z; .*start it with that store.*\[STORE_MOVED\]/,
+          /Cannot open this store: its users were moved to an lmdb store, at \S+Z; .*start it with that store.*\[STORE_MOVED\]/,
         ),
       });
   });

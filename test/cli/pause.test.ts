@@ -60,7 +60,7 @@ describe("cli pause", () => {
     expect((await act("unpause", "--lane", "bulk")).out).toBe(
       "Paused: all management calls, by eve: a bill\n",
     );
-    expect((await act("unpause")).out).toBe("Nothing is paused now\n");
+    expect((await act("unpause")).out).toBe("Unpaused: nothing is paused any more\n");
     expect((await act("unpause")).out).toBe("Nothing was paused\n");
   });
 

@@ -145,7 +145,7 @@ describe("moveStore()", () => {
     ])
       await expect(call).rejects.toMatchObject({
         ...movedAway,
-        message: expect.stringMatching(/its users were moved to a lmdb store, at \S+Z; stop this process/),
+        message: expect.stringMatching(/its users were moved to an lmdb store, at \S+Z; stop this process/),
         facts: { to: "lmdb", isDone: true },
       });
     expect((await lifecycle.health()).ready).toBe(false);

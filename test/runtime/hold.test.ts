@@ -172,6 +172,9 @@ describe("hold()", () => {
       await expect(lifecycle.hold("ada", wrong as string)).rejects.toThrow(
         "Cannot hold a user: the reason must be a text of 1 to 200 characters on one line",
       );
+    await expect(lifecycle.hold("ada", "a\u0007b\n")).rejects.toThrow(
+      "a text of 4 characters with a control character",
+    );
     await expect(lifecycle.hold("", reason)).rejects.toMatchObject({ code: "INVALID_ID" });
   });
 });

@@ -26,7 +26,7 @@ export const backup: Command = {
     "from the copy, and as long as the copy.",
     "",
     "To restore: stop all processes, put the copy in place, run reconcile --repair move, and start them only then.",
-    "Before that, an id that passed to another person leads to the data of the first one: docs/deployment.md.",
+    "Before that, an id that passed to another person leads to the data of the first one; docs/deployment.md tells how to restore.",
   ],
   takes: ["FOLDER"],
   example: "backup backups/2026-11-27",

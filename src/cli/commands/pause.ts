@@ -63,7 +63,7 @@ async function change(given: Given, act: (lifecycle: Lifecycle) => Promise<void>
     await act(lifecycle);
     return [before, await lifecycle.budget.refresh()] as const;
   });
-  const none = before.length === 0 ? "Nothing was paused" : "Nothing is paused now";
+  const none = before.length === 0 ? "Nothing was paused" : "Unpaused: nothing is paused any more";
   const lines = paused.map((one) => `Paused: ${pauseLine(one, systemClock.now())}`);
   print(given, { paused }, lines.length === 0 ? [none] : lines);
 }

@@ -81,7 +81,7 @@ function leftLines({ lanes, pauses }: Awaited<ReturnType<typeof leftOf>>, now: n
     ),
     ...pauses.map(
       ({ reason, users, lastAt }) =>
-        `${plural(users, "user")} for a reason of its own, ${reason}: ${until(lastAt, "the last goes on")}`,
+        `${plural(users, "user")} for a reason of ${users === 1 ? "its" : "their"} own, ${reason}: ${until(lastAt, "the last goes on")}`,
     ),
   ].map((line) => `Still waiting: ${line}`);
 }

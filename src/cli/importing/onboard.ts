@@ -170,7 +170,8 @@ function callOptionsOf(texts: Given["texts"]): Pick<OnboardOptions, "lane" | "ex
   const lane = lanes.find((one) => one === texts.get("lane"));
   if (lane === undefined && texts.has("lane"))
     throw new UsageError(`--lane must be one of ${lanes.join(", ")}`);
-  const expect = texts.get("expect") as OnboardOptions["expect"];
+  const expect = (["new", "existing"] as const).find((one) => one === texts.get("expect"));
+  if (expect === undefined && texts.has("expect")) throw new UsageError("--expect must be new or existing");
   return { ...(lane !== undefined && { lane }), ...(expect !== undefined && { expect }) };
 }
 

@@ -60,7 +60,10 @@ export const sandbox: Command = {
     clock: option("TIME", "the sandbox's time: 2026-01-01T00:00:00Z, or +2h from now (default: now)"),
     stopped: flag("start with a stopped clock that moves only when advanced"),
     faults: option("FILE", 'a JSON list of faults, e.g. [{ "call": "createUser", "status": 500 }]'),
-    state: option("FILE", "save the state and clock to FILE, and load them at the next start"),
+    state: option(
+      "FILE",
+      "save the state and clock to FILE each second and at the end, and load them at the next start",
+    ),
   },
   /** Runs the sandbox until `signal` aborts. */
   async run(given, signal) {

@@ -105,7 +105,7 @@ export async function untilReady(
     if (clock.monotonic() + nextMs > until)
       throw new LifecycleError(
         "UNAVAILABLE",
-        `Cannot list the files of the export: they were not ready within ${waitMs} ms; continue from its cursor`,
+        `Cannot list the files of the export: they would not be ready within ${waitMs} ms, because the next look at them would be later; continue from its cursor`,
         { retryable: true, retryAfterMs: Math.ceil(nextMs) },
       );
     await withSignals(signal, executor.ending, (signal) => sleep(clock, nextMs, signal));

@@ -185,6 +185,8 @@ export function resourceIn(
   try {
     resource = parseKnown(text, !lossless || seen === "exact");
   } catch {
+    if (/^\s*<(?:!doctype|html)\b/i.test(text))
+      throw unreadableFile("a page of HTML came instead", { retryable: !isEnded });
     throw isEnded ? bad("must be JSON, got another text") : cut();
   }
   if (!isObject(resource) || resource["resourceType"] !== type)

@@ -96,7 +96,7 @@ export interface UserFilter {
    * @default from the beginning
    */
   readonly after?: string | undefined;
-  /** At most so many, 1 to 1 000 000. @default all, and 100 for a page */
+  /** At most so many of the whole walk, or of a page, 1 to 1 000 000. @default all, and 100 for a page */
   readonly limit?: number | undefined;
 }
 
