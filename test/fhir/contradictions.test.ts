@@ -137,6 +137,121 @@ describe("a batch", () => {
     expect(results[0]).toMatchObject({ id: "a" });
   });
 
+  const ann = { ...person("ann"), id: "a", birthDate: "1950-01-01", active: true };
+  const bob = { ...person("bob"), id: "b", birthDate: "1990-02-02" };
+  const updated = (resource: { readonly id: string; readonly [element: string]: unknown }): object => ({
+    response: { status: "200", location: `Patient/${resource.id}` },
+    resource,
+  });
+  type Person = Omit<typeof bob, "identifier"> & { readonly identifier?: typeof bob.identifier };
+
+  it.each<[string, readonly Person[], readonly object[], readonly (string | undefined)[]]>([
+    [
+      "whose answers have each other's content",
+      [ann, bob],
+      [updated({ ...bob, id: "a" }), updated({ ...ann, id: "b" })],
+      ["IN_DOUBT", "IN_DOUBT"],
+    ],
+    [
+      "whose answers have each other's content, without identifiers",
+      [ann, bob].map(({ identifier: _, ...rest }) => rest),
+      [
+        updated({ resourceType: "Patient", birthDate: bob.birthDate, language: "en", id: "a" }),
+        updated({ resourceType: "Patient", birthDate: ann.birthDate, active: true, id: "b" }),
+      ],
+      ["IN_DOUBT", "IN_DOUBT"],
+    ],
+    [
+      "of which one has the content of the other",
+      [ann, bob].map(({ identifier: _, ...rest }) => rest),
+      [updated({ ...bob, id: "a", identifier: undefined }), updated(bob)],
+      ["IN_DOUBT", undefined],
+    ],
+    [
+      "that is answered with another identifier",
+      [ann],
+      [updated({ ...ann, ...person("eve") })],
+      ["IN_DOUBT"],
+    ],
+    [
+      "whose content stands with the resource of another",
+      [ann, bob],
+      [updated({ ...ann, birthDate: "1950" }), updated({ ...ann, id: "b" })],
+      ["IN_DOUBT", "IN_DOUBT"],
+    ],
+  ])("doubts updates %s", async (_, sent, entry, codes) => {
+    const { fhir } = client(() => answered(...entry));
+    const results = await fhir.batch(sent.map((resource) => ({ type: "update" as const, resource })));
+    expect(results.map(({ error }) => error?.code)).toEqual(codes);
+  });
+
+  it("doubts an update in whose place stands what a create sent", async () => {
+    const { id: _, ...fresh } = ann;
+    const { fhir } = client(() => answered(updated({ ...fresh, id: "b" }), updated({ ...bob, id: "c" })));
+    const results = await fhir.batch([
+      { type: "update", resource: bob },
+      { type: "create", resource: fresh },
+    ]);
+    expect(results.map(({ error }) => error?.code)).toEqual(["IN_DOUBT", "IN_DOUBT"]);
+  });
+
+  it.each<[string, readonly Person[], readonly object[]]>([
+    [
+      "with more identifiers, and elements in another form",
+      [ann, bob],
+      [
+        updated({
+          ...ann,
+          birthDate: "1950",
+          identifier: [...person("more").identifier, ...ann.identifier],
+        }),
+        updated({ ...bob, meta: { versionId: "2" }, active: true }),
+      ],
+    ],
+    [
+      "with fewer identifiers of a system, or those of others",
+      [{ ...ann, identifier: [...ann.identifier, { system: "t", value: "1" }] }, bob],
+      [updated({ ...ann, identifier: [{ system: "t", value: "1" }] }), updated(bob)],
+    ],
+    [
+      "where one sent a part of the other",
+      [ann, { resourceType: "Patient", id: "b", active: true } as unknown as Person],
+      [updated({ ...ann, birthDate: "1950" }), updated({ ...ann, id: "b" })],
+    ],
+    [
+      "where one sent what a server adds, and the other in another form",
+      [
+        { resourceType: "Patient", id: "a", birthDate: "1950-1-1" },
+        { resourceType: "Patient", id: "b", active: true } as unknown as Person,
+      ],
+      [
+        updated({ resourceType: "Patient", id: "a", birthDate: "1950-01-01", active: true }),
+        updated({ resourceType: "Patient", id: "b", active: true }),
+      ],
+    ],
+    [
+      "of one resource, with the content of the later one",
+      [bob, { ...bob, birthDate: "1991-02-02" }],
+      [updated({ ...bob, birthDate: "1991-02-02" }), updated({ ...bob, birthDate: "1991-02-02" })],
+    ],
+  ])("believes updates %s", async (_, sent, entry) => {
+    const { fhir } = client(() => answered(...entry));
+    const results = await fhir.batch(sent.map((resource) => ({ type: "update" as const, resource })));
+    expect(results.map(({ error }) => error?.code)).toEqual(sent.map(() => undefined));
+  });
+
+  it("doubts an entry that is sent by itself, and answered with another identifier", async () => {
+    const refused = { response: { status: "401" } };
+    const { fhir } = client((_, url) =>
+      url.endsWith("/r4") ? answered(refused, refused) : { ...person("eve"), id: "a" },
+    );
+    const results = await fhir.batch([
+      { type: "update", resource: ann },
+      { type: "create", resource: person("1") },
+    ]);
+    expect(results.map(({ error }) => error?.code)).toEqual(["IN_DOUBT", "IN_DOUBT"]);
+  });
+
   it("sends creates again whose token was refused, by themselves", async () => {
     let ids = 0;
     const { fhir, sent } = client((method, url) => {

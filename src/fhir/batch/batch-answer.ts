@@ -31,6 +31,7 @@ export function answersIn(
   const parts = Array.isArray(listed) ? (listed as readonly unknown[]).map((part) => partOf(part)) : [];
   const fits = entries.map((entry, index) => {
     if (isOfAnother(entry, index, parts, entries)) return "contradicts";
+    if (isExchanged(entry, parts[index], parts, entries)) return "contradicts";
     const fit = fitOf(entry, parts[index]);
     // Only its place tells which of several creates an address belongs to; a search knows.
     const part = parts[index];
@@ -46,7 +47,8 @@ export function answersIn(
     const others = entries.filter((other) => proofs.some((part) => fitOf(other, part) === "proves"));
     const [part] = proofs;
     if (part === undefined || proofs.length > 1 || others.length !== 1) return undefined;
-    return entry.type === "create" && sharesItsId(entry, part, parts) ? undefined : part;
+    if (isExchanged(entry, part, parts, entries)) return undefined;
+    return entry.type === "create" && sharesItsId(entry, part, parts, entries) ? undefined : part;
   });
 }
 
@@ -62,7 +64,7 @@ function isOfAnother(
 ): boolean {
   const mine = parts[index];
   if (entry.type !== "create" || mine === undefined || !isSuccess(mine.status)) return false;
-  if (sharesItsId(entry, mine, parts)) return true;
+  if (sharesItsId(entry, mine, parts, entries)) return true;
   const others = parts.filter((_, other) => other !== index);
   const isOf = ({ sent }: Prepared, part: EntryAnswer | undefined): boolean =>
     part?.body !== undefined && sent !== undefined && holds(part.body, sent);
@@ -70,14 +72,59 @@ function isOfAnother(
   return others.some((part) => isOf(entry, part)) || entries.some((other) => isOf(other, mine));
 }
 
-/** Whether another part names the same resource. */
+/**
+ * Whether a part names the resource of an update, and is about that of another entry: it has what that entry sent in the
+ * place of what this one did, or what this one sent is that of the resource of another update. A server may add elements to
+ * what was sent, and write them in another form.
+ */
+function isExchanged(
+  entry: Prepared,
+  mine: EntryAnswer | undefined,
+  parts: readonly (EntryAnswer | undefined)[],
+  entries: readonly Prepared[],
+): boolean {
+  const { type, sent, resourceType, id } = entry;
+  if (type !== "update" || sent === undefined || mine?.body === undefined || !isSuccess(mine.status))
+    return false;
+  const { body } = mine;
+  if (holds(body, sent)) return false;
+  return entries.some((other) => {
+    const theirs = other.sent;
+    // Of two updates of one resource, the content may be that of the later one.
+    if (theirs === undefined || other.resourceType !== resourceType || other.id === id) return false;
+    if (isRather(body, theirs, sent)) return true;
+    const named = parts.filter((part) => part !== undefined && idIn(other, part) === other.id);
+    return named.some((part) => part?.body !== undefined && isRather(part.body, sent, theirs));
+  });
+}
+
+/**
+ * Whether a resource has all elements of the one that was sent, and of those in which another one differs none: it lacks
+ * some, or has them from the first.
+ */
+function isRather(resource: JsonObject, sent: Sendable, another: Sendable): boolean {
+  if (!holds(resource, sent)) return false;
+  const differing = Object.keys({ ...sent, ...another }).filter(
+    (name) => !isServers(name) && !isSame(own(sent, name), own(another, name)),
+  );
+  const has = (one: Sendable, name: string): boolean => own(one, name) !== undefined;
+  const isKept = differing.some((name) => has(another, name) && isSame(resource[name], own(another, name)));
+  const isShown = differing.some((name) => has(sent, name));
+  const isGone = differing.some((name) => has(another, name) && (has(sent, name) || !has(resource, name)));
+  return !isKept && isShown && isGone;
+}
+
+/** Whether a create would have the id that another part names, or that another entry was sent with. */
 function sharesItsId(
   entry: Prepared,
   mine: EntryAnswer,
   parts: readonly (EntryAnswer | undefined)[],
+  entries: readonly Prepared[],
 ): boolean {
   const id = idIn(entry, mine);
-  return id !== undefined && parts.some((part) => part && part !== mine && idIn(entry, part) === id);
+  if (id === undefined) return false;
+  if (entries.some((other) => other.resourceType === entry.resourceType && other.id === id)) return true;
+  return parts.some((part) => part && part !== mine && idIn(entry, part) === id);
 }
 
 function isSuccess(status: number | undefined): boolean {
@@ -86,10 +133,16 @@ function isSuccess(status: number | undefined): boolean {
 
 /** Whether a resource has all elements of the one that was sent, but those that a server sets. */
 function holds(resource: JsonObject, sent: Sendable): boolean {
-  return Object.entries(sent).every(
-    ([name, value]) =>
-      ["id", "meta", "text"].includes(name) || isDeepStrictEqual(plain(resource[name]), plain(value)),
-  );
+  return Object.entries(sent).every(([name, value]) => isServers(name) || isSame(resource[name], value));
+}
+
+/** Whether a server sets the element itself. */
+function isServers(name: string): boolean {
+  return ["id", "meta", "text"].includes(name);
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return isDeepStrictEqual(plain(one), plain(other));
 }
 
 /** As JSON has it: without prototypes and the digits of numbers. */
@@ -132,19 +185,45 @@ function fitOf(entry: Prepared, part: EntryAnswer | undefined): Fit {
 
 function fitOfResource({ resourceType, id, sent, type }: Prepared, resource: JsonObject): Fit {
   if (resource["resourceType"] !== resourceType || !isResourceId(resource["id"])) return "contradicts";
-  if (id !== undefined) return resource["id"] === id ? "proves" : "contradicts";
+  if (id !== undefined && resource["id"] !== id) return "contradicts";
+  if (type === "update" && sent !== undefined && replacesIdentifier(resource, sent)) return "contradicts";
+  if (id !== undefined) return "proves";
   const identifiers = type === "create" && sent !== undefined ? identifiersOf(sent) : [];
   const received = new Set(identifiersOf(resource));
   if (identifiers.length === 0) return "plausible";
   return identifiers.every((one) => received.has(one)) ? "proves" : "contradicts";
 }
 
+/** Whether a resource has another value in the place of an identifier that was sent: one of the same system. */
+export function replacesIdentifier(resource: JsonObject, sent: Sendable): boolean {
+  const lacking = (some: Sendable, others: Sendable): readonly unknown[] => {
+    const known = new Set(identifiersOf(others));
+    return identifiersIn(some).flatMap((one) => (known.has(nameOf(one)) ? [] : [one.system]));
+  };
+  const added = new Set(lacking(resource, sent));
+  return lacking(sent, resource).some((system) => added.has(system));
+}
+
 /** Each identifier that has a value, as a text. */
-function identifiersOf(resource: JsonObject): string[] {
+function identifiersOf(resource: Sendable): string[] {
+  return identifiersIn(resource).map(nameOf);
+}
+
+interface Identifier {
+  readonly system: unknown;
+  readonly value: string;
+}
+
+function nameOf({ system, value }: Identifier): string {
+  return JSON.stringify([system, value]);
+}
+
+/** Each identifier that has a value. */
+function identifiersIn(resource: Sendable): Identifier[] {
   const all: readonly unknown[] = [own(resource, "identifier")].flat();
   return all.flatMap((one) => {
     const value = field(one, "value");
-    return typeof value === "string" ? [JSON.stringify([field(one, "system") ?? "", value])] : [];
+    return typeof value === "string" ? [{ system: field(one, "system") ?? "", value }] : [];
   });
 }
 
