@@ -84,6 +84,7 @@ export type ErrorCode =
  * - `TIMEOUT`: no response came within `timeoutMs`
  * - `DEADLINE_PASSED`: nothing was sent: its turn was over before it could leave
  * - `ANSWER_TOO_BIG`, `ANSWER_TOO_DEEP`, `ANSWER_CHARSET`: a response came that is not read
+ * - `REDIRECT_FOLLOWED`: a dispatcher or `fetch` of the application's own followed a redirect; the answer is not read
  * - `TRANSPORT_BROKEN`: a transport of the application's own resolved with something else than a response
  * - `invalid_client`, `invalid_grant`, `server_error`, …: an error code of OAuth 2.0 (RFC 6749) in the response
  * - `http_503`, `http_403`, …: the status of the response is all that is known

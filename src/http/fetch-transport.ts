@@ -12,6 +12,7 @@ import {
   codeOf,
   heldBack,
   networkError,
+  redirected,
   tooBig,
   TransportError,
   type Transport,
@@ -32,6 +33,9 @@ const beforeConnection = new Set(
  * A {@link Transport} on `fetch`. It is less precise than `undiciTransport`: a call counts as sent once `fetch` was
  * called, unless the error proves that there was no connection. On Deno it opens a new connection for every call,
  * because Deno's `fetch` silently repeats a call, even a POST, when a kept connection breaks before the answer.
+ *
+ * It asks `fetch` with each call not to follow redirects. An answer of one that did is refused (`REDIRECT_FOLLOWED`), but
+ * by then it has sent the secrets of the call to where the redirect leads.
  *
  * @param fetch @default globalThis.fetch
  * @throws {LifecycleError} `INVALID_OPTION` while `NODE_TLS_REJECT_UNAUTHORIZED=0` disables certificate checks in
@@ -63,9 +67,10 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
     async stream(request) {
       const init = begun(request);
       try {
-        const response = await fetch(request.url, init);
+        const response = direct(await fetch(request.url, init));
         return { status: statusOf(response), headers: headersOf(response), body: piecesOf(response) };
       } catch (error) {
+        if (error instanceof TransportError) throw error;
         throw request.signal.aborted ? aborted(true) : networkError(error, true);
       }
     },
@@ -74,7 +79,7 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
       if (signal.aborted) throw aborted(false);
       const init = begun(request);
       const exchange = async (): Promise<TransportResponse> =>
-        read(await fetch(url, body === undefined ? init : { ...init, body }), maxBytes, signal);
+        read(direct(await fetch(url, body === undefined ? init : { ...init, body })), maxBytes, signal);
       try {
         // Some implementations of `fetch`, and some response bodies, ignore the signal.
         return await new Promise((resolve, reject) => {
@@ -105,6 +110,13 @@ function checksNothing(): boolean {
 function sendsOnce(): object {
   const { Deno } = globalThis as unknown as { Deno?: { createHttpClient(options: object): unknown } }; // its types exist only in Deno
   return Deno === undefined ? {} : { client: Deno.createHttpClient({ poolMaxIdlePerHost: 0 }) };
+}
+
+/** The answer, if no redirect led to it. @throws {TransportError} */
+function direct(response: Response): Response {
+  if (!response.redirected) return response;
+  response.body?.cancel().catch(() => {}); // the result does not matter
+  throw redirected();
 }
 
 /** With `redirect: "manual"` browsers hide a redirect behind an opaque response with status 0. */

@@ -221,20 +221,28 @@ export function malformed(): TransportError {
   return unread("TRANSPORT_BROKEN", rule);
 }
 
+/** The dispatcher or `fetch` of an application followed a redirect, so any server may have answered. */
+export function redirected(): TransportError {
+  return unread("REDIRECT_FOLLOWED", "the dispatcher or fetch must not follow redirects, and it did");
+}
+
 const unreadPrefix = "Cannot read the answer: ";
 
 function unread(code: string, rule: string): TransportError {
   return new TransportError(`${unreadPrefix}${rule}`, { sent: true, code });
 }
 
+/** Rules other than that about size. */
+const ruleCodes: ReadonlySet<string> = new Set(["ANSWER_TOO_DEEP", "ANSWER_CHARSET", "REDIRECT_FOLLOWED"]);
+
 /**
- * The violated rule about size or charset, if an answer arrived but was not read completely because of it. The call was
+ * The violated rule about size, charset or redirects, if an answer arrived but was not read completely because of it. The call was
  * then carried out or refused.
  */
 export function sizeRuleIn(cause: unknown): { readonly isBig: boolean; readonly rule: string } | null {
   if (!(cause instanceof TransportError)) return null;
   const isBig = cause.code === "ANSWER_TOO_BIG";
-  if (!isBig && cause.code !== "ANSWER_TOO_DEEP" && cause.code !== "ANSWER_CHARSET") return null;
+  if (!isBig && !ruleCodes.has(cause.code)) return null;
   const ours = cause.message.startsWith(unreadPrefix);
   return { isBig, rule: ours ? cause.message.slice(unreadPrefix.length) : "it must be shorter" };
 }

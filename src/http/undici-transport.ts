@@ -20,6 +20,7 @@ import {
   heldBack,
   networkError,
   onRequestAbort,
+  redirected,
   tooBig,
   TransportError,
   type Transport,
@@ -32,7 +33,9 @@ import {
 /** Options of {@link undiciTransport}. */
 export interface UndiciTransportOptions {
   /**
-   * An `Agent`, `ProxyAgent`, `Pool`, … that you create and close. It must not retry or redirect.
+   * An `Agent`, `ProxyAgent`, `Pool`, … that you create and close. It must not retry or redirect. undici's interceptor of
+   * redirects is told to follow none; an answer of one that does all the same is refused (`REDIRECT_FOLLOWED`), but by then
+   * a secret may have left for another origin.
    *
    * @default an `Agent` created by the transport
    */
@@ -257,7 +260,16 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#settled) return;
     const { origin, path } = splitUrl(url);
     // The sender's time-out covers the whole call, so undici's own two time-outs are disabled.
-    const options = { origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 };
+    const options = {
+      origin,
+      path,
+      method,
+      headers,
+      body,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      ...noRedirects,
+    };
     try {
       dispatcher.dispatch(options, this);
     } catch (error) {
@@ -266,9 +278,10 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /** undici writes the request as soon as this returns, unless it was aborted. */
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     this.#controller = controller;
-    if (this.#settled) controller.abort(aborted(this.#sent));
+    if (isRedirected(context)) this.#fail(redirected());
+    else if (this.#settled) controller.abort(aborted(this.#sent));
     else if (this.#request.onSending()) this.#sent = true;
     else this.#fail(this.#sent ? aborted(true) : heldBack());
   }
@@ -323,6 +336,15 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
+/** What undici's interceptor of redirects reads, also one in a dispatcher of the application's own. */
+const noRedirects = { maxRedirections: 0 };
+
+/** Whether that interceptor, told otherwise by another one, has followed a redirect. */
+function isRedirected(context: unknown): boolean {
+  const { history } = (context ?? {}) as { readonly history?: unknown };
+  return Array.isArray(history) && history.length > 0;
+}
+
 function isFlat(headers: Record<string, unknown>): headers is Record<string, string> {
   for (const name in headers) if (typeof headers[name] !== "string") return false;
   return true;
@@ -335,13 +357,19 @@ async function streamed(
 ): Promise<TransportStream> {
   const { Agent } = await loadUndici();
   const { origin, path } = splitUrl(url);
-  const call = { origin, path, method, headers: uncoded(headers), signal, headersTimeout: 0, bodyTimeout: 0 };
+  const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
+  const call = { origin, path, method, headers: uncoded(headers), signal, ...timeouts, ...noRedirects };
   if (!onSending()) throw heldBack();
   try {
     // `request()` needs no other method of its dispatcher than `dispatch()`.
     const answer = await Agent.prototype.request.call(dispatcher as Dispatcher, call);
+    if (isRedirected(answer.context)) {
+      answer.body.on("error", () => {}).destroy(); // ends the connection
+      throw redirected();
+    }
     return { status: answer.statusCode, headers: flatten(answer.headers), body: answer.body };
   } catch (error) {
+    if (error instanceof TransportError) throw error;
     throw signal.aborted ? aborted(true) : networkError(error, true);
   }
 }
