@@ -15,6 +15,10 @@ export interface Watch {
   readonly life: TestProcess;
   /** The clock that may advance by itself while a call is pending; `null` for none. */
   readonly time: SteeredTime | null;
+  /** Its calls wait for users, not for time. */
+  readonly isPatient?: boolean;
+  /** Follows a call until it is settled; `mayStay`: its caller need not wait for it. */
+  readonly follow?: (<T>(name: string, call: Promise<T>, mayStay: boolean) => Promise<T>) | undefined;
 }
 
 type Verb = (...args: readonly unknown[]) => unknown;
@@ -41,11 +45,12 @@ export function instrumented(lifecycle: Lifecycle, watch: Watch): Lifecycle {
   };
   return {
     ...proxied(lifecycle, watch),
-    remote: { ...proxied(lifecycle.remote, watch) },
-    account: { ...proxied(lifecycle.account, watch) },
-    keys: { ...proxied(lifecycle.keys, watch) },
+    remote: { ...proxied(lifecycle.remote, watch, "remote.") },
+    account: { ...proxied(lifecycle.account, watch, "account.") },
+    keys: { ...proxied(lifecycle.keys, watch, "keys.") },
     actor: timedActor(lifecycle.actor, watch, actors),
-    work: (options) => unlessDead(life, lifecycle.work({ pollMs, ...options })),
+    work: (options) =>
+      followed(patiently(watch), "work()", unlessDead(life, lifecycle.work({ pollMs, ...options }))),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -76,21 +81,36 @@ function timedActor<Input>(
 }
 
 /** Instruments a result: a promise, or an object with methods, such as a FHIR client or a paginator. */
-function outcome(watch: Watch, result: unknown): unknown {
+function outcome(watch: Watch, result: unknown, name: string): unknown {
   if (result instanceof ReadableStream) return result; // which others accept as it is alone
-  if (!(result instanceof Promise)) return isObject(result) ? proxied(result, watch) : result;
-  const brought = result.then((value: unknown) => (leadsOn(value) ? proxied(value, watch) : value));
-  return timed(watch, brought);
+  const path = `${name}.`;
+  if (!(result instanceof Promise)) return isObject(result) ? proxied(result, watch, path) : result;
+  const brought = result.then((value: unknown) => (leadsOn(value) ? proxied(value, watch, path) : value));
+  return followed(watch, name, timed(watch, brought));
 }
 
-/** A proxy of the object with instrumented methods, inherited ones included. */
-function proxied<T extends object>(target: T, watch: Watch): T {
+/** The call, followed if that is asked for. */
+function followed<T>({ follow, isPatient = false }: Watch, name: string, call: Promise<T>): Promise<T> {
+  return follow?.(name, call, isPatient) ?? call;
+}
+
+function patiently(watch: Watch): Watch {
+  return { ...watch, time: null, isPatient: true };
+}
+
+/**
+ * A proxy of the object with instrumented methods, inherited ones included.
+ *
+ * @param path how a call leads to it: `remote.`
+ */
+function proxied<T extends object>(target: T, watch: Watch, path = ""): T {
   return new Proxy(target, {
     get(of, name) {
       const value: unknown = Reflect.get(of, name, of);
       if (!isVerb(value)) return value;
-      const follow = patient.has(name) ? { ...watch, time: null } : watch;
-      return (...args: readonly unknown[]) => outcome(follow, Reflect.apply(value, of, args));
+      const through = patient.has(name) ? patiently(watch) : watch;
+      const called = `${path}${String(name)}()`;
+      return (...args: readonly unknown[]) => outcome(through, Reflect.apply(value, of, args), called);
     },
   });
 }

@@ -6,7 +6,7 @@ import {
   type AppProcess,
   type SimulateOptions,
 } from "oneup-lifecycle/testing/simulate";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 
 /** The first finding of a simulation that must find something. */
 async function findingOf(options: SimulateOptions): Promise<SimulationError> {
@@ -112,6 +112,91 @@ describe("simulate()", () => {
     expect(forgotten.message).toContain("The scenario ended before its processes: await each process(…)");
     const empty = await findingOf({ scenario: () => {} });
     expect(empty.message).toContain("The scenario ran no process: await process(…)");
+  });
+
+  const calm = { seeds: [3] }; // no process dies in it before its handler ends
+  const forgetful: [string, string, (one: AppProcess) => void | Promise<void>][] = [
+    [
+      "a call",
+      "The handler ended before its onboard() did: await it",
+      ({ lifecycle }) => void lifecycle.onboard("ada"),
+    ],
+    [
+      "a call of the user's FHIR client",
+      "The handler ended before its fhir().create() did: await it",
+      async ({ lifecycle }) => {
+        while (!(await lifecycle.onboard("ada")).usable);
+        void lifecycle.fhir("ada", "r4").create({ resourceType: "Patient" });
+      },
+    ],
+    [
+      "a call of remote",
+      "The handler ended before its remote.find() did: await it",
+      ({ lifecycle }) => void lifecycle.remote.find({ appUserId: "ada" }),
+    ],
+    [
+      "a step",
+      'The handler ended before its step("sends the mail") did: await it',
+      async ({ lifecycle, step }) => {
+        while (!(await lifecycle.onboard("ada")).usable);
+        void step("sends the mail", () => {});
+      },
+    ],
+    [
+      "a step that fails while the handler goes on",
+      'The handler did not await its step("sends the mail"), which failed: Error: SMTP is down',
+      async ({ lifecycle, step }) => {
+        void step("sends the mail", () => {
+          throw new Error("SMTP is down");
+        });
+        while (!(await lifecycle.onboard("ada")).usable);
+      },
+    ],
+    [
+      "a function of its own that makes a call",
+      "The handler ended before its onboard() did: await it",
+      ({ lifecycle }) => {
+        const signUp = async (): Promise<void> => void (await lifecycle.onboard("ada"));
+        void signUp();
+      },
+    ],
+  ];
+
+  it.each(forgetful)("finds a handler that does not await %s", async (_, message, run) => {
+    const finding = await findingOf({ ...calm, scenario: ({ process }) => process(run) });
+    expect(finding.message).toContain(message);
+    expect(finding.trace.length).toBeGreaterThan(0);
+  });
+
+  it("lets workers and subscriptions go on when the handler ends, and what failed and was awaited late", async () => {
+    const scenario: SimulateOptions["scenario"] = ({ process }) =>
+      process(async ({ lifecycle, clock, step }) => {
+        void lifecycle.work();
+        const seen: string[] = [];
+        const watching = async (): Promise<void> => {
+          for await (const { state } of lifecycle.watch("ada")) seen.push(state);
+        };
+        const [status] = await Promise.all([lifecycle.onboard("ada"), lifecycle.counts()]);
+        void watching();
+        clock.timer(3_600_000, () => {});
+        const failing = step("fails", () => {
+          throw new Error("no");
+        }).catch((error: unknown) => error);
+        await step("sees", () => expect(status.appUserId).toBe("ada"));
+        expect(await failing).toEqual(new Error("no"));
+      });
+    expect((await simulate({ seeds: 20, scenario })).seeds).toBe(20);
+  });
+
+  it("tells a handler that waits for real time outside of a step", async () => {
+    const timers: NodeJS.Timeout[] = [];
+    onTestFinished(() => timers.forEach(clearTimeout));
+    const run = async (): Promise<void> =>
+      new Promise((resolve) => void timers.push(setTimeout(resolve, 600_000)));
+    const finding = await findingOf({ ...calm, scenario: ({ process }) => process(run) });
+    expect(finding.message).toContain(
+      "does not end within 30 days: its processes wait for no call, no step and no timer of their clocks",
+    );
   });
 
   it("finds a step that a crash repeats, and plays that seed again step by step", async () => {

@@ -16,6 +16,7 @@ import { instrumented } from "../instrumented.ts";
 import { openProcess } from "../test-lifecycle.ts";
 import { SteeredTime, type TestClock } from "../test-clock.ts";
 import { TestProcess, type Step, type Strike } from "../test-process.ts";
+import { HandlerCalls } from "./handler-calls.ts";
 import { Chance } from "../../sandbox/base/chance.ts";
 import type { Fault } from "../../sandbox/faults/fault.ts";
 import type { Lifecycle } from "../../runtime/lifecycle.ts";
@@ -117,9 +118,9 @@ function storyOf(seed: number, options: SimulateOptions) {
   const dice = new Dice(seed, 2);
   const random = (): number => dice.next();
   const notes: (readonly [at: number, text: string])[] = [];
-  /** Processes that are up. */
-  const up = new Set<TestProcess>();
-  const isBusy = (): boolean => [...up].some(({ isAsking }) => isAsking);
+  /** Processes that are up, and what their handlers have begun. */
+  const up = new Map<TestProcess, HandlerCalls>();
+  const isBusy = (): boolean => [...up.keys()].some(({ isAsking }) => isAsking);
   const clock = new SteeredTime({ now: beginning, seed, autoAdvance: true, isBusy });
   const given = { ...weather.sandbox, ...options.sandbox, seed, clock, waitOn: "clock" } as const;
   const handler = new Handler(new SandboxWorld(readOptions(given)));
@@ -150,7 +151,7 @@ function storyOf(seed: number, options: SimulateOptions) {
       sandbox.clearFaults();
     });
     const tooLong = new Promise<never>((_, reject) => {
-      clock.timer(longestMs, () => reject(new Error("The scenario does not end within 30 days")));
+      clock.timer(longestMs, () => reject(new Error(`The scenario does not end within 30 days${hint()}`)));
     });
     const process: World["process"] = async (run) => {
       left++;
@@ -165,8 +166,16 @@ function storyOf(seed: number, options: SimulateOptions) {
       if (left > 0) throw new Error("The scenario ended before its processes: await each process(…)");
     } finally {
       stop();
-      for (const process of up) process.end();
+      for (const process of up.keys()) process.end();
     }
+  }
+
+  /** Why it may not end, if that is certain. */
+  function hint(): string {
+    const isIdle = up.size > 0 && [...up.values()].every((calls) => calls.isIdle);
+    return isIdle
+      ? ": its processes wait for no call, no step and no timer of their clocks. Virtual time does not wait for real time, such as that of a query or of a timer of the platform, outside of a step"
+      : "";
   }
 
   /** Lets a process live again and again until it returns. */
@@ -174,10 +183,11 @@ function storyOf(seed: number, options: SimulateOptions) {
     for (let life = 0; ; life++) {
       const label = `${name}.${life + 1}`;
       const process = new TestProcess(clock, (steps) => weather.strike(steps));
-      up.add(process);
+      const calls = new HandlerCalls();
+      up.set(process, calls);
       const died = new Promise<"dies">((resolve) => process.whenOver(() => resolve("dies")));
       note(label, "starts");
-      const how = await Promise.race([died, live(label, life, process, run)]);
+      const how = await Promise.race([died, live(label, life, { process, calls }, run)]);
       note(label, how);
       up.delete(process);
       process.end();
@@ -187,20 +197,25 @@ function storyOf(seed: number, options: SimulateOptions) {
   }
 
   /** How the life ended; a process that died never resolves. */
-  async function live(label: string, life: number, process: TestProcess, run: Run): Promise<string> {
+  async function live(label: string, life: number, { process, calls }: Up, run: Run): Promise<string> {
     try {
       const { lifecycle } = await openProcess(options.lifecycle, { handler, sandbox, store, process });
-      await run({
-        lifecycle: instrumented(lifecycle, { life: process, time: null }),
-        clock: process.clock,
+      const follow = calls.follow.bind(calls);
+      const running = run({
+        lifecycle: instrumented(lifecycle, { life: process, time: null, follow }),
+        clock: calls.clockOf(process.clock),
         random,
         life,
-        step: (name, effect) =>
-          process.step(() => {
+        step: (name, effect) => {
+          const step = process.step(() => {
             note(label, name);
             return effect();
-          }),
+          });
+          return follow(`step(${JSON.stringify(name)})`, step, false);
+        },
       });
+      await Promise.race([running, calls.forgotten]);
+      if (!process.isOver) calls.end();
       return "is done";
     } catch (error) {
       if (isLifecycleError(error) && error.retryable) return `fails, and is tried again: ${String(error)}`;
@@ -213,6 +228,12 @@ function storyOf(seed: number, options: SimulateOptions) {
 }
 
 type Run = Parameters<World["process"]>[0];
+
+/** A process that is up. */
+interface Up {
+  readonly process: TestProcess;
+  readonly calls: HandlerCalls;
+}
 
 const task = "simulate";
 const rules: Rules<SimulateOptions> = {
@@ -347,7 +368,9 @@ export interface World {
   /**
    * Runs a process of the application. It may be killed whenever it does something: then it receives nothing more, and the
    * function is called again in a new process, until it returns. The same happens after an error that is `retryable`, as
-   * when a person tries again; any other error rejects. Several may run at once.
+   * when a person tries again; any other error rejects. Several may run at once. The function must await its calls and
+   * steps: it rejects if one is pending at its end, but for `work()`, `watch()` and `events()`, or fails without being
+   * awaited. What takes real time must be in a step.
    *
    * @example
    * ```ts
