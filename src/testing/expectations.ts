@@ -152,11 +152,29 @@ function told({ name, story }: Subject, what: string, but: string): Checked["mes
   return (negated) => `Expected ${name} ${negated ? `not to ${what}` : `to ${what}, but ${but}`}\n\n${story}`;
 }
 
+/** A status, or what JSON has made of one, with dates again. */
 function statusOf(given: unknown): UserStatus {
-  if (isObject(given) && "state" in given && "history" in given && Array.isArray(given.history)) {
-    return given as unknown as UserStatus; // only a status has these two fields
-  }
-  throw notOne("what inspect() or onboard() resolves with", given);
+  const rule = "what inspect() or onboard() resolves with";
+  if (!isObject(given) || typeof given["state"] !== "string" || !Array.isArray(given["history"]))
+    throw notOne(rule, given);
+  const { pause = null, failure = null, underWay = null, conflict = null } = given;
+  const steps: readonly unknown[] = given["history"];
+  const dated = (holder: unknown, name: string): object => {
+    const at = isObject(holder) ? dateOf(holder[name]) : undefined;
+    if (at === undefined) throw invalid("check this", `it must be ${rule}, or all of that as JSON`, "less");
+    return { ...(holder as object), [name]: at };
+  };
+  const history = steps.map((step) => dated(step, "at"));
+  const waits = isObject(pause) && (pause["until"] ?? null) !== null ? dated(pause, "until") : pause;
+  const status: object = { ...dated(given, "since"), history, pause: waits, failure, underWay, conflict };
+  return status as UserStatus; // only a status has these fields
+}
+
+/** A date, or the text that JSON has for one. */
+function dateOf(value: unknown): Date | undefined {
+  const isDate = typeof value === "string" || Object.prototype.toString.call(value) === "[object Date]";
+  const date = isDate ? new Date(value as string | Date) : undefined;
+  return date === undefined || Number.isNaN(date.getTime()) ? undefined : date;
 }
 
 function spenderOf(given: unknown): Subject & { readonly calls: Readonly<Record<string, number>> } {

@@ -124,6 +124,51 @@ describe("assertInState() and toBeInLifecycleState()", () => {
   });
 });
 
+describe("the assertions of a status that came as JSON", () => {
+  const asJson = (status: UserStatus): UserStatus => JSON.parse(JSON.stringify(status)) as UserStatus;
+
+  it("pass and fail as those of the status itself", async () => {
+    const { status } = await waiting();
+    const json = asJson(status);
+    assertInState(json, "reauthorizing");
+    assertVisited(json, ["created", "reauthorizing"]);
+    assertSpentCalls(json, 1);
+    expect(json).toBeInLifecycleState("reauthorizing");
+    const failing: ((one: UserStatus) => void)[] = [
+      (one) => assertInState(one, "failed"),
+      (one) => assertVisited(one, ["failed"]),
+      (one) => assertSpentCalls(one, 7),
+      (one) => expect(one).toBeInLifecycleState("failed"),
+      (one) => expect(one).not.toHaveVisited(["created"]),
+    ];
+    for (const check of failing)
+      expect(
+        failures(
+          () => check(json),
+          () => check(status),
+        ),
+      ).toContain("waits: rateLimit, for attempt 1, until 2026-01-01 02:00:01");
+    const { lifecycle, clock } = await createTestLifecycle();
+    await lifecycle.onboard("ada");
+    await clock.advance("119m");
+    const late = asJson(await lifecycle.inspect("ada"));
+    expect(() => expect(late).toBeInLifecycleState("failed")).toThrow("+1 h 49 min  expiring     by age");
+  });
+
+  it.each([
+    ["whose dates are no dates", (status: UserStatus) => ({ ...status, since: "yesterday" })],
+    ["without the time of a step", (status: UserStatus) => ({ ...status, history: [{ to: "created" }] })],
+    ["whose pause has another time", (status: UserStatus) => ({ ...status, pause: { until: {} } })],
+    ["with its state alone", ({ state, history }: UserStatus) => ({ state, history })],
+  ])("refuse one %s", async (_, spoilt) => {
+    const { status } = await waiting();
+    const says = "it must be what inspect() or onboard() resolves with, or all of that as JSON, got less";
+    const given = asJson(spoilt(status) as UserStatus);
+    expect(() => assertInState(given, "reauthorizing")).toThrow(says);
+    expect(() => expect(given).not.toHaveVisited(["failed"])).toThrow(says);
+  });
+});
+
 describe("assertVisited() and toHaveVisited()", () => {
   it("take the states in their order, with others between", async () => {
     const { status } = await waiting();
