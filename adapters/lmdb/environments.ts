@@ -13,6 +13,7 @@
  */
 import { realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers";
 import type { RootDatabase } from "lmdb";
 import { endsWithin, sleep, systemClock } from "../../src/clock.ts";
 import { inVain, unusable } from "./failures.ts";
@@ -163,13 +164,28 @@ function share(folder: string, environment: Environment, timeoutMs: number, tabl
       }
       environment.underWay++;
       try {
-        return await begin();
+        return await onRealTurns(begin);
       } finally {
         if (--environment.underWay === 0) environment.idle?.();
       }
     },
     close: () => (given ??= giveBack()), // a repeated call must not release another reference
   };
+}
+
+/**
+ * Calls `begin` with the platform's own `setImmediate`: lmdb takes the global one to start a transaction, and the fake timers
+ * of a test never call back by themselves.
+ */
+function onRealTurns<T>(begin: () => T): T {
+  const { setImmediate: replaced } = globalThis;
+  if (replaced === setImmediate) return begin();
+  globalThis.setImmediate = setImmediate;
+  try {
+    return begin();
+  } finally {
+    globalThis.setImmediate = replaced;
+  }
 }
 
 function knownIn(folder: string, { environments }: ProcessTable): Environment | undefined {

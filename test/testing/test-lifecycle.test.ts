@@ -1,7 +1,9 @@
 import { fetchTransport, systemClock } from "oneup-lifecycle";
+import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createTestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
+import { folderOfTest } from "../adapters/lmdb-scene.ts";
 import { onDeno } from "../support/built.ts";
 import { startChild } from "../support/child.ts";
 import { warningsIn } from "../support/loggers.ts";
@@ -26,6 +28,29 @@ describe("createTestLifecycle()", () => {
       const { clock, lifecycle } = await createTestLifecycle();
       expect(await lifecycle.onboard("ada")).toMatchObject({ state: "tokenActive", usable: true });
       expect(clock.now()).toBe(Date.UTC(2026, 0, 1));
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("does the same on a store in LMDB", async () => {
+    const store = lmdb(folderOfTest());
+    const encryption = { keys: ["0".repeat(64)] };
+    vi.useFakeTimers({
+      toFake: ["setTimeout", "setInterval", "setImmediate", "Date", "queueMicrotask", "performance"],
+    });
+    const { setImmediate: faked } = globalThis;
+    try {
+      const { clock, lifecycle, crash, restart } = await createTestLifecycle({
+        lifecycle: { store, encryption },
+      });
+      expect(await lifecycle.onboard("ada")).toMatchObject({ state: "tokenActive", usable: true });
+      await crash();
+      await clock.advance("2h");
+      const next = await restart();
+      expect(await next.accessToken("ada")).toBeTypeOf("string");
+      expect(globalThis.setImmediate).toBe(faked);
+      await next.close();
     } finally {
       vi.useRealTimers();
     }
