@@ -14,7 +14,11 @@ import type { VirtualClock } from "../sandbox/clock/virtual-clock.ts";
 import { invalidOption } from "../errors.ts";
 import { spanOf } from "../runtime/options/time-in-words.ts";
 
-/** The clock of a {@link TestLifecycle}. Lifecycle, store and sandbox use it. */
+/**
+ * The clock of a {@link TestLifecycle}. Lifecycle, sandbox and store use it, unless the store is in Redis or PostgreSQL: those
+ * take the time from their server, so leases, waits after a failure, the hourly limit and the times at which users are due
+ * last as long as they do there, and `advance()` does not end them.
+ */
 export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
   /**
    * Advances the clock. Timers fire in order, each at its own time, and code that waits for one continues before the next

@@ -28,7 +28,8 @@ import { sandboxTransport } from "./sandbox-transport.ts";
 /** Options of {@link createTestLifecycle}. */
 export interface TestLifecycleOptions {
   /**
-   * Options of the lifecycle, except those that the test lifecycle sets itself. `store` is `memory()` by default;
+   * Options of the lifecycle, except those that the test lifecycle sets itself. `store` is `memory()` by default; the clock
+   * does not move the time of one in Redis or PostgreSQL, see {@link TestClock};
    * `credentials` are those of the sandbox at any time, so give a function of your own to test a secret that is wrong
    * or late.
    */
