@@ -134,6 +134,24 @@ describe("users() and userPage()", () => {
   );
 
   it.each([
+    ["eager", { refreshed: 5 }],
+    ["keepAlive", { expiring: 5 }],
+    ["lazy", { expiring: 5 }],
+  ] as const)(
+    "and counts() have idle users beside a worker as the guide says (refresh: %s)",
+    async (policy, all) => {
+      const { lifecycle, clock } = await world({ refresh: { policy } });
+      for (const id of ids) await lifecycle.onboard(id);
+      const stop = new AbortController();
+      const working = lifecycle.work({ signal: stop.signal });
+      await clock.advance("3d");
+      expect(await lifecycle.counts()).toEqual(all);
+      stop.abort();
+      await working;
+    },
+  );
+
+  it.each([
     { limit: 0 },
     { limit: 1.5 },
     { after: "" },
