@@ -31,11 +31,11 @@ export function printError(text: string): void {
   for (const line of wrappedFor(process.stderr, text)) console.error(line);
 }
 
-/** Prose, wrapped on a terminal, line by line. */
+/** Prose, wrapped on a terminal, line by line; an indented line stays as it is. */
 export function wrappedFor(target: ScreenTarget, text: string): readonly string[] {
   const width = widthOf(target);
   const most = width === Infinity ? width : Math.min(longestLine, width);
-  return text.split("\n").flatMap((line) => wrapped(line, most));
+  return text.split("\n").flatMap((line) => (line.startsWith(" ") ? [line] : wrapped(line, most)));
 }
 
 /** Writes to a terminal or a pipe. On a pipe nothing is redrawn: a display is printed once, when it is final. */
