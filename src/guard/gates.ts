@@ -62,13 +62,13 @@ interface Shut {
 }
 
 /** Whether this call may probe a gate that is shut until `until`. */
-export function mayTry(name: GateName, gate: Shut, call: GatedCall, now: number): boolean {
+export function mayProbe(name: GateName, gate: Shut, call: GatedCall, now: number): boolean {
   // seam: a-shut-gate-is-probed
-  return now >= triesAt(name, gate, call);
+  return now >= probesFrom(name, gate, call);
 }
 
 /** The time from which this call may probe the gate, ms since 1970. */
-export function triesAt(name: GateName, { until, probeCodeAt }: Shut, call: GatedCall): number {
+export function probesFrom(name: GateName, { until, probeCodeAt }: Shut, call: GatedCall): number {
   if (!comesLater(name, call)) return until;
   const soon = until + withoutCodeMs;
   return probeCodeAt === null

@@ -27,7 +27,7 @@ export const event = fc.oneof(
       who,
       call: often<GatedCall>(["createUser", "exchangeCode"], calls),
       isReserved: fc.boolean(),
-      isAgain: fc.boolean(),
+      wasPostponed: fc.boolean(),
     }),
   },
   {
@@ -67,7 +67,7 @@ const begin = (who: number, call: GatedCall): Event => ({
   who,
   call,
   isReserved: false,
-  isAgain: false,
+  wasPostponed: false,
 });
 const end = (as: (typeof endings)[number], retryAfterMs?: number): Event => ({
   type: "end",

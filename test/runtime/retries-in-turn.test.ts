@@ -1,18 +1,18 @@
 /** A process that was held up for a moment, so that the calls of many users got no answer, although 1upHealth works. */
 import { createVirtualClock } from "oneup-lifecycle/sandbox";
 import { expect, it } from "vitest";
-import { noTries, type Permit } from "../../src/runtime/gates/permit.ts";
+import { noProbes, type Permit } from "../../src/runtime/gates/permit.ts";
 import { RetriesInTurn } from "../../src/runtime/gates/retries-in-turn.ts";
 
 const minute = 60_000;
 const permit: Omit<Permit, "about" | "enteredAt"> = {
   number: 1,
-  tries: noTries,
+  probing: noProbes,
   probeCodeAt: undefined,
   granted: null,
   exchangeSlot: null,
   secret: "",
-  isAgain: false,
+  wasPostponed: false,
   isCleared: false,
   isRetry: true,
   hasFailed: false,

@@ -144,7 +144,7 @@ async function world() {
   /** The call leaves if it may. */
   async function begin(one: UnderWay): Promise<void> {
     const its = processes[one.who] as Process;
-    const before = one.pass.tries;
+    const before = one.pass.probing;
     const closed = its.account.gates();
     const barrier = await watchingNeutral(its, () => its.account.enter(one.call, one.pass));
     seenOpen(closed, its.account.gates());
@@ -159,7 +159,7 @@ async function world() {
       expect(clock.now(), `${one.call} left before the time named for ${name}`).toBeGreaterThanOrEqual(
         its.told.get(name) ?? 0,
       );
-      if (!one.pass.tries.has(name) || before.has(name)) continue;
+      if (!one.pass.probing.has(name) || before.has(name)) continue;
       const other = trying.get(name);
       const isOdd = its.isOdd || (other !== undefined && (processes[other.one.who] as Process).isOdd);
       if (other !== undefined && !isOdd && name !== "region") {
@@ -176,7 +176,7 @@ async function world() {
     const { call, pass } = one;
     underWay.splice(underWay.indexOf(one), 1);
     isSlow ||= [one, ...underWay].some(({ leftAt }) => clock.now() - leftAt >= lostMs);
-    const tried = [...pass.tries];
+    const tried = [...pass.probing];
     const wasOdd = processes.some(({ isOdd }) => isOdd); // a store whose answers were lost may have written something late
     const spent = call === "exchangeCode" && pass.probeCodeAt !== undefined; // all must know of that
     its.isOdd ||= as === "notSent";
@@ -209,7 +209,7 @@ async function world() {
       account.recordOutcome(call, { type, retryAfterMs }, pass),
     );
     if (as === "throttled" && trouble === "own") {
-      expect(pass.isAgain && tried.length === 0, "only what comes again is one user's own").toBe(true);
+      expect(pass.wasPostponed && tried.length === 0, "only what comes again is one user's own").toBe(true);
     } else if (as === "throttled") hears();
     const { region, secret } = account.gates();
     seenOpen(before, account.gates());
@@ -220,7 +220,7 @@ async function world() {
       expect(secret.state === "open" || before.secret.state !== "open").toBe(true);
     }
     for (const name of tried) {
-      if (pass.tries.has(name)) continue;
+      if (pass.probing.has(name)) continue;
       const isLost = trying.get(name)?.one !== one;
       if (as === "fine") opened(name);
       if (!isLost) trying.delete(name);
@@ -250,7 +250,7 @@ async function world() {
   }
 
   async function over(one: UnderWay): Promise<void> {
-    await (processes[one.who] as Process).account.leave(one.pass);
+    await (processes[one.who] as Process).account.abandon(one.pass);
     for (const [name, other] of trying) if (other.one === one) trying.delete(name);
   }
 
@@ -260,7 +260,7 @@ async function world() {
         const { account } = processes[what.who] as Process;
         const pass = account.permitFor();
         if (what.isReserved) pass.exchangeSlot = anySlot;
-        pass.isAgain = what.isAgain;
+        pass.wasPostponed = what.wasPostponed;
         return begin({ who: what.who, pass, call: what.call, leftAt: 0 });
       }
       case "end": {
@@ -276,7 +276,7 @@ async function world() {
       case "full": {
         const its = processes[what.who] as Process;
         its.isOdd = true;
-        return void (await its.account.full(what.ms));
+        return void (await its.account.limitReached(what.ms));
       }
       case "reopen": {
         const its = processes[what.who] as Process;
@@ -315,7 +315,7 @@ async function world() {
       let isOpen = true;
       for (const { account } of processes) {
         await account.refresh(-1);
-        isOpen &&= account.isQuiet && calls.every((call) => account.standing(call) === "open");
+        isOpen &&= account.isQuiet && calls.every((call) => account.admission(call) === "open");
       }
       if (isOpen) return clock.now() - began;
       await clock.advance(30 * second);

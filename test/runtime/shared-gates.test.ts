@@ -60,7 +60,7 @@ describe("a gate that is tried for the exchange to come", () => {
     const pass = deaf.permitFor();
     expect(await deaf.enter("createUser", pass)).toBe(null);
     await deaf.recordOutcome("createUser", nothingSent, pass);
-    await deaf.leave(pass);
+    await deaf.abandon(pass);
     await other.refresh(0);
     expect(other.gates().exchange).toMatchObject({ attempt: 1, probeCodeAt: null });
     expect(await other.enter("exchangeCode", other.permitFor())).toBe(null);
@@ -86,7 +86,7 @@ describe("a further code", () => {
     await one.recordOutcome("issueAuthCode", answered, pass);
     await one.enter("exchangeCode", pass);
     await one.recordOutcome("exchangeCode", throttled(1_000), pass);
-    await one.leave(pass);
+    await one.abandon(pass);
     await clock.advance(10 * minute);
     const next = one.permitFor();
     expect(await one.enter("exchangeCode", next)).toBe(null);
@@ -101,10 +101,10 @@ describe("a further code", () => {
     await clock.advance(minute);
     const pass = one.permitFor();
     await one.enter("exchangeCode", pass);
-    expect([...pass.tries]).toEqual(["secret", "exchange"]);
+    expect([...pass.probing]).toEqual(["secret", "exchange"]);
     expect(one.spendCode(pass)).toBe(true);
     await one.recordOutcome("issueAuthCode", nothingSent, pass);
-    await one.leave(pass);
+    await one.abandon(pass);
     await other.refresh(0);
     expect(await other.enter("exchangeCode", other.permitFor())).toBe(null);
   });
@@ -113,7 +113,7 @@ describe("a further code", () => {
     const { clock, one, pass } = await codeSpent();
     await one.enter("issueAuthCode", pass);
     await one.recordOutcome("issueAuthCode", nothingSent, pass);
-    await one.leave(pass);
+    await one.abandon(pass);
     await clock.advance(minute);
     const next = one.permitFor();
     await one.enter("exchangeCode", next);
@@ -127,7 +127,7 @@ describe("a 429", () => {
     const [one, two] = accounts as [Account, Account];
     const under = one.permitFor();
     await one.enter("refreshToken", under);
-    await one.full(5 * minute);
+    await one.limitReached(5 * minute);
     await one.recordOutcome("refreshToken", throttled(10 * minute), under);
     await clock.advance(2_000);
     expect(await two.recheck("refreshToken")).toMatchObject({ reason: "throttled" });

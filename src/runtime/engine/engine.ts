@@ -106,7 +106,7 @@ export function clientOf({ settings, account }: Engine): Client {
  * users in the lanes then wait for the gate, not for a slot, so queueing behind them would be pointless.
  */
 export function laneOfCalls({ account }: Engine, lane: Lane = "interactive"): Lane | null {
-  return account.standing("createUser") === "open" ? lane : null;
+  return account.admission("createUser") === "open" ? lane : null;
 }
 
 /** Creates a lease of this process. */

@@ -34,7 +34,7 @@ export async function neutralCall(
   permit: Permit,
 ): Promise<NeutralOutcome> {
   const { account, closing, sender, store } = engine;
-  const isShut = !permit.tries.has(endpoint) && account.gates()[endpoint].state !== "open";
+  const isShut = !permit.probing.has(endpoint) && account.gates()[endpoint].state !== "open";
   if (closing.aborted || isShut) return { type: "notAsked", retryInMs };
   if (endpoint === "management") {
     await knowPauses(engine);

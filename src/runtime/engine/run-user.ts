@@ -54,7 +54,7 @@ async function withPermit(engine: Engine, user: User, start: Start): Promise<Run
   try {
     return await onward(engine, user, start, permit);
   } finally {
-    if (permit.tries.size > 0) await engine.account.leave(permit);
+    if (permit.probing.size > 0) await engine.account.abandon(permit);
     if (permit.exchangeSlot !== null) await engine.store.slots.giveBack(permit.exchangeSlot).catch(() => {}); // the slot expires by itself
   }
 }
@@ -101,7 +101,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
     const stops = (call: UserCall): boolean | null => stopsAtOnce(engine, user, call, isEnding);
     let isStopped = wanted !== undefined && (stops(wanted) ?? (await stopsOnceRead(engine, user)));
     const endpoint = wanted === undefined || isStopped ? undefined : endpointOf(wanted);
-    permit.isAgain = heldInARow(user.history) > 0;
+    permit.wasPostponed = heldInARow(user.history) > 0;
     permit.isRetry = user.position.context.attempt > 0;
     permit.hasFailed = user.position.context.exchanges > 0 || user.position.context.codesSpent > 0;
     permit.granted = slot === null || endpoint !== "management" ? null : { slot, notAfter };
@@ -195,7 +195,10 @@ function reportAnother({ sealer, settings }: Engine, { id, position }: User, cal
 function mayBeTooEarly({ position }: User, call: UserCall, outcome: CallOutcome, permit: Permit): boolean {
   const isFirst = call === "exchangeCode" && position.context.exchanges === 0;
   return (
-    isFirst && outcome.type === "inDoubt" && permit.tries.has("exchange") && permit.probeCodeAt !== undefined
+    isFirst &&
+    outcome.type === "inDoubt" &&
+    permit.probing.has("exchange") &&
+    permit.probeCodeAt !== undefined
   );
 }
 
@@ -221,8 +224,8 @@ async function blockedBefore(engine: Engine, call: UserCall, permit: Permit): Pr
   const holdMs = 2 * guard.holdMs; // the call for the code is sent first
   const taken = await store.slots.take({ limit, holdMs, lane: null });
   if (taken.type === "taken") permit.exchangeSlot = taken.slot;
-  else await account.leave(permit);
-  return taken.type === "taken" ? null : account.full(taken.retryInMs);
+  else await account.abandon(permit);
+  return taken.type === "taken" ? null : account.limitReached(taken.retryInMs);
 }
 
 /** Outcomes that show nothing about the credentials. */
@@ -258,11 +261,11 @@ async function reported(
   permit: Permit,
 ): Promise<FailureScope> {
   const { account } = engine;
-  const tried = permit.tries.size > 0;
+  const tried = permit.probing.size > 0;
   if (refusals.includes(outcome.type)) {
     // 1upHealth also refuses a purge of a user it does not have, so a refused purge says nothing about the account.
     if (call === "purge" && outcome.type !== "throttled") {
-      await account.leave(permit);
+      await account.abandon(permit);
       return "own";
     }
     const trouble = await account.recordOutcome(call, outcome, permit);
@@ -272,7 +275,7 @@ async function reported(
   }
   if (isDoubtful(user, outcome)) {
     // Other exchanges are answered, so this code is at fault; or one code may be spent to find out whether it is.
-    if (!permit.tries.has("exchange") || account.spendCode(permit)) return "plain";
+    if (!permit.probing.has("exchange") || account.spendCode(permit)) return "plain";
     await account.recordOutcome(call, outcome, permit);
     return "kept";
   }

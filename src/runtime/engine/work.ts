@@ -112,8 +112,8 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
    */
   function allowed(call: "any" | "createUser", room: number): number {
     if (engine.keys.trouble !== null) return 0;
-    const places = { open: room, try: Math.min(1, room), shut: 0 };
-    return places[engine.account.standing(call)];
+    const places = { open: room, probe: Math.min(1, room), shut: 0 };
+    return places[engine.account.admission(call)];
   }
 
   /** Takes up to `room` users; returns whether there may be more now, and if not, when. */

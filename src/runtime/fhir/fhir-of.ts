@@ -263,7 +263,7 @@ function clientFor(engine: Engine, id: string, person: OnePerson): ClientSource 
     signal?: AbortSignal,
   ): Promise<ClientAccess> {
     // The client got it from get(), which passes on the account's credentials, so it is a Secret.
-    const other = await account.other({ clientId, clientSecret } as KnownCredentials);
+    const other = await account.otherCredentials({ clientId, clientSecret } as KnownCredentials);
     if (other === null) throw refused("credentials");
     return access(other, signal);
   }

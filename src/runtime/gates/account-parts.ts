@@ -6,10 +6,10 @@
 import type { NeutralEndpoint, NeutralOutcome } from "./blocking.ts";
 import type { CredentialsParts } from "../account/credentials-in-use.ts";
 import type { Permit } from "./permit.ts";
-import type { BoardParts } from "./shared-gates.ts";
+import type { SharedGatesParts } from "./shared-gates.ts";
 
 /** The dependencies of an `Account`. */
-export interface AccountParts extends CredentialsParts, Omit<BoardParts, "secretKey"> {
+export interface AccountParts extends CredentialsParts, Omit<SharedGatesParts, "secretKey"> {
   /** @throws {LifecycleError} `STORE_UNUSABLE` once the store is known to be emptied or replaced */
   readonly refuseLost: () => void;
   /** Longest throttling without a `Retry-After`: the window of the management limit, ms. */

@@ -10,15 +10,15 @@ import type { Gate } from "../../../machines/index.ts";
 import { CredentialsInUse } from "../account/credentials-in-use.ts";
 import type { KnownCredentials } from "../options/credentials.ts";
 import { SharedGates, gateNames, staleMs } from "./shared-gates.ts";
-import { Holding } from "./holding.ts";
+import { Shutting } from "./shutting.ts";
 import type { NeutralEndpoint } from "./blocking.ts";
 import {
   blockedBy,
   bringsCode,
   isUnanswered,
   isUnconnected,
-  release,
-  noTries,
+  stopProbing,
+  noProbes,
   type Blocked,
   type Outcome,
   type Permit,
@@ -28,7 +28,7 @@ import type { AccountParts } from "./account-parts.ts";
 import { ExchangeOutage } from "./exchange-outage.ts";
 import { ManagementOutage } from "./management-outage.ts";
 import { Probing } from "./probing.ts";
-import { Region } from "./region.ts";
+import { ProcessGate } from "./process-gate.ts";
 import type { RetriesInTurn } from "./retries-in-turn.ts";
 import { isThrottling, neutralFor, shutBy } from "./gate-rules.ts";
 
@@ -39,10 +39,10 @@ const tooStaleMs = 5_000;
 
 export class Account {
   readonly #parts: AccountParts;
-  readonly #board: SharedGates;
+  readonly #sharedGates: SharedGates;
   readonly #credentials: CredentialsInUse;
-  readonly #region: Region;
-  readonly #holding: Holding;
+  readonly #processGate: ProcessGate;
+  readonly #shutting: Shutting;
   readonly #exchangeOutage: ExchangeOutage;
   readonly #managementOutage: ManagementOutage;
   readonly #probing: Probing;
@@ -55,26 +55,26 @@ export class Account {
   constructor(parts: AccountParts) {
     this.#parts = parts;
     this.#name = randomName(parts.clock);
-    this.#credentials = new CredentialsInUse(parts, () => this.#region.secretChanged());
-    this.#board = new SharedGates({ ...parts, secretKey: () => this.#credentials.key });
+    this.#credentials = new CredentialsInUse(parts, () => this.#processGate.secretChanged());
+    this.#sharedGates = new SharedGates({ ...parts, secretKey: () => this.#credentials.key });
     const [by, neutral] = [this.#name, (at: NeutralEndpoint) => this.#probing.askNeutral(at)];
-    this.#region = new Region({ ...parts, board: this.#board, by, neutral });
-    const ask = (at: NeutralEndpoint) => (): Promise<string> => this.#region.ask(at);
-    const openedAt = (at: NeutralEndpoint) => (): number => this.#board.openedAt(at);
+    this.#processGate = new ProcessGate({ ...parts, sharedGates: this.#sharedGates, by, neutral });
+    const ask = (at: NeutralEndpoint) => (): Promise<string> => this.#processGate.ask(at);
+    const openedAt = (at: NeutralEndpoint) => (): number => this.#sharedGates.openedAt(at);
     this.#exchangeOutage = new ExchangeOutage(parts.clock, ask("token"), openedAt("token"));
     this.#managementOutage = new ManagementOutage(parts.clock, ask("management"), openedAt("management"));
     const [{ creates }, { refreshes }] = [this.#managementOutage, this.#exchangeOutage];
     this.#turns = { createUser: creates, refreshToken: refreshes };
     const [nameOf, secretKey] = [(one: Permit) => this.#nameOf(one), () => this.#credentials.key];
-    this.#holding = new Holding({ ...parts, board: this.#board, nameOf, secretKey });
+    this.#shutting = new Shutting({ ...parts, sharedGates: this.#sharedGates, nameOf, secretKey });
     this.#probing = new Probing({
       ...parts,
-      board: this.#board,
+      sharedGates: this.#sharedGates,
       credentials: this.#credentials,
-      region: this.#region,
+      processGate: this.#processGate,
       exchangeOutage: this.#exchangeOutage,
       managementOutage: this.#managementOutage,
-      holding: this.#holding,
+      shutting: this.#shutting,
       nameOf,
       permitFor: () => this.permitFor(),
     });
@@ -96,12 +96,12 @@ export class Account {
 
   /** Whether no gate is shut, as far as this process has seen. */
   get isQuiet(): boolean {
-    return this.#board.isQuiet;
+    return this.#sharedGates.isQuiet;
   }
 
-  /** {@link Region.apart} */
-  get apart(): number {
-    return this.#region.apart;
+  /** {@link ProcessGate.individuallyBlocked} */
+  get individuallyBlocked(): number {
+    return this.#processGate.individuallyBlocked;
   }
 
   /** {@link ManagementOutage.servesOthers} */
@@ -114,13 +114,13 @@ export class Account {
     return {
       number: ++this.#permits,
       about,
-      tries: noTries,
+      probing: noProbes,
       enteredAt,
       probeCodeAt: undefined,
       granted: null,
       exchangeSlot: null,
       secret: this.#credentials.key,
-      isAgain: false,
+      wasPostponed: false,
       isCleared: false,
       isRetry: false,
       hasFailed: false,
@@ -129,15 +129,15 @@ export class Account {
 
   /** All gates, as last seen. */
   gates(): Readonly<Record<GateName, Gate>> {
-    return this.#board.all();
+    return this.#sharedGates.all();
   }
 
   /** The gate that blocks `call`, as last seen; `null` = none, or the call may probe it. */
   blocked(call: GatedCall): Blocked | null {
     const now = this.#parts.clock.now();
     let highest: Blocked | null = null;
-    for (const name of this.#board.isQuiet ? [] : this.#region.gatesBefore(call)) {
-      const gate = this.#board.gate(name);
+    for (const name of this.#sharedGates.isQuiet ? [] : this.#processGate.gatesBefore(call)) {
+      const gate = this.#sharedGates.gate(name);
       const opensAt = this.#probing.opensAt(name, call);
       if (gate.state === "open" || now >= opensAt) continue;
       const until = name === "region" ? opensAt : gate.until;
@@ -148,25 +148,25 @@ export class Account {
 
   /** Whether the last read of what other processes have written is no older than `ms`. */
   isFresh(ms: number): boolean {
-    return this.#board.ageMs <= ms;
+    return this.#sharedGates.ageMs <= ms;
   }
 
   /** Reads what other processes have written, unless that {@link isFresh}. Never rejects. */
   refresh(ms: number = staleMs): Promise<void> {
-    return this.#board.refresh(ms);
+    return this.#sharedGates.refresh(ms);
   }
 
-  /** `open`: all gates of `call` are open; `try`: one must be probed, by a single user; `shut`: not now. */
-  standing(call: GatedCall): "open" | "try" | "shut" {
+  /** Whether `call` may be sent. `open`: all its gates are open; `probe`: one is due for a probe, by a single user; `shut`: not now. */
+  admission(call: GatedCall): "open" | "probe" | "shut" {
     if (this.blocked(call) !== null) return "shut";
-    const isShut = (name: GateName): boolean => this.#board.gate(name).state !== "open";
-    return this.#region.gatesBefore(call).some(isShut) ? "try" : "open";
+    const isShut = (name: GateName): boolean => this.#sharedGates.gate(name).state !== "open";
+    return this.#processGate.gatesBefore(call).some(isShut) ? "probe" : "open";
   }
 
   /** When `call` may be sent, or may probe, as last seen, in ms; 0: now. */
   opensInMs(call: GatedCall): number {
-    const names = this.#board.isQuiet ? [] : this.#region.gatesBefore(call);
-    const shut = names.filter((name) => this.#board.gate(name).state !== "open");
+    const names = this.#sharedGates.isQuiet ? [] : this.#processGate.gatesBefore(call);
+    const shut = names.filter((name) => this.#sharedGates.gate(name).state !== "open");
     return Math.max(0, ...shut.map((name) => this.#probing.opensAt(name, call) - this.#parts.clock.now()));
   }
 
@@ -174,29 +174,30 @@ export class Account {
   async recheck(call: GatedCall): Promise<Blocked | null> {
     await this.refresh();
     this.#parts.refuseLost();
-    if (this.#region.gatesBefore(call).includes("region")) await this.#region.tryAgain();
-    if (this.#board.gate("secret").state !== "open") await this.#credentials.renew(false);
+    if (this.#processGate.gatesBefore(call).includes("region")) await this.#processGate.probeIfDue();
+    if (this.#sharedGates.gate("secret").state !== "open") await this.#credentials.renew(false);
     return this.blocked(call);
   }
 
   /**
    * Asks whether `call` may be sent now. If a gate is shut and its time has come, this permit becomes its probe. `null`
-   * = it may; the caller must then report the outcome with {@link recordOutcome}, or call {@link leave}.
+   * = it may; the caller must then report the outcome with {@link recordOutcome}, or call {@link abandon}.
    * @throws {LifecycleError} `STORE_UNUSABLE` once the store is known to be emptied or replaced
    */
   async enter(call: GatedCall, permit: Permit): Promise<Blocked | null> {
-    if (this.#board.ageMs > tooStaleMs) await this.refresh();
+    if (this.#sharedGates.ageMs > tooStaleMs) await this.refresh();
     const turn = this.#turns[call]?.enter(permit) ?? null;
     if (turn !== null || this.enterAtOnce(null, permit)) return turn;
-    for (const name of this.#board.isQuiet ? [] : this.#region.gatesBefore(call)) {
-      if (name === "region") await this.#region.tryAgain();
-      const gate = this.#board.gate(name);
-      if (gate.state === "open" || (permit.tries.has(name) && gate.probe === this.#nameOf(permit))) continue;
-      release(permit, name); // it took too long, and another permit probes
+    for (const name of this.#sharedGates.isQuiet ? [] : this.#processGate.gatesBefore(call)) {
+      if (name === "region") await this.#processGate.probeIfDue();
+      const gate = this.#sharedGates.gate(name);
+      if (gate.state === "open" || (permit.probing.has(name) && gate.probe === this.#nameOf(permit)))
+        continue;
+      stopProbing(permit, name); // it took too long, and another permit probes
       if (gate.reason === "rateLimit" && permit.exchangeSlot !== null) continue; // it holds a reserved slot
-      const blocked = await this.#probing.try(name, call, permit);
+      const blocked = await this.#probing.probe(name, call, permit);
       if (blocked === null) continue;
-      await this.leave(permit);
+      await this.abandon(permit);
       return blocked;
     }
     this.#admit(permit);
@@ -209,11 +210,11 @@ export class Account {
    */
   enterAtOnce(call: GatedCall | null, permit: Permit, now: number = this.#parts.clock.monotonic()): boolean {
     if (permit.isRetry && call !== null && call in this.#turns) return false; // it waits for its turn; `null`: a call that has it
-    const ageMs = this.#board.ageAt(now);
+    const ageMs = this.#sharedGates.ageAt(now);
     if (ageMs > tooStaleMs) return false;
     if (ageMs > staleMs) void this.refresh(); // in time for the next call
     this.#parts.refuseLost();
-    if (!this.#board.isQuiet) return false;
+    if (!this.#sharedGates.isQuiet) return false;
     this.#admit(permit, now);
     return true;
   }
@@ -229,19 +230,20 @@ export class Account {
   /** Reports the outcome of a call that {@link enter} admitted; resolves with the scope of the failure. */
   async recordOutcome(call: GatedCall, outcome: Outcome, permit: Permit): Promise<TroubleScope> {
     if (this.recordAtOnce(call, outcome, permit)) return "shared";
-    if (outcome.type !== "notSent") this.#holding.sent();
+    if (outcome.type !== "notSent") this.#shutting.sent();
     // The source may have another secret by now: asked before a user, or this process, is blamed.
     if (outcome.type === "credentialsRefused" && !this.isOutdated(permit))
       await this.#credentials.renew(false);
     if (await this.#isOwn(call, outcome, permit)) return "own";
-    const isAlone = call === "exchangeCode" && (await this.#exchangeOutage.isAlone(outcome, permit));
+    const isUsersOwn =
+      call === "exchangeCode" && (await this.#exchangeOutage.concernsUserOnly(outcome, permit));
     const isDown =
       neutralFor(call) === "management" && (await this.#managementOutage.isDown(outcome, permit));
-    const shut = isAlone ? null : (shutBy(call, outcome.type) ?? (isDown ? "management" : null));
+    const shut = isUsersOwn ? null : (shutBy(call, outcome.type) ?? (isDown ? "management" : null));
     const isSilent = neutralFor(call) === "management" && isUnanswered(outcome.type);
     const { mostMs } = isSilent ? this.#managementOutage : { mostMs: this.#exchangeOutage.mostMs(permit) };
     const limited = isSilent || shut === "exchange" ? { ...outcome, mostMs } : outcome;
-    if (shut !== null || permit.tries.size > 0) await this.#concluded(call, limited, permit, shut);
+    if (shut !== null || permit.probing.size > 0) await this.#conclude(call, limited, permit, shut);
     return "shared";
   }
 
@@ -250,11 +252,11 @@ export class Account {
     const { type } = outcome;
     const endpoint = neutralFor(call);
     this.#turns[call]?.record(outcome, permit);
-    if (permit.tries.size > 0 || shutBy(call, type) !== null || isUnconnected(outcome)) return false;
+    if (permit.probing.size > 0 || shutBy(call, type) !== null || isUnconnected(outcome)) return false;
     if (type === "blocked" && endpoint !== null) return false;
     if (endpoint === "management" && this.#managementOutage.record(outcome, permit)) return false;
-    if (type !== "notSent") this.#holding.sent();
-    if (endpoint !== null) this.#region.recordOutcome(endpoint, permit.about ?? permit.number, type);
+    if (type !== "notSent") this.#shutting.sent();
+    if (endpoint !== null) this.#processGate.recordOutcome(endpoint, permit.about ?? permit.number, type);
     if (call === "exchangeCode") this.#exchangeOutage.recordExchange(outcome);
     return true;
   }
@@ -268,66 +270,73 @@ export class Account {
     if (endpoint === null) return false;
     const about = permit.about ?? permit.number;
     const { type } = outcome;
-    if (isUnconnected(outcome)) return this.#region.unsent(endpoint, about);
+    if (isUnconnected(outcome)) return this.#processGate.recordUnsent(endpoint, about);
     // Its 429 before this one may have come to another process.
     // seam: a-429-after-an-answered-neutral-call-is-one-users-own
-    const isCleared = permit.isAgain && permit.isCleared;
-    const isAgain = permit.tries.size === 0 && (isCleared || this.#region.wasThrottled(about));
-    if (type === "throttled" && isAgain) return this.#region.isAlone(endpoint, about, type);
-    const triesSecret = type === "credentialsRefused" && permit.tries.has("secret");
-    if (triesSecret && (await this.#region.isAlone(endpoint, about, type))) {
+    const isCleared = permit.wasPostponed && permit.isCleared;
+    const isRepeated = permit.probing.size === 0 && (isCleared || this.#processGate.wasThrottled(about));
+    if (type === "throttled" && isRepeated) return this.#processGate.concernsUserOnly(endpoint, about, type);
+    const probesSecret = type === "credentialsRefused" && permit.probing.has("secret");
+    if (probesSecret && (await this.#processGate.concernsUserOnly(endpoint, about, type))) {
       // A neutral call succeeded with this secret.
       if (permit.secret === this.#credentials.key) await this.#probing.opened("secret", permit);
-      await this.leave(permit);
+      await this.abandon(permit);
       return permit.secret === this.#credentials.key;
     }
     // A secret that has been replaced since: its refusal shows nothing about a user or this process.
     if (type === "credentialsRefused" && this.isOutdated(permit)) return false;
-    if (triesSecret || (type !== "blocked" && type !== "credentialsRefused")) {
-      this.#region.recordOutcome(endpoint, about, type);
+    if (probesSecret || (type !== "blocked" && type !== "credentialsRefused")) {
+      this.#processGate.recordOutcome(endpoint, about, type);
       return false;
     }
-    const met = { endpoint, about, outcome: type, tries: permit.tries.has("region") };
-    release(permit, "region"); // this method decides about it
-    const isOwn = await this.#region.stopped({ ...met, leftAt: permit.enteredAt });
-    if (type === "blocked" || isOwn) await this.leave(permit); // it shows nothing about the gates that it probed
+    const wasProbe = permit.probing.has("region");
+    stopProbing(permit, "region"); // this method decides about it
+    const isOwn = await this.#processGate.recordBlocked({
+      endpoint,
+      about,
+      outcome: type,
+      wasProbe,
+      sentAt: permit.enteredAt,
+    });
+    if (type === "blocked" || isOwn) await this.abandon(permit); // it shows nothing about the gates that it probed
     return isOwn && !this.isOutdated(permit);
   }
 
-  async #concluded(call: GatedCall, outcome: Outcome, permit: Permit, shut: GateName | null): Promise<void> {
-    if (shut !== null) await this.#holding.shut(shut, outcome, permit);
+  async #conclude(call: GatedCall, outcome: Outcome, permit: Permit, shut: GateName | null): Promise<void> {
+    if (shut !== null) await this.#shutting.shut(shut, outcome, permit);
     const isUnsent = outcome.type === "notSent";
     const undecided = isUnsent || isUnanswered(outcome.type);
-    if (isUnsent && [...permit.tries].some((name) => comesLater(name, call))) permit.probeCodeAt = undefined; // none spent
-    for (const name of permit.tries) {
+    if (isUnsent && [...permit.probing].some((name) => comesLater(name, call)))
+      permit.probeCodeAt = undefined; // none spent
+    for (const name of permit.probing) {
       if (comesLater(name, call) && !isUnsent) {
         if (name === "exchange" && bringsCode.has(outcome.type))
           permit.probeCodeAt ??= this.#parts.clock.now();
         continue; // the exchange decides
       }
-      release(permit, name);
+      stopProbing(permit, name);
       // What shuts one gate shows nothing about another, but any response other than 429 shows that no 429 is in force.
       // seam: any-answer-but-429-ends-a-throttling
-      const isThrottled = isThrottling(name) && this.#board.gate(name).reason !== "unavailable";
+      const isThrottled = isThrottling(name) && this.#sharedGates.gate(name).reason !== "unavailable";
       const isThrottledNoMore = outcome.type === "inDoubt" && isThrottled;
       if (isThrottledNoMore || (shut === null && !undecided)) {
         await this.#probing.opened(name, permit);
-      } else if (undecided) await this.#holding.again(name, permit, outcome);
-      else await this.#holding.giveUp(name, permit);
+      } else if (undecided) await this.#shutting.keepShut(name, permit, outcome);
+      else await this.#shutting.giveUp(name, permit);
     }
-    if (permit.tries.size === 0) permit.probeCodeAt = undefined;
+    if (permit.probing.size === 0) permit.probeCodeAt = undefined;
   }
 
   /** The configured limit of the token endpoint is reached: this process sends no call to it for `ms`. */
-  async full(ms: number): Promise<Blocked> {
+  async limitReached(ms: number): Promise<Blocked> {
     const at = this.#parts.clock.now();
     const held = { type: "HELD", at, reason: "rateLimit", until: at + ms } as const;
-    return blockedBy("token", await this.#board.change("token", held, "own"));
+    return blockedBy("token", await this.#sharedGates.change("token", held, "own"));
   }
 
   /** The permit ends without a call: another one may probe. */
-  leave(permit: Permit): Promise<void> {
-    return this.#holding.leave(permit);
+  abandon(permit: Permit): Promise<void> {
+    return this.#shutting.abandon(permit);
   }
 
   /** {@link Probing.spendCode} */
@@ -336,7 +345,7 @@ export class Account {
   }
 
   /** Other credentials, if the source has any, after a call with these was refused, which proves nothing about them. */
-  async other(refused: KnownCredentials): Promise<KnownCredentials | null> {
+  async otherCredentials(refused: KnownCredentials): Promise<KnownCredentials | null> {
     const key = this.#credentials.keyOf(refused);
     if (key === this.#credentials.key) await this.#credentials.renew(false);
     return key === this.#credentials.key ? null : this.#credentials.current;
@@ -350,8 +359,8 @@ export class Account {
     await this.#parts.record.load(); // an operator should get an error if the store is unavailable
     await this.refresh(0);
     await this.#credentials.renew(true);
-    this.#region.reopened();
+    this.#processGate.reopened();
     const at = this.#parts.clock.now();
-    for (const name of gateNames) await this.#board.change(name, { type: "REOPEN", at });
+    for (const name of gateNames) await this.#sharedGates.change(name, { type: "REOPEN", at });
   }
 }

@@ -19,7 +19,7 @@ export type NeutralOutcome =
  * The scope of a failure. `process`: the neutral call failed the same way; `user`: it succeeded. Without a neutral
  * call: a `few` users in a row may be affected individually, `many` may not.
  */
-export type Whose = "process" | "user" | "few" | "many";
+export type BlockScope = "process" | "user" | "few" | "many";
 
 /** A neutral call takes a slot from users: at most one per this interval, ms. */
 export const betweenNeutralMs = 300_000;
@@ -55,12 +55,12 @@ export class Blocking {
   /** When the next neutral call may be sent, on `clock.monotonic()`. */
   #freeAt = Number.NEGATIVE_INFINITY;
   /** The outcome of the last one, unless a call has succeeded since. */
-  #met: string | null = null;
+  #lastOutcome: string | null = null;
   /** When a call last succeeded, on `clock.monotonic()`. */
-  #throughAt = Number.NEGATIVE_INFINITY;
+  #succeededAt = Number.NEGATIVE_INFINITY;
   #asking: Promise<string> | null = null;
   /** The users that were blocked since a call last succeeded. */
-  readonly #stopped = new Set<string | number>();
+  readonly #blockedUsers = new Set<string | number>();
 
   constructor(clock: Clock, neutral: () => Promise<NeutralOutcome>) {
     this.#clock = clock;
@@ -80,32 +80,32 @@ export class Blocking {
 
   /** Whether a call has succeeded lately: within the time between two neutral calls. */
   get isReached(): boolean {
-    return this.#clock.monotonic() - this.#throughAt <= betweenNeutralMs;
+    return this.#clock.monotonic() - this.#succeededAt <= betweenNeutralMs;
   }
 
   /** A call succeeded. */
-  through(): void {
-    this.#throughAt = this.#clock.monotonic();
-    if (this.#stopped.size > 0) this.#stopped.clear();
-    this.#met = null;
+  succeeded(): void {
+    this.#succeededAt = this.#clock.monotonic();
+    if (this.#blockedUsers.size > 0) this.#blockedUsers.clear();
+    this.#lastOutcome = null;
   }
 
   /** Nothing is known any more. */
-  starts(): void {
-    this.#stopped.clear();
-    this.#met = null;
+  reset(): void {
+    this.#blockedUsers.clear();
+    this.#lastOutcome = null;
     this.#freeAt = Number.NEGATIVE_INFINITY;
   }
 
   /** Determines the scope of this outcome of a call for `who`. */
-  async judge(who: string | number, outcome: string): Promise<Whose> {
-    this.#stopped.add(who);
+  async judge(who: string | number, outcome: string): Promise<BlockScope> {
+    this.#blockedUsers.add(who);
     const isAsked = this.#asking !== null || this.freeInMs === 0;
-    const met = isAsked ? await this.ask() : this.#met;
+    const neutral = isAsked ? await this.ask() : this.#lastOutcome;
     // seam: a-blocked-call-concerns-one-user-until-a-neutral-call-is-blocked
-    if (met === outcome) return "process";
-    if (isAsked && met !== null && !silent.has(met)) return "user";
-    return this.#stopped.size < many ? "few" : "many";
+    if (neutral === outcome) return "process";
+    if (isAsked && neutral !== null && !silent.has(neutral)) return "user";
+    return this.#blockedUsers.size < many ? "few" : "many";
   }
 
   /** The outcome of a neutral call; concurrent callers share one. Never rejects. */
@@ -127,8 +127,8 @@ export class Blocking {
       this.#freeAt = Math.max(before, until + waitMs);
       return outcome.type;
     }
-    if (cameThrough(outcome.type)) this.through();
-    else this.#met = outcome.type;
+    if (cameThrough(outcome.type)) this.succeeded();
+    else this.#lastOutcome = outcome.type;
     return outcome.type;
   }
 }

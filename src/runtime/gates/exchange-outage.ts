@@ -31,7 +31,7 @@ export class ExchangeOutage {
   /** Users whose exchange was not answered since one was. */
   readonly #row = new Set<string | number>();
   /** Whether the last neutral call was answered, and when, on `clock.monotonic()`; `null`: it no longer counts. */
-  #met: { readonly isUp: boolean; readonly at: number } | null = null;
+  #lastNeutral: { readonly isUp: boolean; readonly at: number } | null = null;
   /** The neutral call fails although exchanges are answered. */
   #isMute = false;
 
@@ -52,19 +52,19 @@ export class ExchangeOutage {
 
   /** The token endpoint was reached lately, although users' exchanges were not answered. */
   get #isReached(): boolean {
-    return this.#met?.isUp === true && this.#clock.monotonic() - this.#met.at <= reachedForMs;
+    return this.#lastNeutral?.isUp === true && this.#clock.monotonic() - this.#lastNeutral.at <= reachedForMs;
   }
 
   /** Reports the outcome of an exchange. True: it was not answered, and that concerns its user only. */
-  async isAlone(outcome: Outcome, permit: Permit): Promise<boolean> {
+  async concernsUserOnly(outcome: Outcome, permit: Permit): Promise<boolean> {
     const { type } = outcome;
     this.recordExchange(outcome);
     if (!isUnanswered(type)) return false;
     // A user whose codes have failed before is no new evidence.
     if (!permit.hasFailed) this.#row.add(permit.about ?? permit.number);
     await this.#ask();
-    if (permit.tries.has("exchange")) return false;
-    const isDown = this.#met?.isUp === false && !this.#isMute;
+    if (permit.probing.has("exchange")) return false;
+    const isDown = this.#lastNeutral?.isUp === false && !this.#isMute;
     // seam: one-user-without-an-answer-shuts-no-gate
     return !isDown && this.#row.size < many && this.refreshes.inARow < many;
   }
@@ -86,18 +86,18 @@ export class ExchangeOutage {
   }
 
   #answered(): void {
-    const { isUp = true, at = 0 } = this.#met ?? {};
+    const { isUp = true, at = 0 } = this.#lastNeutral ?? {};
     this.#row.clear();
     if (isUp) return;
     this.#isMute ||= this.#clock.monotonic() - at < contradictedMs;
-    this.#met = null;
+    this.#lastNeutral = null;
   }
 
   async #ask(): Promise<void> {
-    const met = await this.#neutral();
-    const isUp = cameThrough(met);
-    if (!isUp && !isUnanswered(met)) return;
-    this.#met = { isUp, at: this.#clock.monotonic() };
+    const outcome = await this.#neutral();
+    const isUp = cameThrough(outcome);
+    if (!isUp && !isUnanswered(outcome)) return;
+    this.#lastNeutral = { isUp, at: this.#clock.monotonic() };
     if (isUp) this.#isMute = false;
   }
 }

@@ -71,7 +71,7 @@ export function neutralFor(call: GatedCall): NeutralEndpoint | null {
   return call === "exchangeCode" || call === "refreshToken" ? "token" : "management";
 }
 
-/** The gate that an outcome shuts. The gate of this process alone is handled in `region.ts`. */
+/** The gate that an outcome shuts. The gate of this process alone is handled in `process-gate.ts`. */
 export function shutBy(call: GatedCall, outcome: string): GateName | null {
   const isFhir = call === "fhir" || call === "purge";
   if (outcome === "throttled") return isFhir ? "fhir" : (neutralFor(call) ?? "management");

@@ -79,10 +79,10 @@ export class ManagementOutage {
    * sent. True: that gets no answer either, or too many users in a row get none.
    */
   async isDown(outcome: Outcome, permit: Permit): Promise<boolean> {
-    if (!this.record(outcome, permit) || permit.tries.has("management")) return false;
-    const met = await this.#neutral();
-    this.recordNeutral(met);
-    const isConfirmed = this.#misleads === null && isUnanswered(met);
+    if (!this.record(outcome, permit) || permit.probing.has("management")) return false;
+    const neutral = await this.#neutral();
+    this.recordNeutral(neutral);
+    const isConfirmed = this.#misleads === null && isUnanswered(neutral);
     // seam: some-users-without-an-answer-shut-no-gate
     return this.#row.size >= (isConfirmed ? many : most);
   }

@@ -33,7 +33,7 @@ export interface Permit {
   /** The user that it calls for, if it is a single one. */
   readonly about: string | null;
   /** The gates that this permit probes. */
-  tries: ReadonlySet<GateName>;
+  probing: ReadonlySet<GateName>;
   /** When it was last admitted, on `clock.monotonic()`: outcomes of calls from before a gate reopened are ignored. */
   enteredAt: number;
   /** When it spent another code on a probe. */
@@ -44,8 +44,8 @@ export interface Permit {
   exchangeSlot: Slot | null;
   /** The key of the secret it was admitted with: an outcome with an old secret shows nothing about a new one. */
   secret: string;
-  /** The last call for its user was postponed as well. */
-  isAgain: boolean;
+  /** The last call for its user was postponed. */
+  wasPostponed: boolean;
   /** A call without a user's id, made in its place, was answered and opened the gate again. */
   isCleared: boolean;
   /** The last call for its user brought nothing, for whatever reason. */
@@ -70,14 +70,15 @@ export interface Outcome {
 export type TroubleScope = "own" | "shared";
 
 /** No gate is probed. */
-export const noTries: ReadonlySet<GateName> = new Set();
+export const noProbes: ReadonlySet<GateName> = new Set();
 
 /** Outcomes of a call for a code after which a code may have been issued. */
 export const bringsCode: ReadonlySet<string> = new Set(["created", "code", "lost", "inDoubt"]);
 
 /** The permit no longer probes this gate. */
-export function release(permit: Permit, name: GateName): void {
-  if (permit.tries.has(name)) permit.tries = new Set([...permit.tries].filter((other) => other !== name));
+export function stopProbing(permit: Permit, name: GateName): void {
+  if (permit.probing.has(name))
+    permit.probing = new Set([...permit.probing].filter((other) => other !== name));
 }
 
 /** Whether the response concerns the whole account. */

@@ -6,8 +6,8 @@
  */
 import {
   maySpendCode,
-  mayTry,
-  triesAt,
+  mayProbe,
+  probesFrom,
   yieldsUntil,
   type GatedCall,
   type GateName,
@@ -16,21 +16,21 @@ import type { AccountParts } from "./account-parts.ts";
 import { cameThrough, type NeutralEndpoint, type NeutralOutcome } from "./blocking.ts";
 import type { CredentialsInUse } from "../account/credentials-in-use.ts";
 import { isThrottling, shutBy } from "./gate-rules.ts";
-import type { Holding } from "./holding.ts";
+import type { Shutting } from "./shutting.ts";
 import type { ManagementOutage } from "./management-outage.ts";
 import type { ExchangeOutage } from "./exchange-outage.ts";
-import { blockedBy, release, type Blocked, type Permit } from "./permit.ts";
-import type { Region } from "./region.ts";
+import { blockedBy, stopProbing, type Blocked, type Permit } from "./permit.ts";
+import type { ProcessGate } from "./process-gate.ts";
 import type { SharedGates } from "./shared-gates.ts";
 
 /** The dependencies of {@link Probing}. */
 export interface ProbingParts extends Pick<AccountParts, "clock" | "lostMs" | "neutral"> {
-  readonly board: SharedGates;
+  readonly sharedGates: SharedGates;
   readonly credentials: CredentialsInUse;
-  readonly region: Region;
+  readonly processGate: ProcessGate;
   readonly exchangeOutage: ExchangeOutage;
   readonly managementOutage: ManagementOutage;
-  readonly holding: Holding;
+  readonly shutting: Shutting;
   /** The name under which a permit probes a gate. */
   readonly nameOf: (permit: Permit) => string;
   /** A permit that calls for no particular user. */
@@ -48,24 +48,24 @@ export class Probing {
 
   /** From when on the shut gate may be probed for `call`. */
   opensAt(name: GateName, call: GatedCall): number {
-    const { board, clock, exchangeOutage, region } = this.#parts;
-    const neutralInMs = name === "region" ? region.triesInMs : null;
+    const { sharedGates, clock, exchangeOutage, processGate } = this.#parts;
+    const neutralInMs = name === "region" ? processGate.probesInMs : null;
     if (neutralInMs !== null) return clock.now() + neutralInMs;
-    return triesAt(name, exchangeOutage.seen(board.gate(name), clock.now()), call);
+    return probesFrom(name, exchangeOutage.seen(sharedGates.gate(name), clock.now()), call);
   }
 
   /** Probes the gate with this permit, if its time has come. `null`: the call may be sent. */
-  async try(name: GateName, call: GatedCall, permit: Permit): Promise<Blocked | null> {
-    const { board, clock, credentials, exchangeOutage, managementOutage, region } = this.#parts;
-    const neutralInMs = name === "region" ? region.triesInMs : null; // no user's call probes it
+  async probe(name: GateName, call: GatedCall, permit: Permit): Promise<Blocked | null> {
+    const { sharedGates, clock, credentials, exchangeOutage, managementOutage, processGate } = this.#parts;
+    const neutralInMs = name === "region" ? processGate.probesInMs : null; // no user's call probes it
     if (name === "secret") await credentials.renew(false);
-    const gate = board.gate(name);
+    const gate = sharedGates.gate(name);
     const now = clock.now();
     if (gate.state === "open") return null;
     if (neutralInMs !== null) return { ...blockedBy(name, gate), until: now + Math.max(1, neutralInMs) };
-    if (!mayTry(name, exchangeOutage.seen(gate, now), call, now)) return blockedBy(name, gate);
+    if (!mayProbe(name, exchangeOutage.seen(gate, now), call, now)) return blockedBy(name, gate);
     const isOutage = name === "management" && gate.reason === "unavailable";
-    const isThrottled = isThrottling(name) && !isOutage && permit.isAgain;
+    const isThrottled = isThrottling(name) && !isOutage && permit.wasPostponed;
     const isSuspect = isOutage
       ? managementOutage.isSuspect(gate, permit)
       : name === "exchange" && exchangeOutage.isSuspect(permit);
@@ -73,21 +73,21 @@ export class Probing {
     // seam: the-user-that-shut-a-gate-lets-others-probe-it-first
     const yieldedAt = isWary ? yieldsUntil(name, gate) : now;
     if (now < yieldedAt) return { ...blockedBy(name, gate), until: yieldedAt, yields: true };
-    if (!(await this.#probe(name, permit)))
-      return board.gate(name).state === "open" ? null : blockedBy(name, board.gate(name));
-    if (isOutage) return managementOutage.isForUser(gate) ? null : this.#tryOutage(permit);
+    if (!(await this.#becomeProbe(name, permit)))
+      return sharedGates.gate(name).state === "open" ? null : blockedBy(name, sharedGates.gate(name));
+    if (isOutage) return managementOutage.isForUser(gate) ? null : this.#probeOutage(permit);
     // seam: a-neutral-call-precedes-that-of-the-user-that-shut-a-gate
-    return isWary && (name === "management" || name === "token") ? this.#tryNeutrally(name, permit) : null;
+    return isWary && (name === "management" || name === "token") ? this.#probeNeutrally(name, permit) : null;
   }
 
   /** Becomes the probe of the gate, unless there is another one. */
-  async #probe(name: GateName, permit: Permit): Promise<boolean> {
-    const { board, clock, lostMs, nameOf } = this.#parts;
+  async #becomeProbe(name: GateName, permit: Permit): Promise<boolean> {
+    const { sharedGates, clock, lostMs, nameOf } = this.#parts;
     const at = clock.now();
     const by = nameOf(permit);
     const probe = { type: "PROBE", at, by, until: at + lostMs } as const;
-    if ((await board.change(name, probe)).probe !== by) return false;
-    permit.tries = new Set([...permit.tries, name]);
+    if ((await sharedGates.change(name, probe)).probe !== by) return false;
+    permit.probing = new Set([...permit.probing, name]);
     return true;
   }
 
@@ -95,59 +95,60 @@ export class Probing {
    * A 429 may have concerned only the user of this permit, and no other user came to probe the gate: a call without a
    * user's id goes first, if one may be sent. `null`: the gate is open, or the user's own call may probe it.
    */
-  async #tryNeutrally(name: NeutralEndpoint, permit: Permit): Promise<Blocked | null> {
-    const met = await this.#neutralProbe(name, permit, () => this.#parts.region.ask(name));
-    if (permit.tries.has(name)) return null;
-    permit.isCleared = cameThrough(met) && met !== "throttled";
+  async #probeNeutrally(name: NeutralEndpoint, permit: Permit): Promise<Blocked | null> {
+    const outcome = await this.#neutralProbe(name, permit, () => this.#parts.processGate.ask(name));
+    if (permit.probing.has(name)) return null;
+    permit.isCleared = cameThrough(outcome) && outcome !== "throttled";
     return this.#stillShut(name);
   }
 
   /** A neutral call finds out whether user management answers again. `null`: it does, or none was sent. */
-  async #tryOutage(permit: Permit): Promise<Blocked | null> {
-    const { holding, managementOutage, region } = this.#parts;
+  async #probeOutage(permit: Permit): Promise<Blocked | null> {
+    const { shutting, managementOutage, processGate } = this.#parts;
     const name = "management";
-    const met = await this.#neutralProbe(name, permit, () => region.askAtOnce(name));
-    managementOutage.recordNeutral(met);
-    if (!permit.tries.has(name)) return this.#stillShut(name);
-    if (met === "notAsked" || met === "notSent") return null; // its user's call probes
+    const outcome = await this.#neutralProbe(name, permit, () => processGate.askAtOnce(name));
+    managementOutage.recordNeutral(outcome);
+    if (!permit.probing.has(name)) return this.#stillShut(name);
+    if (outcome === "notAsked" || outcome === "notSent") return null; // its user's call probes
     // A refused client was answered: another process, with another secret, may probe at once.
-    if (met === "credentialsRefused") await holding.leave(permit);
-    else await holding.again(name, permit, { type: met });
-    release(permit, name);
+    if (outcome === "credentialsRefused") await shutting.abandon(permit);
+    else await shutting.keepShut(name, permit, { type: outcome });
+    stopProbing(permit, name);
     return this.#stillShut(name);
   }
 
   /** Makes a neutral call for this permit, which probes the gate: a response settles whether the gate opens. */
   async #neutralProbe(name: NeutralEndpoint, permit: Permit, ask: () => Promise<string>): Promise<string> {
     this.#neutralFor.set(name, permit);
-    const met = await ask().finally(() => this.#neutralFor.delete(name));
+    const outcome = await ask().finally(() => this.#neutralFor.delete(name));
     // Another permit may have asked just before: its outcome then counts for this gate as well.
-    if (met === "throttled" && permit.tries.has(name))
-      await this.#parts.holding.shut(name, { type: met }, permit);
-    if (cameThrough(met) && permit.tries.has(name)) await this.opened(name, permit);
-    return met;
+    if (outcome === "throttled" && permit.probing.has(name))
+      await this.#parts.shutting.shut(name, { type: outcome }, permit);
+    if (cameThrough(outcome) && permit.probing.has(name)) await this.opened(name, permit);
+    return outcome;
   }
 
   /** What still blocks a call at the gate; `null`: it is open. */
   #stillShut(name: NeutralEndpoint): Blocked | null {
-    const gate = this.#parts.board.gate(name);
+    const gate = this.#parts.sharedGates.gate(name);
     return gate.state === "open" ? null : blockedBy(name, gate);
   }
 
   /** Makes a call without a user's id; what its outcome shows about the account counts like that of any other call. */
   async askNeutral(endpoint: NeutralEndpoint): Promise<NeutralOutcome> {
-    const { board, clock, credentials, holding, neutral, permitFor } = this.#parts;
+    const { sharedGates, clock, credentials, shutting, neutral, permitFor } = this.#parts;
     await credentials.renew(false);
     const given = this.#neutralFor.get(endpoint);
     const permit = given ?? permitFor();
     // While this process holds its users back, no other call of it probes the endpoint's gate when its time has come.
-    if (given === undefined && board.gate(endpoint).until <= clock.now()) await this.#probe(endpoint, permit);
+    if (given === undefined && sharedGates.gate(endpoint).until <= clock.now())
+      await this.#becomeProbe(endpoint, permit);
     const outcome = await neutral(endpoint, permit);
     const shut = shutBy(endpoint === "management" ? "listUsers" : "refreshToken", outcome.type);
-    if (shut !== null) await holding.shut(shut, outcome, permit);
+    if (shut !== null) await shutting.shut(shut, outcome, permit);
     if (given !== undefined) return outcome;
-    if (permit.tries.has(endpoint) && cameThrough(outcome.type)) await this.opened(endpoint, permit);
-    await holding.leave(permit);
+    if (permit.probing.has(endpoint) && cameThrough(outcome.type)) await this.opened(endpoint, permit);
+    await shutting.abandon(permit);
     return outcome;
   }
 
@@ -157,16 +158,16 @@ export class Probing {
    */
   spendCode(permit: Permit): boolean {
     const now = this.#parts.clock.now();
-    if (!permit.tries.has("exchange") || permit.probeCodeAt !== undefined) return false;
-    if (!maySpendCode(this.#parts.board.gate("exchange").probeCodeAt, now)) return false;
+    if (!permit.probing.has("exchange") || permit.probeCodeAt !== undefined) return false;
+    if (!maySpendCode(this.#parts.sharedGates.gate("exchange").probeCodeAt, now)) return false;
     permit.probeCodeAt = now;
     return true;
   }
 
   /** The gate that this permit probes is open again. */
   async opened(name: GateName, permit: Permit): Promise<void> {
-    const { board, clock } = this.#parts;
-    release(permit, name);
-    await board.change(name, { type: "ANSWERED", at: clock.now() });
+    const { sharedGates, clock } = this.#parts;
+    stopProbing(permit, name);
+    await sharedGates.change(name, { type: "ANSWERED", at: clock.now() });
   }
 }

@@ -17,7 +17,7 @@ import type { RecordParts } from "../account/change-account.ts";
 import { errorField, retryField } from "../options/logger.ts";
 
 /** The dependencies of {@link SharedGates}. */
-export interface BoardParts extends RecordParts {
+export interface SharedGatesParts extends RecordParts {
   /** The name under which the gate of the secret in use is kept. */
   readonly secretKey: () => string;
   /** The latest failed call because of which the gate may be shut. */
@@ -35,7 +35,7 @@ export const gateNames: readonly GateName[] = ["management", "token", "fhir", "e
 export const staleMs = 1_000;
 
 export class SharedGates {
-  readonly #parts: BoardParts;
+  readonly #parts: SharedGatesParts;
   #shared: Readonly<Record<string, Gate>> = {};
   /** The gates last read, and the value they were read from: a store may return the same object again. */
   #known: { readonly value: Json; readonly gates: Readonly<Record<string, Gate>> } = {
@@ -52,7 +52,7 @@ export class SharedGates {
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | null = null;
 
-  constructor(parts: BoardParts) {
+  constructor(parts: SharedGatesParts) {
     this.#parts = parts;
   }
 
@@ -230,7 +230,7 @@ export class SharedGates {
       const ms = Math.max(0, gate.until - now);
       const error = reason && errorOf[reason];
       const trouble = error && this.#parts.trouble(name);
-      const met = trouble ? `: ${causeInWords(trouble)}` : "";
+      const because = trouble ? `: ${causeInWords(trouble)}` : "";
       const todo = trouble ? nextStepAfter(trouble) : error && nextSteps[error];
       // Once its waits no longer grow, a gate that stays shut is no news.
       const news = `${state} ${reason} ${Math.ceil(ms / 1_000)}`;
@@ -243,7 +243,7 @@ export class SharedGates {
           ...(trouble && { call: trouble.call, host: trouble.host, code: trouble.code }),
           retryAt: retryField(now, ms),
         },
-        `${whose} ${name} gate is shut (${reason})${met}; next try in ${Math.ceil(ms / 1_000)} s${todo ? `; what to do: ${todo}` : ""}`,
+        `${whose} ${name} gate is shut (${reason})${because}; next try in ${Math.ceil(ms / 1_000)} s${todo ? `; what to do: ${todo}` : ""}`,
       );
     }
     changed();

@@ -103,7 +103,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
     );
   } finally {
     served?.();
-    await account.leave(permit); // a call that threw has shown nothing about the gates
+    await account.abandon(permit); // a call that threw has shown nothing about the gates
   }
   if (isLifecycleError(outcome)) throw outcome;
   // Refused for credentials that have been replaced since: that proves nothing about the new ones.

@@ -116,7 +116,7 @@ export function createHealth(engine: Engine): () => Promise<Health> {
       limitConflicts: engine.limits.conflicts,
       paused: engine.pauses.all(),
       running: engine.running.size,
-      apart: engine.account.apart,
+      apart: engine.account.individuallyBlocked,
     };
     const isClosed = engine.closing.aborted;
     if ("problem" in seen) {

@@ -1,5 +1,5 @@
 /**
- * Shuts the gates of the account, and releases one after a failed probe.
+ * Shuts the gates of the account, and keeps one shut after a failed probe.
  *
  * @module
  */
@@ -7,25 +7,25 @@ import type { GateName } from "../../guard/gates.ts";
 import type { Gate, GateReason } from "../../../machines/index.ts";
 import type { AccountParts } from "./account-parts.ts";
 import type { SharedGates } from "./shared-gates.ts";
-import { release, isStated, noTries, type Outcome, type Permit } from "./permit.ts";
+import { stopProbing, isStated, noProbes, type Outcome, type Permit } from "./permit.ts";
 import { afterUnsent, doubling } from "../options/backoff.ts";
 import { reasonFor, reasonOf, shutForMs } from "./gate-rules.ts";
 
-/** The dependencies of {@link Holding}. */
-export interface HoldingParts extends Pick<AccountParts, "clock" | "windowMs"> {
-  readonly board: SharedGates;
+/** The dependencies of {@link Shutting}. */
+export interface ShuttingParts extends Pick<AccountParts, "clock" | "windowMs"> {
+  readonly sharedGates: SharedGates;
   /** The name under which a permit probes a gate. */
   readonly nameOf: (permit: Permit) => string;
   /** The key of the secret in use. */
   readonly secretKey: () => string;
 }
 
-export class Holding {
-  readonly #parts: HoldingParts;
+export class Shutting {
+  readonly #parts: ShuttingParts;
   /** How often in a row this process could send nothing and held itself back. */
   #unsent = 0;
 
-  constructor(parts: HoldingParts) {
+  constructor(parts: ShuttingParts) {
     this.#parts = parts;
   }
 
@@ -36,34 +36,34 @@ export class Holding {
 
   /** Handles an outcome that shuts the gate. */
   async shut(name: GateName, outcome: Outcome, permit: Permit): Promise<void> {
-    const { board, secretKey } = this.#parts;
-    const tries = permit.tries.has(name);
+    const { sharedGates, secretKey } = this.#parts;
+    const isProbe = permit.probing.has(name);
     // 1upHealth's refusal applies to all processes, even while this one holds itself back.
-    const gate = isStated(outcome) && !tries ? board.shared(name) : board.gate(name);
-    release(permit, name);
+    const gate = isStated(outcome) && !isProbe ? sharedGates.shared(name) : sharedGates.gate(name);
+    stopProbing(permit, name);
     if (name === "secret" && permit.secret !== secretKey()) return;
-    if (!tries && gate.state === "open" && permit.enteredAt < board.openedAt(name)) return;
-    if (!tries && gate.state !== "open") return this.#extend(name, outcome);
+    if (!isProbe && gate.state === "open" && permit.enteredAt < sharedGates.openedAt(name)) return;
+    if (!isProbe && gate.state !== "open") return this.#extend(name, outcome);
     await this.#hold(name, gate, permit, reasonFor(name, outcome.type), outcome);
   }
 
   /** The permit ends without a call: another one may probe. */
-  async leave(permit: Permit): Promise<void> {
-    for (const name of permit.tries) await this.giveUp(name, permit);
-    permit.tries = noTries;
+  async abandon(permit: Permit): Promise<void> {
+    for (const name of permit.probing) await this.giveUp(name, permit);
+    permit.probing = noProbes;
     permit.probeCodeAt = undefined;
   }
 
   /** Another permit may probe, but not at once if another code was spent, which all processes must know. */
   async giveUp(name: GateName, permit: Permit): Promise<void> {
-    const { board, clock, nameOf } = this.#parts;
-    if (name === "exchange" && permit.probeCodeAt !== undefined) return this.again(name, permit);
-    await board.change(name, { type: "LEFT", at: clock.now(), by: nameOf(permit) });
+    const { sharedGates, clock, nameOf } = this.#parts;
+    if (name === "exchange" && permit.probeCodeAt !== undefined) return this.keepShut(name, permit);
+    await sharedGates.change(name, { type: "LEFT", at: clock.now(), by: nameOf(permit) });
   }
 
   /** The probe was inconclusive: the gate stays shut for longer. */
-  async again(name: GateName, permit: Permit, outcome?: Outcome): Promise<void> {
-    const gate = this.#parts.board.gate(name);
+  async keepShut(name: GateName, permit: Permit, outcome?: Outcome): Promise<void> {
+    const gate = this.#parts.sharedGates.gate(name);
     if (gate.probe !== this.#parts.nameOf(permit)) return;
     await this.#hold(name, gate, permit, gate.reason ?? reasonOf(name), outcome);
   }
@@ -75,27 +75,27 @@ export class Holding {
     reason: GateReason,
     outcome?: Outcome,
   ): Promise<void> {
-    const { board, clock, nameOf } = this.#parts;
+    const { sharedGates, clock, nameOf } = this.#parts;
     const at = clock.now();
     const type = reason === "credentials" || reason === "forbidden" ? "REFUSED" : "HELD";
     // All processes must know that another code was spent.
     if (outcome?.type === "notSent" && permit.probeCodeAt === undefined) {
       const until = at + doubling(afterUnsent, ++this.#unsent);
-      return board.holdBack(name, { type, at, reason, until }, nameOf(permit));
+      return sharedGates.holdBack(name, { type, at, reason, until }, nameOf(permit));
     }
     const inARow = gate.reason === reason ? gate.attempt + 1 : 1;
     const until = at + this.#waitMs(name, inARow, reason, outcome);
     const held = { type, at, reason, until, probeCodeAt: permit.probeCodeAt } as const;
-    await board.change(name, held, outcome !== undefined && isStated(outcome) ? "shared" : undefined);
-    if (outcome !== undefined && board.gate(name).until < until) await this.#extend(name, outcome); // another process was faster
+    await sharedGates.change(name, held, outcome !== undefined && isStated(outcome) ? "shared" : undefined);
+    if (outcome !== undefined && sharedGates.gate(name).until < until) await this.#extend(name, outcome); // another process was faster
   }
 
   /** A call sent before the gate was shut got a `Retry-After`: the later time counts. */
   async #extend(name: GateName, outcome: Outcome): Promise<void> {
     if (outcome.retryAfterMs === undefined) return;
-    const { board, clock } = this.#parts;
+    const { sharedGates, clock } = this.#parts;
     const at = clock.now();
-    await board.change(
+    await sharedGates.change(
       name,
       { type: "TOLD", at, until: at + this.#waitMs(name, 1, reasonOf(name), outcome) },
       "shared",
