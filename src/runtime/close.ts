@@ -18,15 +18,15 @@ const closesMs = 10_000;
  */
 export async function close(
   engine: Engine,
-  { closing, leaving }: Readonly<Record<keyof Ends, Pick<AbortController, "signal" | "abort">>>,
+  { closing, closeDeadline }: Readonly<Record<keyof Ends, Pick<AbortController, "signal" | "abort">>>,
   allAtRest: () => Promise<void>,
 ): Promise<void> {
   const { clock, sender, settings, store } = engine;
   closing.abort(closed());
   engine.recorder?.detach();
-  const cancel = clock.timer(2 * settings.timeoutMs, () => leaving.abort(closed()));
+  const cancel = clock.timer(2 * settings.timeoutMs, () => closeDeadline.abort(closed()));
   try {
-    await untilGivenUp(clock, leaving.signal, allAtRest());
+    await untilGivenUp(clock, closeDeadline.signal, allAtRest());
   } catch {
     settings.logger.warn(
       { users: engine.running.size },
@@ -47,7 +47,7 @@ export async function close(
   await inItsTime("transport", () => sender.close()).catch((error: unknown) =>
     settings.logger.warn({}, `Cannot close the transport: ${inWords(error)}`),
   );
-  await inItsTime("store", () => store.close()).finally(() => leaving.abort(closed()));
+  await inItsTime("store", () => store.close()).finally(() => closeDeadline.abort(closed()));
 }
 
 export function closed(): LifecycleError {

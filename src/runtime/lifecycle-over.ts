@@ -58,10 +58,10 @@ import { createWatchVerbs } from "./watching/watch-verbs.ts";
 import { work, type WorkSummary } from "./engine/work.ts";
 import type { Ended } from "../telemetry.ts";
 
-/** A lifecycle on this engine. `close()` aborts `closing` and `leaving`, whose signals the engine holds. */
+/** A lifecycle on this engine. `close()` aborts `closing` and `closeDeadline`, whose signals the engine holds. */
 export function lifecycleOver(
   engine: Engine,
-  { closing, leaving }: Readonly<Record<keyof Ends, Pick<AbortController, "signal" | "abort">>>,
+  { closing, closeDeadline }: Readonly<Record<keyof Ends, Pick<AbortController, "signal" | "abort">>>,
 ): Lifecycle {
   const { clock, recorder, settings, store } = engine;
   const withDeadline = withDeadlines(clock, engine);
@@ -127,7 +127,7 @@ export function lifecycleOver(
     task: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const done = underWay(withSignals(signal, closing.signal, task));
-    const bounded = untilAborted(leaving.signal, done);
+    const bounded = untilAborted(closeDeadline.signal, done);
     const atRest = (late: () => void): (() => void) => onSilence(clock, 2 * settings.timeoutMs, late);
     return signal === undefined ? bounded : untilAborted(signal, bounded, atRest);
   }
@@ -323,7 +323,7 @@ export function lifecycleOver(
     [internals]: createInternals(engine),
     alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
 
-    close: () => (ending ??= close(engine, { closing, leaving }, allAtRest)),
+    close: () => (ending ??= close(engine, { closing, closeDeadline }, allAtRest)),
 
     [Symbol.asyncDispose]: () => lifecycle.close(),
   };

@@ -78,8 +78,8 @@ export async function openLifecycle(options: LifecycleOptions, seams: Seams = {}
 /** Opens a lifecycle and returns its engine too. @throws {LifecycleError} as {@link openLifecycle} */
 export async function openParts(options: LifecycleOptions, seams: Seams = {}): Promise<Opened> {
   const settings = checkOptions(options);
-  const ending = { closing: linkSignals(), leaving: linkSignals() };
-  const ends = { closing: ending.closing.signal, leaving: ending.leaving.signal };
+  const ending = { closing: linkSignals(), closeDeadline: linkSignals() };
+  const ends = { closing: ending.closing.signal, closeDeadline: ending.closeDeadline.signal };
   const engine = await openEngine(settings, ends, seams);
   return { lifecycle: lifecycleOver(engine, ending), engine };
 }

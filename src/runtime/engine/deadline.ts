@@ -48,7 +48,7 @@ export function untilGivenUp<T>(clock: Clock, signal: AbortSignal | undefined, t
  * Applies the deadlines of calls on a lifecycle. A call rejects as soon as its own signal aborts, and with
  * `STORE_UNAVAILABLE` if the store has not answered by the end of `waitMs` plus its time to answer.
  */
-export function withDeadlines(clock: Clock, { closing, leaving }: Ends): WithDeadline {
+export function withDeadlines(clock: Clock, { closing, closeDeadline }: Ends): WithDeadline {
   return ({ waitMs = defaultWaitMs, signal } = {}, task, callMs = 0) => {
     const until = clock.monotonic() + waitMs;
     let over = false;
@@ -66,7 +66,7 @@ export function withDeadlines(clock: Clock, { closing, leaving }: Ends): WithDea
         giveUp(tooLate());
       };
       const undos = [onSilence(clock, Math.max(waitMs, callMs) + answerMs, late)];
-      for (const each of [leaving, signal])
+      for (const each of [closeDeadline, signal])
         if (each !== undefined) undos.push(onAbort(each, () => giveUp(each.reason)));
       run.finally(release).then(resolve, reject);
     });

@@ -31,7 +31,7 @@ export interface Ends {
   /** Aborts when the lifecycle closes: waits end, calls in flight finish, and running users become idle. */
   readonly closing: AbortSignal;
   /** Aborts when the time of a closing lifecycle for unfinished work is over: what is not saved by then stays unsaved. */
-  readonly leaving: AbortSignal;
+  readonly closeDeadline: AbortSignal;
 }
 
 /** How long to wait. */

@@ -45,8 +45,8 @@ export async function saveUser(
 ): Promise<Saved> {
   const writeId = randomName(engine.clock);
   const hasOutcome = retries === true;
-  const { clock, closing, leaving, recorder, store } = engine;
-  const limit = retries === false ? null : retryLimit(clock, hasOutcome ? leaving : retries);
+  const { clock, closing, closeDeadline, recorder, store } = engine;
+  const limit = retries === false ? null : retryLimit(clock, hasOutcome ? closeDeadline : retries);
   let whileClosing = 0;
   for (let attempt = 1; ; attempt++) {
     try {
@@ -66,7 +66,7 @@ export async function saveUser(
       const mayPass = hasOutcome && isRefused && !isLostStore(error);
       if (!error.retryable && !mayPass) throw error;
       const isClosing = hasOutcome && closing.aborted;
-      if (isClosing && /* seam: closing-waits-for-saves */ leaving.aborted) throw error;
+      if (isClosing && /* seam: closing-waits-for-saves */ closeDeadline.aborted) throw error;
       const leftMs = limit.leftMs();
       if (limit.signal.aborted || leftMs <= 0) throw error;
       if (engine.keys.isTrouble(error)) throw error;
