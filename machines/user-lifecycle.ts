@@ -100,7 +100,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         USER_EXISTS: { target: "reauthorizing", actions: "noteExists" },
         // seam: a-create-is-never-blind
         IN_DOUBT: { target: "reauthorizing", actions: "tryAgainLater" },
-        HELD: { actions: "tryAgainLater" },
+        POSTPONED: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefused" },
         // It may have succeeded all the same, because the response is not 1upHealth's own.
         REFUSED_WITHOUT_REASON: [
@@ -134,7 +134,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
           { guard: "neverExchanged", actions: "exchangeInDoubt" },
           { target: "reauthorizing", actions: "giveUpCode" },
         ],
-        HELD: { actions: "tryAgainLater" },
+        POSTPONED: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefusedCode" },
         REFUSED_WITHOUT_REASON: [
           { guard: "neverExchanged", actions: "exchangeRefused" },
@@ -161,7 +161,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
             // seam: a-grant-that-is-refused-is-replaced
             GRANT_LOST: { target: "#userLifecycle.reauthorizing", actions: "loseGrant" },
             IN_DOUBT: { actions: "tryAgainLater" },
-            HELD: { actions: "tryAgainLater" },
+            POSTPONED: { actions: "tryAgainLater" },
             REFUSED: { actions: "tryAgainLater" },
             REFUSED_WITHOUT_REASON: [
               // The refresh token may be of no use, though no response says so.
@@ -199,7 +199,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
           { target: "created", actions: "noteMissing" },
         ],
         IN_DOUBT: { actions: "tryAgainLater" },
-        HELD: { actions: "tryAgainLater" },
+        POSTPONED: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefusedRequest" },
         REFUSED_WITHOUT_REASON: [
           // seam: two-answers-with-two-numbers-are-looked-up
@@ -235,7 +235,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         ],
         FOUND_OTHERS: { actions: "lookOn" },
         IN_DOUBT: { actions: "tryAgainLater" },
-        HELD: { actions: "tryAgainLater" },
+        POSTPONED: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefusedRequest" },
         REFUSED_WITHOUT_REASON: [
           { guard: "refusedForADay", target: "failed", actions: "failRefusedRequest" },
@@ -250,7 +250,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         USER_RENAMED: back,
         // seam: a-refused-rename-ends-where-it-began
         USER_MISSING: back,
-        HELD: back,
+        POSTPONED: back,
         REFUSED: back,
         REFUSED_WITHOUT_REASON: back,
         // seam: a-rename-in-doubt-is-looked-up
@@ -270,7 +270,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         USER_MISSING: [{ guard: "mayBeUnlisted", actions: "noteAbsence" }, ...back],
         FOUND_OTHERS: { actions: "lookOn" },
         IN_DOUBT: { actions: "tryAgainLater" },
-        HELD: { actions: "tryAgainLater" },
+        POSTPONED: { actions: "tryAgainLater" },
         REFUSED: back,
         REFUSED_WITHOUT_REASON: [{ guard: "refusedForLess", actions: "noteRefusal" }, ...back],
         RETRY: { guard: "isHeldUp", actions: "askAgain" },
@@ -312,7 +312,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         ],
         FOUND_OTHERS: { actions: "lookOn" },
         IN_DOUBT: { actions: "tryAgainLater" },
-        HELD: { actions: "tryAgainLater" },
+        POSTPONED: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefusedPurge" },
         REFUSED_WITHOUT_REASON: [
           { guard: "refusedForADay", target: "failed", actions: "failRefusedPurge" },
@@ -334,7 +334,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         PURGE_CUT: { actions: "tryAgainLater" },
         // seam: a-purge-in-doubt-is-repeated
         IN_DOUBT: { actions: "tryAgainLater" },
-        HELD: { actions: "tryAgainLater" },
+        POSTPONED: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefusedPurge" },
         REFUSED_WITHOUT_REASON: [
           { guard: "refusedForADay", target: "failed", actions: "failRefusedPurge" },

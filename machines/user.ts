@@ -208,7 +208,8 @@ export type UserEvent = { readonly at: number } &
     | { readonly type: "GRANT_LOST" }
     /** `mayArriveUntil`: for a call to the token endpoint. */
     | { readonly type: "IN_DOUBT"; readonly mayArriveUntil?: number | undefined }
-    | { readonly type: "HELD"; readonly mayArriveUntil?: number | undefined }
+    /** Its call is made again later: it was not sent, it was refused for now (a 429, a firewall), or its endpoint is down. */
+    | { readonly type: "POSTPONED"; readonly mayArriveUntil?: number | undefined }
     | { readonly type: "REFUSED"; readonly why: string }
     /**
      * A 4xx without a reason, or a response about another user: it may not be 1upHealth's own, and may be temporary.

@@ -256,7 +256,7 @@ describe("machines/user-lifecycle life stories", () => {
       ["TOKEN_GRANTED", "tokenActive"],
       ["DUE", "expiring"],
       ["IN_DOUBT", "expiring"],
-      ["HELD", "expiring"],
+      ["POSTPONED", "expiring"],
       ["REFUSED", "expiring"],
     );
     expect(context.attempt).toBe(3);
@@ -299,7 +299,7 @@ describe("machines/user-lifecycle life stories", () => {
       ["USER_RENAMED", "refreshed"],
       ["DUE", "expiring"],
       ["RENAME", "renaming"],
-      ["HELD", "expiring"],
+      ["POSTPONED", "expiring"],
     );
     expect(context).toMatchObject({ rename: null, wasGranted: true, attempt: 0 });
     expect(context.expiresAt).not.toBeNull();
@@ -310,7 +310,7 @@ describe("machines/user-lifecycle life stories", () => {
       ["USER_AUTHORIZED", "tokenActive"],
       ["RENAME", "renaming"],
       ["IN_DOUBT", "renameInDoubt"],
-      ["HELD", "renameInDoubt"],
+      ["POSTPONED", "renameInDoubt"],
       ["REFUSED_WITHOUT_REASON", "renameInDoubt"],
       ["FOUND_OTHERS", "renameInDoubt"],
       ["USER_MISSING", "renameInDoubt"],
@@ -341,8 +341,10 @@ describe("machines/user-lifecycle life stories", () => {
   });
 
   it("waiting calls only count, in every state that calls", () => {
-    expect(live(["HELD", "created"], ["HELD", "created"]).context.attempt).toBe(2);
-    expect(live(["EXPECT_EXISTING", "reauthorizing"], ["HELD", "reauthorizing"]).context.attempt).toBe(1);
-    expect(live(["USER_CREATED", "codeIssued"], ["HELD", "codeIssued"]).context.attempt).toBe(1);
+    expect(live(["POSTPONED", "created"], ["POSTPONED", "created"]).context.attempt).toBe(2);
+    expect(live(["EXPECT_EXISTING", "reauthorizing"], ["POSTPONED", "reauthorizing"]).context.attempt).toBe(
+      1,
+    );
+    expect(live(["USER_CREATED", "codeIssued"], ["POSTPONED", "codeIssued"]).context.attempt).toBe(1);
   });
 });

@@ -30,7 +30,7 @@ TOKEN_GRANTED   | -             | reauthorized  | -             | -             
 TOKEN_REJECTED  | -             | -             | -             | -             | -             | -             | -             | -             |
 GRANT_LOST      | -             | -             | -             | -             | -             | -             | -             | -             |
 IN_DOUBT        | reauthorizing | stays         | stays         | stays         | -             | stays         | stays         | -             |
-HELD            | stays         | stays         | stays         | stays         | -             | stays         | stays         | -             |
+POSTPONED       | stays         | stays         | stays         | stays         | -             | stays         | stays         | -             |
 REFUSED         | failed        | failed        | failed        | failed        | -             | failed        | failed        | -             |
 REFUSED_WITHOUT_REASON | reauthorizing | stays         | stays         | stays         | -             | stays         | stays         | -             |
 DUE             | -             | -             | -             | -             | -             | -             | identifying   | -             |
@@ -66,7 +66,7 @@ TOKEN_GRANTED   | -             | refreshed     | -             | -             
 TOKEN_REJECTED  | expiring      | stays         | expiring      | expiring      |
 GRANT_LOST      | -             | reauthorizing | -             | -             |
 IN_DOUBT        | -             | stays         | -             | -             |
-HELD            | -             | stays         | -             | -             |
+POSTPONED       | -             | stays         | -             | -             |
 REFUSED         | -             | stays         | -             | -             |
 REFUSED_WITHOUT_REASON | -      | stays         | -             | -             |
 DUE             | expiring      | -             | expiring      | expiring      |
@@ -103,7 +103,7 @@ TOKEN_GRANTED   | -             | -             |
 TOKEN_REJECTED  | -             | stays         |
 GRANT_LOST      | -             | -             |
 IN_DOUBT        | renameInDoubt | stays         |
-HELD            | refreshed     | stays         |
+POSTPONED       | refreshed     | stays         |
 REFUSED         | refreshed     | refreshed     |
 REFUSED_WITHOUT_REASON | refreshed     | stays         |
 DUE             | -             | -             |

@@ -59,7 +59,7 @@ describe("a host that does not exist", () => {
       at: expect.any(Date) as Date,
       retryAt: pause?.until,
     });
-    expect((await lifecycle.history("ada")).at(-1)).toMatchObject({ event: "HELD", cause });
+    expect((await lifecycle.history("ada")).at(-1)).toMatchObject({ event: "POSTPONED", cause });
     expect((await lifecycle.history("ada")).at(0)?.cause).toBeNull();
     const words = `createUser at ${host} failed: ENOTFOUND`;
     expect(await lifecycle.explain("ada")).toContain(`Last, the call was postponed: ${words}.`);

@@ -22,43 +22,43 @@ import { event, later as now } from "../machines/events.ts";
  */
 const table = `
 call          | ended   | spent | event    | then it is    | next          | pause | why         | slot
-createUser    | notSent | 0     | HELD     | created       | createUser    | 500   | unavailable | givenBack
+createUser    | notSent | 0     | POSTPONED| created       | createUser    | 500   | unavailable | givenBack
 createUser    | lost    | 0     | IN_DOUBT | reauthorizing | issueAuthCode | 7000  | unavailable | counts
 createUser    | inDoubt | 0     | IN_DOUBT | reauthorizing | issueAuthCode | 7000  | unavailable | settled
 createUser    | died    | 0     | IN_DOUBT | reauthorizing | issueAuthCode | -     | -           | counts
 createUser    | lost    | 2     | IN_DOUBT | reauthorizing | issueAuthCode | 7000  | unavailable | counts
 createUser    | died    | 2     | IN_DOUBT | reauthorizing | issueAuthCode | 60000 | codesSpent  | counts
-exchangeCode  | notSent | 0     | HELD     | codeIssued    | exchangeCode  | 500   | unavailable | givenBack
+exchangeCode  | notSent | 0     | POSTPONED| codeIssued    | exchangeCode  | 500   | unavailable | givenBack
 exchangeCode  | lost    | 0     | IN_DOUBT | codeIssued    | exchangeCode  | 7000  | unavailable | counts
 exchangeCode  | inDoubt | 0     | IN_DOUBT | codeIssued    | exchangeCode  | 500   | unavailable | settled
 exchangeCode  | died    | 0     | IN_DOUBT | codeIssued    | exchangeCode  | -     | -           | counts
 exchangeCode  | lost    | 4     | IN_DOUBT | codeIssued    | exchangeCode  | 7000  | unavailable | counts
-exchangeAgain | notSent | 1     | HELD     | codeIssued    | exchangeCode  | 1000  | unavailable | givenBack
+exchangeAgain | notSent | 1     | POSTPONED| codeIssued    | exchangeCode  | 1000  | unavailable | givenBack
 exchangeAgain | lost    | 0     | IN_DOUBT | reauthorizing | issueAuthCode | -     | -           | counts
 exchangeAgain | lost    | 1     | IN_DOUBT | reauthorizing | issueAuthCode | 60000 | codesSpent  | counts
 exchangeAgain | inDoubt | 2     | IN_DOUBT | reauthorizing | issueAuthCode | 120000 | codesSpent | settled
 exchangeAgain | died    | 0     | IN_DOUBT | reauthorizing | issueAuthCode | -     | -           | counts
 exchangeAgain | died    | 1     | IN_DOUBT | reauthorizing | issueAuthCode | 60000 | codesSpent  | counts
-refreshToken  | notSent | 0     | HELD     | expiring      | refreshToken  | 500   | unavailable | givenBack
+refreshToken  | notSent | 0     | POSTPONED| expiring      | refreshToken  | 500   | unavailable | givenBack
 refreshToken  | lost    | 0     | IN_DOUBT | expiring      | refreshToken  | 7000  | unavailable | counts
 refreshToken  | inDoubt | 0     | IN_DOUBT | expiring      | refreshToken  | 500   | unavailable | settled
 refreshToken  | died    | 0     | IN_DOUBT | expiring      | refreshToken  | -     | -           | counts
-issueAuthCode | notSent | 1     | HELD     | reauthorizing | issueAuthCode | 500   | unavailable | givenBack
+issueAuthCode | notSent | 1     | POSTPONED| reauthorizing | issueAuthCode | 500   | unavailable | givenBack
 issueAuthCode | lost    | 1     | IN_DOUBT | reauthorizing | issueAuthCode | 500   | unavailable | counts
 issueAuthCode | inDoubt | 1     | IN_DOUBT | reauthorizing | issueAuthCode | 500   | unavailable | settled
 issueAuthCode | died    | 1     | IN_DOUBT | reauthorizing | issueAuthCode | -     | -           | counts
-issueAuthCode | notSent | 3     | HELD     | reauthorizing | issueAuthCode | 500   | unavailable | givenBack
+issueAuthCode | notSent | 3     | POSTPONED| reauthorizing | issueAuthCode | 500   | unavailable | givenBack
 issueAuthCode | lost    | 3     | IN_DOUBT | reauthorizing | issueAuthCode | 120000 | codesSpent | counts
 issueAuthCode | died    | 3     | IN_DOUBT | reauthorizing | issueAuthCode | 120000 | codesSpent | counts
-findUser      | notSent | 0     | HELD     | locating      | findUser      | 500   | unavailable | givenBack
+findUser      | notSent | 0     | POSTPONED| locating      | findUser      | 500   | unavailable | givenBack
 findUser      | lost    | 0     | IN_DOUBT | locating      | findUser      | 500   | unavailable | counts
 findUser      | inDoubt | 0     | IN_DOUBT | locating      | findUser      | 500   | unavailable | settled
 findUser      | died    | 0     | IN_DOUBT | locating      | findUser      | -     | -           | counts
-purge         | notSent | 0     | HELD     | offboarding   | purge         | 500   | unavailable | givenBack
+purge         | notSent | 0     | POSTPONED| offboarding   | purge         | 500   | unavailable | givenBack
 purge         | lost    | 0     | IN_DOUBT | offboarding   | purge         | 7000  | unavailable | counts
 purge         | inDoubt | 0     | IN_DOUBT | offboarding   | purge         | 7000  | unavailable | settled
 purge         | died    | 0     | IN_DOUBT | offboarding   | purge         | -     | -           | counts
-updateUser    | notSent | 0     | HELD     | refreshed     | -             | -     | -           | givenBack
+updateUser    | notSent | 0     | POSTPONED| refreshed     | -             | -     | -           | givenBack
 updateUser    | lost    | 0     | IN_DOUBT | renameInDoubt | findUser      | 7000  | unavailable | counts
 updateUser    | inDoubt | 0     | IN_DOUBT | renameInDoubt | findUser      | 7000  | unavailable | settled
 updateUser    | died    | 0     | IN_DOUBT | renameInDoubt | findUser      | -     | -           | counts
@@ -186,10 +186,10 @@ describe("runtime/doubt call × how it ended → event, pause, slot", () => {
     ] as const) {
       const after = ends(user, ended, "kept");
       const mayArriveUntil = now + times.timeoutMs + graceMs;
-      expect(after.position).toEqual(step(user.position, { type: "HELD", at: now, mayArriveUntil }));
+      expect(after.position).toEqual(step(user.position, { type: "POSTPONED", at: now, mayArriveUntil }));
       expect(after).toMatchObject({ secrets: { code }, pause });
       expect(doubtOf("exchangeAgain", ended)?.whileDown).toMatchObject({
-        event: "HELD",
+        event: "POSTPONED",
         next: "exchangeCode",
         slots: 1,
       });

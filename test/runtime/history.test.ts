@@ -51,7 +51,7 @@ describe("lifecycle.history()", () => {
     let user = newUser("ada", "bulk", 0);
     for (let at = 1; at <= 20; at++) {
       user = { ...user, calls: { ...user.calls, management: at } };
-      user = stepped(user, { type: "HELD", at });
+      user = stepped(user, { type: "POSTPONED", at });
     }
     const steps = historyOf(readUser(record(writeUser(user, sealer)), sealer));
     expect(steps).toHaveLength(12);
@@ -65,7 +65,7 @@ describe("lifecycle.history()", () => {
   });
 
   it("reads what a release wrote that counted nothing, and what such a release leaves of a newer record", () => {
-    const written = writeUser(stepped(newUser("ada", "bulk", 0), { type: "HELD", at: 1 }), sealer);
+    const written = writeUser(stepped(newUser("ada", "bulk", 0), { type: "POSTPONED", at: 1 }), sealer);
     const { meters, ...older } = written as { readonly [name: string]: Json }; // an object
     expect(meters).toEqual([
       [0, 0, 0],
@@ -76,7 +76,7 @@ describe("lifecycle.history()", () => {
       [null, null],
       [null, null],
     ]);
-    const later = stepped({ ...user, calls: { management: 2, token: 0 } }, { type: "HELD", at: 2 });
+    const later = stepped({ ...user, calls: { management: 2, token: 0 } }, { type: "POSTPONED", at: 2 });
     const last = historyOf(readUser(record(writeUser(later, sealer)), sealer)).at(-1);
     expect(last).toMatchObject({ attempt: 2, spent: null });
   });

@@ -6,7 +6,7 @@ import type { Scenario } from "./scenario.ts";
 
 /** Events that follow a call that brought nothing. */
 const failed: ReadonlySet<string> = new Set([
-  "HELD",
+  "POSTPONED",
   "IN_DOUBT",
   "CODE_REFUSED",
   "GRANT_LOST",

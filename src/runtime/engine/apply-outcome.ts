@@ -174,10 +174,10 @@ function eventOf(
       return state === "codeIssued" ? { type: "CODE_REFUSED", at, askedAt } : { type: "GRANT_LOST", at };
     case "throttled":
     case "credentialsRefused":
-      return { type: "HELD", at };
+      return { type: "POSTPONED", at };
     case "blocked":
       // seam: a-blocked-create-is-not-repeated-blindly
-      return state === "created" ? { type: "IN_DOUBT", at } : { type: "HELD", at };
+      return state === "created" ? { type: "IN_DOUBT", at } : { type: "POSTPONED", at };
     case "others":
       return { type: "FOUND_OTHERS", at, search: outcome.search };
     case "unexplained":

@@ -67,7 +67,7 @@ export type Wait =
 
 /** How a call with an unknown outcome is resolved. */
 export interface InDoubt {
-  readonly event: Extract<UserEvent["type"], "HELD" | "IN_DOUBT">;
+  readonly event: Extract<UserEvent["type"], "POSTPONED" | "IN_DOUBT">;
   readonly waits: Wait;
   /** `null`: the caller gets an error and may try again. */
   readonly next: UserCall | null;
@@ -103,7 +103,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // applies to a response that is not 1upHealth's own: an HTML page, a redirect, a 403, a 4xx without a reason
   // (`apply-outcome.ts`).
   createUser: {
-    notSent: { event: "HELD", waits: "soon", next: "createUser", slots: 0 },
+    notSent: { event: "POSTPONED", waits: "soon", next: "createUser", slots: 0 },
     lost: { event: "IN_DOUBT", waits: "arrival", next: "issueAuthCode", slots: 2 },
     inDoubt: { event: "IN_DOUBT", waits: "arrival", next: "issueAuthCode", slots: 2 },
     died: { event: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 2 },
@@ -116,7 +116,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // A 5xx may mean the same, so the code is not presented again within that second: another 5xx would cost another code.
   exchangeCode: {
     presents: "code",
-    notSent: { event: "HELD", waits: "soon", next: "exchangeCode", slots: 0 },
+    notSent: { event: "POSTPONED", waits: "soon", next: "exchangeCode", slots: 0 },
     // seam: a-code-is-not-presented-while-it-may-arrive
     lost: { event: "IN_DOUBT", waits: "arrivalAndJitter", next: "exchangeCode", slots: 1 },
     // seam: a-code-whose-call-is-over-waits-less
@@ -129,12 +129,15 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // new code need not wait until the old exchange can no longer arrive: its result is not needed.
   exchangeAgain: {
     presents: "code",
-    notSent: { event: "HELD", waits: "soon", next: "exchangeCode", slots: 0 },
+    notSent: { event: "POSTPONED", waits: "soon", next: "exchangeCode", slots: 0 },
     lost: {
       ...freshCode,
-      whileDown: { event: "HELD", waits: "arrivalAndJitter", next: "exchangeCode", slots: 1 },
+      whileDown: { event: "POSTPONED", waits: "arrivalAndJitter", next: "exchangeCode", slots: 1 },
     },
-    inDoubt: { ...freshCode, whileDown: { event: "HELD", waits: "jitter", next: "exchangeCode", slots: 1 } },
+    inDoubt: {
+      ...freshCode,
+      whileDown: { event: "POSTPONED", waits: "jitter", next: "exchangeCode", slots: 1 },
+    },
     died: freshCode,
   },
 
@@ -143,7 +146,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // waits while the first refresh may still arrive; meanwhile callers get the current access token while it works.
   refreshToken: {
     presents: "refreshToken",
-    notSent: { event: "HELD", waits: "soon", next: "refreshToken", slots: 0 },
+    notSent: { event: "POSTPONED", waits: "soon", next: "refreshToken", slots: 0 },
     // seam: a-refresh-token-is-not-presented-while-it-may-arrive
     lost: { event: "IN_DOUBT", waits: "arrivalAndJitter", next: "refreshToken", slots: 1 },
     // seam: a-refresh-token-whose-call-is-over-waits-less
@@ -153,7 +156,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
 
   // A code may have been issued and lost. That is harmless: another one is requested.
   issueAuthCode: {
-    notSent: { event: "HELD", waits: "soon", next: "issueAuthCode", slots: 0 },
+    notSent: { event: "POSTPONED", waits: "soon", next: "issueAuthCode", slots: 0 },
     lost: { event: "IN_DOUBT", waits: "nextCodeOrJitterOfSlot", next: "issueAuthCode", slots: 1 },
     inDoubt: { event: "IN_DOUBT", waits: "nextCodeOrJitterOfSlot", next: "issueAuthCode", slots: 1 },
     died: { event: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 1 },
@@ -161,7 +164,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
 
   // A look-up changes nothing, so it is repeated.
   findUser: {
-    notSent: { event: "HELD", waits: "soon", next: "findUser", slots: 0 },
+    notSent: { event: "POSTPONED", waits: "soon", next: "findUser", slots: 0 },
     lost: { event: "IN_DOUBT", waits: "jitterOfSlot", next: "findUser", slots: 2 },
     inDoubt: { event: "IN_DOUBT", waits: "jitterOfSlot", next: "findUser", slots: 2 },
     died: { event: "IN_DOUBT", waits: "atOnce", next: "findUser", slots: 2 },
@@ -171,7 +174,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // repeated until 1upHealth confirms it, but not while the last one may still arrive: an offboarded user can be onboarded
   // again, and a late purge would erase its new data.
   purge: {
-    notSent: { event: "HELD", waits: "soon", next: "purge", slots: 0 },
+    notSent: { event: "POSTPONED", waits: "soon", next: "purge", slots: 0 },
     lost: { event: "IN_DOUBT", waits: "arrivalAndJitter", next: "purge", slots: 0 },
     inDoubt: { event: "IN_DOUBT", waits: "arrivalAndJitter", next: "purge", slots: 0 },
     died: { event: "IN_DOUBT", waits: "atOnce", next: "purge", slots: 0 },
@@ -180,7 +183,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // The user may have its new id now. It is looked up by its `oneup_user_id`, which never changes, and the record is
   // moved or stays; a rename that did not happen is not repeated. Its tokens work meanwhile.
   updateUser: {
-    notSent: { event: "HELD", waits: "atOnce", next: null, slots: 0 },
+    notSent: { event: "POSTPONED", waits: "atOnce", next: null, slots: 0 },
     lost: { event: "IN_DOUBT", waits: "arrival", next: "findUser", slots: 1 },
     inDoubt: { event: "IN_DOUBT", waits: "arrival", next: "findUser", slots: 1 },
     died: { event: "IN_DOUBT", waits: "atOnce", next: "findUser", slots: 1 },

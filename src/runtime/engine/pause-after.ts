@@ -30,7 +30,7 @@ export function pauseAfter(
 ): Pause | null {
   const { state, context } = position;
   const attempt = Math.max(1, context.attempt);
-  const held = Math.max(1, heldInARow(history));
+  const postponed = Math.max(1, postponedInARow(history));
   const pause = (reason: PauseReason, ms: number): Pause => ({ reason, until: now.at + ms });
   switch (outcome.type) {
     case "refused":
@@ -42,12 +42,12 @@ export function pauseAfter(
     // probes it next.
     case "throttled":
       // seam: a-user-that-alone-is-throttled-waits
-      return scope === "own" ? pause("throttled", throttledAloneMs(held, outcome.retryAfterMs)) : null;
+      return scope === "own" ? pause("throttled", throttledAloneMs(postponed, outcome.retryAfterMs)) : null;
     case "credentialsRefused":
-      return scope === "own" ? pause("credentials", 2 * doubling(afterRefusedCredentials, held)) : null;
+      return scope === "own" ? pause("credentials", 2 * doubling(afterRefusedCredentials, postponed)) : null;
     case "blocked":
       // seam: a-user-whose-calls-are-blocked-waits
-      return scope === "own" ? pause("forbidden", doubling(afterForbidden, held)) : null;
+      return scope === "own" ? pause("forbidden", doubling(afterForbidden, postponed)) : null;
     case "cut":
       return pause("purging", fullJitter(betweenPurges, attempt, now.random));
     case "unexplained":
@@ -98,7 +98,7 @@ function followsCreate(history: User["history"]): boolean {
 }
 
 /** How often in a row the user's call has been postponed; doubts before that do not count, nor what an operator does. */
-export function heldInARow(history: User["history"]): number {
+export function postponedInARow(history: User["history"]): number {
   const steps = history.filter(([, , event]) => event !== "HOLD" && event !== "UNHOLD");
-  return steps.length - 1 - steps.findLastIndex(([, , event]) => event !== "HELD");
+  return steps.length - 1 - steps.findLastIndex(([, , event]) => event !== "POSTPONED");
 }

@@ -20,7 +20,7 @@ import type { CallOutcome, FailureScope } from "../user/call-outcome.ts";
 import { doubtAbout, momentOf, slotFate } from "./in-doubt.ts";
 import { laneOfCalls, newLease, type Engine, type RunResult, type Start } from "./engine.ts";
 import { hasUser, moveUser } from "./move-user.ts";
-import { heldInARow } from "./pause-after.ts";
+import { postponedInARow } from "./pause-after.ts";
 import { schedule } from "./schedule.ts";
 import { stopsAtOnce, stopsOnceRead } from "./stop.ts";
 import { saveUser, type How } from "./save-user.ts";
@@ -101,7 +101,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
     const stops = (call: UserCall): boolean | null => stopsAtOnce(engine, user, call, isEnding);
     let isStopped = wanted !== undefined && (stops(wanted) ?? (await stopsOnceRead(engine, user)));
     const endpoint = wanted === undefined || isStopped ? undefined : endpointOf(wanted);
-    permit.wasPostponed = heldInARow(user.history) > 0;
+    permit.wasPostponed = postponedInARow(user.history) > 0;
     permit.isRetry = user.position.context.attempt > 0;
     permit.hasFailed = user.position.context.exchanges > 0 || user.position.context.codesSpent > 0;
     permit.granted = slot === null || endpoint !== "management" ? null : { slot, notAfter };

@@ -91,7 +91,7 @@ const events: Readonly<Record<StepType, string>> = {
   TOKEN_REJECTED: "1upHealth rejected the access token",
   GRANT_LOST: "the token endpoint refused the refresh token",
   IN_DOUBT: "the outcome of the call is unknown",
-  HELD: "the call was postponed",
+  POSTPONED: "the call was postponed",
   REFUSED_WITHOUT_REASON: "1upHealth refused the call without a reason, or answered about another user",
   FOUND_OTHERS: "1upHealth listed other users, and not this one",
   REFUSED: "1upHealth refused the call for good",
