@@ -8,7 +8,7 @@ import { oneIn, thorough } from "../support/effort.ts";
 import { at, type Place } from "../support/places.ts";
 import { accountOf } from "../../src/store/account-of.ts";
 import type { Ended } from "../support/started.ts";
-import { connected } from "./connected.ts";
+import { userWithTokens } from "./user-with-tokens.ts";
 import {
   costs,
   go,
@@ -237,7 +237,7 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
     return Promise.all(
       users.map(async (point) => {
         const { id, journey } = point;
-        const grant = journey.startsWith("adopt") ? await connected(sandbox, server.url, id) : undefined;
+        const grant = journey.startsWith("adopt") ? await userWithTokens(sandbox, server.url, id) : undefined;
         if (journey === "recover" || journey === "adopt in vain") sandbox.revokeGrant(id);
         if (grant === undefined || journey === "adopt with access")
           return { ...point, ...(grant && { grant }) };

@@ -1,8 +1,8 @@
 import type { Sandbox } from "oneup-lifecycle/sandbox";
 import type { Life } from "./journeys.ts";
 
-/** What an application had before it knew of lifecycles: a user and its tokens, by the calls of the guide. */
-export async function connected(
+/** A user of an application that does not use this library yet: connected with plain HTTP calls, as 1upHealth's guide shows. */
+export async function userWithTokens(
   sandbox: Sandbox,
   url: string,
   id: string,
