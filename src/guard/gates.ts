@@ -69,7 +69,7 @@ export function mayProbe(name: GateName, gate: Shut, call: GatedCall, now: numbe
 
 /** The time from which this call may probe the gate, ms since 1970. */
 export function probesFrom(name: GateName, { until, probeCodeAt }: Shut, call: GatedCall): number {
-  if (!comesLater(name, call)) return until;
+  if (!isForLaterExchange(name, call)) return until;
   const soon = until + withoutCodeMs;
   return probeCodeAt === null
     ? soon
@@ -77,7 +77,7 @@ export function probesFrom(name: GateName, { until, probeCodeAt }: Shut, call: G
 }
 
 /** Whether the gate applies to a call that brings a code only because of the exchange that follows. */
-export function comesLater(name: GateName, call: GatedCall): boolean {
+export function isForLaterExchange(name: GateName, call: GatedCall): boolean {
   const forExchange = name === "exchange" || name === "token";
   return forExchange && (call === "createUser" || call === "issueAuthCode");
 }

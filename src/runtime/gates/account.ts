@@ -5,7 +5,7 @@
  * @module
  */
 import { randomName } from "../../clock.ts";
-import { comesLater, type GatedCall, type GateName } from "../../guard/gates.ts";
+import { isForLaterExchange, type GatedCall, type GateName } from "../../guard/gates.ts";
 import type { Gate } from "../../../machines/index.ts";
 import { CredentialsInUse } from "../account/credentials-in-use.ts";
 import type { KnownCredentials } from "../options/credentials.ts";
@@ -306,10 +306,10 @@ export class Account {
     if (shut !== null) await this.#shutting.shut(shut, outcome, permit);
     const isUnsent = outcome.type === "notSent";
     const undecided = isUnsent || isUnanswered(outcome.type);
-    if (isUnsent && [...permit.probing].some((name) => comesLater(name, call)))
+    if (isUnsent && [...permit.probing].some((name) => isForLaterExchange(name, call)))
       permit.probeCodeAt = undefined; // none spent
     for (const name of permit.probing) {
-      if (comesLater(name, call) && !isUnsent) {
+      if (isForLaterExchange(name, call) && !isUnsent) {
         if (name === "exchange" && bringsCode.has(outcome.type))
           permit.probeCodeAt ??= this.#parts.clock.now();
         continue; // the exchange decides

@@ -45,7 +45,7 @@ const silent: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether 1upHealth itself answered and accepted the client. */
-export function cameThrough(outcome: string): boolean {
+export function provesAccess(outcome: string): boolean {
   return !silent.has(outcome) && outcome !== "credentialsRefused";
 }
 
@@ -90,7 +90,7 @@ export class Blocking {
     this.#lastOutcome = null;
   }
 
-  /** Nothing is known any more. */
+  /** Forgets all outcomes: a neutral call may be sent at once. */
   reset(): void {
     this.#blockedUsers.clear();
     this.#lastOutcome = null;
@@ -127,7 +127,7 @@ export class Blocking {
       this.#freeAt = Math.max(before, until + waitMs);
       return outcome.type;
     }
-    if (cameThrough(outcome.type)) this.succeeded();
+    if (provesAccess(outcome.type)) this.succeeded();
     else this.#lastOutcome = outcome.type;
     return outcome.type;
   }

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import { betweenNeutralMs, cameThrough } from "./blocking.ts";
+import { betweenNeutralMs, provesAccess } from "./blocking.ts";
 import { isUnanswered, type Outcome, type Permit } from "./permit.ts";
 import { RetriesInTurn } from "./retries-in-turn.ts";
 
@@ -28,12 +28,12 @@ export class ExchangeOutage {
   readonly refreshes: RetriesInTurn;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #neutral: () => Promise<string>;
-  /** Users whose exchange was not answered since one was. */
-  readonly #row = new Set<string | number>();
+  /** Users whose exchange was not answered, since an exchange was last answered. */
+  readonly #unanswered = new Set<string | number>();
   /** Whether the last neutral call was answered, and when, on `clock.monotonic()`; `null`: it no longer counts. */
   #lastNeutral: { readonly isUp: boolean; readonly at: number } | null = null;
   /** The neutral call fails although exchanges are answered. */
-  #isMute = false;
+  #isNeutralMisleading = false;
 
   /**
    * `neutral`: makes a neutral call to the token endpoint; `notAsked`: none may be sent now. `openedAt`: when the gate of
@@ -61,12 +61,12 @@ export class ExchangeOutage {
     this.recordExchange(outcome);
     if (!isUnanswered(type)) return false;
     // A user whose codes have failed before is no new evidence.
-    if (!permit.hasFailed) this.#row.add(permit.about ?? permit.number);
+    if (!permit.hasFailed) this.#unanswered.add(permit.about ?? permit.number);
     await this.#ask();
     if (permit.probing.has("exchange")) return false;
-    const isDown = this.#lastNeutral?.isUp === false && !this.#isMute;
+    const isDown = this.#lastNeutral?.isUp === false && !this.#isNeutralMisleading;
     // seam: one-user-without-an-answer-shuts-no-gate
-    return !isDown && this.#row.size < many && this.refreshes.inARow < many;
+    return !isDown && this.#unanswered.size < many && this.refreshes.inARow < many;
   }
 
   /** Reports the outcome of an exchange that was answered. */
@@ -79,25 +79,25 @@ export class ExchangeOutage {
     return this.isSuspect(permit) ? suspectedMs : Infinity;
   }
 
-  /** The gate for users without a code: where the endpoint was reached, an earlier one's code counts for minutes only. */
-  seen<G extends { readonly probeCodeAt: number | null }>(gate: G, now: number): G {
+  /** The gate as a user without a code sees it: once the endpoint was reached, a code spent on a probe is ignored after minutes. */
+  withoutOldCode<G extends { readonly probeCodeAt: number | null }>(gate: G, now: number): G {
     const isOver = gate.probeCodeAt !== null && now - gate.probeCodeAt >= codeAgainMs && this.#isReached;
     return isOver ? { ...gate, probeCodeAt: null } : gate;
   }
 
   #answered(): void {
     const { isUp = true, at = 0 } = this.#lastNeutral ?? {};
-    this.#row.clear();
+    this.#unanswered.clear();
     if (isUp) return;
-    this.#isMute ||= this.#clock.monotonic() - at < contradictedMs;
+    this.#isNeutralMisleading ||= this.#clock.monotonic() - at < contradictedMs;
     this.#lastNeutral = null;
   }
 
   async #ask(): Promise<void> {
     const outcome = await this.#neutral();
-    const isUp = cameThrough(outcome);
+    const isUp = provesAccess(outcome);
     if (!isUp && !isUnanswered(outcome)) return;
     this.#lastNeutral = { isUp, at: this.#clock.monotonic() };
-    if (isUp) this.#isMute = false;
+    if (isUp) this.#isNeutralMisleading = false;
   }
 }

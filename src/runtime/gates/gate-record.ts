@@ -1,5 +1,5 @@
 /**
- * The gates as the account's record holds them, beside the store key.
+ * The gates as stored in the account's record, beside the store key.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The times of gates, where a process with a wrong clock wrote them.
+ * Corrects the times of gates that a process with a wrong clock wrote.
  *
  * @module
  */

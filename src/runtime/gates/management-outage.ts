@@ -11,7 +11,7 @@
  */
 import type { Clock } from "../../clock.ts";
 import { isAboutAnother } from "../../http/user-management.ts";
-import { betweenNeutralMs, cameThrough } from "./blocking.ts";
+import { betweenNeutralMs, provesAccess } from "./blocking.ts";
 import { isUnanswered, type Outcome, type Permit } from "./permit.ts";
 import { RetriesInTurn } from "./retries-in-turn.ts";
 
@@ -23,9 +23,9 @@ const most = 8;
 const contradictedMs = 30_000;
 /** A gate that users shut although neutral calls are answered stays shut for no longer than this at a time, ms. */
 const suspectedMs = 60_000;
-/** A user's call that was answered so long ago shows no more that others are served, ms. */
+/** A user's call that was answered longer ago than this no longer shows that others are served, ms. */
 const servedForMs = 1_200_000;
-/** Every so many probes one is a user's call. */
+/** One probe in this many is a user's call. */
 const userProbesEvery = 4;
 /** Where creates alone get no answer: each attempt costs two slots, the create and the question whether it was carried out. */
 const turnsOfCreates = { by: "management", betweenMs: 120_000, longestMs: 600_000 } as const;
@@ -36,8 +36,8 @@ export class ManagementOutage {
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #neutral: () => Promise<string>;
   readonly #openedAt: () => number;
-  /** The first users whose call got no answer since one did. */
-  readonly #row = new Set<string>();
+  /** The first users whose call got no answer, since a call was last answered. */
+  readonly #unanswered = new Set<string>();
   /** When a neutral call last failed, on `clock.monotonic()`. */
   #failedAt = Number.NEGATIVE_INFINITY;
   /** When one was last answered, on `clock.monotonic()`, unless a user's call was answered since. */
@@ -61,17 +61,17 @@ export class ManagementOutage {
   /** Records the outcome of a user's call. True: so many in a row got no answer that {@link isDown} must find out. */
   record(outcome: Outcome, { about, enteredAt }: Permit): boolean {
     if (enteredAt < this.#openedAt()) return false;
-    if (cameThrough(outcome.type) || isAboutAnother(outcome)) {
+    if (provesAccess(outcome.type) || isAboutAnother(outcome)) {
       this.#servedAt = this.#clock.monotonic();
-      if (this.#row.size > 0) this.#row.clear();
+      if (this.#unanswered.size > 0) this.#unanswered.clear();
       if (this.#clock.monotonic() - this.#failedAt < contradictedMs) this.#misleads = "down";
       else if (this.#misleads === "up") this.#misleads = null;
       this.#answeredAt = Number.NEGATIVE_INFINITY;
       return false;
     }
     if (!isUnanswered(outcome.type)) return false;
-    if (about !== null && this.#row.size < most) this.#row.add(about);
-    return this.#row.size >= many;
+    if (about !== null && this.#unanswered.size < most) this.#unanswered.add(about);
+    return this.#unanswered.size >= many;
   }
 
   /**
@@ -84,20 +84,20 @@ export class ManagementOutage {
     this.recordNeutral(neutral);
     const isConfirmed = this.#misleads === null && isUnanswered(neutral);
     // seam: some-users-without-an-answer-shut-no-gate
-    return this.#row.size >= (isConfirmed ? many : most);
+    return this.#unanswered.size >= (isConfirmed ? many : most);
   }
 
   /** Records the outcome of a neutral call. */
   recordNeutral(outcome: string): void {
     if (isUnanswered(outcome)) this.#failedAt = this.#clock.monotonic();
-    if (!cameThrough(outcome)) return;
+    if (!provesAccess(outcome)) return;
     this.#failedAt = Number.NEGATIVE_INFINITY;
     this.#answeredAt = this.#clock.monotonic();
-    this.#misleads = this.#row.size >= most ? "up" : null;
+    this.#misleads = this.#unanswered.size >= most ? "up" : null;
   }
 
   /** Whether a user's call probes the shut gate, and not a neutral one. */
-  isForUser({ attempt }: { readonly attempt: number }): boolean {
+  isProbedByUser({ attempt }: { readonly attempt: number }): boolean {
     // A neutral call was answered a moment ago, and users of another process have shut the gate again.
     if (this.#clock.monotonic() - this.#answeredAt < betweenNeutralMs) this.#misleads ??= "up";
     return this.#misleads !== null || attempt % userProbesEvery === 0;
@@ -115,6 +115,6 @@ export class ManagementOutage {
 
   /** Whether others should probe the gate first: the call of this user alone, or of its kind, may fail. */
   isSuspect(gate: { readonly attempt: number }, { isRetry }: Permit): boolean {
-    return isRetry && this.isForUser(gate);
+    return isRetry && this.isProbedByUser(gate);
   }
 }

@@ -14,9 +14,9 @@ export interface Blocked {
   readonly by: GateName;
   readonly reason: GateReason;
   readonly until: number;
-  /** Others may probe the gate first, because this user shut it. */
+  /** This user shut the gate, so others may probe it first. */
   readonly yields?: true;
-  /** It need not look again before: nothing that others do ends the wait. */
+  /** Nothing that others do ends this wait, so there is no point in asking again before `until`. */
   readonly isLong?: true;
 }
 
@@ -48,7 +48,7 @@ export interface Permit {
   wasPostponed: boolean;
   /** A call without a user's id, made in its place, was answered and opened the gate again. */
   isCleared: boolean;
-  /** The last call for its user brought nothing, for whatever reason. */
+  /** The last call for its user had no result, for whatever reason. */
   isRetry: boolean;
   /** Exchanges for its user have failed before, and none has succeeded since. */
   hasFailed: boolean;
@@ -82,7 +82,7 @@ export function stopProbing(permit: Permit, name: GateName): void {
 }
 
 /** Whether the response concerns the whole account. */
-export function isStated({ type }: Outcome): boolean {
+export function concernsAccount({ type }: Outcome): boolean {
   return type === "throttled" || type === "credentialsRefused";
 }
 
@@ -91,12 +91,12 @@ export function isUnanswered(outcome: string): boolean {
   return outcome === "lost" || outcome === "inDoubt";
 }
 
-/** Codes of calls that this process itself did not send, whether or not it could. */
-const heldBack: ReadonlySet<string> = new Set(["DEADLINE_PASSED", "ABORTED"]);
+/** Codes of calls that this process chose not to send, whether or not it could. */
+const unsentByChoice: ReadonlySet<string> = new Set(["DEADLINE_PASSED", "ABORTED"]);
 
 /** Whether the call could not be sent, because there is no connection. */
 export function isUnconnected({ type, cause }: Outcome): boolean {
-  return type === "notSent" && !(cause instanceof TransportError && heldBack.has(cause.code));
+  return type === "notSent" && !(cause instanceof TransportError && unsentByChoice.has(cause.code));
 }
 
 /** Describes a shut gate as a {@link Blocked}. */

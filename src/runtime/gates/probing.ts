@@ -13,7 +13,7 @@ import {
   type GateName,
 } from "../../guard/gates.ts";
 import type { AccountParts } from "./account-parts.ts";
-import { cameThrough, type NeutralEndpoint, type NeutralOutcome } from "./blocking.ts";
+import { provesAccess, type NeutralEndpoint, type NeutralOutcome } from "./blocking.ts";
 import type { CredentialsInUse } from "../account/credentials-in-use.ts";
 import { isThrottling, shutBy } from "./gate-rules.ts";
 import type { Shutting } from "./shutting.ts";
@@ -51,7 +51,7 @@ export class Probing {
     const { sharedGates, clock, exchangeOutage, processGate } = this.#parts;
     const neutralInMs = name === "region" ? processGate.probesInMs : null;
     if (neutralInMs !== null) return clock.now() + neutralInMs;
-    return probesFrom(name, exchangeOutage.seen(sharedGates.gate(name), clock.now()), call);
+    return probesFrom(name, exchangeOutage.withoutOldCode(sharedGates.gate(name), clock.now()), call);
   }
 
   /** Probes the gate with this permit, if its time has come. `null`: the call may be sent. */
@@ -63,7 +63,7 @@ export class Probing {
     const now = clock.now();
     if (gate.state === "open") return null;
     if (neutralInMs !== null) return { ...blockedBy(name, gate), until: now + Math.max(1, neutralInMs) };
-    if (!mayProbe(name, exchangeOutage.seen(gate, now), call, now)) return blockedBy(name, gate);
+    if (!mayProbe(name, exchangeOutage.withoutOldCode(gate, now), call, now)) return blockedBy(name, gate);
     const isOutage = name === "management" && gate.reason === "unavailable";
     const isThrottled = isThrottling(name) && !isOutage && permit.wasPostponed;
     const isSuspect = isOutage
@@ -75,7 +75,7 @@ export class Probing {
     if (now < yieldedAt) return { ...blockedBy(name, gate), until: yieldedAt, yields: true };
     if (!(await this.#becomeProbe(name, permit)))
       return sharedGates.gate(name).state === "open" ? null : blockedBy(name, sharedGates.gate(name));
-    if (isOutage) return managementOutage.isForUser(gate) ? null : this.#probeOutage(permit);
+    if (isOutage) return managementOutage.isProbedByUser(gate) ? null : this.#probeOutage(permit);
     // seam: a-neutral-call-precedes-that-of-the-user-that-shut-a-gate
     return isWary && (name === "management" || name === "token") ? this.#probeNeutrally(name, permit) : null;
   }
@@ -98,7 +98,7 @@ export class Probing {
   async #probeNeutrally(name: NeutralEndpoint, permit: Permit): Promise<Blocked | null> {
     const outcome = await this.#neutralProbe(name, permit, () => this.#parts.processGate.ask(name));
     if (permit.probing.has(name)) return null;
-    permit.isCleared = cameThrough(outcome) && outcome !== "throttled";
+    permit.isCleared = provesAccess(outcome) && outcome !== "throttled";
     return this.#stillShut(name);
   }
 
@@ -124,7 +124,7 @@ export class Probing {
     // Another permit may have asked just before: its outcome then counts for this gate as well.
     if (outcome === "throttled" && permit.probing.has(name))
       await this.#parts.shutting.shut(name, { type: outcome }, permit);
-    if (cameThrough(outcome) && permit.probing.has(name)) await this.opened(name, permit);
+    if (provesAccess(outcome) && permit.probing.has(name)) await this.opened(name, permit);
     return outcome;
   }
 
@@ -147,7 +147,7 @@ export class Probing {
     const shut = shutBy(endpoint === "management" ? "listUsers" : "refreshToken", outcome.type);
     if (shut !== null) await shutting.shut(shut, outcome, permit);
     if (given !== undefined) return outcome;
-    if (permit.probing.has(endpoint) && cameThrough(outcome.type)) await this.opened(endpoint, permit);
+    if (permit.probing.has(endpoint) && provesAccess(outcome.type)) await this.opened(endpoint, permit);
     await shutting.abandon(permit);
     return outcome;
   }

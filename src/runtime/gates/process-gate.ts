@@ -11,7 +11,7 @@ import type { Clock } from "../../clock.ts";
 import { gatesBefore, type GatedCall, type GateName } from "../../guard/gates.ts";
 import {
   Blocking,
-  cameThrough,
+  provesAccess,
   type NeutralEndpoint,
   type NeutralOutcome,
   type BlockScope,
@@ -99,7 +99,7 @@ export class ProcessGate {
   /** Reports the outcome of a call that was neither blocked nor unsent. */
   recordOutcome(endpoint: NeutralEndpoint, about: string | number, outcome: string): void {
     if (this.#unreached.size > 0 && outcome !== "notSent") this.#sent(endpoint);
-    if (!cameThrough(outcome)) return;
+    if (!provesAccess(outcome)) return;
     this.#blocking[endpoint].succeeded();
     if (endpoint === "management") this.#blocking.secret.succeeded();
     if (this.#individuallyBlocked.size > 0) this.#individuallyBlocked.delete(about);
@@ -244,7 +244,7 @@ export class ProcessGate {
     if (outcome === "blocked") return this.#shut(attempt);
     if (this.#isCutOff && outcome === "notSent") return this.#hold(afterUnsent, attempt + 1);
     const isReached =
-      outcome === "credentialsRefused" || cameThrough(outcome) || (this.#isCutOff && outcome !== "notAsked");
+      outcome === "credentialsRefused" || provesAccess(outcome) || (this.#isCutOff && outcome !== "notAsked");
     this.#isCutOff = false; // if no neutral call may be sent, the call of a user finds out
     if (isReached) this.#sent(this.#at);
     await sharedGates.change("region", { type: isReached ? "ANSWERED" : "LEFT", at: clock.now(), by });

@@ -11,7 +11,7 @@
  */
 import type { Clock } from "../../clock.ts";
 import { halfJitter } from "../options/backoff.ts";
-import { cameThrough } from "./blocking.ts";
+import { provesAccess } from "./blocking.ts";
 import { isUnanswered, type Blocked, type Outcome, type Permit } from "./permit.ts";
 
 /** This many different users in a row, with no such call answered in between, are an outage. */
@@ -34,9 +34,9 @@ export class RetriesInTurn {
   readonly #clock: Pick<Clock, "now" | "monotonic" | "random">;
   readonly #openedAt: () => number;
   readonly #turns: Turns;
-  /** The first users whose call got no answer since one did. */
-  readonly #row = new Set<string>();
-  /** When the gate had opened before them, on `clock.monotonic()`. */
+  /** The first users whose call got no answer, since such a call was last answered. */
+  readonly #unanswered = new Set<string>();
+  /** When the gate last opened before those calls, on `clock.monotonic()`. */
   #since = Number.NEGATIVE_INFINITY;
   /** When the next free turn is, on `clock.monotonic()`. */
   #freeAt = Number.NEGATIVE_INFINITY;
@@ -56,17 +56,17 @@ export class RetriesInTurn {
 
   /** How many different users in a row got no answer, up to {@link many}. */
   get inARow(): number {
-    return this.#openedAt() === this.#since ? this.#row.size : 0;
+    return this.#openedAt() === this.#since ? this.#unanswered.size : 0;
   }
 
   /** Records the outcome of such a call. */
   record({ type }: Outcome, { about, enteredAt }: Permit): void {
     const openedAt = this.#openedAt();
-    if (cameThrough(type) || openedAt > this.#since) this.#row.clear();
+    if (provesAccess(type) || openedAt > this.#since) this.#unanswered.clear();
     this.#since = openedAt;
     if (enteredAt < openedAt) return;
     if (!isUnanswered(type)) return;
-    if (about !== null && this.#row.size < many) this.#row.add(about);
+    if (about !== null && this.#unanswered.size < many) this.#unanswered.add(about);
     if (this.#firstAt !== null && enteredAt >= this.#firstAt) this.#isConfirmed = true;
   }
 

@@ -7,7 +7,7 @@ import type { GateName } from "../../guard/gates.ts";
 import type { Gate, GateReason } from "../../../machines/index.ts";
 import type { AccountParts } from "./account-parts.ts";
 import type { SharedGates } from "./shared-gates.ts";
-import { stopProbing, isStated, noProbes, type Outcome, type Permit } from "./permit.ts";
+import { stopProbing, concernsAccount, noProbes, type Outcome, type Permit } from "./permit.ts";
 import { afterUnsent, doubling } from "../options/backoff.ts";
 import { reasonFor, reasonOf, shutForMs } from "./gate-rules.ts";
 
@@ -39,7 +39,7 @@ export class Shutting {
     const { sharedGates, secretKey } = this.#parts;
     const isProbe = permit.probing.has(name);
     // 1upHealth's refusal applies to all processes, even while this one holds itself back.
-    const gate = isStated(outcome) && !isProbe ? sharedGates.shared(name) : sharedGates.gate(name);
+    const gate = concernsAccount(outcome) && !isProbe ? sharedGates.shared(name) : sharedGates.gate(name);
     stopProbing(permit, name);
     if (name === "secret" && permit.secret !== secretKey()) return;
     if (!isProbe && gate.state === "open" && permit.enteredAt < sharedGates.openedAt(name)) return;
@@ -86,7 +86,11 @@ export class Shutting {
     const inARow = gate.reason === reason ? gate.attempt + 1 : 1;
     const until = at + this.#waitMs(name, inARow, reason, outcome);
     const held = { type, at, reason, until, probeCodeAt: permit.probeCodeAt } as const;
-    await sharedGates.change(name, held, outcome !== undefined && isStated(outcome) ? "shared" : undefined);
+    await sharedGates.change(
+      name,
+      held,
+      outcome !== undefined && concernsAccount(outcome) ? "shared" : undefined,
+    );
     if (outcome !== undefined && sharedGates.gate(name).until < until) await this.#extend(name, outcome); // another process was faster
   }
 
