@@ -19,7 +19,14 @@ import {
 } from "../src/store/contract.ts";
 import type { MovableStore } from "../src/store/movable.ts";
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
-import { damaged, decodeRow, encodeRow, loadedFrom, shown, type Row } from "../src/store/row-rules.ts";
+import {
+  damaged,
+  decodeRow,
+  encodeRow,
+  loadedFrom,
+  storedRecordOf,
+  type Row,
+} from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
 import { forecastOf } from "../src/store/slot-log.ts";
 import { Batches } from "./redis/batches.ts";
@@ -313,5 +320,5 @@ function batch(reply: Reply, time: ServerTime): Batch {
 function claimedOf([id, text, slot = null]: readonly Reply[], now: number): readonly Claimed[] {
   const row = unlessDamaged(() => decodeRow(String(text)));
   if (row === undefined || "renamedTo" in row) return [];
-  return [{ record: shown(String(id), row, now), slot: slot === null ? null : slotOf(slot) }];
+  return [{ record: storedRecordOf(String(id), row, now), slot: slot === null ? null : slotOf(slot) }];
 }

@@ -4,7 +4,13 @@
  * @module
  */
 import type { Claimed, Commit, Json, Lane, Limit, Loaded, Move, Slot } from "../../src/store/contract.ts";
-import { encodeValue, loadedFrom, shown, type Row, type Tombstone } from "../../src/store/row-rules.ts";
+import {
+  encodeValue,
+  loadedFrom,
+  storedRecordOf,
+  type Row,
+  type Tombstone,
+} from "../../src/store/row-rules.ts";
 import type { KnownTime } from "../../src/store/server-time.ts";
 import { momentsOf, type KeptLog } from "../../src/store/slot-log.ts";
 import { sentEvents, type SentEvent } from "./outbox.ts";
@@ -59,7 +65,7 @@ export type SentBatch<Each> = readonly [
 /** Decodes a claimed row; a tombstone is none. */
 export function claimedOf(sent: SentRow, slot: Slot | null, now: number): readonly Claimed[] {
   const row = rowOf(sent);
-  return "renamedTo" in row ? [] : [{ record: shown(sent[0], row, now), slot }];
+  return "renamedTo" in row ? [] : [{ record: storedRecordOf(sent[0], row, now), slot }];
 }
 
 /** A write to be sent: a commit, or a move from another id. */

@@ -32,7 +32,7 @@ import { Changes } from "./engine/changes.ts";
 import { gathering, type Engine, type Ends } from "./engine/engine.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { LimitsInForce } from "./account/limits-in-force.ts";
-import { holdOrigins, noteOrigins, originsOf, recordOf } from "./account/origins.ts";
+import { checkOrigins, warnOfOtherOrigins, originsOf, originsField } from "./account/origins.ts";
 import { neutralCall } from "./engine/neutral-call.ts";
 import { checkOptions, type LifecycleOptions, type Settings } from "./options/lifecycle-options.ts";
 import { guardedRecorder } from "./telemetry/guarded-recorder.ts";
@@ -111,18 +111,18 @@ async function openEngine(
       return keyRing(encryption, storeIsNew, clock, warn);
     };
     const origins = originsOf(settings);
-    const fields = anyOrigin ? {} : recordOf(origins);
+    const fields = anyOrigin ? {} : originsField(origins);
     const { account: record, events } = opened;
     const shared = { record, clock, logger };
     const { keepEventsMs, store: adapter } = settings;
     const outbox = new Outbox({ ...shared, events, configured: keepEventsMs, adapter });
-    const seen = (found: AccountRecord, at: number): void => outbox.see(found, at);
+    const seen = (found: AccountRecord, at: number): void => outbox.applyRecord(found, at);
     const begun = (): void => noteNewStore(settings);
     const parts = { ...shared, account, ring, hideIds, fields, newest, memory, seen, begun };
     const keys = await StoreKeys.open(parts);
     const { changeOrigin: change } = settings;
-    if (!anyOrigin) await holdOrigins({ ...shared, origins, change });
-    else if (anyOrigin === "noted") await noteOrigins({ ...shared, origins });
+    if (!anyOrigin) await checkOrigins({ ...shared, origins, change });
+    else if (anyOrigin === "noted") await warnOfOtherOrigins({ ...shared, origins });
     const hidden = hideIds ? new HiddenNames(keys.view.names, account) : null;
     const store = hidden === null ? opened : pseudonymisedStore(opened, hidden, warn);
     const { limits: configured, lanes } = settings;
@@ -166,9 +166,9 @@ async function openEngine(
         trouble: (gate) => troubleAt(gate, endpoints),
         changed,
         seen(record, at) {
-          limits.see(record);
-          pauses.see(record, at);
-          void keys.see(record, at);
+          limits.applyRecord(record);
+          pauses.applyRecord(record, at);
+          void keys.applyRecord(record, at);
         },
       }),
       sender,

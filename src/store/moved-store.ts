@@ -8,7 +8,7 @@ import type { Json } from "./contract.ts";
 import { isObject } from "./guards.ts";
 import type { WrappedStoreKey } from "./sealing/key-record.ts";
 
-/** In the record of the store that was left. Its other fields stay, for those that read. */
+/** The mark in the account's record of the old store, which is no longer written. Its other fields stay for readers. */
 export interface MovedMark {
   /** The move. */
   readonly id: string;
@@ -22,7 +22,7 @@ export interface MovedMark {
   readonly isDone: boolean;
 }
 
-/** In the record of the store that is being filled; nothing else is in it, unless the move is being called off. */
+/** The mark in the record of the new store while it is filled; it holds nothing else, unless the move is being called off. */
 export interface MovingMark {
   readonly id: string;
   /** The identity of the record in the other store, before the move. */
@@ -34,7 +34,7 @@ export interface MovingMark {
   readonly storeKey?: WrappedStoreKey;
 }
 
-/** In the record of the store that was filled, from then on. */
+/** The mark in the record of the new store once it is filled. */
 export interface ArrivedMark {
   readonly id: string;
   /** The revision of the record then, and digests of what the logs and all else held: whether something was written since. */

@@ -118,18 +118,18 @@ export function shiftedBy(row: Row, ms: number): Row {
 }
 
 /**
- * The row whose lease lasts as long as it was given, although the clock has jumped forward since. Without it, every lease
- * would end with the jump, while its owner still works.
+ * The row with its lease extended by a forward jump of the clock since. Otherwise the jump would end every lease, while its
+ * owner still works.
  */
-export function outlasting<R extends Head>(row: R, { jump }: Past): R {
+export function withLeaseAcrossJump<R extends Head>(row: R, { jump }: Past): R {
   const { lease } = row;
   if (lease === null || jump === null || jump.by <= 0 || jump.isOfServer === true) return row;
   const isOlder = lease.until > jump.from && lease.until <= jump.from + Math.min(jump.by, longestLeaseMs);
   return isOlder ? { ...row, lease: { ...lease, until: lease.until + jump.by } } : row;
 }
 
-/** The row in the form of the contract. */
-export function shown(id: string, row: Row, now: number): StoredRecord {
+/** The row as the contract returns it. */
+export function storedRecordOf(id: string, row: Row, now: number): StoredRecord {
   return {
     id,
     value: row.value,
@@ -145,7 +145,7 @@ export function shown(id: string, row: Row, now: number): StoredRecord {
 export function loadedFrom(id: string, row: Row | Tombstone | undefined, now: number): Loaded {
   if (row === undefined) return { type: "absent" };
   if ("renamedTo" in row) return { type: "renamed", to: row.renamedTo };
-  return { type: "record", record: shown(id, row, now) };
+  return { type: "record", record: storedRecordOf(id, row, now) };
 }
 
 const beforeValue = ',"value":';

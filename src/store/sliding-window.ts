@@ -100,8 +100,8 @@ export function forecastInMs(
     note(moments, noted(windowMs, at), grantAll(limit, counts, left));
     if (left[lane] === 0) return at - now;
     const scene = { at, moments, left };
-    if (isAgain(before, scene) && noted(windowMs, at - before.at) === at - before.at) {
-      at += skip(before, scene);
+    if (isRepetition(before, scene) && noted(windowMs, at - before.at) === at - before.at) {
+      at += skipRepetitions(before, scene);
       next = steps;
     }
     if (steps >= next) {
@@ -118,7 +118,7 @@ export function forecastInMs(
 type Moment = [at: number, interactive: number, recovery: number, bulk: number];
 type Tallied = Record<Lane, number>;
 
-/** What decides how the play goes on. */
+/** The state of the forecast between two freed slots. */
 interface Scene {
   readonly at: number;
   readonly moments: readonly Moment[];
@@ -160,8 +160,8 @@ function note(moments: Moment[], at: number, granted: Counts): void {
   for (const lane of lanes) moment[column[lane]] += granted[lane];
 }
 
-/** Whether all is as it was, only later. */
-function isAgain(before: Scene, scene: Scene): boolean {
+/** Whether the state is the same as before, only later: then what happened in between repeats. */
+function isRepetition(before: Scene, scene: Scene): boolean {
   const by = scene.at - before.at;
   const isSame = (moment: Moment, other: Moment | undefined): boolean =>
     moment[0] - by === other?.[0] && lanes.every((lane) => moment[column[lane]] === other[column[lane]]);
@@ -173,7 +173,7 @@ function isAgain(before: Scene, scene: Scene): boolean {
 }
 
 /** Repeats what happened since `before` until a lane is about to be empty; how many milliseconds later that is. */
-function skip(before: Scene, { at, moments, left }: Scene): number {
+function skipRepetitions(before: Scene, { at, moments, left }: Scene): number {
   const passed = lanes.map((lane) => before.left[lane] - left[lane]);
   const times = lanes.map((lane, index) => Math.floor((left[lane] - 1) / (passed[index] ?? 0)));
   const most = Math.min(...times.filter((_, index) => passed[index] !== 0));

@@ -14,7 +14,7 @@ import { systemClock, type Clock } from "../clock.ts";
 export const toleranceMs = 5_000;
 
 /** A jump of the wall clock is adopted after it has persisted for this long, ms. */
-export const believeMs = 60_000;
+export const adoptAfterMs = 60_000;
 
 /** An adopted jump of the wall clock. */
 export interface Jump {
@@ -68,8 +68,8 @@ export function steadyTime(clock: Clock): SteadyTime {
   /**
    * A jump that is not adopted yet: when it was first seen, on the monotonic clock and in steady time, and its size.
    */
-  let doubt: { readonly at: number; readonly since: number; readonly by: number } | null = null;
-  /** A new doubt starts a new millisecond, so that writes before and after it never have the same time. */
+  let pendingJump: { readonly at: number; readonly since: number; readonly by: number } | null = null;
+  /** A new pending jump starts a new millisecond, so that writes before and after it never have the same time. */
   let notBefore = Number.NEGATIVE_INFINITY;
   function now(): number {
     const monotonic = clock.monotonic();
@@ -79,16 +79,16 @@ export function steadyTime(clock: Clock): SteadyTime {
     if (!Number.isFinite(wall)) return expected;
     const by = wall - expected;
     if (Math.abs(by) <= toleranceMs) {
-      doubt = null;
+      pendingJump = null;
       return expected;
     }
     // A difference that keeps changing starts over.
-    if (doubt === null || Math.abs(by - doubt.by) > toleranceMs) {
+    if (pendingJump === null || Math.abs(by - pendingJump.by) > toleranceMs) {
       notBefore = Math.ceil(exact);
-      doubt = { at: monotonic, since: notBefore, by };
+      pendingJump = { at: monotonic, since: notBefore, by };
     }
-    if (monotonic - doubt.at < believeMs) return Math.max(expected, notBefore);
-    doubt = null;
+    if (monotonic - pendingJump.at < adoptAfterMs) return Math.max(expected, notBefore);
+    pendingJump = null;
     notBefore = Number.NEGATIVE_INFINITY;
     const { jump, earlier = [], since } = past;
     past = {
@@ -104,7 +104,9 @@ export function steadyTime(clock: Clock): SteadyTime {
     past: () => past,
     latest(since) {
       const steady = now();
-      return doubt !== null && doubt.by > 0 && since < doubt.since ? steady + doubt.by : steady;
+      return pendingJump !== null && pendingJump.by > 0 && since < pendingJump.since
+        ? steady + pendingJump.by
+        : steady;
     },
   };
 }

@@ -13,7 +13,7 @@ import type { Json, Store } from "../../src/store/contract.ts";
 import { newestFormat } from "../../src/store/envelope.ts";
 import { openKeys, type KeyView } from "../../src/store/sealing/key-record.ts";
 import { keyRing, type KeyRing } from "../../src/store/sealing/key-ring.ts";
-import { decodeHead, decodeRow, encodeRow, shown } from "../../src/store/row-rules.ts";
+import { decodeHead, decodeRow, encodeRow, storedRecordOf } from "../../src/store/row-rules.ts";
 import { Sealer } from "../../src/store/sealing/sealer.ts";
 import { eventsAt } from "../machines/events.ts";
 import { bounds, garbage, mutated, nasty, patience, torn } from "./mutants.ts";
@@ -202,7 +202,7 @@ describe("records", () => {
               return;
             }
             expect(["interactive", "recovery", "bulk", null]).toContain(row.lane);
-            const { owner = "" } = shown("ada", row, now).lease ?? {};
+            const { owner = "" } = storedRecordOf("ada", row, now).lease ?? {};
             expect(typeof owner).toBe("string");
             expect(decodeRow(encodeRow(row))).toEqual(JSON.parse(JSON.stringify(row)));
           });

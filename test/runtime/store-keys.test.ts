@@ -48,13 +48,13 @@ describe("runtime/store-keys", () => {
     const { keys, replaced, held, holdBack } = await opened();
     const [older, newer] = [await replaced(2), await replaced(3)];
     holdBack(true);
-    const late = keys.see(older.found, 0);
+    const late = keys.applyRecord(older.found, 0);
     holdBack(false);
-    await keys.see(newer.found, 0);
+    await keys.applyRecord(newer.found, 0);
     expect(keys.sealer.keyId).toBe(newer.id);
     for (const go of held) go();
     await late;
-    await keys.see(older.found, 0);
+    await keys.applyRecord(older.found, 0);
     expect(keys.sealer.keyId).toBe(newer.id);
     expect(keys.trouble).toBeNull();
   });
@@ -93,9 +93,9 @@ describe("runtime/store-keys", () => {
       JSON.stringify(older.found.value).replace(/"wrapped":"..../, '"wrapped":"AAAA'),
     );
     holdBack(true);
-    const late = keys.see({ value: damaged, revision: 2 }, 0);
+    const late = keys.applyRecord({ value: damaged, revision: 2 }, 0);
     holdBack(false);
-    await keys.see(newer.found, 0);
+    await keys.applyRecord(newer.found, 0);
     for (const go of held) go();
     await late;
     expect(keys.trouble).toBeNull();
@@ -107,7 +107,7 @@ describe("runtime/store-keys", () => {
     const { keys, replaced, held, holdBack } = await opened();
     const { found, id } = await replaced(2);
     holdBack(true);
-    const all = Promise.all([1, 2, 3].map(() => keys.see(found, 0)));
+    const all = Promise.all([1, 2, 3].map(() => keys.applyRecord(found, 0)));
     await new Promise((resolve) => setImmediate(resolve));
     expect(held).toHaveLength(1);
     held[0]?.();
@@ -129,11 +129,11 @@ describe("runtime/store-keys", () => {
   it("renew() throws what is wrong with the record until it is right again", async () => {
     const { keys, replaced } = await opened();
     const damaged = { value: { format: 1, storeKeys: [] }, revision: 2 };
-    await keys.see(damaged, 0);
+    await keys.applyRecord(damaged, 0);
     expect(keys.trouble).toMatchObject({ code: "RECORD_DAMAGED" });
     expect(keys.isFresh).toBe(false);
     const { found, id } = await replaced(3);
-    await keys.see(found, 0);
+    await keys.applyRecord(found, 0);
     expect(keys.trouble).toBeNull();
     expect(keys.sealer.keyId).toBe(id);
   });

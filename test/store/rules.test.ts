@@ -3,7 +3,7 @@ import type { Commit, LeaseMode } from "../../src/store/contract.ts";
 import {
   claimableAt,
   leasedTo,
-  shown,
+  storedRecordOf,
   verdict,
   waitsIn,
   written,
@@ -113,9 +113,9 @@ describe("store/rules", () => {
     expect(waitsIn(row)).toBeNull();
   });
 
-  it("shown() gives durations, negative when overdue", () => {
+  it("storedRecordOf() gives durations, negative when overdue", () => {
     const leased = { ...row, lease: { id: "mine", owner: "me", until: 990 } };
-    expect(shown("ada", leased, now)).toEqual({
+    expect(storedRecordOf("ada", leased, now)).toEqual({
       id: "ada",
       value: { n: 1 },
       revision: 4,

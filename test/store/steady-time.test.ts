@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { believeMs, steadyClock, steadyTime } from "../../src/store/steady-time.ts";
+import { adoptAfterMs, steadyClock, steadyTime } from "../../src/store/steady-time.ts";
 import { manualClock } from "../../src/testing/index.ts";
 
 const day = 86_400_000;
@@ -12,10 +12,10 @@ describe("store/steady-time", () => {
     for (const by of [day, -day]) {
       clock.jumpTo(clock.now() + by);
       expect(now()).toBe(start + clock.monotonic());
-      await clock.advance(believeMs / 2);
+      await clock.advance(adoptAfterMs / 2);
       expect(now()).toBe(start + clock.monotonic());
       clock.jumpTo(clock.now() - by);
-      await clock.advance(believeMs / 2);
+      await clock.advance(adoptAfterMs / 2);
       expect(now()).toBe(start + clock.monotonic());
     }
     expect(past()).toEqual({ since: start, jump: null });
@@ -27,17 +27,17 @@ describe("store/steady-time", () => {
     const { now, past } = steadyTime(clock);
     clock.jumpTo(start + day);
     now();
-    await clock.advance(believeMs);
+    await clock.advance(adoptAfterMs);
     expect(now()).toBe(clock.now());
     expect(past()).toEqual({
-      since: start + day + believeMs,
-      jump: { from: start + believeMs, by: day, since: start },
+      since: start + day + adoptAfterMs,
+      jump: { from: start + adoptAfterMs, by: day, since: start },
     });
     clock.jumpTo(clock.now() - day);
     now();
-    await clock.advance(believeMs);
+    await clock.advance(adoptAfterMs);
     expect(now()).toBe(clock.now());
-    expect(past().jump).toMatchObject({ by: -day, since: start + day + believeMs });
+    expect(past().jump).toMatchObject({ by: -day, since: start + day + adoptAfterMs });
   });
 
   it("now() does not begin with one wrong reading, nor with none", () => {
@@ -127,11 +127,11 @@ describe("store/steady-time", () => {
     const after = now();
     expect(after).toBe(before + 1);
     expect(latest(after)).toBe(after);
-    await clock.advance(believeMs);
+    await clock.advance(adoptAfterMs);
     now();
     clock.jumpTo(clock.now() - day);
     now();
-    await clock.advance(believeMs);
+    await clock.advance(adoptAfterMs);
     expect(now()).toBe(clock.now()); // what a doubt has begun holds nothing back once it is over
   });
 });

@@ -1,5 +1,5 @@
 /**
- * What operators did to the account, in the account's record: the last acts, and who did them.
+ * What operators did to the account: the account's record keeps the last acts, with the operators' names.
  *
  * @module
  */

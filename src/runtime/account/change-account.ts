@@ -7,7 +7,7 @@ import { randomName, type Clock } from "../../clock.ts";
 import type { AccountRecord, Json, Store } from "../../store/contract.ts";
 import type { Logger } from "../options/logger.ts";
 
-/** What everything works with that is kept in the account's record. */
+/** The dependencies of code that keeps something in the account's record. */
 export interface RecordParts {
   readonly record: Store["account"];
   readonly clock: Clock;
@@ -15,9 +15,9 @@ export interface RecordParts {
 }
 
 /**
- * Writes the value that `change` returns for the record as it is now, which was read from `at` on; `null`: it stays.
- * Resolves with what was written; `null`: nothing was, or there is no record. It is created together with the store
- * key.
+ * Writes the value that `change` returns for the current record, whose read began `at`. If `change` returns `null`, nothing
+ * is written. Resolves with what was written; `null`: nothing was, or there is no record yet (it is created together with
+ * the store key).
  *
  * @throws {LifecycleError} `STORE_UNAVAILABLE`; what `change` throws
  */

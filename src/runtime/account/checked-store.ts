@@ -52,11 +52,11 @@ export interface CheckedStore {
    * @throws {LifecycleError} `STORE_MOVED` once it is known that the users were moved to another store, and still are
    */
   readonly refuseMoved: (olderThanMs?: number) => Promise<void>;
-  /** Learns from each write. */
+  /** Whether the store accepts writes, as each write shows. */
   readonly writability: Writability;
 }
 
-/** Whether an answer shows that the store has changed something. */
+/** Whether the answer to a write shows that something was changed. */
 type HasWritten<T> = (answer: T) => boolean;
 
 const always: HasWritten<unknown> = () => true;
@@ -187,8 +187,8 @@ function checked(
     if (!isLostStore(error)) throw lost ?? error;
     const found = verb === "account.load" ? null : await load(); // throws if it is lost
     if (moved !== null) throw moved;
-    const isItself = identity !== undefined && found?.identity === identity;
-    if (!isItself || attempt === mostAttempts) throw lose(error);
+    const isSameAccount = identity !== undefined && found?.identity === identity;
+    if (!isSameAccount || attempt === mostAttempts) throw lose(error);
   }
 
   function see(found: AccountRecord | null): void {

@@ -1,7 +1,7 @@
 /**
- * Leases on the creation of a FHIR resource, for `ensure()`. A lease is the only slot of a limit of one call: the store
- * grants it to one process by its own clock. It counts until the create can no longer arrive, and then for as long as a
- * search may miss what was created.
+ * A lock for creating a FHIR resource, for `ensure()`, implemented as a rate limit of one call: a lease is the only slot of
+ * such a limit, which the store grants to one process by its own clock. It counts until the create can no longer arrive,
+ * and then for as long as a search may miss what was created.
  *
  * There are 256 leases for all resources, so a store keeps no more of them than that, and the name of one, a byte of a
  * digest, identifies no user. Two resources with the same byte wait for each other, which delays but does no harm.

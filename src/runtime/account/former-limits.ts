@@ -1,6 +1,6 @@
 /**
- * A limit whose window was extended. The log of calls covers only the former window: earlier calls are unknown and
- * count as if the former limit had been used up.
+ * The limit before its window was extended. The log of calls covers only the former window: earlier calls are unknown and
+ * count as if the former limit had been used up, so the longer window comes into force gradually.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export function formerOf(
 }
 
 /** The limit that applies at `now`: at least one call, so that calls never stop altogether. */
-export function grown(limit: Ceiling, former: FormerLimit | undefined, now: number): Ceiling {
+export function limitWhileExtending(limit: Ceiling, former: FormerLimit | undefined, now: number): Ceiling {
   if (former === undefined) return limit;
   const unknownMs = former.at - former.windowMs - (now - limit.windowMs);
   if (unknownMs <= 0) return limit;

@@ -9,7 +9,7 @@ import type { Limits } from "../../guard/guard.ts";
 import type { AccountRecord, Json, Lane, Limit } from "../../store/contract.ts";
 import { isCount, isObject, objectIn } from "../../store/guards.ts";
 import { changeAccount, type RecordParts } from "./change-account.ts";
-import { formerOf, grown, readFormer, type FormerLimits } from "./former-limits.ts";
+import { formerOf, limitWhileExtending, readFormer, type FormerLimits } from "./former-limits.ts";
 import { errorField } from "../options/logger.ts";
 import {
   usualCeiling,
@@ -122,7 +122,7 @@ export class LimitsInForce implements Limits {
   private constructor(parts: LimitsParts) {
     this.#parts = parts;
     this.#configured = parts.configured;
-    this.#limits = this.#settle();
+    this.#limits = this.#compute();
   }
 
   get management(): Limit {
@@ -150,14 +150,14 @@ export class LimitsInForce implements Limits {
   }
 
   /** Applies a read of the account's record. */
-  see({ value }: Pick<AccountRecord, "value">): void {
+  applyRecord({ value }: Pick<AccountRecord, "value">): void {
     this.#hasSeen = true;
     if (value === this.#seenIn) return;
     this.#seenIn = value;
     const [recorded, former] = [readLimits(value), readFormer(value)];
     if (JSON.stringify([recorded, former]) === JSON.stringify([this.#recorded, this.#former])) return;
     [this.#recorded, this.#former] = [recorded, former];
-    this.#limits = this.#settle();
+    this.#limits = this.#compute();
     this.#warn();
   }
 
@@ -169,13 +169,13 @@ export class LimitsInForce implements Limits {
     await this.#change((recorded) => ({ ...recorded, ...given }), true);
     const own = this.#configured;
     this.#configured = perLimit((name) => (given[name] === undefined ? own[name] : null));
-    this.#limits = this.#settle();
+    this.#limits = this.#compute();
     this.#warn();
   }
 
   /** The limits that apply now: one whose window was extended comes into force gradually. */
   #now(): Limits {
-    if (Object.keys(this.#former).length > 0) this.#limits = this.#settle();
+    if (Object.keys(this.#former).length > 0) this.#limits = this.#compute();
     return this.#limits;
   }
 
@@ -186,12 +186,12 @@ export class LimitsInForce implements Limits {
     const done = await changeAccount(this.#parts, (found, at) => {
       this.#parts.seen?.(found, at);
       const next = change(readLimits(found.value));
-      this.see(found);
+      this.applyRecord(found);
       if (next === null) return null;
       const limits = withLimits(found.value, next);
       return { value: replaces ? { ...limits, formerLimits: this.#formerWith(next) } : limits };
     });
-    if (done !== null) this.see(done);
+    if (done !== null) this.applyRecord(done);
   }
 
   /** The former limits to record once `next` applies. */
@@ -207,7 +207,7 @@ export class LimitsInForce implements Limits {
     return Object.fromEntries(all);
   }
 
-  #settle(): Limits {
+  #compute(): Limits {
     const { lanes, clock } = this.#parts;
     const of = (name: LimitName): Ceiling | null => {
       const [configured, recorded] = [this.#configured[name], this.#recorded[name]];
@@ -216,7 +216,7 @@ export class LimitsInForce implements Limits {
           ? (configured ?? recorded)
           : // seam: the-stricter-limit-is-kept-to
             stricter(configured, recorded);
-      return limit && grown(limit, this.#former[name], clock.now());
+      return limit && limitWhileExtending(limit, this.#former[name], clock.now());
     };
     const [token, fhir] = [of("token"), of("fhir")];
     return {

@@ -28,11 +28,11 @@ export function originsOf({ api, auth }: Origins): Origins {
 }
 
 /** The origins as a field of the account's record. */
-export function recordOf({ api, auth }: Origins): Readonly<Record<string, Json>> {
+export function originsField({ api, auth }: Origins): Readonly<Record<string, Json>> {
   return { origins: { api, auth } };
 }
 
-/** The dependencies of {@link holdOrigins}. */
+/** The dependencies of {@link checkOrigins}. */
 export interface OriginParts extends RecordParts {
   readonly origins: Origins;
   /** Whether these origins replace the recorded ones. */
@@ -44,7 +44,7 @@ export interface OriginParts extends RecordParts {
  *
  * @throws {LifecycleError} `INVALID_OPTION` if they differ; nothing was changed then
  */
-export async function holdOrigins({ record, origins, change, clock, logger }: OriginParts): Promise<void> {
+export async function checkOrigins({ record, origins, change, clock, logger }: OriginParts): Promise<void> {
   for (;;) {
     const found = await record.load();
     if (found === null) return; // the store was emptied meanwhile, which the next write notices
@@ -52,7 +52,7 @@ export async function holdOrigins({ record, origins, change, clock, logger }: Or
     const different = (["api", "auth"] as const).find((name) => recorded?.[name] !== origins[name]);
     if (different === undefined) return;
     if (recorded !== null && !change) throw elsewhere(recorded[different], origins[different]);
-    const value = { ...(isObject(found.value) ? found.value : {}), ...recordOf(origins) };
+    const value = { ...(isObject(found.value) ? found.value : {}), ...originsField(origins) };
     const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
     try {
       if (await record.commit(write)) return;
@@ -66,7 +66,9 @@ export async function holdOrigins({ record, origins, change, clock, logger }: Or
 }
 
 /** Warns where the origins differ from the recorded ones, for a process that makes no calls. */
-export async function noteOrigins(parts: Pick<OriginParts, "record" | "origins" | "logger">): Promise<void> {
+export async function warnOfOtherOrigins(
+  parts: Pick<OriginParts, "record" | "origins" | "logger">,
+): Promise<void> {
   const { record, origins, logger } = parts;
   const recorded = readOrigins((await record.load())?.value ?? null);
   const different = (["api", "auth"] as const).find((name) => recorded?.[name] !== origins[name]);

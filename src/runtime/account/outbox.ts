@@ -27,7 +27,7 @@ export interface OutboxSetting {
 
 /** The dependencies of {@link Outbox}. */
 export interface OutboxParts extends RecordParts {
-  /** What the store keeps of them; `undefined`: it keeps none. */
+  /** The store's outbox; `undefined`: the store has none. */
   readonly events: EventOutbox | undefined;
   /** How long events are to be kept, ms; `null`: none are to be written; `undefined`: as recorded. */
   readonly configured: number | null | undefined;
@@ -91,7 +91,7 @@ export class Outbox {
   }
 
   /** Removes events that are older than `keep`, about once an hour; `null`: not now. Never rejects. */
-  tend(): Promise<void> | null {
+  trimIfDue(): Promise<void> | null {
     const { clock, events } = this.#parts;
     if (events === undefined || this.#setting === null) return null;
     this.#trimAt ??= clock.monotonic() + clock.random() * trimEveryMs;
@@ -115,7 +115,7 @@ export class Outbox {
   }
 
   /** Applies a read of the account's record that began `at`. A later read counts, whenever an earlier one ends. */
-  see({ value }: Pick<AccountRecord, "value">, at: number): void {
+  applyRecord({ value }: Pick<AccountRecord, "value">, at: number): void {
     this.#hasSeen = true;
     if (at < this.#seenAt) return;
     this.#seenAt = at;
@@ -127,7 +127,7 @@ export class Outbox {
   async #change(keepMs: number | null): Promise<void> {
     const { clock, logger } = this.#parts;
     const done = await changeAccount(this.#parts, (found, at) => {
-      this.see(found, at);
+      this.applyRecord(found, at);
       const before = settingIn(found.value);
       const next = changed(before, keepMs);
       const fields = isObject(found.value) ? found.value : {};
@@ -137,7 +137,7 @@ export class Outbox {
     const { before, next } = done;
     if (before !== null)
       logger.warn({}, `The account's events are ${inForce(next)} from now on, and were ${inForce(before)}`);
-    this.see(done, clock.monotonic());
+    this.applyRecord(done, clock.monotonic());
   }
 
   #keepsNone(): LifecycleError {

@@ -1,6 +1,6 @@
 /**
  * Pauses of the account: an operator stops management calls, of all lanes or of one, for all processes. They are in the
- * account's record, so each process knows of a change with its next read of that.
+ * account's record, so each process learns of a change when it next reads that.
  *
  * @module
  */
@@ -48,7 +48,7 @@ export class Pauses {
     this.#parts = parts;
   }
 
-  /** Those in force. */
+  /** The pauses in force. */
   all(): readonly AccountPause[] {
     return this.#known.length === 0 ? this.#known : inForce(this.#known, this.#parts.clock.now());
   }
@@ -72,7 +72,7 @@ export class Pauses {
   }
 
   /** Applies a read of the account's record that began `at`. A later read counts, whenever an earlier one ends. */
-  see({ value }: Pick<AccountRecord, "value">, at: number): void {
+  applyRecord({ value }: Pick<AccountRecord, "value">, at: number): void {
     if (at < this.#seenAt) return;
     this.#seenAt = at;
     if (value === this.#seenIn) return;
@@ -95,7 +95,7 @@ export class Pauses {
     const { record, clock } = this.#parts;
     const at = clock.monotonic();
     const found = await record.load();
-    if (found !== null) this.see(found, at);
+    if (found !== null) this.applyRecord(found, at);
   }
 
   /** Pauses a lane, or all, in place of an earlier pause of the same. @throws {LifecycleError} `STORE_UNAVAILABLE` */
@@ -122,7 +122,7 @@ export class Pauses {
     const value = await writeAct(this.#parts, act, (before) =>
       withPauses(before, change(inForce(readPauses(before), clock.now()))),
     );
-    if (value !== null) this.see({ value }, clock.monotonic());
+    if (value !== null) this.applyRecord({ value }, clock.monotonic());
   }
 
   #log(before: readonly AccountPause[]): void {

@@ -96,7 +96,7 @@ export class StoreKeys {
   }
 
   /** Applies the result of a read that started `at`. Never rejects; an error is kept in {@link trouble} and logged. */
-  async see(found: AccountRecord, at: number): Promise<void> {
+  async applyRecord(found: AccountRecord, at: number): Promise<void> {
     this.#parts.seen?.(found, at);
     if (this.#isOld(found, at)) return;
     if (found.value !== null && found.value === this.#seenIn) return this.#looked(found, at);
@@ -125,7 +125,7 @@ export class StoreKeys {
   async renew(): Promise<void> {
     const at = this.#parts.clock.monotonic();
     const found = await this.#parts.record.load();
-    if (found !== null) await this.see(found, at);
+    if (found !== null) await this.applyRecord(found, at);
     if (this.#trouble !== null) throw this.#trouble;
   }
 

@@ -83,8 +83,8 @@ export class Writability {
 
   #note(refusal: Error | null): void {
     if (refusal === null) this.#failed = false;
-    const isAway = isLifecycleError(refusal, "STORE_UNAVAILABLE");
-    if (isAway && this.refusal === null) {
+    const isUnavailable = isLifecycleError(refusal, "STORE_UNAVAILABLE");
+    if (isUnavailable && this.refusal === null) {
       const message = `The store does not work: ${refusal.message}${todoAbout(refusal)}`;
       this.#logger.warn({ error: refusal.code }, message);
     } else if (refusal === null && this.refusal !== null) this.#logger.info({}, "The store works again");

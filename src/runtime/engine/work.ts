@@ -164,7 +164,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         if (found.more) continue;
         lanes = found.lanes;
         if (job.untilIdle && active.size === 0) break;
-        const old = engine.outbox.tend();
+        const old = engine.outbox.trimIfDue();
         if (old !== null) await old;
         // A process that may only probe a gate, for example with a refused secret, lets processes with open gates go
         // first.

@@ -73,7 +73,7 @@ export async function* followEvents(
         } else if (value.epoch === place.epoch && (types?.has(value.type) ?? true))
           yield await opened(engine, stored, value, cursorOf(engine.sealer, { ...place, mark }));
       }
-      await engine.outbox.tend();
+      await engine.outbox.trimIfDue();
       if (page.events.length > 0) continue;
       if (!follow) return;
       await engine.refuseMoved(); // nothing comes any more

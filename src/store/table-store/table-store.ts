@@ -26,9 +26,9 @@ import {
   encodeRow,
   leasedTo,
   loadedFrom,
-  outlasting,
+  withLeaseAcrossJump,
   shiftedBy,
-  shown,
+  storedRecordOf,
   verdict,
   waitsIn,
   written,
@@ -99,7 +99,7 @@ export function tableStore(engine: TableEngine): Required<Omit<Store, "join">> &
 
 function load(tables: Tables, { now, past }: Time, id: string): Loaded {
   const row = rowOf(tables, id);
-  return loadedFrom(id, isRecord(row) ? outlasting(row, past) : row, now);
+  return loadedFrom(id, isRecord(row) ? withLeaseAcrossJump(row, past) : row, now);
 }
 
 function write(tables: Tables, time: Time, commit: Commit): Committed {
@@ -147,7 +147,7 @@ function change(
   oldId: string,
 ): Committed {
   const { now, past } = time;
-  const ruling = verdict(isRecord(row) ? outlasting(row, past) : row, commit, now);
+  const ruling = verdict(isRecord(row) ? withLeaseAcrossJump(row, past) : row, commit, now);
   const revision = commit.expectedRevision + 1;
   if (ruling === "conflict") return { type: "conflict" };
   const before = row as Head | undefined; // a tombstone always leads to "conflict"
@@ -179,7 +179,7 @@ function claim(
     if (at > now) break;
     const row = readableRow(tables, id);
     if (row !== undefined && claimableAt(row) === at) {
-      const lasting = outlasting(row, past);
+      const lasting = withLeaseAcrossJump(row, past);
       if (lasting === row) claimed.push({ record: leaseOut(tables, now, id, row, lease), slot: null });
       else put(tables, id, row, id, lasting); // due later
     } else tables.due.delete(at, id); // the entry has no matching row; loading that id reports the reason
@@ -278,5 +278,5 @@ function readableRow(tables: Tables, id: string): Row | undefined {
 function leaseOut(tables: Tables, now: number, id: string, row: Row, lease: Lease): Claimed["record"] {
   const after = leasedTo(row, lease, now);
   put(tables, id, row, id, after);
-  return shown(id, after, now);
+  return storedRecordOf(id, after, now);
 }
