@@ -9,7 +9,7 @@ import { samePlace, saveIdle } from "../engine/save-user.ts";
 import { again, whenIdle } from "../engine/when-idle.ts";
 import type { User } from "../user/user.ts";
 
-/** How long the writing of one record is waited for, ms. */
+/** How long to wait until a record is written, ms. */
 const waitMs = 30_000;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The users that an export or a leave is about.
+ * The users that an export or a leave covers.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { byState, sumOf } from "../user/index-key.ts";
 /** Users listed per request to the store. */
 const pageSize = 200;
 
-/** The ids: of all users, or those given. `unusable` gets those that cannot be ids. */
+/** The ids of all users, or the given ones. `unusable` is called for each that is not a valid id. */
 export async function* chosenUsers(
   engine: Engine,
   ids: Rows<string> | "all",
@@ -35,8 +35,8 @@ export async function* chosenUsers(
   }
 }
 
-/** How many they are; `null`: that shows only at their end. */
-export async function numberOf({ store }: Engine, ids: Rows<string> | "all"): Promise<number | null> {
+/** How many there are; `null`: unknown until all of them were read. */
+export async function countOfUsers({ store }: Engine, ids: Rows<string> | "all"): Promise<number | null> {
   if (ids === "all") return sumOf(byState(await store.counts()));
   return Array.isArray(ids) ? ids.length : null;
 }

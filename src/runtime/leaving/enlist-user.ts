@@ -29,7 +29,7 @@ export interface Leave {
   readonly by: string | undefined;
 }
 
-/** How long one user is waited for, ms. */
+/** How long to wait for one user, ms. */
 const waitMs = 30_000;
 
 /** Whether the user is a part of this leave. */
@@ -55,7 +55,7 @@ export function mustWait(user: User, { purge, onlyAfterExport }: Leave): boolean
   return onlyAfterExport !== undefined && !isExported(user, onlyAfterExport);
 }
 
-/** Who may become a part of a leave, and until when. */
+/** Which users may be added to a leave. */
 export interface Enlisting {
   /** Users that signed up after this time stay out, ms since 1970; `null`: the user is a part already. */
   readonly since: number | null;
@@ -67,7 +67,8 @@ export interface Enlisting {
 }
 
 /**
- * Stores that the user leaves. Does nothing if it has left by this name before, though it may have signed up again since.
+ * Adds the user to the leave and begins its offboarding. Does nothing if the user has left in a leave of this name before,
+ * even if it has signed up again since.
  *
  * @returns whether the user is a part of the leave
  * @throws {LifecycleError} `USER_NOT_READY` if it is busy for too long; `TAKEN_OVER`; `STORE_UNAVAILABLE`; as

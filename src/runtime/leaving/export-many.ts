@@ -13,7 +13,7 @@ import { throttle } from "../bulk/throttle.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import type { FhirParts } from "../fhir/fhir-of.ts";
 import { callListener } from "../options/call-listener.ts";
-import { chosenUsers, numberOf } from "./chosen-users.ts";
+import { chosenUsers, countOfUsers } from "./chosen-users.ts";
 import { exportFolder } from "./export-folder.ts";
 import type { ExportManyOptions, ExportProgress, ExportSummary } from "./export-many-options.ts";
 import { refuseUnsearched, unlistableIn } from "./export-types.ts";
@@ -53,7 +53,7 @@ export async function exportMany(
   const run = await patiently(() =>
     beginRun(engine, "export", name, { target, scope: { versions, types: types ?? null } }),
   );
-  const of = await patiently(() => numberOf(engine, ids));
+  const of = await patiently(() => countOfUsers(engine, ids));
   const stop = linkSignals(given);
   const { signal } = stop;
   const pace = throttle(engine, options.everyMs);

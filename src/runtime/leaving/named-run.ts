@@ -1,6 +1,7 @@
 /**
- * Exports and leaves by their names, in the account's record. The process that began a name last goes on with it; one
- * that began it before notices that and ends. So no clock decides, and a process that was killed blocks no other one.
+ * Registers each export and each leave by its name in the account's record. If several processes start a run of the same
+ * name, the last one continues it, and the others notice that and stop. So no clock decides, and a killed process blocks
+ * no other one.
  *
  * @module
  */
@@ -24,7 +25,7 @@ import {
 import { changeAccount } from "../account/change-account.ts";
 import type { Engine } from "../engine/engine.ts";
 
-/** What an export is of. */
+/** What an export covers. */
 export interface ExportScope {
   readonly versions: readonly FhirVersion[];
   /** `null`: all that 1upHealth declares as searchable. */
@@ -49,12 +50,12 @@ export interface RunRecord {
 /** Names that the account's record keeps: the latest ones. */
 const keptRuns = 64;
 
-/** An export or a leave that this process goes on with. */
+/** An export or a leave that this process runs. */
 export interface NamedRun {
   readonly record: RunRecord;
-  /** Tells where it writes. @throws {LifecycleError} `INVALID_OPTION` if that is elsewhere than it was begun; as {@link refuseTakenOver} */
-  aim(target: string): Promise<void>;
-  /** Leaves it to the process that had begun it before, as if this one had not. Never rejects. */
+  /** Records where it writes. @throws {LifecycleError} `INVALID_OPTION` if that is elsewhere than it was begun; as {@link refuseTakenOver} */
+  setTarget(target: string): Promise<void>;
+  /** Returns the run to the process that had it before, as if this one had never started. Never rejects. */
   giveBack(): Promise<void>;
   /** @throws {LifecycleError} `TAKEN_OVER` if another process has begun the name; `STORE_UNAVAILABLE` */
   refuseTakenOver(): Promise<void>;
@@ -62,7 +63,7 @@ export interface NamedRun {
   note(count: number): Promise<void>;
 }
 
-/** The record of a name; `null`: it was never begun. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+/** The record of the run with this name; `null`: it was never started. @throws {LifecycleError} `STORE_UNAVAILABLE` */
 export async function findRun(
   { store }: Engine,
   what: RunRecord["what"],
@@ -73,7 +74,7 @@ export async function findRun(
 }
 
 /**
- * Begins the name, or goes on with it. Without a target, {@link NamedRun.aim} tells it later.
+ * Starts a run of this name, or resumes it. Without a target, call {@link NamedRun.setTarget} later.
  *
  * @throws {LifecycleError} `INVALID_OPTION` if it was begun with another target or scope; `STORE_UNAVAILABLE`
  */
@@ -111,7 +112,7 @@ export async function beginRun(
     get record() {
       return record;
     },
-    async aim(target) {
+    async setTarget(target) {
       if (record.target === target) return;
       if (record.target !== null) throw elsewhere();
       record = await changed((own) => ({ ...own, target }));

@@ -28,7 +28,7 @@ import { countLeave } from "./forecast-leave.ts";
 import type { LeaveProgress, LeaveSummary, OffboardManyOptions } from "./offboard-many-options.ts";
 import { openLog, type OpenLog } from "./open-log.ts";
 import { beginRun, type NamedRun } from "./named-run.ts";
-import { isWaitInVain, unfinishedOf, unlessUnusable } from "./unfinished-users.ts";
+import { isWaitingPointless, unfinishedOf, unlessUnusable } from "./unfinished-users.ts";
 
 /** Receipts appended at once. */
 const pageSize = 100;
@@ -102,7 +102,7 @@ export async function offboardMany(
       const stillMs = clock.monotonic() - still.at;
       if (left === 0 || stillMs < lookEveryMs || clock.monotonic() - lookedAt < lookEveryMs) return { left };
       lookedAt = clock.monotonic();
-      return { left: (await isWaitInVain(engine, name, stillMs)) ? 0 : left };
+      return { left: (await isWaitingPointless(engine, name, stillMs)) ? 0 : left };
     };
     await pace.untilNoneIsLeft(purging, help, signal);
     await refuseTakenOver();
@@ -136,7 +136,7 @@ async function openedFor(
   try {
     await patiently(() => run.refuseTakenOver());
     const opened = (log = await open());
-    await patiently(() => run.aim(opened.chain.id ?? ""));
+    await patiently(() => run.setTarget(opened.chain.id ?? ""));
     return opened;
   } catch (error) {
     await log?.close();

@@ -1,5 +1,5 @@
 /**
- * Users of a leave without a receipt: what keeps them, and how long it is worth waiting for that.
+ * Why some users of a leave have no receipt yet, and how long it is worth waiting for them.
  *
  * @module
  */
@@ -18,9 +18,9 @@ const pageSize = 100;
 /** Unfinished users named in the result. */
 const mostNamed = 100;
 
-/** How long no user may have left before one that is kept like this is no longer waited for, ms. */
+/** How long to wait for a user, by why it has no receipt, counted from when the last user left, ms. */
 const patienceMs = {
-  /** No process can go on with a record that cannot be read. */
+  /** Its record cannot be read, so no process can continue it. */
   unreadable: 60_000,
   /** Its calls are refused, or an operator holds it: a person has to do something. */
   refused: 3_600_000,
@@ -30,18 +30,18 @@ const patienceMs = {
   moving: Infinity,
 } as const;
 
-/** Whether nothing is to be expected of any user that is left, after no user has left for `stillMs`. */
-export async function isWaitInVain(engine: Engine, name: string, stillMs: number): Promise<boolean> {
+/** Whether it is pointless to wait for any of the remaining users, after none has left for `stillMs`. */
+export async function isWaitingPointless(engine: Engine, name: string, stillMs: number): Promise<boolean> {
   for (const state of ["identifying", "offboarding", "offboarded"] as const)
     for await (const id of listUserIds(engine, pageSize, leaveKey(state, name))) {
       const found = await loadUser(engine, id).catch(unlessUnusable);
-      const kept = found === null ? "unreadable" : whatKeeps(engine, found.user);
+      const kept = found === null ? "unreadable" : whyKept(engine, found.user);
       if (stillMs < patienceMs[kept]) return false;
     }
   return true;
 }
 
-function whatKeeps(engine: Engine, user: User): keyof typeof patienceMs {
+function whyKept(engine: Engine, user: User): keyof typeof patienceMs {
   const { pause } = statusOf(engine, user);
   switch (pause?.reason) {
     case "held":
