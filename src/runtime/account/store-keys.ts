@@ -99,7 +99,7 @@ export class StoreKeys {
   async applyRecord(found: AccountRecord, at: number): Promise<void> {
     this.#parts.seen?.(found, at);
     if (this.#isOld(found, at)) return;
-    if (found.value !== null && found.value === this.#seenIn) return this.#looked(found, at);
+    if (found.value !== null && found.value === this.#seenIn) return this.#noteRead(found, at);
     try {
       const record = readKeyRecord(found.value, this.#parts.newest);
       const text = JSON.stringify(record);
@@ -111,7 +111,7 @@ export class StoreKeys {
         }
         await this.#taking.taken;
       }
-      this.#looked(found, at);
+      this.#noteRead(found, at);
     } catch (error) {
       this.#refuse(error, found, at);
     }
@@ -168,7 +168,7 @@ export class StoreKeys {
     this.#seenIn = found.value;
     this.sealer.use(view);
     this.#checkRing(record);
-    if (wentBack) await this.#putBack(before);
+    if (wentBack) await this.#restoreLostKeys(before);
   }
 
   /** A process that does not hold the key that the store's keys are wrapped with goes on, and could not start again. */
@@ -190,7 +190,7 @@ export class StoreKeys {
    * The store lost writes that it had acknowledged, as after a failover to a lagging replica, and perhaps a store key
    * that users are sealed with. The keys that this process still holds are written back into the record.
    */
-  async #putBack({ format, storeKeys }: KeyView): Promise<void> {
+  async #restoreLostKeys({ format, storeKeys }: KeyView): Promise<void> {
     const { account, logger } = this.#parts;
     logger.warn(
       {},
@@ -210,7 +210,7 @@ export class StoreKeys {
     });
   }
 
-  #looked(found: AccountRecord, at: number): void {
+  #noteRead(found: AccountRecord, at: number): void {
     if (this.#isOld(found, at)) return;
     this.#revision = found.revision;
     this.#seenAt = at;

@@ -33,7 +33,7 @@ export interface Leave {
 const waitMs = 30_000;
 
 /** Whether the user is a part of this leave. */
-export function isOfLeave({ leaving }: User, name: string): boolean {
+export function isInLeave({ leaving }: User, name: string): boolean {
   return leaving?.name === name;
 }
 
@@ -42,7 +42,7 @@ export function isOfLeave({ leaving }: User, name: string): boolean {
  * that has signed up again can be exported, and then it is no part of the leave, so it stays out.
  */
 export function isLeftOut(user: User, { name, purge, onlyAfterExport }: Leave): boolean {
-  if (isOfLeave(user, name) || !hasLeft(user.position.state) || isOffboarded(user, purge)) return false;
+  if (isInLeave(user, name) || !hasLeft(user.position.state) || isOffboarded(user, purge)) return false;
   return onlyAfterExport !== undefined && !isExported(user, onlyAfterExport);
 }
 
@@ -86,7 +86,7 @@ export function enlistUser(
     isLeased(record) || isRenaming(user.position.state);
   return whenIdle(engine, id, { verb: "offboard a user", deadline, load, waitsFor }, async (found) => {
     const { user, record } = found;
-    const isPart = isOfLeave(user, leave.name);
+    const isPart = isInLeave(user, leave.name);
     if (isPart && user.leaving?.done !== null) return true;
     if (!isPart && since !== null && (!isCounted(user) || signedUpAfter(user, since))) return false;
     if (isLeftOut(user, leave)) return false;

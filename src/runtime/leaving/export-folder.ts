@@ -3,10 +3,10 @@
  * that started over after it was offboarded has a folder of its own, `FOLDER/<oneup_user_id>-<when>`: what it had before
  * stays as it is, and no old file is taken for one of its new data.
  *
- * A file is written under a name of its own, `….<random>.part`, and gets its name when it is whole and on the disk. Where
- * to go on stands beside it, `….<random>.cursor`. A process that goes on copies what the last one wrote up to there into
- * a part of its own and removes the other one: a process that was thought dead then writes into a file that is never read,
- * and can give it no name.
+ * A file is written under a temporary name, `….<random>.part`, and gets its final name when it is complete and on disk. The
+ * position to resume from is in a file beside it, `….<random>.cursor`. A process that resumes copies what the last one wrote
+ * up to that position into a part of its own, and removes the old part: if the other process is still alive, it writes into
+ * a file that is never read, and cannot give it the final name.
  *
  * @module
  */
@@ -127,7 +127,7 @@ async function readMarker(file: string): Promise<{ readonly export: string; read
   throw unfit(`must hold a readable ${marker}, got a damaged one`);
 }
 
-/** Where a file that is being written goes on. */
+/** The position from which an unfinished file is continued. */
 interface Checkpoint {
   readonly cursor: string;
   /** The bytes that were on the disk then. */
@@ -178,7 +178,7 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
     throw isTaken ? takenOver("export", name) : refusal;
   }
 
-  /** From here on the earlier part is this one. */
+  /** Continues the earlier part in a part of this process. */
   async function takeOver(earlier: Checkpoint & { readonly path: string }): Promise<void> {
     for await (const chunk of createReadStream(earlier.path, { end: earlier.bytes - 1 }))
       await write(chunk as Buffer);
@@ -249,7 +249,7 @@ async function nameOnce(part: string, final: string): Promise<void> {
   await rm(part, { force: true });
 }
 
-/** The part of an earlier process that can be gone on with, if the file `isWhole` not yet; all others are removed. */
+/** The part of an earlier process that can be continued, unless the file `isWhole`; all other parts are removed. */
 async function lastPart(
   folder: string,
   base: string,

@@ -1,6 +1,6 @@
 /**
- * `exportMany()`: each user's resources, file by file. What is finished stands in the user's record, and where to go on
- * within a file stands beside the file, so a process that goes on reads again one page at most.
+ * `exportMany()`: exports each user's resources, file by file. The user's record notes what is finished, and a cursor beside
+ * each file notes how far it is, so a process that resumes reads at most one page again.
  *
  * @module
  */
@@ -21,13 +21,13 @@ import { exportUser, type InHand } from "./export-user.ts";
 import type { Filled } from "./fill-file.ts";
 import { beginRun } from "./named-run.ts";
 
-/** Users that are put off and tried again by this call; others need another one. */
+/** How many postponed users this call retries; the rest need another call. */
 const mostWaiting = 10_000;
-/** The wait before users that were put off are tried again, ms; it doubles while none of them comes further. */
+/** The wait before postponed users are retried, ms; it doubles while none of them makes progress. */
 const firstWaitMs = 5_000;
 const longestWaitMs = 300_000;
-/** Rounds without a user that comes further, after which they are given up: about 35 minutes. */
-const mostBarren = 12;
+/** After so many rounds without progress the postponed users are given up: about 35 minutes. */
+const mostRoundsWithoutProgress = 12;
 /** Unfinished users named in the result. */
 const mostNamed = 100;
 
@@ -147,7 +147,7 @@ export async function exportMany(
   report("exporting");
   try {
     await each(chosenUsers(engine, ids, failed));
-    for (let barren = 0; waiting.size > 0 && barren < mostBarren;) {
+    for (let barren = 0; waiting.size > 0 && barren < mostRoundsWithoutProgress;) {
       await sleep(clock, Math.min(longestWaitMs, firstWaitMs * 2 ** barren), signal);
       const before = waiting.size;
       await each([...waiting.keys()]);

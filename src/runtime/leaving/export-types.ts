@@ -1,5 +1,5 @@
 /**
- * Which types an export covers, and which of them 1upHealth lets no client search.
+ * Which types an export covers, and which of them cannot be searched at 1upHealth.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface ExportTypes {
   readonly unlistable: readonly string[];
 }
 
-/** The types of a version that an export of these is about; `undefined`: of all that 1upHealth declares. */
+/** The types of a version that an export covers; `chosen` missing: all that 1upHealth declares. */
 export function exportTypes(version: FhirVersion, chosen?: readonly string[]): ExportTypes {
   const { types } = capabilitiesOf(version);
   const isUnlistable = (type: string): boolean => types.get(type)?.interactions.has("search-type") === false; // one that is not declared is tried
@@ -23,7 +23,7 @@ export function exportTypes(version: FhirVersion, chosen?: readonly string[]): E
   return { searched: all.filter((type) => !isUnlistable(type)), unlistable: all.filter(isUnlistable) };
 }
 
-/** The types that no search lists, in these versions. */
+/** The types that cannot be searched, in these versions. */
 export function unlistableIn(versions: readonly FhirVersion[], chosen?: readonly string[]): UnlistableTypes {
   const found: [FhirVersion, readonly string[]][] = [];
   for (const version of versions) {

@@ -1,5 +1,5 @@
 /**
- * Exports one user: file by file, then what no search lists and they refer to, and then the mark in its record.
+ * Exports one user: first file by file what can be searched, then what those resources refer to; then its record is marked.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import { exportTypes } from "./export-types.ts";
 import { fillFile, type Filled } from "./fill-file.ts";
 import { followReferences } from "./follow-references.ts";
 
-/** What an export is about. */
+/** What an export covers. */
 export interface Exported {
   readonly name: string;
   readonly writer: ExportWriter;
@@ -38,7 +38,7 @@ export interface Exported {
   readonly refuseTakenOver: () => Promise<void>;
 }
 
-/** How long the confirmation of a number is waited for, ms. */
+/** How long to wait for the confirmation of a number, ms. */
 const confirmMs = 30_000;
 
 /** Numbers whose files are being written: two users here may share one. */

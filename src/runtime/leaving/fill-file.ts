@@ -1,5 +1,5 @@
 /**
- * What one file of an export is filled with: the pages of one search, each resource once.
+ * Fills one file of an export with the pages of one search, each resource once.
  *
  * @module
  */

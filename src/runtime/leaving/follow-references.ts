@@ -1,7 +1,7 @@
 /**
- * Exports resources of types that no search lists: it reads each that another resource refers to, and what those refer to,
- * once. They are found in the files of the other types, which are whole by then, so a process that goes on finds the same
- * ones, whatever an earlier process has read of them.
+ * Exports resources of types that cannot be searched: it reads once each resource that another one refers to, and what
+ * those refer to. The references are found in the files of the other types, which are complete by then, so a process that
+ * resumes finds the same ones, whatever an earlier process has read.
  *
  * @module
  */

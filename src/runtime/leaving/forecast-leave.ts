@@ -12,7 +12,7 @@ import { forecast } from "../operations/forecast.ts";
 import { readOrDamaged } from "../operations/damaged-record.ts";
 import { isOffboarded } from "../operations/offboard.ts";
 import { chosenUsers } from "./chosen-users.ts";
-import { isLeftOut, isOfLeave, mustWait, type Leave } from "./enlist-user.ts";
+import { isLeftOut, isInLeave, mustWait, type Leave } from "./enlist-user.ts";
 import { unlistableIn } from "./export-types.ts";
 import { isExported } from "./export-user.ts";
 import type { LeaveForecast } from "./offboard-many-options.ts";
@@ -57,14 +57,14 @@ export async function countLeave(
     const user = (await loadUser(engine, id, readOrDamaged).catch(nullIfLasting))?.user;
     if (user === undefined) counts.unusable++;
     else if (isLeftOut(user, leave)) counts.leftOut++;
-    else if (fixed === null || isOfLeave(user, leave.name)) {
+    else if (fixed === null || isInLeave(user, leave.name)) {
       counts.count++;
       for (const one of marksOf(user)) counted.add(one);
       // The account's record keeps the latest exports only.
       if (exportBegun === false)
         exportBegun = onlyAfterExport !== undefined && isExported(user, onlyAfterExport);
       const { state } = user.position;
-      const isDone = isOfLeave(user, leave.name) && user.leaving?.done !== null;
+      const isDone = isInLeave(user, leave.name) && user.leaving?.done !== null;
       if (isDone || (state === "offboarded" && isOffboarded(user, leave.purge))) counts.done++;
       else if (mustWait(user, leave)) counts.unexported++;
       else if (leave.purge.length > 0 && state !== "offboarding") counts.toIdentify++;

@@ -1,5 +1,5 @@
 /**
- * The methods with which an application leaves 1upHealth.
+ * The methods for leaving 1upHealth: export, purge, receipts.
  *
  * @module
  */

@@ -32,7 +32,7 @@ import { isWaitingPointless, unfinishedOf, unlessUnusable } from "./unfinished-u
 
 /** Receipts appended at once. */
 const pageSize = 100;
-/** While no user leaves, those that are left are examined this often, ms. */
+/** While no user leaves, the remaining users are examined this often, ms. */
 const lookEveryMs = 60_000;
 const forgetMs = 30_000;
 
@@ -57,7 +57,7 @@ export async function offboardMany(
   const patiently = <T>(task: () => Promise<T>): Promise<T> =>
     retryWrite(engine, signal, "offboard users", task);
   const since = clock.now();
-  const ids = given === "all" || Array.isArray(given) ? given : await collected(given);
+  const ids = given === "all" || Array.isArray(given) ? given : await readAll(given);
   const { count, has: isCounted } = await patiently(() => countLeave(engine, ids, leave));
   if (count !== asked)
     throw invalidOption(
@@ -66,7 +66,7 @@ export async function offboardMany(
   // Before the receipts are opened, which takes them from the process that writes them now.
   const scope = { versions: leave.purge, types: null };
   const run = await patiently(() => beginRun(engine, "leave", name, { scope }));
-  const log = await openedFor(run, () => openLog(engine, leave.receipts, name), patiently);
+  const log = await openReceipts(run, () => openLog(engine, leave.receipts, name), patiently);
   const refuseTakenOver = (): Promise<void> => patiently(() => run.refuseTakenOver());
   const enlisting = { isCounted, refuseTakenOver, signal };
   try {
@@ -96,7 +96,7 @@ export async function offboardMany(
     let lookedAt = clock.monotonic();
     const purging = async (): Promise<{ readonly left: number }> => {
       await refuseTakenOver();
-      await receiptAll(engine, leave, log, "offboarded", signal);
+      await appendReceipts(engine, leave, log, "offboarded", signal);
       const { left } = await report("purging");
       if (left !== still.left) still = { left, at: clock.monotonic() };
       const stillMs = clock.monotonic() - still.at;
@@ -109,7 +109,7 @@ export async function offboardMany(
     // Users that have signed up again are in other states.
     const counts = await patiently(() => countsOf(engine, name));
     for (const state of Object.keys(counts) as UserState[])
-      await receiptAll(engine, leave, log, state, signal);
+      await appendReceipts(engine, leave, log, state, signal);
     const total = run.record.count ?? count;
     if (log.chain.receipts === total) await log.end();
     const done = await report("done");
@@ -127,7 +127,7 @@ export async function offboardMany(
 }
 
 /** The receipts of this run. If they cannot be opened, or are not those of the leave, nothing has begun. */
-async function openedFor(
+async function openReceipts(
   run: NamedRun,
   open: () => Promise<OpenLog>,
   patiently: (task: () => Promise<void>) => Promise<void>,
@@ -145,8 +145,8 @@ async function openedFor(
   }
 }
 
-/** The list is read twice, once to count it, and an iterable may give its rows only once. */
-async function collected(rows: Rows<string>): Promise<readonly string[]> {
+/** Reads the whole list: it is needed twice, once to count it, and an iterable may give its rows only once. */
+async function readAll(rows: Rows<string>): Promise<readonly string[]> {
   const ids: string[] = [];
   for await (const id of rows) ids.push(id);
   return ids;
@@ -167,7 +167,7 @@ async function enlistWaiting(
 }
 
 /** Appends the receipts of users that have left and are in this state now, and notes that in their records. */
-async function receiptAll(
+async function appendReceipts(
   engine: Engine,
   { name, by, forget: forgets = false }: Acting,
   log: OpenLog,

@@ -2,7 +2,7 @@
  * Receipts: one JSON line each, signed, with the hash of the line before. The first line opens them, the last one closes
  * them with their count.
  *
- * The key is derived from the store's key of names, which never changes and moves with the store.
+ * The signing key is derived from the store's names key, which never changes and moves with the store.
  *
  * @module
  */
@@ -41,7 +41,7 @@ export type ReceiptLine =
 export const writeAnew =
   "keep this file, and run the leave by another name with receipts elsewhere, which writes those of all users that were not forgotten";
 
-/** The private key of a store. `names`: its key of names. */
+/** The private key of a store. `names`: its names key. */
 export function receiptKey(names: Uint8Array): KeyObject {
   const seed = Buffer.from(hkdfSync("sha256", names, Buffer.alloc(0), "oneup-lifecycle receipts", 32));
   // A PKCS #8 Ed25519 key is this prefix and the seed (RFC 8410).

@@ -1,5 +1,5 @@
 /**
- * Keeps receipts in a file. Who opens it last writes on; a process that opened it before can add nothing more:
+ * Keeps receipts in a file. The process that opened it last continues it; one that opened it before can add nothing more:
  *
  * 1. The file is renamed, and from then on an append of another process fails its check, which follows its write.
  * 2. Its lines are copied, with those that the other process has added before.
@@ -60,9 +60,9 @@ export function receiptFile(path: string): ReceiptLog {
         });
         isCopied = true;
       } finally {
-        if (!isCopied) await putBack(path, from, `${mine}.new`);
+        if (!isCopied) await restoreName(path, from, `${mine}.new`);
       }
-      for (const one of await besides(path, "new")) await rm(one, { force: true });
+      for (const one of await filesBeside(path, "new")) await rm(one, { force: true });
       if (from !== null) await rm(from, { force: true });
       await namesToDisk(dirname(path));
     },
@@ -106,8 +106,8 @@ function foreign(got: string): LifecycleError {
   );
 }
 
-/** The file has its name again, unless another process has opened it meanwhile. */
-async function putBack(path: string, from: string | null, mine: string): Promise<void> {
+/** Gives the file its name again, unless another process has opened it meanwhile. */
+async function restoreName(path: string, from: string | null, mine: string): Promise<void> {
   await rm(mine, { force: true });
   if (from === null) return;
   const isBack = await link(from, path).then(
@@ -119,7 +119,7 @@ async function putBack(path: string, from: string | null, mine: string): Promise
 
 /** Renames the file; `null`: there is none. One that a process renamed before it died is found by its name. */
 async function takeOver(path: string, taken: string): Promise<string | null> {
-  const left = await besides(path, "taken");
+  const left = await filesBeside(path, "taken");
   const is = await stat(path).catch(ifMissing);
   const from = is === null ? left.at(0) : path;
   if (from === undefined) return null;
@@ -130,8 +130,8 @@ async function takeOver(path: string, taken: string): Promise<string | null> {
   return taken;
 }
 
-/** The files of processes that opened it, beside it. */
-async function besides(path: string, ending: "new" | "taken"): Promise<readonly string[]> {
+/** The temporary files beside it, of the processes that opened it. */
+async function filesBeside(path: string, ending: "new" | "taken"): Promise<readonly string[]> {
   const start = `${basename(path)}.`;
   const names = (await readdir(dirname(path))).filter((name) => name.startsWith(start));
   const form = new RegExp(`\\.[0-9a-f]{12}\\.${ending}$`);
