@@ -108,13 +108,16 @@ export function linkSignals(...others: readonly (AbortSignal | undefined)[]): Li
  * Runs `task` with a signal that aborts with the caller's or with `lasting`, whichever is first. It is unlinked from
  * both when the task ends, so work that continues after it must not rely on that signal.
  */
-export async function withSignals<T>(
+export function withSignals<T>(
   callers: AbortSignal | undefined,
   lasting: AbortSignal,
   task: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   if (callers === undefined || callers === lasting) return task(lasting);
-  const linked = linkSignals(callers, lasting);
+  return whileLinked(linkSignals(callers, lasting), task);
+}
+
+async function whileLinked<T>(linked: LinkedSignal, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
   try {
     return await task(linked.signal);
   } finally {

@@ -171,7 +171,16 @@ export class Connection {
         reject(limit.refusal ?? new Silence(this.#timeoutMs));
         end.abort();
       });
-      task(limit).then(resolve, reject).finally(cancel);
+      task(limit).then(
+        (answer) => {
+          cancel();
+          return resolve(answer);
+        },
+        (error: unknown) => {
+          cancel();
+          reject(error);
+        },
+      );
     });
   }
 

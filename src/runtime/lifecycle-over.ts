@@ -165,7 +165,7 @@ export function lifecycleOver(
       const joined: JoinedStatus = { ...describe(user), forecast };
       return joined;
     };
-    if (recorder === null) return onboarded();
+    if (recorder === null) return await onboarded();
     return recorder.during({ type: "onboard", user: { alias: engine.sealer.alias(id) } }, onboarded, endOf);
   }
 

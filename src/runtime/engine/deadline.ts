@@ -68,7 +68,11 @@ export function withDeadlines(clock: Clock, { closing, closeDeadline }: Ends): W
       const undos = [onSilence(clock, Math.max(waitMs, callMs) + answerMs, late)];
       for (const each of [closeDeadline, signal])
         if (each !== undefined) undos.push(onAbort(each, () => giveUp(each.reason)));
-      run.finally(release).then(resolve, reject);
+      // Not with `finally()`, which makes five promises.
+      run.then((value) => {
+        release();
+        return resolve(value);
+      }, giveUp);
     });
   };
 }

@@ -42,15 +42,19 @@ export async function lookForUser(
   id: string,
   read: typeof readUser = readUser,
 ): Promise<LoadedUser | MissingUser> {
-  const found = await findUser(engine, id, read);
-  if (found !== null) return found;
-  const revision = await tombstoneRevision(engine, id);
+  const loaded = await engine.store.load(id);
+  const record = loaded.type === "absent" ? null : await recordIn(engine, id, loaded);
+  if (record !== null) return { user: read(record, engine.sealer), record };
+  const revision = revisionIn(await engine.store.load(tombstoneId(engine, id)));
   return { user: null, isForgotten: revision > 0, revision };
 }
 
 /** The revision of the tombstone of a forgotten user; 0 = there is none. */
 export async function tombstoneRevision(engine: Engine, id: string): Promise<number> {
-  const left = await engine.store.load(tombstoneId(engine, id));
+  return revisionIn(await engine.store.load(tombstoneId(engine, id)));
+}
+
+function revisionIn(left: Loaded): number {
   return left.type === "record" && isTombstone(left.record.value) ? left.record.revision : 0;
 }
 
@@ -64,7 +68,11 @@ export function leadsToTombstone(engine: Engine, id: string, loaded: Loaded): bo
  * @throws {LifecycleError} as {@link findUser}, except errors of decoding
  */
 async function recordOf(engine: Engine, id: string): Promise<StoredRecord | null> {
-  const loaded = await engine.store.load(id);
+  return recordIn(engine, id, await engine.store.load(id));
+}
+
+/** The record that was loaded for this id, once the keys that it needs are known. @throws as {@link recordOf} */
+async function recordIn(engine: Engine, id: string, loaded: Loaded): Promise<StoredRecord | null> {
   switch (loaded.type) {
     case "absent":
       return null;

@@ -43,8 +43,10 @@ export function runUser(engine: Engine, user: User, start?: Start): Promise<RunR
     return start?.by === "claimed" ? under.then(again, again) : under;
   }
   const from = start ?? { by: "free", lease: newLease(engine) };
-  const way = withPermit(engine, user, from).finally(() => engine.running.delete(user.id));
+  const way = withPermit(engine, user, from);
   engine.running.set(user.id, way);
+  const end = (): void => void engine.running.delete(user.id);
+  way.then(end, end); // before any other caller's
   return way;
 }
 
@@ -119,7 +121,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
     }
     if (blocked?.yields) user = { ...user, pause: pauseFor(blocked) };
     if (call === undefined || endpoint === undefined || blocked !== null) {
-      return rest(blocked ?? (unserved ? "slot" : null));
+      return await rest(blocked ?? (unserved ? "slot" : null));
     }
 
     if (endpoint === "token" && permit.exchangeSlot !== null) {
@@ -142,7 +144,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
     if (done.type === "conflict") return { type: "overtaken" };
     if (done.type === "refused") {
       user = { ...user, pause: { reason: "rateLimit", until: clock.now() + done.retryInMs } };
-      return rest(endpoint === "management" ? "slot" : null, done.retryInMs);
+      return await rest(endpoint === "management" ? "slot" : null, done.retryInMs);
     }
     if (ask !== null) {
       slot = done.slot;

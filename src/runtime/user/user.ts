@@ -261,13 +261,12 @@ function sealedSecrets({ id, position, secrets, asRead }: User, sealer: Sealer):
   return sealer.seal({ user: id, oneupUserId }, secrets);
 }
 
+const unsetFacts = Object.entries(nothingKnown) as [keyof UserContext, unknown][]; // it has these keys and no others
+
 /** Only the known facts: an unset one takes no space on disk. */
 function known(context: UserContext): Envelope["context"] {
   const facts: Record<string, unknown> = {};
-  for (const name in nothingKnown) {
-    const fact = name as keyof UserContext; // nothingKnown has these keys and no others
-    if (context[fact] !== nothingKnown[fact]) facts[fact] = context[fact];
-  }
+  for (const [name, unset] of unsetFacts) if (context[name] !== unset) facts[name] = context[name];
   return facts as Envelope["context"]; // the facts of a context are plain JSON values
 }
 
@@ -293,23 +292,37 @@ export function stepped(user: User, event: UserEvent, by: string | null = null):
   if (position === user.position) return user;
   const leaving = leavingAt(user, position, event.at);
   const { exports, restarted } = unexportedAt(user, position, event);
-  const moved = { ...user, position, leaving, exports, restarted };
-  return noted(moved, user.position.state, event, by);
+  return withStep(user, { position, leaving, exports, restarted }, user.position.state, event, by);
 }
 
 /** The user with a step in its history that leads from the state `from` to its own. */
 export function noted(
   user: User,
   from: UserState,
+  step: Pick<UnsavedStep, "at" | "type">,
+  by: string | null,
+): User {
+  return withStep(user, user, from, step, by);
+}
+
+/** One copy for the changes of a step and for its entry in the history: a user is large. */
+function withStep(
+  user: User,
+  { position, leaving, exports, restarted }: Pick<User, "position" | "leaving" | "exports" | "restarted">,
+  from: UserState,
   { at, type }: Pick<UnsavedStep, "at" | "type">,
   by: string | null,
 ): User {
-  const { calls, causes, doers, history, meters, position, revision } = user;
+  const { calls, causes, doers, history, meters, revision } = user;
   const taken: UnsavedStep = { at, from, to: position.state, type, by };
   const entry: HistoryEntry = [at, position.state, type];
   const meter: Meter = [position.context.attempt, calls.management, calls.token];
   return {
     ...user,
+    position,
+    leaving,
+    exports,
+    restarted,
     history: [...history, entry].slice(-keptSteps),
     meters: [...meters, meter].slice(-keptSteps),
     unsaved: { after: revision, steps: [...unsavedSteps(user), taken] },
