@@ -80,6 +80,7 @@ export type ErrorCode =
  * `code` is one of these:
  * - `ENOTFOUND`, `ECONNREFUSED`, `CERT_HAS_EXPIRED`, …: there was no connection: the code of the network library
  * - `proxy_407`, …: a proxy refused the way to the host, with this status
+ * - `proxy_ENOTFOUND`, `proxy_ECONNREFUSED`, …: the proxy itself was not reached, or did not answer as one
  * - `UNDICI_MISSING`: the package `undici` is not installed, or does not work in the bundle of the application
  * - `TIMEOUT`: no response came within `timeoutMs`
  * - `DEADLINE_PASSED`: nothing was sent: its turn was over before it could leave

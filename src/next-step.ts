@@ -19,6 +19,8 @@ const steps = {
   certificate:
     "check the host (endpoints, ONEUP_API, ONEUP_AUTH); if a proxy of yours opens TLS, name its authority in NODE_EXTRA_CA_CERTS",
   proxy: "give the proxy its user and password, in HTTPS_PROXY, or in undiciTransport()",
+  unreachedProxy:
+    "check the proxy that HTTPS_PROXY or undiciTransport() names: its host, its port, and that this machine reaches it; it is tried again",
   undici:
     "install undici, and keep it out of the application's bundle (esbuild: --external:undici), or give createLifecycle() the transport fetchTransport()",
   files: "let this process open more files (ulimit -n), or find what keeps them open; it is tried again",
@@ -113,7 +115,8 @@ export function isRefusedAlone(
 function stepAfterStatus(code: string, status: number | null): keyof typeof steps {
   if (status === null) {
     if (/CERT|SIGNATURE|^ERR_TLS|^ERR_SSL/.test(code)) return "certificate";
-    return code.startsWith("proxy_") ? "cut" : "network";
+    if (/^proxy_\d/.test(code)) return "cut";
+    return code.startsWith("proxy_") ? "unreachedProxy" : "network";
   }
   if (status === 401) return "credentials";
   if (status === 429) return "throttled";

@@ -11,6 +11,7 @@ import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
 import { systemClock } from "../clock.ts";
+import { codeOf } from "./transport.ts";
 
 /** Longest time until a tunnel is open, ms: as long as undici waits for any other connection. */
 const openMs = 10_000;
@@ -87,7 +88,7 @@ function tunnel(proxy: URL, authority: string, opening: Set<Socket>, done: Done)
     ? connectTls({ ...at, rejectUnauthorized: true, ...(isIP(host) === 0 && { servername: host }) })
     : connect(at);
   opening.add(socket);
-  const cancel = systemClock.timer(openMs, () => fail(coded("UND_ERR_CONNECT_TIMEOUT")));
+  const cancel = systemClock.timer(openMs, () => fail(coded("proxy_TIMEOUT")));
   let head = "";
   let isDone = false;
   function end(): void {
@@ -102,16 +103,16 @@ function tunnel(proxy: URL, authority: string, opening: Set<Socket>, done: Done)
     isDone = true;
   }
   function closed(): void {
-    fail(coded("ECONNRESET"));
+    fail(coded("proxy_ECONNRESET"));
   }
   function read(chunk: Buffer): void {
     head += chunk.toString("latin1");
     const length = head.indexOf("\r\n\r\n") + 4;
-    if (length < 4) return head.length > longestHead ? fail(coded("UND_ERR_HEADERS_OVERFLOW")) : undefined;
+    if (length < 4) return head.length > longestHead ? fail(coded("proxy_EPROTO")) : undefined;
     const status = Number(/^HTTP\/1\.[01] (\d{3})\b/.exec(head)?.[1] ?? 0);
     const rest = Buffer.from(head.slice(length), "latin1");
     head = "";
-    if (status === 0) return fail(coded("EPROTO"));
+    if (status === 0) return fail(coded("proxy_EPROTO"));
     if (status < 200) return read(rest); // informational: the response follows
     if (status > 299) return fail(new Error(`Proxy response (${status}) !== 200 when HTTP Tunneling`));
     end();
@@ -120,12 +121,21 @@ function tunnel(proxy: URL, authority: string, opening: Set<Socket>, done: Done)
     done(null, socket);
   }
   socket
-    .on("error", fail)
+    .on("error", (error: Error) => fail(ofProxy(error)))
     .on("close", closed)
     .on("data", read)
     .once(isSecured ? "secureConnect" : "connect", () => {
       socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${authorization}\r\n`);
     });
+}
+
+/** Troubles of this process, not of the proxy. */
+const ownTrouble: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ERR_ACCESS_DENIED"]);
+
+/** An error before there is a tunnel concerns the proxy, not the host behind it: `proxy_ENOTFOUND`. */
+function ofProxy(error: Error): Error {
+  const code = codeOf(error);
+  return code === undefined || ownTrouble.has(code) ? error : coded(`proxy_${code}`);
 }
 
 /** An error by its code, as those of connections have one. Not `UND_ERR_SOCKET`, after which undici connects again at once. */

@@ -6,6 +6,7 @@ import { createServer as createTlsServer } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { undiciTransport } from "oneup-lifecycle";
+import { nextStepAfter } from "../../src/next-step.ts";
 import { createSandbox, type Sandbox } from "oneup-lifecycle/sandbox";
 import { listening } from "../support/programs.ts";
 import { afterwards } from "../support/scene.ts";
@@ -123,6 +124,20 @@ it("names a proxy that asks for a password", async () => {
   expect(network.sandbox.journal.entries()).toEqual([]);
 });
 
+it("tells a proxy that is not found, or not there, from a host that is not", async () => {
+  const sandbox = createSandbox();
+  const nowhere = { HTTPS_PROXY: "http://proxy.invalid:3128" };
+  expect(await onboarded({ sandbox }, nowhere, 500)).toMatchObject({
+    failed: expect.stringMatching(/^proxy_(?:ENOTFOUND|EAI_AGAIN)$/),
+  });
+  const closed = createServer();
+  const port = await listening(closed);
+  closed.close();
+  const refused = { HTTPS_PROXY: `http://127.0.0.1:${port}` };
+  expect(await onboarded({ sandbox }, refused, 500)).toMatchObject({ failed: "proxy_ECONNREFUSED" });
+  expect(nextStepAfter({ code: "proxy_ECONNREFUSED", status: null })).toContain("HTTPS_PROXY");
+});
+
 it("goes to this machine, and to the hosts in NO_PROXY, without the proxy", async () => {
   const network = await behindProxy();
   const { url, close } = await network.sandbox.listen();
@@ -156,10 +171,10 @@ async function proxyThat(
 }
 
 const broken: Readonly<Record<string, readonly [(socket: Socket) => void, RegExp]>> = {
-  "accepts and closes": [(socket) => void socket.end(), /^(?:ECONNRESET|EPIPE)$/],
-  resets: [(socket) => void socket.once("data", () => socket.resetAndDestroy()), /^ECONNRESET$/],
-  "answers by half": [(socket) => void socket.end("HTTP/1.1 200 OK\r\n"), /^(?:ECONNRESET|EPIPE)$/],
-  "answers in another protocol": [(socket) => void socket.end("SSH-2.0-x\r\n\r\n"), /^EPROTO$/],
+  "accepts and closes": [(socket) => void socket.end(), /^proxy_(?:ECONNRESET|EPIPE)$/],
+  resets: [(socket) => void socket.once("data", () => socket.resetAndDestroy()), /^proxy_ECONNRESET$/],
+  "answers by half": [(socket) => void socket.end("HTTP/1.1 200 OK\r\n"), /^proxy_(?:ECONNRESET|EPIPE)$/],
+  "answers in another protocol": [(socket) => void socket.end("SSH-2.0-x\r\n\r\n"), /^proxy_EPROTO$/],
   "answers with a page": [
     (socket) => void socket.end("HTTP/1.1 502 Bad Gateway\r\n\r\n<html>"),
     /^proxy_502$/,
