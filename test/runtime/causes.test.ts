@@ -321,3 +321,15 @@ describe("a gate that shuts after a user's own call has failed", () => {
     );
   });
 });
+
+it("explain() names why a code brought nothing, not that it is refused when it is presented again", async () => {
+  const limits = { management: { calls: 1, windowMs: 3_600_000 } }; // no second code in this hour
+  const { clock, lifecycle, sandbox } = await world({ lifecycle: { limits } });
+  sandbox.fail({ call: "exchangeCode", drop: "after" });
+  await lifecycle.onboard("ada", { waitMs: 0 });
+  await clock.advance(11_000);
+  await lifecycle.resume();
+  const [before, last] = (await lifecycle.history("ada")).slice(-2);
+  expect([before?.cause?.code, last?.cause?.code]).toEqual(["ECONNRESET", "invalid_grant"]);
+  expect(await lifecycle.explain("ada")).toMatch(/exchangeCode at \S+ failed: ECONNRESET\./);
+});

@@ -9,7 +9,7 @@ import { checkId } from "../options/check-id.ts";
 import type { Engine } from "../engine/engine.ts";
 import { explainUser, type Circumstances } from "./explain-user.ts";
 import { unwritable } from "./health.ts";
-import { causeNow } from "../user/causes.ts";
+import { rootCause } from "../user/causes.ts";
 import { historyOf, type HistoryStep } from "../user/history-of.ts";
 import { loadUser, type LoadedUser } from "../engine/load-user.ts";
 import { gateAhead, statusOf } from "../engine/user-errors.ts";
@@ -78,7 +78,7 @@ async function circumstancesOf(engine: Engine, { user, record }: LoadedUser): Pr
     now,
     shut: shutGates(account.gates()),
     ahead: gateAhead(engine, user),
-    cause: causeNow(user),
+    cause: rootCause(user),
     text: user.secrets.causeText?.reveal() ?? null,
     unwritable: refusal,
     isRunning: running.has(user.id) || (lease !== null && lease.leftMs > 0),

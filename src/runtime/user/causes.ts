@@ -46,6 +46,18 @@ export function causeNow(user: User): Cause | null {
   return causeAt(user, user.history.length - 1);
 }
 
+/**
+ * The cause of its last step. A code that is refused when it is presented again was spent the first time: then the
+ * cause is why that brought nothing.
+ */
+export function rootCause(user: User): Cause | null {
+  const [now, before] = [causeNow(user), causeAt(user, user.history.length - 2)];
+  const isAgain = before?.call === "exchangeCode" && user.history.at(-2)?.[2] === "IN_DOUBT";
+  return now?.call === "exchangeCode" && user.history.at(-1)?.[2] === "CODE_REFUSED" && isAgain
+    ? before
+    : now;
+}
+
 /** Characters of a text that are kept. */
 const longestText = 120;
 
