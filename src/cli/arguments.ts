@@ -34,12 +34,12 @@ export function readArguments(command: Command, words: readonly string[]): Given
   for (const token of tokens) {
     if (token.kind === "option-terminator") continue;
     if (token.kind === "positional") {
-      if (values.length === takes.length) throw unknown(command, "argument", token.value);
+      if (values.length === takes.length) throw unknownArgument(command, "argument", token.value);
       values.push(token.value);
       continue;
     }
     const known = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
-    if (known === undefined) throw unknown(command, "option", token.rawName);
+    if (known === undefined) throw unknownArgument(command, "option", token.rawName);
     if (known.type === "boolean") {
       if (token.value !== undefined) throw new UsageError(`Option --${token.name} takes no value`);
       switches.add(token.name);
@@ -57,7 +57,7 @@ export function readArguments(command: Command, words: readonly string[]): Given
   return { command, argument, second, texts, switches };
 }
 
-function unknown(command: Command, kind: "argument" | "option", word: string): UsageError {
+function unknownArgument(command: Command, kind: "argument" | "option", word: string): UsageError {
   const { name, takes = [], isDiscreet = false } = command;
   const flags = Object.keys(optionsOf(command)).map((option) => `--${option}`);
   const meant = kind === "option" ? nearest(word, flags) : undefined;

@@ -1,5 +1,6 @@
 /**
- * Resolves a store's name, opens a lifecycle on it for one command, and translates what the library reports.
+ * Resolves a store's name, opens a lifecycle on it for one command, and prints its warnings. These and its errors are
+ * put into the words of a shell by `shell-words.ts`.
  *
  * @module
  */

@@ -29,7 +29,7 @@ async function run(words: readonly string[], signal: AbortSignal, self: string):
   const command = commandIn(words);
   if (command === undefined) {
     if (words.includes("--help") && actionsOf(name).length > 0) return help([name]);
-    throw unknown(words);
+    throw unknownCommand(words);
   }
   const given = readArguments(command, words.slice(command.name.split(" ").length));
   return given.switches.has("help")
@@ -52,11 +52,11 @@ function help(words: readonly string[]): number {
   const described = about === undefined ? actionsOf(words[0]) : [about];
   const width = widthOfHelp();
   if (words.length === 0) return say(overview(commandGroups, width));
-  if (described.length === 0) throw unknown(words);
+  if (described.length === 0) throw unknownCommand(words);
   return say(described.map((command) => describeCommand(command, width)).join("\n\n"));
 }
 
-function unknown([name = "", action]: readonly string[]): UsageError {
+function unknownCommand([name = "", action]: readonly string[]): UsageError {
   const actions = actionsOf(name).map((command) => command.name);
   const known =
     actions.length > 0 ? actions : [...allCommands.map(({ name: one }) => one), "help", "--version"];

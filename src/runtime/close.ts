@@ -5,11 +5,11 @@
  */
 import { inTime, systemClock } from "../clock.ts";
 import { inWords, LifecycleError } from "../errors.ts";
-import type { Engine, Ends } from "./engine/engine.ts";
+import type { Engine, EndSignals } from "./engine/engine.ts";
 import { untilGivenUp } from "./engine/deadline.ts";
 
 /** How long a transport or a store may take to close, ms. Only one that hangs takes longer. */
-const closesMs = 10_000;
+const closeTimeoutMs = 10_000;
 
 /**
  * Waits for the calls under way, including the exchange of their codes, and for their results to be saved. Saves that
@@ -18,15 +18,15 @@ const closesMs = 10_000;
  */
 export async function close(
   engine: Engine,
-  { closing, closeDeadline }: Readonly<Record<keyof Ends, Pick<AbortController, "signal" | "abort">>>,
-  allAtRest: () => Promise<void>,
+  { closing, closeDeadline }: Readonly<Record<keyof EndSignals, Pick<AbortController, "signal" | "abort">>>,
+  drain: () => Promise<void>,
 ): Promise<void> {
   const { clock, sender, settings, store } = engine;
   closing.abort(closed());
   engine.recorder?.detach();
   const cancel = clock.timer(2 * settings.timeoutMs, () => closeDeadline.abort(closed()));
   try {
-    await untilGivenUp(clock, closeDeadline.signal, allAtRest());
+    await untilGivenUp(clock, closeDeadline.signal, drain());
   } catch {
     settings.logger.warn(
       { users: engine.running.size },
@@ -36,18 +36,20 @@ export async function close(
     cancel();
   }
   /** Closes it, or warns if it hangs. */
-  async function inItsTime(what: string, closeIt: () => Promise<void>): Promise<void> {
-    const hanging = new Error(`Gave up waiting for the ${what}: it has not closed within ${closesMs} ms`);
-    await inTime(systemClock, closesMs, closeIt, () => hanging).catch((error: unknown) => {
+  async function closeInTime(what: string, closeIt: () => Promise<void>): Promise<void> {
+    const hanging = new Error(
+      `Gave up waiting for the ${what}: it has not closed within ${closeTimeoutMs} ms`,
+    );
+    await inTime(systemClock, closeTimeoutMs, closeIt, () => hanging).catch((error: unknown) => {
       if (error !== hanging) throw error;
       settings.logger.warn({}, hanging.message);
     });
   }
   // All calls have ended: what a transport cannot close loses nothing.
-  await inItsTime("transport", () => sender.close()).catch((error: unknown) =>
+  await closeInTime("transport", () => sender.close()).catch((error: unknown) =>
     settings.logger.warn({}, `Cannot close the transport: ${inWords(error)}`),
   );
-  await inItsTime("store", () => store.close()).finally(() => closeDeadline.abort(closed()));
+  await closeInTime("store", () => store.close()).finally(() => closeDeadline.abort(closed()));
 }
 
 export function closed(): LifecycleError {

@@ -19,7 +19,10 @@ export type Internals = ReturnType<typeof createInternals>;
 
 /** What identifies a user's record, and when it is due. */
 export interface RecordFacts {
-  /** When the record began, ms since 1970; `null`: a release that did not tell began it. A user that was forgotten and has come back has another one. */
+  /**
+   * When the record was created, ms since 1970; `null`: it was created by a release that did not record this. A user that
+   * was forgotten and has come back has another one.
+   */
   readonly begun: number | null;
   /** Incremented by every commit. */
   readonly revision: number;

@@ -9,7 +9,7 @@ import { ahead, total } from "../store/lane-scheduler.ts";
 import { writeAct } from "./account/account-act.ts";
 import { adopt, checkGrant } from "./operations/adopt.ts";
 import { waitForUser, sendEvent } from "./engine/wait-for-user.ts";
-import { onSilence, withDeadlines } from "./engine/deadline.ts";
+import { suspendSafeTimer, withDeadlines } from "./engine/deadline.ts";
 import { createBudget } from "./operations/budget.ts";
 import {
   aLane,
@@ -26,7 +26,7 @@ import type { Cancellable, JoinOptions, OnboardOptions, WorkOptions } from "./op
 import { checkId } from "./options/check-id.ts";
 import { aFunction, check, checkValue, whole } from "../checks.ts";
 import { close, closed } from "./close.ts";
-import { apart, type Engine, type Ends, type Deadline } from "./engine/engine.ts";
+import { runDetached, type Engine, type EndSignals, type Deadline } from "./engine/engine.ts";
 import { fhirOf } from "./fhir/fhir-of.ts";
 import { forecast } from "./operations/forecast.ts";
 import { forget } from "./operations/forget.ts";
@@ -61,61 +61,70 @@ import type { Ended } from "../telemetry.ts";
 /** A lifecycle on this engine. `close()` aborts `closing` and `closeDeadline`, whose signals the engine holds. */
 export function lifecycleOver(
   engine: Engine,
-  { closing, closeDeadline }: Readonly<Record<keyof Ends, Pick<AbortController, "signal" | "abort">>>,
+  { closing, closeDeadline }: Readonly<Record<keyof EndSignals, Pick<AbortController, "signal" | "abort">>>,
 ): Lifecycle {
   const { clock, recorder, settings, store } = engine;
   const withDeadline = withDeadlines(clock, engine);
   const health = createHealth(engine);
   const tokens = createAccessTokens(engine, withDeadline);
   const working = new Set<Promise<unknown>>();
-  let ending: Promise<void> | undefined;
+  let closingDone: Promise<void> | undefined;
 
-  function open(): void {
+  /** @throws {LifecycleError} `CLOSED` */
+  function assertOpen(): void {
     if (closing.signal.aborted) throw closed();
   }
 
   const describe = (user: User): UserStatus => statusOf(engine, user);
 
-  /** The user's status. @throws if only a person can help. */
-  function here(user: User): UserStatus {
+  /** The user's status. @throws {LifecycleError} if waiting does not help, see {@link refusal} */
+  function statusOrThrow(user: User): UserStatus {
     const problem = refusal(engine, user);
     if (problem !== null) throw problem;
     return describe(user);
   }
 
-  /** Waits until the user is usable and returns its status. */
-  async function arrived(id: string, wait: Deadline): Promise<UserStatus> {
-    return here(await waitForUser(engine, id, wait));
+  /** The user's status, once it is usable. @throws as {@link statusOrThrow}; as {@link waitForUser} */
+  async function statusOnceUsable(id: string, wait: Deadline): Promise<UserStatus> {
+    return statusOrThrow(await waitForUser(engine, id, wait));
   }
 
-  /** Waits until nothing is left to erase of an offboarded user. */
-  async function gone(id: string, wait: Deadline): Promise<UserStatus> {
+  /** The status of an offboarded user, once nothing is left to erase. */
+  async function statusOnceOffboarded(id: string, wait: Deadline): Promise<UserStatus> {
     const user = await waitForUser(engine, id, wait, isOffboardingOver);
-    return user.position.state === "failed" ? here(user) : describe(user);
+    return user.position.state === "failed" ? statusOrThrow(user) : describe(user);
   }
 
-  async function worker(
+  async function runWorker(
     verb: "work" | "resume",
     options: WorkOptions | undefined,
-    tires: boolean,
+    slowsDownWhenIdle: boolean,
   ): Promise<WorkSummary> {
-    open();
+    assertOpen();
     const { signal, concurrency = 32, pollMs = 1_000 } = check(verb, options, ofWork);
     const untilIdle = verb === "resume";
-    return underWay(
+    return tracked(
       withSignals(signal, closing.signal, (stop) =>
-        apart(engine, () =>
-          work(engine, { concurrency, due: true, stop, serves: false, untilIdle, pollMs, tires }),
+        runDetached(engine, () =>
+          work(engine, {
+            concurrency,
+            due: true,
+            stopSignal: stop,
+            finishesClaimed: false,
+            untilIdle,
+            pollMs,
+            slowsDownWhenIdle,
+          }),
         ),
       ),
     );
   }
 
   /** Works for all users, on behalf of a call for many of them. */
-  const help = (signal: AbortSignal): Promise<WorkSummary> => worker("work", { signal }, true);
+  const help = (signal: AbortSignal): Promise<WorkSummary> => runWorker("work", { signal }, true);
 
   /** Registers a task that closing must wait for. */
-  function underWay<T>(task: Promise<T>): Promise<T> {
+  function tracked<T>(task: Promise<T>): Promise<T> {
     const done = task.finally(() => working.delete(done));
     working.add(done);
     return done;
@@ -126,20 +135,21 @@ export function lifecycleOver(
     { signal }: Cancellable,
     task: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const done = underWay(withSignals(signal, closing.signal, task));
+    const done = tracked(withSignals(signal, closing.signal, task));
     const bounded = untilAborted(closeDeadline.signal, done);
-    const atRest = (late: () => void): (() => void) => onSilence(clock, 2 * settings.timeoutMs, late);
-    return signal === undefined ? bounded : untilAborted(signal, bounded, atRest);
+    const whenOverdue = (late: () => void): (() => void) =>
+      suspendSafeTimer(clock, 2 * settings.timeoutMs, late);
+    return signal === undefined ? bounded : untilAborted(signal, bounded, whenOverdue);
   }
 
-  async function renamed(id: string, renaming: Renaming, wait: Deadline): Promise<UserStatus> {
+  async function renameUser(id: string, renaming: Renaming, wait: Deadline): Promise<UserStatus> {
     await rename(engine, id, renaming, wait);
     tokens.forget(id);
     return describe((await loadUser(engine, renaming.to)).user);
   }
 
-  /** Waits until everything under way has come to rest. A task may have started another one just before it ended. */
-  async function allAtRest(): Promise<void> {
+  /** Waits for all tasks and runs to end. A task may have started another one just before it ended. */
+  async function drain(): Promise<void> {
     do await Promise.allSettled([engine.lanes.settled(), ...working, ...engine.running.values()]);
     while (working.size + engine.running.size > 0);
   }
@@ -147,12 +157,12 @@ export function lifecycleOver(
   function onboardOne(appUserId: string, given: JoinOptions): Promise<JoinedStatus>;
   function onboardOne(appUserId: string, given?: OnboardOptions): Promise<UserStatus>;
   async function onboardOne(appUserId: string, given?: OnboardOptions | JoinOptions): Promise<UserStatus> {
-    open();
+    assertOpen();
     const id = checkId(appUserId);
     const { within, ...options } = checkOnboarding(given);
     const onboarded = async (): Promise<UserStatus> => {
       if (within === undefined)
-        return here(
+        return statusOrThrow(
           await withDeadline(options, (wait) =>
             onboard(engine, id, { ...options, onOffboarded: "restart" }, wait),
           ),
@@ -173,30 +183,30 @@ export function lifecycleOver(
     onboard: onboardOne,
 
     async onboardMany(ids, given) {
-      open();
+      assertOpen();
       const options = checkOnboardingMany(ids, given);
       return whileOpen(options, (signal) => onboardMany({ engine, options, signal }, ids, help));
     },
 
     async adopt(appUserId, given, options) {
-      open();
+      assertOpen();
       const id = checkId(appUserId);
       const grant = checkGrant(given);
       const { by, ...waiting } = check("adopt a user", options, acting);
       return withDeadline(waiting, async (wait) => {
-        await underWay(adopt(engine, id, grant, wait, { source: "byName", by }));
-        return arrived(id, wait);
+        await tracked(adopt(engine, id, grant, wait, { source: "byName", by }));
+        return statusOnceUsable(id, wait);
       });
     },
 
     async adoptMany(rows, given) {
-      open();
+      assertOpen();
       const options = checkAdopting(rows, given);
       return whileOpen(options, (signal) => adoptMany({ engine, options, signal }, rows));
     },
 
     async accessToken(appUserId, options) {
-      open();
+      assertOpen();
       const rejected =
         options === undefined ? undefined : check("get an access token", options, ofToken).rejected;
       if (rejected !== undefined) return (await tokens.rejected(checkId(appUserId), rejected, options)).token;
@@ -204,12 +214,12 @@ export function lifecycleOver(
     },
 
     fhir(appUserId, version, options) {
-      open();
+      assertOpen();
       return fhirOf({ engine, tokens }, checkId(appUserId), version, options);
     },
 
     async inspect(appUserId) {
-      open();
+      assertOpen();
       const reading = engine.account.refresh(); // gates and pauses that other processes know of
       const { user } = await loadUser(engine, checkId(appUserId));
       await reading;
@@ -217,36 +227,36 @@ export function lifecycleOver(
     },
 
     users(filter) {
-      open();
+      assertOpen();
       return listUsers(engine, check("list users", filter, filtering));
     },
 
     async userPage(filter) {
-      open();
+      assertOpen();
       return pageOfUsers(engine, check("list users", filter, filtering));
     },
 
     async counts() {
-      open();
+      assertOpen();
       return byStateNow(await store.tally());
     },
 
-    work: (options) => worker("work", options, false),
-    resume: (options) => worker("resume", options, true),
+    work: (options) => runWorker("work", options, false),
+    resume: (options) => runWorker("resume", options, true),
 
     async reauthorize(appUserId, options) {
-      open();
+      assertOpen();
       const id = checkId(appUserId);
       const { by, ...waiting } = check("reauthorize", options, acting);
       return withDeadline(waiting, async (wait) => {
         tokens.forget(id);
         await reauthorize(engine, id, by, wait);
-        return arrived(id, wait);
+        return statusOnceUsable(id, wait);
       });
     },
 
     async retry(appUserId, options) {
-      open();
+      assertOpen();
       const id = checkId(appUserId);
       const { lane, by, ...waiting } = check("retry", options, retrying);
       return withDeadline(waiting, async (wait) => {
@@ -256,47 +266,47 @@ export function lifecycleOver(
           by,
         });
         const { state } = (await loadUser(engine, id)).user.position;
-        return hasLeft(state) ? gone(id, wait) : arrived(id, wait);
+        return hasLeft(state) ? statusOnceOffboarded(id, wait) : statusOnceUsable(id, wait);
       });
     },
 
     async offboard(appUserId, given) {
-      open();
+      assertOpen();
       const id = checkId(appUserId);
       const { versions, by, ...options } = checkOffboarding(given);
       return withDeadline(options, async (wait) => {
         tokens.forget(id);
-        await underWay(offboard(engine, id, { purge: versions, by }, wait));
-        return gone(id, wait);
+        await tracked(offboard(engine, id, { purge: versions, by }, wait));
+        return statusOnceOffboarded(id, wait);
       });
     },
 
     async rename(appUserId, newAppUserId, options) {
-      open();
+      assertOpen();
       const id = checkId(appUserId);
       const to = checkId(newAppUserId);
       const { by, ...waiting } = check("rename", options, acting);
-      return withDeadline(waiting, (wait) => underWay(renamed(id, { to, by }, wait)), settings.timeoutMs);
+      return withDeadline(waiting, (wait) => tracked(renameUser(id, { to, by }, wait)), settings.timeoutMs);
     },
 
     async forget(appUserId, options) {
-      open();
+      assertOpen();
       const id = checkId(appUserId);
       const { by, ...waiting } = check("forget a user", options, acting);
-      await withDeadline(waiting, (wait) => underWay(forget(engine, id, wait, by)));
+      await withDeadline(waiting, (wait) => tracked(forget(engine, id, wait, by)));
       tokens.forget(id);
       if (by !== undefined) await writeAct({ record: store.account, clock }, { what: "forget", by });
     },
 
     async reconcile(given) {
-      open();
+      assertOpen();
       const { repairs, ...options } = checkReconciling(given);
       return whileOpen(options, (signal) =>
         reconcile(engine, { options, repairs, signal, moved: (id) => tokens.forget(id) }),
       );
     },
 
-    remote: createRemote(engine, open),
+    remote: createRemote(engine, assertOpen),
 
     subscribe(listener) {
       checkValue("subscribe", "the listener", listener, aFunction);
@@ -304,7 +314,7 @@ export function lifecycleOver(
     },
 
     async forecast(calls = 1, lane = "interactive") {
-      open();
+      assertOpen();
       checkValue("forecast", "calls", calls, whole(1, 1e9));
       checkValue("forecast", "lane", lane, aLane);
       const { used, waiting, inMs } = await forecast(engine, calls, lane);
@@ -314,16 +324,16 @@ export function lifecycleOver(
     budget: createBudget(engine),
     health,
 
-    ...createOperatorVerbs(engine, open, withDeadline, underWay),
-    ...createExplainVerbs(engine, open),
-    ...createWatchVerbs(engine, open),
-    ...createEventVerbs(engine, open),
-    ...createKeyVerbs(engine, open, underWay),
-    ...createLeaveVerbs({ engine, tokens, open, whileOpen, help }),
+    ...createOperatorVerbs(engine, assertOpen, withDeadline, tracked),
+    ...createExplainVerbs(engine, assertOpen),
+    ...createWatchVerbs(engine, assertOpen),
+    ...createEventVerbs(engine, assertOpen),
+    ...createKeyVerbs(engine, assertOpen, tracked),
+    ...createLeaveVerbs({ engine, tokens, assertOpen, whileOpen, help }),
     [internals]: createInternals(engine),
     alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
 
-    close: () => (ending ??= close(engine, { closing, closeDeadline }, allAtRest)),
+    close: () => (closingDone ??= close(engine, { closing, closeDeadline }, drain)),
 
     [Symbol.asyncDispose]: () => lifecycle.close(),
   };

@@ -37,7 +37,7 @@ export async function* listUsers(
 ): AsyncGenerator<UserStatus, void, undefined> {
   let left = limit;
   for await (const id of idsOf(engine, state, after, Math.min(limit, pageSize))) {
-    const status = passedOver(engine, await readable(engine, id, state));
+    const status = statusOrWarn(engine, await readStatus(engine, id, state));
     if (status === null) continue;
     yield status;
     if (--left <= 0) return;
@@ -50,7 +50,7 @@ export async function* listAllUsers(
   { state }: Pick<UserFilter, "state">,
 ): AsyncGenerator<UserStatus | UnreadableUser, void, undefined> {
   for await (const id of idsOf(engine, state, undefined, pageSize)) {
-    const found = await readable(engine, id, state);
+    const found = await readStatus(engine, id, state);
     if (found !== null) yield found;
   }
 }
@@ -63,7 +63,7 @@ export async function pageOfUsers(
   const users: UserStatus[] = [];
   for await (const id of idsOf(engine, state, after, limit + 1)) {
     const last = users.at(-1);
-    const status = passedOver(engine, await readable(engine, id, state));
+    const status = statusOrWarn(engine, await readStatus(engine, id, state));
     if (status === null) continue;
     if (users.length === limit && last !== undefined) return { users, next: last.appUserId };
     users.push(status);
@@ -117,7 +117,7 @@ function comesBefore({ hidden }: Engine, one: string, other: string): boolean {
 }
 
 /** The user, unless it is not in that state now or no longer exists. One that cannot be read must not end the listing. */
-async function readable(
+async function readStatus(
   engine: Engine,
   id: string,
   state: UserState | undefined,
@@ -133,7 +133,7 @@ async function readable(
 }
 
 /** The user; `null`, with a warning, in place of one that cannot be read. */
-function passedOver({ settings }: Engine, found: UserStatus | UnreadableUser | null): UserStatus | null {
+function statusOrWarn({ settings }: Engine, found: UserStatus | UnreadableUser | null): UserStatus | null {
   if (found === null || !("error" in found)) return found;
   const { alias, error } = found;
   settings.logger.warn({ user: alias, error: error.code }, `Cannot list a user: ${error.message}`);

@@ -29,7 +29,7 @@ import { Pauses } from "./account/pauses.ts";
 import { openChecked } from "./account/checked-store.ts";
 import { askForCredentials } from "./options/credentials.ts";
 import { Changes } from "./engine/changes.ts";
-import { gathering, type Engine, type Ends } from "./engine/engine.ts";
+import { gathering, type Engine, type EndSignals } from "./engine/engine.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { LimitsInForce } from "./account/limits-in-force.ts";
 import { checkOrigins, warnOfOtherOrigins, originsOf, originsField } from "./account/origins.ts";
@@ -86,7 +86,7 @@ export async function openParts(options: LifecycleOptions, seams: Seams = {}): P
 
 async function openEngine(
   settings: Settings,
-  ends: Ends,
+  ends: EndSignals,
   {
     newestFormat: newest = newestFormat,
     nextTurn = setImmediate,

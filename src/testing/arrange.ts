@@ -24,7 +24,7 @@ type Step = (user: User, at: number, scene: Scene) => User;
 
 interface Scene {
   readonly world: World;
-  readonly windowMs: number;
+  readonly refreshWindowMs: number;
   readonly id: string;
   /** Another id, in the form that the record may hold. */
   readonly newId: string;
@@ -74,7 +74,7 @@ export async function arrange(engine: Engine, world: World, id: string, state: U
   }
   const newId = `${id} (renamed)`;
   const form = engine.hidden === null ? newId : engine.hidden.seal(id, newId);
-  const scene: Scene = { world, windowMs: engine.settings.windowMs, id, newId: form };
+  const scene: Scene = { world, refreshWindowMs: engine.settings.refreshWindowMs, id, newId: form };
   const now = engine.clock.now();
   const steps = biographies[state];
   const refreshAt = steps.indexOf(mustRefresh);
@@ -84,13 +84,13 @@ export async function arrange(engine: Engine, world: World, id: string, state: U
   const place = schedule(engine, user, null);
   const done = await saveUser(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
   if (done.type !== "committed") return arrange(engine, world, id, state); // a concurrent call created the user
-  engine.changes.rested({ ...user, revision: done.revision }, place);
+  engine.changes.becameIdle({ ...user, revision: done.revision }, place);
 }
 
 /** The age of a token that is in the middle of its refresh window, in ms. */
-function ageOfAToken({ world, windowMs }: Scene): number {
+function ageOfAToken({ world, refreshWindowMs }: Scene): number {
   const lifeMs = world.settings.accessTokenLifeMs;
-  return lifeMs - Math.min(windowMs, lifeMs / 2) / 2;
+  return lifeMs - Math.min(refreshWindowMs, lifeMs / 2) / 2;
 }
 
 function isCreated(user: User, at: number, { world, id }: Scene): User {

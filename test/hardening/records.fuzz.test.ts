@@ -7,7 +7,7 @@ import { systemClock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
 import { readGates, withGate } from "../../src/runtime/gates/gate-record.ts";
 import { checkOptions, type LifecycleOptions } from "../../src/runtime/options/lifecycle-options.ts";
-import { awake, describeUser } from "../../src/runtime/user/user-status.ts";
+import { applyDue, describeUser } from "../../src/runtime/user/user-status.ts";
 import { readUser, stepped, writeUser } from "../../src/runtime/user/user.ts";
 import type { Json, Store } from "../../src/store/contract.ts";
 import { newestFormat } from "../../src/store/envelope.ts";
@@ -97,7 +97,7 @@ describe("records", () => {
           const record = { id, value, revision: 1, state: "created", dueInMs: null, lane: null, lease: null };
           const read = gives(() => {
             const user = readUser(record, sealer);
-            checkDates(describeUser(awake(user, 600_000, now), 600_000, now));
+            checkDates(describeUser(applyDue(user, 600_000, now), 600_000, now));
             for (const event of eventsAt(now)) {
               const next = stepped(user, event);
               checkDates(describeUser(next, 600_000, now));

@@ -64,7 +64,7 @@ function written(place: Place): Record<string, any> {
     former: [],
     secrets: held,
     asRead: undefined,
-    overMark: undefined,
+    tombstoneRevision: undefined,
     unsaved: undefined,
     leaseMs: undefined,
   };

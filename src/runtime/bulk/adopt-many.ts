@@ -12,7 +12,7 @@ import { callListener } from "../options/call-listener.ts";
 import { throttle } from "./throttle.ts";
 import { ListedTokens } from "./listed-tokens.ts";
 import { rowTally } from "./row-tally.ts";
-import { forEachRow, rowsATurn, rowsInHand, type Rows } from "./for-each-row.ts";
+import { forEachRow, rowsPerTurn, rowsAtOnce, type Rows } from "./for-each-row.ts";
 
 /**
  * Adopts every row with a valid grant, except users that were offboarded or forgotten, and rows with a token of another
@@ -29,8 +29,8 @@ export async function adoptMany(
   const listed = new ListedTokens();
   const report = (): void =>
     callListener(engine.settings.logger, "onProgress", options.onProgress, tally.counts);
-  await forEachRow(rows, rowsInHand, signal, async (given, number) => {
-    if (number % rowsATurn === 0) await engine.gather();
+  await forEachRow(rows, rowsAtOnce, signal, async (given, number) => {
+    if (number % rowsPerTurn === 0) await engine.gather();
     await tally.count(number, given, async () => {
       const { appUserId, ...grant } = checkValue("adopt a user", "the row", given, anObject);
       const id = checkId(appUserId);

@@ -7,7 +7,7 @@
 import { isLifecycleError } from "../../errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { findUser, listUserIds } from "../engine/load-user.ts";
-import { onTheirWay, indexKey } from "../user/index-key.ts";
+import { stillInProgress, indexKey } from "../user/index-key.ts";
 import type { UserState } from "../../../machines/index.ts";
 
 /** The users are examined once none has become usable for this time, ms. */
@@ -48,7 +48,7 @@ export class DamagedUsers {
     const isStill = now - this.#since >= stillMs && (waiting === 0 || left <= few);
     if (left > 0 && (isStill || left <= this.#known)) {
       this.#since = now;
-      await this.#look();
+      await this.#examine();
     }
     return Math.min(left, this.#known);
   }
@@ -57,7 +57,7 @@ export class DamagedUsers {
     return this.#ids.length + this.#nameless;
   }
 
-  async #look(): Promise<void> {
+  async #examine(): Promise<void> {
     const ids: string[] = [];
     let nameless = 0;
     const before = await this.#counts();
@@ -76,8 +76,8 @@ export class DamagedUsers {
     this.#nameless = nameless;
   }
 
-  async #counts(): Promise<ReturnType<typeof onTheirWay>> {
-    return onTheirWay(this.#name, await this.#engine.store.counts());
+  async #counts(): Promise<ReturnType<typeof stillInProgress>> {
+    return stillInProgress(this.#name, await this.#engine.store.counts());
   }
 
   #isDamaged(id: string): Promise<boolean> {

@@ -11,15 +11,15 @@ import { isId } from "../options/check-id.ts";
 import type { Difference } from "./reconciliation.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import { listUserIds, loadRecord, lookForUser, nullIfLasting } from "../engine/load-user.ts";
+import { listUserIds, loadRecord, lookForUser, nullIfPermanent } from "../engine/load-user.ts";
 import { hashOf } from "../user/hash-of.ts";
-import { forEachRow, rowsInHand } from "./for-each-row.ts";
+import { forEachRow, rowsAtOnce } from "./for-each-row.ts";
 import { readInClear, type User } from "../user/user.ts";
 
 /** The most differing users held until every user here has been read. */
 const mostHeld = 100_000;
 /** Ids listed per request to the store. */
-const idsAPage = 500;
+const idsPerPage = 500;
 /** After this many rounds, users that were not visited are given up. */
 const mostRounds = 16;
 /** How far other processes' clocks may be off, ms. */
@@ -29,7 +29,7 @@ const skewMs = 5 * 60_000;
 type Named = RemoteUser & { readonly appUserId: string };
 
 /** The parameters of a comparison. */
-export interface Finding {
+export interface ComparisonOptions {
   readonly signal: AbortSignal;
   readonly found: (difference: Difference) => void;
 }
@@ -37,11 +37,11 @@ export interface Finding {
 /** One comparison of the users here with 1upHealth's list. */
 export class UserComparison {
   readonly #engine: Engine;
-  readonly #finding: Finding;
+  readonly #options: ComparisonOptions;
   readonly #there = new Set<number>();
   /** The pairs of number and id there, each as one hash. */
   readonly #pairs = new Set<number>();
-  readonly #strangers = new Map<number, Named>();
+  readonly #onlyThere = new Map<number, Named>();
   /** The ids there of users that have another number here under that id, or none. */
   readonly #elsewhere = new Map<number, string>();
   /** The numbers here of users that have another one there. */
@@ -52,19 +52,19 @@ export class UserComparison {
   readonly #visited = new Set<number>();
   readonly #startedAt: number;
   /** Users only there that are not held. */
-  beyond = 0;
-  /** Every user here was read, so none of {@link strangers} is here under another id. */
+  notHeld = 0;
+  /** Every user here was read, so none of {@link onlyThere} is here under another id. */
   isCertain = false;
 
-  constructor(engine: Engine, finding: Finding) {
+  constructor(engine: Engine, options: ComparisonOptions) {
     this.#engine = engine;
-    this.#finding = finding;
+    this.#options = options;
     this.#startedAt = engine.clock.now() - skewMs;
   }
 
   /** The users that are only there, once every user here has been read. */
-  get strangers(): readonly Named[] {
-    return [...this.#strangers.values()];
+  get onlyThere(): readonly Named[] {
+    return [...this.#onlyThere.values()];
   }
 
   /** The number of users here that were read. */
@@ -73,12 +73,12 @@ export class UserComparison {
   }
 
   /** Looks up each user of a page here. */
-  async page(users: readonly RemoteUser[]): Promise<void> {
-    await forEachRow(users, 32, this.#finding.signal, (user) => this.#look(user));
+  async addPage(users: readonly RemoteUser[]): Promise<void> {
+    await forEachRow(users, 32, this.#options.signal, (user) => this.#lookUp(user));
   }
 
-  async #look(user: RemoteUser): Promise<void> {
-    const { found } = this.#finding;
+  async #lookUp(user: RemoteUser): Promise<void> {
+    const { found } = this.#options;
     const { oneupUserId, appUserId } = user;
     this.#there.add(oneupUserId);
     if (appUserId === undefined || !isId(appUserId)) return found({ type: "unusable", oneupUserId });
@@ -96,16 +96,16 @@ export class UserComparison {
   }
 
   #hold(user: Named): void {
-    if (this.#strangers.size < mostHeld) this.#strangers.set(user.oneupUserId, user);
-    else this.beyond++;
+    if (this.#onlyThere.size < mostHeld) this.#onlyThere.set(user.oneupUserId, user);
+    else this.notHeld++;
   }
 
   /** Compares every user here with the list, and reports the users that are only there. */
-  async allUsers(isComplete: boolean, seen: () => void): Promise<void> {
-    const { found } = this.#finding;
+  async compareAllUsers(isComplete: boolean, seen: () => void): Promise<void> {
+    const { found } = this.#options;
     this.isCertain = await this.#visitAll(isComplete, seen);
     if (this.#sharedNumbers.size > 0) await this.#findSharedNumbers();
-    for (const { appUserId, oneupUserId, active } of this.#strangers.values()) {
+    for (const { appUserId, oneupUserId, active } of this.#onlyThere.values()) {
       found({ type: "thereOnly", appUserId, oneupUserId, active });
     }
   }
@@ -125,7 +125,7 @@ export class UserComparison {
         if (await this.#visit(id, isComplete)) this.#visited.add(number);
         seen();
       });
-      if (this.#strangers.size === 0) return false;
+      if (this.#onlyThere.size === 0) return false;
       if (newIds === 0) return true;
     }
     return false;
@@ -141,17 +141,17 @@ export class UserComparison {
   }
 
   #eachId(task: (id: string) => Promise<void>): Promise<void> {
-    return forEachRow(listUserIds(this.#engine, idsAPage), rowsInHand, this.#finding.signal, task);
+    return forEachRow(listUserIds(this.#engine, idsPerPage), rowsAtOnce, this.#options.signal, task);
   }
 
   #compare(user: User, isComplete: boolean): void {
-    const { found } = this.#finding;
+    const { found } = this.#options;
     const { id: appUserId, position } = user;
     const { oneupUserId, codeAt, grantedAt } = position.context;
     if (oneupUserId === null) return;
     const thereAppUserId = this.#elsewhere.get(oneupUserId);
     if (thereAppUserId !== undefined) {
-      this.#strangers.delete(oneupUserId);
+      this.#onlyThere.delete(oneupUserId);
       // seam: another-id-at-1uphealth-is-noticed
       if (thereAppUserId !== appUserId) this.#reportRenamed(user, thereAppUserId, oneupUserId);
     } else if (this.#others.has(oneupUserId)) {
@@ -169,7 +169,7 @@ export class UserComparison {
   #reportRenamed(user: User, thereAppUserId: string, oneupUserId: number): void {
     // It may have been renamed by this library while the list was read.
     if (isRenaming(user.position.state)) return;
-    this.#finding.found({ type: "renamed", appUserId: user.id, thereAppUserId, oneupUserId });
+    this.#options.found({ type: "renamed", appUserId: user.id, thereAppUserId, oneupUserId });
   }
 
   /**
@@ -208,12 +208,12 @@ export class UserComparison {
       // The number is read even of a user whose secrets cannot be decrypted.
       const read = async (): Promise<User> =>
         readInClear(await loadRecord(this.#engine, id), this.#engine.sealer).user;
-      return (await this.#retried(read).catch(nullIfLasting)) ?? "unreadable";
+      return (await this.#retried(read).catch(nullIfPermanent)) ?? "unreadable";
     }
   }
 
   #retried<T>(read: () => Promise<T>): Promise<T> {
-    return retryWrite(this.#engine, this.#finding.signal, "reconcile users", read);
+    return retryWrite(this.#engine, this.#options.signal, "reconcile users", read);
   }
 }
 

@@ -8,13 +8,13 @@ import { onAbort } from "../../abort.ts";
 import { isObject, kindOf } from "../../checks.ts";
 
 /** Rows in progress at once: enough for a store to write many in one sync. */
-export const rowsInHand = 128;
+export const rowsAtOnce = 128;
 
 /**
  * The task of every eighth row waits for the next turn of the event loop, because rows and store may both answer at once, and
  * timers and sockets must get their turn.
  */
-export const rowsATurn = 8;
+export const rowsPerTurn = 8;
 
 /** Anything that yields rows. */
 export type Rows<T> = Iterable<T> | AsyncIterable<T>;
@@ -34,7 +34,7 @@ export async function forEachRow<T>(
   const source = Symbol.asyncIterator in rows ? rows[Symbol.asyncIterator]() : rows[Symbol.iterator]();
   /** Ends the wait for the row that was requested. */
   let interrupt = (_reason: unknown): void => {};
-  const unhear = onAbort(signal, () => interrupt(signal.reason));
+  const unsubscribe = onAbort(signal, () => interrupt(signal.reason));
   let turn: Promise<unknown> = Promise.resolve();
   let number = 0;
   let over = false;
@@ -53,7 +53,7 @@ export async function forEachRow<T>(
 
   /** The next row, after all earlier requests have got theirs. */
   function next(): Promise<{ readonly row: T; readonly number: number } | null> {
-    const mine = turn.then(async () => {
+    const result = turn.then(async () => {
       if (over) return null;
       const found = await asked();
       if (!isObject(found))
@@ -61,8 +61,8 @@ export async function forEachRow<T>(
       over ||= found.done ?? false;
       return found.done ? null : { row: found.value, number: ++number };
     });
-    turn = mine.catch(() => {});
-    return mine;
+    turn = result.catch(() => {});
+    return result;
   }
 
   async function loop(): Promise<void> {
@@ -82,7 +82,7 @@ export async function forEachRow<T>(
   }
 
   const ended = await Promise.allSettled(Array.from({ length: width }, loop));
-  unhear();
+  unsubscribe();
   const failed = ended.find((each) => each.status === "rejected");
   if (failed !== undefined) throw failed.reason;
 }

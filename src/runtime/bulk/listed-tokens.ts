@@ -1,6 +1,6 @@
 /**
- * The tokens of a list of grants. A token that stands beside two users, as a wrong join in an export leaves it, would let
- * one of them read and write the record of the other, so neither gets it.
+ * The tokens of a list of grants. A token that is listed for two users, for example after a wrong join in an export,
+ * would let one of them read and write the record of the other, so neither gets it.
  *
  * @module
  */
@@ -20,7 +20,7 @@ interface EnteredRow {
 
 /** See the module. It holds hashes, no tokens. */
 export class ListedTokens {
-  /** The first row of each token, negative once it was also met beside another user. */
+  /** The first row of each token, negative once another user's row had it too. */
   readonly #rows = new Map<number, number>();
   /** The hash of the user of each row. */
   readonly #users: number[] = [];

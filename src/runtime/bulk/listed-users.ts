@@ -60,7 +60,7 @@ export class ListedUsers {
   async expects(id: string): Promise<"new" | "existing"> {
     const hash = hashOf(id);
     this.#sought++;
-    while (!this.#ids.has(hash) && this.#pays()) {
+    while (!this.#ids.has(hash) && this.#isWorthACall()) {
       await (this.#reading ??= this.#read().finally(() => (this.#reading = null)));
     }
     // seam: only-a-listed-user-is-expected-to-exist
@@ -75,10 +75,10 @@ export class ListedUsers {
   }
 
   /**
-   * Whether the next page may be worth its call. So far the pages must not have cost more than they saved, but for one
-   * call or a fiftieth of the users: where in the list these stand is unknown.
+   * Whether the next page may be worth its call. The pages so far must not have cost more calls than they saved, with an
+   * allowance of one call or a fiftieth of the users, because it is unknown where in the list these are.
    */
-  #pays(): boolean {
+  #isWorthACall(): boolean {
     if (this.#isAtEnd || this.#waitLeftMs <= 0) return false;
     // seam: a-page-must-pay
     return this.#sought > 1 && this.#calls - this.#known < Math.max(1, this.#sought / 50);

@@ -16,15 +16,15 @@ import { newcomer } from "../operations/onboard.ts";
 import { forecast } from "../operations/forecast.ts";
 import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "./imports.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import { findUser, leadsToTombstone, nullIfLasting, tombstoneRevision } from "../engine/load-user.ts";
+import { findUser, leadsToTombstone, nullIfPermanent, tombstoneRevision } from "../engine/load-user.ts";
 import { callListener } from "../options/call-listener.ts";
 import { throttle } from "./throttle.ts";
 import { rowTally } from "./row-tally.ts";
-import { forEachRow, rowsATurn, rowsInHand, type Rows } from "./for-each-row.ts";
-import { moveIdle } from "../engine/save-user.ts";
+import { forEachRow, rowsPerTurn, rowsAtOnce, type Rows } from "./for-each-row.ts";
+import { saveIdleStep } from "../engine/save-user.ts";
 import { DamagedUsers } from "./damaged-users.ts";
 import { ListedUsers } from "./listed-users.ts";
-import { isOfDeparted, leftOf, onTheirWay, sumOf } from "../user/index-key.ts";
+import { isOfDeparted, leftOf, stillInProgress, sumOf } from "../user/index-key.ts";
 import type { User } from "../user/user.ts";
 
 /** Unreadable users named in the result. */
@@ -45,22 +45,22 @@ export async function onboardMany(
   const pace = throttle(engine, options.everyMs);
   const damaged = new DamagedUsers(engine, name);
   const listed = new ListedUsers(engine, lane, signal);
-  const toRead = "read the progress of an import";
+  const doing = "read the progress of an import";
 
   /** How many users of it are not usable yet, including those whose record cannot be read. */
-  async function standing(): Promise<{ readonly left: number; readonly failed: number }> {
+  async function countUnfinished(): Promise<{ readonly left: number; readonly failed: number }> {
     const counts = await engine.store.counts();
     const { failed = 0 } = leftOf(name, counts);
-    return { failed, left: sumOf(onTheirWay(name, counts)) };
+    return { failed, left: sumOf(stillInProgress(name, counts)) };
   }
-  const before = await retryWrite(engine, signal, toRead, standing);
+  const before = await retryWrite(engine, signal, doing, countUnfinished);
 
-  async function look(phase: ImportProgress["phase"]): Promise<ImportProgress> {
+  async function readProgress(phase: ImportProgress["phase"]): Promise<ImportProgress> {
     const { account, clock, guard } = engine;
     const [{ known }, { counts }] = [listed, tally]; // as they are before the store counts
     const [{ used, waiting, inMs }, { left, failed }] = await Promise.all([
       forecast(engine, 1, lane),
-      standing(),
+      countUnfinished(),
     ]);
     const unreadable = phase === "onboarding" ? await damaged.among(left, waiting[lane]) : 0;
     const isWithoutEnd = phase === "reading" || left === unreadable || inMs === Infinity;
@@ -90,14 +90,14 @@ export async function onboardMany(
   }
 
   async function report(phase: ImportProgress["phase"]): Promise<ImportProgress> {
-    const progress = await retryWrite(engine, signal, toRead, () => look(phase));
+    const progress = await retryWrite(engine, signal, doing, () => readProgress(phase));
     callListener(engine.settings.logger, "onProgress", onProgress, progress);
     return progress;
   }
 
   await report("reading");
-  await forEachRow(ids, rowsInHand, signal, async (given, number) => {
-    if (number % rowsATurn === 0) await engine.gather();
+  await forEachRow(ids, rowsAtOnce, signal, async (given, number) => {
+    if (number % rowsPerTurn === 0) await engine.gather();
     await tally.count(number, given, () => {
       const id = checkId(given);
       return retryWrite(engine, signal, "store users", async () => {
@@ -105,7 +105,7 @@ export async function onboardMany(
         // seam: a-user-that-is-here-is-not-looked-for-in-the-list
         if (there.type !== "absent") return hasDeparted(engine, id, there) ? "departed" : "present";
         const user = newcomer(id, { expect: await expects(id), lane }, engine.clock.now());
-        return enter(engine, signal, { ...user, origin: { name, arrived: false } });
+        return storeNewUser(engine, signal, { ...user, origin: { name, arrived: false } });
       });
     });
     if (pace.isDue()) await report("reading");
@@ -119,7 +119,7 @@ export async function onboardMany(
 }
 
 /** Stores the user in its lane, unless another process is faster or the user was forgotten. */
-async function enter(
+async function storeNewUser(
   engine: Engine,
   signal: AbortSignal,
   newcomer: User,
@@ -127,7 +127,7 @@ async function enter(
   // seam: an-imported-user-waits-in-its-lane
   const place = { dueInMs: null, lane: newcomer.lane };
   // An unacknowledged write is repeated with the same write id: otherwise our own user would look like a conflict.
-  const done = await moveIdle(engine, newcomer, place, /* seam: a-first-write-is-repeated */ signal);
+  const done = await saveIdleStep(engine, newcomer, place, /* seam: a-first-write-is-repeated */ signal);
   if (done.type === "committed") return "added";
   if (done.unacknowledged === true && (await isOurs(engine, signal, newcomer))) return "added";
   return (await tombstoneRevision(engine, newcomer.id)) > 0 ? "departed" : "present";
@@ -148,7 +148,7 @@ async function isOurs(
   { id, history: [begun], origin }: User,
 ): Promise<boolean> {
   const found = await retryWrite(engine, signal, "read users", () =>
-    findUser(engine, id).catch(nullIfLasting),
+    findUser(engine, id).catch(nullIfPermanent),
   );
   const there = found?.user;
   return there?.origin?.name === origin?.name && there?.history[0]?.[0] === begun?.[0];

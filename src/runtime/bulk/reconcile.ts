@@ -19,7 +19,7 @@ import { retryWrite } from "../engine/retry-write.ts";
 import { watchResult } from "../options/call-listener.ts";
 import { throttle } from "./throttle.ts";
 import { askForPage } from "../operations/remote.ts";
-import { adoptStranger, followRename } from "./repairing.ts";
+import { adoptRemoteUser, followRename } from "./repairing.ts";
 import { forEachRow } from "./for-each-row.ts";
 import { pagesOf, type AskPage } from "../operations/user-walk.ts";
 
@@ -75,48 +75,52 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
     there: walk().users,
     here: comparison.here,
     calls: walk().calls + failed,
-    counts: { ...counts, thereOnly: counts.thereOnly + (phase === "reading" ? 0 : comparison.beyond) },
+    counts: { ...counts, thereOnly: counts.thereOnly + (phase === "reading" ? 0 : comparison.notHeld) },
   });
   const report = (phase: ReconcileProgress["phase"]): void => {
     if (pace.isDue()) notify("onProgress", onProgress, progress(phase));
   };
 
   for await (const page of pages) {
-    await comparison.page(page);
+    await comparison.addPage(page);
     report("reading");
   }
   const { complete } = walk();
-  await comparison.allUsers(complete, () => report("comparing"));
+  await comparison.compareAllUsers(complete, () => report("comparing"));
 
   const repaired = { adopted: 0, moved: 0, left: 0 };
-  const mends = complete && repairs.length > 0;
-  if (mends) {
+  const isRepairing = complete && repairs.length > 0;
+  if (isRepairing) {
     await forEachRow(renamed, width, signal, async (difference) => {
-      const done = await mend(engine, signal, followRename(engine, difference, signal));
+      const done = await runRepair(engine, signal, followRename(engine, difference, signal));
       if (done) reconciling.moved(difference.appUserId);
       repaired[done ? "moved" : "left"]++;
       report("repairing");
     });
-    const strangers = repairs.includes("adopt") && comparison.isCertain ? comparison.strangers : [];
-    await forEachRow(strangers, width, signal, async (stranger) => {
-      const done = await mend(engine, signal, () => adoptStranger(engine, stranger, signal));
+    const toAdopt = repairs.includes("adopt") && comparison.isCertain ? comparison.onlyThere : [];
+    await forEachRow(toAdopt, width, signal, async (user) => {
+      const done = await runRepair(engine, signal, () => adoptRemoteUser(engine, user, signal));
       repaired[done ? "adopted" : "left"]++;
       report("repairing");
     });
     if (repairs.includes("adopt")) {
-      repaired.left += comparison.beyond + comparison.strangers.length - strangers.length;
+      repaired.left += comparison.notHeld + comparison.onlyThere.length - toAdopt.length;
     }
   }
   const done = progress("done");
   notify("onProgress", onProgress, done);
-  return { ...done, complete, differences, repaired: mends ? (repaired satisfies Repaired) : null };
+  return { ...done, complete, differences, repaired: isRepairing ? (repaired satisfies Repaired) : null };
 }
 
 /**
  * Runs one repair, and repeats it while the store fails. False: it is not possible, for example because a record cannot
  * be read.
  */
-async function mend(engine: Engine, signal: AbortSignal, task: () => Promise<boolean>): Promise<boolean> {
+async function runRepair(
+  engine: Engine,
+  signal: AbortSignal,
+  task: () => Promise<boolean>,
+): Promise<boolean> {
   try {
     return await retryWrite(engine, signal, "reconcile users", task);
   } catch (error) {

@@ -8,30 +8,30 @@ import type { RemoteUser } from "../../http/user-management.ts";
 import type { Difference } from "./reconciliation.ts";
 import type { Engine } from "../engine/engine.ts";
 import { findUser, isBusy, isLeased, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
-import { longestLookMs } from "../engine/wait-for-user.ts";
+import { longestPollMs } from "../engine/wait-for-user.ts";
 import { underNewId } from "../user/tombstone.ts";
 import { lookUp } from "../operations/remote.ts";
 import { schedule } from "../engine/schedule.ts";
-import { moveIdle, samePlace } from "../engine/save-user.ts";
+import { saveIdleStep, samePlace } from "../engine/save-user.ts";
 import { newUser, stepped, type User } from "../user/user.ts";
 
 /** Stores a user that is only at 1upHealth; it then waits for a code. False: another process was faster. */
-export async function adoptStranger(
+export async function adoptRemoteUser(
   engine: Engine,
-  stranger: RemoteUser & { readonly appUserId: string },
+  remoteUser: RemoteUser & { readonly appUserId: string },
   signal: AbortSignal,
 ): Promise<boolean> {
   const at = engine.clock.now();
-  const known = { type: "EXPECT_EXISTING", at, user: stranger } as const;
-  const user = stepped(newUser(stranger.appUserId, "bulk", at), known);
-  const done = await moveIdle(engine, user, schedule(engine, user, "slot"), signal);
+  const known = { type: "EXPECT_EXISTING", at, user: remoteUser } as const;
+  const user = stepped(newUser(remoteUser.appUserId, "bulk", at), known);
+  const done = await saveIdleStep(engine, user, schedule(engine, user, "slot"), signal);
   return done.type === "committed";
 }
 
 type Renamed = Extract<Difference, { readonly type: "renamed" }>;
 
-/** 1upHealth's answer to a look-up is used so long, ms: over a store that fails read after read. */
-const longestAnswerMs = 10 * 60_000;
+/** How long 1upHealth's answer to a look-up is used, ms: the store may fail in read after read. */
+const lookUpValidMs = 10 * 60_000;
 
 /**
  * Moves a record to the id that its user has at 1upHealth, for one management call, because the list may be out of
@@ -47,7 +47,7 @@ export function followRename(engine: Engine, renamed: Renamed, signal: AbortSign
   let answer: { readonly user: RemoteUser | null; readonly at: number } | null = null;
 
   async function isThere(): Promise<boolean> {
-    if (answer === null || clock.monotonic() - answer.at > longestAnswerMs) {
+    if (answer === null || clock.monotonic() - answer.at > lookUpValidMs) {
       const query = { lane: "recovery", signal, subject: appUserId } as const;
       answer = { user: await lookUp(engine, { oneupUserId }, query), at: clock.monotonic() };
     }
@@ -68,7 +68,7 @@ export function followRename(engine: Engine, renamed: Renamed, signal: AbortSign
       position: { ...user.position, context: { ...context, idTaken: false } },
       secrets: { ...user.secrets }, // sealed again, because the seal is bound to the id
     };
-    const done = await moveIdle(engine, moved, samePlace(record), signal, appUserId);
+    const done = await saveIdleStep(engine, moved, samePlace(record), signal, appUserId);
     return done.type === "committed";
   }
 
@@ -81,8 +81,8 @@ export function followRename(engine: Engine, renamed: Renamed, signal: AbortSign
 }
 
 /**
- * The user, if it is not held and has this number, confirmed: an unconfirmed number may be another user's. A call under way for it, such
- * as a refresh, is given its time to end.
+ * The user, if it is not held and this is its confirmed number: an unconfirmed one may be another user's. A call under
+ * way for the user, such as a refresh, is given time to end.
  */
 async function movable(
   engine: Engine,
@@ -100,7 +100,7 @@ async function movable(
   while (found !== null && (isLeased(found.record) || running.has(appUserId))) {
     const leftMs = until - clock.monotonic();
     if (leftMs <= 0) return null;
-    await changes.ofUser(appUserId, Math.min(leftMs, longestLookMs), signal);
+    await changes.ofUser(appUserId, Math.min(leftMs, longestPollMs), signal);
     signal.throwIfAborted();
     found = await find();
   }

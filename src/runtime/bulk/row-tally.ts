@@ -30,7 +30,7 @@ export function rowTally<Row>(
         const done = await task();
         counts[done]++;
       } catch (error) {
-        if (!isLifecycleError(error) || !spoiltRow.has(error.code)) throw error;
+        if (!isLifecycleError(error) || !rowErrors.has(error.code)) throw error;
         if (keys.isTrouble(error)) throw error; // a problem of the account: every further row would be rejected
         counts.rejected++;
         const { code, message: why, facts } = error;
@@ -52,7 +52,7 @@ export function rowTally<Row>(
 }
 
 /** Errors that concern one row only. */
-const spoiltRow: ReadonlySet<string> = new Set([
+const rowErrors: ReadonlySet<string> = new Set([
   "INVALID_ID",
   "INVALID_OPTION",
   "USER_CONFLICT",

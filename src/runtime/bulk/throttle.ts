@@ -7,9 +7,9 @@ import { linkSignals } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import type { Engine } from "../engine/engine.ts";
 
-/** When at most this many users are left, changes are reported almost at once, after `newsMs`, ms. */
+/** When at most this many users are left, a change is reported sooner, after `soonMs`. */
 const few = 1_000;
-const newsMs = 200;
+const soonMs = 200;
 
 /** Decides when progress is due. */
 export function throttle(engine: Engine, everyMs = 1_000) {
@@ -25,8 +25,8 @@ export function throttle(engine: Engine, everyMs = 1_000) {
     },
 
     /**
-     * Reports again and again until no users are left, while `help` works for them until its signal aborts. Returns the
-     * last report. When few users are left, one of them that changes is reported at once.
+     * Reports progress until no users are left, while `help` works for them until its signal aborts. Returns the
+     * last report. When few users are left, a change of one of them is reported sooner.
      *
      * @throws what `report` and `help` throw; the signal's reason
      */
@@ -48,7 +48,7 @@ export function throttle(engine: Engine, everyMs = 1_000) {
           const { left } = reported;
           // seam: an-import-ends-with-its-last-user
           if (left === 0) return reported;
-          const gapMs = left > few ? everyMs : Math.min(everyMs, newsMs);
+          const gapMs = left > few ? everyMs : Math.min(everyMs, soonMs);
           await sleep(clock, gapMs, signal);
           if (left <= few) await changes.ofAnyUser(latest, everyMs - gapMs, signal);
           if (trouble !== null) throw (trouble as { readonly error: unknown }).error; // set while this waited

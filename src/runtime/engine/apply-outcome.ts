@@ -14,8 +14,8 @@ import type { SecretName, Secrets } from "../../store/sealing/sealer.ts";
 import { clientOf, type Engine } from "./engine.ts";
 import {
   doubtAbout,
-  isEnding,
-  leftToArrive,
+  endedWithoutOutcome,
+  extendToArrival,
   mayArriveUntil,
   momentOf,
   pauseOf,
@@ -40,14 +40,14 @@ export function applyOutcome(
   // seam: answers-about-another-user-come-to-an-end
   if (isAboutAnother(outcome) && user.position.state === "reauthorizing") {
     const event = { type: "REFUSED_WITHOUT_REASON", at: now.at, why: outcome.why } as const;
-    return afterAnother(stepped({ ...user, intent: null, pause: null }, event), now);
+    return afterAnswerAboutAnother(stepped({ ...user, intent: null, pause: null }, event), now);
   }
   if (isInconclusive(outcome)) {
     const doubt = doubtAbout(user.position, outcome.type);
     const until = mayArriveUntil(user.position, outcome.type, now);
     const kept = scope === "kept" ? doubt?.whileDown : undefined;
     const after = inDoubt(user, kept ?? doubt, now, until);
-    return isAboutAnother(outcome) ? afterAnother(after, now) : after;
+    return isAboutAnother(outcome) ? afterAnswerAboutAnother(after, now) : after;
   }
   const event = eventOf(user.position.state, outcome, now.at, user.intent?.at);
   const erased = erasedBy(user, outcome, now.at);
@@ -58,7 +58,7 @@ export function applyOutcome(
     ...after,
     lane,
     origin,
-    secrets: held(after.position.state, fresh, user.secrets),
+    secrets: secretsFor(after.position.state, fresh, user.secrets),
     pause: pauseBetween(user, outcome, after, now, scope),
   };
 }
@@ -82,7 +82,7 @@ function pauseBetween(
     return pauseOf("nextCode", after.position, now);
   const pause = pauseAfter(outcome, after, now, scope);
   return isUnsureCreate(user, outcome) && after.position.state !== "failed"
-    ? leftToArrive(pause, after.position, now)
+    ? extendToArrival(pause, after.position, now)
     : pause;
 }
 
@@ -113,7 +113,7 @@ function inDoubt(user: User, doubt: InDoubt | undefined, now: Moment, until: num
   const after = stepped(settled, { type: doubt.event, at: now.at, mayArriveUntil: until });
   return {
     ...after,
-    secrets: held(after.position.state, none, user.secrets),
+    secrets: secretsFor(after.position.state, none, user.secrets),
     pause: pauseOf(doubt.waits, after.position, now),
   };
 }
@@ -121,7 +121,7 @@ function inDoubt(user: User, doubt: InDoubt | undefined, now: Moment, until: num
 /**
  * The response was about another user. A retry may return the same, and each takes a slot and a code, so it is delayed.
  */
-function afterAnother(user: User, now: Moment): User {
+function afterAnswerAboutAnother(user: User, now: Moment): User {
   const { state, context } = user.position;
   // A look-up tells which of two numbers is right, or whether the user was renamed.
   if (state === "failed" || state === "locating" || state === "renameInDoubt") return user;
@@ -132,7 +132,7 @@ function afterAnother(user: User, now: Moment): User {
 }
 
 function isInconclusive(outcome: CallOutcome): outcome is NoOutcome {
-  return isEnding(outcome.type);
+  return endedWithoutOutcome(outcome.type);
 }
 
 function eventOf(
@@ -205,7 +205,7 @@ function newSecrets(outcome: CallOutcome): Secrets {
 const none: Secrets = {};
 
 /** Those of `fresh` and `before` that a state may hold, without the rest. Returns the same object if nothing changed. */
-function held(state: UserState, fresh: Secrets, before: Secrets): Secrets {
+function secretsFor(state: UserState, fresh: Secrets, before: Secrets): Secrets {
   const { causeText } = before;
   const grant = grantIn(state, {
     code: fresh.code ?? before.code,
@@ -254,7 +254,8 @@ export function noteCause(engine: Engine, user: User, failed: CallCause | null):
   const isAskedFor = settings.keepsTexts;
   const { state } = user.position;
   const mayKeep = isAskedFor && !hasLeft(state); // which erase what is known of a user
-  const text = failed?.text !== undefined && mayKeep ? keptText(failed.text, knownTo(engine, user)) : null;
+  const text =
+    failed?.text !== undefined && mayKeep ? keptText(failed.text, wordsToMask(engine, user)) : null;
   return withCause(user, cause, text);
 }
 
@@ -267,7 +268,7 @@ export function afterDeath(engine: Engine, user: User): User {
 }
 
 /** What a response about the user may quote. */
-function knownTo(engine: Engine, { id, position, secrets, former }: User): readonly string[] {
+function wordsToMask(engine: Engine, { id, position, secrets, former }: User): readonly string[] {
   const { clientId, clientSecret } = clientOf(engine);
   const { oneupUserId } = position.context;
   const { code, accessToken, refreshToken } = secrets;

@@ -20,7 +20,7 @@ interface Sleeper {
 }
 
 /** The counters that a worker read before it asked the store. */
-export interface UserChange {
+export interface ChangeCounters {
   readonly news: number;
   readonly work: number;
 }
@@ -47,7 +47,7 @@ export class Changes {
   }
 
   /** The counters so far. */
-  get latest(): UserChange {
+  get latest(): ChangeCounters {
     return { news: this.#news, work: this.#work };
   }
 
@@ -68,15 +68,15 @@ export class Changes {
   }
 
   /** A user took a step and keeps running. */
-  moved(user: User): void {
+  tookStep(user: User): void {
     for (const listener of this.#listeners) this.#call(listener, user);
     const followers = this.#followers.get(user.id);
     if (followers !== undefined) for (const follower of followers) this.#call(follower, user);
   }
 
   /** A user became idle: it waits in a lane, or is due in `dueInMs` (`null`: never). */
-  rested(user: User, { dueInMs, lane }: Pick<Commit, "dueInMs" | "lane">): void {
-    this.moved(user);
+  becameIdle(user: User, { dueInMs, lane }: Pick<Commit, "dueInMs" | "lane">): void {
+    this.tookStep(user);
     const waiting = this.#waiting.get(user.id);
     if (waiting !== undefined) for (const wake of waiting) wake();
     const withinMs = lane !== null ? 0 : (dueInMs ?? Number.POSITIVE_INFINITY);
@@ -117,7 +117,7 @@ export class Changes {
   }
 
   /** Resolves when any user has changed since `since`, or after `ms`, or when `signal` aborts. Never rejects. */
-  ofAnyUser(since: UserChange, ms: number, signal: AbortSignal): Promise<void> {
+  ofAnyUser(since: ChangeCounters, ms: number, signal: AbortSignal): Promise<void> {
     return this.#news === since.news ? this.#until(this.#watching, ms, signal) : Promise.resolve();
   }
 
@@ -125,7 +125,7 @@ export class Changes {
    * Resolves when there may be work that was not known at `since`, or after `ms`, or when `signal` aborts. `lanes`:
    * users wait in lanes. Never rejects.
    */
-  ofWork(since: UserChange, ms: number, lanes: boolean, signal: AbortSignal): Promise<void> {
+  ofWork(since: ChangeCounters, ms: number, lanes: boolean, signal: AbortSignal): Promise<void> {
     if (lanes ? this.#news !== since.news : this.#work !== since.work) return Promise.resolve();
     const wakes = new Set<() => void>();
     const until = this.#clock.monotonic() + ms;

@@ -8,7 +8,7 @@ import { onAbort, untilAborted, withSignals } from "../../abort.ts";
 import type { Clock } from "../../clock.ts";
 import { type LifecycleError, storeUnavailable } from "../../errors.ts";
 import type { WaitOptions } from "../options/call-options.ts";
-import type { Deadline, Ends } from "./engine.ts";
+import type { Deadline, EndSignals } from "./engine.ts";
 
 /** Runs a task with the deadline of its call. The task's signal must not be used after the task has ended. */
 export type WithDeadline = <T>(
@@ -26,14 +26,14 @@ const defaultWaitMs = 30_000;
  */
 export const answerMs = 6_000;
 /** How long aborted work may take to end in order, ms. */
-const orderMs = 2_000;
+const abortGraceMs = 2_000;
 
 /**
  * Calls `late` after `ms`. The time is split into two timers, so that a process that was suspended handles responses
  * that arrived meanwhile before the second timer fires. The returned function cancels it.
  */
-export function onSilence(clock: Clock, ms: number, late: () => void): () => void {
-  const second = orderMs / 2;
+export function suspendSafeTimer(clock: Clock, ms: number, late: () => void): () => void {
+  const second = abortGraceMs / 2;
   let cancel = clock.timer(ms - second, () => (cancel = clock.timer(second, late)));
   return () => cancel();
 }
@@ -41,14 +41,14 @@ export function onSilence(clock: Clock, ms: number, late: () => void): () => voi
 /** Settles as the task does; once `signal`, if any, has aborted, the task has 2 s to end. @throws the signal's reason */
 export function untilGivenUp<T>(clock: Clock, signal: AbortSignal | undefined, task: Promise<T>): Promise<T> {
   if (signal === undefined) return task;
-  return untilAborted(signal, task, (late) => onSilence(clock, orderMs, late));
+  return untilAborted(signal, task, (late) => suspendSafeTimer(clock, abortGraceMs, late));
 }
 
 /**
  * Applies the deadlines of calls on a lifecycle. A call rejects as soon as its own signal aborts, and with
  * `STORE_UNAVAILABLE` if the store has not answered by the end of `waitMs` plus its time to answer.
  */
-export function withDeadlines(clock: Clock, { closing, closeDeadline }: Ends): WithDeadline {
+export function withDeadlines(clock: Clock, { closing, closeDeadline }: EndSignals): WithDeadline {
   return ({ waitMs = defaultWaitMs, signal } = {}, task, callMs = 0) => {
     const until = clock.monotonic() + waitMs;
     let over = false;
@@ -65,7 +65,7 @@ export function withDeadlines(clock: Clock, { closing, closeDeadline }: Ends): W
         over = true;
         giveUp(tooLate());
       };
-      const undos = [onSilence(clock, Math.max(waitMs, callMs) + answerMs, late)];
+      const undos = [suspendSafeTimer(clock, Math.max(waitMs, callMs) + answerMs, late)];
       for (const each of [closeDeadline, signal])
         if (each !== undefined) undos.push(onAbort(each, () => giveUp(each.reason)));
       // Not with `finally()`, which makes five promises.

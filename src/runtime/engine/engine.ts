@@ -27,7 +27,7 @@ import type { TokenOwners } from "../user/token-owners.ts";
 import type { User } from "../user/user.ts";
 
 /** The signals that end calls on a lifecycle. */
-export interface Ends {
+export interface EndSignals {
   /** Aborts when the lifecycle closes: waits end, calls in flight finish, and running users become idle. */
   readonly closing: AbortSignal;
   /** Aborts when the time of a closing lifecycle for unfinished work is over: what is not saved by then stays unsaved. */
@@ -46,7 +46,7 @@ export interface Deadline {
 }
 
 /** The internals of one opened lifecycle. */
-export interface Engine extends CheckedStore, Ends {
+export interface Engine extends CheckedStore, EndSignals {
   readonly settings: Settings;
   readonly clock: SteadyClock;
   /** The store's keys and format. Other processes may change them. */
@@ -115,7 +115,7 @@ export function newLease(engine: Engine): Lease {
 }
 
 /** Runs work that belongs to no caller: its spans would otherwise be parts of the one that happened to start it. */
-export function apart<T>({ recorder }: Engine, task: () => Promise<T>): Promise<T> {
+export function runDetached<T>({ recorder }: Engine, task: () => Promise<T>): Promise<T> {
   return recorder === null ? task() : recorder.detached(task);
 }
 
@@ -143,8 +143,8 @@ export type RunResult =
   /** A rename could not begin now, and nothing was stored. `retryInMs`: when a slot may be free. */
   | { readonly type: "notBegun"; readonly blocked: Blocked | null; readonly retryInMs: number };
 
-/** What a run starts with. */
-export interface Start {
+/** How to run a user. */
+export interface RunOptions {
   /** `claimed`: the lease is held already. `free`: the first commit takes it. */
   readonly by: "claimed" | "free";
   readonly lease: Lease;
@@ -156,7 +156,7 @@ export interface Start {
    * Once it aborts, no further management call starts; the call in flight, and the exchange of its code, still
    * complete.
    */
-  readonly stop?: AbortSignal;
+  readonly stopSignal?: AbortSignal;
   /** Called with the outcome of each call. */
   readonly onOutcome?: (outcome: CallOutcome) => void;
 }

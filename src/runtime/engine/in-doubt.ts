@@ -25,7 +25,7 @@
 import type { UserCall, UserEvent } from "../../../machines/index.ts";
 import type { SlotFate } from "../../guard/guard.ts";
 import type { Pause, PauseReason } from "../../store/envelope.ts";
-import type { Ending } from "../user/call-outcome.ts";
+import type { NoOutcomeType } from "../user/call-outcome.ts";
 import type { Engine } from "./engine.ts";
 import {
   afterCostlyTrouble,
@@ -93,7 +93,7 @@ interface Doubts {
   readonly died: InDoubt & { readonly waits: "atOnce" | "nextCode" };
 }
 
-/** The code in hand is given up. */
+/** The current code is given up, and another one requested. */
 const freshCode = { event: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 1 } as const;
 
 /** The table. */
@@ -191,7 +191,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
 };
 
 /** What happens to the slot of a call that ends this way, the same for every call. */
-export const slotFates: Readonly<Record<Ending, SlotFate>> = {
+export const slotFates: Readonly<Record<NoOutcomeType, SlotFate>> = {
   /** Nothing was sent, so nothing was spent. */
   notSent: "givenBack",
   /** It was or may have been sent without a response and may still arrive for `graceMs`, so its slot keeps counting. */
@@ -203,18 +203,18 @@ export const slotFates: Readonly<Record<Ending, SlotFate>> = {
 };
 
 /** Whether the call ended without an outcome. */
-export function isEnding(outcome: string): outcome is Ending {
+export function endedWithoutOutcome(outcome: string): outcome is NoOutcomeType {
   return Object.hasOwn(slotFates, outcome);
 }
 
 /** What happens to the slot of a call with any outcome. */
 export function slotFate(outcome: string): SlotFate {
-  return isEnding(outcome) ? slotFates[outcome] : "settled";
+  return endedWithoutOutcome(outcome) ? slotFates[outcome] : "settled";
 }
 
 /** The entry for `call`; `undefined`: there is no doubt. */
 export function doubtOf(call: DoubtfulCall, outcome: string): InDoubt | undefined {
-  if (!isEnding(outcome)) return undefined;
+  if (!endedWithoutOutcome(outcome)) return undefined;
   return doubts[call][outcome];
 }
 
@@ -243,7 +243,7 @@ export function mayArriveUntil(
 ): number | undefined {
   const call = doubtfulCallOf(position);
   if (call === undefined || doubts[call].presents === undefined) return undefined;
-  return isEnding(outcome) && outcome !== "notSent" ? at + timeoutMs + graceMs : undefined;
+  return endedWithoutOutcome(outcome) && outcome !== "notSent" ? at + timeoutMs + graceMs : undefined;
 }
 
 /** What a wait depends on, beyond the user. */
@@ -308,7 +308,7 @@ export function pauseOf(wait: Wait, position: Position, now: Moment): Pause | nu
  * Extends the pause for as long as the preceding call may still arrive: the call was blocked, or refused without a
  * reason, and may have been carried out all the same.
  */
-export function leftToArrive(pause: Pause | null, position: Position, now: Moment): Pause | null {
+export function extendToArrival(pause: Pause | null, position: Position, now: Moment): Pause | null {
   if (pause === null) return pauseOf("arrival", position, now);
   const arrivedAt = now.at + now.graceMs;
   return { ...pause, until: Math.max(pause.until, arrivedAt), arrivedAt };

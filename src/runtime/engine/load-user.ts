@@ -198,8 +198,8 @@ export function forgottenMeanwhile({ sealer }: Engine, id: string): LifecycleErr
   );
 }
 
-/** `null` for an error that stays: a call for that user reports it. @throws the error, if it is retryable */
-export function nullIfLasting(error: unknown): null {
+/** `null` for a permanent error: a call for that user reports it. @throws the error, if it is retryable */
+export function nullIfPermanent(error: unknown): null {
   if (isLifecycleError(error) && !error.retryable) return null;
   throw error;
 }

@@ -29,7 +29,7 @@ export async function moveUser(
   const done = await saveUser(engine, moved, true, { mode: "end", ...ending, ...place }, user.id);
   if (done.type === "committed") {
     const rested = { ...moved, revision: done.revision };
-    engine.changes.rested(rested, place);
+    engine.changes.becameIdle(rested, place);
     return { type: "rested", user: rested };
   }
   return (await isTaken(engine, user.id, to)) ? null : { type: "overtaken" };

@@ -67,7 +67,7 @@ export function pauseAfter(
       if (times > 1) return pause("missing", halfJitter(afterOddAnswer, times - 1, now.random));
       if (context.saidExists && context.saidMissing && context.refusals !== null)
         return pause("unexplained", halfJitter(afterOddAnswer, context.refusals.times, now.random));
-      // Of a create that fails while codes are issued, which the next one may do again.
+      // A create failed while codes are issued, and the next one may fail as well.
       return attempt > 1 && followsCreate(history) ? pauseOf("jitterOfSlot", position, now) : null;
     }
     case "found":

@@ -68,16 +68,16 @@ export function performCall(
     return Promise.resolve({ outcome: prepared.unsent, failed, status: null });
   }
   const { recorder } = engine;
-  if (recorder === null) return sent(engine, user, call, prepared, notAfter);
+  if (recorder === null) return sendPrepared(engine, user, call, prepared, notAfter);
   const about = { alias: engine.sealer.alias(user.id), state: user.position.state };
   return recorder.during(
     callWork(prepared.call, about),
-    () => sent(engine, user, call, prepared, notAfter),
+    () => sendPrepared(engine, user, call, prepared, notAfter),
     ({ outcome, failed, status }) => ({ outcome: outcome.type, status, error: failed?.code }),
   );
 }
 
-async function sent(
+async function sendPrepared(
   engine: Engine,
   user: User,
   call: UserCall,

@@ -18,14 +18,14 @@ import { performCall, bringsCode, endpointOf } from "./perform-call.ts";
 import { afterDeath, applyOutcome, noteCause } from "./apply-outcome.ts";
 import type { CallOutcome, FailureScope } from "../user/call-outcome.ts";
 import { doubtAbout, momentOf, slotFate } from "./in-doubt.ts";
-import { laneOfCalls, newLease, type Engine, type RunResult, type Start } from "./engine.ts";
+import { laneOfCalls, newLease, type Engine, type RunResult, type RunOptions } from "./engine.ts";
 import { hasUser, moveUser } from "./move-user.ts";
 import { postponedInARow } from "./pause-after.ts";
 import { schedule } from "./schedule.ts";
 import { stopsAtOnce, stopsOnceRead } from "./stop.ts";
-import { saveUser, type How } from "./save-user.ts";
+import { saveUser, type CommitOptions } from "./save-user.ts";
 import { codeRegistersMs } from "../options/backoff.ts";
-import { awakeNow, isUsableNow } from "../user/token-time.ts";
+import { applyDueNow, isUsableNow } from "../user/token-time.ts";
 import { callOf } from "../user/step.ts";
 import { grantTime } from "../telemetry/grant-time.ts";
 import { stepped, type User } from "../user/user.ts";
@@ -36,92 +36,97 @@ import { stepped, type User } from "../user/user.ts";
  *
  * @throws {LifecycleError} `STORE_UNAVAILABLE` if nothing could be written before the first call
  */
-export function runUser(engine: Engine, user: User, start?: Start): Promise<RunResult> {
-  const under = engine.running.get(user.id);
-  if (under !== undefined) {
-    const again = (): Promise<RunResult> => runUser(engine, user, start);
-    return start?.by === "claimed" ? under.then(again, again) : under;
+export function runUser(engine: Engine, user: User, options?: RunOptions): Promise<RunResult> {
+  const current = engine.running.get(user.id);
+  if (current !== undefined) {
+    const startNext = (): Promise<RunResult> => runUser(engine, user, options);
+    return options?.by === "claimed" ? current.then(startNext, startNext) : current;
   }
-  const from = start ?? { by: "free", lease: newLease(engine) };
-  const way = withPermit(engine, user, from);
-  engine.running.set(user.id, way);
+  const runOptions = options ?? { by: "free", lease: newLease(engine) };
+  const run = withPermit(engine, user, runOptions);
+  engine.running.set(user.id, run);
   const end = (): void => void engine.running.delete(user.id);
-  way.then(end, end); // before any other caller's
-  return way;
+  run.then(end, end); // before any other caller's
+  return run;
 }
 
 /** Releases the gates that this run was probing, and its reserved slot, however the run ends. */
-async function withPermit(engine: Engine, user: User, start: Start): Promise<RunResult> {
+async function withPermit(engine: Engine, user: User, options: RunOptions): Promise<RunResult> {
   const permit = engine.account.permitFor(user.id);
   try {
-    return await onward(engine, user, start, permit);
+    return await runLoop(engine, user, options, permit);
   } finally {
     if (permit.probing.size > 0) await engine.account.abandon(permit);
     if (permit.exchangeSlot !== null) await engine.store.slots.giveBack(permit.exchangeSlot).catch(() => {}); // the slot expires by itself
   }
 }
 
-async function onward(engine: Engine, given: User, from: Start, permit: Permit): Promise<RunResult> {
-  const start: User = given.leaseMs === undefined ? given : { ...given, leaseMs: undefined };
+async function runLoop(
+  engine: Engine,
+  loaded: User,
+  options: RunOptions,
+  permit: Permit,
+): Promise<RunResult> {
+  const initial: User = loaded.leaseMs === undefined ? loaded : { ...loaded, leaseMs: undefined };
   const { clock, guard, settings } = engine;
-  const { by, lease, stop } = from;
-  if (start.intent !== null) engine.recorder?.takenOver(start.intent.call);
-  let { slot = null, notAfter = 0 } = from;
+  const { by, lease, stopSignal } = options;
+  if (initial.intent !== null) engine.recorder?.takenOver(initial.intent.call);
+  let { slot = null, notAfter = 0 } = options;
   // A claimed user, or one with a slot, has finished its wait by the store's clock, which all processes share.
-  const waited = by === "claimed" || slot !== null;
+  const hasWaited = by === "claimed" || slot !== null;
   let user =
-    start.intent !== null
-      ? awakeNow(engine, afterDeath(engine, start))
-      : waited
-        ? { ...start, pause: null }
-        : start;
+    initial.intent !== null
+      ? applyDueNow(engine, afterDeath(engine, initial))
+      : hasWaited
+        ? { ...initial, pause: null }
+        : initial;
   let mode: "take" | "keep" = by === "claimed" ? "keep" : "take";
   /** What the next commit does with the slot of the finished call. */
-  let over: SlotEnd = {};
+  let slotEnd: SlotEnd = {};
   let hasOutcome = false;
   /** The last commit of the run: releases the lease and schedules the user. */
-  const rest = async (waits: Blocked | "slot" | null, retryInMs = 0): Promise<RunResult> => {
+  const finishRun = async (waits: Blocked | "slot" | null, retryInMs = 0): Promise<RunResult> => {
     // A rename that cannot begin is not stored: its caller decides, and the user's tokens are refreshed meanwhile.
     if (user.position.state === "renaming")
       return { type: "notBegun", blocked: waits === "slot" ? null : waits, retryInMs };
     const place = schedule(engine, user, waits);
-    const how: How = { mode: mode === "keep" ? "end" : "none", lease, ...place, ...over };
+    const how: CommitOptions = { mode: mode === "keep" ? "end" : "none", lease, ...place, ...slotEnd };
     const saving = saveUser(engine, user, /* seam: an-outcome-is-saved-in-the-end */ hasOutcome, how);
     const rested = { ...user, revision: user.revision + 1 };
     // seam: only-what-is-saved-is-returned
     if ((await saving).type !== "committed") return { type: "overtaken" };
     const granted = engine.recorder === null || !hasOutcome ? null : grantTime(rested);
     if (granted !== null) engine.recorder?.granted(granted.kind, granted.ms);
-    engine.changes.rested(rested, place);
+    engine.changes.becameIdle(rested, place);
     return { type: "rested", user: rested };
   };
 
   for (;;) {
     const isPaused = user.pause !== null && user.pause.until > clock.now();
     const wanted = isPaused ? undefined : callOf(user.position.state);
-    const isEnding = engine.closing.aborted || (stop?.aborted ?? false);
-    const stops = (call: UserCall): boolean | null => stopsAtOnce(engine, user, call, isEnding);
+    const isShuttingDown = engine.closing.aborted || (stopSignal?.aborted ?? false);
+    const stops = (call: UserCall): boolean | null => stopsAtOnce(engine, user, call, isShuttingDown);
     let isStopped = wanted !== undefined && (stops(wanted) ?? (await stopsOnceRead(engine, user)));
     const endpoint = wanted === undefined || isStopped ? undefined : endpointOf(wanted);
     permit.wasPostponed = postponedInARow(user.history) > 0;
     permit.isRetry = user.position.context.attempt > 0;
     permit.hasFailed = user.position.context.exchanges > 0 || user.position.context.codesSpent > 0;
     permit.granted = slot === null || endpoint !== "management" ? null : { slot, notAfter };
-    const isThrough = wanted === undefined || isStopped || entersAtOnce(engine, wanted, permit);
-    const blocked = isThrough ? null : await blockedBefore(engine, wanted, permit);
+    const skipsGates = wanted === undefined || isStopped || entersAtOnce(engine, wanted, permit);
+    const blocked = skipsGates ? null : await blockedBefore(engine, wanted, permit);
     // The gates may have taken a while. From here on the call leaves within its time-out, or not at all.
-    isStopped ||= !isThrough && blocked === null && (stops(wanted) ?? (await stopsOnceRead(engine, user)));
+    isStopped ||= !skipsGates && blocked === null && (stops(wanted) ?? (await stopsOnceRead(engine, user)));
     const call = isStopped ? undefined : wanted;
     if (endpoint === "management" && permit.granted === null) slot = null; // a neutral call has used it
-    // A user that was granted a slot but may not start a call any more returns to its place in the lane.
-    const unserved = isStopped && slot !== null && !hasOutcome;
+    // A user that was granted a slot for a call that may no longer start.
+    const returnsToLane = isStopped && slot !== null && !hasOutcome;
     if (slot !== null && (isStopped || endpoint !== "management" || blocked !== null)) {
-      over = { giveBack: slot };
+      slotEnd = { giveBack: slot };
       slot = null;
     }
     if (blocked?.yields) user = { ...user, pause: pauseFor(blocked) };
     if (call === undefined || endpoint === undefined || blocked !== null) {
-      return await rest(blocked ?? (unserved ? "slot" : null));
+      return await finishRun(blocked ?? (returnsToLane ? "slot" : null));
     }
 
     if (endpoint === "token" && permit.exchangeSlot !== null) {
@@ -129,39 +134,39 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
       notAfter = clock.monotonic() + settings.timeoutMs;
     }
     // A user whose token still works can wait for longer than one whose code expires.
-    const asked = call === "refreshToken" && isUsableNow(engine, user) ? "refresh" : endpoint;
+    const limitName = call === "refreshToken" && isUsableNow(engine, user) ? "refresh" : endpoint;
     const lane = laneFor(engine, user, call);
-    const ask = slot === null ? guard.ask(asked, lane) : null;
+    const slotRequest = slot === null ? guard.ask(limitName, lane) : null;
     const intended = withIntent(engine, user, call);
     const done = await saveUser(engine, intended, hasOutcome, {
       mode,
       lease,
       dueInMs: null,
       lane: null,
-      take: ask?.slot,
-      ...over,
+      take: slotRequest?.slot,
+      ...slotEnd,
     });
     if (done.type === "conflict") return { type: "overtaken" };
     if (done.type === "refused") {
       user = { ...user, pause: { reason: "rateLimit", until: clock.now() + done.retryInMs } };
-      return await rest(endpoint === "management" ? "slot" : null, done.retryInMs);
+      return await finishRun(endpoint === "management" ? "slot" : null, done.retryInMs);
     }
-    if (ask !== null) {
+    if (slotRequest !== null) {
       slot = done.slot;
-      notAfter = ask.notAfter;
+      notAfter = slotRequest.notAfter;
     }
     mode = "keep";
     user = { ...intended, revision: done.revision };
-    engine.changes.moved(user);
+    engine.changes.tookStep(user);
     const { outcome, failed } = await performCall(engine, user, call, notAfter);
-    from.onOutcome?.(outcome);
+    options.onOutcome?.(outcome);
     if (isAboutAnother(outcome)) reportAnother(engine, user, call);
-    over = slotAfter(slot, slotFate(outcome.type));
+    slotEnd = slotAfter(slot, slotFate(outcome.type));
     slot = null;
     const isTooEarly = mayBeTooEarly(user, call, outcome, permit);
-    const isPlain = isTooEarly || reportedAtOnce(engine, user, call, outcome, permit);
-    const scope = isPlain ? "plain" : await reported(engine, user, call, outcome, permit);
-    if (outcome.type === "notSent") user = { ...user, calls: counted(user, call, -1) };
+    const isPlain = isTooEarly || reportOutcomeAtOnce(engine, user, call, outcome, permit);
+    const scope = isPlain ? "plain" : await reportOutcome(engine, user, call, outcome, permit);
+    if (outcome.type === "notSent") user = { ...user, calls: adjustedCalls(user, call, -1) };
     user = noteCause(engine, applyOutcome(user, outcome, momentOf(engine), scope), failed);
     // Once the fresh code has registered, unless the lifecycle closes first.
     if (isTooEarly && (await slept(clock, codeRegistersMs, engine.closing))) user = { ...user, pause: null };
@@ -169,7 +174,9 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
     // seam: a-renamed-user-is-moved
     if (outcome.type === "elsewhere" || outcome.type === "updated") {
       const isLeaving = isPurging(user.position.state); // its record stays where it is
-      const result = isLeaving ? null : await moveUser(engine, user, outcome.appUserId, { lease, ...over });
+      const result = isLeaving
+        ? null
+        : await moveUser(engine, user, outcome.appUserId, { lease, ...slotEnd });
       if (result !== null) return result;
       if (!isLeaving || (await hasUser(engine, outcome.appUserId)))
         user = stepped(user, { type: "ID_TAKEN", at: clock.now() });
@@ -242,7 +249,7 @@ function isDoubtful({ position }: User, { type }: CallOutcome): boolean {
 }
 
 /** Reports an outcome to the account if that needs no wait. It then means nothing for the user beyond itself. */
-function reportedAtOnce(
+function reportOutcomeAtOnce(
   { account }: Engine,
   user: User,
   call: UserCall,
@@ -255,7 +262,7 @@ function reportedAtOnce(
 }
 
 /** Reports any other outcome. Returns what it means for the user beyond the outcome itself. */
-async function reported(
+async function reportOutcome(
   engine: Engine,
   user: User,
   call: UserCall,
@@ -297,7 +304,7 @@ function laneFor(engine: Engine, { lane, position }: User, call: UserCall): Lane
 }
 
 /** The user's calls, with one more or one less. */
-function counted({ calls }: User, call: UserCall, by: 1 | -1): User["calls"] {
+function adjustedCalls({ calls }: User, call: UserCall, by: 1 | -1): User["calls"] {
   const kind = endpointOf(call);
   return kind === "fhir" ? calls : { ...calls, [kind]: calls[kind] + by };
 }
@@ -308,6 +315,6 @@ function withIntent(engine: Engine, user: User, call: UserCall): User {
     pause: null,
     // seam: an-intent-is-saved-before-its-call-leaves
     intent: { call, attempt: randomName(engine.clock), at: engine.clock.now() },
-    calls: counted(user, call, 1),
+    calls: adjustedCalls(user, call, 1),
   };
 }

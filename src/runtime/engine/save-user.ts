@@ -11,7 +11,7 @@ import type { Work } from "../../telemetry.ts";
 import { newLease, type Engine } from "./engine.ts";
 import { tombstoneId } from "../user/tombstone.ts";
 import { retryLimit, type RetryLimit } from "./deadline.ts";
-import { afterTrouble, fullJitter, whileLeaving } from "../options/backoff.ts";
+import { afterTrouble, fullJitter, whileClosing } from "../options/backoff.ts";
 import { warnOfRetry } from "./retry-write.ts";
 import { indexKeyOf } from "../user/index-key.ts";
 import { eventsOf } from "../user/user-event-value.ts";
@@ -19,7 +19,7 @@ import { untilExpiringMs } from "../user/user-status.ts";
 import { writeUser, type User } from "../user/user.ts";
 
 /** The parts of a commit that the user itself does not determine. */
-export type How = Omit<
+export type CommitOptions = Omit<
   Commit,
   "id" | "value" | "expectedRevision" | "writeId" | "state" | "staleInMs" | "events" | "unless" | "identity"
 >;
@@ -40,14 +40,16 @@ export async function saveUser(
   engine: Engine,
   user: User,
   retries: boolean | RetryLimit,
-  how: How,
-  from: string | undefined = user.overMark === user.revision ? tombstoneId(engine, user.id) : undefined,
+  how: CommitOptions,
+  from: string | undefined = user.tombstoneRevision === user.revision
+    ? tombstoneId(engine, user.id)
+    : undefined,
 ): Promise<Saved> {
   const writeId = randomName(engine.clock);
   const hasOutcome = retries === true;
   const { clock, closing, closeDeadline, recorder, store } = engine;
   const limit = retries === false ? null : retryLimit(clock, hasOutcome ? closeDeadline : retries);
-  let whileClosing = 0;
+  let closingAttempts = 0;
   for (let attempt = 1; ; attempt++) {
     try {
       if (!engine.keys.isFresh) await checkKeys(engine, hasOutcome);
@@ -63,15 +65,15 @@ export async function saveUser(
       if (limit === null || !isLifecycleError(error)) throw error;
       // An operator may restore a password or a right before the outcome is lost.
       const isRefused = error.code === "STORE_UNUSABLE" || error.facts["reason"] === "noRight";
-      const mayPass = hasOutcome && isRefused && !isLostStore(error);
-      if (!error.retryable && !mayPass) throw error;
+      const mayRecover = hasOutcome && isRefused && !isLostStore(error);
+      if (!error.retryable && !mayRecover) throw error;
       const isClosing = hasOutcome && closing.aborted;
       if (isClosing && /* seam: closing-waits-for-saves */ closeDeadline.aborted) throw error;
       const leftMs = limit.leftMs();
       if (limit.signal.aborted || leftMs <= 0) throw error;
       if (engine.keys.isTrouble(error)) throw error;
       const jitterMs = isClosing
-        ? fullJitter(whileLeaving, ++whileClosing, clock.random())
+        ? fullJitter(whileClosing, ++closingAttempts, clock.random())
         : fullJitter(afterTrouble, attempt, clock.random());
       const ms = Math.min(leftMs, jitterMs);
       // seam: a-log-names-users-by-alias-only
@@ -91,14 +93,20 @@ export async function saveUser(
 }
 
 /** The commit of the user as it is now. */
-function commitOf(engine: Engine, user: User, writeId: string, how: How, from: string | undefined): Commit {
+function commitOf(
+  engine: Engine,
+  user: User,
+  writeId: string,
+  how: CommitOptions,
+  from: string | undefined,
+): Commit {
   return {
     id: user.id,
     value: writeUser(user, engine.sealer),
     expectedRevision: user.revision,
     writeId,
     state: indexKeyOf(user),
-    staleInMs: untilExpiringMs(user, engine.settings.windowMs, engine.clock.now()),
+    staleInMs: untilExpiringMs(user, engine.settings.refreshWindowMs, engine.clock.now()),
     mode: how.mode,
     lease: how.lease,
     dueInMs: how.dueInMs,
@@ -160,7 +168,7 @@ export function saveIdle(
 }
 
 /** The same for a user that took a step, of which the listeners and workers of this process are then notified. */
-export async function moveIdle(
+export async function saveIdleStep(
   engine: Engine,
   user: User,
   place: Place,
@@ -168,7 +176,7 @@ export async function moveIdle(
   from?: string,
 ): Promise<Saved> {
   const done = await saveIdle(engine, user, place, limit, from);
-  if (done.type === "committed") engine.changes.rested({ ...user, revision: done.revision }, place);
+  if (done.type === "committed") engine.changes.becameIdle({ ...user, revision: done.revision }, place);
   return done;
 }
 

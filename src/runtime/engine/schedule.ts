@@ -57,7 +57,7 @@ function dueInMs(engine: Engine, user: User): number | null {
   if (context.expiresAt === null || state === "failed" || state === "offboarded") return null;
   switch (engine.settings.policy) {
     case "eager":
-      return Math.max(0, refreshAt(user, engine.settings.windowMs) - now);
+      return Math.max(0, refreshAt(user, engine.settings.refreshWindowMs) - now);
     case "keepAlive":
       if (user.secrets.refreshToken === undefined) return null; // a code would cost a call, and there is no grant to keep
       return Math.max(

@@ -4,9 +4,9 @@
  *
  * - **Stopped** are all calls of user management (`createUser`, `issueAuthCode`, `findUser`, `updateUser`, lists) and
  *   `purge`. A user that needs one keeps its state and waits: in its lane, at no cost, or, while it is held, nowhere.
- * - **Going on** are calls that were sent before, the exchange of a code that 1upHealth has issued, which would expire,
- *   refreshes, so that no grant is lost, and what the application itself asks of FHIR. So is the look-up of a rename in
- *   doubt: that call is under way, and the user's token cannot be refreshed before its result is known.
+ * - **Not stopped** are calls that were sent before, the exchange of a code that 1upHealth has issued (the code would
+ *   expire), refreshes (a grant would be lost), and the application's own calls to FHIR. Nor is the look-up of a rename
+ *   in doubt: that call is under way, and the user's token cannot be refreshed before its result is known.
  *
  * @module
  */
@@ -16,14 +16,14 @@ import type { Lane } from "../../store/contract.ts";
 import type { UserCall } from "../../../machines/index.ts";
 import { scopeOf, unpausing, type AccountPause } from "../account/pauses.ts";
 import { momentInWords } from "../options/time-in-words.ts";
-import { awakeNow } from "../user/token-time.ts";
+import { applyDueNow } from "../user/token-time.ts";
 import { callOf, type Position } from "../user/step.ts";
 import type { User } from "../user/user.ts";
 import type { Engine, Deadline } from "./engine.ts";
 import { endpointOf } from "./perform-call.ts";
 
-/** Why a call is not made now. */
-export interface Stop extends Omit<AccountPause, "lane"> {
+/** A pause or a hold of an operator, because of which a call is not made now. */
+export interface OperatorStop extends Omit<AccountPause, "lane"> {
   readonly type: "paused" | "held";
   /** The paused lane; `null`: all of the account, or this user. */
   readonly lane: Lane | null;
@@ -39,9 +39,9 @@ export function isStoppable({ state }: Position): boolean {
 }
 
 /** What stops the user's next call, as far as this process knows; `null`: nothing does. */
-export function stopOf(engine: Engine, user: User): Stop | null {
+export function stopOf(engine: Engine, user: User): OperatorStop | null {
   const isQuiet = user.hold === null && engine.pauses.all().length === 0;
-  if (isQuiet || !isStoppable(awakeNow(engine, user).position)) return null;
+  if (isQuiet || !isStoppable(applyDueNow(engine, user).position)) return null;
   // seam: a-hold-stops-calls
   if (user.hold !== null) return heldBy(user.hold);
   return stopOfLane(engine, user.position.state === "renaming" ? "interactive" : user.lane); // a rename is in no lane
@@ -51,9 +51,14 @@ export function stopOf(engine: Engine, user: User): Stop | null {
  * Whether the call must not begin, because this process ends or an operator has stopped it; `null`: the account's pauses
  * must be read first, see {@link stopsOnceRead}.
  */
-export function stopsAtOnce(engine: Engine, user: User, call: UserCall, isEnding: boolean): boolean | null {
+export function stopsAtOnce(
+  engine: Engine,
+  user: User,
+  call: UserCall,
+  isShuttingDown: boolean,
+): boolean | null {
   if (endpointOf(call) === "token") return false;
-  if (isEnding) return true;
+  if (isShuttingDown) return true;
   if (!isStoppable(user.position)) return false;
   return knowsPauses(engine) ? stopOf(engine, user) !== null : null;
 }
@@ -69,14 +74,14 @@ export async function stopsOnceRead(engine: Engine, user: User): Promise<boolean
 }
 
 /** What stops calls in this lane, as far as this process knows. */
-export function stopOfLane({ pauses }: Pick<Engine, "pauses">, lane: Lane): Stop | null {
+export function stopOfLane({ pauses }: Pick<Engine, "pauses">, lane: Lane): OperatorStop | null {
   const pause = pauses.of(lane);
   // seam: a-pause-stops-calls
   return pause && { ...pause, type: "paused" };
 }
 
-/** A hold as a {@link Stop}. */
-export function heldBy({ reason, since, by }: NonNullable<User["hold"]>): Stop {
+/** A hold as an {@link OperatorStop}. */
+export function heldBy({ reason, since, by }: NonNullable<User["hold"]>): OperatorStop {
   return { type: "held", lane: null, reason, since: new Date(since), until: null, by: by ?? null };
 }
 
@@ -97,12 +102,12 @@ export async function knowPauses({ account, pauses }: Engine): Promise<void> {
 /**
  * Resolves once nothing stops the call, if the pause ends by itself before the deadline does.
  *
- * @param cannot as in {@link stopped}
+ * @param cannot as in {@link stoppedError}
  * @throws {LifecycleError} `PAUSED` otherwise; `STORE_UNAVAILABLE`; the signal's reason
  */
 export async function whenNotStopped(
   engine: Engine,
-  stopNow: () => Stop | null,
+  stopNow: () => OperatorStop | null,
   cannot: string,
   { until, signal }: Deadline,
 ): Promise<void> {
@@ -113,7 +118,7 @@ export async function whenNotStopped(
     if (stop === null) return;
     const leftMs = until - clock.monotonic();
     const endMs = stop.until === null ? Infinity : stop.until.getTime() - clock.now();
-    if (endMs > leftMs) throw stopped(cannot, stop, clock.now());
+    if (endMs > leftMs) throw stoppedError(cannot, stop, clock.now());
     await sleep(clock, Math.min(longestSleepMs, Math.max(1, endMs)), signal);
   }
 }
@@ -127,7 +132,7 @@ const longestRefreshMs = 5_000;
 /**
  * The error for a stopped call. `cannot` begins its message: "Cannot rename user #1234".
  */
-export function stopped(cannot: string, stop: Stop, now: number): LifecycleError {
+export function stoppedError(cannot: string, stop: OperatorStop, now: number): LifecycleError {
   const { type, reason, by, until } = stop;
   const ends = until === null ? "" : ` until ${momentInWords(until, now)}`;
   const what =

@@ -13,8 +13,8 @@ import type { Engine } from "./engine.ts";
 import type { LoadedUser } from "./load-user.ts";
 import { lastCause } from "../user/causes.ts";
 import { describeUser, type UserStatus } from "../user/user-status.ts";
-import { awakeNow, tokenTime } from "../user/token-time.ts";
-import { stopOf, stopped } from "./stop.ts";
+import { applyDueNow, tokenTime } from "../user/token-time.ts";
+import { stopOf, stoppedError } from "./stop.ts";
 import { callOf, hasLeft } from "../user/step.ts";
 import type { User } from "../user/user.ts";
 
@@ -24,12 +24,12 @@ export function statusOf(engine: Engine, user: User): UserStatus {
   const met = blocked === null ? null : troubleAt(blocked.by, engine.endpoints);
   const now = tokenTime(engine, user);
   const seen = engine.running.has(user.id) ? { ...user, leaseMs: undefined } : user;
-  return describeUser(seen, engine.settings.windowMs, now, blocked, stopOf(engine, user), met);
+  return describeUser(seen, engine.settings.refreshWindowMs, now, blocked, stopOf(engine, user), met);
 }
 
 /** The gate that the next call of the user must pass and that is not open, even if it may be probed now; and why. */
 export function gateAhead(engine: Engine, user: User): GateAhead | null {
-  const call = callOf(awakeNow(engine, user).position.state);
+  const call = callOf(applyDueNow(engine, user).position.state);
   const gates = engine.account.gates();
   const isShut = ({ state, reason }: Gate): boolean => state !== "open" && reason !== "rateLimit"; // which a slot ends
   const gate = call && gatesBefore[call].find((name) => isShut(gates[name]));
@@ -63,7 +63,7 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
   if (state === "failed") {
     const reason = context.failure?.reason ?? "refused";
     if (isPurging(context.failure?.in ?? "")) {
-      if (context.idTaken) return shared(engine, user.id);
+      if (context.idTaken) return sharedNumber(engine, user.id);
       if (reason === "anotherUser") return notItsNumber(engine, user.id, "purge");
     }
     return new LifecycleError(
@@ -80,7 +80,7 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
     return new LifecycleError("USER_OFFBOARDED", `Cannot use ${who()}: ${why}`);
   }
   const stop = stopOf(engine, user);
-  if (stop !== null) return stopped(`Cannot continue with ${who()}`, stop, engine.clock.now());
+  if (stop !== null) return stoppedError(`Cannot continue with ${who()}`, stop, engine.clock.now());
   const blocked = blockedUser(engine, user);
   const alone = blocked === null ? refusedAlone(user, engine.clock.now()) : null;
   if (alone !== null) {
@@ -123,7 +123,7 @@ export function refusedAlone({ pause }: User, now: number): Pause | null {
 }
 
 /** The same, or it alone met one 429 after another: an operator may retry it at once. */
-export function isHeldAlone(user: User, now: number): boolean {
+export function mayRetryAtOnce(user: User, now: number): boolean {
   const { pause } = user;
   const isThrottled = pause?.reason === "throttled" && pause.until > now;
   return isThrottled || refusedAlone(user, now) !== null;
@@ -145,7 +145,7 @@ export function notItsNumber({ sealer }: Engine, id: string, verb: string): Life
 }
 
 /** The error for a purge, which goes by the number, of a user that is the same user at 1upHealth as another one here. */
-export function shared({ sealer }: Engine, id: string): LifecycleError {
+export function sharedNumber({ sealer }: Engine, id: string): LifecycleError {
   return new LifecycleError(
     "USER_CONFLICT",
     `Cannot purge user ${sealer.alias(id)}: it is one user at 1upHealth with another one here, whose data would be erased; offboard it without a purge`,
@@ -172,7 +172,12 @@ export function stillPurged(engine: Engine, user: User): LifecycleError {
  * The error when the deadline passes while a call for the user is under way. `verb` begins its message:
  * `adopt a user`. Of a process that may have died it is known when its lease ends.
  */
-export function underWay(engine: Engine, verb: string, id: string, found: LoadedUser | null): LifecycleError {
+export function callUnderWay(
+  engine: Engine,
+  verb: string,
+  id: string,
+  found: LoadedUser | null,
+): LifecycleError {
   const doing = verb.replace(/ a user$/, " user");
   const leasedMs = engine.running.has(id) ? 0 : (found?.record.lease?.leftMs ?? 0);
   const again = leasedMs > 0 ? `; try again in ${Math.ceil(leasedMs / 1_000)} s` : "";
@@ -195,7 +200,7 @@ export function tooSoon(
 /** The gate that blocks the next call of the user, if it needs one. */
 export function blockedUser(engine: Engine, user: User): Blocked | null {
   if (engine.account.isQuiet) return null;
-  const call = callOf(awakeNow(engine, user).position.state);
+  const call = callOf(applyDueNow(engine, user).position.state);
   return call === undefined ? null : engine.account.blocked(call);
 }
 

@@ -13,23 +13,23 @@ import type { Blocked } from "../gates/account.ts";
 import { runUser } from "./run-user.ts";
 import { mayArriveForMs } from "./in-doubt.ts";
 import type { Engine, Deadline } from "./engine.ts";
-import { comeForward, isBehind } from "./come-forward.ts";
+import { promoteUser, isBehind } from "./promote-user.ts";
 import { findUser, isLeased, loadUser, type LoadedUser } from "./load-user.ts";
 import { inTimeFor } from "./deadline.ts";
 import { stopOf } from "./stop.ts";
-import { lookAfter } from "../options/backoff.ts";
+import { pollIntervalMs } from "../options/backoff.ts";
 import { errorField } from "../options/logger.ts";
-import { awakeNow, isUsableNow } from "../user/token-time.ts";
+import { applyDueNow, isUsableNow } from "../user/token-time.ts";
 import { callOf, hasLeft } from "../user/step.ts";
-import { isHeldAlone, refusedAlone, underWay } from "./user-errors.ts";
-import { noted, stepped, type User } from "../user/user.ts";
+import { mayRetryAtOnce, refusedAlone, callUnderWay } from "./user-errors.ts";
+import { withHistoryStep, stepped, type User } from "../user/user.ts";
 
 /** Shortest interval between two polls of a user that another process may run, ms. */
-export const firstLookMs = 25;
+export const firstPollMs = 25;
 /** The longest such interval, ms. */
-export const longestLookMs = 1_000;
+export const longestPollMs = 1_000;
 /** The longest interval for a user that is paused, which rarely changes meanwhile, ms. */
-const longestRestMs = 5_000;
+const longestPausedPollMs = 5_000;
 /** Interval between two polls for the first write of a user, ms. */
 const firstWriteMs = 2;
 
@@ -48,18 +48,18 @@ export async function waitForUser(
   deadline: Deadline,
   arrived: ArrivalPredicate = settled,
 ): Promise<User> {
-  return waited(engine, id, { deadline, arrived, asks: false });
+  return waitAndServe(engine, id, { deadline, arrived, runsAnyway: false });
 }
 
 /**
- * The same for a caller that asks for a usable user. If it has no time to wait, what the user needs is begun all the
- * same, and the next caller finds it further on.
+ * The same for a caller that asks for a usable user. Even if it has no time to wait, the user's next call is started, so
+ * that a later caller may find the user ready.
  */
 export function askForUser(engine: Engine, id: string, deadline: Deadline): Promise<User> {
-  return waited(engine, id, { deadline, arrived: settled, asks: true });
+  return waitAndServe(engine, id, { deadline, arrived: settled, runsAnyway: true });
 }
 
-async function waited(engine: Engine, id: string, wait: Omit<Wait, "queue">): Promise<User> {
+async function waitAndServe(engine: Engine, id: string, wait: Omit<Wait, "queue">): Promise<User> {
   let leave: (() => void) | undefined;
   const queue = (): void => void (leave ??= engine.lanes.join());
   try {
@@ -75,54 +75,55 @@ interface Wait {
   readonly queue: () => void;
   readonly arrived: ArrivalPredicate;
   /** Whether the user is run even if there is no time to wait. */
-  readonly asks: boolean;
+  readonly runsAnyway: boolean;
 }
 
 async function untilArrived(
   engine: Engine,
   id: string,
-  { deadline, queue, arrived, asks }: Wait,
+  { deadline, queue, arrived, runsAnyway }: Wait,
 ): Promise<User> {
   const began = engine.clock.monotonic();
-  let look = firstLookMs;
-  let rest = longestLookMs;
-  for (let isFirst = asks; ; isFirst = false) {
+  let pollMs = firstPollMs;
+  let pausedPollMs = longestPollMs;
+  for (let isFirst = runsAnyway; ; isFirst = false) {
     deadline.signal.throwIfAborted();
-    const found = await stored(engine, id);
+    const found = await loadDurable(engine, id);
     const { user, record } = found;
     const left = deadline.until - engine.clock.monotonic();
-    const longest = lookAfter(engine.clock.monotonic() - began, longestLookMs);
-    const next = awakeNow(engine, user);
+    const longest = pollIntervalMs(engine.clock.monotonic() - began, longestPollMs);
+    const next = applyDueNow(engine, user);
     const call = callOf(next.position.state);
-    const blocked = call === undefined ? null : await standing(engine, call, deadline);
+    const blocked = call === undefined ? null : await gateBlocking(engine, call, deadline);
     const isStopped = await isStoppedFor(engine, next, left);
     if (arrived(engine, user, blocked) || isStopped) return user;
     inTimeFor(deadline);
     if (left <= 0) {
       // seam: a-user-that-is-asked-for-is-run
-      if (isFirst) begin(engine, found, blocked);
+      if (isFirst) startInBackground(engine, found, blocked);
       return user;
     }
 
-    const ours = engine.running.get(id);
-    if (ours !== undefined) {
-      await within(engine, ours, deadline);
+    const ownRun = engine.running.get(id);
+    if (ownRun !== undefined) {
+      await within(engine, ownRun, deadline);
     } else if (isLeased(record)) {
-      await engine.changes.ofUser(id, Math.min(left, look, record.lease.leftMs), deadline.signal);
-      look = Math.min(longest, look * 2);
+      await engine.changes.ofUser(id, Math.min(left, pollMs, record.lease.leftMs), deadline.signal);
+      pollMs = Math.min(longest, pollMs * 2);
     } else if (deadline.lane !== undefined && isBehind(found, deadline.lane)) {
-      await comeForward(engine, found, deadline.lane); // another caller started it in a slower lane
+      await promoteUser(engine, found, deadline.lane); // another caller started it in a slower lane
     } else if (record.lane !== null && record.lease === null) {
       queue();
       // While a gate is shut, its lane is not served.
-      const shutMs = blocked === null ? 0 : Math.min(rest, Math.max(0, blocked.until - engine.clock.now()));
+      const shutMs =
+        blocked === null ? 0 : Math.min(pausedPollMs, Math.max(0, blocked.until - engine.clock.now()));
       await engine.changes.ofUser(id, Math.min(left, Math.max(longest, shutMs)), deadline.signal);
-      if (shutMs > 0) rest = Math.min(longestRestMs, rest * 2);
+      if (shutMs > 0) pausedPollMs = Math.min(longestPausedPollMs, pausedPollMs * 2);
     } else if (restsMs(engine, found, blocked) > 0) {
       if (user.pause?.reason === "rateLimit") queue(); // users in the lanes go first
-      const ms = Math.min(left, restsMs(engine, found, blocked), Math.max(rest, longest));
+      const ms = Math.min(left, restsMs(engine, found, blocked), Math.max(pausedPollMs, longest));
       await engine.changes.ofUser(id, ms, deadline.signal);
-      rest = Math.min(longestRestMs, rest * 2);
+      pausedPollMs = Math.min(longestPausedPollMs, pausedPollMs * 2);
     } else {
       await within(engine, runUser(engine, { ...next, pause: null }), deadline);
     }
@@ -130,9 +131,9 @@ async function untilArrived(
 }
 
 /** Runs the user, or serves the lanes if it waits in one, unless a process runs it or it has to rest. Waits for nothing. */
-export function begin(engine: Engine, found: LoadedUser, blocked: Blocked | null): void {
+export function startInBackground(engine: Engine, found: LoadedUser, blocked: Blocked | null): void {
   const { user, record } = found;
-  const next = awakeNow(engine, user);
+  const next = applyDueNow(engine, user);
   const needsNothing = callOf(next.position.state) === undefined;
   if (needsNothing || engine.running.has(user.id) || isLeased(record)) return;
   if (record.lane !== null && record.lease === null) return engine.lanes.serveAWhile();
@@ -145,7 +146,7 @@ export function begin(engine: Engine, found: LoadedUser, blocked: Blocked | null
 }
 
 /**
- * Whether an operator has stopped the user's next call for longer than the caller waits. The caller is told so: a pause
+ * Whether an operator has stopped the user's next call for longer than the caller waits. A pause is read again first: one
  * that this process read long ago may be over.
  * @throws {LifecycleError} `STORE_UNAVAILABLE` if that cannot be read
  */
@@ -159,7 +160,7 @@ async function isStoppedFor(engine: Engine, next: User, leftMs: number): Promise
  * The gate that blocks the call. It may ask for credentials, so at the end of the deadline the last known one is
  * returned.
  */
-async function standing(engine: Engine, call: UserCall, deadline: Deadline): Promise<Blocked | null> {
+async function gateBlocking(engine: Engine, call: UserCall, deadline: Deadline): Promise<Blocked | null> {
   const blocked = await within(engine, engine.account.recheck(call), deadline);
   return blocked === undefined ? engine.account.blocked(call) : blocked;
 }
@@ -178,16 +179,16 @@ function restsMs(engine: Engine, { user, record }: LoadedUser, blocked: Blocked 
  * Loads the user, whose first write, or the write that replaces unreadable secrets, may still be pending here: however
  * short its deadline, a caller sees only durable users, and gets the error if that write fails.
  */
-async function stored(engine: Engine, id: string): Promise<LoadedUser> {
-  for (let ours = engine.running.get(id); ours !== undefined; ours = engine.running.get(id)) {
-    const found = await findUser(engine, id).catch(noneIfDamaged);
+async function loadDurable(engine: Engine, id: string): Promise<LoadedUser> {
+  for (let ownRun = engine.running.get(id); ownRun !== undefined; ownRun = engine.running.get(id)) {
+    const found = await findUser(engine, id).catch(nullIfDamaged);
     if (found !== null) return found;
-    await Promise.race([ours, sleep(engine.clock, firstWriteMs)]);
+    await Promise.race([ownRun, sleep(engine.clock, firstWriteMs)]);
   }
   return loadUser(engine, id);
 }
 
-function noneIfDamaged(error: unknown): null {
+function nullIfDamaged(error: unknown): null {
   if (isLifecycleError(error, "RECORD_DAMAGED")) return null;
   throw error;
 }
@@ -206,14 +207,14 @@ export const hasItsId: ArrivalPredicate = (_, { position }) => !isRenaming(posit
 
 /** Options of {@link sendEvent}. */
 export interface SendOptions {
-  /** What the caller does, as in {@link underWay}. */
+  /** What the caller does, as in {@link callUnderWay}. */
   readonly verb: string;
   /** @default {@link loadUser} */
   readonly read?: typeof loadUser;
   /** Awaited before the event is sent to the user in the state that it leads to. */
   readonly beforehand?: (next: User) => Promise<void>;
   /** Whether the event still applies to the user as loaded. If not, it counts as handled. @default always */
-  readonly isMeant?: (user: User) => boolean;
+  readonly stillApplies?: (user: User) => boolean;
   /** The lane in which the user continues. @default "interactive" */
   readonly lane?: Lane | undefined;
   /** Who asks for it, if that was named. */
@@ -231,51 +232,52 @@ export async function sendEvent(
   id: string,
   event: UserEvent,
   deadline: Deadline,
-  { verb, read = loadUser, isMeant = () => true, lane = "interactive", beforehand, by }: SendOptions,
+  { verb, read = loadUser, stillApplies = () => true, lane = "interactive", beforehand, by }: SendOptions,
 ): Promise<void> {
-  let look = firstLookMs;
+  let pollMs = firstPollMs;
   for (;;) {
     deadline.signal.throwIfAborted();
     const { user, record } = await read(engine, id);
     inTimeFor(deadline);
-    if (!isMeant(user)) return;
+    if (!stillApplies(user)) return;
     const left = deadline.until - engine.clock.monotonic();
-    const ours = engine.running.get(id);
-    const isIdle = ours === undefined && !isLeased(record) && user.intent === null;
+    const ownRun = engine.running.get(id);
+    const isIdle = ownRun === undefined && !isLeased(record) && user.intent === null;
     const next = isIdle ? stepped(user, event, by) : user;
-    const isTriedAgain = event.type === "RETRY" && isHeldAlone(user, engine.clock.now());
+    const isTriedAgain = event.type === "RETRY" && mayRetryAtOnce(user, engine.clock.now());
     if (isIdle && (next !== user || isTriedAgain || !isRenaming(user.position.state))) {
       if (next === user && !isTriedAgain) return;
       await beforehand?.(next);
-      const pause = pauseAcross(engine, { user, record }, next);
-      const named = next === user && by !== undefined ? noted(user, user.position.state, event, by) : next;
-      const work = runUser(engine, { ...(isTriedAgain ? triedAfresh(named) : named), pause, lane });
+      const pause = pauseAfterEvent(engine, { user, record }, next);
+      const named =
+        next === user && by !== undefined ? withHistoryStep(user, user.position.state, event, by) : next;
+      const work = runUser(engine, { ...(isTriedAgain ? withAttemptsReset(named) : named), pause, lane });
       const result = await within(engine, work, deadline);
       if (result === undefined) await firstWrite(engine, user, work, read);
       if (result?.type === "rested" || result === undefined) return;
     } else if (left <= 0) {
-      throw underWay(engine, verb, id, { user, record });
-    } else if (ours !== undefined) {
-      await within(engine, ours, deadline);
+      throw callUnderWay(engine, verb, id, { user, record });
+    } else if (ownRun !== undefined) {
+      await within(engine, ownRun, deadline);
     } else if (user.intent !== null && !isLeased(record)) {
       await within(engine, runUser(engine, user), deadline);
     } else if (isIdle) {
       await waitForUser(engine, id, deadline, hasItsId); // the event is for the state after the rename
     } else {
-      await engine.changes.ofUser(id, Math.min(left, look), deadline.signal);
-      look = Math.min(longestLookMs, look * 2);
+      await engine.changes.ofUser(id, Math.min(left, pollMs), deadline.signal);
+      pollMs = Math.min(longestPollMs, pollMs * 2);
     }
   }
 }
 
 /** Resets the attempts of a user that an operator retries, so that earlier failures do not lengthen its waits. */
-function triedAfresh(user: User): User {
+function withAttemptsReset(user: User): User {
   const { state, context } = user.position;
   return { ...user, position: { state, context: { ...context, attempt: 0 } } };
 }
 
 /** An event ends every pause, except that a call that may still arrive is not repeated early. */
-function pauseAcross({ clock }: Engine, { user, record }: LoadedUser, next: User): Pause | null {
+function pauseAfterEvent({ clock }: Engine, { user, record }: LoadedUser, next: User): Pause | null {
   const { pause } = user;
   const leftMs = record.dueInMs ?? 0; // by the store's clock, because another process may have written the pause
   // Refused tokens that live for a moment are no reason to renew them sooner.

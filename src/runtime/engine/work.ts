@@ -11,19 +11,19 @@ import type { Batch, Claimed, Lease } from "../../store/contract.ts";
 import { isClosedStore, isLostStore } from "../../store/lost-store.ts";
 import { quarantine } from "../../store/quarantine.ts";
 import { runUser } from "./run-user.ts";
-import { apart, newLease, type Engine, type LaneService } from "./engine.ts";
+import { runDetached, newLease, type Engine, type LaneService } from "./engine.ts";
 import { untilGivenUp } from "./deadline.ts";
-import { doubling, lookAfter, type Backoff } from "../options/backoff.ts";
+import { doubling, pollIntervalMs, type Backoff } from "../options/backoff.ts";
 import { errorField } from "../options/logger.ts";
 import { warnOfRetry } from "./retry-write.ts";
-import { awakeNow } from "../user/token-time.ts";
+import { applyDueNow } from "../user/token-time.ts";
 import { readUser, type User } from "../user/user.ts";
 import type { UserState } from "../../../machines/index.ts";
 
 /** The user after its wait. A token that lives for a moment is renewed once it is asked for, not while the user is idle. */
-function woken(engine: Engine, user: User): User {
+function afterWait(engine: Engine, user: User): User {
   const isIdle = user.pause?.reason === "shortTokens" && engine.settings.policy !== "eager";
-  return isIdle ? user : awakeNow(engine, user);
+  return isIdle ? user : applyDueNow(engine, user);
 }
 
 /** What a worker has done. */
@@ -38,15 +38,15 @@ interface Job {
   readonly concurrency: number;
   /** Also run due users, not only those in lanes. */
   readonly due: boolean;
-  readonly stop: AbortSignal;
-  /** Users taken before `stop` still make their call, so that they do not lose their turn in the lane. */
-  readonly serves: boolean;
+  readonly stopSignal: AbortSignal;
+  /** Users claimed before `stopSignal` aborts still make their call, so that they do not lose their turn in the lane. */
+  readonly finishesClaimed: boolean;
   /** Ends when there is no work left to do now. */
   readonly untilIdle: boolean;
   /** It sleeps for at most 1 to 1.5 times this between two polls, because other processes' writes do not wake it, ms. */
   readonly pollMs: number;
   /** It polls less often the longer it finds no work. */
-  readonly tires: boolean;
+  readonly slowsDownWhenIdle: boolean;
 }
 
 /** The wait before a store that did not answer is asked again. */
@@ -57,24 +57,24 @@ const hesitationMs = 1_000;
 
 const noUsers: Batch = { claimed: [], nextInMs: null };
 
-/** Works until `stop` aborts (or no work is left), then waits for the users it runs, see {@link atRest}. */
+/** Works until `stopSignal` aborts (or no work is left), then waits for the users it runs, see {@link drain}. */
 export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   const active = new Set<Promise<void>>();
   const rested: Partial<Record<UserState, number>> = {};
   let taken = 0;
 
-  async function take(claimed: Claimed, lease: Lease, notAfter: number): Promise<void> {
-    let read = false;
+  async function runClaimed(claimed: Claimed, lease: Lease, notAfter: number): Promise<void> {
+    let isReadable = false;
     try {
       if (!engine.sealer.knows(claimed.record.value)) await engine.keys.renew();
       const user = readUser(claimed.record, engine.sealer);
-      read = true;
-      const result = await runUser(engine, woken(engine, user), {
+      isReadable = true;
+      const result = await runUser(engine, afterWait(engine, user), {
         by: "claimed",
         lease,
         slot: claimed.slot,
         notAfter,
-        ...(!job.serves && { stop: job.stop }),
+        ...(!job.finishesClaimed && { stopSignal: job.stopSignal }),
       });
       if (result.type === "rested") {
         const { state } = result.user.position;
@@ -82,25 +82,26 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
       }
     } catch (error) {
       // No call will be made, so its slot is refunded for others.
-      if (!read && claimed.slot !== null) await engine.store.slots.giveBack(claimed.slot).catch(() => {});
+      if (!isReadable && claimed.slot !== null)
+        await engine.store.slots.giveBack(claimed.slot).catch(() => {});
       const alias = engine.sealer.alias(claimed.record.id);
       engine.settings.logger.warn(
         { user: alias, error: errorField(error) },
         `Cannot work on user ${alias}: ${inWords(error)}`,
       );
-      if (!read && isLifecycleError(error, "RECORD_DAMAGED"))
+      if (!isReadable && isLifecycleError(error, "RECORD_DAMAGED"))
         await quarantine(engine.store, claimed.record, lease);
     }
   }
 
-  function start(claimed: readonly Claimed[], lease: Lease, notAfter: number): number {
+  function startRuns(claimed: readonly Claimed[], lease: Lease, notAfter: number): number {
     for (const each of claimed) {
-      const under: Promise<void> = take(each, lease, notAfter).finally(() => {
-        active.delete(under);
+      const run: Promise<void> = runClaimed(each, lease, notAfter).finally(() => {
+        active.delete(run);
         // There is capacity again, or nothing left to wait for.
         if (job.untilIdle || active.size === job.concurrency - 1) engine.changes.wakeWorkers();
       });
-      active.add(under);
+      active.add(run);
     }
     taken += claimed.length;
     return claimed.length;
@@ -117,19 +118,19 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   }
 
   /** Takes up to `room` users; returns whether there may be more now, and if not, when. */
-  async function fetch(room: number) {
+  async function claimUsers(room: number) {
     const { account, store, guard, pauses } = engine;
     await account.recheck("any"); // sees what other processes have reported
     const lease = newLease(engine);
     // At a shut gate the store is not asked, because it would report users that are due now.
     const dues = job.due ? allowed("any", room) : 0;
     const due = dues > 0 ? await store.claim({ limit: dues, lease }) : noUsers;
-    const started = start(due.claimed, lease, 0);
+    const started = startRuns(due.claimed, lease, 0);
     const { notAfter } = guard.ask("management", "interactive");
     const max = allowed("createUser", room - started);
     const ask = { limit: guard.limits.management, max, holdMs: guard.holdMs, lease };
     const granted = max > 0 ? await store.grant(ask) : noUsers;
-    start(granted.claimed, lease, notAfter);
+    startRuns(granted.claimed, lease, notAfter);
     if (dues === 0 && max <= 0) await engine.refuseMoved(); // no write has shown it
     // The store does not know when a gate opens, or a pause ends.
     const shut = [job.due ? account.opensInMs("any") : 0, account.opensInMs("createUser"), pauses.endsInMs];
@@ -144,23 +145,23 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     };
   }
 
-  let silences = 0;
-  let served = false;
+  let failures = 0;
+  let storeHasAnswered = false;
   let takenBefore = 0;
   let idleSince = engine.clock.monotonic();
-  while (!job.stop.aborted) {
+  while (!job.stopSignal.aborted) {
     const { latest } = engine.changes;
     let lanes = false;
     const room = job.concurrency - active.size;
     if (taken > takenBefore) [takenBefore, idleSince] = [taken, engine.clock.monotonic()];
-    const idleMs = job.tires ? engine.clock.monotonic() - idleSince : 0;
-    let waitMs = lookAfter(idleMs, job.pollMs) * (1 + engine.clock.random() / 2);
+    const idleMs = job.slowsDownWhenIdle ? engine.clock.monotonic() - idleSince : 0;
+    let waitMs = pollIntervalMs(idleMs, job.pollMs) * (1 + engine.clock.random() / 2);
     if (room > 0) {
       try {
-        const found = await untilGivenUp(engine.clock, job.stop, fetch(room));
-        if (silences > 0) engine.settings.logger.info({}, "The store answers again");
-        silences = 0;
-        served = true;
+        const found = await untilGivenUp(engine.clock, job.stopSignal, claimUsers(room));
+        if (failures > 0) engine.settings.logger.info({}, "The store answers again");
+        failures = 0;
+        storeHasAnswered = true;
         if (found.more) continue;
         lanes = found.lanes;
         if (job.untilIdle && active.size === 0) break;
@@ -174,18 +175,18 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
       } catch (error) {
         // A store that worked before may be repaired while the worker runs: a schema is restored, a role regains its
         // privileges.
-        const isAway = served && !job.untilIdle && isOfStore(error) && !isLostStore(error);
-        if (job.stop.aborted && error === job.stop.reason) break; // users that the store returns later are released at once
+        const isAway = storeHasAnswered && !job.untilIdle && isOfStore(error) && !isLostStore(error);
+        if (job.stopSignal.aborted && error === job.stopSignal.reason) break; // users that the store returns later are released at once
         if (!isLifecycleError(error) || !(error.retryable || isAway)) throw error;
-        const ms = doubling(afterSilence, ++silences);
+        const ms = doubling(afterSilence, ++failures);
         warnOfRetry(engine, error, ms, `Cannot ask the store for work: ${error.message}`);
-        await sleep(engine.clock, ms, job.stop).catch(() => {}); // the loop condition checks the abort
+        await sleep(engine.clock, ms, job.stopSignal).catch(() => {}); // the loop condition checks the abort
         continue;
       }
     }
-    await engine.changes.ofWork(latest, waitMs, lanes, job.stop);
+    await engine.changes.ofWork(latest, waitMs, lanes, job.stopSignal);
   }
-  await atRest(engine, active);
+  await drain(engine, active);
   return { taken, rested };
 }
 
@@ -198,7 +199,7 @@ function isOfStore(error: unknown): boolean {
  * longer, and a stopping worker need not wait for it. The outcomes are saved once the store is back, unless the
  * lifecycle closes first; then the intent is in the record, and the next process continues from there.
  */
-async function atRest({ clock, settings }: Engine, active: ReadonlySet<Promise<void>>): Promise<void> {
+async function drain({ clock, settings }: Engine, active: ReadonlySet<Promise<void>>): Promise<void> {
   if (active.size === 0) return;
   if (!(await endsWithin(clock, 2 * settings.timeoutMs, Promise.allSettled(active))))
     settings.logger.warn(
@@ -212,30 +213,30 @@ const laneConcurrency = 16;
 /** The poll interval of that worker, ms: these callers are interactive. */
 const lanePollMs = 1_000;
 
-/** Serves the lanes until `stop` aborts, despite errors: there may be no other worker for the waiting callers. */
-async function serve(engine: Engine, stop: AbortSignal): Promise<void> {
+/** Serves the lanes until `stopSignal` aborts, despite errors: there may be no other worker for the waiting callers. */
+async function serve(engine: Engine, stopSignal: AbortSignal): Promise<void> {
   const job = {
     concurrency: laneConcurrency,
     pollMs: lanePollMs,
     due: false,
-    serves: true,
+    finishesClaimed: true,
     untilIdle: false,
-    tires: true,
+    slowsDownWhenIdle: true,
   };
-  for (let failures = 1; !stop.aborted; failures++) {
+  for (let failures = 1; !stopSignal.aborted; failures++) {
     try {
-      await work(engine, { ...job, stop });
+      await work(engine, { ...job, stopSignal });
     } catch (error) {
       if (isClosedStore(error)) return; // the callers get the same error
       const ms = doubling(afterSilence, failures);
       warnOfRetry(engine, error, ms, `Cannot serve waiting users: ${inWords(error)}`);
-      await sleep(engine.clock, ms, stop).catch(() => {}); // the loop condition checks the abort
+      await sleep(engine.clock, ms, stopSignal).catch(() => {}); // the loop condition checks the abort
     }
   }
 }
 
 /** How long the lanes are served for a caller that has no time to wait, ms. */
-const whileMs = 30_000;
+const serveAWhileMs = 30_000;
 
 /**
  * A single loop serves the lanes while any caller waits. It takes users in the order of the lanes, so every waiting
@@ -243,22 +244,22 @@ const whileMs = 30_000;
  */
 export function laneService(engine: () => Engine): LaneService {
   let waiting = 0;
-  let stop: LinkedSignal | null = null;
+  let linked: LinkedSignal | null = null;
   let serving: Promise<unknown> = Promise.resolve();
   let isServingAWhile = false;
 
   function join(): () => void {
     waiting++;
-    if (stop === null) {
-      stop = linkSignals(engine().closing);
-      const { signal } = stop;
-      const served = apart(engine(), () => serve(engine(), signal));
+    if (linked === null) {
+      linked = linkSignals(engine().closing);
+      const { signal } = linked;
+      const served = runDetached(engine(), () => serve(engine(), signal));
       serving = Promise.all([serving, served]).then(() => undefined);
     }
     return () => {
       if (--waiting > 0) return;
-      stop?.abort();
-      stop = null;
+      linked?.abort();
+      linked = null;
     };
   }
 
@@ -274,7 +275,7 @@ export function laneService(engine: () => Engine): LaneService {
         isServingAWhile = false;
         leave();
       };
-      sleep(clock, whileMs, closing).then(end, end);
+      sleep(clock, serveAWhileMs, closing).then(end, end);
     },
   };
 }

@@ -50,11 +50,11 @@ export interface EventVerbs {
   events(options?: EventOptions): AsyncGenerator<LifecycleEvent, void, undefined>;
 }
 
-/** The methods for events, on an engine. `open` throws if the lifecycle is closed. */
-export function createEventVerbs(engine: Engine, open: () => void): EventVerbs {
+/** The methods for events, on an engine. `assertOpen` throws if the lifecycle is closed. */
+export function createEventVerbs(engine: Engine, assertOpen: () => void): EventVerbs {
   return {
     events(options) {
-      open();
+      assertOpen();
       const { after, types, follow = true, signal } = check<EventOptions>(verb, options, rules);
       for (const type of types ?? []) checkValue(verb, "a type", type, aType);
       return followEvents(engine, {

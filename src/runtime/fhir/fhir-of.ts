@@ -226,8 +226,8 @@ function tokensOf({ tokens }: FhirParts, id: string, person: OnePerson): TokenSo
     get(signal, waitMs) {
       const hit = tokens.inMemory(id);
       if (hit !== undefined && !person.isAnother(hit.holder)) return checked(hit);
-      const afresh = hit !== undefined; // of the one who had the id before, perhaps
-      return tokens.get(id, { signal, waitMs }, afresh).then(checked);
+      const skipsMemory = hit !== undefined; // of the one who had the id before, perhaps
+      return tokens.get(id, { signal, waitMs }, skipsMemory).then(checked);
     },
     rejected: async (token, signal, waitMs) => checked(await tokens.rejected(id, token, { signal, waitMs })),
   };

@@ -63,25 +63,25 @@ export interface KeyVerbs {
 /** The key methods of a lifecycle. Closing waits for a task that is `underWay`. */
 export function createKeyVerbs(
   engine: Engine,
-  open: () => void,
-  underWay: <T>(task: Promise<T>) => Promise<T>,
+  assertOpen: () => void,
+  tracked: <T>(task: Promise<T>) => Promise<T>,
 ): KeyVerbs {
   return {
     keys: {
       list: async () => {
-        open();
+        assertOpen();
         return list(engine);
       },
       retire: async (id) => {
-        open();
+        assertOpen();
         if (typeof id !== "string" || id === "") throw wrong("retire a key", "its id", "text", id);
         await retire(engine, id);
       },
     },
     rotateKeys: async (options) => {
       const checked = check("rotate keys", options, rotating);
-      open();
-      return underWay(checked.records ? rotateStoreKey(engine, checked) : rotateRingKey(engine));
+      assertOpen();
+      return tracked(checked.records ? rotateStoreKey(engine, checked) : rotateRingKey(engine));
     },
   };
 }

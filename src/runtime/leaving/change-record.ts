@@ -6,7 +6,7 @@
 import type { Engine, Deadline } from "../engine/engine.ts";
 import { isLeased, loadUser, type LoadedUser } from "../engine/load-user.ts";
 import { samePlace, saveIdle } from "../engine/save-user.ts";
-import { again, whenIdle } from "../engine/when-idle.ts";
+import { tryAgain, whenIdle } from "../engine/when-idle.ts";
 import type { User } from "../user/user.ts";
 
 /** How long to wait until a record is written, ms. */
@@ -32,6 +32,6 @@ export function changeRecord(
     if (changed === null) return user;
     const place = user.intent === null ? samePlace(record) : { dueInMs: 0, lane: null };
     const done = await saveIdle(engine, changed, place, deadline);
-    return done.type === "committed" ? { ...changed, revision: done.revision } : again;
+    return done.type === "committed" ? { ...changed, revision: done.revision } : tryAgain;
   });
 }

@@ -9,9 +9,9 @@ import { randomName } from "../../clock.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isLeased, loadUser, type LoadedUser } from "../engine/load-user.ts";
-import { moveIdle, saveIdle, samePlace } from "../engine/save-user.ts";
+import { saveIdleStep, saveIdle, samePlace } from "../engine/save-user.ts";
 import { schedule } from "../engine/schedule.ts";
-import { again, whenIdle } from "../engine/when-idle.ts";
+import { tryAgain, whenIdle } from "../engine/when-idle.ts";
 import { readOrDamaged } from "../operations/damaged-record.ts";
 import { isOffboarded, withoutSecrets } from "../operations/offboard.ts";
 import { leavingAt } from "../user/departure.ts";
@@ -99,11 +99,11 @@ export function enlistUser(
       const noted = { ...marked, leaving: leavingAt(marked, user.position, at) }; // offboarded before, perhaps
       const place = user.intent === null ? samePlace(record) : { dueInMs: 0, lane: null };
       const done = await saveIdle(engine, noted, place, deadline);
-      return done.type === "committed" ? true : again;
+      return done.type === "committed" ? true : tryAgain;
     }
     const leaves = withoutSecrets(engine, { ...found, user: marked }, leave);
-    const done = await moveIdle(engine, leaves, schedule(engine, leaves, null), deadline);
-    return done.type === "committed" ? true : again;
+    const done = await saveIdleStep(engine, leaves, schedule(engine, leaves, null), deadline);
+    return done.type === "committed" ? true : tryAgain;
   });
 }
 

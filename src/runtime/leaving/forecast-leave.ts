@@ -7,7 +7,7 @@ import { invalidOption, type LifecycleError } from "../../errors.ts";
 import { hashOf } from "../user/hash-of.ts";
 import type { Rows } from "../bulk/for-each-row.ts";
 import type { Engine } from "../engine/engine.ts";
-import { loadUser, nullIfLasting } from "../engine/load-user.ts";
+import { loadUser, nullIfPermanent } from "../engine/load-user.ts";
 import { forecast } from "../operations/forecast.ts";
 import { readOrDamaged } from "../operations/damaged-record.ts";
 import { isOffboarded } from "../operations/offboard.ts";
@@ -54,7 +54,7 @@ export async function countLeave(
     const hash = hashOf(id);
     if (ids !== "all" && seen.has(hash)) continue;
     if (ids !== "all") seen.add(hash);
-    const user = (await loadUser(engine, id, readOrDamaged).catch(nullIfLasting))?.user;
+    const user = (await loadUser(engine, id, readOrDamaged).catch(nullIfPermanent))?.user;
     if (user === undefined) counts.unusable++;
     else if (isLeftOut(user, leave)) counts.leftOut++;
     else if (fixed === null || isInLeave(user, leave.name)) {

@@ -128,7 +128,7 @@ export interface LeaveVerbs {
 /** What the methods need of the lifecycle. */
 export interface LeaveParts extends FhirParts {
   /** Throws if the lifecycle is closed. */
-  readonly open: () => void;
+  readonly assertOpen: () => void;
   /** Runs a long task until it ends, or until the caller or closing aborts it. */
   readonly whileOpen: <T>(options: Cancellable, task: (signal: AbortSignal) => Promise<T>) => Promise<T>;
   /** Works for all users until the signal aborts. */
@@ -137,14 +137,14 @@ export interface LeaveParts extends FhirParts {
 
 /** The methods for leaving, on an engine. */
 export function createLeaveVerbs(parts: LeaveParts): LeaveVerbs {
-  const { engine, open, whileOpen, help } = parts;
+  const { engine, assertOpen, whileOpen, help } = parts;
 
   /** Without a count it is a dry run. */
   async function leave(
     ids: Rows<string> | "all",
     given: OffboardManyOptions | (DryLeaveOptions & { readonly count?: undefined }),
   ): Promise<LeaveForecast | LeaveSummary> {
-    open();
+    assertOpen();
     const options = checkLeaving(ids, given);
     return whileOpen<LeaveForecast | LeaveSummary>(options, async (signal) =>
       options.count === undefined
@@ -155,7 +155,7 @@ export function createLeaveVerbs(parts: LeaveParts): LeaveVerbs {
 
   return {
     async exportMany(ids, given) {
-      open();
+      assertOpen();
       const options = checkExporting(ids, given);
       return whileOpen(options, (signal) => exportMany(parts, ids, options, signal));
     },

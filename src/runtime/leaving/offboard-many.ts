@@ -12,7 +12,7 @@
  */
 import { invalidOption } from "../../errors.ts";
 import { isPurging, type UserState } from "../../../machines/index.ts";
-import { forEachRow, rowsInHand, type Rows } from "../bulk/for-each-row.ts";
+import { forEachRow, rowsAtOnce, type Rows } from "../bulk/for-each-row.ts";
 import { throttle } from "../bulk/throttle.ts";
 import type { Engine } from "../engine/engine.ts";
 import { listUserIds, loadUser, pagesOfUserIds } from "../engine/load-user.ts";
@@ -83,7 +83,7 @@ export async function offboardMany(
     else {
       await forEachRow(
         chosenUsers(engine, ids, () => {}),
-        rowsInHand,
+        rowsAtOnce,
         signal,
         async (id) => {
           await patiently(() => enlistUser(engine, id, leave, { ...enlisting, since })).catch(unlessUnusable);

@@ -7,7 +7,7 @@ import { isPurging, type UserState } from "../../../machines/index.ts";
 import { causeInWords, isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { listUserIds, loadUser } from "../engine/load-user.ts";
-import { stopOf, stopped } from "../engine/stop.ts";
+import { stopOf, stoppedError } from "../engine/stop.ts";
 import { refusal, statusOf } from "../engine/user-errors.ts";
 import { leaveKey, leavingIn } from "../user/index-key.ts";
 import type { User } from "../user/user.ts";
@@ -80,7 +80,7 @@ function whyUnfinished(engine: Engine, user: User): LifecycleError {
       refusal(engine, user) ?? yet("it is to be exported first, or shares its data with another user here")
     );
   const stop = stopOf(engine, user);
-  if (stop !== null) return stopped(cannot, stop, engine.clock.now());
+  if (stop !== null) return stoppedError(cannot, stop, engine.clock.now());
   const cause = statusOf(engine, user).pause?.cause ?? null;
   return yet(
     cause === null

@@ -13,7 +13,13 @@ import type { UserState } from "../../../machines/index.ts";
 import { inTime } from "../../clock.ts";
 import { isLifecycleError, type LifecycleError, storeUnavailable } from "../../errors.ts";
 import type { Secret } from "../../secret.ts";
-import { askForUser, begin, firstLookMs, longestLookMs, sendEvent } from "../engine/wait-for-user.ts";
+import {
+  askForUser,
+  startInBackground,
+  firstPollMs,
+  longestPollMs,
+  sendEvent,
+} from "../engine/wait-for-user.ts";
 import { answerMs, type WithDeadline } from "../engine/deadline.ts";
 import type { WaitOptions } from "../options/call-options.ts";
 import type { Engine, Deadline } from "../engine/engine.ts";
@@ -22,7 +28,7 @@ import { checkId } from "../options/check-id.ts";
 import { spanInWords } from "../options/time-in-words.ts";
 import { untilForcedRefreshMs } from "../user/until-forced-refresh-ms.ts";
 import { furthestAheadMs, refreshAt } from "../user/user-status.ts";
-import { awakeNow, isUsableNow } from "../user/token-time.ts";
+import { applyDueNow, isUsableNow } from "../user/token-time.ts";
 import type { User } from "../user/user.ts";
 import { blockedUser, notUsable, tooSoon } from "../engine/user-errors.ts";
 
@@ -114,7 +120,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
       }
       const { context, state } = user.position;
       const grantedAt = context.grantedAt ?? 0;
-      const renewAt = refreshAt(user, settings.windowMs);
+      const renewAt = refreshAt(user, settings.refreshWindowMs);
       cache.set(user.id, { token, holder, grantedAt, renewAt, state, seenAt });
     }
     return { token: token.reveal(), holder };
@@ -143,7 +149,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
       if (!isUnreadable(error) && isStill()) forget(id);
       if (!isUnreadable(error) || !isStill()) throw error;
       hit.seenAt = clock.now();
-      return held(hit);
+      return toHeldToken(hit);
     }
   }
 
@@ -153,8 +159,9 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
     const { user, record } = await loadUser(engine, checkId(id));
     noticeClocks(user);
     if (!isUsableNow(engine, user)) return null;
-    const next = awakeNow(engine, user);
-    if (next.position.state === "expiring") begin(engine, { user, record }, blockedUser(engine, next));
+    const next = applyDueNow(engine, user);
+    if (next.position.state === "expiring")
+      startInBackground(engine, { user, record }, blockedUser(engine, next));
     return cacheAndReturn(user, before, at);
   }
 
@@ -182,12 +189,12 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
 
   /** The user, once it is idle or has another token: a renewal under way may be what invalidated `token`. */
   async function whenIdleOrRenewed(id: string, token: string, { until, signal }: Deadline): Promise<User> {
-    for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
+    for (let pollMs = firstPollMs; ; pollMs = Math.min(longestPollMs, 2 * pollMs)) {
       const { user, record } = await loadUser(engine, id);
       const left = until - clock.monotonic();
       const busy = isLeased(record) || engine.running.has(id);
       if (!busy || left <= 0 || !has(user, token)) return user;
-      await engine.changes.ofUser(id, Math.min(left, look), signal);
+      await engine.changes.ofUser(id, Math.min(left, pollMs), signal);
       signal.throwIfAborted();
     }
   }
@@ -219,14 +226,14 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
       const now = clock.latest(hit.grantedAt);
       // seam: a-token-in-memory-is-compared-with-the-store
       const isCompared = Math.abs(now - hit.seenAt) < recheckMs;
-      return isCompared && now < hit.renewAt ? held(hit) : undefined;
+      return isCompared && now < hit.renewAt ? toHeldToken(hit) : undefined;
     },
 
-    /** A working token after a look at the store. `afresh`: not from memory, even if the store does not answer. */
-    get(id: string, options?: WaitOptions, afresh = false): Promise<HeldToken> {
+    /** A working token after a look at the store. `skipsMemory`: not from memory, even if the store does not answer. */
+    get(id: string, options?: WaitOptions, skipsMemory = false): Promise<HeldToken> {
       return withDeadline(options, async (wait) => {
         wait.signal.throwIfAborted();
-        return (await (afresh ? fromStore(id) : atOnce(id))) ?? waitForToken(id, wait);
+        return (await (skipsMemory ? fromStore(id) : atOnce(id))) ?? waitForToken(id, wait);
       });
     },
 
@@ -234,11 +241,11 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
     rejected(id: string, token: string, options?: WaitOptions): Promise<HeldToken> {
       return withDeadline(options, async (wait) => {
         cache.delete(id);
-        const isMeant = (user: User): boolean => isRefused(user, token);
-        if (isMeant(await whenIdleOrRenewed(id, token, wait))) {
+        const stillApplies = (user: User): boolean => isRefused(user, token);
+        if (stillApplies(await whenIdleOrRenewed(id, token, wait))) {
           await sendEvent(engine, id, { type: "TOKEN_REJECTED", at: clock.now() }, wait, {
             verb: "renew the token of a user",
-            isMeant,
+            stillApplies,
             lane: "recovery", // FHIR may refuse the tokens of all users, and people who sign up go first
           });
         }
@@ -252,7 +259,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
   };
 }
 
-function held({ token, holder }: Cached): HeldToken {
+function toHeldToken({ token, holder }: Cached): HeldToken {
   return { token: token.reveal(), holder };
 }
 
@@ -267,7 +274,7 @@ export function isAnother(one: Holder, other: Holder): boolean {
   return one.begun !== other.begun;
 }
 
-/** Whether the store told nothing about the user; anything else is an answer. Tokens outlast a move of their store. */
+/** Whether the error tells nothing about the user. Nor does `STORE_MOVED`: tokens outlast a move of their store. */
 function isUnreadable(error: unknown): boolean {
   return !isLifecycleError(error) || error.retryable || error.code === "STORE_MOVED";
 }

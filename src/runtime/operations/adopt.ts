@@ -8,18 +8,18 @@ import { isPurging } from "../../../machines/index.ts";
 import { invalidOption, isLifecycleError, LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import { onceArrived } from "../engine/apply-outcome.ts";
-import { again, whenIdle } from "../engine/when-idle.ts";
+import { tryAgain, whenIdle } from "../engine/when-idle.ts";
 import { checkValue, only, whole, type Names } from "../../checks.ts";
 import type { Engine, Deadline } from "../engine/engine.ts";
 import {
   lookForUser,
   forgottenMeanwhile,
-  nullIfLasting,
+  nullIfPermanent,
   type LoadedUser,
   type MissingUser,
 } from "../engine/load-user.ts";
 import { schedule } from "../engine/schedule.ts";
-import { moveIdle } from "../engine/save-user.ts";
+import { saveIdleStep } from "../engine/save-user.ts";
 import { hasLeft } from "../user/step.ts";
 import { newUser, stepped, type User } from "../user/user.ts";
 
@@ -98,8 +98,8 @@ export function tokensOf({ refreshToken, access }: CheckedGrant): readonly Secre
  * get one, or if some of its data is still to be erased; and `departed` if it is a row of a list and was offboarded.
  *
  * @throws {LifecycleError} `USER_CONFLICT` if it is another user of 1upHealth here; `INVALID_OPTION` if this process
- * knows one of the tokens as another user's, or is storing it for one; what `lastCheck` throws; `USER_NOT_READY` if the deadline
- * passes while a call for it is under way; `STORE_UNAVAILABLE` if it passes while the store takes no writes; as
+ * knows one of the tokens as another user's, or is storing it for one; what `lastCheck` throws; `USER_NOT_READY` if the
+ * deadline passes while a call for it is under way; `STORE_UNAVAILABLE` if it passes while the store takes no writes; as
  * {@link lookForUser}; the signal's reason; `USER_UNKNOWN` if it is forgotten meanwhile
  */
 export async function adopt(
@@ -121,7 +121,7 @@ export async function adopt(
   return whenIdle(engine, id, { verb, deadline, load }, async (there) => {
     const at = engine.clock.now();
     const before = there.user ?? newUser(id, "recovery", at, there.revision);
-    const user = adopted(before, grant, { at, by });
+    const user = withGrant(before, grant, { at, by });
     if (before.history.some(([when, , event]) => event === "ADOPTED" && when === unacknowledgedAt))
       return "adopted";
     if (source === "inList" && wasOffboarded(there)) return "departed";
@@ -130,20 +130,20 @@ export async function adopt(
     const place = schedule(engine, user, null);
     // An unacknowledged write is repeated with the same write id: otherwise our own user would look like a conflict.
     const claim = engine.tokenOwners.claim(id, tokensOf(grant));
-    if (claim === null) throw ofAnother(engine, id, null);
+    if (claim === null) throw tokenOfAnother(engine, id, null);
     try {
       if (unacknowledgedAt === null) {
         await refuseOwned(engine, id, claim.formerOwner);
         lastCheck?.();
       }
-      const done = await moveIdle(engine, user, place, deadline);
+      const done = await saveIdleStep(engine, user, place, deadline);
       if (done.type === "committed" || done.unacknowledged === true) claim.keep();
       if (done.type === "committed") return "adopted";
       if (done.unacknowledged === true) unacknowledgedAt = at; // it may have been written, and the user may have moved on since
     } finally {
       claim.end();
     }
-    return again; // or another process was faster
+    return tryAgain; // or another process was faster
   });
 }
 
@@ -156,19 +156,19 @@ async function refuseOwned(engine: Engine, id: string, owner: string | null): Pr
   } catch (error) {
     const renamedTo = isLifecycleError(error, "RENAMED") ? error.facts["renamedTo"] : null;
     if (typeof renamedTo === "string") return refuseOwned(engine, id, renamedTo);
-    nullIfLasting(error);
+    nullIfPermanent(error);
   }
-  throw ofAnother(engine, id, owner);
+  throw tokenOfAnother(engine, id, owner);
 }
 
-function ofAnother({ sealer }: Engine, id: string, owner: string | null): LifecycleError {
+function tokenOfAnother({ sealer }: Engine, id: string, owner: string | null): LifecycleError {
   const which = owner === null ? "" : `, ${sealer.alias(owner)}`;
   return invalidOption(
     `Cannot adopt user ${sealer.alias(id)}: another user has this token${which}; find out whose it is, and onboard() the user that has none`,
   );
 }
 
-/** Whether the user was forgotten between two looks. */
+/** Whether the user was forgotten between two reads. */
 function isForgottenSince(first: LoadedUser | MissingUser | null, there: LoadedUser | MissingUser): boolean {
   if (first === null || there.user !== null || !there.isForgotten) return false;
   return first.user !== null || first.revision !== there.revision;
@@ -192,7 +192,7 @@ function refuseAnother({ sealer }: Engine, user: User, { oneupUserId }: CheckedG
 }
 
 /** The user with its grant; the same object if it needs none. */
-function adopted(
+function withGrant(
   user: User,
   { oneupUserId, refreshToken, access }: CheckedGrant,
   { at, by }: { readonly at: number; readonly by: string | undefined },

@@ -12,10 +12,10 @@ import type { Lane } from "../../store/contract.ts";
 import type { Blocked, Outcome, Permit } from "../gates/account.ts";
 import { untilGivenUp } from "../engine/deadline.ts";
 import { laneOfCalls, type Engine } from "../engine/engine.ts";
-import { findUser, nullIfLasting } from "../engine/load-user.ts";
+import { findUser, nullIfPermanent } from "../engine/load-user.ts";
 import { slotFate } from "../engine/in-doubt.ts";
 import { reported } from "../telemetry/call-work.ts";
-import { heldBy, knowPauses, stopOfLane, stopped } from "../engine/stop.ts";
+import { heldBy, knowPauses, stopOfLane, stoppedError } from "../engine/stop.ts";
 
 /** What to send, and how. `Begun`: an answer that is not read to its end. */
 export interface LimitedCall<T extends Outcome, Begun extends StreamedAnswer = never> {
@@ -46,23 +46,23 @@ export type LimitedOutcome<T extends Outcome> = (T | Unanswered | Shut) & {
 /**
  * Gate, slot, gate, call, outcome. It ends soon after its signal aborts, even if the store does not respond.
  *
- * @param settle makes the result of the outcome, or throws; in the same turn, which saves each FHIR call a promise
+ * @param toResult makes the result of the outcome, or throws; in the same turn, which saves each FHIR call a promise
  * @throws {LifecycleError} `PAUSED` for a management call while its lane is paused; of the store; the signal's reason
  */
-export function callWithinLimits<T extends Outcome, Settled, Begun extends StreamedAnswer = never>(
+export function callWithinLimits<T extends Outcome, Result, Begun extends StreamedAnswer = never>(
   engine: Engine,
   limited: LimitedCall<T, Begun>,
-  settle: (outcome: LimitedOutcome<T>) => Settled | Promise<Settled>,
-): Promise<Settled> {
+  toResult: (outcome: LimitedOutcome<T>) => Result | Promise<Result>,
+): Promise<Result> {
   const { account, clock, guard } = engine;
   const now = clock.monotonic();
   const permit = account.permitFor(limited.subject, now);
   const isFree =
     limited.gated === "fhir" && guard.limits.fhir === null && account.enterAtOnce("fhir", permit, now);
-  const settled = isFree
-    ? sendAtOnce(engine, limited, permit, settle)
-    : callOnce(engine, limited, permit).then(settle);
-  return untilGivenUp(clock, limited.signal, settled);
+  const result = isFree
+    ? sendAtOnce(engine, limited, permit, toResult)
+    : callOnce(engine, limited, permit).then(toResult);
+  return untilGivenUp(clock, limited.signal, result);
 }
 
 async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
@@ -77,7 +77,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
   if (stop !== null) throw stop;
   const blocked = account.enterAtOnce(gated, permit) ? null : await account.enter(gated, permit);
   if (blocked !== null) return { ...blocked, type: "shut" };
-  const served = lane && engine.lanes.join(); // users in the lanes go first, so a process has to serve them
+  const stopServing = lane && engine.lanes.join(); // users in the lanes go first, so a process has to serve them
   let outcome: LimitedOutcome<T> | LifecycleError;
   try {
     outcome = await guard.spend<LimitedOutcome<T> | LifecycleError>(
@@ -102,7 +102,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
       signal,
     );
   } finally {
-    served?.();
+    stopServing?.();
     await account.abandon(permit); // a call that threw has shown nothing about the gates
   }
   if (isLifecycleError(outcome)) throw outcome;
@@ -112,20 +112,20 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
 }
 
 /** A call that needs no slot, while no gate is shut: nothing has to be waited for. */
-function sendAtOnce<T extends Outcome, Settled, Begun extends StreamedAnswer>(
+function sendAtOnce<T extends Outcome, Result, Begun extends StreamedAnswer>(
   engine: Engine,
   limited: LimitedCall<T, Begun>,
   permit: Permit,
-  settle: (outcome: LimitedOutcome<T>) => Settled | Promise<Settled>,
-): Promise<Settled> {
+  toResult: (outcome: LimitedOutcome<T>) => Result | Promise<Result>,
+): Promise<Result> {
   const { account, guard, sender } = engine;
   const { gated, send, signal, notAfter: ownEnd = Infinity } = limited;
   const call = limited.describe();
   const notAfter = Math.min(guard.ask("fhir", null, permit.enteredAt).notAfter, ownEnd); // it has just entered
-  const take = (answer: Answer | Begun | Unanswered): Settled | Promise<Settled> => {
+  const take = (answer: Answer | Begun | Unanswered): Result | Promise<Result> => {
     const outcome = outcomeOf(engine, limited, call, answer);
-    if (account.recordAtOnce(gated, outcome, permit)) return settle(outcome);
-    return account.recordOutcome(gated, outcome, permit).then(() => settle(outcome));
+    if (account.recordAtOnce(gated, outcome, permit)) return toResult(outcome);
+    return account.recordOutcome(gated, outcome, permit).then(() => toResult(outcome));
   };
   if (send === undefined) return sender.sendAndTake(call, { notAfter, signal }, take);
   return send(call, { notAfter, signal }).then(take);
@@ -153,10 +153,10 @@ async function stopOfCall(
   try {
     await knowPauses(engine);
     // A user that has another id now, or is damaged, is not held, as far as it shows.
-    const found = subject === undefined ? null : await findUser(engine, subject).catch(nullIfLasting);
+    const found = subject === undefined ? null : await findUser(engine, subject).catch(nullIfPermanent);
     const hold = found?.user.hold ?? null;
     const stop = hold === null ? stopOfLane(engine, lane ?? "interactive") : heldBy(hold);
-    return stop && stopped("Cannot list users", stop, engine.clock.now());
+    return stop && stoppedError("Cannot list users", stop, engine.clock.now());
   } catch (error) {
     if (isLifecycleError(error)) return error;
     throw error;

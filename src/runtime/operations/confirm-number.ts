@@ -8,12 +8,12 @@
 import { linkSignals } from "../../abort.ts";
 import { LifecycleError } from "../../errors.ts";
 import { isSameId } from "../../http/echo.ts";
-import { firstLookMs, longestLookMs } from "../engine/wait-for-user.ts";
+import { firstPollMs, longestPollMs } from "../engine/wait-for-user.ts";
 import type { Engine, Deadline } from "../engine/engine.ts";
 import { isBusy, loadUser } from "../engine/load-user.ts";
 import { answerMs, inTimeFor } from "../engine/deadline.ts";
 import { lookUp } from "./remote.ts";
-import { moveIdle, samePlace } from "../engine/save-user.ts";
+import { saveIdleStep, samePlace } from "../engine/save-user.ts";
 import { stepped, type User } from "../user/user.ts";
 import { notItsNumber } from "../engine/user-errors.ts";
 
@@ -76,7 +76,7 @@ async function storeConfirmation(
   oneupUserId: number,
   deadline: Deadline,
 ): Promise<void> {
-  for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
+  for (let pollMs = firstPollMs; ; pollMs = Math.min(longestPollMs, 2 * pollMs)) {
     deadline.signal.throwIfAborted();
     const found = await loadUser(engine, id);
     inTimeFor(deadline);
@@ -85,11 +85,11 @@ async function storeConfirmation(
     if (engine.running.has(id) || isBusy(found)) {
       const left = deadline.until - engine.clock.monotonic();
       if (left <= 0) return;
-      await engine.changes.ofUser(id, Math.min(left, look), deadline.signal);
+      await engine.changes.ofUser(id, Math.min(left, pollMs), deadline.signal);
       continue;
     }
     const user = stepped(found.user, { type: "NUMBER_CONFIRMED", at: engine.clock.now() });
-    const done = await moveIdle(engine, user, samePlace(found.record), deadline);
+    const done = await saveIdleStep(engine, user, samePlace(found.record), deadline);
     if (done.type === "committed") return; // or another process was faster
   }
 }

@@ -20,7 +20,7 @@ export function damagedRecord(user: User): User {
   const { context } = user.position;
   const rename = context.rename && { ...context.rename, from: "expiring" as const };
   const oneupUserId = rename === null ? null : context.oneupUserId;
-  // That it was there is believed: it only makes look-ups last longer.
+  // The record is trusted about one fact, that 1upHealth had the user: it only makes look-ups last longer.
   const wasGranted = context.wasGranted || (context.oneupUserId !== null && context.unconfirmed === null);
   return {
     ...user,

@@ -49,15 +49,15 @@ export interface ExplainVerbs {
   explain(appUserId: string): Promise<string>;
 }
 
-/** Explains users of this engine. `open` throws once the lifecycle is closed. */
-export function createExplainVerbs(engine: Engine, open: () => void): ExplainVerbs {
+/** Explains users of this engine. `assertOpen` throws once the lifecycle is closed. */
+export function createExplainVerbs(engine: Engine, assertOpen: () => void): ExplainVerbs {
   return {
     async history(appUserId) {
-      open();
+      assertOpen();
       return historyOf((await loadUser(engine, checkId(appUserId))).user);
     },
     async explain(appUserId) {
-      open();
+      assertOpen();
       const found = await loadUser(engine, checkId(appUserId));
       const around = await circumstancesOf(engine, found);
       return explainUser(statusOf(engine, found.user), around);

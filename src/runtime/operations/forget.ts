@@ -8,8 +8,8 @@
 import { isPurging } from "../../../machines/index.ts";
 import { randomName } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
-import { longestLookMs } from "../engine/wait-for-user.ts";
-import { again, whenIdle } from "../engine/when-idle.ts";
+import { longestPollMs } from "../engine/wait-for-user.ts";
+import { tryAgain, whenIdle } from "../engine/when-idle.ts";
 import { readOrDamaged } from "./damaged-record.ts";
 import type { Commit, Lease } from "../../store/contract.ts";
 import { newLease, type Engine, type Deadline } from "../engine/engine.ts";
@@ -41,7 +41,7 @@ export async function forget(engine: Engine, id: string, deadline: Deadline, by?
     const notNow = (why: string, afterMs: number): LifecycleError =>
       tooSoon(engine, "forget user", id, why, afterMs);
     if (isPurging(position.state))
-      throw notNow("its data at 1upHealth are still being erased", Math.max(waitMs, longestLookMs));
+      throw notNow("its data at 1upHealth are still being erased", Math.max(waitMs, longestPollMs));
     if (position.state !== "offboarded") {
       const what = `Cannot forget user ${engine.sealer.alias(id)}: ${whatFirst(found.user)}`;
       throw new LifecycleError("USER_NOT_READY", what);
@@ -49,21 +49,21 @@ export async function forget(engine: Engine, id: string, deadline: Deadline, by?
     if (waitMs > 0) {
       const left = deadline.until - engine.clock.monotonic();
       if (left <= 0) throw notNow("a create for it may still arrive", waitMs);
-      await engine.changes.ofUser(id, Math.min(left, waitMs, longestLookMs), deadline.signal);
-      return again;
+      await engine.changes.ofUser(id, Math.min(left, waitMs, longestPollMs), deadline.signal);
+      return tryAgain;
     }
-    const held = await hold(engine, found, write);
-    if (held === null) return again;
-    const { user, revision } = held;
+    const leased = await leaseUser(engine, found, write);
+    if (leased === null) return tryAgain;
+    const { user, revision } = leased;
     // seam: no-former-id-is-left
     await forgetFormer(engine, { ...user, revision }, by, write);
     // Its record is still there, so an interrupted call is repeated.
     // seam: a-forgotten-user-leaves-no-events
     if (engine.outbox.setting !== null) {
-      if (engine.clock.monotonic() > held.until) return again; // it may have come back
-      await forgetEvents(engine, held.id, { revision, by }, write);
+      if (engine.clock.monotonic() > leased.until) return tryAgain; // it may have come back
+      await forgetEvents(engine, leased.id, { revision, by }, write);
     }
-    return (await leaveTombstone(engine, held, write)) ? eraseId(engine, id, write) : again;
+    return (await leaveTombstone(engine, leased, write)) ? eraseId(engine, id, write) : tryAgain;
   });
 }
 
@@ -78,7 +78,7 @@ function whatFirst({ position: { state, context } }: User): string {
 }
 
 /** A user that no other process runs while it is forgotten. */
-interface Held {
+interface LeasedUser {
   readonly id: string;
   readonly user: User;
   readonly revision: number;
@@ -91,7 +91,11 @@ interface Held {
  * Leases the user, so that it cannot come back while its events are removed, and its record stays what it was. `null`:
  * another process was faster.
  */
-async function hold(engine: Engine, { user, record }: LoadedUser, write: Write): Promise<Held | null> {
+async function leaseUser(
+  engine: Engine,
+  { user, record }: LoadedUser,
+  write: Write,
+): Promise<LeasedUser | null> {
   const { id, value, state, revision: expectedRevision } = record;
   const [lease, writeId] = [newLease(engine), randomName(engine.clock)];
   const commit: Commit = {
@@ -114,7 +118,7 @@ const verb = "forget a user";
 /** Moves the record, without its content, to the tombstone's id. False: another process was faster. */
 async function leaveTombstone(
   engine: Engine,
-  { id: from, revision, lease }: Held,
+  { id: from, revision, lease }: LeasedUser,
   write: Write,
 ): Promise<boolean> {
   const { store } = engine;

@@ -79,16 +79,16 @@ export interface Health {
 const longestMs = 500;
 
 /** Asks the store, within the time of a probe. */
-function inLimit<T>(engine: Engine, ask: () => Promise<T>): Promise<T> {
+function withinProbeTime<T>(engine: Engine, ask: () => Promise<T>): Promise<T> {
   return inTime(engine.clock, longestMs, ask, () => tooLate(engine));
 }
 
-/** What the store refuses, or does not tell in time; `null`: nothing. */
+/** What is wrong with the store, also if it does not answer in time; `null`: nothing. */
 function troubleAsking(engine: Engine, ask: () => Promise<unknown>): Promise<Trouble | null> {
-  return inLimit(engine, ask).then(() => null, troubleIn);
+  return withinProbeTime(engine, ask).then(() => null, troubleIn);
 }
 
-/** Why the store takes no writes, or does not tell in time; `null`: it takes them. */
+/** Why the store takes no writes, also if it does not answer in time; `null`: it takes them. */
 export async function unwritable(engine: Engine): Promise<string | null> {
   return (await troubleAsking(engine, () => engine.writability.check()))?.why ?? null;
 }
@@ -98,7 +98,7 @@ export function createHealth(engine: Engine): () => Promise<Health> {
   const { clock, writability } = engine;
   let reading: Promise<BudgetView> | null = null;
   /** Concurrent probes share one read of the store. */
-  const look = (): Promise<BudgetView> =>
+  const readView = (): Promise<BudgetView> =>
     (reading ??= Promise.all([viewOf(engine), engine.store.account.load()])
       .then(([view]) => view)
       .finally(() => (reading = null)));
@@ -106,7 +106,7 @@ export function createHealth(engine: Engine): () => Promise<Health> {
   return async () => {
     const began = clock.monotonic();
     const [seen, refused] = await Promise.all([
-      inLimit(engine, look).then((view) => ({ view, ms: clock.monotonic() - began }), troubleIn),
+      withinProbeTime(engine, readView).then((view) => ({ view, ms: clock.monotonic() - began }), troubleIn),
       troubleAsking(engine, () => writability.check()),
     ]);
     // That the users were moved may be known only now that the account's record was read.
@@ -124,13 +124,13 @@ export function createHealth(engine: Engine): () => Promise<Health> {
     }
     const { shut } = seen.view;
     // This stays a problem while one call probes whether 1upHealth still refuses.
-    const { trouble } = engine.keys;
-    const met = isClosed
+    const { trouble: keyTrouble } = engine.keys;
+    const trouble = isClosed
       ? none
-      : trouble
-        ? troubleIn(trouble)
-        : (refusal ?? muteness(engine) ?? refusalIn(engine, shut));
-    return { ready: met.problem === null && !isClosed, storeMs: seen.ms, ...met, shut, ...about };
+      : keyTrouble
+        ? troubleIn(keyTrouble)
+        : (refusal ?? cannotSend(engine) ?? refusalIn(engine, shut));
+    return { ready: trouble.problem === null && !isClosed, storeMs: seen.ms, ...trouble, shut, ...about };
   };
 }
 
@@ -164,7 +164,7 @@ function tooLate({ settings, writability }: Engine): LifecycleError {
 }
 
 /** Why no call can leave this process; `null`: as far as it has seen, calls can. */
-function muteness({ endpoints }: Engine): Trouble | null {
+function cannotSend({ endpoints }: Engine): Trouble | null {
   const seen = endpoints.health();
   const cause = seen.find(({ lastFailure }) => lastFailure?.code === "UNDICI_MISSING")?.lastFailure;
   if (!cause || seen.some(({ lastSuccess }) => lastSuccess !== null && lastSuccess >= cause.at)) return null;

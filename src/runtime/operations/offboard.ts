@@ -12,15 +12,15 @@ import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { StoredRecord } from "../../store/contract.ts";
 import { afterDeath } from "../engine/apply-outcome.ts";
 import type { ArrivalPredicate } from "../engine/wait-for-user.ts";
-import { again, whenIdle } from "../engine/when-idle.ts";
+import { tryAgain, whenIdle } from "../engine/when-idle.ts";
 import { mayArriveForMs } from "../engine/in-doubt.ts";
 import { readOrDamaged } from "./damaged-record.ts";
 import type { Engine, Deadline } from "../engine/engine.ts";
 import { isLeased, loadUser, type LoadedUser } from "../engine/load-user.ts";
 import { schedule } from "../engine/schedule.ts";
-import { moveIdle } from "../engine/save-user.ts";
+import { saveIdleStep } from "../engine/save-user.ts";
 import { stepped, type User } from "../user/user.ts";
-import { shared } from "../engine/user-errors.ts";
+import { sharedNumber } from "../engine/user-errors.ts";
 
 /** An offboarded user has nothing left to do, or only a person can continue, or it was started over. */
 export const isOffboardingOver: ArrivalPredicate = (_, { position }, blocked) =>
@@ -57,25 +57,25 @@ export async function offboard(
   const waitsFor = ({ user, record }: LoadedUser): boolean =>
     isLeased(record) || isRenaming(user.position.state);
   await whenIdle(engine, id, { verb: "offboard a user", deadline, load, waitsFor }, async (found) => {
-    if (hasBegunAnew(first ?? found.user, found.user)) {
+    if (hasStartedOver(first ?? found.user, found.user)) {
       if (purge.length === 0) return;
-      throw begunAnew(engine, id);
+      throw startedOver(engine, id);
     }
-    if (purge.length > 0 && found.user.position.context.idTaken) throw shared(engine, id);
+    if (purge.length > 0 && found.user.position.context.idTaken) throw sharedNumber(engine, id);
     if (isOffboarded(found.user, purge)) return;
     const user = withoutSecrets(engine, found, { purge, by });
     const place = /* seam: a-purge-is-scheduled */ schedule(engine, user, null);
-    const done = await moveIdle(engine, user, place, deadline);
-    return done.type === "committed" ? undefined : again; // our own write may have been the faster one
+    const done = await saveIdleStep(engine, user, place, deadline);
+    return done.type === "committed" ? undefined : tryAgain; // our own write may have been the faster one
   });
 }
 
-/** Whether the user was offboarded between two looks and has started over, or was forgotten and another one has its id. */
-function hasBegunAnew(first: User, { begun, restarted }: User): boolean {
+/** Whether the user was offboarded between two reads and has started over, or was forgotten and another one has its id. */
+function hasStartedOver(first: User, { begun, restarted }: User): boolean {
   return first.begun !== begun || first.restarted !== restarted;
 }
 
-function begunAnew({ sealer }: Engine, id: string): LifecycleError {
+function startedOver({ sealer }: Engine, id: string): LifecycleError {
   return new LifecycleError(
     "USER_UNKNOWN",
     `Cannot offboard user ${sealer.alias(id)}: it was offboarded meanwhile and has started over, and what was to be erased may be in use again; offboard it once more if that is meant`,

@@ -7,10 +7,10 @@ import { hasLeft } from "../user/step.ts";
 import { isPurging } from "../../../machines/index.ts";
 import { invalidOption, LifecycleError } from "../../errors.ts";
 import type { TransactionClient } from "../../store/contract.ts";
-import { askForUser, waitForUser, firstLookMs, hasItsId, within } from "../engine/wait-for-user.ts";
+import { askForUser, waitForUser, firstPollMs, hasItsId, within } from "../engine/wait-for-user.ts";
 import { runUser } from "../engine/run-user.ts";
 import type { Engine, Deadline } from "../engine/engine.ts";
-import { comeForward } from "../engine/come-forward.ts";
+import { promoteUser } from "../engine/promote-user.ts";
 import { joinUser } from "../engine/save-user.ts";
 import type { JoinOptions, OnboardOptions } from "../options/call-options.ts";
 import { lookForUser, forgottenMeanwhile, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
@@ -19,7 +19,7 @@ import { isOffboardingOver } from "./offboard.ts";
 import { inTimeFor } from "../engine/deadline.ts";
 import { isUsableNow } from "../user/token-time.ts";
 import { isUncalled, newUser, stepped, type User } from "../user/user.ts";
-import { stillPurged, underWay } from "../engine/user-errors.ts";
+import { stillPurged, callUnderWay } from "../engine/user-errors.ts";
 
 /** How to onboard a user, and what to do with one that was offboarded. */
 export interface Onboarding extends Pick<OnboardOptions, "expect" | "lane"> {
@@ -28,7 +28,7 @@ export interface Onboarding extends Pick<OnboardOptions, "expect" | "lane"> {
 }
 
 /** The same with every default filled in. */
-type Asked = { readonly [Name in keyof Onboarding]-?: NonNullable<Onboarding[Name]> };
+type CompleteOnboarding = { readonly [Name in keyof Onboarding]-?: NonNullable<Onboarding[Name]> };
 
 /**
  * The user when the deadline has passed, or when there is nothing more to wait for: usable, or refused.
@@ -47,21 +47,21 @@ export async function onboard(
   wait.signal.throwIfAborted();
   let before: LoadedUser | MissingUser | null = null;
   for (;;) {
-    const found = await findHere(engine, id, wait);
+    const found = await findWhenSettled(engine, id, wait);
     inTimeFor(wait);
     // It was forgotten, or started over and was offboarded again: a later decision than this call.
     // seam: a-user-forgotten-meanwhile-is-not-brought-back
-    const isGone = before !== null && hasMovedOn(before, found);
-    if (isGone && found.user === null) throw forgottenMeanwhile(engine, id);
-    if (isGone) return askForUser(engine, id, wait);
+    const movedOn = before !== null && hasMovedOn(before, found);
+    if (movedOn && found.user === null) throw forgottenMeanwhile(engine, id);
+    if (movedOn) return askForUser(engine, id, wait);
     before = found;
-    const under = found.user === null ? engine.running.get(id) : undefined;
-    if (under !== undefined) {
+    const ownRun = found.user === null ? engine.running.get(id) : undefined;
+    if (ownRun !== undefined) {
       // It writes the user now, or it began before the user was forgotten: then this call begins after it.
-      if ((await within(engine, under, wait)) === undefined) return waitForUser(engine, id, wait);
+      if ((await within(engine, ownRun, wait)) === undefined) return waitForUser(engine, id, wait);
       continue;
     }
-    if (found.user !== null) await comeForward(engine, found, lane);
+    if (found.user !== null) await promoteUser(engine, found, lane);
     else if (found.isForgotten && onOffboarded === "keep") throw forgotten(engine, id);
     const user = firstStep(engine, id, found, { onOffboarded, expect, lane });
     const begun = user === null ? undefined : await within(engine, runUser(engine, user), wait);
@@ -72,15 +72,15 @@ export async function onboard(
     if (begun?.type !== "overtaken") {
       const there = await waitForUser(engine, id, wait);
       if (begun !== undefined || there.position.state !== "offboarded") return there;
-      throw underWay(engine, "onboard a user", id, found); // the deadline passed before the lease was over
+      throw callUnderWay(engine, "onboard a user", id, found); // the deadline passed before the lease was over
     }
-    if (wait.until <= engine.clock.monotonic()) throw underWay(engine, "onboard a user", id, found);
-    await engine.changes.ofUser(id, firstLookMs, wait.signal);
+    if (wait.until <= engine.clock.monotonic()) throw callUnderWay(engine, "onboard a user", id, found);
+    await engine.changes.ofUser(id, firstPollMs, wait.signal);
     wait.signal.throwIfAborted();
   }
 }
 
-/** Whether the user was forgotten, or did a step, between two looks. */
+/** Whether the user was forgotten, or took a step, between two reads. */
 function hasMovedOn(before: LoadedUser | MissingUser, now: LoadedUser | MissingUser): boolean {
   if (now.user === null) return before.user !== null || before.revision !== now.revision;
   return before.user?.history.at(-1)?.[0] !== now.user.history.at(-1)?.[0];
@@ -94,7 +94,7 @@ function firstStep(
   { clock }: Engine,
   id: string,
   found: LoadedUser | MissingUser,
-  { onOffboarded, expect, lane }: Asked,
+  { onOffboarded, expect, lane }: CompleteOnboarding,
 ): User | null {
   const at = clock.now();
   if (found.user === null) return newcomer(id, { expect, lane }, at, found.revision);
@@ -110,11 +110,11 @@ function firstStep(
 /** A new user, as {@link newUser}; one that is expected to exist at 1upHealth is not created there. */
 export function newcomer(
   id: string,
-  { expect, lane }: Pick<Asked, "expect" | "lane">,
+  { expect, lane }: Pick<CompleteOnboarding, "expect" | "lane">,
   at: number,
-  overMark = 0,
+  tombstoneRevision = 0,
 ): User {
-  const user = newUser(id, lane, at, overMark);
+  const user = newUser(id, lane, at, tombstoneRevision);
   return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
 }
 
@@ -122,7 +122,11 @@ export function newcomer(
  * The user, after any rename or offboarding under way has finished.
  * @throws {LifecycleError} `USER_UNKNOWN` if it was forgotten meanwhile, which is a later decision than this call
  */
-async function findHere(engine: Engine, id: string, wait: Deadline): Promise<LoadedUser | MissingUser> {
+async function findWhenSettled(
+  engine: Engine,
+  id: string,
+  wait: Deadline,
+): Promise<LoadedUser | MissingUser> {
   const found = await lookForUser(engine, id);
   if (found.user === null) return found;
   const { state, context } = found.user.position;

@@ -10,16 +10,16 @@ import type { AccountPause } from "../account/pauses.ts";
 import type { WithDeadline } from "../engine/deadline.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isLeased, loadUser, type LoadedUser } from "../engine/load-user.ts";
-import { moveIdle, samePlace, type Place } from "../engine/save-user.ts";
+import { saveIdleStep, samePlace, type Place } from "../engine/save-user.ts";
 import { isStoppable } from "../engine/stop.ts";
-import { again, whenIdle } from "../engine/when-idle.ts";
+import { tryAgain, whenIdle } from "../engine/when-idle.ts";
 import { statusOf } from "../engine/user-errors.ts";
 import type { ActOptions } from "../options/call-options.ts";
 import { check, checkValue, oneLine, type Rule, type Rules } from "../../checks.ts";
 import { checkId } from "../options/check-id.ts";
 import { checkNewLimits } from "../options/check-new-limits.ts";
 import type { AccountLimits, Ceiling, NewLimits } from "../options/account-limits.ts";
-import { noted } from "../user/user.ts";
+import { withHistoryStep } from "../user/user.ts";
 import type { UserStatus } from "../user/user-status.ts";
 import { acting, aDoer, aLane } from "./call-checks.ts";
 
@@ -195,12 +195,12 @@ export interface OperatorVerbs {
 
 const aReason: Rule = oneLine(200);
 
-/** The methods for operators, on an engine. `open` throws if the lifecycle is closed. */
+/** The methods for operators, on an engine. `assertOpen` throws if the lifecycle is closed. */
 export function createOperatorVerbs(
   engine: Engine,
-  open: () => void,
+  assertOpen: () => void,
   withDeadline: WithDeadline,
-  underWay: <T>(task: Promise<T>) => Promise<T>,
+  tracked: <T>(task: Promise<T>) => Promise<T>,
 ): OperatorVerbs {
   const { account, clock, limits, pauses, store } = engine;
   const aMomentToCome: Rule = {
@@ -216,7 +216,7 @@ export function createOperatorVerbs(
    * @throws {LifecycleError} `USER_NOT_READY` if the deadline passes first; `STORE_UNAVAILABLE`; as {@link loadUser}; the
    * signal's reason
    */
-  function changed(
+  function setHold(
     verb: string,
     appUserId: string,
     options: ActOptions | undefined,
@@ -232,40 +232,40 @@ export function createOperatorVerbs(
         const at = clock.now();
         const hold = reason === null ? null : { reason, since: at, ...(by !== undefined && { by }) };
         const step = { at, type: hold === null ? "UNHOLD" : "HOLD" } as const;
-        const next = noted({ ...user, hold }, user.position.state, step, by ?? null);
-        const done = await moveIdle(engine, next, placeOf({ user, record }, hold), deadline);
-        return done.type === "committed" ? { ...next, revision: done.revision } : again;
+        const next = withHistoryStep({ ...user, hold }, user.position.state, step, by ?? null);
+        const done = await saveIdleStep(engine, next, placeOf({ user, record }, hold), deadline);
+        return done.type === "committed" ? { ...next, revision: done.revision } : tryAgain;
       });
-      return statusOf(engine, await underWay(held));
+      return statusOf(engine, await tracked(held));
     });
   }
 
   return {
     account: {
       async reopen(given) {
-        open();
+        assertOpen();
         const { by = null } = check<ReopenOptions>("reopen the gates", given, { by: aDoer });
         await writeAct({ record: store.account, clock }, { what: "reopen", by });
         await account.reopen();
       },
       async history() {
-        open();
+        assertOpen();
         const found = await store.account.load();
         return found === null ? [] : readActs(found.value);
       },
       async limits() {
-        open();
+        assertOpen();
         await account.refresh();
         const { management, token, fhir } = limits;
         const only = ({ calls, windowMs }: Ceiling): Ceiling => ({ calls, windowMs });
         return { management: only(management), token: token && only(token), fhir: fhir && only(fhir) };
       },
       async setLimits(given) {
-        open();
+        assertOpen();
         await limits.set(checkNewLimits(given));
       },
       async pause(given) {
-        open();
+        assertOpen();
         const verb = "pause the account";
         const { reason, lane = null, until = null, by = null } = check<PauseOptions>(verb, given, pausing);
         const pause: AccountPause = {
@@ -278,21 +278,21 @@ export function createOperatorVerbs(
         await pauses.add(pause);
       },
       async unpause(given) {
-        open();
+        assertOpen();
         const rules: Rules<UnpauseOptions> = { lane: aLane, by: aDoer };
         const { lane, by = null } = check<UnpauseOptions>("unpause the account", given, rules);
         await pauses.remove(lane, by);
       },
     },
     async hold(appUserId, reason, options) {
-      open();
+      assertOpen();
       const verb = "hold a user";
       checkValue(verb, "the reason", reason, aReason);
-      return changed(verb, appUserId, options, reason);
+      return setHold(verb, appUserId, options, reason);
     },
     async unhold(appUserId, options) {
-      open();
-      return changed("unhold a user", appUserId, options, null);
+      assertOpen();
+      return setHold("unhold a user", appUserId, options, null);
     },
   };
 }

@@ -171,21 +171,21 @@ function refusalOf(
 
 const listing: Rules<ListOptions> = { pageSize: whole(1, 1_000), signal: aSignal };
 
-/** Queries 1upHealth within the account's limit. `open` throws if the lifecycle is closed. */
-export function createRemote(engine: Engine, open: () => void): Remote {
+/** Queries 1upHealth within the account's limit. `assertOpen` throws if the lifecycle is closed. */
+export function createRemote(engine: Engine, assertOpen: () => void): Remote {
   const lane = "interactive";
   return {
     list(options) {
       const { pageSize = 100, signal } = check("list users", options, listing);
       const pageAt: AskPage = async (page) => {
-        open();
+        assertOpen();
         return askForPage(engine, page, { lane, signal });
       };
       return walkOf(pageAt, pageSize);
     },
 
     async find(query, options) {
-      open();
+      assertOpen();
       const asked = checkFind(query);
       const { signal } = check(findVerb, options, { signal: aSignal });
       return lookUp(engine, asked, { lane, signal, subject: asked.appUserId });

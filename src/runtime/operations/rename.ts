@@ -14,12 +14,12 @@ import { hasItsId, waitForUser } from "../engine/wait-for-user.ts";
 import type { CallOutcome } from "../user/call-outcome.ts";
 import { whenIdle } from "../engine/when-idle.ts";
 import { doubtOf, mayArriveForMs } from "../engine/in-doubt.ts";
-import { heldBy, stopOfLane, whenNotStopped, type Stop } from "../engine/stop.ts";
+import { heldBy, stopOfLane, whenNotStopped, type OperatorStop } from "../engine/stop.ts";
 import { runUser } from "../engine/run-user.ts";
 import { tooSoon } from "../engine/user-errors.ts";
 import { newLease, type Engine, type RunResult, type Deadline } from "../engine/engine.ts";
 import { isBusy, loadUser, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
-import { causeNow } from "../user/causes.ts";
+import { causeOfLastStep } from "../user/causes.ts";
 import { stepped, type User } from "../user/user.ts";
 
 /** The new id, and who asks for it, if that was named. */
@@ -31,11 +31,10 @@ export interface Renaming {
 /**
  * Renames an idle user.
  *
- * @throws {LifecycleError} `RENAMED` if 1upHealth turns out to know the user by a third id, which it has here then, too;
- * `USER_CONFLICT` if another user has the new id, here or at 1upHealth, or its number;
- * `PAUSED` while an operator has stopped such calls; `USER_NOT_READY` while another call for the user is under way,
- * while it has no state in which it may be renamed, or
- * while 1upHealth does not know it yet
+ * @throws {LifecycleError} `RENAMED` if 1upHealth turns out to know the user by a third id, which it then has here as
+ * well; `USER_CONFLICT` if another user has the new id, here or at 1upHealth, or its number; `PAUSED` while an operator
+ * has stopped such calls; `USER_NOT_READY` while another call for the user is under way, while its state does not allow a
+ * rename, or while 1upHealth does not know it yet
  */
 export async function rename(
   engine: Engine,
@@ -43,10 +42,10 @@ export async function rename(
   { to, by }: Renaming,
   deadline: Deadline,
 ): Promise<void> {
-  let user = await atRest(engine, id, deadline);
+  let user = await userOnceIdle(engine, id, deadline);
   if (id === to) return;
   await whenAllowed(engine, user, deadline);
-  user = await atRest(engine, id, deadline);
+  user = await userOnceIdle(engine, id, deadline);
   const isFree = (await engine.store.load(to)).type !== "record";
   if (!isFree || (await tombstoneRevision(engine, to)) > 0) throw takenBefore(engine, user, isFree);
   if (user.position.context.idTaken) throw shared(engine, id);
@@ -54,7 +53,7 @@ export async function rename(
   // seam: a-rename-confirms-the-number-first
   if (user.position.context.unconfirmed !== null) {
     await confirmNumber(engine, user, "rename", deadline);
-    user = await atRest(engine, id, deadline);
+    user = await userOnceIdle(engine, id, deadline);
     if (user.position.context.unconfirmed !== null || numberOf(engine, user) !== oneupUserId)
       throw notNow(engine, id, "a call for it is under way");
   }
@@ -62,7 +61,7 @@ export async function rename(
   if (outcome === null) throw notNow(engine, id, "a call for it is under way");
   if (result.type === "rested" && result.user.id === to) return;
   if (outcome.type !== "updated" && doubtOf("updateUser", outcome.type)?.next !== "findUser")
-    throw withCause(refusal(engine, id, outcome), result);
+    throw withCause(renameRefused(engine, id, outcome), result);
   await awaitOutcome(engine, id, to, deadline);
 }
 
@@ -75,7 +74,7 @@ function numberOf(engine: Engine, { id, position }: User): number {
 }
 
 /** The user, once it is idle, and its last call can no longer arrive. */
-function atRest(engine: Engine, id: string, deadline: Deadline): Promise<User> {
+function userOnceIdle(engine: Engine, id: string, deadline: Deadline): Promise<User> {
   const load = (): Promise<LoadedUser> => loadUser(engine, id);
   const waitsFor = (found: LoadedUser): boolean =>
     isBusy(found) || mayArriveForMs(found.user.pause, found.record.dueInMs ?? 0) > 0;
@@ -95,7 +94,7 @@ async function makeCall(
   for (;;) {
     deadline.signal.throwIfAborted();
     const shut = await engine.account.recheck("updateUser");
-    if (shut !== null) throw onHold(engine, user.id, shut);
+    if (shut !== null) throw gateShut(engine, user.id, shut);
     await whenAllowed(engine, user, deadline);
     const begun = stepped(user, { type: "RENAME", at: clock.now(), to: form }, by);
     const result = await runUser(
@@ -104,23 +103,23 @@ async function makeCall(
       { by: "free", lease: newLease(engine), onOutcome: (first) => (outcome ??= first) },
     );
     if (result.type !== "notBegun") return { result, outcome };
-    if (result.blocked !== null) throw onHold(engine, user.id, result.blocked);
+    if (result.blocked !== null) throw gateShut(engine, user.id, result.blocked);
     const left = deadline.until - clock.monotonic();
     if (left <= 0) throw notNow(engine, user.id, "no slot of the account's limit is free");
-    const served = engine.lanes.join(); // users in the lanes go first, so a process has to serve them
+    const stopServing = engine.lanes.join(); // users in the lanes go first, so a process has to serve them
     const waitMs = Math.min(left, beforeAskingAgain(result.retryInMs));
-    await sleep(clock, waitMs, deadline.signal).finally(served);
+    await sleep(clock, waitMs, deadline.signal).finally(stopServing);
   }
 }
 
 /** Waits for the end of a pause that comes in time. @throws {LifecycleError} `PAUSED`; `STORE_UNAVAILABLE` */
 function whenAllowed(engine: Engine, { id, hold }: User, deadline: Deadline): Promise<void> {
-  const stop = (): Stop | null => (hold === null ? stopOfLane(engine, "interactive") : heldBy(hold));
+  const stop = (): OperatorStop | null => (hold === null ? stopOfLane(engine, "interactive") : heldBy(hold));
   return whenNotStopped(engine, stop, `Cannot rename user ${engine.sealer.alias(id)}`, deadline);
 }
 
 /** The error for a rename that 1upHealth has refused or never received. */
-function refusal(engine: Engine, id: string, outcome: CallOutcome): LifecycleError {
+function renameRefused(engine: Engine, id: string, outcome: CallOutcome): LifecycleError {
   const no = (code: ErrorCode, why: string, retryAfterMs?: number): LifecycleError =>
     new LifecycleError(code, `Cannot rename user ${engine.sealer.alias(id)}: ${why}; it keeps its id`, {
       retryable: retryAfterMs !== undefined,
@@ -143,7 +142,7 @@ function refusal(engine: Engine, id: string, outcome: CallOutcome): LifecycleErr
 }
 
 function withCause(error: LifecycleError, result: RunResult): LifecycleError {
-  const cause = result.type === "rested" ? causeNow(result.user) : null;
+  const cause = result.type === "rested" ? causeOfLastStep(result.user) : null;
   return cause === null ? error : because(error, cause);
 }
 
@@ -160,7 +159,7 @@ function notNow(engine: Engine, id: string, why: string): LifecycleError {
   return tooSoon(engine, "rename user", id, why);
 }
 
-function onHold(engine: Engine, id: string, { reason }: Blocked): LifecycleError {
+function gateShut(engine: Engine, id: string, { reason }: Blocked): LifecycleError {
   return notNow(engine, id, `calls to 1upHealth are on hold (${reason})`);
 }
 
@@ -178,7 +177,7 @@ function takenBefore(engine: Engine, { id, position }: User, isForgotten: boolea
   return conflicting(engine, id, `${had} the new app_user_id${position.context.idTaken ? advice : ""}`);
 }
 
-/** Under a third id it would take its number, and with it the data, from the user that has the id which it was given. */
+/** With a third id, it would take the number, and with it the data, from the user here that has the id it was given. */
 function shared(engine: Engine, id: string): LifecycleError {
   const why = "another user here has its number since an earlier rename";
   return conflicting(engine, id, `${why}: go on with that one, ${andThen}`);

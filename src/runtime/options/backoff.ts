@@ -23,7 +23,7 @@ export const afterCostlyTrouble: Backoff = { firstMs: second, longestMs: 20 * mi
 /** No call to user management gets an answer: how often one without a user's id finds out whether it is back. */
 export const afterOutage: Backoff = { firstMs: second, longestMs: 2 * minute };
 /** A closing lifecycle could not save the outcome of a call: little time is left. */
-export const whileLeaving: Backoff = { firstMs: second / 4, longestMs: 2 * second };
+export const whileClosing: Backoff = { firstMs: second / 4, longestMs: 2 * second };
 /** 429 without a `Retry-After`. */
 export const afterThrottling: Backoff = { firstMs: minute, longestMs: hour };
 /** Repeated 429s: the minimum wait, whatever `Retry-After` 1upHealth sends. */
@@ -89,6 +89,6 @@ const longestPollMs = 30_000;
  * The interval between two polls for what another process may have changed: `firstMs`, and for a long wait a twentieth
  * of it, so that an hour takes about a hundred polls instead of thousands without a noticeable delay.
  */
-export function lookAfter(waitedMs: number, firstMs: number): number {
+export function pollIntervalMs(waitedMs: number, firstMs: number): number {
   return Math.max(firstMs, Math.min(longestPollMs, waitedMs / 20));
 }

@@ -176,7 +176,9 @@ export interface Settings
     >,
     Filled<Pick<LifecycleOptions, "timeoutMs" | "graceMs" | "leaseMs" | "maxAnswerBytes" | "cachedTokens">>,
     Filled<NonNullable<LifecycleOptions["endpoints"]>>,
-    Filled<NonNullable<LifecycleOptions["refresh"]>> {
+    Filled<Pick<NonNullable<LifecycleOptions["refresh"]>, "policy">> {
+  /** How long before its expiry a token is due for a refresh, ms: `refresh.windowMs`. */
+  readonly refreshWindowMs: number;
   readonly credentials: CredentialSource;
   readonly encryption: Encryption | undefined;
   /** `null`: not set. */
@@ -265,7 +267,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
     lanes: laneShares(limits.management?.lanes),
     pager: checkPager(given.pager),
     policy: refresh.policy ?? "keepAlive",
-    windowMs: refresh.windowMs ?? 10 * minute,
+    refreshWindowMs: refresh.windowMs ?? 10 * minute,
     timeoutMs,
     maxAnswerBytes: given.maxAnswerBytes ?? usualAnswerBytes,
     graceMs,

@@ -21,10 +21,10 @@ export type CallOutcome =
   | ReturnType<typeof readPurge>;
 
 /** How a call can end without an outcome. */
-export type Ending = "notSent" | "lost" | "inDoubt" | "died";
+export type NoOutcomeType = "notSent" | "lost" | "inDoubt" | "died";
 
 /** An outcome that decides nothing. */
-export type NoOutcome = Extract<CallOutcome, { readonly type: Ending }>;
+export type NoOutcome = Extract<CallOutcome, { readonly type: NoOutcomeType }>;
 
 /**
  * What an outcome means for the user beyond itself. `plain`: nothing more. `kept`: the endpoint is down, so a call in

@@ -42,7 +42,7 @@ export function lastCause(user: User): Cause | null {
 }
 
 /** The cause of its last step alone. */
-export function causeNow(user: User): Cause | null {
+export function causeOfLastStep(user: User): Cause | null {
   return causeAt(user, user.history.length - 1);
 }
 
@@ -51,7 +51,7 @@ export function causeNow(user: User): Cause | null {
  * cause is why that brought nothing.
  */
 export function rootCause(user: User): Cause | null {
-  const [now, before] = [causeNow(user), causeAt(user, user.history.length - 2)];
+  const [now, before] = [causeOfLastStep(user), causeAt(user, user.history.length - 2)];
   const isAgain = before?.call === "exchangeCode" && user.history.at(-2)?.[2] === "IN_DOUBT";
   return now?.call === "exchangeCode" && user.history.at(-1)?.[2] === "CODE_REFUSED" && isAgain
     ? before

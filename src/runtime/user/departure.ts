@@ -1,6 +1,7 @@
 /**
- * What a user's record tells of its departure, for its receipt: noted in the commit in which it becomes offboarded, so
- * neither a crash nor a new sign-up loses it. And what no longer holds once it starts over: that it was exported.
+ * What a user's record keeps about its departure, for its receipt. It is written in the commit in which the user becomes
+ * offboarded, so neither a crash nor a new sign-up loses it. Once the user starts over, its earlier exports no longer
+ * count.
  *
  * @module
  */

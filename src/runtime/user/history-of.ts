@@ -32,11 +32,11 @@ export interface HistoryStep {
 /** The last steps, oldest first. */
 export function historyOf(user: User): readonly HistoryStep[] {
   const { doers, history, meters } = user;
-  const unnoted = history.length - meters.length;
-  const isWhole = unnoted === 0 && history.length < keptSteps;
+  const unrecorded = history.length - meters.length;
+  const isWhole = unrecorded === 0 && history.length < keptSteps;
   return history.map(([at, to, event], index) => {
-    const meter = meters[index - unnoted];
-    const before = index === 0 && isWhole ? ([0, 0, 0] as const) : meters[index - unnoted - 1];
+    const meter = meters[index - unrecorded];
+    const before = index === 0 && isWhole ? ([0, 0, 0] as const) : meters[index - unrecorded - 1];
     return {
       at: new Date(at),
       from: history[index - 1]?.[1] ?? null,

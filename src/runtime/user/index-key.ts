@@ -110,7 +110,7 @@ export function importsIn(tallies: Readonly<Record<string, Tally>>): readonly Op
 }
 
 /** Those still in progress: without failed and offboarded users, even if data remains to be erased. */
-export function onTheirWay(name: string, counts: Counts): StateCounts {
+export function stillInProgress(name: string, counts: Counts): StateCounts {
   return Object.fromEntries(Object.entries(leftOf(name, counts)).filter(([state]) => !isOver(state)));
 }
 

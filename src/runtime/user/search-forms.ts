@@ -68,7 +68,7 @@ export function readSeen(
   }
   const user = list.users.find((one) => isSought(one, sought));
   if (user !== undefined) return { type: "user", user };
-  if (search?.form === "pages") return onAfter(search, list);
+  if (search?.form === "pages") return afterPage(search, list);
   // seam: a-list-of-others-is-no-answer
   if (list.entries === 0 || list.users.some((one) => excludes(one, sought))) return { type: "none" };
   const next = search === null && forms.canSendBody ? ({ form: "body" } as const) : fromTheStart(true);
@@ -79,19 +79,19 @@ function fromTheStart(hasOthers: boolean): Search {
   return { form: "pages", hasOthers, skip: 0, longest: 0, first: null };
 }
 
-const inVain = { type: "others", search: null } as const;
+const provesNothing = { type: "others", search: null } as const;
 
 /** Continues after a page that does not contain the user. */
-function onAfter(
+function afterPage(
   { hasOthers, skip, longest, first }: Extract<Search, { readonly form: "pages" }>,
   { users, entries, isUnexplained }: UserList,
 ): Seen {
   const begins = users[0]?.oneupUserId ?? null;
   // An unreadable entry may be the user, and so may an entry of a refused page.
-  if (isUnexplained === true || entries > users.length) return inVain;
-  if (skip === 0 && entries === 0 && hasOthers) return inVain;
+  if (isUnexplained === true || entries > users.length) return provesNothing;
+  if (skip === 0 && entries === 0 && hasOthers) return provesNothing;
   if (begins !== null && begins === first) {
-    return mayBeAPage(longest) ? inVain : { type: "none" }; // the first page again: the server does not page
+    return mayBeAPage(longest) ? provesNothing : { type: "none" }; // the first page again: the server does not page
   }
   if (entries === 0 || entries < longest) return { type: "none" };
   return {

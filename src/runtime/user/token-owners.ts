@@ -1,7 +1,8 @@
 /**
- * The users whose tokens this process has lately received, or was given by the application. A response of the token endpoint names no user. A server,
- * cache or proxy that answers twice on one connection therefore hands the tokens of one user to another, and the next
- * responses may be those of the calls before them. A list of grants may hold the token of one user beside another, too.
+ * The users whose tokens this process has lately received, or was given by the application. A response of the token
+ * endpoint names no user. A server, cache or proxy that answers twice on one connection therefore hands the tokens of one
+ * user to another, and the next responses may be those of the calls before them. A list of grants may also list one
+ * user's token for another.
  *
  * @module
  */

@@ -7,13 +7,13 @@
  */
 import type { SteadyClock } from "../../store/steady-time.ts";
 import type { Settings } from "../options/lifecycle-options.ts";
-import { awake, isUsable } from "./user-status.ts";
+import { applyDue, isUsable } from "./user-status.ts";
 import type { User } from "./user.ts";
 
 /** What these functions need of the engine. */
 interface Timing {
   readonly clock: SteadyClock;
-  readonly settings: Pick<Settings, "windowMs">;
+  readonly settings: Pick<Settings, "refreshWindowMs">;
 }
 
 /** The current time for decisions about this user's token, ms since 1970. */
@@ -26,7 +26,7 @@ export function isUsableNow(engine: Pick<Timing, "clock">, user: User): boolean 
   return isUsable(user, tokenTime(engine, user));
 }
 
-/** {@link awake} now. */
-export function awakeNow(engine: Timing, user: User): User {
-  return awake(user, engine.settings.windowMs, tokenTime(engine, user), engine.clock.now());
+/** {@link applyDue} now. */
+export function applyDueNow(engine: Timing, user: User): User {
+  return applyDue(user, engine.settings.refreshWindowMs, tokenTime(engine, user), engine.clock.now());
 }

@@ -40,7 +40,7 @@ export function untilForcedRefreshMs(user: User, now: number): number {
   const age = grantedAt === null ? oldestYoungMs : now - grantedAt;
   const leastMs = leastAgeMs(user, now);
   if (age < -furthestAheadMs || age >= leastMs) return 0;
-  // Those that another process noted count by its clock.
+  // Another process records its forced refreshes by its own clock.
   const lately = forcedSince(user, now - youngMs - furthestAheadMs);
   if (provisionalUntil(user, now) !== null && lately < atOnce) return 0;
   return leastMs - age;

@@ -28,7 +28,7 @@ export interface UserEventValue {
   readonly id: SealedId | null;
   /** The alias that the user had before this commit, if that renamed it. */
   readonly was?: string;
-  /** The process that wrote it; an earlier release did not tell. */
+  /** The process that wrote it; earlier releases did not record it. */
   readonly process?: string;
   /** See `Outbox`. */
   readonly epoch: number;
@@ -122,7 +122,7 @@ function versionOf(revision: number, index: number): number {
   return revision * stepsPerCommit + index;
 }
 
-/** Whether one commit of one user wrote both: each of its events tells of a rename that it made. */
+/** Whether one commit of one user wrote both: each event names the rename that its commit made. */
 export function isOfOneCommit(one: UserEventValue, other: UserEventValue | undefined): boolean {
   const [mine, its] = [one, other].map((event) => Math.floor((event?.version ?? -1) / stepsPerCommit));
   return mine === its && one.was === other?.was;

@@ -7,7 +7,7 @@ import type { FailureReason, UserContext, UserState } from "../../../machines/in
 import type { Cause } from "../../errors.ts";
 import type { PauseReason } from "../../store/envelope.ts";
 import type { Blocked } from "../gates/account.ts";
-import { causeNow, lastCause } from "./causes.ts";
+import { causeOfLastStep, lastCause } from "./causes.ts";
 import { historyOf, type HistoryStep } from "./history-of.ts";
 import { stepped, type User } from "./user.ts";
 
@@ -30,8 +30,8 @@ export interface UserPause {
   readonly by?: string;
 }
 
-/** What an operator has stopped. */
-interface Stopped {
+/** What the status of a user tells of a pause or hold that stops its next call. */
+interface StopFacts {
   readonly type: "paused" | "held";
   readonly reason: string;
   readonly until: Date | null;
@@ -118,20 +118,20 @@ export interface JoinedStatus extends UserStatus {
 
 /**
  * Describes a user at `now`. A token within its refresh window makes the state `expiring`, even if the record has
- * another one. `blocked`: what blocks its next call; `stop`: what an operator has stopped of it; `met`: the failed call of
- * another user because of which it is blocked.
+ * another one. `blocked`: what blocks its next call; `stop`: what an operator has stopped of it; `gateCause`: the
+ * failed call, perhaps of another user, because of which the gate is shut.
  */
 export function describeUser(
   user: User,
-  windowMs: number,
+  refreshWindowMs: number,
   now: number,
   blocked: Blocked | null = null,
-  stop: Stopped | null = null,
-  met: Cause | null = null,
+  stop: StopFacts | null = null,
+  gateCause: Cause | null = null,
 ): UserStatus {
   const { state, context } = user.position;
   const usable = isUsable(user, now);
-  const due = expiringAt(user, windowMs, now);
+  const due = expiringAt(user, refreshWindowMs, now);
   const expiring = due !== null && now >= due;
   return {
     appUserId: user.id,
@@ -147,7 +147,7 @@ export function describeUser(
         ? null
         : { done: context.purged ?? [], left: context.toPurge ?? [], skipped: context.unpurged },
     conflict: context.idTaken ? "idTaken" : null,
-    pause: pauseOf(user, blocked, stop, met) ?? (usable ? null : leaseOf(user, now)),
+    pause: pauseOf(user, blocked, stop, gateCause) ?? (usable ? null : leaseOf(user, now)),
     hold: user.hold && {
       reason: user.hold.reason,
       since: new Date(user.hold.since),
@@ -168,8 +168,8 @@ function dateOf(at: number | null): Date | null {
 function pauseOf(
   user: User,
   blocked: Blocked | null,
-  stop: Stopped | null,
-  met: Cause | null,
+  stop: StopFacts | null,
+  gateCause: Cause | null,
 ): UserPause | null {
   const { pause, position } = user;
   const attempt = position.context.attempt + 1;
@@ -182,7 +182,7 @@ function pauseOf(
   const waits = isBlocked ? blocked : pause;
   if (waits === null) return null;
   const hasCause = waits.reason !== "rateLimit" && waits.reason !== "shortTokens";
-  const cause = isBlocked ? later(causeNow(user), met) : lastCause(user);
+  const cause = isBlocked ? laterCause(causeOfLastStep(user), gateCause) : lastCause(user);
   return {
     reason: waits.reason,
     until: new Date(waits.until),
@@ -192,7 +192,7 @@ function pauseOf(
 }
 
 /** The later of two failed calls: what shut a gate may have happened since the user's own call failed. */
-function later(one: Cause | null, other: Cause | null): Cause | null {
+function laterCause(one: Cause | null, other: Cause | null): Cause | null {
   if (one === null || other === null) return one ?? other;
   return other.at > one.at ? other : one;
 }
@@ -250,28 +250,28 @@ export function provisionalUntil({ position }: User, now: number): number | null
 }
 
 /**
- * When the current token is due for a refresh: `windowMs` before its expiry, up to a fifth earlier by a share derived
+ * When the current token is due for a refresh: `refreshWindowMs` before its expiry, up to a fifth earlier by a share derived
  * from the user's id, so that users who were onboarded together do not refresh together. A short-lived token is
  * refreshed at half its life.
  */
-export function refreshAt(user: User, windowMs: number): number {
+export function refreshAt(user: User, refreshWindowMs: number): number {
   const { expiresAt, grantedAt } = user.position.context;
   if (expiresAt === null) return 0;
-  const life = expiresAt - (grantedAt ?? expiresAt - 2 * windowMs);
-  return expiresAt - Math.min(windowMs * (1 + 0.2 * share(user.id)), life / 2);
+  const life = expiresAt - (grantedAt ?? expiresAt - 2 * refreshWindowMs);
+  return expiresAt - Math.min(refreshWindowMs * (1 + 0.2 * fractionOf(user.id)), life / 2);
 }
 
 /** When the user becomes `expiring` without a step, ms since 1970; `null`: it has no token, or is `expiring` already. */
-function expiringAt(user: User, windowMs: number, now: number): number | null {
+function expiringAt(user: User, refreshWindowMs: number, now: number): number | null {
   const { state } = user.position;
   const hasFreshToken = state === "tokenActive" || state === "refreshed" || state === "reauthorized";
   if (!hasFreshToken) return null;
-  return isUndated(user, now) ? now : refreshAt(user, windowMs);
+  return isUndated(user, now) ? now : refreshAt(user, refreshWindowMs);
 }
 
 /** In how many whole ms that is; `undefined`: it does not. */
-export function untilExpiringMs(user: User, windowMs: number, now: number): number | undefined {
-  const at = expiringAt(user, windowMs, now);
+export function untilExpiringMs(user: User, refreshWindowMs: number, now: number): number | undefined {
+  const at = expiringAt(user, refreshWindowMs, now);
   return at === null ? undefined : Math.max(0, Math.ceil(at - now));
 }
 
@@ -279,9 +279,9 @@ export function untilExpiringMs(user: User, windowMs: number, now: number): numb
 const identifiedForMs = 15 * 60_000;
 
 /** Sends the machine `DUE` as of `at` if the token is due for a refresh, or if a purge must look up its user again. */
-export function awake(user: User, windowMs: number, now: number, at: number = now): User {
+export function applyDue(user: User, refreshWindowMs: number, now: number, at: number = now): User {
   const { state, context } = user.position;
-  const expires = expiringAt(user, windowMs, now);
+  const expires = expiringAt(user, refreshWindowMs, now);
   const isOld =
     state === "offboarding" && user.intent === null && at - (context.identifiedAt ?? 0) > identifiedForMs;
   const isDue = isOld || (expires !== null && now >= expires);
@@ -289,7 +289,7 @@ export function awake(user: User, windowMs: number, now: number, at: number = no
 }
 
 /** A number in [0, 1) that depends only on the id. */
-function share(id: string): number {
+function fractionOf(id: string): number {
   let hash = 2_166_136_261; // FNV-1a: spread, not secrecy
   for (let index = 0; index < id.length; index++) hash = Math.imul(hash ^ id.charCodeAt(index), 16_777_619);
   return (hash >>> 0) / 2 ** 32;

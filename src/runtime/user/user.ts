@@ -45,14 +45,14 @@ export interface User extends Departing {
   readonly intent: Intent | null;
   readonly pause: Pause | null;
   readonly lane: Lane;
-  /** When its record began, ms since 1970; `null`: a release that did not tell began it. */
+  /** When its record was created, ms since 1970; `null`: it was created by a release that did not record this. */
   readonly begun: number | null;
   readonly history: readonly HistoryEntry[];
   /** The counters at each of its last steps; steps recorded by an older release have none. */
   readonly meters: readonly Meter[];
   /** Why the calls of its last steps brought nothing, aligned with the end of the history. */
   readonly causes: readonly (StoredCause | null)[];
-  /** Who did its last steps, as far as that was named, aligned in the same way. */
+  /** Who asked for its last steps, as far as that was named, aligned in the same way. */
   readonly doers: readonly (string | null)[];
   readonly calls: Envelope["calls"];
   readonly secrets: Secrets;
@@ -63,7 +63,7 @@ export interface User extends Departing {
   /** Its former ids, so that forgetting it leaves no trace of them. */
   readonly former: readonly string[];
   /** The revision of the tombstone that its first write replaces, if a user of this id was forgotten here. */
-  readonly overMark: number | undefined;
+  readonly tombstoneRevision: number | undefined;
   /** Why an operator holds it; `null`: none does. */
   readonly hold: Hold | null;
   /** Its steps since the revision `after`: the next commit makes them durable. After that commit they do not count. */
@@ -89,18 +89,18 @@ export type OperatorStep = "HOLD" | "UNHOLD";
 /** Steps of the history that a record keeps. */
 export const keptSteps = 12;
 
-/** Creates a new user. `overMark`: the revision of the tombstone that its first write replaces; 0 = there is none. */
-export function newUser(id: string, lane: Lane, at: number, overMark = 0): User {
+/** Creates a new user. `tombstoneRevision`: that of the tombstone which its first write replaces; 0 = there is none. */
+export function newUser(id: string, lane: Lane, at: number, tombstoneRevision = 0): User {
   return {
     id,
     // seam: a-new-user-continues-the-revision-of-its-tombstone
-    revision: overMark,
+    revision: tombstoneRevision,
     position: { state: "created", context: nothingKnown },
     intent: null,
     pause: null,
     lane,
     begun: at,
-    restarted: overMark > 0 ? at : null,
+    restarted: tombstoneRevision > 0 ? at : null,
     history: [[at, "created", "ONBOARD"]],
     meters: [[0, 0, 0]],
     causes: [],
@@ -110,12 +110,15 @@ export function newUser(id: string, lane: Lane, at: number, overMark = 0): User 
     asRead: undefined,
     origin: null,
     former: [],
-    overMark: overMark > 0 ? overMark : undefined,
+    tombstoneRevision: tombstoneRevision > 0 ? tombstoneRevision : undefined,
     hold: null,
     exports: [],
     erased: [],
     leaving: null,
-    unsaved: { after: overMark, steps: [{ at, from: null, to: "created", type: "ONBOARD", by: null }] },
+    unsaved: {
+      after: tombstoneRevision,
+      steps: [{ at, from: null, to: "created", type: "ONBOARD", by: null }],
+    },
     leaseMs: undefined,
   };
 }
@@ -176,7 +179,7 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     asRead: undefined,
     origin: kept.origin ?? null,
     former: kept.former ?? [],
-    overMark: undefined,
+    tombstoneRevision: undefined,
     // seam: a-hold-is-read
     hold: kept.hold ?? null,
     exports: kept.exports ?? [],
@@ -296,7 +299,7 @@ export function stepped(user: User, event: UserEvent, by: string | null = null):
 }
 
 /** The user with a step in its history that leads from the state `from` to its own. */
-export function noted(
+export function withHistoryStep(
   user: User,
   from: UserState,
   step: Pick<UnsavedStep, "at" | "type">,

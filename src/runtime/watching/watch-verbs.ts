@@ -118,8 +118,8 @@ const watching: Rules<WatchOptions> = { pollMs: between(10, 3_600_000), signal: 
 /** The deadline of one `onboard()` call, after which the actor calls it again, ms. */
 const patienceMs = 30_000;
 
-/** The methods that follow a user, on an engine. `open` throws if the lifecycle is closed. */
-export function createWatchVerbs(engine: Engine, open: () => void): WatchVerbs {
+/** The methods that follow a user, on an engine. `assertOpen` throws if the lifecycle is closed. */
+export function createWatchVerbs(engine: Engine, assertOpen: () => void): WatchVerbs {
   const { closing } = engine;
 
   /** Actor logic that runs this for as long as the lifecycle is open; closing leaves the actor active. */
@@ -127,7 +127,7 @@ export function createWatchVerbs(engine: Engine, open: () => void): WatchVerbs {
     run: (engine: Engine, task: Task) => Promise<UserStatus>,
   ): UserActorLogic<Input> {
     return actorLogic(async (task) => {
-      open();
+      assertOpen();
       try {
         return await withSignals(task.signal, closing, (signal) => run(engine, { ...task, signal }));
       } catch (error) {
@@ -139,7 +139,7 @@ export function createWatchVerbs(engine: Engine, open: () => void): WatchVerbs {
 
   return {
     watch(appUserId, options) {
-      open();
+      assertOpen();
       const id = checkId(appUserId);
       const { signal, pollMs = engine.pollMs } = check("watch a user", options, watching);
       return watch(engine, id, { pollMs, signal });

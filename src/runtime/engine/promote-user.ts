@@ -14,7 +14,7 @@ import { callOf } from "../user/step.ts";
  * Moves a user forward that waits in a lane behind `lane`, or will when its pause or an import's comparison is over,
  * because a caller in the faster lane asks for it.
  */
-export async function comeForward(engine: Engine, found: LoadedUser, lane: Lane): Promise<void> {
+export async function promoteUser(engine: Engine, found: LoadedUser, lane: Lane): Promise<void> {
   for (
     let current: LoadedUser | null = found;
     current !== null;
