@@ -8,7 +8,7 @@ import { settings } from "./functions.ts";
 
 /** The SQL that creates the function. @param s the schema, quoted */
 export function commitFunction(s: string): string {
-  const change = `UPDATE ${s}.users SET revision = _ask.expected + 1, write_id = _ask.write_id, state = _ask.state,
+  const change = `UPDATE ${s}.users SET revision = _ask.next, write_id = _ask.write_id, state = _ask.state,
         due_at = _now + _ask.due_in, stale_at = _now + _ask.stale_in, lane = _ask.lane, waits_since = _since, lease_id = _ask.leased_to,
         lease_owner = _ask.lease_owner, lease_until = _now + _ask.lease_ms, took = _took,
         value = _values[_ask.n]::json, renamed_to = NULL
@@ -57,7 +57,8 @@ BEGIN
 
   -- Writes that take no slot come first, so that the slots they refund are available to the others.
   FOR _ask IN
-    SELECT h.*, coalesce(u.there, false) AS there, u.state AS old_state, u.took AS old_took, u.write_id AS old_write_id,
+    SELECT h.*, coalesce(u.there, false) AS there, u.state AS old_state, u.took AS old_took, u.write_id AS old_write_id, u.revision AS old_revision,
+      CASE WHEN h.expected > 0 THEN h.expected + 1 ELSE coalesce(h.first_revision, 1) END AS next,
       CASE WHEN h.mode IN ('take', 'keep') THEN h.lease_id END AS leased_to,
       CASE WHEN u.lane = h.lane THEN u.waits_since END AS old_since,
       CASE WHEN u.lease_id IS NULL THEN u.lane END AS waited,
@@ -71,7 +72,7 @@ BEGIN
           OR (u.lease_id = h.lease_id AND h.mode = 'take')
       END AS may_write
     FROM json_to_recordset(_heads) AS h (
-      n integer, id text, was text, moves boolean, expected bigint, write_id text, mode text,
+      n integer, id text, was text, moves boolean, expected bigint, first_revision bigint, write_id text, mode text,
       lease_id text, lease_owner text, lease_ms float8, state text, due_in float8, stale_in float8, lane text,
       unless_id text, events json,
       take_name text, take_window float8, take_calls float8, take_reserved float8, take_recovery float8, take_bulk float8,
@@ -100,7 +101,7 @@ BEGIN
       -- this move.
       CONTINUE WHEN NOT _ask.there OR _ask.is_again;
     ELSIF _ask.is_again THEN
-      _answers[_ask.n] := json_build_object('type', 'committed', 'revision', _ask.expected + 1, 'slot', _ask.old_took);
+      _answers[_ask.n] := json_build_object('type', 'committed', 'revision', _ask.old_revision, 'slot', _ask.old_took);
       CONTINUE;
     END IF;
     CONTINUE WHEN NOT _ask.may_write;
@@ -152,7 +153,7 @@ BEGIN
     ELSE
       INSERT INTO ${s}.users (account, id, revision, write_id, state, due_at, stale_at, lane, waits_since,
         lease_id, lease_owner, lease_until, took, value)
-      VALUES (_account, _ask.id, _ask.expected + 1, _ask.write_id, _ask.state, _now + _ask.due_in, _now + _ask.stale_in, _ask.lane, _since,
+      VALUES (_account, _ask.id, _ask.next, _ask.write_id, _ask.state, _now + _ask.due_in, _now + _ask.stale_in, _ask.lane, _since,
         _ask.leased_to, _ask.lease_owner, _now + _ask.lease_ms, _took, _values[_ask.n]::json);
     END IF;
 
@@ -185,7 +186,7 @@ BEGIN
         || ROW('settle', _ask.settle_name, _ask.settle_window, _ask.settle_lane, _ask.settle_at)::${s}.slot_note;
     END IF;
     IF _ask.events IS NOT NULL THEN _events := _events || _ask.events; END IF;
-    _answers[_ask.n] := json_build_object('type', 'committed', 'revision', _ask.expected + 1, 'slot', _took);
+    _answers[_ask.n] := json_build_object('type', 'committed', 'revision', _ask.next, 'slot', _took);
   END LOOP;
 
   IF cardinality(_events) > 0 THEN

@@ -116,6 +116,7 @@ export function headOf({ commit, from, events }: Write, index: number): Readonly
     was: from ?? commit.id,
     moves: from !== undefined,
     expected: commit.expectedRevision,
+    ...(commit.firstRevision !== undefined && { first_revision: commit.firstRevision }),
     write_id: commit.writeId,
     mode: commit.mode,
     lease_id: commit.lease.id,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Commit } from "../../src/store/contract.ts";
-import { encodeValue } from "../../src/store/row-rules.ts";
+import { encodeValue, nextRevision } from "../../src/store/row-rules.ts";
 import { eventsField } from "./outbox.ts";
 
 /** Parts of the row are passed as its JSON, because encoding JSON in Lua is slow. */
@@ -27,12 +27,14 @@ export const fieldsOfCommit: Fields["length"] = 5;
 /** @throws {LifecycleError} `INVALID_OPTION` if the value cannot be represented as JSON */
 export function fieldsOf(commit: Commit): Fields {
   const { value, expectedRevision, writeId, mode, state, dueInMs, lane, lease } = commit;
+  const revision = nextRevision(commit);
   const { staleInMs, take, settle, giveBack, unless } = commit;
   const text = JSON.stringify;
   const { id: leaseId, ms: leaseMs } = lease;
   // One literal: to add members to a copy of another one takes ten times as long.
   const rules = {
     expectedRevision,
+    revision,
     writeId,
     mode,
     state,
@@ -49,7 +51,7 @@ export function fieldsOf(commit: Commit): Fields {
   const leased = mode === "take" || mode === "keep";
   return [
     text(rules),
-    `{"revision":${expectedRevision + 1},"writeId":${text(writeId)},"state":${text(state)},"dueAt":`,
+    `{"revision":${revision},"writeId":${text(writeId)},"state":${text(state)},"dueAt":`,
     leased ? `{"id":${text(leaseId)},"owner":${text(lease.owner)},"until":` : "",
     `,"value":${encodeValue(value)}}`,
     eventsField(commit.events),

@@ -175,6 +175,11 @@ export interface Commit extends OfAccount {
   readonly value: Json;
   /** Compare-and-set: the revision the record must have; 0 = it must not exist. */
   readonly expectedRevision: number;
+  /**
+   * The revision that a new record begins with. Drawn at random, it keeps a late write, which was meant for a user that
+   * had this id before, from finding the revision that it expects. @default 1
+   */
+  readonly firstRevision?: number | undefined;
   /** If the record already carries this `writeId`, the commit is acknowledged again, with the slot it took. */
   readonly writeId: string;
   readonly mode: LeaseMode;
@@ -201,7 +206,7 @@ export interface Commit extends OfAccount {
 
 /** The result of a commit. */
 export type Committed =
-  /** Written; the revision is the expected one plus one. */
+  /** Written; the revision is the expected one plus one, and that of a new record its `firstRevision`. */
   | { readonly type: "committed"; readonly revision: number; readonly slot: Slot | null }
   /** Another writer was faster; nothing was written. */
   | { readonly type: "conflict" }

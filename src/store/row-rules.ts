@@ -85,11 +85,16 @@ export function verdict(
   return live && !(ours && commit.mode === "take") ? "conflict" : "write";
 }
 
+/** The revision of the row after the commit. */
+export function nextRevision({ expectedRevision, firstRevision = 1 }: Commit): number {
+  return expectedRevision > 0 ? expectedRevision + 1 : firstRevision;
+}
+
 /** The row after the commit. */
 export function written(row: Head | undefined, commit: Commit, now: number, took: Slot | null = null): Row {
   const leased = commit.mode === "take" || commit.mode === "keep";
   return {
-    revision: commit.expectedRevision + 1,
+    revision: nextRevision(commit),
     writeId: commit.writeId,
     state: commit.state,
     dueAt: commit.dueInMs === null ? null : now + commit.dueInMs,

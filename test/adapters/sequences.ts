@@ -289,11 +289,13 @@ export class Past {
     const old = this.#kept.loaded.get(from);
     const record = old?.type === "record" ? old.record : undefined;
     const holder = record?.lease && record.lease.leftMs > 0 ? record.lease.id : undefined;
+    const writeId = this.#newName();
     return {
       ...rest,
       id,
       expectedRevision: Math.max(0, (record?.revision ?? 0) + off),
-      writeId: this.#newName(),
+      firstRevision: off === 0 ? 1_000 * writeId.length + 7 : undefined, // some begin at 1
+      writeId,
       mode: mode ?? (holder === undefined ? free : held),
       lease: { ...lease, id: mode === undefined ? (holder ?? lease.id) : lease.id },
       settle: earlier(this.#slots, settle),

@@ -33,7 +33,7 @@ local function written(row, commit, took)
     since = row and row.lane == commit.lane and row.waitsSince ~= null and row.waitsSince or now
   end
   local after = {
-    revision = commit.expectedRevision + 1, writeId = commit.writeId, state = commit.state,
+    revision = commit.revision, writeId = commit.writeId, state = commit.state,
     dueAt = commit.dueInMs ~= null and now + commit.dueInMs or null, lane = commit.lane, waitsSince = since,
     lease = leased and { id = commit.leaseId, ['until'] = ends } or null, took = took, text = nil, at = nil,
     staleAt = commit.staleInMs and now + commit.staleInMs,

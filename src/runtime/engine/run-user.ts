@@ -92,9 +92,13 @@ async function runLoop(
     const place = schedule(engine, user, waits);
     const how: CommitOptions = { mode: mode === "keep" ? "end" : "none", lease, ...place, ...slotEnd };
     const saving = saveUser(engine, user, /* seam: an-outcome-is-saved-in-the-end */ hasOutcome, how);
-    const rested = { ...user, revision: user.revision + 1 };
+    let rested = user;
     // seam: only-what-is-saved-is-returned
-    if ((await saving).type !== "committed") return { type: "overtaken" };
+    {
+      const saved = await saving;
+      if (saved.type !== "committed") return { type: "overtaken" };
+      rested = { ...user, revision: saved.revision };
+    }
     const granted = engine.recorder === null || !hasOutcome ? null : grantTime(rested);
     if (granted !== null) engine.recorder?.granted(granted.kind, granted.ms);
     engine.changes.becameIdle(rested, place);

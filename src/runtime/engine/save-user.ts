@@ -13,6 +13,7 @@ import { tombstoneId } from "../user/tombstone.ts";
 import { retryLimit, type RetryLimit } from "./deadline.ts";
 import { afterTrouble, fullJitter, whileClosing } from "../options/backoff.ts";
 import { warnOfRetry } from "./retry-write.ts";
+import { firstRevision } from "../user/first-revision.ts";
 import { indexKeyOf } from "../user/index-key.ts";
 import { eventsOf } from "../user/user-event-value.ts";
 import { untilExpiringMs } from "../user/user-status.ts";
@@ -21,7 +22,16 @@ import { writeUser, type User } from "../user/user.ts";
 /** The parts of a commit that the user itself does not determine. */
 export type CommitOptions = Omit<
   Commit,
-  "id" | "value" | "expectedRevision" | "writeId" | "state" | "staleInMs" | "events" | "unless" | "identity"
+  | "id"
+  | "value"
+  | "expectedRevision"
+  | "firstRevision"
+  | "writeId"
+  | "state"
+  | "staleInMs"
+  | "events"
+  | "unless"
+  | "identity"
 >;
 
 /** The result of a write. `unacknowledged`: an earlier attempt got no answer, so the stored record may be ours. */
@@ -104,6 +114,7 @@ function commitOf(
     id: user.id,
     value: writeUser(user, engine.sealer),
     expectedRevision: user.revision,
+    firstRevision: user.revision === 0 ? firstRevision(writeId) : undefined,
     writeId,
     state: indexKeyOf(user),
     staleInMs: untilExpiringMs(user, engine.settings.refreshWindowMs, engine.clock.now()),

@@ -18,6 +18,7 @@ import { retryWrite } from "../engine/retry-write.ts";
 import { samePlace } from "../engine/save-user.ts";
 import { findUser, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
 import { withdrawEvents } from "../events/withdraw-events.ts";
+import { firstRevision } from "../user/first-revision.ts";
 import { nameOf, tombstone, tombstoneId, tombstoneKey } from "../user/tombstone.ts";
 import { forgottenEvent } from "../user/user-event-value.ts";
 import type { User } from "../user/user.ts";
@@ -162,12 +163,14 @@ async function forgetEvents(
 }
 
 function tombstoneCommit(engine: Engine, id: string, expectedRevision: number): Commit {
+  const writeId = randomName(engine.clock);
   return {
     id,
     value: tombstone,
     state: tombstoneKey,
     expectedRevision,
-    writeId: randomName(engine.clock),
+    firstRevision: expectedRevision === 0 ? firstRevision(writeId) : undefined,
+    writeId,
     mode: /* seam: a-tombstone-is-not-leased */ "none",
     lease: newLease(engine),
     dueInMs: null,

@@ -26,6 +26,7 @@ import {
   encodeRow,
   leasedTo,
   loadedFrom,
+  nextRevision,
   withLeaseAcrossJump,
   shiftedBy,
   storedRecordOf,
@@ -148,10 +149,11 @@ function change(
 ): Committed {
   const { now, past } = time;
   const ruling = verdict(isRecord(row) ? withLeaseAcrossJump(row, past) : row, commit, now);
-  const revision = commit.expectedRevision + 1;
+  const revision = nextRevision(commit);
   if (ruling === "conflict") return { type: "conflict" };
   const before = row as Head | undefined; // a tombstone always leads to "conflict"
-  if (ruling === "again") return { type: "committed", revision, slot: before?.took ?? null };
+  if (ruling === "again")
+    return { type: "committed", revision: before?.revision ?? revision, slot: before?.took ?? null };
   const slot = commit.take === undefined ? null : freeSlot(tables, time, commit.take);
   if (typeof slot === "number") return { type: "refused", retryInMs: slot };
   const events = encodeEvents(commit.events);

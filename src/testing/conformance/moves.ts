@@ -226,6 +226,36 @@ export const moves: Chapter = (it) => {
     assert.equal(committed(await store.commit(first)).revision, 1);
   });
 
+  it("a new record begins with its first revision, also if its commit is repeated", async (bench) => {
+    const { store, record, write, commit } = bench;
+    const first = write("ada", { firstRevision: 2_000_000_000 });
+    for (let again = 0; again < 2; again++)
+      assert.equal(committed(await store.commit(first)).revision, 2_000_000_000);
+    assert.equal((await record("ada")).revision, 2_000_000_000);
+    refusedAsConflict(await commit("ada", { expectedRevision: 1, firstRevision: 1 }));
+    const second = write("ada", { expectedRevision: 2_000_000_000, firstRevision: 7 });
+    for (let again = 0; again < 2; again++)
+      assert.equal(committed(await store.commit(second)).revision, 2_000_000_001);
+    assert.equal((await record("ada")).revision, 2_000_000_001);
+  });
+
+  it("a write for the record that had an id before is refused", async ({
+    store,
+    record,
+    write,
+    commit,
+    move,
+  }) => {
+    await commit("ann", { firstRevision: 1_000 });
+    await commit("bob", { firstRevision: 2_000 });
+    const late = write("ann", { expectedRevision: 1_000, value: "late" });
+    await move("ann", "ann's", { expectedRevision: 1_000 });
+    await move("bob", "ann", { expectedRevision: 2_000, value: "bob" });
+    refusedAsConflict(await store.commit(late));
+    assert.deepEqual([(await record("ann")).value, (await record("ann")).revision], ["bob", 2_001]);
+    assert.equal((await record("ann's")).revision, 1_001);
+  });
+
   it("commit({ unless }) of an existing record checks its revision only", async ({ commit }) => {
     for (const id of ["there", "ada"]) await commit(id);
     committed(await commit("ada", { expectedRevision: 1, unless: "there" }));

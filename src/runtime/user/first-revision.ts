@@ -1,0 +1,18 @@
+/**
+ * Where the revisions of a new record begin.
+ *
+ * @module
+ */
+import { hashOf } from "./hash-of.ts";
+
+/** The number of first revisions. */
+const firstRevisions = 2 ** 31;
+
+/**
+ * The revision that a new record begins with, drawn from the random name of its first write. An id may pass to another
+ * person, whose record then has revisions of its own: a write that a stalled process sends late, for the person before,
+ * finds none that it expects.
+ */
+export function firstRevision(writeId: string): number {
+  return 1 + (hashOf(writeId) % firstRevisions);
+}
