@@ -58,6 +58,7 @@ export async function read(file: FhirAttachment): Promise<Buffer> {
 /** A client of a server that answers as `listener` does. */
 export async function against(
   listener: RequestListener,
+  timeoutMs?: number,
 ): Promise<{ fhir: FhirClient<"r4">; origin: string }> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -73,6 +74,7 @@ export async function against(
     api: origin,
     token: { get: () => "token", rejected: async () => "new" },
     transport,
+    timeoutMs,
     retries: 0,
   });
   return { fhir, origin };

@@ -57,6 +57,19 @@ describe("a server", () => {
     expect(error.message).toContain(message);
   });
 
+  it("that drips its error is not waited for longer than for an answer", async () => {
+    const drip: RequestListener = (_, response) => {
+      response.writeHead(503, { "content-type": "text/plain" });
+      const timer = setInterval(() => response.write("."), 20);
+      response.on("close", () => clearInterval(timer));
+    };
+    const { fhir } = await against(drip, 300);
+    expect(await errorOf(fhir.attachment("1", { retries: 0 }))).toMatchObject({
+      code: "UNAVAILABLE",
+      status: 503,
+    });
+  });
+
   it("that sends a page of HTML, XML or a coding that was not asked for fails", async () => {
     const types = ["text/html", "application/fhir+xml"];
     for (const type of types) {

@@ -384,3 +384,30 @@ it("a client on undici reads a file without end piece by piece, and ends the con
   await transport.close?.();
   await new Promise((resolve) => server.close(resolve));
 });
+
+it("a client on undici keeps no connection of a file that it refuses", async () => {
+  let isCompressed = true;
+  const server = createServer((request, response) => {
+    if (request.url?.endsWith("/$export") === true)
+      return void response.end(JSON.stringify({ output: [{ type: "Patient", url: "/file" }] }));
+    if (isCompressed) response.setHeader("content-encoding", "gzip");
+    response.end(isCompressed ? Buffer.alloc(2_000_000) : '{"resourceType":"Patient","id":"1"}\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const connections = 2;
+  const transport = undiciTransport({ connections });
+  const fhir = createFhirClient({
+    version: "r4",
+    token: { get: async () => "hush" },
+    transport,
+    analytics: `http://127.0.0.1:${port}`,
+  });
+  for (let refused = 0; refused <= connections; refused++)
+    expect((await errorOf(all(fhir.bulkExport({ retries: 0 })))).message).toContain("it is compressed");
+  isCompressed = false;
+  expect((await all(fhir.bulkExport({ retries: 0 }))).map(({ id }) => id)).toEqual(["1"]);
+  await transport.close?.();
+  await new Promise((resolve) => server.close(resolve));
+});

@@ -102,6 +102,26 @@ describe("exportMany() that stood still", () => {
     expect(linesIn(path)).toEqual({ "r4.Observation.ndjson": 2 });
   });
 
+  it("begins a file anew whose process died while it began it anew itself", async () => {
+    const path = folder("export");
+    const file = { oneupUserId: 7, version: "r4", type: "Observation", restarted: null } as const;
+    const first = exportFolder(path);
+    await first.begin("spring");
+    const dying = await first.open(file);
+    await dying.append("{}\n{}\n", "a cursor");
+    const user = join(path, "7");
+    const part = readdirSync(user).find((name) => name.endsWith(".part")) ?? "";
+    writeFileSync(join(user, part), ""); // cut, and its cursor is still there
+    await dying.close();
+    const next = exportFolder(path);
+    await next.begin("spring");
+    const opened = await next.open(file);
+    expect(opened.cursor).toBeNull();
+    await opened.append("{}\n", null);
+    await opened.finish();
+    expect(linesIn(path)).toEqual({ "r4.Observation.ndjson": 1 });
+  });
+
   it("leaves no unfinished file behind, once every user is finished", async () => {
     const { next } = await twoProcesses(2);
     const path = folder("export");

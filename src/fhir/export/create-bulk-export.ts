@@ -190,7 +190,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
       }
     } finally {
       await close();
-      linked.release();
+      linked.abort(); // a file that was opened and not read would keep its connection
     }
   }
 

@@ -113,7 +113,9 @@ export async function openStream(
     const { status, headers, body } = await step(() => open(request));
     const [receivedAt, all] = [clock.now(), pieces(body)];
     if (isWanted(status)) return { type: "stream", status, headers, body: all, receivedAt };
-    return { type: "answer", status, headers, text: await startOf(all), sentAt, receivedAt };
+    const cancel = clock.timer(timeoutMs, () => own.abort()); // what has come by then is enough
+    const text = await startOf(all).finally(cancel);
+    return { type: "answer", status, headers, text, sentAt, receivedAt };
   } catch (error) {
     unhear?.();
     signal?.throwIfAborted();

@@ -210,9 +210,9 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
       await checkpoint(cursor);
     },
     async restart() {
+      await rm(sidecar, { force: true }); // first: it tells how long the part is
       await handle?.truncate(0);
       bytes = 0;
-      await rm(sidecar, { force: true });
     },
     async finish() {
       if (handle === null) return;
@@ -260,7 +260,9 @@ async function lastPart(
     const checkpoint = readCheckpoint(
       await readFile(path.replace(/part$/, "cursor"), "utf8").catch(ifMissing),
     );
-    const isFurther = !isWhole && checkpoint !== null && checkpoint.bytes > (best?.bytes ?? 0);
+    const isThere =
+      checkpoint !== null && ((await stat(path).catch(ifMissing))?.size ?? 0) >= checkpoint.bytes;
+    const isFurther = !isWhole && isThere && checkpoint.bytes > (best?.bytes ?? 0);
     if (isFurther && best !== null) await removePart(best.path);
     if (isFurther) best = { ...checkpoint, path };
     else await removePart(path);
