@@ -2,9 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Lifecycle, Store } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { altered } from "../support/altered.ts";
-import { scene, spentOn, working } from "../support/scene.ts";
+import { afterwards, scene, spentOn, working } from "../support/scene.ts";
 import { storeOf, withUsers } from "../support/sealed-users.ts";
 
 type Fields = Record<string, any>;
@@ -163,5 +164,21 @@ describe("reauthorize() of a user whose record is damaged", () => {
     ]);
     await change(store, (value) => ({ ...value, format: 99 }));
     await expect(lifecycle.reauthorize("ada")).rejects.toMatchObject({ code: "RECORD_TOO_NEW" });
+  });
+});
+
+describe("reauthorize() and retry() while something else happens to the user", () => {
+  it("gets a new grant, whenever another caller of this process begins a refresh", async () => {
+    const { lifecycle, sandbox, clock, close } = await createTestLifecycle();
+    afterwards(close);
+    const ids = Array.from({ length: 40 }, (_, turns) => `ada ${turns}`);
+    for (const id of ids) await lifecycle.onboard(id);
+    await clock.advance("3h"); // the refreshes are due
+    for (const [turns, id] of ids.entries()) {
+      const token = lifecycle.accessToken(id);
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      await Promise.all([token, lifecycle.reauthorize(id)]);
+    }
+    expect(ids.filter((id) => !spentOn(sandbox, id).includes("issueAuthCode"))).toEqual([]);
   });
 });

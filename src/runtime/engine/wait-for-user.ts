@@ -248,6 +248,7 @@ export async function sendEvent(
     if (isIdle && (next !== user || isTriedAgain || !isRenaming(user.position.state))) {
       if (next === user && !isTriedAgain) return;
       await beforehand?.(next);
+      if (engine.running.has(id)) continue; // another caller's run has begun meanwhile, without this event
       const pause = pauseAfterEvent(engine, { user, record }, next);
       const named =
         next === user && by !== undefined ? withHistoryStep(user, user.position.state, event, by) : next;
