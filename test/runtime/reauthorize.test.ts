@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Lifecycle, Store } from "oneup-lifecycle";
+import type { Lifecycle, Store, StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -181,4 +181,41 @@ describe("reauthorize() and retry() while something else happens to the user", (
     }
     expect(ids.filter((id) => !spentOn(sandbox, id).includes("issueAuthCode"))).toEqual([]);
   });
+
+  it("is written although it does not wait and another process is faster at first", async () => {
+    const { sandbox, adapter, open, first } = await withUsers();
+    const lifecycle = await open({
+      store: beforeCommit(adapter, 1, async () => {
+        await sleep(20);
+        await first.hold("ada", "a look");
+        await first.unhold("ada");
+      }),
+    });
+    await lifecycle.reauthorize("ada", { waitMs: 0 });
+    await expect.poll(() => sandbox.journal.count("issueAuthCode")).toBe(1);
+  });
+
+  it("is done once, also if another process takes the user over in the middle of it", async () => {
+    const { sandbox, adapter, open, first } = await withUsers();
+    const lifecycle = await open({
+      store: beforeCommit(adapter, 2, async () => {
+        sandbox.clock.advance(10_000); // its lease is over
+        await first.accessToken("ada");
+      }),
+    });
+    await lifecycle.reauthorize("ada");
+    expect(spentOn(sandbox, "ada").filter((call) => call === "issueAuthCode")).toHaveLength(2);
+    expect((await first.history("ada")).filter(({ event }) => event === "REAUTHORIZE")).toHaveLength(1);
+  });
 });
+
+/** The same store, which does something else before its nth write of a user. */
+function beforeCommit(adapter: StoreAdapter, nth: number, task: () => Promise<unknown>): StoreAdapter {
+  let commits = 0;
+  return altered(adapter, (store) => ({
+    async commit(commit) {
+      if (++commits === nth) await task();
+      return store.commit(commit);
+    },
+  }));
+}

@@ -157,6 +157,8 @@ export interface RunOptions {
    * complete.
    */
   readonly stopSignal?: AbortSignal;
+  /** Called before each call, once its intent is durable. */
+  readonly onIntent?: () => void;
   /** Called with the outcome of each call. */
   readonly onOutcome?: (outcome: CallOutcome) => void;
 }

@@ -161,6 +161,7 @@ async function runLoop(
     }
     mode = "keep";
     user = { ...intended, revision: done.revision };
+    options.onIntent?.();
     engine.changes.tookStep(user);
     const { outcome, failed } = await performCall(engine, user, call, notAfter);
     options.onOutcome?.(outcome);

@@ -12,7 +12,7 @@ import type { Pause } from "../../store/envelope.ts";
 import type { Blocked } from "../gates/account.ts";
 import { runUser } from "./run-user.ts";
 import { mayArriveForMs } from "./in-doubt.ts";
-import type { Engine, Deadline } from "./engine.ts";
+import { newLease, type Engine, type Deadline } from "./engine.ts";
 import { promoteUser, isBehind } from "./promote-user.ts";
 import { findUser, isLeased, loadUser, type LoadedUser } from "./load-user.ts";
 import { inTimeFor } from "./deadline.ts";
@@ -252,10 +252,8 @@ export async function sendEvent(
       const pause = pauseAfterEvent(engine, { user, record }, next);
       const named =
         next === user && by !== undefined ? withHistoryStep(user, user.position.state, event, by) : next;
-      const work = runUser(engine, { ...(isTriedAgain ? withAttemptsReset(named) : named), pause, lane });
-      const result = await within(engine, work, deadline);
-      if (result === undefined) await firstWrite(engine, user, work, read);
-      if (result?.type === "rested" || result === undefined) return;
+      const ready = isTriedAgain ? withAttemptsReset(named) : named;
+      if (await runDurably(engine, { ...ready, pause, lane }, deadline)) return;
     } else if (left <= 0) {
       throw callUnderWay(engine, verb, id, { user, record });
     } else if (ownRun !== undefined) {
@@ -290,19 +288,20 @@ function pauseAfterEvent({ clock }: Engine, { user, record }: LoadedUser, next: 
 }
 
 /**
- * Waits for the first write, however short the deadline: the caller knows that its event is durable, or gets the error.
+ * Runs the user until the deadline ends, but, however short that is, until its first write: the caller knows that its
+ * event is durable, or gets the error. False: another process was faster, and nothing was written.
  */
-async function firstWrite(
-  engine: Engine,
-  before: User,
-  work: Promise<unknown>,
-  read: typeof loadUser,
-): Promise<void> {
-  while (engine.running.has(before.id)) {
-    const { user } = await read(engine, before.id);
-    if (user.revision !== before.revision) return;
-    await Promise.race([work, sleep(engine.clock, firstWriteMs)]);
-  }
+async function runDurably(engine: Engine, user: User, deadline: Deadline): Promise<boolean> {
+  let isWritten = false;
+  let wrote = (): void => {};
+  const firstWrite = new Promise<undefined>((resolve) => (wrote = () => resolve(undefined)));
+  const onIntent = (): void => {
+    isWritten = true;
+    wrote();
+  };
+  const work = runUser(engine, user, { by: "free", lease: newLease(engine), onIntent });
+  const result = (await within(engine, work, deadline)) ?? (await Promise.race([work, firstWrite]));
+  return isWritten || result?.type === "rested";
 }
 
 /** Resolves with the result of `work`, or `undefined` if the deadline ends first; the work itself continues. */
