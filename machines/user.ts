@@ -66,6 +66,8 @@ export type Search =
       readonly longest: number;
       /** The number of the list's first user: a page that starts with it again is the first page. */
       readonly first: number | null;
+      /** The number of the first user of the page before; missing in older records. */
+      readonly latest?: number | null;
     };
 
 /** What is known about a user. Facts only: ids, times in ms since 1970, counts. Never a secret. */

@@ -59,6 +59,26 @@ describe("remote.find() where 1upHealth does not apply the filter", () => {
     expect(await lifecycle.remote.find({ appUserId: "nobody" })).toBeNull();
   });
 
+  it("is in doubt after one call more where the server answers with the last page beyond the end", async () => {
+    const world = await among(0);
+    const page = (from: number) => ({
+      success: true,
+      entry: Array.from({ length: 100 }, (_, n) => ({
+        oneup_user_id: from + n,
+        app_user_id: `other ${from + n}`,
+        active: true,
+      })),
+    });
+    const full = { call: "listUsers", status: 200 } as const;
+    world.sandbox.fail({ ...full, times: 3, body: page(1_000) }); // the query, the body, the first page
+    world.sandbox.fail({ ...full, times: 30, body: page(1_100) });
+    await expect(world.lifecycle.remote.find({ appUserId: "nobody" })).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      retryable: true,
+    });
+    expect(lists(world)).toBe(5);
+  });
+
   it("goes on to the pages where a GET with a body is refused, or cannot be sent", async () => {
     for (const status of [400, 403, 413]) {
       const { lifecycle, sandbox } = await among(2, { filter: "never" });

@@ -98,7 +98,7 @@ export async function lookUp(
     if (seen.search === null)
       throw refused(
         "UNAVAILABLE",
-        "1upHealth lists other users than the one requested, and does not page",
+        "1upHealth lists other users than the one requested, and its list cannot be read to the end",
         60_000,
       );
     search = seen.search;

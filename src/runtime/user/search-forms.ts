@@ -76,14 +76,14 @@ export function readSeen(
 }
 
 function fromTheStart(hasOthers: boolean): Search {
-  return { form: "pages", hasOthers, skip: 0, longest: 0, first: null };
+  return { form: "pages", hasOthers, skip: 0, longest: 0, first: null, latest: null };
 }
 
 const provesNothing = { type: "others", search: null } as const;
 
 /** Continues after a page that does not contain the user. */
 function afterPage(
-  { hasOthers, skip, longest, first }: Extract<Search, { readonly form: "pages" }>,
+  { hasOthers, skip, longest, first, latest }: Extract<Search, { readonly form: "pages" }>,
   { users, entries, isUnexplained }: UserList,
 ): Seen {
   const begins = users[0]?.oneupUserId ?? null;
@@ -93,10 +93,12 @@ function afterPage(
   if (begins !== null && begins === first) {
     return mayBeAPage(longest) ? provesNothing : { type: "none" }; // the first page again: the server does not page
   }
+  if (begins !== null && begins === latest) return provesNothing; // the last page again, beyond the end
   if (entries === 0 || entries < longest) return { type: "none" };
+  const [next, known] = [skip + entries, first ?? begins];
   return {
     type: "others",
-    search: { form: "pages", hasOthers, skip: skip + entries, longest: entries, first: first ?? begins },
+    search: { form: "pages", hasOthers, skip: next, longest: entries, first: known, latest: begins },
   };
 }
 

@@ -224,8 +224,8 @@ const isFailure = shape({ in: (state) => isText(state) && isState(state), reason
 
 function isSearch(search: unknown): boolean {
   if (!isObject(search)) return false;
-  const { form, hasOthers, skip, longest, first } = search;
-  const isWalk = typeof hasOthers === "boolean" && [skip, longest, first ?? 0].every(isCount);
+  const { form, hasOthers, skip, longest, first, latest } = search;
+  const isWalk = typeof hasOthers === "boolean" && [skip, longest, first ?? 0, latest ?? 0].every(isCount);
   return form === "body" || (form === "pages" && isWalk);
 }
 
