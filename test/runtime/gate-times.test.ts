@@ -3,7 +3,7 @@ import type { Lifecycle } from "oneup-lifecycle";
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { warningsIn } from "../support/loggers.ts";
-import { afterwards } from "../support/scene.ts";
+import { afterwards, working } from "../support/scene.ts";
 import { beside } from "../support/wrong-clock.ts";
 
 const minute = 60_000;
@@ -51,6 +51,28 @@ describe("a gate that a process with a wrong clock shut", () => {
     world.sandbox.clearFaults();
     await world.clock.advance("3m");
     expect(await world.lifecycle.onboard("eve", { waitMs: 2 * minute })).toMatchObject({ usable: true });
+  });
+});
+
+describe("the gate of a process whose own clock is put back by a day", () => {
+  it("is not shut for much longer than it was to be", async () => {
+    const world = await createTestLifecycle({ autoAdvance: false });
+    afterwards(() => world.close());
+    const { lifecycle, sandbox, clock } = world;
+    const page = { status: 403, body: "<html>blocked</html>", headers: { "content-type": "text/html" } };
+    sandbox.fail({ call: "*", ...page, times: Infinity });
+    const waiting = ["ada", "bob", "eve"].map((id) => lifecycle.onboard(id, { waitMs: 1_000 }));
+    const ended = Promise.allSettled(waiting);
+    await clock.advance("10s");
+    await ended;
+    const [shut] = (await lifecycle.health()).shut;
+    expect(shut).toMatchObject({ gate: "region", reason: "forbidden" });
+    const leftMs = (shut?.until.getTime() ?? 0) - clock.now();
+    sandbox.clearFaults();
+    await clock.set(clock.now() - day);
+    working(lifecycle);
+    await clock.advance(2 * leftMs + 2 * minute); // a jump is noticed at the next look, and believed after a minute
+    expect((await lifecycle.health()).shut).toEqual([]);
   });
 });
 

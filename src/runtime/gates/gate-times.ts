@@ -36,13 +36,22 @@ export class GateTimes {
       ahead = { since: gate.since, ms: gate.since - now };
       this.#ahead.set(key, ahead);
     }
-    const { since, until, probeCodeAt } = gate;
-    const { ms } = ahead;
-    return {
-      ...gate,
-      since: since - ms,
-      until: until - ms,
-      probeCodeAt: probeCodeAt === null ? null : probeCodeAt - ms,
-    };
+    return earlier(gate, ahead.ms);
   }
+}
+
+/** A gate of this process, which the clock has left in the future when it was put back, as if it had been shut now. */
+export function shutByNow(gate: Gate, now: number): Gate {
+  return gate.since <= now + furthestAheadMs ? gate : earlier(gate, gate.since - now);
+}
+
+/** The gate as if everything about it had happened this much earlier. */
+function earlier(gate: Gate, ms: number): Gate {
+  const { since, until, probeCodeAt } = gate;
+  return {
+    ...gate,
+    since: since - ms,
+    until: until - ms,
+    probeCodeAt: probeCodeAt === null ? null : probeCodeAt - ms,
+  };
 }

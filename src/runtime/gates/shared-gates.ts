@@ -11,7 +11,7 @@ import type { GateName } from "../../guard/gates.ts";
 import { openGate, stepGate, type Gate, type GateEvent } from "../../../machines/index.ts";
 import type { AccountRecord, Json } from "../../store/contract.ts";
 import { readGates, withGate } from "./gate-record.ts";
-import { GateTimes } from "./gate-times.ts";
+import { GateTimes, shutByNow } from "./gate-times.ts";
 import { errorOf } from "./gate-rules.ts";
 import type { RecordParts } from "../account/change-account.ts";
 import { errorField, retryField } from "../options/logger.ts";
@@ -73,7 +73,7 @@ export class SharedGates {
 
   gate(name: GateName): Gate {
     const shared = this.shared(name);
-    const own = this.#own.get(this.#key(name)) ?? openGate;
+    const own = this.#ownGate(this.#key(name)) ?? openGate;
     if (shared.state === "open") return own;
     // Only this process knows this answer of 1upHealth. A reached configured limit is not such an answer.
     return own.state !== "open" && own.reason !== "rateLimit" && own.until > shared.until ? own : shared;
@@ -107,7 +107,7 @@ export class SharedGates {
    * Never rejects.
    */
   async change(name: GateName, event: GateEvent, whose?: "own" | "shared"): Promise<Gate> {
-    const own = this.#own.get(this.#key(name));
+    const own = this.#ownGate(this.#key(name));
     const isHeld = own !== undefined && this.shared(name).state === "open";
     // seam: the-region-gate-is-of-one-process
     const isOwn = name === "region";
@@ -133,13 +133,21 @@ export class SharedGates {
   async holdBack(name: GateName, held: GateEvent, by: string): Promise<void> {
     const isTheirs = this.shared(name).probe === by;
     if (isTheirs) await this.change(name, { type: "LEFT", at: held.at, by });
-    const own = this.#own.get(this.#key(name));
+    const own = this.#ownGate(this.#key(name));
     this.#keep(name, stepGate(own?.state === "probing" ? own : openGate, held));
   }
 
   /** A gate is kept by its name; that of a secret by the secret's fingerprint. */
   #key(name: GateName): string {
     return name === "secret" ? this.#parts.secretKey() : name;
+  }
+
+  /** This process's own gate. A clock that is put back does not hold the process back for as long. */
+  #ownGate(key: string): Gate | undefined {
+    const gate = this.#own.get(key);
+    const corrected = gate && shutByNow(gate, this.#parts.clock.now());
+    if (corrected !== undefined && corrected !== gate) this.#own.set(key, corrected);
+    return corrected;
   }
 
   #keep(name: GateName, next: Gate): Gate {
@@ -165,7 +173,7 @@ export class SharedGates {
         if (!(await record.commit(write))) continue;
         // The written gate replaces this process's own gate or probe, unless the own one ends later: a call sent
         // earlier may be answered after 1upHealth sent a `Retry-After`.
-        const { state = "open", until = 0 } = this.#own.get(key) ?? {};
+        const { state = "open", until = 0 } = this.#ownGate(key) ?? {};
         const isPast = until <= Math.max(next.until, clock.now());
         if (event.type === "REOPEN" || state === "probing" || isPast) this.#own.delete(key);
       }
