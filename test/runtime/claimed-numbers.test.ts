@@ -205,6 +205,38 @@ describe("a number that only adopt() has named", () => {
     expect(sandbox.journal.count("listUsers")).toBe(2);
   });
 
+  it("is asked for once by concurrent calls, and none is ended by another one's signal", async () => {
+    const { lifecycle, sandbox, clock, eve } = await world({ autoAdvance: false });
+    await lifecycle.adopt("eve", { oneupUserId: eve, ...works });
+    sandbox.fail({ call: "listUsers", delayMs: 1_000 });
+    const fhir = lifecycle.fhir("eve", "r4", { as: "client" });
+    const first = new AbortController();
+    const calls = Array.from({ length: 20 }, (_, nth) =>
+      fhir.search("Patient", {}, nth === 0 ? { signal: first.signal } : {}),
+    );
+    const ended = Promise.allSettled(calls);
+    await clock.advance(500); // it is under way
+    first.abort();
+    await clock.advance("5s");
+    expect((await ended).map(({ status }) => status)).toEqual(["rejected", ...Array(19).fill("fulfilled")]);
+    expect(sandbox.journal.count("listUsers")).toBe(1);
+  });
+
+  it("is not asked for once no caller waits any more", async () => {
+    const limits = { management: { calls: 1, windowMs: hour } };
+    const { lifecycle, sandbox, clock, eve } = await world({ lifecycle: { limits } });
+    await lifecycle.adopt("eve", { oneupUserId: eve, ...works });
+    const both = new AbortController();
+    const fhir = lifecycle.fhir("eve", "r4", { as: "client" });
+    const calls = [1, 2].map(() => fhir.search("Patient", {}, { signal: both.signal, retries: 0 }));
+    const ended = Promise.allSettled(calls);
+    await new Promise(setImmediate);
+    both.abort();
+    expect((await ended).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    await clock.advance(2 * hour);
+    expect(sandbox.journal.count("listUsers")).toBe(0);
+  });
+
   it("moves no record by reconcile(): it may be another user's", async () => {
     const { lifecycle, eve } = await world();
     await lifecycle.adopt("dan", { oneupUserId: eve, ...works });
