@@ -58,6 +58,28 @@ describe("rename()", () => {
     expect(await lifecycle.inspect("ada")).toMatchObject({ usable: true, underWay: null });
   });
 
+  it("calls nobody by an id that somebody has taken while it waited for a slot", async () => {
+    const limits = { management: { calls: 2, windowMs: 60 * minute } };
+    const { lifecycle, sandbox, clock, close } = await createTestLifecycle({
+      lifecycle: { limits },
+      autoAdvance: false,
+    });
+    afterwards(close);
+    const { oneupUserId } = await lifecycle.onboard("ann");
+    await lifecycle.onboard("bob"); // the limit is used up
+    const renaming = lifecycle
+      .rename("ann", "smith", { waitMs: 120 * minute })
+      .catch((error: unknown) => error);
+    await clock.advance("1m");
+    await lifecycle.onboard("smith", { waitMs: 0 }); // another person signs up
+    await clock.advance("2h");
+    expect(await renaming).toMatchObject({ code: "USER_CONFLICT" });
+    expect(sandbox.journal.count("updateUser")).toBe(0);
+    await lifecycle.resume();
+    expect((await lifecycle.inspect("smith")).oneupUserId).not.toBe(oneupUserId);
+    expect(await lifecycle.inspect("ann")).toMatchObject({ oneupUserId, underWay: null });
+  });
+
   it.each(["before", "after"] as const)(
     "finds out what became of a call whose answer is lost (%s)",
     async (drop) => {

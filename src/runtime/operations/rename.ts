@@ -13,6 +13,7 @@ import { confirmNumber } from "./confirm-number.ts";
 import { hasItsId, waitForUser } from "../engine/wait-for-user.ts";
 import type { CallOutcome } from "../user/call-outcome.ts";
 import { whenIdle } from "../engine/when-idle.ts";
+import { inTimeFor } from "../engine/deadline.ts";
 import { doubtOf, mayArriveForMs } from "../engine/in-doubt.ts";
 import { heldBy, stopOfLane, whenNotStopped, type OperatorStop } from "../engine/stop.ts";
 import { runUser } from "../engine/run-user.ts";
@@ -46,8 +47,7 @@ export async function rename(
   if (id === to) return;
   await whenAllowed(engine, user, deadline);
   user = await userOnceIdle(engine, id, deadline);
-  const isFree = (await engine.store.load(to)).type !== "record";
-  if (!isFree || (await tombstoneRevision(engine, to)) > 0) throw takenBefore(engine, user, isFree);
+  await assertFree(engine, user, to);
   if (user.position.context.idTaken) throw shared(engine, id);
   const oneupUserId = numberOf(engine, user);
   // seam: a-rename-confirms-the-number-first
@@ -63,6 +63,12 @@ export async function rename(
   if (outcome.type !== "updated" && doubtOf("updateUser", outcome.type)?.next !== "findUser")
     throw withCause(renameRefused(engine, id, outcome), result);
   await awaitOutcome(engine, id, to, deadline);
+}
+
+/** @throws {LifecycleError} `USER_CONFLICT` if a user here has this id, or one that was forgotten here had it */
+async function assertFree(engine: Engine, user: User, to: string): Promise<void> {
+  const isFree = (await engine.store.load(to)).type !== "record";
+  if (!isFree || (await tombstoneRevision(engine, to)) > 0) throw takenBefore(engine, user, isFree);
 }
 
 /** The number of a user that can be renamed. */
@@ -96,6 +102,8 @@ async function makeCall(
     const shut = await engine.account.recheck("updateUser");
     if (shut !== null) throw gateShut(engine, user.id, shut);
     await whenAllowed(engine, user, deadline);
+    await assertFree(engine, user, to); // it may have been taken while this call waited
+    inTimeFor(deadline);
     const begun = stepped(user, { type: "RENAME", at: clock.now(), to: form }, by);
     const result = await runUser(
       engine,
