@@ -106,6 +106,19 @@ describe("offboardMany()", () => {
     expect(await lifecycle.counts()).toEqual({ offboarded: 2 });
   });
 
+  it("purges all that it is asked for of a user whose smaller purge ended with its process", async () => {
+    const world = await createTestLifecycle();
+    await world.lifecycle.onboard("ada");
+    await world.crash({ before: "fhir.purge" }, () => world.lifecycle.offboard("ada", { purge: ["r4"] }));
+    const lifecycle = await world.restart();
+    afterwards(() => world.close());
+    const receipts = place();
+    const leave = { name: "leave", purge: true, count: 1, receipts } as const;
+    expect(await lifecycle.offboardMany("all", leave)).toMatchObject({ receipts: 1, closed: true });
+    const purged = receiptsIn(receipts)[1]?.purged?.map(({ version }) => version);
+    expect(purged?.toSorted()).toEqual(["dstu2", "r4", "stu3"]);
+  });
+
   it("tells when it ends: its calls go at the pace of the limit", async () => {
     const { lifecycle, clock } = await withUsers(20);
     await clock.advance(2 * 3_600_000);

@@ -1,7 +1,17 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
 import { accountOf } from "../../src/store/account-of.ts";
-import { heldBack, hurry, scene, spentOn, untilPaused, working, type Scene } from "../support/scene.ts";
+import {
+  afterwards,
+  heldBack,
+  hurry,
+  scene,
+  spentOn,
+  untilPaused,
+  working,
+  type Scene,
+} from "../support/scene.ts";
 
 /** An hour of a clock that hurries. */
 const waitMs = 3_600_000;
@@ -105,6 +115,18 @@ describe("offboard({ purge })", () => {
       purge: { done: ["r4", "dstu2"], left: [] },
     });
     expect(purges(stage)).toEqual(["r4 purged", "dstu2 purged"]);
+  });
+
+  it("erases versions that were added after the process of a smaller purge had died", async () => {
+    const world = await createTestLifecycle();
+    await world.lifecycle.onboard("ada");
+    await world.crash({ before: "fhir.purge" }, () => world.lifecycle.offboard("ada", { purge: ["r4"] }));
+    const lifecycle = await world.restart();
+    afterwards(() => world.close());
+    expect(await lifecycle.offboard("ada", { purge: true, waitMs })).toMatchObject({
+      state: "offboarded",
+      purge: { done: ["r4", "dstu2", "stu3"], left: [] },
+    });
   });
 
   it("continues where 1upHealth stops, until it reports that it is done", async () => {

@@ -83,12 +83,12 @@ function startedOver({ sealer }: Engine, id: string): LifecycleError {
 }
 
 /** Whether that is stored already: a repeated call must not restart the purge. */
-export function isOffboarded({ position, intent }: User, purge: readonly FhirVersion[]): boolean {
+export function isOffboarded({ position }: User, purge: readonly FhirVersion[]): boolean {
   const { state, context } = position;
   if (purge.length === 0) return state === "offboarded";
   const left = leftToPurge(context, purge);
   if (state === "offboarded") return left.length === 0;
-  return isPurging(state) && (intent !== null || left.length === context.toPurge?.length);
+  return isPurging(state) && left.length === context.toPurge?.length;
 }
 
 /**
