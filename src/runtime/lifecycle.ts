@@ -128,7 +128,7 @@ export interface Lifecycle
    * @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION`; `USER_CONFLICT` if the user has another `oneupUserId`
    * here, unless it failed because of that (`anotherUser`); `USER_OFFBOARDED` while its data is being erased;
    * `USER_FAILED` if 1upHealth refused to erase it; `USER_NOT_READY` if `waitMs` elapses while another call for the
-   * user is under way; `RENAMED`; as {@link onboard}
+   * user is under way or may still arrive; `RENAMED`; as {@link onboard}
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";

@@ -24,6 +24,30 @@ async function works({ lifecycle }: TestLifecycle): Promise<boolean> {
 }
 
 describe("a call that was given up and arrives late", () => {
+  it.each([
+    ["offboarded", false],
+    ["offboarded", true],
+    ["reauthorizing", false],
+  ])("is waited for by adopt(), if it is a purge (%s, hidden ids: %s)", async (state, hideIds) => {
+    const { lifecycle, sandbox, clock, close } = await createTestLifecycle({ lifecycle: { hideIds } });
+    const { oneupUserId } = await lifecycle.onboard(id);
+    sandbox.fail({ call: "fhir.purge", delayMs: 38_000, delay: "before" });
+    await lifecycle.offboard(id, { purge: ["r4"], waitMs: 31_000 });
+    await lifecycle.offboard(id);
+    if (state === "reauthorizing") await lifecycle.onboard(id, { waitMs: 0 });
+    expect(await lifecycle.inspect(id)).toMatchObject({ state });
+    const access = { accessToken: "ours", expiresAt: new Date(clock.now() + 3_600_000) };
+    const grant = { oneupUserId: oneupUserId ?? 0, refreshToken: "also-ours", ...access };
+    const row = { appUserId: id, ...grant };
+    if (state === "offboarded") expect(await lifecycle.adoptMany([row])).toMatchObject({ departed: 1 });
+    const atOnce = lifecycle.adopt(id, grant, { waitMs: 0 });
+    await expect(atOnce).rejects.toMatchObject({ code: "USER_NOT_READY", retryable: true });
+    expect(sandbox.journal.count("fhir.purge")).toBe(0);
+    expect(await lifecycle.adopt(id, grant)).toMatchObject({ state: "tokenActive" });
+    expect(sandbox.journal.count("fhir.purge")).toBe(1);
+    await close();
+  });
+
   it.each([30_001, 31_000, 34_000, 39_999])(
     "meets no second exchange of its code, and kills no grant (after %i ms)",
     async (delayMs) => {

@@ -8,10 +8,12 @@ import { isPurging } from "../../../machines/index.ts";
 import { invalidOption, isLifecycleError, LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import { onceArrived } from "../engine/apply-outcome.ts";
+import { mayArriveForMs } from "../engine/in-doubt.ts";
 import { tryAgain, whenIdle } from "../engine/when-idle.ts";
 import { checkValue, only, whole, type Names } from "../../checks.ts";
 import type { Engine, Deadline } from "../engine/engine.ts";
 import {
+  isBusy,
   lookForUser,
   forgottenMeanwhile,
   nullIfPermanent,
@@ -99,7 +101,7 @@ export function tokensOf({ refreshToken, access }: CheckedGrant): readonly Secre
  *
  * @throws {LifecycleError} `USER_CONFLICT` if it is another user of 1upHealth here; `INVALID_OPTION` if this process
  * knows one of the tokens as another user's, or is storing it for one; what `lastCheck` throws; `USER_NOT_READY` if the
- * deadline passes while a call for it is under way; `STORE_UNAVAILABLE` if it passes while the store takes no writes; as
+ * deadline passes while a call for it is under way or may still arrive; `STORE_UNAVAILABLE` if it passes while the store takes no writes; as
  * {@link lookForUser}; the signal's reason; `USER_UNKNOWN` if it is forgotten meanwhile
  */
 export async function adopt(
@@ -118,7 +120,16 @@ export async function adopt(
     if (there.user !== null) refuseAnother(engine, there.user, grant);
     return there;
   };
-  return whenIdle(engine, id, { verb, deadline, load }, async (there) => {
+  const waitsFor = (found: LoadedUser): boolean => {
+    if (isBusy(found)) return true;
+    const { user, record } = found;
+    // A purge that arrived now would erase what the user has from then on. An exchange that does harms nothing.
+    const mayArrive = mayArriveForMs(user.pause, record.dueInMs ?? 0) > 0;
+    if (!mayArrive || user.position.state === "codeIssued") return false;
+    if (source === "inList" && wasOffboarded(found)) return false;
+    return withGrant(user, grant, { at: engine.clock.now(), by }) !== user;
+  };
+  return whenIdle(engine, id, { verb, deadline, load, waitsFor }, async (there) => {
     const at = engine.clock.now();
     const before = there.user ?? newUser(id, "recovery", at, there.revision);
     const user = withGrant(before, grant, { at, by });
