@@ -47,7 +47,7 @@ export function leavingAt(
 
 /**
  * Which exports have finished the data of a user that moves to this position, and when it started over. If it starts
- * over, or turns out to have another number, no export has finished the data that it has from then on.
+ * over, or its number changes or is dropped, no export has finished the data that it has from then on.
  */
 export function unexportedAt(
   { exports, restarted, position: { state, context } }: Omit<Before, "erased" | "leaving">,
@@ -56,8 +56,6 @@ export function unexportedAt(
 ): Pick<Departing, "exports" | "restarted"> {
   if (state === "offboarded" && (type === "ONBOARD" || type === "ADOPTED"))
     return { exports: [], restarted: at };
-  const { oneupUserId } = position.context;
-  const isAnother =
-    context.oneupUserId !== null && oneupUserId !== null && oneupUserId !== context.oneupUserId;
-  return { exports: isAnother ? [] : exports, restarted };
+  const isSame = position.context.oneupUserId === context.oneupUserId;
+  return { exports: isSame ? exports : [], restarted };
 }
