@@ -2,7 +2,7 @@
 import { Pool } from "pg";
 import { expect, it, vi } from "vitest";
 import { sql, withSharedPostgres } from "../support/postgres.ts";
-import { afterwards, working } from "../support/scene.ts";
+import { afterwards, folder, working } from "../support/scene.ts";
 import { begun, knows, world } from "./world.ts";
 
 withSharedPostgres("onboard() within a transaction", (place) => {
@@ -202,6 +202,23 @@ withSharedPostgres("onboard() within a transaction", (place) => {
     expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
     expect(await lifecycle.onboard("bob")).toMatchObject({ usable: true });
     expect(await lifecycle.counts()).toEqual({ reauthorized: 2 });
+  });
+
+  it("tells of a user who was forgotten that it started over: an export reads what it has now", async () => {
+    const { lifecycle, client, sandbox } = await world(place());
+    const write = folder("export");
+    const exporting = { name: "spring", write, types: ["Patient"], versions: ["r4"] } as const;
+    await lifecycle.onboard("ada");
+    sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }]);
+    expect(await lifecycle.exportMany("all", exporting)).toMatchObject({ exported: 1, resources: 1 });
+    await lifecycle.offboard("ada", { purge: ["r4"] });
+    await lifecycle.forget("ada");
+    const ours = await client();
+    await begun(lifecycle, ours, "ada");
+    await ours.query("COMMIT");
+    await lifecycle.onboard("ada");
+    sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }]);
+    expect(await lifecycle.exportMany("all", exporting)).toMatchObject({ exported: 1, resources: 1 });
   });
 
   it("goes on while an operator has paused the account, and tells so", async () => {

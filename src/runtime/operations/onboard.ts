@@ -167,15 +167,17 @@ export async function join(
     );
   }
   deadline.signal.throwIfAborted();
-  const { user } = await lookForUser(engine, id);
+  const found = await lookForUser(engine, id);
+  const { user } = found;
   inTimeFor(deadline);
   if (user !== null && hasLeft(user.position.state)) throw offboarded(engine, id);
   if (user !== null && isUsableNow(engine, user)) return { user, forecast: null };
   const { inMs } = await forecast(engine, 1, user?.lane ?? lane);
   const expected = Number.isFinite(inMs) ? new Date(clock.now() + inMs) : null;
-  if (user !== null) return { user, forecast: expected };
+  if (found.user !== null) return { user: found.user, forecast: expected };
   const at = clock.now();
-  const joined = newcomer(id, { expect, lane }, at);
+  // The store puts it in the place of the tombstone, but does not know what that means for its data.
+  const joined = { ...newcomer(id, { expect, lane }, at), restarted: found.isForgotten ? at : null };
   deadline.signal.throwIfAborted();
   inTimeFor(deadline);
   await joinUser(engine, joined, store.join, client);
