@@ -1,6 +1,9 @@
 import { join } from "node:path";
+import { memory } from "oneup-lifecycle/adapters/memory";
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
+import { through } from "../support/altered.ts";
+import { oneIn } from "../support/effort.ts";
 import { afterwards, folder } from "../support/scene.ts";
 
 const hour = 3_600_000;
@@ -66,5 +69,37 @@ describe("offboardMany() whose users do not all leave", () => {
     const began = clock.now();
     expect(await lifecycle.offboardMany("all", { ...leave(), count: 1 })).toMatchObject({ closed: true });
     expect((clock.now() - began) / hour).toBeGreaterThanOrEqual(72);
+  });
+});
+
+describe("offboardMany() on a store that does not answer one request", () => {
+  /** A leave of which that request to the store fails; how many requests there were. */
+  async function failingAt(number: number, how: string): Promise<number> {
+    let asked = Number.NEGATIVE_INFINITY;
+    const store = through(memory(), (_, ask) =>
+      ++asked === number ? Promise.reject(new Error("connection reset")) : ask(),
+    );
+    const { lifecycle, close } = await createTestLifecycle({ lifecycle: { store } });
+    await lifecycle.onboard("ada");
+    await lifecycle.onboard("bob");
+    const [write, isResumed] = [folder("export"), how === "resumed"];
+    const options = { ...leave(), count: 2, forget: !isResumed, onlyAfterExport: "spring" };
+    const exporting = { name: "spring", write, types: ["Patient"] } as const;
+    if (isResumed) await lifecycle.offboardMany("all", { ...options, allowPartialExport: true });
+    await lifecycle.exportMany("all", exporting);
+    asked = 0;
+    const summary = await lifecycle.offboardMany("all", { ...options, allowPartialExport: true });
+    expect(summary, `request ${number}`).toMatchObject({ receipts: 2, closed: true, unfinished: [] });
+    const total = asked;
+    asked = Number.NEGATIVE_INFINITY;
+    await close();
+    return total;
+  }
+
+  it.each(["begun", "resumed"])("goes on, whichever that is (of a leave that is %s)", async (how) => {
+    const total = await failingAt(0, how);
+    expect(total).toBeGreaterThan(20);
+    const numbers = Array.from({ length: total }, (_, index) => index + 1);
+    for (const number of oneIn(3, numbers)) await failingAt(number, how);
   });
 });

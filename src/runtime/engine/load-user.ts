@@ -5,7 +5,7 @@
  */
 import { isRenaming } from "../../../machines/index.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
-import type { Loaded, StoredRecord } from "../../store/contract.ts";
+import type { Loaded, Store, StoredRecord } from "../../store/contract.ts";
 import type { Engine } from "./engine.ts";
 import { formerIn, isTombstone, isTombstoneId, tombstoneId } from "../user/tombstone.ts";
 import { readUser, type User } from "../user/user.ts";
@@ -142,12 +142,17 @@ export async function loadUser(
   throw unknownUser(engine, id);
 }
 
+/** The part of an engine that lists users. */
+export interface UserPages {
+  readonly store: Pick<Store, "page">;
+}
+
 /**
  * The ids of all users, or of those under one index key, in pages of up to `limit`, in the store's order, beginning
  * behind `start`.
  */
 export async function* pagesOfUserIds(
-  { store }: Pick<Engine, "store">,
+  { store }: UserPages,
   limit: number,
   indexKey?: string,
   start?: string,
@@ -162,7 +167,7 @@ export async function* pagesOfUserIds(
 
 /** The same ids, one by one. */
 export async function* listUserIds(
-  engine: Pick<Engine, "store">,
+  engine: UserPages,
   limit: number,
   indexKey?: string,
   start?: string,

@@ -6,7 +6,7 @@
 import { isLifecycleError, type LifecycleError } from "../../errors.ts";
 import type { Rows } from "../bulk/for-each-row.ts";
 import type { Engine } from "../engine/engine.ts";
-import { listUserIds } from "../engine/load-user.ts";
+import { listUserIds, type UserPages } from "../engine/load-user.ts";
 import { checkId } from "../options/check-id.ts";
 import { byState, sumOf } from "../user/index-key.ts";
 
@@ -15,7 +15,7 @@ const pageSize = 200;
 
 /** The ids of all users, or the given ones. `unusable` is called for each that is not a valid id. */
 export async function* chosenUsers(
-  engine: Engine,
+  engine: UserPages,
   ids: Rows<string> | "all",
   unusable: (id: string, error: LifecycleError) => void,
 ): AsyncGenerator<string, void, undefined> {

@@ -15,7 +15,13 @@ import { isPurging, type UserState } from "../../../machines/index.ts";
 import { forEachRow, rowsAtOnce, type Rows } from "../bulk/for-each-row.ts";
 import { throttle } from "../bulk/throttle.ts";
 import type { Engine } from "../engine/engine.ts";
-import { listUserIds, loadUser, pagesOfUserIds } from "../engine/load-user.ts";
+import {
+  listUserIds,
+  loadUser,
+  pagesOfUserIds,
+  type LoadedUser,
+  type UserPages,
+} from "../engine/load-user.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { forecast } from "../operations/forecast.ts";
 import { forget } from "../operations/forget.ts";
@@ -54,8 +60,7 @@ export async function offboardMany(
 ): Promise<LeaveSummary> {
   const { clock } = engine;
   const { name, count: asked } = leave;
-  const patiently = <T>(task: () => Promise<T>): Promise<T> =>
-    retryWrite(engine, signal, "offboard users", task);
+  const patiently = patience(engine, signal);
   const since = clock.now();
   const ids = given === "all" || Array.isArray(given) ? given : await readAll(given);
   const { count, has: isCounted } = await patiently(() => countLeave(engine, ids, leave));
@@ -82,7 +87,7 @@ export async function offboardMany(
     if (run.record.count !== null) await enlistWaiting(engine, leave, enlisting);
     else {
       await forEachRow(
-        chosenUsers(engine, ids, () => {}),
+        chosenUsers(patientPages(engine, patiently), ids, () => {}),
         rowsAtOnce,
         signal,
         async (id) => {
@@ -102,7 +107,8 @@ export async function offboardMany(
       const stillMs = clock.monotonic() - still.at;
       if (left === 0 || stillMs < lookEveryMs || clock.monotonic() - lookedAt < lookEveryMs) return { left };
       lookedAt = clock.monotonic();
-      return { left: (await isWaitingPointless(engine, name, stillMs)) ? 0 : left };
+      const isPointless = await patiently(() => isWaitingPointless(engine, name, stillMs));
+      return { left: isPointless ? 0 : left };
     };
     await pace.untilNoneIsLeft(purging, help, signal);
     await refuseTakenOver();
@@ -126,11 +132,23 @@ export async function offboardMany(
   }
 }
 
+/** Runs a task, and repeats it while the store is unavailable. */
+type Patiently = <T>(task: () => Promise<T>) => Promise<T>;
+
+function patience(engine: Engine, signal: AbortSignal): Patiently {
+  return (task) => retryWrite(engine, signal, "offboard users", task);
+}
+
+/** The pages of users, each asked for until the store answers: a list that has failed cannot go on. */
+function patientPages({ store }: Engine, patiently: Patiently): UserPages {
+  return { store: { page: (asked) => patiently(() => store.page(asked)) } };
+}
+
 /** The receipts of this run. If they cannot be opened, or are not those of the leave, nothing has begun. */
 async function openReceipts(
   run: NamedRun,
   open: () => Promise<OpenLog>,
-  patiently: (task: () => Promise<void>) => Promise<void>,
+  patiently: Patiently,
 ): Promise<OpenLog> {
   let log: OpenLog | undefined;
   try {
@@ -158,11 +176,15 @@ async function enlistWaiting(
   leave: Leave,
   enlisting: Omit<Enlisting, "since">,
 ): Promise<void> {
-  const counts = await countsOf(engine, leave.name);
+  const patiently = patience(engine, enlisting.signal);
+  const pages = patientPages(engine, patiently);
+  const counts = await patiently(() => countsOf(engine, leave.name));
   for (const state of Object.keys(counts) as UserState[]) {
     if (isPurging(state)) continue;
-    for await (const id of listUserIds(engine, pageSize, leaveKey(state, leave.name)))
-      await enlistUser(engine, id, leave, { ...enlisting, since: null }).catch(unlessUnusable);
+    for await (const id of listUserIds(pages, pageSize, leaveKey(state, leave.name)))
+      await patiently(() =>
+        enlistUser(engine, id, leave, { ...enlisting, since: null }).catch(unlessUnusable),
+      );
   }
 }
 
@@ -174,24 +196,28 @@ async function appendReceipts(
   state: UserState,
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const ids of pagesOfUserIds(engine, pageSize, leaveKey(state, name))) {
-    const found = await Promise.all(ids.map((id) => loadUser(engine, id).catch(unlessUnusable)));
+  const patiently = patience(engine, signal);
+  const pages = patientPages(engine, patiently);
+  for await (const ids of pagesOfUserIds(pages, pageSize, leaveKey(state, name))) {
+    const load = (id: string): Promise<LoadedUser | null> => loadUser(engine, id).catch(unlessUnusable);
+    const found = await patiently(() => Promise.all(ids.map(load)));
     const gone = found.flatMap((one) => {
       const leaving = one?.user.leaving;
       return leaving?.name === name && leaving.done !== null ? [{ id: one?.user.id ?? "", leaving }] : [];
     });
     // seam: a-receipt-is-kept-before-its-user-is-done
     await log.add(gone.map(({ leaving }) => leaving));
-    for (const { id, leaving } of gone) {
-      const deadline = { until: engine.clock.monotonic() + forgetMs, signal };
-      const isOver =
-        forgets && (await forget(engine, id, deadline, by).then(() => true, unlessUnusable)) === true;
-      if (!isOver)
-        await changeRecord(engine, id, { verb: "offboard a user", signal }, (user) => {
-          if (user.leaving?.receipt !== leaving.receipt || user.leaving.isReceipted) return null;
-          return { ...user, leaving: { ...user.leaving, isReceipted: true } };
-        }).catch(unlessUnusable);
-    }
+    for (const { id, leaving } of gone)
+      await patiently(async () => {
+        const deadline = { until: engine.clock.monotonic() + forgetMs, signal };
+        const isOver =
+          forgets && (await forget(engine, id, deadline, by).then(() => true, unlessUnusable)) === true;
+        if (!isOver)
+          await changeRecord(engine, id, { verb: "offboard a user", signal }, (user) => {
+            if (user.leaving?.receipt !== leaving.receipt || user.leaving.isReceipted) return null;
+            return { ...user, leaving: { ...user.leaving, isReceipted: true } };
+          }).catch(unlessUnusable);
+      });
   }
 }
 
