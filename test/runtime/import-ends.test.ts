@@ -1,9 +1,10 @@
+import { join } from "node:path";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import type { ImportProgress } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
 import { altered } from "../support/altered.ts";
 import { people, plenty } from "../support/people.ts";
-import { hurry, scene } from "../support/scene.ts";
+import { folder, hurry, scene } from "../support/scene.ts";
 
 describe("onboardMany() ends", () => {
   it("though a user was let go whose data cannot be erased yet", async () => {
@@ -20,6 +21,29 @@ describe("onboardMany() ends", () => {
     const letGo = await lifecycle.offboard("user 3", { purge: ["r4"], waitMs: 60_000 });
     expect(letGo).toMatchObject({ state: "identifying" });
     expect(await importing).toMatchObject({ phase: "done", arrived: 5, failed: 0, left: 0, unreadable: 0 });
+  });
+
+  it("not before users have arrived that a leave waits for, which then takes them", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open(plenty);
+    for (const call of ["createUser", "issueAuthCode"] as const)
+      sandbox.fail({ call, appUserId: "user 3", status: 503, times: Infinity });
+    hurry(sandbox, 1_000);
+    const seen: ImportProgress[] = [];
+    const onProgress = (progress: ImportProgress): void => void seen.push(progress);
+    const importing = lifecycle.onboardMany(people(5), { name: "spring", expect: "new", onProgress });
+    await vi.waitFor(() => expect(seen.at(-1)).toMatchObject({ phase: "onboarding", arrived: 4, left: 1 }));
+    const waits = { name: "leave", onlyAfterExport: "all", allowPartialExport: true, count: 5 } as const;
+    const leave = { ...waits, receipts: join(folder("receipts"), "receipts.ndjson") };
+    expect(await lifecycle.offboardMany("all", leave)).toMatchObject({ receipts: 0, waiting: 5 });
+    const before = seen.length;
+    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(before));
+    expect(seen.at(-1)).toMatchObject({ phase: "onboarding", arrived: 4, left: 1 });
+    sandbox.clearFaults();
+    expect(await importing).toMatchObject({ phase: "done", arrived: 5, left: 0 });
+    expect(await lifecycle.inspect("user 3")).toMatchObject({ usable: true });
+    await lifecycle.exportMany("all", { name: "all", write: folder("export"), types: ["Patient"] });
+    expect(await lifecycle.offboardMany("all", leave)).toMatchObject({ receipts: 5, closed: true });
   });
 
   it("not before a user has arrived that is in another state whenever its page is read", async () => {

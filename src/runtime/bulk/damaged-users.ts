@@ -7,8 +7,7 @@
 import { isLifecycleError } from "../../errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { findUser, listUserIds } from "../engine/load-user.ts";
-import { stillInProgress, indexKey } from "../user/index-key.ts";
-import type { UserState } from "../../../machines/index.ts";
+import { keysInProgress } from "../user/index-key.ts";
 
 /** The users are examined once none has become usable for this time, ms. */
 const stillMs = 60_000;
@@ -61,23 +60,23 @@ export class DamagedUsers {
     const ids: string[] = [];
     let nameless = 0;
     const before = await this.#counts();
-    for (const [state, count] of Object.entries(before) as [UserState, number][]) {
+    for (const [key, count] of Object.entries(before)) {
       let listed = 0;
-      for await (const id of listUserIds(this.#engine, pageSize, indexKey(state, this.#name))) {
+      for await (const id of listUserIds(this.#engine, pageSize, key)) {
         listed++;
         if (await this.#isDamaged(id)) ids.push(id);
       }
       // Only with hidden ids is a record counted that is not listed: one that does not contain its id. Otherwise a user
       // was in another state while its page was read.
       const isMissing = this.#engine.hidden !== null && listed < count;
-      if (isMissing && (await this.#counts())[state] === count) nameless += count - listed;
+      if (isMissing && (await this.#counts())[key] === count) nameless += count - listed;
     }
     this.#ids = ids;
     this.#nameless = nameless;
   }
 
-  async #counts(): Promise<ReturnType<typeof stillInProgress>> {
-    return stillInProgress(this.#name, await this.#engine.store.counts());
+  async #counts(): Promise<ReturnType<typeof keysInProgress>> {
+    return keysInProgress(this.#name, await this.#engine.store.counts());
   }
 
   #isDamaged(id: string): Promise<boolean> {

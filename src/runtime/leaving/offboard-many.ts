@@ -11,7 +11,7 @@
  * @module
  */
 import { invalidOption } from "../../errors.ts";
-import { isPurging, type UserState } from "../../../machines/index.ts";
+import { isPurging } from "../../../machines/index.ts";
 import { forEachRow, rowsAtOnce, type Rows } from "../bulk/for-each-row.ts";
 import { throttle } from "../bulk/throttle.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -26,7 +26,7 @@ import { retryWrite } from "../engine/retry-write.ts";
 import { forecast } from "../operations/forecast.ts";
 import { forget } from "../operations/forget.ts";
 import { callListener } from "../options/call-listener.ts";
-import { leaveKey, leavingIn, sumOf, type StateCounts } from "../user/index-key.ts";
+import { leaveKey, leaveKeysIn, leavingIn, stateOf, sumOf, type StateCounts } from "../user/index-key.ts";
 import { changeRecord } from "./change-record.ts";
 import { chosenUsers } from "./chosen-users.ts";
 import { enlistUser, type Enlisting, type Leave } from "./enlist-user.ts";
@@ -101,7 +101,7 @@ export async function offboardMany(
     let lookedAt = clock.monotonic();
     const purging = async (): Promise<{ readonly left: number }> => {
       await refuseTakenOver();
-      await appendReceipts(engine, leave, log, "offboarded", signal);
+      await appendReceipts(engine, leave, log, leaveKey("offboarded", name), signal);
       const { left } = await report("purging");
       if (left !== still.left) still = { left, at: clock.monotonic() };
       const stillMs = clock.monotonic() - still.at;
@@ -113,9 +113,9 @@ export async function offboardMany(
     await pace.untilNoneIsLeft(purging, help, signal);
     await refuseTakenOver();
     // Users that have signed up again are in other states.
-    const counts = await patiently(() => countsOf(engine, name));
-    for (const state of Object.keys(counts) as UserState[])
-      await appendReceipts(engine, leave, log, state, signal);
+    const counts = await patiently(() => engine.store.counts());
+    for (const key of Object.keys(leaveKeysIn(name, counts)))
+      await appendReceipts(engine, leave, log, key, signal);
     const total = run.record.count ?? count;
     if (log.chain.receipts === total) await log.end();
     const done = await report("done");
@@ -178,27 +178,28 @@ async function enlistWaiting(
 ): Promise<void> {
   const patiently = patience(engine, enlisting.signal);
   const pages = patientPages(engine, patiently);
-  const counts = await patiently(() => countsOf(engine, leave.name));
-  for (const state of Object.keys(counts) as UserState[]) {
-    if (isPurging(state)) continue;
-    for await (const id of listUserIds(pages, pageSize, leaveKey(state, leave.name)))
+  const counts = await patiently(() => engine.store.counts());
+  for (const key of Object.keys(leaveKeysIn(leave.name, counts))) {
+    const state = stateOf(key);
+    if (state !== null && isPurging(state)) continue;
+    for await (const id of listUserIds(pages, pageSize, key))
       await patiently(() =>
         enlistUser(engine, id, leave, { ...enlisting, since: null }).catch(unlessUnusable),
       );
   }
 }
 
-/** Appends the receipts of users that have left and are in this state now, and notes that in their records. */
+/** Appends the receipts of users that have left and are under this key now, and notes that in their records. */
 async function appendReceipts(
   engine: Engine,
   { name, by, forget: forgets = false }: Acting,
   log: OpenLog,
-  state: UserState,
+  key: string,
   signal: AbortSignal,
 ): Promise<void> {
   const patiently = patience(engine, signal);
   const pages = patientPages(engine, patiently);
-  for await (const ids of pagesOfUserIds(pages, pageSize, leaveKey(state, name))) {
+  for await (const ids of pagesOfUserIds(pages, pageSize, key)) {
     const load = (id: string): Promise<LoadedUser | null> => loadUser(engine, id).catch(unlessUnusable);
     const found = await patiently(() => Promise.all(ids.map(load)));
     const gone = found.flatMap((one) => {

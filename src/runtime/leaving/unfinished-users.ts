@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { isPurging, type UserState } from "../../../machines/index.ts";
+import { isPurging } from "../../../machines/index.ts";
 import { causeInWords, isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { listUserIds, loadUser } from "../engine/load-user.ts";
 import { stopOf, stoppedError } from "../engine/stop.ts";
 import { refusal, statusOf } from "../engine/user-errors.ts";
-import { leaveKey, leavingIn } from "../user/index-key.ts";
+import { leaveKey, leaveKeysIn } from "../user/index-key.ts";
 import type { User } from "../user/user.ts";
 import type { UnexportedUser } from "./export-many-options.ts";
 
@@ -56,9 +56,8 @@ function whyKept(engine: Engine, user: User): keyof typeof patienceMs {
 /** The first users without a receipt, and why. */
 export async function unfinishedOf(engine: Engine, name: string): Promise<readonly UnexportedUser[]> {
   const found: UnexportedUser[] = [];
-  const counts = leavingIn(name, await engine.store.counts());
-  for (const state of Object.keys(counts) as UserState[])
-    for await (const id of listUserIds(engine, pageSize, leaveKey(state, name))) {
+  for (const key of Object.keys(leaveKeysIn(name, await engine.store.counts())))
+    for await (const id of listUserIds(engine, pageSize, key)) {
       const { code, message } = await loadUser(engine, id).then(
         ({ user }) => whyUnfinished(engine, user),
         (error: unknown) => {

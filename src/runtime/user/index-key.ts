@@ -1,7 +1,8 @@
 /**
  * The index key under which a store counts and pages a user: its state, followed by the import's name for an imported
  * user that has had no token yet. So the store itself counts the remaining users of an import, exactly and at no cost.
- * Users of a leave that have no receipt yet are under its name in the same way.
+ * Users of a leave that have no receipt yet are under its name in the same way, and under both names while they wait to
+ * leave and the import still waits for them.
  *
  * @module
  */
@@ -15,9 +16,10 @@ type Counts = Readonly<Record<string, number>>;
 export type StateCounts = Readonly<Partial<Record<UserState, number>>>;
 
 /** The key under which the user is counted. */
-export function indexKeyOf({ position, origin, leaving }: User): string {
-  if (leaving !== null && !leaving.isReceipted) return leaveKey(position.state, leaving.name);
-  return origin === null || origin.arrived ? position.state : indexKey(position.state, origin.name);
+export function indexKeyOf({ position: { state }, origin, leaving }: User): string {
+  const imported = origin === null || origin.arrived ? state : indexKey(state, origin.name);
+  if (leaving === null || leaving.isReceipted) return imported;
+  return hasLeft(state) ? leaveKey(state, leaving.name) : `${imported} ${ofLeave}${leaving.name}`;
 }
 
 /** The key of pending users of an import. */
@@ -28,18 +30,28 @@ export function indexKey(state: UserState, name: string): string {
 /** No import has a colon in its name. */
 const ofLeave = "leave:";
 
-/** The key of users of a leave that have no receipt yet. */
+/** The key of users that have left, or are about to, in this leave, and have no receipt yet. */
 export function leaveKey(state: UserState, name: string): string {
   return indexKey(state, `${ofLeave}${name}`);
 }
 
 /** The number of users of a leave without a receipt, by state. */
 export function leavingIn(name: string, counts: Counts): StateCounts {
-  return leftOf(`${ofLeave}${name}`, counts);
+  return byState(leaveKeysIn(name, counts));
+}
+
+/** The same by key. */
+export function leaveKeysIn(name: string, counts: Counts): Counts {
+  return under(`${ofLeave}${name}`, counts);
+}
+
+/** Those of the counts whose key has this name. */
+function under(name: string, counts: Counts): Counts {
+  return Object.fromEntries(Object.entries(counts).filter(([key]) => key.split(" ").includes(name, 1)));
 }
 
 /** The state in a key; `null`: a later release may know it. */
-function stateOf(key: string): UserState | null {
+export function stateOf(key: string): UserState | null {
   const [state = ""] = key.split(" ", 1);
   return isState(state) ? state : null;
 }
@@ -83,7 +95,7 @@ export function byStateNow(tallies: Readonly<Record<string, Tally>>): StateCount
 
 /** The number of pending users of an import, by state. */
 export function leftOf(name: string, counts: Counts): StateCounts {
-  return byState(Object.fromEntries(Object.entries(counts).filter(([key]) => key.endsWith(` ${name}`))));
+  return byState(under(name, counts));
 }
 
 /** An import that has users without a token: on their way to one, or failed. */
@@ -111,7 +123,16 @@ export function importsIn(tallies: Readonly<Record<string, Tally>>): readonly Op
 
 /** Those still in progress: without failed and offboarded users, even if data remains to be erased. */
 export function stillInProgress(name: string, counts: Counts): StateCounts {
-  return Object.fromEntries(Object.entries(leftOf(name, counts)).filter(([state]) => !isOver(state)));
+  return byState(keysInProgress(name, counts));
+}
+
+/** The same by key. */
+export function keysInProgress(name: string, counts: Counts): Counts {
+  const isLeft = ([key]: readonly [string, number]): boolean => {
+    const state = stateOf(key);
+    return state !== null && !isOver(state);
+  };
+  return Object.fromEntries(Object.entries(under(name, counts)).filter(isLeft));
 }
 
 function isOver(state: string): boolean {
