@@ -161,6 +161,15 @@ describe("accessToken()", () => {
     expect(await inVain(0)).toMatchObject({ ...notReady, retryAfterMs: 59_900 });
   });
 
+  it("never gives a token that reauthorize() has discarded, though a call was looking at the store meanwhile", async () => {
+    const { lifecycle, clock } = await createTestLifecycle({ autoAdvance: false });
+    await lifecycle.onboard(id);
+    const old = await lifecycle.accessToken(id);
+    await clock.advance("6s");
+    await Promise.all([lifecycle.reauthorize(id), lifecycle.accessToken(id)]);
+    expect(await lifecycle.accessToken(id)).not.toBe(old);
+  });
+
   it("refuses a user that was never onboarded", async () => {
     const lifecycle = await (await scene()).open();
     await expect(lifecycle.accessToken("nobody")).rejects.toMatchObject({ code: "USER_UNKNOWN" });

@@ -87,9 +87,9 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
     pendingReads.delete(id);
   }
 
-  // A user that any part of this process offboards loses its cached token too.
+  // A user that any part of this process offboards loses its cached token too, and so does one whose grant is given up.
   engine.changes.subscribe(({ id, position }) => {
-    if (hasLeft(position.state)) forget(id);
+    if (hasLeft(position.state) || position.context.lostGrant) forget(id);
   });
 
   /** Warns, once an hour, of a token that was granted by a clock that was ahead. */
