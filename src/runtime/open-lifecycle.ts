@@ -174,8 +174,10 @@ async function openEngine(
       sender,
       recorder,
       endpoints,
-      tokenOwners: new TokenOwners(new URL(settings.api).host === new URL(settings.auth).host, () =>
-        sender.renew(),
+      tokenOwners: new TokenOwners(
+        { sealer: keys.sealer, hidden },
+        new URL(settings.api).host === new URL(settings.auth).host,
+        () => sender.renew(),
       ),
       forms: new SearchForms(clock, sender.sendsGetBody),
       owner: `${process.pid}-${randomName(clock)}`,

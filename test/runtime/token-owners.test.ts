@@ -63,4 +63,37 @@ describe("tokens", () => {
     }
     expect(await lifecycle.inspect("eve")).toMatchObject({ calls: { management: 2, token: 4 } });
   });
+
+  describe.each([{ hideIds: false }, { hideIds: true, encryption: { keys: ["00".repeat(32)] } }])(
+    "with %o",
+    (options) => {
+      it("that a fresh code brings once more are the user's own, under a new id as well", async () => {
+        const world = await createTestLifecycle({ lifecycle: options });
+        afterwards(() => world.close());
+        const { lifecycle, sandbox } = world;
+        await lifecycle.onboard("ada");
+        const own = await lifecycle.accessToken("ada");
+        await lifecycle.rename("ada", "eve");
+        sandbox.fail({ call: "exchangeCode", status: 200, body: { ...tokens, access_token: own } });
+        expect(await lifecycle.reauthorize("eve")).toMatchObject({ usable: true, calls: { management: 3 } });
+        expect(await lifecycle.accessToken("eve")).toBe(own);
+      });
+
+      it("of the user who has a former id now are not used for the one who had it", async () => {
+        const world = await createTestLifecycle({ lifecycle: options });
+        afterwards(() => world.close());
+        const { lifecycle, sandbox } = world;
+        await Promise.all([lifecycle.onboard("ada"), lifecycle.onboard("bob")]);
+        await lifecycle.rename("ada", "eve");
+        await lifecycle.rename("bob", "ada");
+        await lifecycle.reauthorize("ada");
+        const another = await lifecycle.accessToken("ada");
+        sandbox.fail({ call: "exchangeCode", status: 200, body: { ...tokens, access_token: another } });
+        expect(await lifecycle.reauthorize("eve", { waitMs: 0 })).toMatchObject({
+          usable: false,
+          pause: { cause: { call: "exchangeCode", code: "another_user" } },
+        });
+      });
+    },
+  );
 });

@@ -12,6 +12,7 @@ import { anotherUser, isAboutAnother } from "../../http/user-management.ts";
 import type { CallOutcome } from "./call-outcome.ts";
 import { hashOf } from "./hash-of.ts";
 import { Latest } from "./latest.ts";
+import { nameOf, type Naming } from "./tombstone.ts";
 import type { User } from "./user.ts";
 
 /** At least that many tokens are remembered: a repeated response follows soon. */
@@ -29,13 +30,22 @@ export interface Claim {
   end(): void;
 }
 
+/** A user, when its token was received or presented. */
+interface Owner {
+  readonly id: string;
+  /** What tells it from the user that has this id once it was renamed; `null`: not known. */
+  readonly begun: number | null;
+  readonly oneupUserId: number | null;
+}
+
 /** See the module. It holds hashes of tokens, no tokens. */
 export class TokenOwners {
   /** Users by the hashes of their tokens. */
-  readonly #received = new Latest<string>(fewest);
+  readonly #received = new Latest<Owner>(fewest);
   /** Apart from those, which a list of grants would otherwise displace. */
-  readonly #presented = new Latest<string>(fewest);
+  readonly #presented = new Latest<Owner>(fewest);
   readonly #claimed = new Map<number, { readonly id: string; times: number }>();
+  readonly #naming: Naming;
   readonly #isOneHost: boolean;
   readonly #onMixUp: () => void;
   #mixUps = 0;
@@ -45,7 +55,8 @@ export class TokenOwners {
    *
    * @param isOneHost user management has the host of the token endpoint, and so its connections
    */
-  constructor(isOneHost: boolean, onMixUp: () => void) {
+  constructor(naming: Naming, isOneHost: boolean, onMixUp: () => void) {
+    this.#naming = naming;
     this.#isOneHost = isOneHost;
     this.#onMixUp = onMixUp;
   }
@@ -82,9 +93,10 @@ export class TokenOwners {
       this.#claimed.set(hash, claim);
     }
     return {
-      formerOwner: hashes.map((hash) => this.#ownerOf(hash) ?? id).find((owner) => owner !== id) ?? null,
+      formerOwner: hashes.map((hash) => this.#ownerOf(hash)?.id ?? id).find((owner) => owner !== id) ?? null,
       keep: () => {
-        for (const hash of hashes) this.#presented.set(hash, id);
+        const owner: Owner = { id, begun: null, oneupUserId: null };
+        for (const hash of hashes) this.#presented.set(hash, owner);
       },
       end: () => {
         for (const [hash, claim] of claims) if (--claim.times === 0) this.#claimed.delete(hash);
@@ -92,7 +104,8 @@ export class TokenOwners {
     };
   }
 
-  #checked({ id, secrets }: User, outcome: CallOutcome, before: number): CallOutcome {
+  #checked(user: User, outcome: CallOutcome, before: number): CallOutcome {
+    const { id, begun, secrets, position } = user;
     if (outcome.type !== "tokens" && outcome.type !== "authorized") return outcome;
     const { accessToken, refreshToken } = outcome.tokens;
     const mayBeKept = [secrets.accessToken, secrets.refreshToken].map((own) => own?.reveal()); // from before a rename
@@ -100,17 +113,29 @@ export class TokenOwners {
       .map((token) => token?.reveal() ?? "")
       .filter((token) => token !== "")
       .map((token) => ({ hash: hashOf(token), isKept: mayBeKept.includes(token) }));
-    const isAnothers = tokens.some(({ hash, isKept }) => !isKept && (this.#ownerOf(hash) ?? id) !== id);
+    const isAnothers = tokens.some(({ hash, isKept }) => !isKept && this.#isAnothers(user, hash));
     // seam: a-token-belongs-to-one-user
     if (isAnothers) return anotherUser;
     // seam: what-comes-beside-a-mix-up-is-in-doubt
     if (this.#mixUps !== before) return mixedUp;
-    for (const { hash } of tokens) this.#received.set(hash, id);
+    const owner: Owner = { id, begun, oneupUserId: position.context.oneupUserId };
+    for (const { hash } of tokens) this.#received.set(hash, owner);
     return outcome;
   }
 
+  /** Whether another user had the token last. It may be this one, under the id that it had before a rename. */
+  #isAnothers({ id, begun, position, former }: User, token: number): boolean {
+    const owner = this.#ownerOf(token);
+    if (owner === undefined || owner.id === id) return false;
+    // Another user may have the former id since.
+    if (begun === null || owner.begun !== begun || owner.oneupUserId !== position.context.oneupUserId)
+      return true;
+    const name = nameOf(this.#naming, owner.id);
+    return !former.some((one) => nameOf(this.#naming, one) === name);
+  }
+
   /** The latest user that is known to have had the token. */
-  #ownerOf(token: number): string | undefined {
+  #ownerOf(token: number): Owner | undefined {
     return this.#received.get(token) ?? this.#presented.get(token);
   }
 }
