@@ -1,6 +1,12 @@
 import { cpSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Json, Lifecycle, LifecycleEvent, LifecycleOptions } from "oneup-lifecycle";
+import {
+  LifecycleError,
+  type Json,
+  type Lifecycle,
+  type LifecycleEvent,
+  type LifecycleOptions,
+} from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -242,6 +248,34 @@ describe("a user that comes back while it is forgotten", () => {
       expect(["tokenActive", "reauthorized"]).toContain(state);
     }
     expect(outcomes).toEqual(new Set(["USER_NOT_READY", "undefined"]));
+  });
+
+  it("keeps them where the store could not remove those of its former life before the lease ended", async () => {
+    const { sandbox, open } = await scene();
+    const store = memory();
+    const back = await open({ store, events });
+    let attempts = 0;
+    const away = altered(store, ({ events: outbox }) => ({
+      ...(outbox && {
+        events: {
+          ...outbox,
+          async forget(ask) {
+            if (attempts++ > 0) return outbox.forget(ask);
+            sandbox.clock.advance(60_000); // the lease ends
+            await back.onboard("ada");
+            throw new LifecycleError("STORE_UNAVAILABLE", "away", { retryable: true });
+          },
+        },
+      }),
+    }));
+    const forgetting = await open({ store: away, events });
+    await back.onboard("ada");
+    await back.offboard("ada");
+    hurry(sandbox);
+    await expect(forgetting.forget("ada", { waitMs: 600_000 })).rejects.toMatchObject({
+      code: "USER_NOT_READY",
+    });
+    expect(inShort(await kept(back)).at(-1)).toBe("ada: TOKEN_GRANTED codeIssued → reauthorized");
   });
 });
 

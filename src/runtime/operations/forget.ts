@@ -61,8 +61,8 @@ export async function forget(engine: Engine, id: string, deadline: Deadline, by?
     // Its record is still there, so an interrupted call is repeated.
     // seam: a-forgotten-user-leaves-no-events
     if (engine.outbox.setting !== null) {
-      if (engine.clock.monotonic() > leased.until) return tryAgain; // it may have come back
-      await forgetEvents(engine, leased.id, { revision, by }, write);
+      const isDone = await forgetEvents(engine, leased.id, { revision, by, until: leased.until }, write);
+      if (!isDone) return tryAgain; // it may have come back
     }
     return (await leaveTombstone(engine, leased, write)) ? eraseId(engine, id, write) : tryAgain;
   });
@@ -143,23 +143,36 @@ async function renewTombstone(engine: Engine, id: string, write: Write): Promise
   await write(() => engine.store.commit(commit)); // a conflict: it has come back already
 }
 
+/** Who forgets which events. */
+interface ForgetEvents {
+  readonly revision: number;
+  readonly by: string | undefined;
+  /** Until when no event of another life of the user can be among them, on `clock.monotonic()`. @default always */
+  readonly until?: number;
+}
+
 /**
  * Removes all events of this id, also those from before events were turned off. In the same unit it appends the one
- * that is left, unless events are off, so that no reader misses a user's events without a word.
+ * that is left, unless events are off, so that no reader misses a user's events without a word. False: the time was over
+ * before the store could do it.
  */
 async function forgetEvents(
   engine: Engine,
   id: string,
-  { revision, by }: { readonly revision: number; readonly by: string | undefined },
+  { revision, by, until = Number.POSITIVE_INFINITY }: ForgetEvents,
   write: Write,
-): Promise<void> {
+): Promise<boolean> {
   const { clock, hidden, outbox, sealer } = engine;
   const key = nameOf(engine, id);
   const isLeft = outbox.setting !== null && outbox.isOn && hidden?.isForm(id) !== true;
   const events = isLeft
     ? [forgottenEvent(key, sealer.alias(id), { at: clock.now(), revision, epoch: outbox.setting.epoch, by })]
     : [];
-  await write(() => outbox.events.forget({ key, events }));
+  return write(async () => {
+    if (clock.monotonic() > until) return false;
+    await outbox.events.forget({ key, events });
+    return true;
+  });
 }
 
 function tombstoneCommit(engine: Engine, id: string, expectedRevision: number): Commit {
