@@ -161,6 +161,23 @@ describe("accessToken()", () => {
     expect(await inVain(0)).toMatchObject({ ...notReady, retryAfterMs: 59_900 });
   });
 
+  it("gives a token without a refresh token until its last minute, also while no fresh code can be requested", async () => {
+    const { lifecycle, sandbox, clock } = await createTestLifecycle();
+    sandbox.fail({ call: "exchangeCode", omit: ["refresh_token"] });
+    await lifecycle.onboard(id);
+    await lifecycle.account.pause({ reason: "a bill is being looked into" });
+    const token = await lifecycle.accessToken(id);
+    await clock.advance("118m");
+    expect(await lifecycle.accessToken(id)).toBe(token);
+    await clock.advance("10s");
+    expect(await lifecycle.inspect(id)).toMatchObject({ state: "tokenActive", usable: true });
+    await clock.advance("2m");
+    await expect(lifecycle.accessToken(id)).rejects.toMatchObject({ code: "PAUSED" });
+    await lifecycle.account.unpause();
+    expect(await lifecycle.accessToken(id)).not.toBe(token);
+    expect(sandbox.journal.spent()).toMatchObject({ management: 2 });
+  });
+
   it("never gives a token that reauthorize() has discarded, though a call was looking at the store meanwhile", async () => {
     const { lifecycle, clock } = await createTestLifecycle({ autoAdvance: false });
     await lifecycle.onboard(id);

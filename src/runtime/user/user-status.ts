@@ -250,15 +250,22 @@ export function provisionalUntil({ position }: User, now: number): number | null
 }
 
 /**
+ * A token that cannot be refreshed is given up for a fresh code, and the call for that may have to wait: so it is due only
+ * this long before its expiry, ms.
+ */
+const lastMomentMs = 60_000;
+
+/**
  * When the current token is due for a refresh: `refreshWindowMs` before its expiry, up to a fifth earlier by a share derived
- * from the user's id, so that users who were onboarded together do not refresh together. A short-lived token is
- * refreshed at half its life.
+ * from the user's id, so that users who were onboarded together do not refresh together. Without a refresh token it is due
+ * about a minute before its expiry. A short-lived token is refreshed at half its life.
  */
 export function refreshAt(user: User, refreshWindowMs: number): number {
   const { expiresAt, grantedAt } = user.position.context;
   if (expiresAt === null) return 0;
+  const windowMs = user.secrets.refreshToken === undefined ? lastMomentMs : refreshWindowMs;
   const life = expiresAt - (grantedAt ?? expiresAt - 2 * refreshWindowMs);
-  return expiresAt - Math.min(refreshWindowMs * (1 + 0.2 * fractionOf(user.id)), life / 2);
+  return expiresAt - Math.min(windowMs * (1 + 0.2 * fractionOf(user.id)), life / 2);
 }
 
 /** When the user becomes `expiring` without a step, ms since 1970; `null`: it has no token, or is `expiring` already. */
