@@ -26,6 +26,7 @@ export type {
   RenamableState,
   RenamingState,
   Search,
+  Span,
   UserCall,
   UserContext,
   UserEvent,

@@ -4,18 +4,36 @@
  *
  * @module
  */
-import { aboutAnother, type Change, type UserContext, type UserEvent } from "./user.ts";
+import { aboutAnother, type Change, type Span, type UserContext, type UserEvent } from "./user.ts";
 
 /** The response was about another user. */
 export const isAboutAnother = (event: UserEvent): boolean => "why" in event && event.why === aboutAnother;
+
+/** The longest wait between two calls of a user that get such answers, ms. */
+const longestWaitMs = 6 * 3_600_000;
+
+/**
+ * How long a span has lasted at `at`, ms. The next answer may come to a process whose clock is days ahead or behind, so the
+ * time since the last one counts for no more than the longest wait, forward or backward.
+ */
+export const lastedMs = ({ since, lastAt }: Span, at: number): number =>
+  lastAt === undefined
+    ? at - since
+    : lastAt - since + Math.max(-longestWaitMs, Math.min(longestWaitMs, at - lastAt));
+
+/** The span with one more answer. */
+export const oneMore = (span: Span | null, at: number): Span => ({
+  since: span === null ? at : at - lastedMs(span, at),
+  times: (span?.times ?? 0) + 1,
+  lastAt: at,
+});
 
 /** Counts one more refusal. */
 export const refusedAgain: Change = ({ refusals }, event) => {
   const isAnother = refusals?.isAnother === true || isAboutAnother(event);
   return {
     refusals: {
-      since: refusals?.since ?? event.at,
-      times: (refusals?.times ?? 0) + 1,
+      ...oneMore(refusals, event.at),
       ...(isAnother && { isAnother }),
       ...(refusals?.ofPurge === true && { ofPurge: true }),
     },

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { decided } from "./refusals.ts";
+import { decided, lastedMs } from "./refusals.ts";
 import { valueOf, type Change, type Condition, type RenamableState, type RenamingState } from "./user.ts";
 
 /**
@@ -115,7 +115,7 @@ const fewestAbsences = 5;
 
 /** … so until then it is looked up again. */
 export const mayBeUnlisted: Condition = ({ absences }, { at }) =>
-  absences === null || absences.times < fewestAbsences - 1 || at - absences.since < unlistedForMs;
+  absences === null || absences.times < fewestAbsences - 1 || lastedMs(absences, at) < unlistedForMs;
 
 function forEach<Name extends string, Value>(
   name: Name,

@@ -5,7 +5,7 @@
  * @module
  */
 import { arrivalOf, grantChanges, type GrantChangeName } from "./grant-changes.ts";
-import { decided, isAboutAnother, isThere, refusedAgain, confirmed, userOf } from "./refusals.ts";
+import { decided, isAboutAnother, isThere, oneMore, refusedAgain, confirmed, userOf } from "./refusals.ts";
 import { renameChanges, type RenameChangeName } from "./rename.ts";
 import { nothingKnown, type Change, type FailureReason, type UserContext, type UserState } from "./user.ts";
 
@@ -91,7 +91,7 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
     return { refusals: refusals && { ...refusals, ofPurge: true }, attempt: context.attempt + 1 };
   },
   noteAbsence: ({ absences, attempt }, event) => ({
-    absences: { since: absences?.since ?? event.at, times: (absences?.times ?? 0) + 1 },
+    absences: oneMore(absences, event.at),
     search: null,
     attempt: attempt + 1,
   }),

@@ -4,7 +4,7 @@
  * @module
  */
 import { beganIn, beganWithGrant, mayBeUnlisted, type BeganIn } from "./rename.ts";
-import { isAboutAnother } from "./refusals.ts";
+import { isAboutAnother, lastedMs } from "./refusals.ts";
 import type { Condition, UserContext, UserEvent } from "./user.ts";
 
 /**
@@ -32,7 +32,7 @@ const fewestRefusedCodes = 3;
 
 const refusedForADay: Condition = ({ refusals }, event) =>
   // seam: a-user-fails-after-a-day-of-refusals
-  refusals !== null && refusals.times >= fewestRefusals - 1 && event.at - refusals.since >= refusedForMs;
+  refusals !== null && refusals.times >= fewestRefusals - 1 && lastedMs(refusals, event.at) >= refusedForMs;
 
 const askedAt = (event: UserEvent): number => ("askedAt" in event ? (event.askedAt ?? event.at) : event.at);
 
@@ -42,7 +42,7 @@ const wasThere = ({ oneupUserId, unconfirmed, wasGranted }: UserContext): boolea
 
 /** Look-ups have not listed it for as long, and as often, as refusals without a reason must last. */
 const isMissedForADay = ({ absences }: UserContext, event: UserEvent): boolean =>
-  absences !== null && absences.times >= fewestRefusals - 1 && event.at - absences.since >= refusedForMs;
+  absences !== null && absences.times >= fewestRefusals - 1 && lastedMs(absences, event.at) >= refusedForMs;
 
 /** A response that brought a code has named the number, and nothing else has. */
 const hasAnAnsweredNumber = ({ oneupUserId, unconfirmed }: UserContext): boolean =>

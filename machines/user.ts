@@ -70,6 +70,15 @@ export type Search =
       readonly latest?: number | null;
     };
 
+/** Answers of one kind in a row. */
+export interface Span {
+  /** Since when they have come, by the clock that read `lastAt`. */
+  readonly since: number;
+  readonly times: number;
+  /** When the last one came. Missing in a record of an older release. */
+  readonly lastAt?: number | undefined;
+}
+
 /** What is known about a user. Facts only: ids, times in ms since 1970, counts. Never a secret. */
 export interface UserContext {
   readonly oneupUserId: number | null;
@@ -115,18 +124,18 @@ export interface UserContext {
    * itself about it, and how often; `null`: the last call was decisive.
    * `isAnother`: one of these responses was about another user.
    */
-  readonly refusals: {
-    readonly since: number;
-    readonly times: number;
-    readonly isAnother?: true | undefined;
-    /** A purge was refused: looking up once more whose data it would erase does not end that. */
-    readonly ofPurge?: true | undefined;
-  } | null;
+  readonly refusals:
+    | (Span & {
+        readonly isAnother?: true | undefined;
+        /** A purge was refused: looking up once more whose data it would erase does not end that. */
+        readonly ofPurge?: true | undefined;
+      })
+    | null;
   /**
    * Since when look-ups have not listed a user that 1upHealth knew before, and how often; `null`: the last one did. An
    * empty list may be wrong, so the user counts as gone only after a day of them.
    */
-  readonly absences: { readonly since: number; readonly times: number } | null;
+  readonly absences: Span | null;
   /** The look-up under way; `null`: none. */
   readonly search: Search | null;
   /** When the access token expires. */

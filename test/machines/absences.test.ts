@@ -38,6 +38,22 @@ const depends: readonly [
   ],
   [
     "locating",
+    "that was not listed for minutes, by a clock a day behind before",
+    { absences: { since: issuedAt - 60_000, times: 9, lastAt: issuedAt } },
+    event("USER_MISSING", dayLater),
+    "locating",
+    { absences: { since: dayLater - 6 * 3_600_000 - 60_000, times: 10, lastAt: dayLater } },
+  ],
+  [
+    "locating",
+    "that was not listed for most of a day, and then by a clock that is behind, too",
+    { absences: { since: issuedAt - 20 * 3_600_000, times: 9, lastAt: issuedAt } },
+    event("USER_MISSING", issuedAt - 86_400_000),
+    "locating",
+    { absences: { since: issuedAt - 38 * 3_600_000, times: 10, lastAt: issuedAt - 86_400_000 } },
+  ],
+  [
+    "locating",
     "that only the application has named, and that is not there",
     { unconfirmed: "claimed" },
     event("USER_MISSING"),

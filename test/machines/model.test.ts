@@ -109,12 +109,28 @@ describe("machines/user-lifecycle as a model", () => {
     expect([...reached].sort()).toEqual([...states].sort());
   });
 
-  it("getShortestPaths() reaches every transition", () => {
+  /** What has lasted for most of a day since then, in six-hour waits: too many steps for a path. */
+  const afterMostOfADay = ({ refusals, absences, ...context }: UserContext): UserContext => {
+    const since = dayLater - 86_400_000;
+    const lasts = { since, times: 4, lastAt: since + 3 * 21_600_000 };
+    return {
+      ...context,
+      codeAt: dayLater,
+      refusals: refusals && { ...refusals, ...lasts },
+      absences: absences && { ...absences, ...lasts },
+    };
+  };
+
+  it("getShortestPaths() reaches every transition, some of them after most of a day", () => {
     const nodes = [userLifecycle.root];
     for (const node of nodes) nodes.push(...Object.values(node.states));
     const written = new Set(nodes.flatMap((node) => [...node.transitions.values()].flat()));
+    const aged = paths.map(({ state: { value, context } }) =>
+      userLifecycle.resolveState({ value, context: afterMostOfADay(context) }),
+    );
+    const reached = [...paths.map(({ state }) => state), ...aged];
     const taken = new Set(
-      paths.flatMap(({ state }) => events.flatMap((event) => userLifecycle.getTransitionData(state, event))),
+      reached.flatMap((state) => events.flatMap((event) => userLifecycle.getTransitionData(state, event))),
     );
     const never = [...written].filter((one) => !taken.has(one));
     expect(never.map(({ source, eventType }) => `${source.key} ${eventType}`)).toEqual([]);

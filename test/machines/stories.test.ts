@@ -108,8 +108,10 @@ describe("machines/user-lifecycle life stories", () => {
       ["USER_MISSING", "locating"],
       ["IN_DOUBT", "locating"],
       ["USER_MISSING", "locating", 3_600_000],
-      ["USER_MISSING", "locating", 7_200_000],
-      ["USER_MISSING", "created", 86_400_000],
+      ["USER_MISSING", "locating", 6 * hour],
+      ["USER_MISSING", "locating", 6 * hour],
+      ["USER_MISSING", "locating", 6 * hour],
+      ["USER_MISSING", "created", 6 * hour],
       ["USER_EXISTS", "reauthorizing"],
       ["CODE_ISSUED", "codeIssued"],
     );
@@ -139,12 +141,12 @@ describe("machines/user-lifecycle life stories", () => {
       ["USER_MISSING", "locating"],
       ["USER_FOUND", "reauthorizing"],
       ["USER_MISSING", "locating"],
-      ...[1, 2, 3].flatMap((): readonly Chapter[] => [
+      ...[1, 2, 3, 4].flatMap((): readonly Chapter[] => [
         ["USER_FOUND", "reauthorizing"],
-        ["USER_MISSING", "locating", 9 * hour],
+        ["USER_MISSING", "locating", 5 * hour],
       ]),
       ["USER_FOUND", "reauthorizing"],
-      ["USER_MISSING", "failed"],
+      ["USER_MISSING", "failed", 5 * hour],
     );
     expect(context.failure).toMatchObject({ reason: "contradiction" });
   });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Fault } from "oneup-lifecycle/sandbox";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
-import { workingWorld } from "../support/scene.ts";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
+import { afterwards, working, workingWorld } from "../support/scene.ts";
+import { beside } from "../support/wrong-clock.ts";
 
 const hour = 3_600_000;
 const headers = { "content-type": "application/json" };
@@ -103,6 +104,28 @@ describe("a purge of a user that 1upHealth knew, and does not list", () => {
       purge: { done: versions, left: [], skipped: null },
     });
     expect(purges(stage)).toBe(3);
+  });
+
+  it.each([-25, 25])("is not given up after minutes where a clock is %i h off", async (hours) => {
+    const stage = await createTestLifecycle();
+    afterwards(() => stage.close());
+    const { lifecycle, sandbox, clock } = stage;
+    const off = await beside(stage, hours * hour);
+    await lifecycle.onboard("ada");
+    sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }]);
+    sandbox.fail({ call: "listUsers", times: Infinity, ...emptyList });
+    const [first, next] = hours < 0 ? [off, lifecycle] : [lifecycle, off];
+    const asked = first.offboard("ada", { purge: ["r4"], waitMs: 2_000 }).catch(() => null);
+    await clock.advance("3s");
+    await asked;
+    expect(sandbox.journal.count("listUsers")).toBeGreaterThan(0);
+    working(next);
+    await clock.advance("30m");
+    expect(sandbox.journal.count("listUsers")).toBeGreaterThan(5);
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "identifying" });
+    sandbox.clearFaults();
+    await clock.advance("3h");
+    expect(await lifecycle.inspect("ada")).toMatchObject({ purge: { done: ["r4"], skipped: null } });
   });
 
   it("is asked for at once by retry(), which does not make a shorter doubt of it", async () => {

@@ -28,7 +28,7 @@ import {
   type Sealed,
   type StoredCause,
 } from "../../store/envelope.ts";
-import { isCount, isObject, isText, isTime, listOf, shape } from "../../store/guards.ts";
+import { isCount, isObject, isText, isTime, listOf, optional, shape } from "../../store/guards.ts";
 import type { Sealer, Secrets } from "../../store/sealing/sealer.ts";
 import { leavingAt, unexportedAt, type Departing } from "./departure.ts";
 import { isState, step, type Position } from "./step.ts";
@@ -218,7 +218,7 @@ function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts i
 
 const areVersions = listOf(isFhirVersion); // they become part of a URL, so only known versions pass
 const isUnpurged = shape({ versions: areVersions, why: isText });
-const isSpan = shape({ since: isTime, times: isCount });
+const isSpan = shape({ since: isTime, times: isCount, lastAt: optional(isTime) });
 const isRename = shape({ to: isText, from: (state) => isText(state) && isRenamable(state) });
 const isFailure = shape({ in: (state) => isText(state) && isState(state), reason: isText, why: isText });
 
