@@ -207,7 +207,8 @@ export class Judge {
       this.blame(`P3: ${life.name} wrote ${commit.id}, which is leased to ${lease?.by ?? "no process"}`);
     }
     const isReborn = dossier.revision === 0 && this.forgets.isReborn(dossier); // its mark had a revision
-    if (answer.revision !== dossier.revision + 1 && !isReborn)
+    const next = dossier.revision === 0 ? (commit.firstRevision ?? 1) : dossier.revision + 1;
+    if (answer.revision !== next && !isReborn)
       this.blame(`P1: a write of ${commit.id} was lost`);
     if (!life.alive) this.noteCause(commit.id, `${life.name} was dead when its write arrived`);
     if (life.stalledUntil > this.#time.now) this.noteCause(commit.id, `${life.name} stands still`);
@@ -286,7 +287,7 @@ export class Judge {
     if (held || late) dossier.causes.push("its code had to wait");
     dossier.writtenAt = this.#time.now;
     const steps = freshSteps(before, after);
-    this.events.written(commit, dossier.revision, steps, from);
+    this.events.written(commit, commit.expectedRevision + 1, steps, from); // an event has no other revision
     for (const [at, state, event] of steps) {
       this.#step(dossier, state, event, at, before?.state ?? null);
       if (before !== null) this.lists.step(dossier.id, before, event);
