@@ -208,8 +208,7 @@ export class Judge {
     }
     const isReborn = dossier.revision === 0 && this.forgets.isReborn(dossier); // its mark had a revision
     const next = dossier.revision === 0 ? (commit.firstRevision ?? 1) : dossier.revision + 1;
-    if (answer.revision !== next && !isReborn)
-      this.blame(`P1: a write of ${commit.id} was lost`);
+    if (answer.revision !== next && !isReborn) this.blame(`P1: a write of ${commit.id} was lost`);
     if (!life.alive) this.noteCause(commit.id, `${life.name} was dead when its write arrived`);
     if (life.stalledUntil > this.#time.now) this.noteCause(commit.id, `${life.name} stands still`);
     const holds = commit.mode === "take" || commit.mode === "keep";

@@ -130,11 +130,6 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     becomes: (it, { at }) => `{ ...${it}, guard: ${at("a-contradiction-is-retried")}.guard }`,
   },
   {
-    name: "renews tokens that live for a moment as soon as they end",
-    at: "short-grants-are-renewed-ever-more-rarely",
-    when: "never",
-  },
-  {
     name: "treats every refusal as final",
     at: "only-a-known-refusal-is-final",
     when: "always",

@@ -76,7 +76,6 @@ export function pauseAfter(
     case "tokens": {
       const { lifeMs, refreshToken = secrets.refreshToken } = outcome.tokens;
       const ms = untilRenewedMs(lifeMs, refreshToken !== undefined, context.shortGrants);
-      // seam: short-grants-are-renewed-ever-more-rarely
       return ms > 0 ? pause("shortTokens", ms) : null;
     }
     case "updated":
