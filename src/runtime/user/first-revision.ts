@@ -5,8 +5,8 @@
  */
 import { hashOf } from "./hash-of.ts";
 
-/** The number of first revisions. */
-const firstRevisions = 2 ** 31;
+/** The number of first revisions: with room for more writes than a record ever has, they stay integers of 31 bits. */
+const firstRevisions = 2 ** 30;
 
 /**
  * The revision that a new record begins with, drawn from the random name of its first write. An id may pass to another
