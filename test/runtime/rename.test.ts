@@ -58,7 +58,7 @@ describe("rename()", () => {
     expect(await lifecycle.inspect("ada")).toMatchObject({ usable: true, underWay: null });
   });
 
-  it("calls nobody by an id that somebody has taken while it waited for a slot", async () => {
+  it("makes no call for an id that was taken while it waited for a slot", async () => {
     const limits = { management: { calls: 2, windowMs: 60 * minute } };
     const { lifecycle, sandbox, clock, close } = await createTestLifecycle({
       lifecycle: { limits },
