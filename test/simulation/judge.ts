@@ -182,7 +182,8 @@ export class Judge {
   #page(life: Life, entry: JournalEntry): string | undefined {
     const lookUps = this.lookUps.of(life);
     const isNeutral = this.lists.page(life, entry, lookUps.length > 0 || this.lookUps.mayBeUnderWay(life));
-    if (entry.fault !== undefined) for (const { causes } of lookUps) causes.push(`listUsers: ${entry.fault}`);
+    const failed = entry.fault ?? (failing.has(entry.outcome) ? entry.outcome : undefined);
+    if (failed !== undefined) for (const { causes } of lookUps) causes.push(`listUsers: ${failed}`);
     const [only, ...others] = lookUps;
     if (only === undefined || others.length > 0 || isNeutral || this.lists.isReading(life)) return only?.id;
     only.spent++;

@@ -5,6 +5,9 @@ import type { Judge } from "./judge.ts";
 import type { Scenario } from "./scenario.ts";
 import { beginning, hour, minute, type Time } from "./time.ts";
 
+/** Kinds that answer the exchanges of some users otherwise: such a user tries again by itself, each time with a code. */
+const answeredOtherwise: ReadonlySet<string> = new Set(["refusedAlone", "unansweredAlone"]);
+
 export class OutageJudge {
   readonly #judge: Pick<Judge, "blame">;
   readonly #scenario: Scenario;
@@ -32,7 +35,8 @@ export class OutageJudge {
   written(before: Envelope | null, after: Envelope): void {
     const { codeAt } = after.context;
     if (typeof codeAt !== "number" || codeAt === before?.context["codeAt"]) return;
-    const { spells, rates } = this.#scenario;
+    const { spells, rates, kinds } = this.#scenario;
+    if (kinds.some((kind) => answeredOtherwise.has(kind))) return;
     const ms = this.#time.now - beginning;
     const down = spells.find(({ type, forMs }) => type === "tokenDown" && forMs >= hour);
     const learnt = rates.storeDown + rates.storeLost + rates.crash === 0 && spells.length === 1;
