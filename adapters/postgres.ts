@@ -174,6 +174,7 @@ function invalid(rule: string, value: unknown): LifecycleError {
 function postgresStore(connection: Connection, s: string, account: string, clock: Clock): MovableStore {
   const time = new ServerTime(clock);
   const known = (): string => JSON.stringify(time.known());
+  connection.heardTime = (at, sentAt) => time.observe(at, sentAt);
   const verb = calling(s);
   const joins = postgresJoins(connection, s, account);
   /** Also tells whether there are users to take in, as they were before the answer was read. */
@@ -181,20 +182,24 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     ...verb(doing, repeatable, call),
     text: `SELECT ${joins.areThere(call)} AS joins, ${s}.${call} AS answer`,
   });
+  const timed = (doing: Verb["doing"], repeatable: boolean, call: string): Verb => ({
+    ...telling(doing, repeatable, call),
+    isTimed: true,
+  });
   const verbs = {
-    load: telling("read", true, "load_users($1, $2)"),
+    load: timed("read", true, "load_users($1, $2)"),
     commit: verb("write to", true, "commit_users($1, $2, $3, $4, $5)"), // idempotent by its writeId
     erase: verb("write to", true, "erase_users($1, $2, $3, $4)"),
-    claim: telling("write to", false, "claim_users($1, $2, $3, $4, $5, $6)"),
+    claim: timed("write to", false, "claim_users($1, $2, $3, $4, $5, $6)"),
     correctRows: verb("write to", false, "put_right($1, $2, $3, $4)"),
-    grant: telling(
+    grant: timed(
       "write to",
       false,
       "grant_users($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     ),
     take: verb("write to", false, "take_slot($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),
     end: verb("write to", false, "end_slot($1, $2, $3, $4, $5, $6)"),
-    forecast: telling("read", true, "forecast($1, $2)"),
+    forecast: timed("read", true, "forecast($1, $2)"),
     page: telling("read", true, "page_users($1, $2, $3, $4)"),
     counts: telling("read", true, "count_users($1)"),
     tally: telling("read", true, "tally_users($1)"),
@@ -206,6 +211,11 @@ function postgresStore(connection: Connection, s: string, account: string, clock
   /** Results have the shape that the functions in `verbs.ts` return. */
   const ask = <Answer>(which: Verb, ...values: unknown[]): Promise<Answer> =>
     connection.ask(which, [account, ...values]) as Promise<Answer>;
+  /** The same for a verb that takes slots: each attempt is sent with what is known of the server's time by then. */
+  const askTaking = <Answer>(which: Verb, values: () => readonly unknown[]): Promise<Answer> =>
+    connection.during(which.doing, (until) =>
+      connection.run(which, () => [account, ...values()], until),
+    ) as Promise<Answer>;
   /** Reads, once more where users had to be taken in. */
   const read = async <Answer>(which: Verb, ...values: unknown[]): Promise<Answer> => {
     const first = await ask<Told<Answer>>(which, ...values);
@@ -230,7 +240,6 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     answers(reply, ids) {
       const { joins, answer } = reply as Told<readonly [number, readonly SentRow[] | null]>;
       const [now, rows] = answer;
-      time.observe(now);
       const found = new Map(rows?.map((row) => [row[0], row]));
       return ids.map((id) => ({ now, row: found.get(id), joins }));
     },
@@ -244,7 +253,6 @@ function postgresStore(connection: Connection, s: string, account: string, clock
   ): Promise<Batch> => {
     const { joins: areThere, answer } = await asked;
     const [now, nextInMs, claimed] = answer;
-    time.observe(now);
     const hasMore = areThere && (await joins.takeInAll());
     return {
       claimed: (claimed ?? []).flatMap((each) => decode(now, each)),
@@ -280,21 +288,27 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     },
     async grant({ limit, max, holdMs, lease, identity = null }) {
       const { paused = null } = limit;
-      const by = [lease.id, lease.owner, lease.ms, known(), identity];
-      const values = [...limitOf(limit), max, holdMs, ...by, paused];
-      const asked = ask<Told<SentBatch<readonly [SentRow, Slot]>>>(verbs.grant, ...values);
+      const ahead = [...limitOf(limit), max, holdMs, lease.id, lease.owner, lease.ms];
+      const values = (): unknown[] => [...ahead, known(), identity, paused];
+      const asked = askTaking<Told<SentBatch<readonly [SentRow, Slot]>>>(verbs.grant, values);
       return batch(asked, (now, [row, slot]) => claimedOf(row, slot, now));
     },
     slots: {
       take: ({ limit, holdMs, lane, identity = null }) =>
-        ask(verbs.take, ...limitOf(limit), holdMs, lane, known(), identity, limit.paused ?? null),
+        askTaking(verbs.take, () => [
+          ...limitOf(limit),
+          holdMs,
+          lane,
+          known(),
+          identity,
+          limit.paused ?? null,
+        ]),
       settle: (slot) => endSlot("settle", slot),
       giveBack: (slot) => endSlot("back", slot),
       async forecast(asked): Promise<Forecast> {
         const [now, waits, sent, head, since] = await read<
           readonly [number, Partial<Counts> | null, ...Parameters<typeof logOf>, Partial<Counts> | null]
         >(verbs.forecast, asked.limit.name);
-        time.observe(now);
         const queues = { waiting: { ...none, ...waits }, since: since ?? {} };
         return forecastOf(logOf(sent, head), asked, { now, past: time.past }, queues);
       },

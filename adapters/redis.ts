@@ -153,16 +153,34 @@ function keysOf(prefix: string, account: string) {
 function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableStore {
   const run = (script: Script, more: readonly string[], args: readonly string[] = []): Promise<Reply> =>
     connection.run(script, [...keys.indexes, ...more], args);
+  /** Runs a script whose answer begins with the server's time. */
+  const runTimed = async (...call: Parameters<typeof run>): Promise<readonly Reply[]> => {
+    const sentAt = clock.monotonic();
+    const reply = list(await run(...call));
+    time.observe(Number(reply[0]), sentAt);
+    return reply;
+  };
+  /** Runs a script that takes slots; again, with what was learnt, if a slow request looks like a clock that was set. */
+  const runTaking = async (
+    script: Script,
+    more: readonly string[],
+    args: readonly string[],
+    start: string,
+  ): Promise<Reply> => {
+    for (;;) {
+      const sentAt = clock.monotonic();
+      const known = time.known();
+      const reply = await run(script, more, [...args, known === null ? "" : JSON.stringify(known), start]);
+      const [type, now] = list(reply);
+      if (type !== "unsure") return reply;
+      time.observe(Number(now), sentAt);
+    }
+  };
   const loads = new Batches<string>(async (rows) => {
-    const [now = null, ...texts] = list(await run(scripts.load, rows));
-    time.observe(Number(now));
+    const [now = null, ...texts] = await runTimed(scripts.load, rows);
     return texts.map((text) => [now, text]);
   }, clock);
   const time = new ServerTime(clock);
-  const known = (): string => {
-    const past = time.known();
-    return past === null ? "" : JSON.stringify(past);
-  };
   const commits = new Batches<{ readonly commit: Commit; readonly fields: Fields }>(async (asked) => {
     const rows: string[] = [];
     const words: string[] = [];
@@ -173,8 +191,12 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
       for (const limit of limitsOf(commit)) limits.add(limit);
     }
     const [{ commit: { identity } } = { commit: {} }] = asked; // all commits of one process
-    const args = [...words, known(), accountStart(identity)];
-    return list(await run(scripts.commit, [...rows, ...keys.logs(...limits)], args));
+    const [keysOfAll, start] = [[...rows, ...keys.logs(...limits)], accountStart(identity)];
+    const takes = asked.some(({ commit: { take } }) => take !== undefined);
+    const reply = takes
+      ? await runTaking(scripts.commit, keysOfAll, words, start)
+      : await run(scripts.commit, keysOfAll, [...words, "", start]);
+    return list(reply);
   }, clock);
   /** Corrects rows after the server's clock was set back. If this fails, the next claim continues. */
   const correctRows = async (behind: Behind): Promise<void> => {
@@ -195,26 +217,28 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
       const left = encodeRow({ renamedTo: commit.id });
       const rows = [keys.user(from), keys.user(commit.id)];
       const logs = keys.logs(...limitsOf(commit));
-      const args = [...fieldsOf(commit), from, left, known(), accountStart(commit.identity)];
-      const reply = await run(scripts.move, [...rows, ...logs], args);
-      return committed(reply);
+      const args = [...fieldsOf(commit), from, left];
+      return committed(
+        await runTaking(scripts.move, [...rows, ...logs], args, accountStart(commit.identity)),
+      );
     },
     async erase({ ids, to, identity }) {
       await run(scripts.erase, ids.map(keys.user), [...ids, to, accountStart(identity)]);
     },
     async claim(ask) {
       if (time.behind !== null) await correctRows(time.behind);
-      return batch(await run(scripts.claim, [], [JSON.stringify(ask), accountStart(ask.identity)]), time);
+      return batch(await runTimed(scripts.claim, [], [JSON.stringify(ask), accountStart(ask.identity)]));
     },
     async grant(ask) {
-      const args = [JSON.stringify(ask), known(), accountStart(ask.identity)];
-      return batch(await run(scripts.grant, keys.logs(ask.limit.name), args), time);
+      const logs = keys.logs(ask.limit.name);
+      return batch(await runTaking(scripts.grant, logs, [JSON.stringify(ask)], accountStart(ask.identity)));
     },
     slots: {
       async take(request) {
         const logs = keys.logs(request.limit.name);
-        const args = [JSON.stringify(request), known(), accountStart(request.identity)];
-        const [type, detail] = list(await run(scripts.take, logs, args));
+        const args = [JSON.stringify(request)];
+        const reply = await runTaking(scripts.take, logs, args, accountStart(request.identity));
+        const [type, detail] = list(reply);
         return type === "taken"
           ? { type: "taken", slot: slotOf(detail) }
           : { type: "refused", retryInMs: Number(detail) };
@@ -224,8 +248,8 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
         void (await run(scripts.giveBack, keys.logs(slot.limit), [JSON.stringify(slot)])),
       async forecast(ask) {
         const { name } = ask.limit;
-        const reply = list(await run(scripts.forecast, keys.logs(name), [name]));
-        const now = time.observe(Number(reply[0]));
+        const reply = await runTimed(scripts.forecast, keys.logs(name), [name]);
+        const now = Number(reply[0]);
         const [interactive = 0, recovery = 0, bulk = 0] = list(reply[1]).map(Number);
         const first = list(reply[3]);
         const sinceOf = (n: number): number => (first[n] === "" ? now : Number(first[n]));
@@ -307,9 +331,8 @@ function committed(reply: Reply): Committed {
   }
 }
 
-function batch(reply: Reply, time: ServerTime): Batch {
+function batch(reply: Reply): Batch {
   const [now, next, claimed] = list(reply);
-  time.observe(Number(now));
   return {
     claimed: list(claimed).flatMap((each) => claimedOf(list(each), Number(now))),
     nextInMs: next === null ? null : Number(next),

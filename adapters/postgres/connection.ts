@@ -5,7 +5,7 @@
  */
 import { inTime, sleep, type Clock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
-import { isLost, isUsable, leftNothing, NotSent, Silence, storeError } from "./failures.ts";
+import { isLost, isUsable, leftNothing, NotSent, Silence, storeError, unsureAt } from "./failures.ts";
 import type { Link, PostgresClient } from "./links.ts";
 
 /** A verb of the store, or another statement that returns one text. */
@@ -15,6 +15,8 @@ export interface Verb {
   readonly doing: "read" | "write to";
   /** Whether the statement is idempotent, so that it may be sent again when its answer was lost. */
   readonly repeatable: boolean;
+  /** Whether its answer begins with the server's time. */
+  readonly isTimed?: boolean;
 }
 
 /** Verbs that call a function of the schema `s`, as PostgreSQL quotes it. */
@@ -26,6 +28,8 @@ export function calling(s: string): (doing: Verb["doing"], repeatable: boolean, 
 export class Connection {
   readonly clock: Clock;
   readonly timeoutMs: number;
+  /** Is told the server's time, and when the request that brought it left, on the monotonic clock. */
+  heardTime: (at: number, sentAt: number) => void = () => {};
   readonly #link: Link;
   #underWay = 0;
   #idle: (() => void) | undefined;
@@ -82,15 +86,23 @@ export class Connection {
   async run(verb: Verb, values: () => unknown[], until: number): Promise<unknown> {
     for (let pauseMs = 10; ; pauseMs = Math.min(2 * pauseMs, 250)) {
       let failure: unknown;
+      let sentAt = 0;
       try {
-        const [row] = await this.lend(until, (client) =>
-          client.query({ text: verb.text, values: values() }).then(({ rows }) => rows),
-        );
+        const [row] = await this.lend(until, (client) => {
+          sentAt = this.clock.monotonic();
+          return client.query({ text: verb.text, values: values() }).then(({ rows }) => rows);
+        });
         // Every verb returns a column named answer, and some return whether there are users to take in.
         const { answer, joins } = row as { readonly answer: string | null; readonly joins?: boolean };
         const parsed: unknown = answer === null ? null : JSON.parse(answer);
+        if (verb.isTimed === true) this.heardTime((parsed as readonly [number, ...unknown[]])[0], sentAt);
         return joins === undefined ? parsed : { answer: parsed, joins };
       } catch (error) {
+        const at = unsureAt(error);
+        if (at !== undefined) {
+          this.heardTime(at, sentAt);
+          continue; // with values that contain it
+        }
         if (error instanceof Silence || !(leftNothing(error) || (verb.repeatable && isLost(error))))
           throw error;
         failure = error;

@@ -9,6 +9,9 @@ import { lostStore } from "../../src/store/lost-store.ts";
 /** The SQLSTATE with which `same_account` refuses to write because the account's record is not the caller's. */
 export const lostState = "OUP01";
 
+/** The SQLSTATE with which `used` refuses until its caller knows whether the server's clock was set forward. */
+export const unsureState = "OUP03";
+
 /** The SQLSTATE of a lock that was waited for in vain. */
 export const lockTimeout = "55P03";
 
@@ -131,6 +134,12 @@ export function isOfData(error: unknown): boolean {
 export function isUsable(error: unknown): boolean {
   const code = refusalOf(error);
   return code !== undefined && code !== "25006" && !/^(08|57P|58|F0|XX)/.test(code);
+}
+
+/** The server's time in the refusal of a request that was slow, or met a clock that was set forward. */
+export function unsureAt(error: unknown): number | undefined {
+  const isUnsure = refusalOf(error) === unsureState && error instanceof Error;
+  return isUnsure ? Number(/[\d.]+$/.exec(error.message)?.[0]) : undefined;
 }
 
 /** A short description of an error. */

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { lostState } from "./failures.ts";
+import { lostState, unsureState } from "./failures.ts";
 import { aheadMs, longestHoldMs, takenNoteMs } from "../../src/store/slot-log.ts";
 
 /**
@@ -140,9 +140,11 @@ CREATE OR REPLACE FUNCTION ${s}.redate(_account text, _name text, _now float8, _
 LANGUAGE plpgsql AS $$
 DECLARE
   _head record;
-  _from float8 := (_known->>'at')::float8 + (_known->>'agoMs')::float8;
-  _by float8;
   _latest float8;
+  _taken float8;
+  _half float8;
+  _jump record;
+  _by float8 := 0;
 BEGIN
   SELECT window_ms, asked_at, taken_at INTO _head FROM ${s}.logs WHERE account = _account AND name = _name;
   IF NOT FOUND THEN RETURN; END IF;
@@ -154,12 +156,19 @@ BEGIN
     UPDATE ${s}.logs SET asked_at = least(asked_at, _now), taken_at = _now WHERE account = _account AND name = _name;
     RETURN;
   END IF;
-  _by := _now - _from;
-  IF coalesce(_by <= ${aheadMs}, true) THEN
-    _from := (_known->>'from')::float8;
-    _by := (_known->>'by')::float8;
+  _taken := _head.taken_at;
+  IF _taken > 0 THEN
+    FOR _jump IN
+      SELECT (jump->>'from')::float8 AS start, (jump->>'by')::float8 AS ms
+      FROM json_array_elements(_known->'jumps') WITH ORDINALITY AS jumps (jump, n) ORDER BY n
+    LOOP
+      _half := _jump.start + _jump.ms / 2; -- times below this are before the jump, times above it after
+      CONTINUE WHEN _taken > _half OR _now <= _half;
+      _taken := _taken + _jump.ms;
+      _by := _by + _jump.ms;
+    END LOOP;
   END IF;
-  IF _head.taken_at > 0 AND _head.taken_at <= _from + _by / 2 AND _now > _from + _by / 2 THEN
+  IF _by > 0 THEN
     PERFORM ${s}.move_moments(_account, _name, '-Infinity', ${s}.noted(_head.window_ms, _by), 'Infinity');
     UPDATE ${s}.logs SET asked_at = asked_at + _by, taken_at = _now WHERE account = _account AND name = _name;
   END IF;
@@ -167,12 +176,16 @@ END
 $$;
 
 -- The number of slots that count now, by lane. Also prunes the log, by the widest window that was recently used for it.
+-- Refuses if this request was slow or the clock was set forward: the calling process must look at that first.
 CREATE OR REPLACE FUNCTION ${s}.used(_account text, _name text, _window float8, _now float8, _known json) RETURNS float8[]
 LANGUAGE plpgsql AS $$
 DECLARE
   _head record;
   _widest float8 := _window;
 BEGIN
+  IF _now - (_known->>'latest')::float8 > (_known->>'slackMs')::float8 THEN
+    RAISE EXCEPTION 'the time is unsure: %', _now USING ERRCODE = '${unsureState}';
+  END IF;
   PERFORM ${s}.redate(_account, _name, _now, _known);
   SELECT window_ms, asked_at INTO _head FROM ${s}.logs WHERE account = _account AND name = _name;
   IF NOT FOUND THEN

@@ -29,7 +29,7 @@ return { json(now), unpack(texts, 1, #keys) }
 
 /**
  * KEYS[7..]: rows, then logs. ARGV: the fields of each row's commit, then what the caller knows about the server's
- * time. Returns for each: `committed`, its revision and the slot that it took; `refused` and in how many ms to ask
+ * time if one takes a slot. Returns `unsure` and the server's time, or for each: `committed`, its revision and the slot that it took; `refused` and in how many ms to ask
  * again; `conflict`; `damaged`.
  */
 export const commit: Script = script(
@@ -44,7 +44,7 @@ export const commit: Script = script(
   String.raw`
 local fields, answers = ${fieldsOfCommit}, {}
 local asked = math.floor(#ARGV / fields)
-knows(ARGV[asked * fields + 1])
+if not knows(ARGV[asked * fields + 1]) then return unsure end
 fetch({ unpack(KEYS, 7, 6 + asked) })
 for n = 1, asked do
   local commit = commitAt((n - 1) * fields + 1, KEYS[6 + n])
@@ -73,7 +73,7 @@ export const move: Script = script(
   changing,
   String.raw`
 local commit, from, left = commitAt(1, KEYS[8]), ARGV[${fieldsOfCommit + 1}], ARGV[${fieldsOfCommit + 2}]
-knows(ARGV[${fieldsOfCommit + 3}])
+if not knows(ARGV[${fieldsOfCommit + 3}]) then return unsure end
 local source, target = read(KEYS[7]), read(KEYS[8])
 if source == false or target == false then return { 'damaged' } end
 if target and not target.renamedTo then
@@ -169,7 +169,7 @@ export const grant: Script = script(
   slots,
   String.raw`
 local ask = cjson.decode(ARGV[1])
-knows(ARGV[2])
+if not knows(ARGV[2]) then return unsure end
 local limit = ask.limit
 local first = served(limit, waiting())
 if not (first.interactive or first.recovery or first.bulk) then return { json(now), false, {} } end
@@ -212,7 +212,7 @@ export const take: Script = script(
   writing,
   slots,
   String.raw`
-knows(ARGV[2])
+if not knows(ARGV[2]) then return unsure end
 local slot, ms = freeSlot(cjson.decode(ARGV[1]))
 if not slot then return { 'refused', json(ms) } end
 add(slot, 1)

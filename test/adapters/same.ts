@@ -39,6 +39,7 @@ export function player({ name, open, tellTime }: Tested, together = 1): Play {
     const { events, ...others } = inMemory({ ...clock, monotonic });
     // Its time-outs are not those of the story.
     const tested = await open(account, { ...systemClock, monotonic });
+    await keptBy(tested); // it hears what time it is
     const reference: Store = tested.events === undefined ? others : { ...others, events };
     const past = new Past();
     const story: Told[] = [];
@@ -76,17 +77,13 @@ export function player({ name, open, tellTime }: Tested, together = 1): Play {
 function inMemory(clock: Clock): Required<Omit<Store, "join">> {
   const tables = memoryTables();
   const time = new ServerTime(clock);
-  time.observe(clock.now());
+  time.observe(clock.now(), clock.monotonic());
   const run = <T>(unit: (tables: Tables, time: Time) => T): T => {
-    const now = time.observe(clock.now());
-    return unit(tables, { now, past: { since: 0, jump: forward(time) } });
+    const now = clock.now();
+    time.observe(now, clock.monotonic());
+    return unit(tables, { now, past: { ...time.past, since: 0 } });
   };
   return tableStore({ write: async (unit) => run(unit), read: run, close: async () => {} });
-}
-
-/** Nothing else is put right here. */
-function forward({ past: { jump } }: ServerTime): typeof jump {
-  return jump !== null && jump.by > 0 ? jump : null;
 }
 
 /** The steps, those together that are asked for at once. */

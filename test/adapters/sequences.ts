@@ -102,7 +102,18 @@ const wait = fc.record({ verb: fc.constant("wait"), ms: fc.constantFrom(1, 60, 6
 /** The server's clock is set. */
 const jump = fc.record({
   verb: fc.constant("jump"),
-  ms: fc.constantFrom(-86_400_000, 86_400_000, 86_400_000, -90_000, 1_000, -1_000, 300_000),
+  ms: fc.constantFrom(
+    -86_400_000,
+    86_400_000,
+    86_400_000,
+    -90_000,
+    1_000,
+    -1_000,
+    300_000,
+    5_000,
+    20_000,
+    59_000,
+  ),
 });
 
 /** What changes records or looks at them. */

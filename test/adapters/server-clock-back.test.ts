@@ -1,27 +1,13 @@
 /** A server's clock is set by administrators, too: what was written while it was ahead is looked at in time. */
-import { expect, it, onTestFinished } from "vitest";
-import { postgres } from "../../adapters/postgres.ts";
-import type { Store, StoreAdapter } from "../../src/store/contract.ts";
-import { type Clock, systemClock } from "../../src/clock.ts";
-import { manualClock, type ManualClock } from "../../src/testing/index.ts";
+import { expect, it } from "vitest";
+import type { Store } from "../../src/store/contract.ts";
 import { write } from "../support/commits.ts";
-import { sql, withSharedPostgres } from "../support/postgres.ts";
-import { clientAt, withSharedServer } from "../support/servers.ts";
-import { clockOf, stopTime } from "./postgres-time.ts";
-import { redisOnTestsClock } from "../support/steered-redis.ts";
+import { whenServersClockIsSet, type ServerWithClock } from "./server-clock.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
 const lease = { id: "lease", owner: "test", ms: 45_000 };
-
-/** A server whose time a test sets, and processes on it with a clock of their own. */
-interface Server {
-  readonly clock: ManualClock;
-  /** Sets its time. */
-  set(ms: number): Promise<void>;
-  process(): Promise<Store>;
-}
 
 async function claimed(store: Store, leaseId = "lease"): Promise<readonly string[]> {
   const all: string[] = [];
@@ -32,7 +18,7 @@ async function claimed(store: Store, leaseId = "lease"): Promise<readonly string
   }
 }
 
-function tests(server: () => Promise<Server>): void {
+function tests(server: () => Promise<ServerWithClock>): void {
   it.sequential.each([20 * minute, 2 * hour, day])(
     "looks in time at users that it wrote while the server's clock was %i ms ahead",
     async (by) => {
@@ -101,36 +87,4 @@ function tests(server: () => Promise<Server>): void {
   });
 }
 
-withSharedServer("redis", "adapters/redis, when its server's clock goes back", (place) => {
-  tests(async () => {
-    const { where, prefix } = await place();
-    const client = await clientAt(where);
-    onTestFinished(() => client.destroy());
-    const clock = manualClock();
-    const adapter: StoreAdapter = redisOnTestsClock(client, { prefix });
-    return { clock, set: async (ms) => clock.jumpTo(ms), process: () => opened(adapter, clock) };
-  });
-});
-
-withSharedPostgres("adapters/postgres, when its server's clock goes back", (place) => {
-  tests(async () => {
-    const { url, schema } = place();
-    await postgres(url, { schema }).migrate();
-    await stopTime(url, schema);
-    const clock = clockOf(schema, (statement) => sql(url, statement));
-    await clock.advance(0);
-    const set = async (ms: number): Promise<void> => {
-      clock.jumpTo(ms);
-      await clock.advance(0);
-    };
-    // Time-outs are real; what passes is the time of the test.
-    const own = { ...systemClock, monotonic: () => clock.monotonic() };
-    return { clock, set, process: () => opened(postgres(url, { schema }), own) };
-  });
-});
-
-async function opened(adapter: StoreAdapter, clock: Clock): Promise<Store> {
-  const store = await adapter.open({ account: "account", clock });
-  onTestFinished(() => store.close());
-  return store;
-}
+whenServersClockIsSet("goes back", tests);

@@ -203,7 +203,7 @@ export class Judge {
     if (dossier.lastWriteId === commit.writeId) return; // repeated, and acknowledged again
     const { lease } = dossier;
     const keeps = commit.mode === "keep" || commit.mode === "end";
-    const live = lease !== null && lease.until > this.#time.now;
+    const live = lease !== null && lease.until > this.#time.serverNow;
     if (keeps ? lease?.id !== commit.lease.id : live && lease.id !== commit.lease.id) {
       this.blame(`P3: ${life.name} wrote ${commit.id}, which is leased to ${lease?.by ?? "no process"}`);
     }
@@ -225,7 +225,7 @@ export class Judge {
   leased(life: Life, claimed: readonly Claimed[], lease: Lease): void {
     for (const { record } of claimed) {
       const dossier = this.of(record.id);
-      if (dossier.lease !== null && dossier.lease.until > this.#time.now) {
+      if (dossier.lease !== null && dossier.lease.until > this.#time.serverNow) {
         this.blame(`P3: ${record.id} was given to ${life.name} while ${dossier.lease.by} works on it`);
       }
       if (record.revision !== dossier.revision) this.blame(`P1: ${record.id} came back at an older revision`);
@@ -267,7 +267,7 @@ export class Judge {
   }
 
   #leaseOf(life: Life, { id, ms }: Lease): NonNullable<Dossier["lease"]> {
-    return { id, by: life.name, until: this.#time.now + ms };
+    return { id, by: life.name, until: this.#time.serverNow + ms };
   }
 
   /** Looks into what was written: was there a reason for every step, and which tokens are safe now? */

@@ -13,7 +13,7 @@ import { askedBy, isManagement } from "./faults.ts";
 import { sandboxKinds } from "./sandbox-kinds.ts";
 import type { Stage } from "./stage.ts";
 import { silences } from "./silences.ts";
-import { storeKinds } from "./store-kinds.ts";
+import { serverKinds, storeKinds } from "./store-kinds.ts";
 import { throttlings } from "./throttling.ts";
 import { Dice, hour, minute } from "./time.ts";
 
@@ -54,6 +54,8 @@ export interface Kind {
   readonly moves?: (dice: Dice) => readonly number[];
   /** How wrong the store's clock is, ms, so long after the beginning. */
   readonly storeClock?: (dice: Dice) => (ms: number) => number;
+  /** How far the clock of the store's server has been set, ms, so long after the beginning. */
+  readonly serverClock?: (dice: Dice) => (ms: number) => number;
 }
 
 /** All kinds, by the name that `--with` takes. */
@@ -123,6 +125,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
   },
   /** A proxy answers token requests twice, so that others get their answers: see `answers-twice.ts`. */
   answersTwice: { share: 0.1 },
+  ...serverKinds,
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */
@@ -229,6 +232,11 @@ export class Kinds {
   /** When everything is moved to another store, ms after the beginning. */
   moves(): readonly number[] {
     return this.#on.flatMap(([{ moves }, dice]) => moves?.(dice) ?? []);
+  }
+
+  /** How far the clock of the store's server has been set, ms, so long after the beginning; `null`: it has no server. */
+  serverClock(): ((ms: number) => number) | null {
+    return this.#on.flatMap(([{ serverClock }, dice]) => serverClock?.(dice) ?? [])[0] ?? null;
   }
 
   /** How wrong the store's clock is, ms, so long after the beginning. */

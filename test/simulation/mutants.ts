@@ -15,6 +15,7 @@ import { mutantsOfMoves } from "./mutants-of-moves.ts";
 import { mutantsOfNumbers } from "./mutants-of-numbers.ts";
 import { mutantsOfPauses } from "./mutants-of-pauses.ts";
 import { mutantsOfRestores } from "./mutants-of-restores.ts";
+import { mutantsOfServers } from "./mutants-of-servers.ts";
 
 const none: Rewrite = () => "null";
 const no: Rewrite = () => "false";
@@ -338,6 +339,7 @@ export const mutants: readonly Mutant[] = [
   ...mutantsOfAnswers,
   ...mutantsOfCauses,
   ...mutantsOfPauses,
+  ...mutantsOfServers,
   ...mutantsOfDoubt,
   ...mutantsOfEvents,
   ...mutantsOfMoves,

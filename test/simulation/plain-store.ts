@@ -4,26 +4,49 @@
  * the same one.
  */
 import type { Clock } from "oneup-lifecycle";
+import { ServerTime } from "../../src/store/server-time.ts";
 import type { MovableStore } from "../../src/store/movable.ts";
 import { memoryTables } from "../../src/store/table-store/memory-tables.ts";
 import { decodeRow, encodeRow, type Row, type Tombstone } from "../../src/store/row-rules.ts";
-import { steadyTime } from "../../src/store/steady-time.ts";
+import { steadyTime, type Time } from "../../src/store/steady-time.ts";
 import { tableStore } from "../../src/store/table-store/table-store.ts";
 import type { Tables } from "../../src/store/table-store/tables.ts";
 
 /** A store that can lose everything. */
-export type PlainStore = MovableStore & { empty(): void };
+export type PlainStore = MovableStore & {
+  empty(): void;
+  /** As a process sees it that has just started: each looks at a server's clock by itself. */
+  opened(): MovableStore;
+};
 
-/** An empty store that lives by `clock`. */
-export function plainStore(clock: Clock): PlainStore {
+/** An empty store that lives by `clock`. `isServer`: as a server's clock, its own is followed wherever it is set. */
+export function plainStore(clock: Clock, isServer = false): PlainStore {
   let tables = withoutTexts(memoryTables());
-  const time = steadyTime(clock);
-  const store = tableStore({
-    write: async (unit) => unit(tables, { now: time.now(), past: time.past() }),
-    read: (unit) => unit(tables, { now: time.now(), past: time.past() }),
-    close: async () => {},
-  });
-  return { ...store, empty: () => void (tables = withoutTexts(memoryTables())) };
+  const steady = steadyTime(clock);
+  const seenAt = (time: () => Time): MovableStore =>
+    tableStore({
+      write: async (unit) => unit(tables, time()),
+      read: (unit) => unit(tables, time()),
+      close: async () => {},
+    });
+  const store = seenAt(() =>
+    isServer
+      ? { now: clock.now(), past: { since: 0, jump: null } }
+      : { now: steady.now(), past: steady.past() },
+  );
+  return {
+    ...store,
+    empty: () => void (tables = withoutTexts(memoryTables())),
+    opened() {
+      if (!isServer) return store;
+      const time = new ServerTime(clock);
+      return seenAt(() => {
+        const now = clock.now();
+        time.observe(now, clock.monotonic());
+        return { now, past: { ...time.past, since: 0 } };
+      });
+    },
+  };
 }
 
 function withoutTexts(tables: Tables): Tables {

@@ -149,7 +149,10 @@ export class Simulation implements Stage {
     });
     const handler = new Handler(new World(settings));
     const account = accountOf(settings.clientId);
-    const shelf: Shelf = { store: plainStore(time.clock(kinds.storeClock())) };
+    const serverSetMs = kinds.serverClock();
+    if (serverSetMs !== null) time.serverSetMs = serverSetMs;
+    const storeClock = time.clock(serverSetMs ?? kinds.storeClock());
+    const shelf: Shelf = { store: plainStore(storeClock, serverSetMs !== null) };
     const memory = memoryOf(scenario);
     const clock = time.clock();
     const parts = {

@@ -1,5 +1,5 @@
 /** What every part of a simulation may see of the others. */
-import type { Lifecycle, Store } from "oneup-lifecycle";
+import type { Lifecycle } from "oneup-lifecycle";
 import type { Handler } from "../../src/sandbox/handler.ts";
 import type { HiddenNames } from "../../src/store/sealing/hidden-names.ts";
 import type { SealMemory } from "../../src/store/sealing/sealer.ts";
@@ -7,6 +7,7 @@ import type { RingKey } from "../../src/store/sealing/keys.ts";
 import type { Kinds } from "./kinds.ts";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
+import type { PlainStore } from "./plain-store.ts";
 import type { Rates, Scenario, Spell } from "./scenario.ts";
 import type { Time } from "./time.ts";
 import type { Trace } from "./trace.ts";
@@ -35,7 +36,7 @@ export interface Stage {
   /** 1upHealth. */
   readonly handler: Handler;
   /** The one store, as it is, without faults on the way. */
-  readonly store: Store;
+  readonly store: PlainStore;
   /** What any process has opened or computed before: crypto costs more than the rest of a look at a user. */
   readonly memory: SealMemory;
   /** How the store hides its users' ids, if it does. */

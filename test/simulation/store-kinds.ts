@@ -44,3 +44,19 @@ export const storeKinds = {
     },
   },
 } satisfies Readonly<Record<string, Kind>>;
+
+/** Kinds of fault with a store's server. */
+export const serverKinds = {
+  /** Its clock is set by seconds or minutes, mostly forward, while its processes run. */
+  serverClock: {
+    share: 0.04,
+    alone: 1, // a process that has just started cannot know
+    serverClock: (dice) => {
+      const steps = Array.from({ length: dice.between(1, 12) }, () => ({
+        atMs: dice.between(minute, 5 * hour),
+        by: dice.pick([3, 8, 20, 50, 59, 59, 90, 180, 1_000, -2, -40]) * second,
+      }));
+      return (ms) => steps.reduce((sum, { atMs, by }) => (ms >= atMs ? sum + by : sum), 0);
+    },
+  },
+} satisfies Readonly<Record<string, Kind>>;

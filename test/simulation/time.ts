@@ -21,6 +21,8 @@ export const beginning: number = Date.UTC(2026, 10, 24);
 export class Time {
   readonly #queue = new TimerQueue();
   now: number = beginning;
+  /** How far the clock of the store's server has been set, ms; its leases end by it. */
+  serverSetMs: (ms: number) => number = () => 0;
   /** Things that have happened. */
   steps = 0;
 
@@ -42,6 +44,11 @@ export class Time {
       await settled();
     }
     if (!done()) this.now = Math.max(this.now, end);
+  }
+
+  /** What time it is for the store's server, if it has one. */
+  get serverNow(): number {
+    return this.now + this.serverSetMs(this.now - beginning);
   }
 
   /** The clock by which the sandbox and the store live. `wrongMs`: how wrong it is, so long after the beginning. */

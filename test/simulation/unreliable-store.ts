@@ -28,7 +28,8 @@ const mostAtOnce = 5_000;
 
 /** A store adapter for one life of a process. Durable, so that it is opened with a key, as real ones are. */
 export function unreliableStore(stage: Stage, process: Mortal, life: Life): StoreAdapter {
-  const { store, time, judge, trace, names } = stage;
+  const { time, judge, trace, names } = stage;
+  const store = stage.store.opened();
   const { events } = store;
   const dice = new Dice(stage.scenario.seed, `store of ${life.name}`);
   const { kinds, storeMs } = stage.scenario;

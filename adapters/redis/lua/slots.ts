@@ -9,19 +9,19 @@ export const slots: string = String.raw`
 -- Cached logs with pending changes applied: slots held per moment and lane, and the sums once they were read.
 local logs = {}
 
-local jump = nil -- a forward jump of the server's time that the calling process has noticed
+local jumps = {} -- the forward jumps of the server's time that the calling process has noticed, oldest first
 
--- What the calling process knows: a past server time, its age on the monotonic clock, and the last jump it noticed.
+-- What the calling process knows of the server's time, see KnownTime. False: it must look at that first, since this
+-- request was slow or the clock was set forward, which would free slots early.
 local function knows(text)
-  if not text or text == '' then return end
+  if not text or text == '' then return true end
   local known = cjson.decode(text)
-  local expected = known.at + known.agoMs
-  if now - expected > aheadMs then
-    jump = { from = expected, by = now - expected }
-  elseif known.by and now > known.from + known.by / 2 then
-    jump = { from = known.from, by = known.by }
-  end
+  if now - known.latest > known.slackMs then return false end
+  jumps = known.jumps or jumps
+  return true
 end
+
+local unsure = { 'unsure', json(now) }
 
 local function logOf(name)
   logs[name] = logs[name] or {
@@ -84,7 +84,7 @@ local function moveMoments(log, to)
 end
 
 -- Corrects the moments for clock jumps since the log was written. Returns whether there was one.
-local function redate(log, jumped)
+local function redate(log, since)
   local head = log.head
   if head.taken > now + aheadMs then
     local by, latest = noted(head.window, now - head.taken), noted(head.window, now + longestHoldMs)
@@ -92,10 +92,15 @@ local function redate(log, jumped)
     head.asked, head.taken, head.changed = math.min(head.asked, now), now, true
     return true
   end
-  if not jumped or head.taken <= 0 or head.taken > jumped.from + jumped.by / 2 then return false end
-  local by = noted(head.window, jumped.by)
+  local taken, sum = head.taken, 0
+  for _, each in ipairs(since) do
+    local half = each.from + each.by / 2 -- times below this are before the jump, times above it after
+    if taken > 0 and taken <= half and now > half then taken, sum = taken + each.by, sum + each.by end
+  end
+  if sum == 0 then return false end
+  local by = noted(head.window, sum)
   moveMoments(log, function(at) return at + by end)
-  head.asked, head.taken, head.changed = head.asked + jumped.by, now, true
+  head.asked, head.taken, head.changed = head.asked + sum, now, true
   return true
 end
 
@@ -108,7 +113,7 @@ local function readHead(log, field)
   log.head = {
     window = tonumber(texts[4]) or 0, asked = tonumber(texts[5]) or 0, taken = tonumber(texts[6]) or 0, changed = false,
   }
-  return texts[7], redate(log, nil)
+  return texts[7], redate(log, {})
 end
 
 local function held(log, field)
@@ -181,7 +186,7 @@ end
 local function used(limit)
   local log = logOf(limit.name)
   if not log.head then readHead(log) end
-  if jump then redate(log, jump) end
+  redate(log, jumps)
   local head, window = log.head, limit.windowMs
   local widens = window > head.window or now - head.asked > head.window
   if widens or window == head.window and now - head.asked > head.window / 8 then

@@ -1,0 +1,68 @@
+/** A server's clock may be set forward, by seconds or minutes: no slot becomes free before a window has passed. */
+import { expect, it } from "vitest";
+import type { Limit, Store } from "../../src/store/contract.ts";
+import { write } from "../support/commits.ts";
+import { whenServersClockIsSet, type ServerWithClock } from "./server-clock.ts";
+
+const minute = 60_000;
+const limit: Limit = { name: "management", calls: 3, windowMs: 60 * minute };
+const ask = { limit, holdMs: 40_000, lane: "bulk" } as const;
+const lease = { id: "lease", owner: "test", ms: 45_000 };
+
+async function takeAll(store: Store): Promise<void> {
+  for (let call = 1; call <= limit.calls; call++) {
+    const taken = await store.slots.take(ask);
+    if (taken.type === "taken") await store.slots.settle(taken.slot);
+  }
+}
+
+/** The ways to a slot. Each is true if it brought one. */
+const ways: Readonly<Record<string, (store: Store) => Promise<boolean>>> = {
+  take: async (store) => (await store.slots.take(ask)).type === "taken",
+  commit: async (store) =>
+    (await store.commit(write("new", { mode: "take", lease, take: ask }))).type === "committed",
+  grant: async (store) =>
+    (await store.grant({ limit, max: 9, holdMs: ask.holdMs, lease })).claimed.length > 0,
+};
+
+function tests(server: () => Promise<ServerWithClock>): void {
+  it.sequential.each([3_000, 20_000, 59_000, 10 * minute])(
+    "frees no slot early though it is set forward by %i ms again and again",
+    async (step) => {
+      const { clock, process, set } = await server();
+      const [store, other] = [await process(), await process()];
+      for (const each of [store, other]) await each.claim({ limit: 9, lease });
+      await takeAll(store);
+      for (let passed = 1; passed < 60; passed++) {
+        if (passed % 5 === 0) await set(clock.now() + step);
+        await store.claim({ limit: 9, lease }); // the log is not looked at with every look at the time
+        await clock.advance(minute);
+      }
+      await clock.advance(minute - 1);
+      expect(await store.slots.take(ask)).toMatchObject({ type: "refused" });
+      expect(await other.slots.take(ask)).toMatchObject({ type: "refused" });
+      await clock.advance(10 * minute);
+      expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
+    },
+  );
+
+  it.sequential.each(Object.keys(ways))(
+    "frees no slot early where %s is the first that is asked since",
+    async (way) => {
+      const { clock, process, set } = await server();
+      const store = await process();
+      await takeAll(store);
+      await store.commit(write("ada", { lane: "bulk" }));
+      await store.load("ada");
+      await clock.advance(59 * minute);
+      await set(clock.now() + 50_000);
+      await clock.advance(30_000);
+      expect(await ways[way]?.(store)).toBe(false);
+      await clock.advance(10 * minute);
+      await store.commit(write("ada", { expectedRevision: 1, lane: way === "grant" ? "bulk" : null }));
+      expect(await ways[way]?.(store)).toBe(true);
+    },
+  );
+}
+
+whenServersClockIsSet("is set forward", tests);
