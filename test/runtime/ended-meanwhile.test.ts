@@ -40,7 +40,7 @@ function frozenBefore(adapter: StoreAdapter, nth: number): Frozen {
 /** Longer than a process stands still. */
 const waitMs = 3_600_000;
 
-type Verb = "onboard" | "offboard" | "forget" | "purge" | "adopt";
+type Verb = "onboard" | "offboard" | "forget" | "purge" | "adopt" | "refuseRename" | "hold";
 
 /** The calls of one story: before the process stands still, its own one, and those of another process meanwhile. */
 interface Story {
@@ -69,6 +69,14 @@ async function played({ before, call, nth, meanwhile }: Story, again = false): P
     offboard: (it) => it.offboard("ada", { waitMs }),
     purge: (it) => it.offboard("ada", { purge: ["r4"], waitMs }),
     forget: (it) => it.forget("ada"),
+    async refuseRename(it) {
+      sandbox.fail({ call: "updateUser", status: 400, body: { error: "invalid_request" } });
+      await expect(it.rename("ada", "eve", { waitMs })).rejects.toThrow("it keeps its id");
+    },
+    async hold(it) {
+      await it.hold("ada", "a question");
+      await it.unhold("ada");
+    },
     adopt: (it) => it.adopt("ada", { oneupUserId: number, refreshToken: "f".repeat(40) }, { waitMs }),
   };
   for (const verb of before) await does[verb](there);
@@ -203,6 +211,34 @@ describe("a user that another process offboards while an onboarding stands still
     ["one that starts over, later on", ["onboard", "offboard"], 3],
   ])("stays offboarded: %s", async (_, before, nth) => {
     const { error, there } = await played({ before, call: "onboard", nth, meanwhile: ["offboard"] });
+    expect(error).toMatchObject({ code: "USER_OFFBOARDED" });
+    expect(await there.inspect("ada")).toMatchObject({ state: "offboarded" });
+  });
+});
+
+describe("an offboarded user that another process leaves offboarded while an onboard() stands still", () => {
+  it.each<[string, readonly Verb[]]>([
+    ["after a rename that 1upHealth refuses", ["refuseRename"]],
+    ["after several of them", Array.from({ length: 7 }, () => "refuseRename" as const)],
+    ["after a hold", ["hold"]],
+  ])("starts over %s", async (_, meanwhile) => {
+    const { error, there } = await played({
+      before: ["onboard", "offboard"],
+      call: "onboard",
+      nth: 1,
+      meanwhile,
+    });
+    expect(error).toBeNull();
+    expect(await there.inspect("ada")).toMatchObject({ usable: true });
+  });
+
+  it("stays offboarded after a later purge", async () => {
+    const { error, there } = await played({
+      before: ["onboard", "offboard"],
+      call: "onboard",
+      nth: 1,
+      meanwhile: ["purge"],
+    });
     expect(error).toMatchObject({ code: "USER_OFFBOARDED" });
     expect(await there.inspect("ada")).toMatchObject({ state: "offboarded" });
   });

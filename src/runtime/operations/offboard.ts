@@ -71,7 +71,7 @@ export async function offboard(
 }
 
 /** Whether the user was offboarded between two reads and has started over, or was forgotten and another one has its id. */
-function hasStartedOver(first: User, { begun, restarted }: User): boolean {
+export function hasStartedOver(first: User, { begun, restarted }: User): boolean {
   return first.begun !== begun || first.restarted !== restarted;
 }
 

@@ -15,7 +15,7 @@ import { joinUser } from "../engine/save-user.ts";
 import type { JoinOptions, OnboardOptions } from "../options/call-options.ts";
 import { lookForUser, forgottenMeanwhile, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
 import { forecast } from "./forecast.ts";
-import { isOffboardingOver } from "./offboard.ts";
+import { hasStartedOver, isOffboardingOver } from "./offboard.ts";
 import { inTimeFor } from "../engine/deadline.ts";
 import { isUsableNow } from "../user/token-time.ts";
 import { isUncalled, newUser, stepped, type User } from "../user/user.ts";
@@ -80,10 +80,20 @@ export async function onboard(
   }
 }
 
-/** Whether the user was forgotten, or took a step, between two reads. */
+/**
+ * Whether the user was forgotten, started over or was offboarded once more between two reads. A rename that was refused
+ * meanwhile, or a hold, decides nothing of that.
+ */
 function hasMovedOn(before: LoadedUser | MissingUser, now: LoadedUser | MissingUser): boolean {
   if (now.user === null) return before.user !== null || before.revision !== now.revision;
-  return before.user?.history.at(-1)?.[0] !== now.user.history.at(-1)?.[0];
+  if (before.user === null || hasStartedOver(before.user, now.user)) return true;
+  const at = offboardedAt(now.user);
+  return at !== undefined && at !== offboardedAt(before.user);
+}
+
+/** When it was last offboarded, ms since 1970; `undefined`: so long ago that its history no longer tells. */
+function offboardedAt({ history }: User): number | undefined {
+  return history.findLast(([, , event]) => event === "OFFBOARD" || event === "OFFBOARDED")?.[0];
 }
 
 /**
