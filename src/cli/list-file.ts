@@ -14,6 +14,7 @@ import { linesIn } from "../lines-in.ts";
 import { isId } from "../runtime/options/check-id.ts";
 import { UsageError } from "./arguments.ts";
 import { quotedCells, type QuotedCells } from "./quoted-cells.ts";
+import { lineEndsIn, refuseSwallowed } from "./swallowed-rows.ts";
 import { isSystemError } from "./system-error.ts";
 
 /** Where to find the ids. */
@@ -212,7 +213,7 @@ async function* withLast(lines: AsyncGenerator<string, string>): AsyncGenerator<
   yield yield* lines;
 }
 
-/** A row under the names in the first line, and where it ends. */
+/** A row, its cells by their places, and where it ends. */
 interface CsvRow {
   readonly info: { readonly lines: number };
   readonly record: Readonly<Record<string, string>>;
@@ -227,7 +228,8 @@ async function* cellsOf(
   marks: QuotedCells,
 ): AsyncGenerator<ListRow, void> {
   let broken: CsvError | undefined;
-  let hasHeader = false;
+  let idAt = -1;
+  const sign = isOfTabs(path) ? "\t" : ",";
   const refuseBroken = (): void => {
     if (broken !== undefined) throw broken;
   };
@@ -235,21 +237,22 @@ async function* cellsOf(
     bom: true,
     columns: (header: string[]) => {
       refuseBroken();
-      hasHeader = true;
       onColumns(header);
+      idAt = header.indexOf(column);
+      refuseSwallowed(path, header, 1, { idAt, sign });
       const found = header.filter((name) => name === column).length;
       if (found > 1)
         throw new UsageError(
           `Cannot read ${path}: ${found} of its columns are called ${JSON.stringify(column)}; rename the ones that hold no ids`,
         );
-      if (found === 1) return header;
+      if (found === 1) return header.map((_, index) => String(index)); // names may be equal
       const other = separatorOf(header, column);
       if (other !== undefined) throw wrongSeparator(path, other);
       throw new UsageError(
         `Cannot read ${path}: ${header.length === 1 ? "its only column is not" : `none of its ${header.length} columns is`} called ${JSON.stringify(column)}; --column takes the name of one in its first line`,
       );
     },
-    delimiter: isOfTabs(path) ? "\t" : ",",
+    delimiter: sign,
     skip_empty_lines: true,
     trim: true,
     max_record_size: longestLine,
@@ -261,10 +264,15 @@ async function* cellsOf(
   for await (const { info, record } of rows as AsyncIterable<CsvRow>) {
     if (info.lines >= Number(broken?.["lines"] ?? Infinity)) break;
     marks.forget(info.lines);
-    yield { id: (record[column] ?? "").trim(), line: info.lines }; // white space inside of quotation marks stays until here
+    const cells = Object.values(record); // by their places
+    refuseSwallowed(path, cells, info.lines - cells.reduce((sum, cell) => sum + lineEndsIn(cell), 0), {
+      idAt,
+      sign,
+    });
+    yield { id: (cells[idAt] ?? "").trim(), line: info.lines }; // white space inside of quotation marks stays until here
   }
   refuseBroken();
-  if (!hasHeader)
+  if (idAt === -1)
     throw new UsageError(`Cannot read ${path}: it is empty, and its first line must name the columns`);
 }
 

@@ -391,6 +391,35 @@ describe("cli onboard FILE", () => {
     expect(err).not.toContain("diagnosis");
   });
 
+  it.each([
+    ["the end of a later row", 'app_user_id,note\nada,"one\nbob,two\ncid,three"\ndan,four\n', 2, 4],
+    ["the end of the next row", 'app_user_id,name,note\nada,"Lovelace, Ada,x\nbob,Bob",\n', 2, 3],
+    ["a cell behind one of two lines", 'note,1,app_user_id\n"a\nb","c,ada\n,d,bob\n,e",cid\n', 3, 5],
+    ["a row below the header", 'app_user_id,"note\nada,one\nbob,two"\ncid,three\n', 1, 3],
+    ["an id", 'app_user_id\n"ada\nbob"\ncid\n', 2, 3],
+  ])(
+    "refuses a list of which an unclosed quotation mark swallows rows, up to %s",
+    async (_, text, begins, ends) => {
+      const { code, err } = await onboardHere([file("people.csv", text)]);
+      expect(code).toBe(2);
+      expect(err).toContain(`the cell in quotation marks from line ${begins} to line ${ends} `);
+      expect(err).not.toMatch(/ada|bob|Love/);
+      expect(existsSync(join(folder, "store"))).toBe(false);
+      expect(sandbox.users()).toEqual([]);
+    },
+  );
+
+  it.each([
+    ["addresses", 'app_user_id,address\nada,"12 Main Street\nSpringfield, IL"\n'],
+    ["prose", 'note,app_user_id\n"Hello, Ada,\nregards",ada\n'],
+    ["lists", 'app_user_id,note,name\nada,"one,two\nthree,four,five",Ada\n'],
+    ["a header of two lines", 'app_user_id,"date\nof birth"\nada,1815\n'],
+    ["tabs", "app_user_id\tnote\nada\tone\n", "people.tsv"],
+  ])("takes cells of several lines: %s", async (_, text, name = "people.csv") => {
+    expect(await onboardHere([file(name, text)])).toMatchObject({ code: 0, err: "" });
+    expect(sandbox.users().map(({ appUserId }) => appUserId)).toEqual(["ada"]);
+  });
+
   it("counts the line ends within a cell once, also CR LF", async () => {
     const path = file("people.csv", 'app_user_id,note\r\nada,"two\r\n\r\nlines"\r\n"\u0007",\r\n');
     expect((await onboard([path]).ended).out).toMatch(/line 5 .*\[INVALID_ID\]/);
