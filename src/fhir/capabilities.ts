@@ -58,7 +58,7 @@ export function undeclared(capabilities: Capabilities, wanted: Wanted): string |
   if (type === undefined) return null;
   if (!type.interactions.has(interaction))
     return `${statement} ${inWords[interaction] ?? interaction} of ${resourceType}`;
-  const strange = params.find((name) => !isDeclared(type, name));
+  const strange = params.find((name) => !isDeclared(types, type, name));
   return strange === undefined ? null : `${statement} search parameter ${strange} of ${resourceType}`;
 }
 
@@ -78,8 +78,25 @@ const ofTheSearch = new Set(
   ),
 );
 
-/** `name`, `name:exact`, `subject:Patient.name`, `patient.name`. */
-function isDeclared({ searchParams }: DeclaredType, name: string): boolean {
-  const base = name.split(/[:.]/, 1)[0] ?? name;
-  return ofTheSearch.has(base) || searchParams.has(base);
+/** Modifiers of FHIR; the name of a type may stand in their place. */
+const modifiers = new Set(
+  wordsIn(
+    "above below contains exact identifier in iterate missing not not-in of-type ofType recurse text type",
+  ),
+);
+
+/**
+ * `name`, `name:exact`, `subject:Patient.name`, `patient.name`, `_has:Observation:patient:code`. A chain that names no
+ * type leads to one of several.
+ */
+function isDeclared(types: Capabilities["types"], { searchParams }: DeclaredType, name: string): boolean {
+  const [, base = name, modifier, chain] = /^([^:.]*)(?::([^:.]*))?(?:[:.](.*))?$/.exec(name) ?? [];
+  if (!ofTheSearch.has(base) && !searchParams.has(base)) return false;
+  const type = types.get(modifier ?? "");
+  if (modifier !== undefined && type === undefined && !modifiers.has(modifier)) return false;
+  if (chain === undefined) return true;
+  const targets = type === undefined ? [...types.values()] : [type];
+  // `_has` names the reference that leads back, and then what it searches for.
+  const further = base === "_has" ? chain.replace(/^[^:]*:/, "") : chain;
+  return targets.some((target) => isDeclared(types, target, further));
 }

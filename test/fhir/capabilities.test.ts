@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { capabilitiesOf, undeclared } from "../../src/fhir/capabilities.ts";
 import { fhirVersions } from "../../src/fhir/fhir-version.ts";
-import { errorOf, withAda } from "./ada.ts";
+import { all, errorOf, withAda } from "./ada.ts";
 
 describe("what 1upHealth declares", () => {
   it.each([
@@ -36,15 +36,31 @@ describe("what 1upHealth declares", () => {
     ["general-practitioner:Practitioner.name", null],
     ["organization.name", null],
     ["_has:Observation:patient:code", null],
+    ["_has:Observation:patient:_has:Encounter:patient:status", null],
+    ["_include:iterate", null],
+    ["general-practitioner.name:exact", null],
     ["_count", null],
     ["_sort", null],
-    [
-      "shoe-size",
-      "the capability statement of 1upHealth for r4 declares no search parameter shoe-size of Patient",
-    ],
-  ])("of a search by %s: %s", async (param, why) => {
+  ])("of a search by %s", async (param) => {
     const wanted = { interaction: "search-type", resourceType: "Patient", params: [param] } as const;
-    expect(undeclared(capabilitiesOf("r4"), wanted)).toBe(why);
+    expect(undeclared(capabilitiesOf("r4"), wanted)).toBeNull();
+  });
+
+  it.each([
+    "shoe-size",
+    "nmae:exact",
+    "name:exakt",
+    "_cuont",
+    "general-practitioner:Practitioner.nmae",
+    "general-practitioner:Practicioner.name",
+    "organization.shoe-size",
+    "_has:Observation:patient:cdoe",
+    "_has:Observation:patient:_has:Encounter:patient:statsu",
+  ])("not of a search by %s", async (param) => {
+    const wanted = { interaction: "search-type", resourceType: "Patient", params: [param] } as const;
+    expect(undeclared(capabilitiesOf("r4"), wanted)).toBe(
+      `the capability statement of 1upHealth for r4 declares no search parameter ${param} of Patient`,
+    );
   });
 });
 
@@ -77,6 +93,8 @@ describe("fhir(id, version, { strict: true })", () => {
     ],
     ["no delete of Provenance", (fhir) => fhir.delete("Provenance", "1")],
     ["no search parameter", (fhir) => fhir.search("Patient", { "shoe-size": 43 })],
+    ["no such parameter of a chain", (fhir) => fhir.search("Observation", { "subject:Patient.nmae": "Ada" })],
+    ["no such modifier", (fhir) => all(fhir.searchAll("Patient", { "name:exakt": "Ada" }))],
     ["no history of a type", (fhir) => fhir.history("Patient")],
     ["no operation of that name", (fhir) => fhir.operation("meta", { resourceType: "Patient" })],
     ["no validation without a type", (fhir) => fhir.operation("validate")],
