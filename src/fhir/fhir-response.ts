@@ -13,6 +13,7 @@ import { readBundle, type PageContent } from "./pages/read-bundle.ts";
 import { idAt, isResourceId } from "./checks.ts";
 import { parseFhirJson, parseKnown, remember } from "./lossless-json.ts";
 import { issuesIn, namesAnError, type FhirIssue } from "../http/fhir-issue.ts";
+import { replacesIdentifier } from "./identifiers.ts";
 import type { Operation } from "./operation.ts";
 
 export type FhirResponse =
@@ -101,6 +102,8 @@ function readSuccess(task: Operation, status: number, body: unknown, answer: Ans
       const writes = task.interaction === "create" || task.interaction === "update";
       const good = status === 200 || (status === 201 && writes);
       if (!good || !isResource(task, body)) return wanted(task);
+      if (replacesIdentifier(body, task.identifiers ?? []))
+        return unclear(task, "BAD_ANSWER", "it was answered with another identifier", { status });
       const located = task.interaction === "create" ? idFrom(answer, task.resourceType) : undefined;
       const isOther = located !== undefined && located !== body["id"];
       return isOther ? "the resource that its Location names" : { type: "done", resource: body };

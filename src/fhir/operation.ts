@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { Sendable } from "./checks.ts";
+import { identifiersIn, type Identifier } from "./identifiers.ts";
+
 /** Interactions as named in a capability statement; `permission` is 1upHealth's own, and in none, `batch` too. */
 export type Interaction =
   | "create"
@@ -35,6 +38,8 @@ export interface Operation {
   readonly id?: string | undefined;
   /** The version that the response must have, if it names one. */
   readonly versionId?: string | undefined;
+  /** The identifiers that were sent: a response with others in their place is about another resource. */
+  readonly identifiers?: readonly Identifier[] | undefined;
   /** For calls that must not be repeated blindly when the response is lost. */
   readonly doubt?: Doubt | undefined;
   /** Names of search parameters. */
@@ -50,12 +55,13 @@ export interface Doubt {
 }
 
 /** Creates a resource. */
-export function creating(resourceType: string): Operation {
+export function creating(resourceType: string, sent: Sendable = {}): Operation {
   return {
     interaction: "create",
     words: `create the ${resourceType}`,
     expects: "resource",
     resourceType,
+    identifiers: identifiersIn(sent),
     doubt: {
       whether: `the ${resourceType} was created`,
       advice: "it may exist, so look for it before you create it again",
@@ -71,13 +77,14 @@ export function reading(resourceType: string, id: string, versionId?: string): O
 }
 
 /** Replaces a resource. */
-export function updating(resourceType: string, id: string): Operation {
+export function updating(resourceType: string, id: string, sent: Sendable = {}): Operation {
   return {
     interaction: "update",
     words: `update the ${resourceType}`,
     expects: "resource",
     resourceType,
     id,
+    identifiers: identifiersIn(sent),
     doubt: {
       whether: `the ${resourceType} was updated`,
       advice: "read it before you update it again",

@@ -102,7 +102,7 @@ export function resourceVerbs({ place, performer }: VerbParts, find: Find): Reso
     async create(given, options) {
       const resource = checkResource("create the resource", given);
       const resourceType = String(resource["resourceType"]); // a name, as was checked
-      const task = creating(resourceType);
+      const task = creating(resourceType, resource);
       const { words } = task;
       const { signal, ...more } = check(words, options, ofCreate);
       const findBy = checkFindBy(words, more.findBy, resource);
@@ -157,7 +157,7 @@ export function resourceVerbs({ place, performer }: VerbParts, find: Find): Reso
       const resource = checkWhole("update the resource", checkResource("update the resource", given));
       const resourceType = String(resource["resourceType"]); // a name, as was checked
       const id = checkResourceId("update the resource", own(resource, "id"));
-      const task = updating(resourceType, id);
+      const task = updating(resourceType, id, resource);
       const { words } = task;
       const { signal, ifMatch, method = "PUT" } = check(words, options, ofUpdate);
       const call = calls.updateResourceCall(place, resourceType, id, {

@@ -283,6 +283,33 @@ describe("a create", () => {
     expect(error).toMatchObject({ code: "IN_DOUBT", facts: { id: "b" } });
   });
 
+  it("is in doubt, as an update is, where the answer has another identifier, and names no id then", async () => {
+    const { fhir } = client(() => ({ ...person("eve"), id: "a" }));
+    for (const call of [fhir.create(person("1")), fhir.update({ ...person("1"), id: "a" })]) {
+      const error = await errorOf(call);
+      expect(error).toMatchObject({ code: "IN_DOUBT", retryable: false, status: 200 });
+      expect(error.message).toContain("it was answered with another identifier");
+      expect(error.facts).not.toHaveProperty("id");
+    }
+  });
+
+  it("is looked for by findBy where the answer has another identifier", async () => {
+    const { fhir, sent } = client((method) =>
+      method === "POST" ? { ...person("eve"), id: "e" } : found({ ...person("1"), id: "a" }),
+    );
+    expect(await fhir.create(person("1"), { findBy: { identifier: "s|1" } })).toMatchObject({ id: "a" });
+    expect(sent).toEqual(["POST /r4/Patient", "GET /r4/Patient"]);
+  });
+
+  it("may be answered with more identifiers, with fewer, or with none", async () => {
+    const more = { system: "http://1up.health", value: "7" };
+    for (const identifier of [[...person("1").identifier, more], [more], []]) {
+      const { fhir } = client(() => ({ resourceType: "Patient", id: "a", identifier }));
+      expect(await fhir.create(person("1"))).toMatchObject({ id: "a" });
+      expect(await fhir.update({ ...person("1"), id: "a" })).toMatchObject({ id: "a" });
+    }
+  });
+
   it.each([400, 403, 404, 413, 499])("is not refused by a page of a gateway (%d)", async (status) => {
     const page = (): Response =>
       new Response("<html>Sorry</html>", { status, headers: { "content-type": "text/html" } });

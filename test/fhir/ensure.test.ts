@@ -78,7 +78,7 @@ describe("ensure()", () => {
     const body = {
       resourceType: "Patient",
       id: "bobs",
-      identifier: [{ system: "http://example.org/mrn", value: "1" }],
+      identifier: [{ system: "http://example.org/passport", value: "1" }],
     };
     here.sandbox.fail({ call: "fhir.create", status: 201, body });
     expect(await errorOf(here.fhir().ensure(patient, { by }))).toMatchObject({ code: "BAD_ANSWER" });
@@ -86,6 +86,19 @@ describe("ensure()", () => {
     expect(created).toMatchObject(patient);
     expect(await found(here)).toBe(1);
   });
+
+  it.each([false, true])(
+    "looks again where the create is answered with another identifier in its place (carried out: %s)",
+    async (commit) => {
+      const here = await world();
+      const identifier = [{ system: "http://example.org/mrn", value: "1" }];
+      const body = { resourceType: "Patient", id: "bobs", identifier };
+      here.sandbox.fail({ call: "fhir.create", status: 201, body, commit });
+      expect(await here.fhir().ensure(patient, { by })).toMatchObject(patient);
+      expect(here.sandbox.journal.count("fhir.create")).toBe(commit ? 1 : 2);
+      expect(await found(here)).toBe(1);
+    },
+  );
 
   it.each([
     { drop: "after" },

@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 import { namesAnError } from "../../http/fhir-issue.ts";
 import { field, isObject, text, type JsonObject } from "../../http/json.ts";
 import { idAt, isResourceId, own, type Sendable } from "../checks.ts";
+import { identifiersIn, replacesIdentifier, textOf } from "../identifiers.ts";
 import type { Prepared } from "./batch-entry.ts";
 
 /** The part of the answer about one entry. */
@@ -186,45 +187,13 @@ function fitOf(entry: Prepared, part: EntryAnswer | undefined): Fit {
 function fitOfResource({ resourceType, id, sent, type }: Prepared, resource: JsonObject): Fit {
   if (resource["resourceType"] !== resourceType || !isResourceId(resource["id"])) return "contradicts";
   if (id !== undefined && resource["id"] !== id) return "contradicts";
-  if (type === "update" && sent !== undefined && replacesIdentifier(resource, sent)) return "contradicts";
+  if (type === "update" && sent !== undefined && replacesIdentifier(resource, identifiersIn(sent)))
+    return "contradicts";
   if (id !== undefined) return "proves";
-  const identifiers = type === "create" && sent !== undefined ? identifiersOf(sent) : [];
-  const received = new Set(identifiersOf(resource));
+  const identifiers = type === "create" && sent !== undefined ? identifiersIn(sent) : [];
+  const received = new Set(identifiersIn(resource).map(textOf));
   if (identifiers.length === 0) return "plausible";
-  return identifiers.every((one) => received.has(one)) ? "proves" : "contradicts";
-}
-
-/** Whether a resource has another value in the place of an identifier that was sent: one of the same system. */
-export function replacesIdentifier(resource: JsonObject, sent: Sendable): boolean {
-  const lacking = (some: Sendable, others: Sendable): readonly unknown[] => {
-    const known = new Set(identifiersOf(others));
-    return identifiersIn(some).flatMap((one) => (known.has(nameOf(one)) ? [] : [one.system]));
-  };
-  const added = new Set(lacking(resource, sent));
-  return lacking(sent, resource).some((system) => added.has(system));
-}
-
-/** Each identifier that has a value, as a text. */
-function identifiersOf(resource: Sendable): string[] {
-  return identifiersIn(resource).map(nameOf);
-}
-
-interface Identifier {
-  readonly system: unknown;
-  readonly value: string;
-}
-
-function nameOf({ system, value }: Identifier): string {
-  return JSON.stringify([system, value]);
-}
-
-/** Each identifier that has a value. */
-function identifiersIn(resource: Sendable): Identifier[] {
-  const all: readonly unknown[] = [own(resource, "identifier")].flat();
-  return all.flatMap((one) => {
-    const value = field(one, "value");
-    return typeof value === "string" ? [{ system: field(one, "system") ?? "", value }] : [];
-  });
+  return identifiers.every((one) => received.has(textOf(one))) ? "proves" : "contradicts";
 }
 
 /** Whether it tells what became of the entry, and is not the entry's resource. */

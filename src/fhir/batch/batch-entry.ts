@@ -72,7 +72,7 @@ function prepare(place: FhirPlace, entry: Readonly<Record<string, unknown>>, ind
       const body = serialise(task, resource);
       return {
         type,
-        operation: creating(resourceType),
+        operation: creating(resourceType, resource),
         resourceType,
         sent: resource,
         // checkFindBy() takes any value: it was given by a caller.
@@ -92,7 +92,7 @@ function prepare(place: FhirPlace, entry: Readonly<Record<string, unknown>>, ind
       const body = serialise(task, resource);
       const call = updateResourceCall(place, resourceType, id, { method: "PUT", body, versionId });
       const text = entryText(request, body);
-      const operation = updating(resourceType, id);
+      const operation = updating(resourceType, id, resource);
       return { type, operation, resourceType, id, sent: resource, call, text };
     }
     case "read":

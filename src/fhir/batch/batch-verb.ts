@@ -15,7 +15,7 @@ import { stringifyFhirJson } from "../lossless-json.ts";
 import { batching, type Operation } from "../operation.ts";
 import { recoverCreate, type Find } from "../recover-create.ts";
 import type { ResourceVerbs } from "../resource-verbs.ts";
-import { answersIn, idIn, replacesIdentifier, type EntryAnswer } from "./batch-answer.ts";
+import { answersIn, idIn, type EntryAnswer } from "./batch-answer.ts";
 import { bundleText, checkEntries, prepareEntries, type Prepared } from "./batch-entry.ts";
 import type { AnyResult, BatchOptions } from "./batch.ts";
 
@@ -63,8 +63,6 @@ export function batchVerb(
     if (call === undefined) return resolved(entry, { why: "it was refused" }, signal);
     try {
       const { resource } = await execute(performer, operation, call, signal);
-      if (resource !== null && replacesIdentifier(resource, entry.sent ?? {}))
-        return await resolved(entry, { why: "it was answered with another identifier" }, signal);
       const id = resource?.["id"] as string; // the reader has checked it
       return { error: null, status: undefined, id, resource };
     } catch (error) {

@@ -1,0 +1,38 @@
+/**
+ * The identifiers of a resource, by which the answer to a write shows whether it is about the resource that was sent.
+ *
+ * @module
+ */
+import { field } from "../http/json.ts";
+import { own, type Sendable } from "./checks.ts";
+
+/** An identifier that has a value. */
+export interface Identifier {
+  readonly system: unknown;
+  readonly value: string;
+}
+
+/** Each identifier that has a value. */
+export function identifiersIn(resource: Sendable): readonly Identifier[] {
+  const all: readonly unknown[] = [own(resource, "identifier")].flat();
+  return all.flatMap((one) => {
+    const value = field(one, "value");
+    return typeof value === "string" ? [{ system: field(one, "system") ?? "", value }] : [];
+  });
+}
+
+/** An identifier as a text. */
+export function textOf({ system, value }: Identifier): string {
+  return JSON.stringify([system, value]);
+}
+
+/** Whether a resource has another value in the place of an identifier that was sent: one of the same system. */
+export function replacesIdentifier(resource: Sendable, sent: readonly Identifier[]): boolean {
+  const received = identifiersIn(resource);
+  const lacking = (some: readonly Identifier[], others: readonly Identifier[]): readonly unknown[] => {
+    const known = new Set(others.map(textOf));
+    return some.flatMap((one) => (known.has(textOf(one)) ? [] : [one.system]));
+  };
+  const added = new Set(lacking(received, sent));
+  return lacking(sent, received).some((system) => added.has(system));
+}
