@@ -1,5 +1,5 @@
 /** A response of the token endpoint names no user: whose tokens it holds is known from those that came before. */
-import { createTestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { warningsIn } from "../support/loggers.ts";
 import { afterwards } from "../support/scene.ts";
@@ -10,6 +10,14 @@ const tokens = {
   token_type: "bearer",
   expires_in: 7_200,
 };
+
+/** Adopts a user that 1upHealth knows already. Resolves with its access token. */
+async function adopted({ clock, lifecycle, sandbox }: TestLifecycle, id: string): Promise<string> {
+  const access = { accessToken: "an-adopted-access-token", expiresAt: new Date(clock.now() + 3_600_000) };
+  const oneupUserId = sandbox.createUser(id);
+  await lifecycle.adopt(id, { oneupUserId, refreshToken: "an-adopted-refresh-token", ...access });
+  return access.accessToken;
+}
 
 describe("tokens", () => {
   it("that another user has just got are not used, and the user gets its own later", async () => {
@@ -78,6 +86,41 @@ describe("tokens", () => {
         expect(await lifecycle.reauthorize("eve")).toMatchObject({ usable: true, calls: { management: 3 } });
         expect(await lifecycle.accessToken("eve")).toBe(own);
       });
+
+      it("that were adopted are the user's own, under a new id as well", async () => {
+        const world = await createTestLifecycle({ lifecycle: options });
+        afterwards(() => world.close());
+        const { lifecycle, sandbox } = world;
+        const own = await adopted(world, "ada");
+        await lifecycle.rename("ada", "eve");
+        sandbox.fail({ call: "exchangeCode", status: 200, body: { ...tokens, access_token: own } });
+        expect(await lifecycle.reauthorize("eve", { waitMs: 0 })).toMatchObject({
+          usable: true,
+          pause: null,
+        });
+        expect(await lifecycle.accessToken("eve")).toBe(own);
+      });
+
+      it.each(["onboarded", "adopted"] as const)(
+        "of the user who had an id before, and was %s, are not used for the one who has it now",
+        async (how) => {
+          const world = await createTestLifecycle({ lifecycle: options });
+          afterwards(() => world.close());
+          const { clock, lifecycle, sandbox } = world;
+          if (how === "onboarded") await lifecycle.onboard("ada");
+          else await adopted(world, "ada");
+          const another = await lifecycle.accessToken("ada");
+          await clock.advance(1_000);
+          await lifecycle.onboard("bob");
+          await lifecycle.rename("ada", "eve");
+          await lifecycle.rename("bob", "ada");
+          sandbox.fail({ call: "exchangeCode", status: 200, body: { ...tokens, access_token: another } });
+          expect(await lifecycle.reauthorize("ada", { waitMs: 0 })).toMatchObject({
+            usable: false,
+            pause: { cause: { call: "exchangeCode", code: "another_user" } },
+          });
+        },
+      );
 
       it("of the user who has a former id now are not used for the one who had it", async () => {
         const world = await createTestLifecycle({ lifecycle: options });

@@ -140,7 +140,7 @@ export async function adopt(
     // seam: an-adopted-user-is-scheduled
     const place = schedule(engine, user, null);
     // An unacknowledged write is repeated with the same write id: otherwise our own user would look like a conflict.
-    const claim = engine.tokenOwners.claim(id, tokensOf(grant));
+    const claim = engine.tokenOwners.claim(user, tokensOf(grant));
     if (claim === null) throw tokenOfAnother(engine, id, null);
     try {
       if (unacknowledgedAt === null) {

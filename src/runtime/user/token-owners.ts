@@ -33,7 +33,7 @@ export interface Claim {
 /** A user, when its token was received or presented. */
 interface Owner {
   readonly id: string;
-  /** What tells it from the user that has this id once it was renamed; `null`: not known. */
+  /** What tells it from the user that has this id once it was renamed; `null`: its record does not tell. */
   readonly begun: number | null;
   readonly oneupUserId: number | null;
 }
@@ -84,7 +84,8 @@ export class TokenOwners {
    * Claims tokens that the application presents for this user; `null`: one of them is being stored for another user.
    * End the claim.
    */
-  claim(id: string, tokens: readonly Secret[]): Claim | null {
+  claim(user: User, tokens: readonly Secret[]): Claim | null {
+    const { id } = user;
     const hashes = tokens.map((token) => hashOf(token.reveal()));
     if (hashes.some((hash) => (this.#claimed.get(hash)?.id ?? id) !== id)) return null;
     const claims = hashes.map((hash) => [hash, this.#claimed.get(hash) ?? { id, times: 0 }] as const);
@@ -95,8 +96,7 @@ export class TokenOwners {
     return {
       formerOwner: hashes.map((hash) => this.#ownerOf(hash)?.id ?? id).find((owner) => owner !== id) ?? null,
       keep: () => {
-        const owner: Owner = { id, begun: null, oneupUserId: null };
-        for (const hash of hashes) this.#presented.set(hash, owner);
+        for (const hash of hashes) this.#presented.set(hash, ownerAs(user));
       },
       end: () => {
         for (const [hash, claim] of claims) if (--claim.times === 0) this.#claimed.delete(hash);
@@ -105,7 +105,7 @@ export class TokenOwners {
   }
 
   #checked(user: User, outcome: CallOutcome, before: number): CallOutcome {
-    const { id, begun, secrets, position } = user;
+    const { secrets } = user;
     if (outcome.type !== "tokens" && outcome.type !== "authorized") return outcome;
     const { accessToken, refreshToken } = outcome.tokens;
     const mayBeKept = [secrets.accessToken, secrets.refreshToken].map((own) => own?.reveal()); // from before a rename
@@ -118,24 +118,36 @@ export class TokenOwners {
     if (isAnothers) return anotherUser;
     // seam: what-comes-beside-a-mix-up-is-in-doubt
     if (this.#mixUps !== before) return mixedUp;
-    const owner: Owner = { id, begun, oneupUserId: position.context.oneupUserId };
-    for (const { hash } of tokens) this.#received.set(hash, owner);
+    for (const { hash } of tokens) this.#received.set(hash, ownerAs(user));
     return outcome;
   }
 
-  /** Whether another user had the token last. It may be this one, under the id that it had before a rename. */
-  #isAnothers({ id, begun, position, former }: User, token: number): boolean {
+  /**
+   * Whether another user had the token last. It may be this one, under the id that it had before a rename, and another
+   * user may have had this one's id.
+   */
+  #isAnothers(user: User, token: number): boolean {
     const owner = this.#ownerOf(token);
-    if (owner === undefined || owner.id === id) return false;
-    // Another user may have the former id since.
-    if (begun === null || owner.begun !== begun || owner.oneupUserId !== position.context.oneupUserId)
-      return true;
+    if (owner === undefined) return false;
+    const { id, begun, oneupUserId } = ownerAs(user);
+    if (owner.id === id) {
+      // Its record may have been made anew, but it keeps its number.
+      const isOther = (one: number | null, other: number | null): boolean =>
+        one !== null && other !== null && one !== other;
+      return isOther(owner.begun, begun) && isOther(owner.oneupUserId, oneupUserId);
+    }
+    if (begun === null || owner.begun !== begun || owner.oneupUserId !== oneupUserId) return true;
     const name = nameOf(this.#naming, owner.id);
-    return !former.some((one) => nameOf(this.#naming, one) === name);
+    return !user.former.some((one) => nameOf(this.#naming, one) === name);
   }
 
   /** The latest user that is known to have had the token. */
   #ownerOf(token: number): Owner | undefined {
     return this.#received.get(token) ?? this.#presented.get(token);
   }
+}
+
+/** The user as the owner of a token. */
+function ownerAs({ id, begun, position }: User): Owner {
+  return { id, begun, oneupUserId: position.context.oneupUserId };
 }
