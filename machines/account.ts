@@ -39,17 +39,21 @@ export interface GateContext {
   readonly probe: string | null;
   /** When another code was last spent to find out whether the token endpoint is back. */
   readonly probeCodeAt: number | null;
+  /** Calls for users shut it although lists of users are answered: such a list does not show that it may open. */
+  readonly answersLists: boolean;
 }
 
 /** The events of a gate. `at` is the time of the event, in ms since 1970. */
 export type GateEvent = { readonly at: number } &
-  /** A call was throttled; no call may be sent until `until`. `probeCodeAt`: it used a code that was issued for probing. */
+  /** A call was throttled; no call may be sent until `until`. `probeCodeAt`: it used a code that was issued for probing;
+   * `answersLists`: as in {@link GateContext}. */
   (
     | {
         readonly type: "HELD";
         readonly reason: GateReason;
         readonly until: number;
         readonly probeCodeAt?: number | undefined;
+        readonly answersLists?: boolean | undefined;
       }
     /** The client's credentials or the region were refused. */
     | { readonly type: "REFUSED"; readonly reason: GateReason; readonly until: number }
@@ -80,6 +84,7 @@ const nothingInTheWay: GateContext = {
   since: 0,
   probe: null,
   probeCodeAt: null,
+  answersLists: false,
 };
 
 /**
@@ -110,6 +115,7 @@ const gate = setup({
             since: event.at,
             probe: null,
             probeCodeAt: (event.type === "HELD" ? event.probeCodeAt : undefined) ?? context.probeCodeAt,
+            answersLists: event.type === "HELD" && event.answersLists === true,
           }
         : {},
     ),

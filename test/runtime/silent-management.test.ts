@@ -3,7 +3,7 @@ import type { Fault } from "oneup-lifecycle/sandbox";
 import type { TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { draw, oneIn } from "../support/effort.ts";
-import { afterwards, arrivedIn, workingWorld } from "../support/scene.ts";
+import { afterwards, arrivedIn, working, workingWorld } from "../support/scene.ts";
 
 const second = 1_000;
 const minute = 60 * second;
@@ -59,6 +59,12 @@ async function served({ lifecycle, clock }: TestLifecycle, name: string, rounds:
   return count;
 }
 
+/** Reads the list of users. It rejects at a shut gate. */
+async function lookUp({ lifecycle, clock }: TestLifecycle): Promise<void> {
+  const found = lifecycle.remote.find({ appUserId: "a stranger" });
+  await Promise.all([found, clock.advance(second)]);
+}
+
 const shutOf = async ({ lifecycle }: TestLifecycle) => (await lifecycle.health()).shut;
 
 describe("user management that", () => {
@@ -99,6 +105,64 @@ describe("user management that", () => {
       expect(arrivedIn(await lifecycle.counts())).toBe(100);
     },
   );
+
+  it.each(["starts", "reads the list of users"])(
+    "answers 503 where something is written, and lists its users, costs a new process that %s one call",
+    async (what) => {
+      const made = await world({ calls: 10_000, windowMs: hour });
+      const { clock, sandbox } = made;
+      down(made, { status: 503, body: "" }, ["createUser", "issueAuthCode"]);
+      for (const id of some("user", 300)) void made.lifecycle.onboard(id, { waitMs: 0, lane: "bulk" });
+      await clock.advance(20 * minute);
+      expect(await shutOf(made)).toMatchObject([{ gate: "management", reason: "unavailable" }]);
+      const before = sandbox.journal.spent().management;
+      let reads = 0;
+      for (let deploy = 0; deploy < 10; deploy++) {
+        working(await made.restart());
+        for (let step = 0; step < 36; step++) {
+          if (what !== "starts")
+            await lookUp(made).then(
+              () => reads++,
+              () => {},
+            );
+          await clock.advance(10 * second);
+        }
+      }
+      const spent = sandbox.journal.spent().management - before;
+      expect(spent - reads).toBeGreaterThan(10);
+      expect(spent - reads).toBeLessThanOrEqual(75); // one a minute
+      sandbox.clearFaults();
+      for (let step = 0; step < 18; step++) {
+        if (what !== "starts") await lookUp(made).catch(() => {});
+        await clock.advance(10 * second);
+      }
+      expect(await shutOf(made)).toEqual([]);
+      await clock.advance(40 * minute);
+      expect(arrivedIn(await made.lifecycle.counts())).toBe(300);
+    },
+  );
+
+  it("lists users while nothing can be written, which opens no gate, and serves a newcomer once it is over", async () => {
+    const made = await world(roomy);
+    const { clock, sandbox } = made;
+    down(made, { status: 503, body: "" }, ["createUser", "issueAuthCode"]);
+    for (const id of some("user", 20)) void made.lifecycle.onboard(id, { waitMs: 0 });
+    await clock.advance(10 * minute);
+    await made.restart(); // no worker runs those users any more
+    await clock.advance(2 * minute);
+    for (let read = 0; read < 3; read++) {
+      await lookUp(made);
+      expect(await shutOf(made)).toMatchObject([{ gate: "management", reason: "unavailable" }]);
+      await clock.advance(minute);
+    }
+    sandbox.clearFaults();
+    const [ada] = await Promise.all([
+      made.lifecycle.onboard("ada", { waitMs: minute }),
+      clock.advance(second),
+    ]);
+    expect(ada).toMatchObject({ usable: true });
+    expect(await shutOf(made)).toEqual([]);
+  });
 
   it.each(cases)("%s for three hours, is back for one user alone within five minutes", async (_, fault) => {
     const made = await world(roomy);

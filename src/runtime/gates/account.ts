@@ -62,7 +62,9 @@ export class Account {
     const ask = (at: NeutralEndpoint) => (): Promise<string> => this.#processGate.ask(at);
     const openedAt = (at: NeutralEndpoint) => (): number => this.#sharedGates.openedAt(at);
     this.#exchangeOutage = new ExchangeOutage(parts.clock, ask("token"), openedAt("token"));
-    this.#managementOutage = new ManagementOutage(parts.clock, ask("management"), openedAt("management"));
+    const [askList, listOpenedAt] = [ask("management"), openedAt("management")];
+    const management = (): Gate => this.#sharedGates.gate("management");
+    this.#managementOutage = new ManagementOutage(parts.clock, askList, listOpenedAt, management);
     const [{ creates }, { refreshes }] = [this.#managementOutage, this.#exchangeOutage];
     this.#turns = { createUser: creates, refreshToken: refreshes };
     const [nameOf, secretKey] = [(one: Permit) => this.#nameOf(one), () => this.#credentials.key];
@@ -238,11 +240,14 @@ export class Account {
     const isUsersOwn =
       call === "exchangeCode" && (await this.#exchangeOutage.concernsUserOnly(outcome, permit));
     const isDown =
-      neutralFor(call) === "management" && (await this.#managementOutage.isDown(outcome, permit));
+      neutralFor(call) === "management" && (await this.#managementOutage.isDown(call, outcome, permit));
     const shut = isUsersOwn ? null : (shutBy(call, outcome.type) ?? (isDown ? "management" : null));
     const isSilent = neutralFor(call) === "management" && isUnanswered(outcome.type);
-    const { mostMs } = isSilent ? this.#managementOutage : { mostMs: this.#exchangeOutage.mostMs(permit) };
-    const limited = isSilent || shut === "exchange" ? { ...outcome, mostMs } : outcome;
+    const limited = isSilent
+      ? { ...outcome, ...this.#managementOutage.limitsAfter(call) }
+      : shut === "exchange"
+        ? { ...outcome, mostMs: this.#exchangeOutage.mostMs(permit) }
+        : outcome;
     if (shut !== null || permit.probing.size > 0) await this.#conclude(call, limited, permit, shut);
     return "shared";
   }
@@ -254,7 +259,7 @@ export class Account {
     this.#turns[call]?.record(outcome, permit);
     if (permit.probing.size > 0 || shutBy(call, type) !== null || isUnconnected(outcome)) return false;
     if (type === "blocked" && endpoint !== null) return false;
-    if (endpoint === "management" && this.#managementOutage.record(outcome, permit)) return false;
+    if (endpoint === "management" && this.#managementOutage.record(call, outcome, permit)) return false;
     if (type !== "notSent") this.#shutting.sent();
     if (endpoint !== null) this.#processGate.recordOutcome(endpoint, permit.about ?? permit.number, type);
     if (call === "exchangeCode") this.#exchangeOutage.recordExchange(outcome);
@@ -320,7 +325,7 @@ export class Account {
       const isThrottled = isThrottling(name) && this.#sharedGates.gate(name).reason !== "unavailable";
       const isThrottledNoMore = outcome.type === "inDoubt" && isThrottled;
       if (isThrottledNoMore || (shut === null && !undecided)) {
-        await this.#probing.opened(name, permit);
+        await this.#probing.answered(name, call, permit);
       } else if (undecided) await this.#shutting.keepShut(name, permit, outcome);
       else await this.#shutting.giveUp(name, permit);
     }

@@ -30,7 +30,7 @@ export function withGate(value: Json, key: string, gate: Gate): Json {
 }
 
 function gateOf(kept: Readonly<Record<keyof Gate, unknown>>): readonly Gate[] {
-  const { state, reason, until, attempt, since, probe, probeCodeAt } = kept;
+  const { state, reason, until, attempt, since, probe, probeCodeAt, answersLists } = kept;
   const reads =
     (state === "open" || state === "throttled" || state === "probing" || state === "suspended") &&
     (reason === null || typeof reason === "string") &&
@@ -42,7 +42,9 @@ function gateOf(kept: Readonly<Record<keyof Gate, unknown>>): readonly Gate[] {
   if (!reads) return [];
   // A reason of a later release still keeps the gate shut.
   const known = reason === null ? null : (reasons.find((one) => one === reason) ?? "unavailable");
-  return [{ state, reason: known, until, attempt, since, probe, probeCodeAt }];
+  return [
+    { state, reason: known, until, attempt, since, probe, probeCodeAt, answersLists: answersLists === true },
+  ];
 }
 
 const reasons: readonly GateReason[] = ["throttled", "rateLimit", "unavailable", "credentials", "forbidden"];

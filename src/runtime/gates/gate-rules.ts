@@ -71,6 +71,11 @@ export function neutralFor(call: GatedCall): NeutralEndpoint | null {
   return call === "exchangeCode" || call === "refreshToken" ? "token" : "management";
 }
 
+/** Whether the call reads 1upHealth's list of users, which may be answered where nothing can be written. */
+export function readsList(call: GatedCall): boolean {
+  return call === "listUsers" || call === "findUser";
+}
+
 /** The gate that an outcome shuts. The gate of this process alone is handled in `process-gate.ts`. */
 export function shutBy(call: GatedCall, outcome: string): GateName | null {
   const isFhir = call === "fhir" || call === "purge";

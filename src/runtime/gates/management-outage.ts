@@ -5,13 +5,17 @@
  * be read where nothing can be written.
  *
  * Most probes are neutral calls as well, because one that fails leaves no user in doubt. Where they show nothing, users
- * probe, and those whose calls have failed before let others go first.
+ * probe, and those whose calls have failed before let others go first. The gate tells that to other processes: each would
+ * otherwise open it with a list, and shut it again at the cost of {@link most} users.
  *
  * @module
  */
 import type { Clock } from "../../clock.ts";
+import type { GatedCall } from "../../guard/gates.ts";
 import { isAboutAnother } from "../../http/user-management.ts";
+import type { Gate } from "../../../machines/index.ts";
 import { betweenNeutralMs, provesAccess } from "./blocking.ts";
+import { readsList } from "./gate-rules.ts";
 import { isUnanswered, type Outcome, type Permit } from "./permit.ts";
 import { RetriesInTurn } from "./retries-in-turn.ts";
 
@@ -35,6 +39,7 @@ export class ManagementOutage {
   readonly creates: RetriesInTurn;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #neutral: () => Promise<string>;
+  readonly #gate: () => Pick<Gate, "answersLists">;
   readonly #openedAt: () => number;
   /** The first users whose call got no answer, since a call was last answered. */
   readonly #unanswered = new Set<string>();
@@ -49,19 +54,26 @@ export class ManagementOutage {
 
   /**
    * `neutral`: makes a neutral call to user management; `notAsked`: none may be sent now. `openedAt`: when the
-   * gate opened, on `clock.monotonic()`; a call sent before shows nothing about the time since.
+   * gate opened, on `clock.monotonic()`; a call sent before shows nothing about the time since. `gate`: as last seen.
    */
-  constructor(clock: Clock, neutral: () => Promise<string>, openedAt: () => number) {
+  constructor(
+    clock: Clock,
+    neutral: () => Promise<string>,
+    openedAt: () => number,
+    gate: () => Pick<Gate, "answersLists">,
+  ) {
     this.creates = new RetriesInTurn(clock, openedAt, turnsOfCreates);
     this.#clock = clock;
     this.#neutral = neutral;
     this.#openedAt = openedAt;
+    this.#gate = gate;
   }
 
   /** Records the outcome of a user's call. True: so many in a row got no answer that {@link isDown} must find out. */
-  record(outcome: Outcome, { about, enteredAt }: Permit): boolean {
+  record(call: GatedCall, outcome: Outcome, { about, enteredAt }: Permit): boolean {
     if (enteredAt < this.#openedAt()) return false;
     if (provesAccess(outcome.type) || isAboutAnother(outcome)) {
+      if (readsList(call) && this.answersLists) return false;
       this.#servedAt = this.#clock.monotonic();
       if (this.#unanswered.size > 0) this.#unanswered.clear();
       if (this.#clock.monotonic() - this.#failedAt < contradictedMs) this.#misleads = "down";
@@ -70,6 +82,7 @@ export class ManagementOutage {
       return false;
     }
     if (!isUnanswered(outcome.type)) return false;
+    if (readsList(call) && this.#misleads === "up") this.#misleads = null;
     if (about !== null && this.#unanswered.size < most) this.#unanswered.add(about);
     return this.#unanswered.size >= many;
   }
@@ -78,8 +91,8 @@ export class ManagementOutage {
    * Records the outcome of a user's call; after several in a row without an answer makes a neutral call, if one may be
    * sent. True: that gets no answer either, or too many users in a row get none.
    */
-  async isDown(outcome: Outcome, permit: Permit): Promise<boolean> {
-    if (!this.record(outcome, permit) || permit.probing.has("management")) return false;
+  async isDown(call: GatedCall, outcome: Outcome, permit: Permit): Promise<boolean> {
+    if (!this.record(call, outcome, permit) || permit.probing.has("management")) return false;
     const neutral = await this.#neutral();
     this.recordNeutral(neutral);
     const isConfirmed = this.#misleads === null && isUnanswered(neutral);
@@ -97,10 +110,10 @@ export class ManagementOutage {
   }
 
   /** Whether a user's call probes the shut gate, and not a neutral one. */
-  isProbedByUser({ attempt }: { readonly attempt: number }): boolean {
+  isProbedByUser({ attempt, answersLists }: Pick<Gate, "attempt" | "answersLists">): boolean {
     // A neutral call was answered a moment ago, and users of another process have shut the gate again.
     if (this.#clock.monotonic() - this.#answeredAt < betweenNeutralMs) this.#misleads ??= "up";
-    return this.#misleads !== null || attempt % userProbesEvery === 0;
+    return answersLists || this.#misleads !== null || attempt % userProbesEvery === 0;
   }
 
   /** Whether calls of users were answered lately: one whose calls are not should leave the limit to others. */
@@ -108,13 +121,22 @@ export class ManagementOutage {
     return this.#clock.monotonic() - this.#servedAt < servedForMs;
   }
 
-  /** How long the gate may stay shut at most, ms: newcomers, whose calls may work, should not wait for long. */
-  get mostMs(): number {
-    return this.#misleads === "up" ? suspectedMs : Infinity;
+  /** Whether lists of users are known to be answered where calls for users are not. */
+  get answersLists(): boolean {
+    return this.#misleads === "up" || this.#gate().answersLists;
+  }
+
+  /**
+   * How the gate is shut after such a call got no answer. If lists are answered it is not shut for long, because the calls
+   * of newcomers may work.
+   */
+  limitsAfter(call: GatedCall): Required<Pick<Outcome, "mostMs" | "answersLists">> {
+    const answersLists = this.answersLists && !readsList(call);
+    return { mostMs: answersLists ? suspectedMs : Infinity, answersLists };
   }
 
   /** Whether others should probe the gate first: the call of this user alone, or of its kind, may fail. */
-  isSuspect(gate: { readonly attempt: number }, { isRetry }: Permit): boolean {
+  isSuspect(gate: Pick<Gate, "attempt" | "answersLists">, { isRetry }: Permit): boolean {
     return isRetry && this.isProbedByUser(gate);
   }
 }

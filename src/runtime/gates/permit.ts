@@ -64,6 +64,8 @@ export interface Outcome {
   readonly cause?: unknown;
   /** The gate that it shuts need not stay shut for longer, ms. */
   readonly mostMs?: number;
+  /** The call was one for a user, and lists of users are answered. */
+  readonly answersLists?: boolean;
 }
 
 /** The scope of a refusal: that user only, or all calls of this process. */

@@ -15,7 +15,7 @@ import {
 import type { AccountParts } from "./account-parts.ts";
 import { provesAccess, type NeutralEndpoint, type NeutralOutcome } from "./blocking.ts";
 import type { CredentialsInUse } from "../account/credentials-in-use.ts";
-import { isThrottling, shutBy } from "./gate-rules.ts";
+import { isThrottling, readsList, shutBy } from "./gate-rules.ts";
 import type { Shutting } from "./shutting.ts";
 import type { ManagementOutage } from "./management-outage.ts";
 import type { ExchangeOutage } from "./exchange-outage.ts";
@@ -36,6 +36,11 @@ export interface ProbingParts extends Pick<AccountParts, "clock" | "lostMs" | "n
   /** A permit that calls for no particular user. */
   readonly permitFor: () => Permit;
 }
+
+/** How long after users a list of users may leave at a gate that it does not open, ms. */
+const afterUsersMs = 10_000;
+/** What the neutral call of each endpoint counts as. */
+const neutralCalls = { management: "listUsers", token: "refreshToken" } as const;
 
 export class Probing {
   readonly #parts: ProbingParts;
@@ -69,9 +74,10 @@ export class Probing {
     const isSuspect = isOutage
       ? managementOutage.isSuspect(gate, permit)
       : name === "exchange" && exchangeOutage.isSuspect(permit);
-    const isWary = isSuspect || isThrottled;
+    const isList = isOutage && gate.answersLists && readsList(call); // it will show nothing
+    const isWary = isSuspect || isThrottled || isList;
     // seam: the-user-that-shut-a-gate-lets-others-probe-it-first
-    const yieldedAt = isWary ? yieldsUntil(name, gate) : now;
+    const yieldedAt = isWary ? yieldsUntil(name, gate) + (isList ? afterUsersMs : 0) : now;
     if (now < yieldedAt) return { ...blockedBy(name, gate), until: yieldedAt, yields: true };
     if (!(await this.#becomeProbe(name, permit)))
       return sharedGates.gate(name).state === "open" ? null : blockedBy(name, sharedGates.gate(name));
@@ -124,7 +130,8 @@ export class Probing {
     // Another permit may have asked just before: its outcome then counts for this gate as well.
     if (outcome === "throttled" && permit.probing.has(name))
       await this.#parts.shutting.shut(name, { type: outcome }, permit);
-    if (provesAccess(outcome) && permit.probing.has(name)) await this.opened(name, permit);
+    if (provesAccess(outcome) && permit.probing.has(name))
+      await this.answered(name, neutralCalls[name], permit);
     return outcome;
   }
 
@@ -144,10 +151,11 @@ export class Probing {
     if (given === undefined && sharedGates.gate(endpoint).until <= clock.now())
       await this.#becomeProbe(endpoint, permit);
     const outcome = await neutral(endpoint, permit);
-    const shut = shutBy(endpoint === "management" ? "listUsers" : "refreshToken", outcome.type);
+    const shut = shutBy(neutralCalls[endpoint], outcome.type);
     if (shut !== null) await shutting.shut(shut, outcome, permit);
     if (given !== undefined) return outcome;
-    if (permit.probing.has(endpoint) && provesAccess(outcome.type)) await this.opened(endpoint, permit);
+    if (permit.probing.has(endpoint) && provesAccess(outcome.type))
+      await this.answered(endpoint, neutralCalls[endpoint], permit);
     await shutting.abandon(permit);
     return outcome;
   }
@@ -162,6 +170,15 @@ export class Probing {
     if (!maySpendCode(this.#parts.sharedGates.gate("exchange").probeCodeAt, now)) return false;
     permit.probeCodeAt = now;
     return true;
+  }
+
+  /** This call, with which the permit probes the gate, was answered: the gate is open again, unless a list shows nothing. */
+  async answered(name: GateName, call: GatedCall, permit: Permit): Promise<void> {
+    const { sharedGates, shutting } = this.#parts;
+    if (name !== "management" || !readsList(call) || !sharedGates.gate(name).answersLists)
+      return this.opened(name, permit);
+    stopProbing(permit, name);
+    await shutting.giveUp(name, permit);
   }
 
   /** The gate that this permit probes is open again. */

@@ -85,7 +85,14 @@ export class Shutting {
     }
     const inARow = gate.reason === reason ? gate.attempt + 1 : 1;
     const until = at + this.#waitMs(name, inARow, reason, outcome);
-    const held = { type, at, reason, until, probeCodeAt: permit.probeCodeAt } as const;
+    const held = {
+      type,
+      at,
+      reason,
+      until,
+      probeCodeAt: permit.probeCodeAt,
+      answersLists: outcome?.answersLists,
+    } as const;
     await sharedGates.change(
       name,
       held,
