@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readdirSync, renameSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { createSandbox, type Sandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { operatorAt, type Operator } from "./operator.ts";
@@ -168,25 +169,30 @@ describe("cli, acting on a store", () => {
     expect((await again.ended).err).toBe("This store has no users yet: is it the right one?\n");
   });
 
-  it("work prints that the store is away, and that it is back, one line each", async () => {
-    const path = folder("cli-work-back");
-    const { operator, there } = await stage({ type: "lmdb", path });
-    await waiting(operator);
-    const worker = operator.begin(["work", ...there, "--poll", "50ms"]);
-    await worker.said(/Working/);
-    const [store, aside] = [join(path, "store"), join(path, "aside")];
-    renameSync(store, aside);
-    await worker.said(/The store does not work: /);
-    renameSync(aside, store);
-    await worker.said(/The store answers again/);
-    worker.kill("SIGTERM");
-    const { code, err } = await worker.ended;
-    expect(code).toBe(0);
-    expect(err.match(/The store (?:does not work|answers again)/g)).toEqual([
-      "The store does not work",
-      "The store answers again",
-    ]);
-  });
+  it.each(["with users", "without work to do"])(
+    "work prints each time that the store is away, and that it is back, one line each: a worker %s",
+    async (whose) => {
+      const path = folder("cli-work-back");
+      const { operator, there } = await stage({ type: "lmdb", path });
+      if (whose === "with users") await waiting(operator);
+      const worker = operator.begin(["work", ...there, "--poll", "50ms"]);
+      await worker.said(/Working/);
+      const [store, aside] = [join(path, "store"), join(path, "aside")];
+      for (const times of [1, 2]) {
+        renameSync(store, aside);
+        await worker.said(RegExp(`(?:The store does not work: [^]*){${times}}`));
+        await setTimeout(2_500); // it asks in vain once more
+        renameSync(aside, store);
+        await worker.said(RegExp(`(?:The store works again[^]*){${times}}`));
+      }
+      worker.kill("SIGTERM");
+      const { code, err } = await worker.ended;
+      expect(code).toBe(0);
+      const lines = err.match(/^(?:Cannot ask|The store (?:does not work|answers again|works again))/gm);
+      const outage = ["The store does not work", "Cannot ask", "The store answers again"];
+      expect(lines).toEqual([...outage, "The store works again", ...outage, "The store works again"]);
+    },
+  );
 
   it("work waits for a store that cannot be reached at the start, until SIGTERM", async () => {
     const { operator } = await stage({ type: "lmdb", path: folder("cli-work-waits") });

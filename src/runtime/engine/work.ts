@@ -146,6 +146,8 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   }
 
   let failures = 0;
+  /** Why the store could not be asked, as it was logged last. */
+  let logged: string | null = null;
   let storeHasAnswered = false;
   let takenBefore = 0;
   let idleSince = engine.clock.monotonic();
@@ -159,8 +161,12 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     if (room > 0) {
       try {
         const found = await untilGivenUp(engine.clock, job.stopSignal, claimUsers(room));
-        if (failures > 0) engine.settings.logger.info({}, "The store answers again");
-        failures = 0;
+        if (failures > 0) {
+          engine.settings.logger.info({}, "The store answers again");
+          // Without work to do nothing is written, which would show that the store works; and its next failure would be none.
+          await untilGivenUp(engine.clock, job.stopSignal, engine.writability.check()).catch(() => {});
+        }
+        [failures, logged] = [0, null];
         storeHasAnswered = true;
         if (found.more) continue;
         lanes = found.lanes;
@@ -179,7 +185,9 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         if (job.stopSignal.aborted && error === job.stopSignal.reason) break; // users that the store returns later are released at once
         if (!isLifecycleError(error) || !(error.retryable || isAway)) throw error;
         const ms = doubling(afterSilence, ++failures);
-        warnOfRetry(engine, error, ms, `Cannot ask the store for work: ${error.message}`);
+        if (error.message !== logged)
+          warnOfRetry(engine, error, ms, `Cannot ask the store for work: ${error.message}`);
+        logged = error.message;
         await sleep(engine.clock, ms, job.stopSignal).catch(() => {}); // the loop condition checks the abort
         continue;
       }
