@@ -30,9 +30,10 @@ export function refuseSwallowed(
     const ends = line + lineEndsIn(cell);
     const isId = index === idAt && lineEndsIn(cell.trim()) > 0;
     if (isId || (ends > line && areRows(cell.split(lineEnd), sign, index, cells.length - 1))) {
-      const why = isId ? "is of the column of ids, which have one line" : "holds what looks like rows";
+      const why = isId ? "must be an id of one line" : "holds what looks like rows";
+      const otherwise = isId ? "" : ", or, if it really has several lines, leave its column out of the file";
       throw new UsageError(
-        `Cannot read ${path}: the cell in quotation marks from line ${line} to line ${ends} ${why}; add the closing quotation mark that it lacks, or leave its column out of the file if it has none too few`,
+        `Cannot read ${path}: the cell in quotation marks from line ${line} to line ${ends} ${why}; add the closing quotation mark that it lacks${otherwise}`,
       );
     }
     line = ends;
@@ -43,7 +44,7 @@ const lineEnd = /\r\n?|\n/;
 
 /** How many lines end in a text. */
 export function lineEndsIn(text: string): number {
-  return text.split(lineEnd).length - 1;
+  return /[\r\n]/.test(text) ? text.split(lineEnd).length - 1 : 0; // most have none
 }
 
 /**
