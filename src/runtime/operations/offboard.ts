@@ -88,6 +88,7 @@ export function isOffboarded({ position }: User, purge: readonly FhirVersion[]):
   if (purge.length === 0) return state === "offboarded";
   const left = leftToPurge(context, purge);
   if (state === "offboarded") return left.length === 0;
+  // seam: a-larger-purge-is-not-stored-yet
   const isAll = left.length === context.toPurge?.length;
   return isPurging(state) && isAll;
 }
@@ -107,7 +108,7 @@ export function withoutSecrets(
   const isLonger = settled.pause?.arrivedAt !== undefined; // longer than its call may take to arrive
   const kept = isLonger ? ({ reason: "unavailable", mayArrive: true } as const) : settled.pause;
   // The clock of the process that began the wait may differ by minutes.
-  const own = { until: at + arrivesMs };
+  const own = { /* seam: a-wait-ends-by-the-clock-that-stores-it */ until: at + arrivesMs };
   const pause = kept === null || arrivesMs <= 0 ? null : { ...kept, ...own };
   const rest = { /* seam: an-offboarded-user-has-no-secrets */ secrets: {}, pause };
   if (purge.length === 0) return { ...stepped(settled, { type: "OFFBOARDED", at }, by), ...rest };
