@@ -16,10 +16,12 @@ const longestWaitMs = 6 * 3_600_000;
  * How long a span has lasted at `at`, ms. The next answer may come to a process whose clock is days ahead or behind, so the
  * time since the last one counts for no more than the longest wait, forward or backward.
  */
-export const lastedMs = ({ since, lastAt }: Span, at: number): number =>
-  lastAt === undefined
-    ? at - since
-    : lastAt - since + Math.max(-longestWaitMs, Math.min(longestWaitMs, at - lastAt));
+export const lastedMs = ({ since, lastAt }: Span, at: number): number => {
+  if (lastAt === undefined) return at - since;
+  // seam: an-answer-adds-six-hours-to-a-span-at-most
+  const addedMs = Math.max(-longestWaitMs, Math.min(longestWaitMs, at - lastAt));
+  return lastAt - since + addedMs;
+};
 
 /** The span with one more answer. */
 export const oneMore = (span: Span | null, at: number): Span => ({

@@ -1,5 +1,5 @@
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
-import { isLifecycleError, type Lifecycle, type UserStatus } from "oneup-lifecycle";
+import { isLifecycleError, type Lifecycle, type StoreAdapter, type UserStatus } from "oneup-lifecycle";
 import type { SandboxOptions } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { draw, oneIn, thorough } from "../support/effort.ts";
@@ -47,6 +47,27 @@ describe("a call that was given up and arrives late", () => {
     expect(sandbox.journal.count("fhir.purge")).toBe(1);
     await close();
   });
+
+  it.each([-60_000, 60_000])(
+    "is waited for where it was withdrawn by a clock that is %i ms off",
+    async (ms) => {
+      const world = await createTestLifecycle();
+      const { lifecycle, sandbox, store, clock, close } = world;
+      // A store with a clock of its own, as servers have.
+      const ofServer: StoreAdapter = { ...store, open: ({ account }) => store.open({ account, clock }) };
+      const other = await beside({ ...world, store: ofServer }, ms);
+      const { oneupUserId } = await lifecycle.onboard(id);
+      sandbox.fail({ call: "fhir.purge", delayMs: 38_000, delay: "before" });
+      await lifecycle.offboard(id, { purge: ["r4"], waitMs: 31_000 });
+      await other.offboard(id);
+      const grant = { oneupUserId: oneupUserId ?? 0, refreshToken: "ours" };
+      const atOnce = lifecycle.adopt(id, grant, { waitMs: 0 });
+      await expect(atOnce).rejects.toMatchObject({ code: "USER_NOT_READY", retryable: true });
+      await lifecycle.adopt(id, grant, { waitMs: 15_000 });
+      expect(sandbox.journal.count("fhir.purge")).toBe(1);
+      await close();
+    },
+  );
 
   it.each([30_001, 31_000, 34_000, 39_999])(
     "meets no second exchange of its code, and kills no grant (after %i ms)",

@@ -92,7 +92,8 @@ export class GrantJudge {
     const expiresAt = this.#saved.get(token);
     if (expiresAt === undefined)
       this.#judge.blame(`P1: ${life.name} handed out a token of ${id} before it was saved`);
-    else if (this.#time.now > expiresAt + 4 * minute) {
+    // Where the clock is a day behind, the token is good until tomorrow.
+    else if (this.#time.now > expiresAt + 4 * minute && !life.isDaysOff()) {
       this.#judge.blame(`P7: ${life.name} handed out a token of ${id} that has expired`);
     }
   }

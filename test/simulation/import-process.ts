@@ -33,7 +33,7 @@ export class Importer {
 
   start(): void {
     const { handler, time } = this.#stage;
-    const life = new Life(time, `p${this.#index + 1}.${++this.#lives}`, Infinity, 0, this.#dice);
+    const life = new Life(time, `p${this.#index + 1}.${++this.#lives}`, Infinity, () => 0, this.#dice);
     this.#lifecycle = openLifecycle(
       {
         credentials: handler.world.credentials,

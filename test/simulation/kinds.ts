@@ -16,6 +16,7 @@ import { silences } from "./silences.ts";
 import { serverKinds, storeKinds } from "./store-kinds.ts";
 import { throttlings } from "./throttling.ts";
 import { Dice, hour, minute } from "./time.ts";
+import { clockKinds } from "./wrong-days.ts";
 
 /** The limits that the account's record holds. */
 export type AccountLimits = NonNullable<LifecycleOptions["limits"]> & {
@@ -35,7 +36,7 @@ export interface Kind {
   /** What something on the way answers in place of 1upHealth, while things go wrong. */
   readonly between?: (dice: Dice) => (passing: Passing) => Fault | undefined;
   /** Can this process send nothing, so long after the beginning? `process`: from 0. */
-  readonly cutOff?: (dice: Dice) => (process: number, ms: number) => boolean;
+  readonly cutOff?: (dice: Dice, seed: number) => (process: number, ms: number) => boolean;
   /** `answer` and `between` go on after all other trouble has ended. */
   readonly lasts?: true;
   /** How 1upHealth is, from beginning to end. */
@@ -52,6 +53,8 @@ export interface Kind {
   readonly emptied?: (dice: Dice) => number;
   /** When everything is moved to another store, ms after the beginning. */
   readonly moves?: (dice: Dice) => readonly number[];
+  /** How wrong the clock of a process is, ms, so long after the beginning. `process`: from 0. */
+  readonly processClock?: (seed: number) => (process: number, ms: number) => number;
   /** How wrong the store's clock is, ms, so long after the beginning. */
   readonly storeClock?: (dice: Dice) => (ms: number) => number;
   /** How far the clock of the store's server has been set, ms, so long after the beginning. */
@@ -125,6 +128,11 @@ export const kinds: Readonly<Record<string, Kind>> = {
   },
   /** A proxy answers token requests twice, so that others get their answers: see `answers-twice.ts`. */
   answersTwice: { share: 0.1 },
+  /** In the end ids pass on while a write about the person before is on its way to the store: see `late-writes.ts`. */
+  lateWrites: { share: 0.1 },
+  ...clockKinds,
+  /** In the end purges are extended after a death, or withdrawn while their call is on its way: see `purging.ts`. */
+  purging: { share: 0.1 },
   ...serverKinds,
 };
 
@@ -147,6 +155,7 @@ export class Kinds {
   readonly #rights: readonly ((ms: number) => boolean)[];
   readonly #between: readonly ((passing: Passing) => Fault | undefined)[];
   readonly #cutOff: readonly ((process: number, ms: number) => boolean)[];
+  readonly #clocks: readonly ((process: number, ms: number) => number)[];
   /** The faults that have occurred, by kind: a fault that never does tests nothing. */
   readonly occurred = new Set<string>();
 
@@ -158,7 +167,8 @@ export class Kinds {
     });
     this.#writes = this.#on.flatMap(([{ writes }, dice]) => writes?.(dice) ?? []);
     this.#rights = this.#on.flatMap(([{ rights }, dice]) => rights?.(dice) ?? []);
-    this.#cutOff = this.#on.flatMap(([{ cutOff }, dice]) => cutOff?.(dice) ?? []);
+    this.#cutOff = this.#on.flatMap(([{ cutOff }, dice]) => cutOff?.(dice, seed) ?? []);
+    this.#clocks = this.#on.flatMap(([{ processClock }]) => processClock?.(seed) ?? []);
     this.#between = this.#on.flatMap(([{ between, lasts = false }, dice]) => {
       const answer = between?.(dice);
       if (answer === undefined) return [];
@@ -239,6 +249,11 @@ export class Kinds {
     return this.#on.flatMap(([{ serverClock }, dice]) => serverClock?.(dice) ?? [])[0] ?? null;
   }
 
+  /** How wrong the clock of this process is, ms, so long after the beginning. */
+  processClock(process: number, ms: number): number {
+    return this.#clocks.reduce((sum, wrong) => sum + wrong(process, ms), 0);
+  }
+
   /** How wrong the store's clock is, ms, so long after the beginning. */
   storeClock(): (ms: number) => number {
     const wrongs = this.#on.flatMap(([{ storeClock }, dice]) => storeClock?.(dice) ?? []);
@@ -263,7 +278,7 @@ function watched(name: string, kind: Kind, occurred: Set<string>): Kind {
     ...(answer && { answer: note("answer", answer, isGiven) }),
     ...(late && { late: note("late", late, isGiven) }),
     ...(between && { between: (dice: Dice) => note("between", between(dice), isGiven) }),
-    ...(cutOff && { cutOff: (dice: Dice) => note("cutOff", cutOff(dice), Boolean) }),
+    ...(cutOff && { cutOff: (dice: Dice, seed: number) => note("cutOff", cutOff(dice, seed), Boolean) }),
     ...(writes && { writes: (dice: Dice) => note("writes", writes(dice), not) }),
     ...(rights && { rights: (dice: Dice) => note("rights", rights(dice), not) }),
   };

@@ -17,23 +17,28 @@ export class Life {
   heldUpUntil = 0;
   /** It is to stand still before its next write about this user; then that is told. */
   standsBefore: { readonly id: string; readonly told: () => void } | null = null;
+  /** Its next write about this user is long on its way: once it is sent, that is told, and then it arrives. */
+  sendsLate: { readonly id: string; readonly sent: () => void; readonly arrival: Promise<void> } | null =
+    null;
   /** The wait that a 429 asked for, by endpoint. */
   readonly toldToWait = new Map<string, { readonly since: number; readonly until: number }>();
   /** When a call about this user was last answered 429. */
   readonly throttledAt = new Map<string, number>();
   /** When a call without a user's id was last answered, by endpoint. */
   readonly neutralAt = new Map<string, number>();
+  /** Is its clock wrong by days, or was it just now? */
+  isDaysOff: () => boolean = () => false;
   /** It stood still once. */
   hasStalled = false;
   readonly #time: Time;
 
-  constructor(time: Time, name: string, release: number, skewMs: number, dice: Dice) {
+  constructor(time: Time, name: string, release: number, skewMs: () => number, dice: Dice) {
     const startedAt = time.now;
     this.#time = time;
     this.name = name;
     this.release = release;
     this.clock = {
-      now: () => time.now + skewMs,
+      now: () => time.now + skewMs(),
       monotonic: () => time.now - startedAt,
       random: () => dice.next(),
       timer: (ms, task) => this.hear(ms, task),

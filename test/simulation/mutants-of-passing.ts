@@ -18,6 +18,11 @@ export const mutantsOfPassing: readonly Mutant[] = [
     becomes: () => "true",
   },
   {
+    name: "begins the revisions of every record at 1, so that a late write meets the record of the next person",
+    at: "a-new-record-has-revisions-of-its-own",
+    becomes: () => "1",
+  },
+  {
     name: "does nothing for a caller without time to wait",
     at: "a-user-that-is-asked-for-is-run",
     when: "never",

@@ -8,12 +8,14 @@ import { mutantsOfAnswers } from "./mutants-of-answers.ts";
 import { mutantsOfAttachments } from "./mutants-of-attachments.ts";
 import { mutantsOfPassing } from "./mutants-of-passing.ts";
 import { mutantsOfCauses } from "./mutants-of-causes.ts";
+import { mutantsOfClocks } from "./mutants-of-clocks.ts";
 import { mutantsOfEnsuring } from "./mutants-of-ensuring.ts";
 import { mutantsOfEvents } from "./mutants-of-events.ts";
 import { mutantsOfLeaves } from "./mutants-of-leaves.ts";
 import { mutantsOfMoves } from "./mutants-of-moves.ts";
 import { mutantsOfNumbers } from "./mutants-of-numbers.ts";
 import { mutantsOfPauses } from "./mutants-of-pauses.ts";
+import { mutantsOfPurges } from "./mutants-of-purges.ts";
 import { mutantsOfRestores } from "./mutants-of-restores.ts";
 import { mutantsOfServers } from "./mutants-of-servers.ts";
 
@@ -348,4 +350,6 @@ export const mutants: readonly Mutant[] = [
   ...mutantsOfRestores,
   ...mutantsOfAttachments,
   ...mutantsOfPassing,
+  ...mutantsOfClocks,
+  ...mutantsOfPurges,
 ];

@@ -6,6 +6,7 @@
 import { isLifecycleError, type Lifecycle } from "oneup-lifecycle";
 import { addResources } from "../../src/sandbox/create-sandbox.ts";
 import { Asking } from "./asking.ts";
+import { ChangingIds } from "./changing-ids.ts";
 import { fairErrors } from "./fair-errors.ts";
 import type { Stage } from "./stage.ts";
 import { Dice, hour, second } from "./time.ts";
@@ -22,11 +23,13 @@ export class Passing {
   readonly #stage: Stage;
   readonly #dice: Dice;
   readonly #asking: Asking;
+  readonly #ids: ChangingIds;
 
   constructor(stage: Stage) {
     this.#stage = stage;
     this.#dice = new Dice(stage.scenario.seed, "passing");
     this.#asking = new Asking(stage, this.#dice, this.blamed);
+    this.#ids = new ChangingIds(stage, this.#asking);
   }
 
   /** Plays the story to its end, if it has one; returns the broken promises. */
@@ -45,16 +48,16 @@ export class Passing {
     const { events } = judge;
     let ofFirst: readonly number[] = [];
     const first = await this.#comes("earliest");
-    await this.#renames("earliest", "shared");
+    await this.#ids.renames("earliest", "shared");
     let holder = first;
     for (let round = 1; round <= rounds; round++) {
       const next = await this.#comes(`next-${round}`);
       await this.#all(holder, "before");
       const walking = this.#walk(holder);
       await this.#asking.wait(this.#dice.between(0, second));
-      await this.#renames("shared", `former-${round}`);
+      await this.#ids.renames("shared", `former-${round}`);
       if (round === 1) ofFirst = await events.under("shared");
-      await this.#renames(`next-${round}`, "shared");
+      await this.#ids.renames(`next-${round}`, "shared");
       await walking;
       await this.#asking.wait(recheckMs + second);
       await this.#all(next, "after");
@@ -62,49 +65,21 @@ export class Passing {
       holder = next;
     }
     if (!scenario.kinds.includes("events")) return;
-    await this.#forgets("former-1");
+    await this.#ids.forgets("former-1");
     const left = (await events.under("shared")).filter((number) => ofFirst.includes(number));
     if (left.length > 0)
       this.blamed.push(`P5: former-1 was forgotten, and the events ${left.join()} are left of it`);
   }
 
-  async #forgets(id: string): Promise<void> {
-    const waitMs = 20 * second;
-    await this.#asking.until(id, "offboard", (lifecycle) => lifecycle.offboard(id, { waitMs }));
-    this.#stage.judge.forget(id);
-    await this.#asking.until(id, "forget", async (lifecycle) => {
-      await lifecycle.forget(id, { waitMs });
-      return true;
-    });
-  }
-
-  /** Signs up; the number. */
+  /** Signs up, and has resources that tell whose they are; the number. */
   async #comes(id: string): Promise<number> {
-    let number = 0;
-    await this.#asking.until(id, "onboard", async (lifecycle) => {
-      const { usable, oneupUserId } = await lifecycle.onboard(id, { waitMs: 20 * second });
-      number = oneupUserId ?? 0;
-      return usable;
-    });
+    const number = await this.#ids.comes(id);
     const made = Array.from({ length: resources }, () => ({
       resourceType: "Basic",
       code: { text: `${number}` },
     }));
     addResources(this.#stage.handler.world, number, "r4", made);
     return number;
-  }
-
-  async #renames(from: string, to: string): Promise<void> {
-    await this.#asking.until(from, "rename", async (lifecycle) => {
-      try {
-        await lifecycle.rename(from, to, { waitMs: 20 * second });
-        return true;
-      } catch (error) {
-        // It was done, though nothing told so.
-        if (isLifecycleError(error, "RENAMED") || isLifecycleError(error, "USER_UNKNOWN")) return true;
-        throw error;
-      }
-    });
   }
 
   /** Whose token each process has. */

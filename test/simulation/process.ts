@@ -4,9 +4,10 @@ import { openLifecycle } from "../../src/runtime/open-lifecycle.ts";
 import { lacksRight } from "./fair-errors.ts";
 import { Life } from "./life.ts";
 import type { Fit, Mortal, Stage } from "./stage.ts";
-import { second, Dice, minute } from "./time.ts";
+import { beginning, second, Dice, minute } from "./time.ts";
 import { unreliableNetwork } from "./unreliable-network.ts";
 import { unreliableStore } from "./unreliable-store.ts";
+import { isDaysOff } from "./wrong-days.ts";
 import { loggerTo } from "../support/loggers.ts";
 
 /** A process that is started again after each of its ends. */
@@ -82,7 +83,10 @@ export class Process implements Mortal {
     this.#lives++;
     const { releases, skewMs } = scenario;
     const release = this.isDeployed ? releases.to : releases.from;
-    const life = new Life(time, this.name, release, skewMs[this.index] ?? 0, this.#dice);
+    const wrongMs = (): number =>
+      (skewMs[this.index] ?? 0) + this.#stage.kinds.processClock(this.index, time.now - beginning);
+    const life = new Life(time, this.name, release, wrongMs, this.#dice);
+    life.isDaysOff = () => isDaysOff(scenario, this.index, time.now - beginning);
     this.life = life;
     this.#secret = handler.world.credentials.clientSecret;
     trace.note(

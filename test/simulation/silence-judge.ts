@@ -112,6 +112,7 @@ export class SilenceJudge {
 
   /** A process has sent a call. */
   sent(life: Life): void {
+    if (this.#isCutOff(life)) this.#suspectedUntil.set(life, this.#time.now + suspectedForMs);
     this.#unsent.delete(life);
   }
 
@@ -124,8 +125,11 @@ export class SilenceJudge {
   isOutage(life: Life): boolean {
     const { now } = this.#time;
     const isSuspected = now < (this.#suspectedUntil.get(life) ?? 0);
-    const isCutOff = (this.#unsent.get(life)?.row.size ?? 0) >= many;
-    return isSuspected || isCutOff || this.#isShut || now - this.#shutAt < this.#knownForMs;
+    return isSuspected || this.#isCutOff(life) || this.#isShut || now - this.#shutAt < this.#knownForMs;
+  }
+
+  #isCutOff(life: Life): boolean {
+    return (this.#unsent.get(life)?.row.size ?? 0) >= many;
   }
 
   /** Where the store fails, a process keeps a gate of its own for as long, which no record shows. */

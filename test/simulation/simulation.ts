@@ -21,6 +21,7 @@ import { checkUp, lastLook, reconcileAll } from "./last-looks.ts";
 import type { Shelf } from "./shelves.ts";
 import { Judge } from "./judge.ts";
 import { Kinds } from "./kinds.ts";
+import { LateWrites } from "./late-writes.ts";
 import { Leaves } from "./leaves.ts";
 import { List } from "./lists.ts";
 import { Person } from "./people.ts";
@@ -32,6 +33,7 @@ import { playEmptying } from "./emptying.ts";
 import { Moving } from "./moving.ts";
 import { plainStore, type PlainStore } from "./plain-store.ts";
 import { Process } from "./process.ts";
+import { Purging } from "./purging.ts";
 import { Restored, type Places } from "./restored.ts";
 import { Hasty } from "./hasty.ts";
 import { Passing } from "./passing.ts";
@@ -48,6 +50,7 @@ import {
 } from "./scenario.ts";
 import type { Fit, Stage } from "./stage.ts";
 import { brokenBy, beginning, Dice, hour, minute, Time } from "./time.ts";
+import { lookAtClocks } from "./wrong-days.ts";
 import { Trace, type Outcome } from "./trace.ts";
 import { silentLogger } from "../support/loggers.ts";
 
@@ -211,6 +214,7 @@ export class Simulation implements Stage {
     new Attaching(this).begin(this.#people);
     this.#moving.begin();
     this.#happenings();
+    lookAtClocks(this, this.#processes);
     const broken = brokenBy(judge, time);
     const emptiedMs = this.kinds.emptied();
     if (emptiedMs !== null)
@@ -247,7 +251,9 @@ export class Simulation implements Stage {
     const passed = await new Passing(this).play();
     const asked = await new Hasty(this).play();
     const restored = await new Restored(this, this.#places).play();
-    return this.#outcome([...returned, ...passed, ...asked, ...restored]);
+    const written = await new LateWrites(this, this.#processes).play();
+    const purged = await new Purging(this, this.#processes).play();
+    return this.#outcome([...returned, ...passed, ...asked, ...restored, ...written, ...purged]);
   }
 
   #outcome(blamed: readonly string[]): Outcome {

@@ -88,7 +88,18 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     return new Promise<void>((resolve) => void life.hear(0, resolve)).then(ask);
   }
 
-  /** The same, with the user's own id, for the judge. */
+  /** A write that is long on its way arrives in the end, though its process may have died since. */
+  function late<T>(id: string, write: () => Promise<T>): Promise<T> | null {
+    const { sendsLate } = life;
+    if (sendsLate?.id !== id) return null;
+    life.sendsLate = null;
+    sendsLate.sent();
+    return sendsLate.arrival
+      .then(write)
+      .then((answer) => new Promise((resolve) => hear(storeMs, () => resolve(answer))));
+  }
+
+  /** The record with the user's own id, for the judge. */
   function known<T extends { readonly id: string; readonly value: Json }>(record: T): T {
     if (names === null) return record;
     const { sealedId, user } = record.value as { sealedId: string; user: Json }; // written by the library
@@ -124,7 +135,7 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
           );
         return answer;
       };
-      return write(its.id, () => ask("commit", [its.id], put));
+      return late(its.id, put) ?? write(its.id, () => ask("commit", [its.id], put));
     },
     claim: (question) => {
       const ids: string[] = [];

@@ -42,6 +42,7 @@ export class GateTimes {
 
 /** A gate of this process, which the clock has left in the future when it was put back, as if it had been shut now. */
 export function shutByNow(gate: Gate, now: number): Gate {
+  // seam: a-clock-that-is-put-back-leaves-no-gate-shut
   return gate.since <= now + furthestAheadMs ? gate : earlier(gate, gate.since - now);
 }
 

@@ -125,6 +125,7 @@ export async function adopt(
     const { user, record } = found;
     // A purge that arrived now would erase what the user has from then on. An exchange that does harms nothing.
     const mayArrive = mayArriveForMs(user.pause, record.dueInMs ?? 0) > 0;
+    // seam: an-adopted-user-waits-for-a-late-purge
     if (!mayArrive || user.position.state === "codeIssued") return false;
     if (source === "inList" && wasOffboarded(found)) return false;
     return withGrant(user, grant, { at: engine.clock.now(), by }) !== user;

@@ -88,7 +88,9 @@ export function isOffboarded({ position }: User, purge: readonly FhirVersion[]):
   if (purge.length === 0) return state === "offboarded";
   const left = leftToPurge(context, purge);
   if (state === "offboarded") return left.length === 0;
-  return isPurging(state) && left.length === context.toPurge?.length;
+  // seam: a-larger-purge-is-not-stored-yet
+  const isAll = left.length === context.toPurge?.length;
+  return isPurging(state) && isAll;
 }
 
 /**
@@ -104,8 +106,10 @@ export function withoutSecrets(
   const settled = user.intent === null ? user : afterDeath(engine, user);
   const arrivesMs = mayArriveMs(settled, record);
   const isLonger = settled.pause?.arrivedAt !== undefined; // longer than its call may take to arrive
-  const arrival = { reason: "unavailable", until: at + arrivesMs, mayArrive: true } as const;
-  const pause = arrivesMs <= 0 ? null : isLonger ? arrival : settled.pause;
+  const kept = isLonger ? ({ reason: "unavailable", mayArrive: true } as const) : settled.pause;
+  // The clock of the process that began the wait may differ by minutes.
+  const own = { /* seam: a-wait-ends-by-the-clock-that-stores-it */ until: at + arrivesMs };
+  const pause = kept === null || arrivesMs <= 0 ? null : { ...kept, ...own };
   const rest = { /* seam: an-offboarded-user-has-no-secrets */ secrets: {}, pause };
   if (purge.length === 0) return { ...stepped(settled, { type: "OFFBOARDED", at }, by), ...rest };
   return { ...stepped(settled, { type: "OFFBOARD", at, purge }, by), ...rest, lane: "recovery" };

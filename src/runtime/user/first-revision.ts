@@ -14,5 +14,6 @@ const firstRevisions = 2 ** 30;
  * finds none that it expects.
  */
 export function firstRevision(writeId: string): number {
+  // seam: a-new-record-has-revisions-of-its-own
   return 1 + (hashOf(writeId) % firstRevisions);
 }
