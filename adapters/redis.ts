@@ -151,8 +151,12 @@ function keysOf(prefix: string, account: string) {
 }
 
 function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableStore {
-  const run = (script: Script, more: readonly string[], args: readonly string[] = []): Promise<Reply> =>
-    connection.run(script, [...keys.indexes, ...more], args);
+  const run = (
+    script: Script,
+    more: readonly string[],
+    args: readonly string[] = [],
+    sinceMs = 0,
+  ): Promise<Reply> => connection.run(script, [...keys.indexes, ...more], args, sinceMs);
   /** Runs a script whose answer begins with the server's time. */
   const runTimed = async (...call: Parameters<typeof run>): Promise<readonly Reply[]> => {
     const sentAt = clock.monotonic();
@@ -167,10 +171,11 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableSt
     args: readonly string[],
     start: string,
   ): Promise<Reply> => {
-    for (;;) {
+    for (const began = clock.monotonic(); ;) {
       const sentAt = clock.monotonic();
       const known = time.known();
-      const reply = await run(script, more, [...args, known === null ? "" : JSON.stringify(known), start]);
+      const all = [...args, known === null ? "" : JSON.stringify(known), start];
+      const reply = await run(script, more, all, sentAt - began);
       const [type, now] = list(reply);
       if (type !== "unsure") return reply;
       time.observe(Number(now), sentAt);

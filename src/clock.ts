@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { uptime } from "node:os";
 import { onAbort } from "./abort.ts";
 
 /** The only source of time and randomness, passed in everywhere. */
@@ -52,6 +53,14 @@ const own = "clock" in setTimeout ? null : { setTimeout, now: performance.now };
 /** Whether {@link systemClock} runs on the runtime's own functions, and not on ones that a test has put in their place. */
 export function isRealTime(): boolean {
   return own !== null && setTimeout === own.setTimeout && performance.now === own.now;
+}
+
+/**
+ * How long this machine was suspended since it was started, ms, give or take what is always the same: its monotonic clock
+ * stands still meanwhile. 0 on Deno, which asks for a right first.
+ */
+export function machineSuspendedMs(): number {
+  return "Deno" in globalThis ? 0 : uptime() * 1_000 - performance.now();
 }
 
 /**

@@ -12,7 +12,7 @@
  */
 
 import { lostState, unsureState } from "./failures.ts";
-import { aheadMs, longestHoldMs, takenNoteMs } from "../../src/store/slot-log.ts";
+import { aheadMs, keptCorrections, longestHoldMs, stepMs, takenNoteMs } from "../../src/store/slot-log.ts";
 
 /**
  * Settings of the functions. A plan is cached for the life of the connection, so it must be good for any number of
@@ -115,18 +115,18 @@ BEGIN
 END
 $$;
 
--- Moves the moments after _after of a log by _by, but not beyond _latest.
+-- Moves the moments of a log between _after and _before by _by, but not beyond _latest.
 CREATE OR REPLACE FUNCTION ${s}.move_moments(
-  _account text, _name text, _after float8, _by float8, _latest float8
+  _account text, _name text, _after float8, _before float8, _by float8, _latest float8
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   _moved json := (
-    SELECT json_agg(json_build_object('at', least(at + _by, _latest), 'lane', lane, 'calls', calls))
-    FROM ${s}.slots WHERE account = _account AND name = _name AND at > _after
+    SELECT json_agg(json_build_object('at', least(at + _by, CASE WHEN _by > 0 THEN greatest(_latest, at) ELSE _latest END), 'lane', lane, 'calls', calls))
+    FROM ${s}.slots WHERE account = _account AND name = _name AND at > _after AND at < _before
   );
 BEGIN
   IF _moved IS NULL THEN RETURN; END IF;
-  DELETE FROM ${s}.slots WHERE account = _account AND name = _name AND at > _after;
+  DELETE FROM ${s}.slots WHERE account = _account AND name = _name AND at > _after AND at < _before;
   INSERT INTO ${s}.slots (account, name, at, lane, calls)
   SELECT _account, _name, at, lane, sum(calls) FROM json_to_recordset(_moved) AS m (at float8, lane text, calls bigint)
   GROUP BY at, lane ORDER BY at, lane
@@ -141,36 +141,46 @@ LANGUAGE plpgsql AS $$
 DECLARE
   _head record;
   _latest float8;
-  _taken float8;
-  _half float8;
-  _jump record;
-  _by float8 := 0;
+  _oldest float8;
+  _seen_at float8;
+  _until float8;
+  _by float8;
 BEGIN
-  SELECT window_ms, asked_at, taken_at INTO _head FROM ${s}.logs WHERE account = _account AND name = _name;
-  IF NOT FOUND THEN RETURN; END IF;
+  SELECT window_ms, asked_at, taken_at, corrections INTO _head FROM ${s}.logs WHERE account = _account AND name = _name;
+  IF NOT FOUND THEN
+    IF _known->'jumps' IS NULL THEN RETURN; END IF;
+    INSERT INTO ${s}.logs (account, name, window_ms, asked_at, taken_at) VALUES (_account, _name, 0, 0, 0)
+    RETURNING window_ms, asked_at, taken_at, corrections INTO _head;
+  END IF;
   IF _head.taken_at > _now + ${aheadMs} THEN
     _latest := ${s}.noted(_head.window_ms, _now + ${longestHoldMs});
     PERFORM ${s}.move_moments(
-      _account, _name, _latest, ${s}.noted(_head.window_ms, _now - _head.taken_at), _latest
+      _account, _name, _latest, 'Infinity', ${s}.noted(_head.window_ms, _now - _head.taken_at), _latest
     );
     UPDATE ${s}.logs SET asked_at = least(asked_at, _now), taken_at = _now WHERE account = _account AND name = _name;
     RETURN;
   END IF;
-  _taken := _head.taken_at;
-  IF _taken > 0 THEN
-    FOR _jump IN
-      SELECT (jump->>'from')::float8 AS start, (jump->>'by')::float8 AS ms
-      FROM json_array_elements(_known->'jumps') WITH ORDINALITY AS jumps (jump, n) ORDER BY n
-    LOOP
-      _half := _jump.start + _jump.ms / 2; -- times below this are before the jump, times above it after
-      CONTINUE WHEN _taken > _half OR _now <= _half;
-      _taken := _taken + _jump.ms;
-      _by := _by + _jump.ms;
-    END LOOP;
-  END IF;
-  IF _by > 0 THEN
-    PERFORM ${s}.move_moments(_account, _name, '-Infinity', ${s}.noted(_head.window_ms, _by), 'Infinity');
-    UPDATE ${s}.logs SET asked_at = asked_at + _by, taken_at = _now WHERE account = _account AND name = _name;
+  SELECT min(at) INTO _oldest FROM ${s}.slots WHERE account = _account AND name = _name;
+  SELECT (array_agg(seen_at ORDER BY n))[1], max(last_at), sum(ms) INTO _seen_at, _until, _by FROM (
+    SELECT n, (jump->>'seenAt')::float8 AS seen_at, (jump->>'by')::float8 AS ms, (jump->>'from')::float8 AS start,
+      (jump->>'from')::float8 + (jump->>'by')::float8 + ${longestHoldMs} AS last_at
+    FROM json_array_elements(_known->'jumps') WITH ORDINALITY AS jumps (jump, n)
+  ) AS jumps
+  WHERE (_oldest IS NULL OR _oldest < last_at) AND _now > start + ms / 2; -- no slot from before it counts from later than that
+  _by := _by - coalesce((
+    SELECT sum((made->>1)::float8) FROM json_array_elements(_head.corrections) AS made
+    WHERE (made->>0)::float8 >= _seen_at
+  ), 0);
+  IF _by > ${stepMs} THEN -- otherwise another process was faster
+    PERFORM ${s}.move_moments(_account, _name, '-Infinity', _until, ${s}.noted(_head.window_ms, _by),
+      ${s}.noted(_head.window_ms, _now + ${longestHoldMs}));
+    UPDATE ${s}.logs SET asked_at = least(asked_at + _by, _now), taken_at = _now, corrections = (
+      SELECT json_agg(made ORDER BY n) FROM (
+        SELECT made, n FROM json_array_elements(_head.corrections) WITH ORDINALITY AS kept (made, n)
+        UNION ALL SELECT json_build_array(_now, _by), 1e9
+        ORDER BY n DESC LIMIT ${keptCorrections}
+      ) AS latest
+    ) WHERE account = _account AND name = _name;
   END IF;
 END
 $$;

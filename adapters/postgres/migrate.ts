@@ -12,7 +12,7 @@ import { joinFunctions } from "./join-functions.ts";
 import { query, type PostgresClient } from "./links.ts";
 import { outboxFunctions } from "./outbox-functions.ts";
 import { spaceTaking } from "./probing.ts";
-import { oldest, tables, version } from "./tables.ts";
+import { oldest, tables, upgrades, version } from "./tables.ts";
 import { textFunctions } from "./texts.ts";
 import { verbs } from "./verbs.ts";
 
@@ -61,7 +61,7 @@ export async function migrate(connection: Connection, schema: string): Promise<v
         const record =
           found === undefined
             ? `${tables(s)} INSERT INTO ${s}.meta (version, oldest) VALUES (${version}, ${oldest});`
-            : `UPDATE ${s}.meta SET version = ${version}, oldest = ${oldest};`;
+            : `${upgrades(s)} UPDATE ${s}.meta SET version = ${version}, oldest = ${oldest};`;
         await query(client, [record, ...functions.map((make) => make(s))].join("\n"));
       });
     }),
@@ -90,8 +90,14 @@ export async function look(connection: Connection, schema: string): Promise<void
   return connection.within(failed(connection, schema), (until) =>
     connection.lend(until, async (client) => {
       await refuseServer(connection.place, client);
-      if ((await versionOf(connection, client, schema)) === undefined)
+      const found = await versionOf(connection, client, schema);
+      if (found === undefined)
         throw unusable(connection.place, `its schema "${schema}" is missing: ${toMigrateOrRestore}`);
+      if (found < version)
+        throw unusable(
+          connection.place,
+          `its schema "${schema}" has version ${found}, and this release needs ${version}: call migrate() of the adapter once, or run oneup-lifecycle migrate`,
+        );
     }),
   );
 }

@@ -20,7 +20,7 @@
  */
 
 /** The version of the schema, incremented with every change of it. */
-export const version = 1;
+export const version = 2;
 
 /**
  * The oldest version whose releases work on a schema of this one: in a rolling update they are restarted on it. Raise it
@@ -88,6 +88,7 @@ CREATE TABLE ${s}.logs (
   window_ms float8 NOT NULL,
   asked_at float8 NOT NULL,
   taken_at float8 NOT NULL,
+  corrections json NOT NULL DEFAULT '[]',
   PRIMARY KEY (account, name)
 ) WITH (fillfactor = 50);
 CREATE TYPE ${s}.slot_note AS (kind text, name text, window_ms float8, lane text, at float8);
@@ -148,4 +149,9 @@ CREATE TABLE ${s}.joins (
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 CREATE INDEX joins_by_id ON ${s}.joins (account, id);
 `;
+}
+
+/** The SQL that adds what the tables of earlier versions lack. @param s the schema, quoted */
+export function upgrades(s: string): string {
+  return `ALTER TABLE ${s}.logs ADD COLUMN IF NOT EXISTS corrections json NOT NULL DEFAULT '[]';`; // since 2
 }

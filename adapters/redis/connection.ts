@@ -75,15 +75,21 @@ export class Connection {
     }
   }
 
-  /** Runs a script on the server that owns `keys[0]`. @throws {LifecycleError} */
-  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<Reply> {
+  /**
+   * Runs a script on the server that owns `keys[0]`. `sinceMs`: how much of the time limit has passed.
+   *
+   * @throws {LifecycleError}
+   */
+  run(script: Script, keys: readonly string[], args: readonly string[], sinceMs = 0): Promise<Reply> {
     if (this.#clock.monotonic() - this.#evictionCheckedAt >= evictionCheckMs)
       this.#refuseEviction(keys[0] ?? "").catch(() => {}); // for the next ones
-    return this.#eviction === undefined ? this.#run(script, keys, args) : Promise.reject(this.#eviction);
+    return this.#eviction === undefined
+      ? this.#run(script, keys, args, sinceMs)
+      : Promise.reject(this.#eviction);
   }
 
-  #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<Reply> {
-    return this.#answered(script.doing, (limit) => this.#ofScript(script, keys, args, limit));
+  #run(script: Script, keys: readonly string[], args: readonly string[], sinceMs = 0): Promise<Reply> {
+    return this.#answered(script.doing, (limit) => this.#ofScript(script, keys, args, limit), sinceMs);
   }
 
   /** Runs an idempotent command on the server that owns `key`. @throws {LifecycleError} */
@@ -91,14 +97,18 @@ export class Connection {
     return this.#answered(doing, (limit) => this.#untilAnswered(key, command, true, limit));
   }
 
-  async #answered(doing: Script["doing"], question: (limit: Limit) => Promise<Reply>): Promise<Reply> {
+  async #answered(
+    doing: Script["doing"],
+    question: (limit: Limit) => Promise<Reply>,
+    sinceMs = 0,
+  ): Promise<Reply> {
     if (this.#closing !== undefined) {
       throw new LifecycleError("CLOSED", "Cannot use the Redis store: it was closed");
     }
     const began = this.#clock.monotonic();
     this.#underWay++;
     try {
-      return await this.#limited(question);
+      return await this.#limited(question, sinceMs);
     } catch (error) {
       // A silently cut connection never fails by itself, and a replaced server has a new address.
       const silent = error instanceof Silence && this.#lastAnswer < began;
@@ -163,11 +173,11 @@ export class Connection {
   }
 
   /** Rejects when the time is up, with the last refusal or with {@link Silence}. */
-  #limited<T>(task: (limit: Limit) => Promise<T>): Promise<T> {
+  #limited<T>(task: (limit: Limit) => Promise<T>, sinceMs = 0): Promise<T> {
     const end = new AbortController();
     const limit: Limit = { signal: end.signal, refusal: undefined };
     return new Promise((resolve, reject) => {
-      const cancel = this.#clock.timer(this.#timeoutMs, () => {
+      const cancel = this.#clock.timer(Math.max(0, this.#timeoutMs - sinceMs), () => {
         reject(limit.refusal ?? new Silence(this.#timeoutMs));
         end.abort();
       });

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { longestLeaseMs } from "../../src/store/row-rules.ts";
-import { aheadMs, longestHoldMs, takenNoteMs } from "../../src/store/slot-log.ts";
+import { aheadMs, keptCorrections, longestHoldMs, stepMs, takenNoteMs } from "../../src/store/slot-log.ts";
 import { names, permitted } from "./lua/rows.ts";
 
 /**
@@ -24,6 +24,7 @@ export interface Script {
 /** Bounds for clock differences, ms. */
 const bounds = `local longestLeaseMs, longestHoldMs = ${longestLeaseMs}, ${longestHoldMs}
 local aheadMs, takenNoteMs = ${aheadMs}, ${takenNoteMs}
+local stepMs, keptCorrections = ${stepMs}, ${keptCorrections}
 `;
 
 /** A script of these parts. */

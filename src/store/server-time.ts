@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import { aheadMs } from "./slot-log.ts";
+import { machineSuspendedMs, type Clock } from "../clock.ts";
+import { aheadMs as backMs, stepMs } from "./slot-log.ts";
 import type { Jump, Past } from "./steady-time.ts";
 
 /** Sent with requests for slots, so that the server can tell whether its clock may have been set forward. */
@@ -15,7 +15,7 @@ export interface KnownTime {
   /** Arriving later than that by more than this, a request is not granted a slot: it may be slow, or the clock was set. */
   readonly slackMs: number;
   /** The forward jumps that were noticed, oldest first, for logs that were not looked at since. */
-  readonly jumps?: readonly Pick<Jump, "from" | "by">[];
+  readonly jumps?: readonly Pick<Jump, "seenAt" | "from" | "by">[];
 }
 
 /** The correction after the server's clock was set back: row times from `start` to `stop` shift by `byMs`. */
@@ -33,21 +33,23 @@ export const soonMs = 600_000;
 /** Number of rows corrected per call. */
 export const correctedAtOnce = 100;
 
-/** Steps forward up to this are taken for slow requests, ms. */
-export const stepMs = 2_000;
-/** By how much of its speed a server's clock may be faster than this process's monotonic clock: time servers slew clocks. */
-const drift = 0.000_5;
 /** Maximum number of jumps that are kept apart. */
-const mostJumps = 16;
+const mostJumps = 64;
+/** Jumps are kept for this long: no window is longer, ms. */
+const keptForMs = 26 * 3_600_000;
 /** The slowest request is forgotten by this factor with each one that follows. */
-const forgetting = 0.9;
+const forgetting = 0.5;
 
 /** A server's time, as observed by this process. */
 export class ServerTime {
   readonly #clock: Clock;
-  /** By how much the server's clock is ahead of the monotonic clock at most, and when that was found out. */
-  #ahead: { readonly ms: number; readonly at: number } | null = null;
-  #observedAt = 0;
+  readonly #suspended: () => number;
+  /** By how much the server's clock is ahead of the monotonic clock at most, ms. */
+  #aheadMs: number | null = null;
+  /** When the server's time was last heard, on the monotonic clock, and what it was. */
+  #heardAt = 0;
+  #seenAt = 0;
+  #suspendedMs: number;
   #slowestMs = 0;
   #since = Number.POSITIVE_INFINITY;
   /** Forward, oldest first. */
@@ -56,8 +58,11 @@ export class ServerTime {
   /** Everything written with the server's current time was written since this time. */
   #writtenSince = Number.POSITIVE_INFINITY;
 
-  constructor(clock: Clock) {
+  /** `suspended`: how long this machine was suspended, ms, which its monotonic clock does not count. */
+  constructor(clock: Clock, suspended: () => number = machineSuspendedMs) {
     this.#clock = clock;
+    this.#suspended = suspended;
+    this.#suspendedMs = suspended();
   }
 
   /**
@@ -66,43 +71,53 @@ export class ServerTime {
    */
   observe(at: number, sentAt: number): void {
     const now = this.#clock.monotonic();
-    const expected = sentAt + (this.#ahead?.ms ?? at - sentAt);
-    const by = at - expected;
+    const aheadMs = at - sentAt;
+    const by = aheadMs - (this.#aheadMs ?? aheadMs);
     // seam: a-step-of-the-servers-clock-is-noticed
-    const isAhead = at - this.#latest(now) > stepMs;
-    if (this.#ahead === null) this.#writtenSince = at;
-    else if (isAhead || by < -aheadMs) {
-      if (isAhead)
-        this.#jumps = withJump(this.#jumps, { from: expected, by, since: this.#since, isOfServer: true });
-      else this.#setBack(at, expected);
-      this.#writtenSince = at - (now - this.#observedAt); // other processes may have noticed earlier
-      this.#ahead = null;
-    }
-    if (this.#ahead === null) this.#since = at;
-    if (this.#ahead === null || at < this.#latest(sentAt)) this.#ahead = { ms: at - sentAt, at: sentAt };
-    this.#observedAt = now;
+    const isSetForward = by - (now - sentAt) > stepMs;
+    if (this.#aheadMs === null) this.#begin(at, at);
+    else if (isSetForward) this.#setForward(at, by, { sentAt, now });
+    else if (by < -backMs) this.#setBack(at, by, now);
+    if (this.#aheadMs === null || isSetForward || by < 0) this.#aheadMs = aheadMs;
+    [this.#heardAt, this.#seenAt] = [now, at];
     this.#slowestMs = Math.max(now - sentAt, forgetting * this.#slowestMs);
   }
 
-  #setBack(at: number, expected: number): void {
-    this.#behind = { start: this.#writtenSince, stop: expected + longestWaitMs, byMs: at - expected };
-    this.#jumps = this.#jumps.filter(({ from, by }) => from + by / 2 < at); // the others were undone
+  #begin(at: number, writtenSince: number): void {
+    this.#since = at;
+    this.#writtenSince = writtenSince;
   }
 
-  /** The latest time that it can be at the server at this time of the monotonic clock, by its clock as it was. */
-  #latest(monotonic: number): number {
-    if (this.#ahead === null) return Number.POSITIVE_INFINITY;
-    const { ms, at } = this.#ahead;
-    return monotonic + ms + drift * Math.max(0, monotonic - at);
+  #setForward(
+    at: number,
+    measuredBy: number,
+    { sentAt, now }: Readonly<Record<"sentAt" | "now", number>>,
+  ): void {
+    const suspendedMs = this.#suspended();
+    const sleptMs = suspendedMs - this.#suspendedMs;
+    const by = sleptMs > stepMs ? measuredBy - sleptMs : measuredBy; // it is measured in steps of its own
+    this.#suspendedMs = suspendedMs;
+    if (by - (now - sentAt) <= stepMs) return; // this machine slept
+    const jump = { seenAt: this.#seenAt, from: at - by, by, since: this.#since, isOfServer: true };
+    this.#jumps = withJump(this.#jumps, jump);
+    this.#begin(at, at - (now - this.#heardAt)); // other processes may have noticed earlier
+  }
+
+  #setBack(at: number, byMs: number, now: number): void {
+    this.#behind = { start: this.#writtenSince, stop: at - byMs + longestWaitMs, byMs };
+    this.#jumps = this.#jumps.filter(({ from, by }) => from + by / 2 < at); // the others were undone
+    this.#begin(at, at - (now - this.#heardAt));
   }
 
   /** What is known now; `null`: nothing yet. */
   known(): KnownTime | null {
-    if (this.#ahead === null) return null;
+    if (this.#aheadMs === null) return null;
     return {
-      latest: this.#latest(this.#clock.monotonic()),
+      latest: this.#clock.monotonic() + this.#aheadMs,
       slackMs: stepMs + this.#slowestMs,
-      ...(this.#jumps.length > 0 && { jumps: this.#jumps.map(({ from, by }) => ({ from, by })) }),
+      ...(this.#jumps.length > 0 && {
+        jumps: this.#jumps.map(({ seenAt, from, by }) => ({ seenAt, from, by })),
+      }),
     };
   }
 
@@ -127,10 +142,11 @@ export class ServerTime {
   }
 }
 
-/** The jumps with a further one. Of too many the oldest become one: a log is older than that if it is older than the latter. */
+/** The jumps with a further one, without those of long ago. Of too many the oldest become one. */
 function withJump(jumps: readonly Jump[], jump: Jump): readonly Jump[] {
-  const [first, second, ...others] = [...jumps, jump];
-  if (first === undefined || second === undefined || others.length < mostJumps - 1) return [...jumps, jump];
+  const kept = [...jumps, jump].filter(({ from, by }) => from + by > jump.from - keptForMs);
+  const [first, second, ...others] = kept;
+  if (first === undefined || second === undefined || kept.length <= mostJumps) return kept;
   const by = first.by + second.by;
-  return [{ ...first, from: second.from + second.by / 2 - by / 2, by }, ...others];
+  return [{ ...first, from: second.from + second.by - by, by }, ...others];
 }

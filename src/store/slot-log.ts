@@ -18,6 +18,9 @@ import type { Past, Time } from "./steady-time.ts";
 import { isObject } from "./guards.ts";
 import { add, emptyLog, forecastInMs, noted, prune, settled, used, type SlotLog } from "./sliding-window.ts";
 
+/** A correction of a log for jumps of the clock. */
+export type Correction = readonly [at: number, by: number];
+
 /** A log with its head. Times are store time, ms. */
 export interface KeptLog {
   /** The widest window that was recently used for it. Slots that this window still counts are not pruned. */
@@ -27,6 +30,8 @@ export interface KeptLog {
   /** When a slot was last taken. */
   readonly takenAt: number;
   readonly moments: SlotLog;
+  /** When it was corrected for jumps of the clock, and by how much, ms; the latest last. */
+  readonly corrections: readonly Correction[];
   /** Slots pruned by a process that had just started and whose clock may have been wrong. */
   readonly former: { readonly moments: SlotLog; readonly until: number } | null;
 }
@@ -36,6 +41,12 @@ export const longestHoldMs = 600_000;
 
 /** A log written this far in the future was written with a clock that has been set back since, ms. */
 export const aheadMs = 60_000;
+
+/** Steps of a clock up to this are taken for slow requests, ms. */
+export const stepMs = 2_000;
+
+/** How many corrections of a log are kept. */
+export const keptCorrections = 16;
 
 /** Precision of `takenAt`, ms. */
 export const takenNoteMs = 10_000;
@@ -59,25 +70,46 @@ export function isEmpty({ moments, takenAt }: KeptLog): boolean {
 const noJump: Past = { since: 0, jump: null };
 
 /** An unused log. */
-export const newLog: KeptLog = { windowMs: 0, askedAt: 0, takenAt: 0, moments: emptyLog, former: null };
+export const newLog: KeptLog = {
+  windowMs: 0,
+  askedAt: 0,
+  takenAt: 0,
+  moments: emptyLog,
+  corrections: [],
+  former: null,
+};
 
 /**
- * The log corrected to the time `now`, if a clock has jumped since it was written: all moments move as if it had not.
+ * The log corrected to the time `now`, if a clock has jumped since it was written: all moments from before a jump move as
+ * if it had not. What others have corrected since this process last saw the time before the jump counts.
  */
 export function redated(log: KeptLog, now: number, { jump, earlier = [] }: Past): KeptLog {
   if (log.takenAt > now + aheadMs) return correctedAhead(log, now);
-  if (jump === null || log.takenAt <= 0) return log;
-  let { takenAt } = log;
-  let by = 0; // sum of all jumps since the log was written
-  for (const each of [...earlier, jump]) {
-    const half = each.from + each.by / 2; // times below this are before the jump, times above it after
-    if (each.by <= 0 || takenAt > half || now <= half) continue;
-    takenAt += each.by;
-    by += each.by;
-  }
-  if (by === 0) return log;
-  const moments = log.moments.map((moment) => shifted(moment, noted(log.windowMs, by)));
-  return { ...log, askedAt: log.askedAt + by, takenAt: now, moments };
+  if (jump === null) return log;
+  const oldest = log.moments[0]?.[0] ?? Number.NEGATIVE_INFINITY; // noted without moments, too: later ones stay as they are
+  const since = [...earlier, jump].filter(
+    ({ from, by }) => by > 0 && oldest < from + by + longestHoldMs && now > from + by / 2, // unless it was undone
+  );
+  const [first, last] = [since[0], since.at(-1)];
+  if (first === undefined || last === undefined) return log;
+  const made = log.corrections.filter(([at]) => at >= first.seenAt);
+  const by = sum(since.map((each) => each.by)) - sum(made.map(([, each]) => each));
+  if (by <= stepMs) return log; // another process was faster
+  const until = last.from + last.by + longestHoldMs; // no older slot is counted from later than that
+  const latest = noted(log.windowMs, now + longestHoldMs);
+  const [old, others] = [log.moments.filter(([at]) => at < until), log.moments.filter(([at]) => at >= until)];
+  const moved = old.map((moment) => shifted(moment, noted(log.windowMs, by), Math.max(latest, moment[0])));
+  return {
+    ...log,
+    askedAt: Math.min(log.askedAt + by, now),
+    takenAt: now,
+    moments: merged(others, moved),
+    corrections: [...log.corrections, [now, by] as const].slice(-keptCorrections),
+  };
+}
+
+function sum(all: readonly number[]): number {
+  return all.reduce((total, each) => total + each, 0);
 }
 
 /**
@@ -94,11 +126,7 @@ function correctedAhead(log: KeptLog, now: number): KeptLog {
   return { ...log, askedAt: Math.min(log.askedAt, now), takenAt: now, moments, former: null };
 }
 
-function shifted(
-  [at, ...counts]: SlotLog[number],
-  ms: number,
-  latest = Number.POSITIVE_INFINITY,
-): SlotLog[number] {
+function shifted([at, ...counts]: SlotLog[number], ms: number, latest: number): SlotLog[number] {
   return [Math.min(at + ms, latest), ...counts];
 }
 
@@ -150,6 +178,7 @@ export function differs(log: KeptLog, other: KeptLog): boolean {
     log.windowMs !== other.windowMs ||
     log.askedAt !== other.askedAt ||
     log.takenAt !== other.takenAt ||
+    log.corrections !== other.corrections ||
     log.former !== other.former ||
     log.moments.length !== other.moments.length
   );
@@ -199,10 +228,10 @@ export function forecastOf(
 export function readLog(kept: unknown): KeptLog | undefined {
   if (isMoments(kept)) return { ...newLog, moments: kept };
   if (!isObject(kept)) return undefined;
-  const { windowMs, askedAt, takenAt, moments, former = null } = kept;
+  const { windowMs, askedAt, takenAt, moments, corrections = [], former = null } = kept;
   const isHead = typeof windowMs === "number" && typeof askedAt === "number" && typeof takenAt === "number";
-  if (!isHead || !isMoments(moments)) return undefined;
-  if (former === null) return { windowMs, askedAt, takenAt, moments, former };
+  if (!isHead || !isMoments(moments) || !areCorrections(corrections)) return undefined;
+  if (former === null) return { windowMs, askedAt, takenAt, moments, corrections, former };
   if (!isObject(former) || typeof former["until"] !== "number" || !isMoments(former["moments"]))
     return undefined;
   return {
@@ -210,10 +239,15 @@ export function readLog(kept: unknown): KeptLog | undefined {
     askedAt,
     takenAt,
     moments,
+    corrections,
     former: { moments: former["moments"], until: former["until"] },
   };
 }
 
 function isMoments(log: unknown): log is SlotLog {
   return Array.isArray(log) && log.every((moment) => Array.isArray(moment) && moment.length === 4);
+}
+
+function areCorrections(kept: unknown): kept is readonly Correction[] {
+  return Array.isArray(kept) && kept.every((each) => Array.isArray(each) && each.length === 2);
 }

@@ -18,7 +18,9 @@ export const adoptAfterMs = 60_000;
 
 /** An adopted jump of the wall clock. */
 export interface Jump {
-  /** The time without the jump. */
+  /** The last time that was seen before it: whatever corrected a log later than that may have been for the same jump. */
+  readonly seenAt: number;
+  /** The time without the jump, when it was noticed. */
   readonly from: number;
   /** Its size, ms; negative: back. */
   readonly by: number;
@@ -66,9 +68,16 @@ export function steadyTime(clock: Clock): SteadyTime {
   let start = middle([clock.now(), clock.now(), clock.now()]); // a single wrong reading must not become the start
   let past: Past = { since: start, jump: null };
   /**
-   * A jump that is not adopted yet: when it was first seen, on the monotonic clock and in steady time, and its size.
+   * A jump that is not adopted yet: when it was first seen, on the monotonic clock and in steady time, the last time that
+   * was seen before it, and its size.
    */
-  let pendingJump: { readonly at: number; readonly since: number; readonly by: number } | null = null;
+  let pendingJump: {
+    readonly at: number;
+    readonly since: number;
+    readonly seenAt: number;
+    readonly by: number;
+  } | null = null;
+  let seenAt = start;
   /** A new pending jump starts a new millisecond, so that writes before and after it never have the same time. */
   let notBefore = Number.NEGATIVE_INFINITY;
   function now(): number {
@@ -80,12 +89,12 @@ export function steadyTime(clock: Clock): SteadyTime {
     const by = wall - expected;
     if (Math.abs(by) <= toleranceMs) {
       pendingJump = null;
-      return expected;
+      return (seenAt = expected);
     }
     // A difference that keeps changing starts over.
     if (pendingJump === null || Math.abs(by - pendingJump.by) > toleranceMs) {
       notBefore = Math.ceil(exact);
-      pendingJump = { at: monotonic, since: notBefore, by };
+      pendingJump = { at: monotonic, since: notBefore, seenAt, by };
     }
     if (monotonic - pendingJump.at < adoptAfterMs) return Math.max(expected, notBefore);
     pendingJump = null;
@@ -93,11 +102,11 @@ export function steadyTime(clock: Clock): SteadyTime {
     const { jump, earlier = [], since } = past;
     past = {
       since: wall,
-      jump: { from: expected, by, since },
+      jump: { seenAt, from: expected, by, since },
       ...(jump !== null && { earlier: [...earlier, jump].slice(-rememberedJumps) }),
     };
     start += by;
-    return wall;
+    return (seenAt = wall);
   }
   return {
     now,

@@ -206,18 +206,23 @@ withPostgres("adapters/postgres, opened", (server) => {
     const { url } = await server(forgetful);
     const before = await newStore(url);
     await before.commit(write("ada"));
-    // Of an invented release, which had another way to count.
+    // Of the release before, but for an invented difference: it had another way to count.
     await sql(
       url,
       `DROP FUNCTION oneup_lifecycle.tally_users;
-      UPDATE oneup_lifecycle.meta SET version = version - 1, oldest = oldest - 1`,
+      ALTER TABLE oneup_lifecycle.logs DROP COLUMN corrections;
+      UPDATE oneup_lifecycle.meta SET version = version - 1`,
     );
+    expect(await refusal(url)).toMatchObject({
+      ...unusable,
+      message: expect.stringMatching(
+        /has version 1, and this release needs 2: call migrate\(\) of the adapter once, or run oneup-lifecycle migrate$/,
+      ),
+    });
+    await expect(before.tally()).rejects.toThrow("what migrate() creates is missing (42883)");
+    await Promise.all([1, 2].map(() => postgres(url).migrate()));
     const store = await openStore(url);
     expect(await store.load("ada")).toMatchObject({ record: { revision: 1 } });
-    await expect(store.tally()).rejects.toThrow(
-      "what migrate() creates is missing (42883): call migrate() of the adapter once, or run oneup-lifecycle migrate",
-    );
-    await Promise.all([1, 2].map(() => postgres(url).migrate()));
     expect(await store.tally()).toEqual({ created: { all: 1, stale: 0 } });
     await before.commit(write("ada", { expectedRevision: 1 }));
     await newStore(url, { schema: "fresh" });

@@ -46,6 +46,39 @@ function tests(server: () => Promise<ServerWithClock>): void {
     },
   );
 
+  it.sequential("counts a step once, whichever processes notice it, and when", async () => {
+    const { clock, process, set } = await server();
+    const stores = await Promise.all(Array.from({ length: 6 }, () => process()));
+    for (const each of stores) await each.claim({ limit: 9, lease });
+    const [first] = stores;
+    if (first !== undefined) await takeAll(first);
+    await set(clock.now() + 10 * minute);
+    for (const each of stores) {
+      await clock.advance(9 * minute);
+      expect(await each.slots.take(ask)).toMatchObject({ type: "refused" });
+    }
+    await clock.advance(5 * minute);
+    expect(await first?.slots.take(ask)).toMatchObject({ type: "refused" });
+    await clock.advance(3 * minute);
+    for (const each of stores.slice(3)) expect(await each.slots.take(ask)).toMatchObject({ type: "taken" });
+  });
+
+  it.sequential("knows of a step also where a process that has just started took slots since", async () => {
+    const { clock, process, set } = await server();
+    const store = await process();
+    await takeAll(store);
+    await store.load("ada");
+    await clock.advance(30 * minute);
+    await set(clock.now() + 20 * minute);
+    expect(await (await process()).slots.take(ask)).toMatchObject({ type: "refused" });
+    await store.load("ada");
+    await clock.advance(12 * minute);
+    expect(await store.slots.take(ask)).toMatchObject({ type: "refused" });
+    expect(await (await process()).slots.take(ask)).toMatchObject({ type: "refused" });
+    await clock.advance(20 * minute);
+    expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
+  });
+
   it.sequential.each(Object.keys(ways))(
     "frees no slot early where %s is the first that is asked since",
     async (way) => {

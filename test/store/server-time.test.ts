@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ServerTime, stepMs } from "../../src/store/server-time.ts";
+import { ServerTime } from "../../src/store/server-time.ts";
+import { stepMs } from "../../src/store/slot-log.ts";
 import { manualClock } from "../../src/testing/index.ts";
 
 const second = 1_000;
@@ -15,13 +16,18 @@ const request = fc.record({
 /** A server and a process. `rate`: by how much of its speed the server's clock is too fast. */
 function scene(rate: number) {
   const clock = manualClock();
-  const time = new ServerTime(clock);
-  let setMs = 0;
+  let [setMs, suspendedMs] = [0, 0];
+  const time = new ServerTime(clock, () => suspendedMs);
   const server = (): number => Math.floor(1e12 + clock.monotonic() * (1 + rate) + setMs);
   return {
     time,
     server,
     set: (ms: number) => (setMs += ms),
+    /** The machine of the process sleeps: its monotonic clock stands still. */
+    sleep(ms: number) {
+      setMs += ms;
+      suspendedMs += ms;
+    },
     async play({ afterMs, thereMs, backMs }: { afterMs: number; thereMs: number; backMs: number }) {
       await clock.advance(afterMs);
       const [sentAt, known] = [clock.monotonic(), time.known()];
@@ -36,16 +42,21 @@ function scene(rate: number) {
 }
 
 describe("store/server-time", () => {
-  it("observe() takes no slow answer, and no clock that time servers slew, for a step", () =>
+  it("observe() takes no slow answer for a step, nor that the machine slept", () =>
     fc.assert(
-      fc.asyncProperty(fc.array(request), fc.constantFrom(-0.000_4, 0, 0.000_4), async (requests, rate) => {
-        const { time, play } = scene(rate);
-        for (const each of requests) {
-          const { known, before } = await play(each);
-          expect(time.past.jump).toBeNull();
-          if (known !== null) expect(known.latest).toBeGreaterThanOrEqual(before - 1);
-        }
-      }),
+      fc.asyncProperty(
+        fc.array(fc.tuple(request, fc.constantFrom(0, 0, 60 * second))),
+        fc.constantFrom(-0.000_4, 0),
+        async (requests, rate) => {
+          const { time, play, sleep } = scene(rate);
+          for (const [each, sleptMs] of requests) {
+            sleep(sleptMs);
+            const { known, before } = await play(each);
+            expect(time.past.jump).toBeNull();
+            if (known !== null) expect(known.latest + sleptMs).toBeGreaterThanOrEqual(before - 1);
+          }
+        },
+      ),
     ));
 
   it("observe() notices a step forward, at once or where its answer was slow with the next", () =>
@@ -67,6 +78,27 @@ describe("store/server-time", () => {
         },
       ),
     ));
+
+  it("known() expects no slow answer for long because one was slow", async () => {
+    const { time, play } = scene(0);
+    await play({ afterMs: 0, thereMs: 1, backMs: 30 * second });
+    for (let answers = 0; answers < 8; answers++) await play({ afterMs: second, thereMs: 1, backMs: 1 });
+    expect(time.known()?.slackMs).toBeLessThan(stepMs + second);
+  });
+
+  it("known() keeps jumps apart, and none of long ago", async () => {
+    const { time, play, set } = scene(0);
+    for (let jumps = 0; jumps < 200; jumps++) {
+      await play({ afterMs: 600 * second, thereMs: 1, backMs: 1 });
+      set(5 * second);
+    }
+    await play({ afterMs: 1, thereMs: 1, backMs: 1 });
+    const jumps = time.known()?.jumps ?? [];
+    expect(jumps.length).toBeLessThanOrEqual(64);
+    const latest = jumps.at(-1);
+    for (const { from, by } of jumps)
+      expect(from + by).toBeGreaterThan((latest?.from ?? 0) - 26 * 3_600 * second);
+  });
 
   it("known() lets a request that was too slow pass the second time", () =>
     fc.assert(

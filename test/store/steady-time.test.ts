@@ -31,7 +31,7 @@ describe("store/steady-time", () => {
     expect(now()).toBe(clock.now());
     expect(past()).toEqual({
       since: start + day + adoptAfterMs,
-      jump: { from: start + adoptAfterMs, by: day, since: start },
+      jump: { seenAt: start, from: start + adoptAfterMs, by: day, since: start },
     });
     clock.jumpTo(clock.now() - day);
     now();

@@ -31,6 +31,12 @@ local function logOf(name)
   return logs[name]
 end
 
+local function correctionsText(corrections)
+  local texts = {}
+  for n, each in ipairs(corrections) do texts[n] = '[' .. json(each[1]) .. ',' .. json(each[2]) .. ']' end
+  return '[' .. table.concat(texts, ',') .. ']'
+end
+
 local function writeLog(log)
   for field, calls in pairs(log.changes) do
     if calls ~= 0 then redis.call('HINCRBY', log.key, field, calls) end
@@ -39,6 +45,7 @@ local function writeLog(log)
   local head = log.head
   if head and head.changed then
     redis.call('HSET', log.key, 'window', json(head.window), 'asked', json(head.asked), 'taken', json(head.taken))
+    if #head.corrections > 0 then redis.call('HSET', log.key, 'corrected', correctionsText(head.corrections)) end
     head.changed = false
   end
   log.changes, log.fresh = {}, {}
@@ -92,28 +99,38 @@ local function redate(log, since)
     head.asked, head.taken, head.changed = math.min(head.asked, now), now, true
     return true
   end
-  local taken, sum = head.taken, 0
+  if #since == 0 then return false end
+  local oldest = tonumber(redis.call('ZRANGE', log.moments, 0, 0)[1] or '-inf')
+  local seenAt, untilAt, by = nil, nil, 0
   for _, each in ipairs(since) do
-    local half = each.from + each.by / 2 -- times below this are before the jump, times above it after
-    if taken > 0 and taken <= half and now > half then taken, sum = taken + each.by, sum + each.by end
+    local last = each.from + each.by + longestHoldMs -- no slot from before it counts from later than that
+    if oldest < last and now > each.from + each.by / 2 then
+      seenAt, untilAt, by = seenAt or each.seenAt, last, by + each.by
+    end
   end
-  if sum == 0 then return false end
-  local by = noted(head.window, sum)
-  moveMoments(log, function(at) return at + by end)
-  head.asked, head.taken, head.changed = head.asked + sum, now, true
+  for _, each in ipairs(seenAt and head.corrections or {}) do
+    if each[1] >= seenAt then by = by - each[2] end
+  end
+  if by <= stepMs then return false end -- another process was faster
+  local latest, ms = noted(head.window, now + longestHoldMs), noted(head.window, by)
+  moveMoments(log, function(at) return at < untilAt and math.min(at + ms, math.max(latest, at)) or at end)
+  head.asked, head.taken, head.changed = math.min(head.asked + by, now), now, true
+  head.corrections[#head.corrections + 1] = { now, by }
+  if #head.corrections > keptCorrections then table.remove(head.corrections, 1) end
   return true
 end
 
 -- Reads the head of a log, its sums by lane, and one field. Returns the field, and whether redate() may have moved it.
 local function readHead(log, field)
   local texts = redis.call(
-    'HMGET', log.key, 'interactive', 'recovery', 'bulk', 'window', 'asked', 'taken', field or 'taken'
+    'HMGET', log.key, 'interactive', 'recovery', 'bulk', 'window', 'asked', 'taken', 'corrected', field or 'taken'
   )
   log.sums = numbers(texts)
   log.head = {
     window = tonumber(texts[4]) or 0, asked = tonumber(texts[5]) or 0, taken = tonumber(texts[6]) or 0, changed = false,
+    corrections = texts[7] and cjson.decode(texts[7]) or {},
   }
-  return texts[7], redate(log, {})
+  return texts[8], redate(log, {})
 end
 
 local function held(log, field)

@@ -188,6 +188,7 @@ export async function copyLogs({ from, to, byMs, identity }: Sides): Promise<str
       askedAt: log.askedAt + byMs,
       takenAt: log.takenAt + byMs,
       moments,
+      corrections: [], // those were of another clock
       former: null,
     };
     await to.transfer.writeLog({ limit, log: moved, identity });
