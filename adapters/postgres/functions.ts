@@ -166,7 +166,7 @@ BEGIN
       (jump->>'from')::float8 + (jump->>'by')::float8 + ${longestHoldMs} AS last_at
     FROM json_array_elements(_known->'jumps') WITH ORDINALITY AS jumps (jump, n)
   ) AS jumps
-  WHERE (_oldest IS NULL OR _oldest < last_at) AND _now > start + ms / 2; -- no slot from before it counts from later than that
+  WHERE coalesce(_oldest, _now - _head.window_ms) < last_at AND _now > start + ms / 2; -- no slot from before it counts from later than that
   _by := _by - coalesce((
     SELECT sum((made->>1)::float8) FROM json_array_elements(_head.corrections) AS made
     WHERE (made->>0)::float8 >= _seen_at

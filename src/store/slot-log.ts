@@ -86,7 +86,7 @@ export const newLog: KeptLog = {
 export function redated(log: KeptLog, now: number, { jump, earlier = [] }: Past): KeptLog {
   if (log.takenAt > now + aheadMs) return correctedAhead(log, now);
   if (jump === null) return log;
-  const oldest = log.moments[0]?.[0] ?? Number.NEGATIVE_INFINITY; // noted without moments, too: later ones stay as they are
+  const oldest = log.moments[0]?.[0] ?? now - log.windowMs; // noted without moments, too: later ones stay as they are
   const since = [...earlier, jump].filter(
     ({ from, by }) => by > 0 && oldest < from + by + longestHoldMs && now > from + by / 2, // unless it was undone
   );

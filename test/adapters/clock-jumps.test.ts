@@ -145,3 +145,27 @@ describe.each(adapters)("adapters/%s", (_name, make) => {
     expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
   });
 });
+
+it("adapters/lmdb counts a jump once, whichever processes notice it, and when", async () => {
+  const [clock, adapter] = [manualClock(), newLmdb()];
+  const stores = await Promise.all(
+    Array.from({ length: 6 }, () => adapter.open({ account: "account", clock })),
+  );
+  onTestFinished(async () => void (await Promise.all(stores.map((store) => store.close()))));
+  const [first] = stores;
+  if (first === undefined) return;
+  for (let call = 1; call <= limit.calls; call++) {
+    const taken = await first.slots.take(ask);
+    if (taken.type === "taken") await first.slots.settle(taken.slot);
+  }
+  clock.jumpTo(clock.now() + 10 * minute);
+  for (const store of stores) {
+    await claimed(store); // it sees the jump, and adopts it
+    await clock.advance(9 * minute);
+    expect(await store.slots.take(ask)).toMatchObject({ type: "refused" });
+  }
+  await clock.advance(5 * minute);
+  expect(await first.slots.take(ask)).toMatchObject({ type: "refused" });
+  await clock.advance(6 * minute);
+  expect(await first.slots.take(ask)).toMatchObject({ type: "taken" });
+});

@@ -100,7 +100,7 @@ local function redate(log, since)
     return true
   end
   if #since == 0 then return false end
-  local oldest = tonumber(redis.call('ZRANGE', log.moments, 0, 0)[1] or '-inf')
+  local oldest = tonumber(redis.call('ZRANGE', log.moments, 0, 0)[1] or now - head.window)
   local seenAt, untilAt, by = nil, nil, 0
   for _, each in ipairs(since) do
     local last = each.from + each.by + longestHoldMs -- no slot from before it counts from later than that
