@@ -160,13 +160,15 @@ BEGIN
     UPDATE ${s}.logs SET asked_at = least(asked_at, _now), taken_at = _now WHERE account = _account AND name = _name;
     RETURN;
   END IF;
+  IF _known->'jumps' IS NULL THEN RETURN; END IF; -- the usual case
   SELECT min(at) INTO _oldest FROM ${s}.slots WHERE account = _account AND name = _name;
+  -- No slot from before a jump counts from later than last_at.
   SELECT (array_agg(seen_at ORDER BY n))[1], max(last_at), sum(ms) INTO _seen_at, _until, _by FROM (
     SELECT n, (jump->>'seenAt')::float8 AS seen_at, (jump->>'by')::float8 AS ms, (jump->>'from')::float8 AS start,
       (jump->>'from')::float8 + (jump->>'by')::float8 + ${longestHoldMs} AS last_at
     FROM json_array_elements(_known->'jumps') WITH ORDINALITY AS jumps (jump, n)
   ) AS jumps
-  WHERE coalesce(_oldest, _now - _head.window_ms) < last_at AND _now > start + ms / 2; -- no slot from before it counts from later than that
+  WHERE coalesce(_oldest, _now - _head.window_ms) < last_at AND _now > start + ms / 2;
   _by := _by - coalesce((
     SELECT sum((made->>1)::float8) FROM json_array_elements(_head.corrections) AS made
     WHERE (made->>0)::float8 >= _seen_at
