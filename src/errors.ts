@@ -320,6 +320,18 @@ export function masked(message: string): string {
 }
 
 /**
+ * A URL that cannot be used, without user, password and parameters. Where the @ is missing, what follows the first colon
+ * may be a password.
+ */
+export function secretless(url: string): string {
+  const [scheme] = /^(?:[a-z+]+:\/\/)?/i.exec(url) ?? [""];
+  const rest = url.slice(scheme.length);
+  const at = rest.lastIndexOf("@") + 1;
+  const shown = at > 0 ? rest.slice(at) : rest.replace(/:.*/s, ":…");
+  return JSON.stringify(scheme + shown.replace(/[?#].*/s, ""));
+}
+
+/**
  * Whether this is a `LifecycleError`, and (if given) has that code. Recognised by a shared symbol, so it also works
  * when two copies of the library are loaded.
  *
