@@ -261,7 +261,7 @@ export function inWords(error: unknown): string {
 /**
  * Copies a third-party error for use as a `cause`: name, message, code and stack, and the same of its own causes. It
  * drops the properties that libraries attach to errors (the command with its arguments, the request with its headers)
- * and masks what a message may quote: the user and password of a URL, and `password=…`.
+ * and masks what a message may quote: the user and password of a URL, `password=…`, and `Bearer …`.
  */
 export function underneath(error: unknown, depth = 0): Error {
   if (!(error instanceof Error)) return new Error(`a thrown ${typeof error}`);
@@ -271,6 +271,20 @@ export function underneath(error: unknown, depth = 0): Error {
   copy.name = error.name;
   copy.stack = masked(error.stack ?? "");
   return "code" in error ? Object.assign(copy, { code: error.code }) : copy;
+}
+
+/**
+ * The same without the messages, which may quote what a store was asked for: an id, or a key with one. Name, code and the
+ * places where it was thrown remain.
+ */
+export function withoutWords(error: unknown): Error {
+  const copy = underneath(error);
+  for (let each: unknown = copy; each instanceof Error; each = each.cause) {
+    const words = inWords(each);
+    const places = each.stack?.split("\n").filter((line) => /^\s+at /.test(line)) ?? [];
+    Object.assign(each, { message: words, stack: [words, ...places].join("\n") });
+  }
+  return copy;
 }
 
 /**
@@ -287,14 +301,34 @@ export function legible(thrown: unknown): unknown {
   }
 }
 
+/** The user and password of a URL, which may hold an @ or a / themselves. A stack holds URLs of files. */
+const userInfo = /(?<!\/|\bfile:)\/\/\S{0,4000}@/g;
+
+/** A secret behind its name, also at the end of a longer name: `client_secret=…`, `Authorization: Bearer …`. */
+const named =
+  /(auth(?:orization)?|cookie|credentials?|key|pass(?:phrase|wd|word)?|pwd|secret|signature|token)(\\*["']?\s*[=:]\s*)(?:(\\*["'])(?:(?!\3)(?:\\.|.))*|((?:(?:basic|bearer)\s+)?)(?:[^\s&"',;]|[,;](?=[^\s"']))+)/gi;
+
+/** A secret behind its scheme, where a library shows the name of the header elsewhere. */
+const presented = /\b(basic|bearer)(\s+)[^\s"',;]+/gi;
+
 /** Masks the passwords in a message. */
 export function masked(message: string): string {
   return message
-    .replaceAll(/\/\/[^\s/@]{0,500}@/g, "//***@")
-    .replaceAll(
-      /\b(auth|pass|passwd|password|pwd|secret|token|apikey|key)(["']?\s*[=:]\s*["']?)[^\s&"',;]+/gi,
-      "$1$2***",
-    );
+    .replaceAll(userInfo, "//***@")
+    .replaceAll(named, "$1$2$3$4***")
+    .replaceAll(presented, "$1$2***");
+}
+
+/**
+ * A URL that cannot be used, without user, password and parameters. Where the @ is missing, what follows the first colon
+ * may be a password.
+ */
+export function secretless(url: string): string {
+  const [scheme] = /^(?:[a-z+]+:\/\/)?/i.exec(url) ?? [""];
+  const rest = url.slice(scheme.length);
+  const at = rest.lastIndexOf("@") + 1;
+  const shown = at > 0 ? rest.slice(at) : rest.replace(/:.*/s, ":…");
+  return JSON.stringify(scheme + shown.replace(/[?#].*/s, ""));
 }
 
 /**

@@ -6,7 +6,13 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { systemClock } from "../../src/clock.ts";
-import { invalidOption, type LifecycleError, storeUnavailable, storeUnusable } from "../../src/errors.ts";
+import {
+  invalidOption,
+  secretless,
+  type LifecycleError,
+  storeUnavailable,
+  storeUnusable,
+} from "../../src/errors.ts";
 import { isMissing, loadPackage } from "../../src/load-package.ts";
 
 /** A statement in the format of `pg`. */
@@ -98,7 +104,6 @@ function ignoreErrors(client: PostgresClient): PostgresClient {
 const settings: readonly string[] = ["sslmode", "sslrootcert", "application_name"];
 
 function checkedUrl(where: string): URL {
-  const secretless = where.replace(/^([a-z+]+:\/\/)?.*@/is, "$1").replace(/[?#].*/s, "");
   let url: URL;
   try {
     url = new URL(where);
@@ -109,17 +114,21 @@ function checkedUrl(where: string): URL {
   const fits = /^postgres(ql)?:$/.test(url.protocol) && url.hostname !== "" && /^\/[^/]+$/.test(url.pathname);
   // Unless it is encoded, a "#", "?" or "/" in a password ends the host.
   const encoded = where.includes("@") ? ", whose user and password are percent-encoded (a # is %23)" : "";
-  if (!fits || url.hash !== "")
-    throw refused(`a URL like postgres://host:5432/database${encoded}`, JSON.stringify(secretless));
+  if (!fits || url.hash !== "" || url.search.includes("@"))
+    throw refused(`a URL like postgres://host:5432/database${encoded}`, secretless(where));
   for (const [name, value] of url.searchParams) {
     if (!settings.includes(name)) {
       throw refused(
         `a URL with no parameters other than ${settings.join(", ")}; for others pass a pool`,
-        name,
+        // Behind a "?" in a password, it is the rest of it.
+        /^[a-z_]{1,30}$/.test(name) && value !== "" ? name : "another one",
       );
     }
     if (name === "sslmode" && !["disable", "require", "verify-full"].includes(value)) {
-      throw refused("a URL whose sslmode is disable, require or verify-full; for others pass a pool", value);
+      throw refused(
+        "a URL whose sslmode is disable, require or verify-full; for others pass a pool",
+        "another one",
+      );
     }
   }
   return url;

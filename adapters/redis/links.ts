@@ -5,7 +5,7 @@
  */
 import { onAbort } from "../../src/abort.ts";
 import type { Clock } from "../../src/clock.ts";
-import { invalidOption, type LifecycleError } from "../../src/errors.ts";
+import { invalidOption, secretless, type LifecycleError } from "../../src/errors.ts";
 import { clusterLink } from "./cluster-link.ts";
 import { ownLink } from "./own-link.ts";
 import { endable, type RootNode } from "./root-nodes.ts";
@@ -35,7 +35,6 @@ function refused(rule: string, value: string): LifecycleError {
 }
 
 function checkedUrl(where: string): URL {
-  const secretless = where.replace(/^([a-z+]+:\/\/)?.*@/is, "$1").replace(/[?#].*/s, "");
   try {
     const url = new URL(where);
     decodeURIComponent(url.username + url.password); // throws for a stray %
@@ -44,7 +43,7 @@ function checkedUrl(where: string): URL {
   } catch {} // the parser's error would contain the password
   // Unless it is encoded, a "#", "?" or "/" in a password ends the host.
   const encoded = where.includes("@") ? ", whose user and password are percent-encoded (a # is %23)" : "";
-  throw refused(`a URL like redis://host:6379/0${encoded}`, JSON.stringify(secretless));
+  throw refused(`a URL like redis://host:6379/0${encoded}`, secretless(where));
 }
 
 function isClient(client: unknown): client is RedisClient | RedisCluster {

@@ -104,7 +104,7 @@ export function atShell(
   const [only, ...others] = [...aliases.values()];
   const id = only !== undefined && others.length === 0 && /^[\w.@+-]+$/.test(only) ? only : "ID";
   let told = asCommands(text, id);
-  for (const [alias, typed] of aliases) told = told.replaceAll(alias, JSON.stringify(visibleId(typed)));
+  for (const [alias, typed] of aliases) told = told.replaceAll(alias, () => JSON.stringify(visibleId(typed)));
   return told.replace(
     /^(Cannot [^:]+: )([\w.]+(?:\[\d\])?)(?= must be )/,
     (_, start: string, name: string) => {

@@ -23,7 +23,7 @@ import { admit, isLocal, isPlainPath, refuseAddress, refuseInitiator, type Autho
 import { serveAsset, servePage } from "./assets.ts";
 import { internalsOf } from "../runtime/internals.ts";
 import { createLive } from "./live.ts";
-import { OneTimeLinks } from "./one-time-links.ts";
+import { linkMinutes, OneTimeLinks } from "./one-time-links.ts";
 import { readBody, json, plainPage, refusalOf, refuse, respond, type Refused } from "./responses.ts";
 import { sandboxOf, changeSandbox, showSandbox } from "./sandbox-view.ts";
 import { sealedIds } from "./sealed-ids.ts";
@@ -72,7 +72,7 @@ export interface Inspector {
   /** Answers a request. It may be passed on without the inspector: `Deno.serve(inspector.fetch)`. */
   fetch(request: Request): Promise<Response>;
   /**
-   * A link that opens the inspector once, in one browser. For an inspector without `authorize`. Its session may do all
+   * A link that opens the inspector once, in one browser, within 15 minutes. For an inspector without `authorize`. Its session may do all
    * that `actions` turns on.
    *
    * @param origin where it is served, e.g. `http://127.0.0.1:3000`
@@ -141,7 +141,7 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
   const views: Views = { lifecycle, ids };
   const sandbox = sandboxOf(lifecycle, clock);
   const live = createLive({ lifecycle, ids, basePath, clock, sandbox });
-  const links = new OneTimeLinks();
+  const links = new OneTimeLinks(clock);
   const now = (): number => internalsOf(lifecycle)?.now() ?? clock.now();
   const acts = createActs(views, now, (told) => changeSandbox(sandbox, told));
   let isClosed = false;
@@ -242,8 +242,7 @@ const notFound: Refused = { status: 404, code: "NOT_FOUND", message: "Cannot fin
 const usedLink: Refused = {
   status: 403,
   code: "LINK_USED",
-  message:
-    "Cannot open the inspector with this link: each link works once, and this one was used before or is not complete; make a new one",
+  message: `Cannot open the inspector with this link: each link works once, within ${linkMinutes} minutes, and this one was used before, is too old or is not complete; make a new one`,
 };
 
 function wrongMethod(method: string): Refused {

@@ -4,28 +4,38 @@
  * @module
  */
 import { createHash, randomBytes } from "node:crypto";
+import type { Clock } from "../clock.ts";
 
 /** Unused links, and open sessions, that are remembered; the oldest are forgotten first. */
 const mostKept = 64;
+
+/** How long a link can be used, in minutes: it stays where it was printed. */
+export const linkMinutes = 15;
 
 /** The tokens of links and of sessions, each with the name of a person. Only their hashes are kept. */
 export class OneTimeLinks {
   /** Another one in each process: cookies of one host are shared by all its ports. */
   readonly cookie: string = `oneup-inspector-${randomBytes(4).toString("hex")}`;
-  readonly #unused = new Map<string, string>();
+  readonly #clock: Pick<Clock, "monotonic">;
+  readonly #unused = new Map<string, { readonly who: string; readonly until: number }>();
   readonly #sessions = new Map<string, string>();
+
+  constructor(clock: Pick<Clock, "monotonic">) {
+    this.#clock = clock;
+  }
 
   /** A token for a new link for this person. */
   create(who: string): string {
-    return kept(this.#unused, who);
+    return kept(this.#unused, { who, until: this.#clock.monotonic() + linkMinutes * 60_000 });
   }
 
-  /** The session that a link opens; `null` if its token was used before, or is none. */
+  /** The session that a link opens; `null` if its token was used before, is too old, or is none. */
   use(token: string): string | null {
     const hash = hashOf(token);
-    const who = this.#unused.get(hash);
+    const link = this.#unused.get(hash);
     this.#unused.delete(hash);
-    return who === undefined ? null : kept(this.#sessions, who);
+    const isValid = link !== undefined && this.#clock.monotonic() < link.until;
+    return isValid ? kept(this.#sessions, link.who) : null;
   }
 
   /**
@@ -49,9 +59,9 @@ export class OneTimeLinks {
   }
 }
 
-function kept(hashes: Map<string, string>, who: string): string {
+function kept<T>(hashes: Map<string, T>, value: T): string {
   const token = randomBytes(32).toString("base64url");
-  hashes.set(hashOf(token), who);
+  hashes.set(hashOf(token), value);
   const [oldest] = hashes.keys();
   if (hashes.size > mostKept && oldest !== undefined) hashes.delete(oldest);
   return token;

@@ -55,6 +55,15 @@ describe("adapters/postgres without a server", () => {
       "postgres://a:secret@h/d?sslmode=no-verify",
       "postgres://a:secret@h/d?options=x",
       "postgres://a:secret@h/d?sslrootcert=/not/there",
+      "postgres://a:12/ab?secret@h/d",
+      "postgres://a:12/ab?sslmode=secret@h/d",
+      "postgres://a:12/ab?application_name=secret@h/d",
+      "postgres://a:12/ab?secret",
+      "postgres://a:12/ab?secret=",
+      "postgres://h/d?sslmode=secret",
+      "postgres://a:secret",
+      "postgres://a:secret/d",
+      "postgres:a:secret",
     ];
     for (const where of urls) {
       const telling = { code: "INVALID_OPTION", message: expect.not.stringContaining("secret") };

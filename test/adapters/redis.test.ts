@@ -35,7 +35,17 @@ async function refusal(where: Where, options?: RedisOptions): Promise<Error> {
 
 describe("adapters/redis without a server", () => {
   it("redis() refuses what is no URL of Redis and no client, and repeats no password", () => {
-    const urls = ["http://:secret@h", "redis://:secret@h:x", "secret@h", "redis://:secret@", "redis://h/x"];
+    const urls = [
+      "http://:secret@h",
+      "redis://:secret@h:x",
+      "secret@h",
+      "redis://:secret@",
+      "redis://h/x",
+      "redis://:secret",
+      "redis://a:secret",
+      "redis:a:secret",
+      "redis://a:1/secret",
+    ];
     for (const where of urls) {
       const telling = { code: "INVALID_OPTION", message: expect.not.stringContaining("secret") };
       expect(() => redis(where)).toThrow(expect.objectContaining(telling));

@@ -37,6 +37,11 @@ describe("cli explain", () => {
     expect(said(state).filter((text) => /\w\(\)/.test(text))).toEqual([]);
   });
 
+  it.each(["a$&b", "$`", "$'", "$$1"])("an error names the id %s as it was typed", (id) => {
+    const told = atShell("Cannot find user u-1: u-1 is not here", given, new Map([["u-1", id]]));
+    expect(told).toBe(`Cannot find user ${JSON.stringify(id)}: ${JSON.stringify(id)} is not here`);
+  });
+
   it("explain prints what the guide quotes", () => {
     const since = new Date(Date.UTC(2026, 10, 25, 18, 42, 42));
     const standing = { since, history: [stepOf("ONBOARD", "created", "the application asked for it")] };

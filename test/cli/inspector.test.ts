@@ -1,7 +1,11 @@
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
-import { describe, expect, it } from "vitest";
-import { openBrowser } from "../../src/cli/inspector/serve.ts";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it, vi } from "vitest";
+import { openBrowser } from "../../src/cli/inspector/open-browser.ts";
 import { answerOf, Stream, type Answer } from "../inspector/support.ts";
+import { afterwards, folder } from "../support/scene.ts";
 import { operatorStage } from "./operator.ts";
 
 describe("oneup-lifecycle inspector", () => {
@@ -61,15 +65,40 @@ describe("oneup-lifecycle inspector", () => {
   });
 
   it("tells when there is no browser to open", async () => {
-    const path = process.env["PATH"];
-    process.env["PATH"] = "/nowhere";
-    try {
-      const failed = new Promise<void>((resolve) => openBrowser("http://127.0.0.1:1/", resolve));
-      await failed;
-    } finally {
-      process.env["PATH"] = path;
-    }
+    vi.stubEnv("PATH", "/nowhere");
+    const failed = new Promise<void>((resolve) => afterwards(openBrowser("http://127.0.0.1:1/", resolve)));
+    await failed;
+    vi.unstubAllEnvs();
   });
+
+  it.skipIf(process.platform !== "linux")(
+    "--open opens the link through a file of this user alone, and deletes it once the link was used, or at the end",
+    async () => {
+      const home = folder("home");
+      const told = join(home, "told");
+      writeFileSync(join(home, "xdg-open"), `#!/bin/sh\necho "$@" > ${told}.new; mv ${told}.new ${told}\n`, {
+        mode: 0o755,
+      });
+      const { operator } = await operatorStage();
+      for (const isUsed of [true, false]) {
+        const stop = new AbortController();
+        const env = { HOME: home, PATH: `${home}:${process.env["PATH"]}` };
+        const running = operator.run(["inspector", "--open"], env, stop.signal);
+        await expect.poll(() => existsSync(told)).toBe(true);
+        const file = fileURLToPath(readFileSync(told, "utf8").trim()); // all that a command line shows
+        expect([statSync(file).mode & 0o777, statSync(dirname(file)).mode & 0o777]).toEqual([0o600, 0o700]);
+        const [, link = ""] = /url=(http:[^"]+)/.exec(readFileSync(file, "utf8")) ?? [];
+        if (isUsed) {
+          expect((await fetch(link, { redirect: "manual" })).status).toBe(303);
+          expect(existsSync(dirname(file))).toBe(false);
+        }
+        stop.abort();
+        expect((await running).out).toContain(link);
+        expect(existsSync(dirname(file))).toBe(false);
+        rmSync(told);
+      }
+    },
+  );
 });
 
 describe("oneup-lifecycle inspector --actions", () => {

@@ -177,6 +177,17 @@ describe("cli onboard FILE", () => {
     expect(readFileSync(rejects, "utf8")).toBe(corrected);
   });
 
+  it.each(["", "line,app_u"])(
+    "--rejects replaces the file %j, which a full disk left of it",
+    async (left) => {
+      const path = file("people.csv", `app_user_id\n"0, ""\u0007"\nada\n`);
+      const rejects = file("left.csv", left);
+      const { code, err } = await onboard([path, "--rejects", rejects]).ended;
+      expect({ code, err }).toMatchObject({ code: 1, err: "" });
+      expect(readFileSync(rejects, "utf8")).toMatch(/^line,app_user_id,code,why\n2,/);
+    },
+  );
+
   it("counts users that were offboarded or forgotten apart, and starts one over with --user", async () => {
     const path = file("people", "ada\nbob\n");
     await onboardHere([path]);

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { inWords, isLifecycleError, LifecycleError, underneath } from "../../src/errors.ts";
+import { inWords, isLifecycleError, LifecycleError, underneath, withoutWords } from "../../src/errors.ts";
 
 describe("errors", () => {
   it("LifecycleError carries code, message and cause, and is an Error", () => {
@@ -128,5 +128,40 @@ describe("errors of others", () => {
     const endless = new Error("a");
     endless.cause = endless;
     expect(inspect(underneath(endless), { depth: Infinity })).toContain("Error: a");
+  });
+
+  it.each([
+    ["connect ECONNREFUSED redis://app:p@planted@db:6379", "connect ECONNREFUSED redis://***@db:6379"],
+    ["getaddrinfo ENOTFOUND mysql://app:pa/planted@db:3306", "getaddrinfo ENOTFOUND mysql://***@db:3306"],
+    ["connection failed, PGPASSWORD=planted host=db", "connection failed, PGPASSWORD=*** host=db"],
+    ["dial: Password=pl,an;ted Host=db", "dial: Password=*** Host=db"],
+    [
+      "grant_type=client_credentials&client_secret=planted",
+      "grant_type=client_credentials&client_secret=***",
+    ],
+    ["GET https://kms/keys?access_token=planted 403", "GET https://kms/keys?access_token=*** 403"],
+    ["headers Authorization: Bearer planted, Accept: *", "headers Authorization: Bearer ***, Accept: *"],
+    ['["authorization","Bearer planted"]', '["authorization","Bearer ***"]'],
+    ["sent Basic cGxhbnRlZA== to kms", "sent Basic *** to kms"],
+    ['{"x-api-key":"a \\" planted","n":1}', '{"x-api-key":"***","n":1}'],
+    ['{\\"password\\":\\"planted it\\",\\"n\\":1}', '{\\"password\\":\\"***\\",\\"n\\":1}'],
+    ["at file:///app/node_modules/@redis/client/a.js", "at file:///app/node_modules/@redis/client/a.js"],
+  ])("underneath() masks the secrets of %s", (message, shown) => {
+    expect(underneath(new Error(message)).message).toBe(shown);
+  });
+
+  it("underneath() takes no time for a long text", () => {
+    const before = performance.now();
+    for (const one of ["//", "/a", "key=", 'key="\\', "Bearer ", "aut", ":// "])
+      underneath(new Error(one.repeat(50_000 / one.length)));
+    expect(performance.now() - before).toBeLessThan(2_000);
+  });
+
+  it("withoutWords() keeps kinds, code and places", () => {
+    const shown = withoutWords(telling);
+    expect(shown).toMatchObject({ message: "TypeError ECONNREFUSED", code: "ECONNREFUSED" });
+    expect(shown.cause).toMatchObject({ message: "Error" });
+    expect(shown.stack).toContain("errors.test");
+    expect(inspect(shown, { depth: Infinity, showHidden: true })).not.toMatch(/planted|redis:|failed/);
   });
 });

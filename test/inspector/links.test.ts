@@ -108,6 +108,19 @@ describe("inspector/link()", () => {
     await Promise.all([one.close(), other.close()]);
   });
 
+  it("is too old after 15 minutes, and the session that it opened before is not", async () => {
+    const { inspector, clock } = await opened();
+    const [used, unused] = [inspector.link(origin), inspector.link(origin)];
+    await clock.advance(15 * 60_000 - 1);
+    const { headers } = await inspector.fetch(new Request(used));
+    const cookie = headers.getSetCookie()[0]?.split(";")[0] ?? "";
+    await clock.advance(1);
+    const late = await inspector.fetch(new Request(unused));
+    expect(late.status).toBe(403);
+    expect(await late.text()).toContain("is too old");
+    expect((await inspector.fetch(new Request(`${origin}/`, { headers: { cookie } }))).status).toBe(200);
+  });
+
   it("is forgotten when many newer ones were made and none was used", async () => {
     const { inspector } = await opened();
     const link = inspector.link(origin);

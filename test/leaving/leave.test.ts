@@ -50,6 +50,13 @@ describe("offboardMany()", () => {
     expect(some).toMatchObject({ count: 1, unusable: 1 });
   });
 
+  it("counts two users whose ids were chosen to have one plain hash", async () => {
+    const { lifecycle } = await withUsers(0);
+    const ids = ["哰暎一", "盉蒾早"]; // in cyrb53
+    for (const id of ids) await lifecycle.onboard(id);
+    expect(await lifecycle.offboardMany(ids, { name: "leave" })).toMatchObject({ count: 2 });
+  });
+
   it("rejects with what a log rejects with, also one that opens in an asynchronous function", async () => {
     const { lifecycle } = await withUsers(1);
     const log = {

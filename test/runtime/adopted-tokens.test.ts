@@ -71,6 +71,14 @@ describe("adoptMany()", () => {
       await expect(lifecycle.inspect(id)).rejects.toMatchObject({ code: "USER_UNKNOWN" });
   });
 
+  it("gives neither user a token that is listed for both, whose ids were chosen to have one plain hash", async () => {
+    const { lifecycle, more } = await prepared();
+    const row = await more("哰暎一");
+    const other = { ...(await more("盉蒾早")), refreshToken: row.refreshToken }; // the same in cyrb53
+    const done = await lifecycle.adoptMany([row, other]);
+    expect(done).toMatchObject({ added: 0, rejected: 2 });
+  });
+
   it("leaves the first user as it is once it is stored, and names its row", async () => {
     const { lifecycle, more } = await prepared();
     const [ada, bob] = [await more("ada"), await more("bob")];

@@ -1,5 +1,6 @@
 import { createLifecycle, LifecycleError, type Store, type StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
+import { inspect } from "node:util";
 import { describe, expect, it, vi } from "vitest";
 import { afterwards, scene } from "../support/scene.ts";
 import { warningsIn } from "../support/loggers.ts";
@@ -45,7 +46,7 @@ describe("a store of one's own", () => {
     const error: unknown = await lifecycle.counts().catch((reason: unknown) => reason);
     expect(error).toMatchObject({ ...away, cause: expect.any(Error) as unknown });
     expect(String(error)).toContain("custom store");
-    expect(String(error)).not.toContain("ada@");
+    expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain("ada@");
 
     const stop = new AbortController();
     let end: unknown = "works";

@@ -1,7 +1,9 @@
 import type { KeyProvider } from "oneup-lifecycle";
+import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { accountIn, older, soon, tokensOf, withUsers } from "../support/sealed-users.ts";
 import { warningsIn } from "../support/loggers.ts";
+import { scene } from "../support/scene.ts";
 
 const refused = { code: "KEY_REFUSED" };
 const grant = { oneupUserId: 77, refreshToken: "of-old" };
@@ -29,6 +31,25 @@ function service(): KeyProvider & { trouble: Error | null; newest: string } {
 }
 
 describe("a KeyProvider", () => {
+  it("whose client quotes its request in its error tells no store key, but kind and code", async () => {
+    let plain = "";
+    const { open } = await scene();
+    const quoting: KeyProvider = {
+      async wrap(key) {
+        plain = Buffer.from(key).toString("base64");
+        throw Object.assign(new TypeError(`403 for POST https://kms {"plaintext":"${plain}"}`), {
+          code: "EDENIED",
+        });
+      },
+      unwrap: () => Promise.reject(new Error("unused")),
+    };
+    const error: unknown = await open({ encryption: quoting }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ ...refused, retryable: true });
+    expect(String(error)).toContain("the key provider failed (TypeError EDENIED)");
+    expect(plain).toHaveLength(44);
+    expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain(plain);
+  });
+
   it("rotateKeys() wraps with its newest key, retire() takes the old one, and a stranger's key service is refused", async () => {
     const kms = service();
     const { open, first, tokens } = await withUsers(kms);
@@ -50,7 +71,7 @@ describe("a KeyProvider", () => {
     for (const records of [false, true]) {
       await expect(first.rotateKeys({ records })).rejects.toMatchObject({ ...refused, retryable: true });
     }
-    await expect(open()).rejects.toMatchObject({ ...refused, retryable: true, cause: kms.trouble });
+    await expect(open()).rejects.toMatchObject({ ...refused, retryable: true });
     expect(await accountIn(store)).toBe(before);
     expect(await tokensOf(first)).toEqual(tokens);
     expect(await first.reauthorize("ada")).toMatchObject({ usable: true });

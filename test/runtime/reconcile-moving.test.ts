@@ -21,6 +21,95 @@ async function withNumber(lifecycle: Lifecycle, oneupUserId: number | null): Pro
   return ids;
 }
 
+/** A store as it was before ids were exchanged at 1upHealth: each user has the id of the next one there. */
+async function exchanged(ids: readonly string[], end?: string) {
+  const stage = await scene();
+  const store = altered(memory(), ({ move }) => ({ move: (asked) => moves(() => move(asked)) }));
+  let moves = <T>(ask: () => Promise<T>): Promise<T> => ask();
+  const lifecycle = await stage.open({ store });
+  const numbers: (number | null)[] = [];
+  for (const id of ids) numbers.push((await lifecycle.onboard(id)).oneupUserId);
+  const targets = ids.map((_, index) => ids[index + 1] ?? end ?? ids[0] ?? "");
+  for (const [index] of ids.entries()) await renamedThere(stage, numbers[index] ?? null, `free ${index}`);
+  for (const [index, to] of targets.entries()) await renamedThere(stage, numbers[index] ?? null, to);
+  return {
+    ...stage,
+    lifecycle,
+    store,
+    /** Takes the place of each move in the store. */
+    onMove: (task: typeof moves) => void (moves = task),
+    /** Each user is under its id there, and no record is elsewhere. */
+    async isRepaired(): Promise<void> {
+      const found: Record<string, number | null> = {};
+      for await (const { appUserId, oneupUserId } of lifecycle.users()) found[appUserId] = oneupUserId;
+      expect(found).toEqual(Object.fromEntries(targets.map((to, index) => [to, numbers[index]])));
+      for (const [index, to] of targets.entries())
+        expect(await lifecycle.inspect(to)).toMatchObject({ oneupUserId: numbers[index], usable: true });
+    },
+  };
+}
+
+describe("reconcile() of ids that passed on since a backup", () => {
+  it.each([[["a", "b"]], [["a", "b", "c"]], [["e", "d", "c", "b", "a"]]])(
+    "moves %j, which were exchanged, in one run, with one call for each",
+    async (ids) => {
+      const { lifecycle, sandbox, isRepaired } = await exchanged(ids);
+      const before = sandbox.journal.count("listUsers");
+      const { repaired } = await lifecycle.reconcile({ repair: ["move"] });
+      expect(repaired).toEqual({ adopted: 0, moved: ids.length, left: 0 });
+      await isRepaired();
+      expect(sandbox.journal.count("listUsers") - before).toBe(ids.length + 2); // and the list, to its end
+      expect((await lifecycle.reconcile()).counts).toMatchObject({ renamed: 0, anotherNumber: 0 });
+    },
+  );
+
+  it("moves a chain of ids from its end, in one run", async () => {
+    const { lifecycle, isRepaired } = await exchanged(["a", "b", "c", "d"], "z");
+    expect((await lifecycle.reconcile({ repair: ["move"] })).repaired).toMatchObject({ moved: 4, left: 0 });
+    await isRepaired();
+  });
+
+  it.each([1, 2, 3, 4])("that ends at move %i of a ring of three is finished by the next run", async (n) => {
+    for (const isWritten of [false, true]) {
+      const { lifecycle, isRepaired, onMove, open, store } = await exchanged(["a", "b", "c"]);
+      let moves = 0;
+      onMove(async (ask) => {
+        if (++moves < n) return ask();
+        if (isWritten && moves === n) await ask();
+        throw new LifecycleError("STORE_UNUSABLE", "Cannot move: the process died");
+      });
+      await lifecycle.reconcile({ repair: ["move"] }).catch(() => {});
+      onMove((ask) => ask());
+      const next = await open({ store });
+      expect((await next.reconcile({ repair: ["move"] })).repaired).toMatchObject({ left: 0 });
+      await isRepaired();
+    }
+  });
+
+  it("tries a move of a ring again whose answer was lost", async () => {
+    const { lifecycle, isRepaired, onMove, sandbox } = await exchanged(["a", "b"]);
+    let moves = 0;
+    onMove(async (ask) => {
+      const answer = await ask();
+      if (++moves % 2 === 0) return answer;
+      throw new LifecycleError("STORE_UNAVAILABLE", "Cannot move: no answer", { retryable: true });
+    });
+    hurry(sandbox, 100);
+    expect((await lifecycle.reconcile({ repair: ["move"] })).repaired).toMatchObject({ moved: 2, left: 0 });
+    await isRepaired();
+  });
+
+  it("moves no user of a ring of which one is held, until it is not", async () => {
+    const { lifecycle, isRepaired } = await exchanged(["a", "b", "c"]);
+    await lifecycle.hold("b", "a dispute");
+    expect((await lifecycle.reconcile({ repair: ["move"] })).repaired).toMatchObject({ moved: 0, left: 3 });
+    expect((await lifecycle.inspect("a")).appUserId).toBe("a");
+    await lifecycle.unhold("b");
+    expect((await lifecycle.reconcile({ repair: ["move"] })).repaired).toMatchObject({ moved: 3, left: 0 });
+    await isRepaired();
+  });
+});
+
 describe("reconcile() while users take steps", () => {
   it("moves no user to an id that the list still showed, and rename() has replaced since", async () => {
     let rename = async (): Promise<void> => {};

@@ -10,11 +10,11 @@ import { createAndRead, patientSays, headline, lineOfLife, listed } from "./pros
 import { users, hourMs, limit, Watch } from "./watch.ts";
 import { setStage, type Stage } from "./stage.ts";
 import { plural } from "../format.ts";
-import { type Screen, printError } from "../screen.ts";
+import type { Screen } from "../screen.ts";
 import { times } from "./worker.ts";
 import type { Lifecycle, UserStatus } from "../../index.ts";
 import { createInspector } from "../../inspector/index.ts";
-import { openBrowser, serve } from "../inspector/serve.ts";
+import { serveInspector, type ServedInspector } from "../inspector/serve-inspector.ts";
 
 /** Options of {@link tellStory}. */
 export interface StoryOptions {
@@ -37,7 +37,7 @@ const breathMs = 900;
 export async function tellStory({ screen, self, keep, open, signal }: StoryOptions): Promise<number> {
   const stage = await setStage(self);
   let code = 130;
-  let page: Awaited<ReturnType<typeof showPage>> | undefined;
+  let page: ServedInspector | undefined;
   try {
     page = await showPage(stage.lifecycle, open);
     screen.say(
@@ -183,18 +183,8 @@ async function verdict({ sandbox, look }: Stage, screen: Screen): Promise<number
 }
 
 /** Serves the inspector on a free port of this machine; `isOpen`: and opens it. */
-async function showPage(lifecycle: Lifecycle, isOpen: boolean) {
-  const inspector = createInspector(lifecycle, { maskIds: false });
-  const server = await serve(inspector.fetch, 0);
-  const link = inspector.link(server.origin);
-  if (isOpen) openBrowser(link, () => printError("Cannot open a browser: open the link yourself"));
-  return {
-    link,
-    async close() {
-      await inspector.close();
-      await server.close();
-    },
-  };
+function showPage(lifecycle: Lifecycle, isOpen: boolean): Promise<ServedInspector> {
+  return serveInspector(createInspector(lifecycle, { maskIds: false }), { port: 0, isOpen });
 }
 
 /** Users whose calls in doubt were resolved in the same way. */

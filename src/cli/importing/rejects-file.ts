@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { UsageError } from "../arguments.ts";
 import { usualColumn } from "../list-file.ts";
 import { isSystemError } from "../system-error.ts";
@@ -28,8 +28,9 @@ export function rejectsFile(path: string, list: string): RejectsFile {
   const file = opened(path);
   let failure: Error | null = null;
   const append = (text: string): void => {
+    if (failure !== null) return; // what follows a part of a row, or of the header, would be misread
     try {
-      writeSync(file, text);
+      writeFileSync(file, text);
     } catch (error) {
       failure ??= error as Error; // of the file system: a full disk does not end the import
     }
@@ -66,9 +67,11 @@ function opened(path: string): number {
   }
 }
 
+/** Whether an earlier run has left it, perhaps on a full disk: then it is empty, or ends within the header. */
 function isOurs(path: string): boolean {
   try {
-    return readFileSync(path, "utf8").startsWith(header);
+    const text = readFileSync(path, "utf8");
+    return text.startsWith(header) || header.startsWith(text);
   } catch {
     return false; // opening it tells why
   }

@@ -6,18 +6,18 @@
 import { onAbort } from "../../abort.ts";
 import type { Lifecycle } from "../../index.ts";
 import { createInspector } from "../../inspector/index.ts";
+import { linkMinutes } from "../../inspector/one-time-links.ts";
 import { byOption, cannotListen, doerIn, portOption, UsageError, whole } from "../arguments.ts";
 import { flag, type Command } from "../command.ts";
 import { withStore } from "../open-store.ts";
-import { printError } from "../screen.ts";
-import { openBrowser, serve } from "./serve.ts";
+import { serveInspector } from "./serve-inspector.ts";
 
 export const inspector: Command = {
   name: "inspector",
   description: "watch users and the account live, in a browser on this machine",
   more: [
-    "Listens on 127.0.0.1 and prints a link. The link opens the inspector once, in one browser: start the",
-    "command again for another one. Ids are shown in full. Ctrl-C stops it.",
+    "Listens on 127.0.0.1 and prints a link. The link opens the inspector once, in one browser, within 15 minutes:",
+    "start the command again for another one. Ids are shown in full. Ctrl-C stops it.",
     "",
     "Without --actions it is read-only: it makes no calls and changes nothing. With --actions, the page can also",
     "retry, reauthorize, hold and offboard users, pause the account, and reopen its gates. It asks before each of",
@@ -41,20 +41,19 @@ export const inspector: Command = {
     const who = doerIn(given);
     const use = async (lifecycle: Lifecycle): Promise<number> => {
       const shown = createInspector(lifecycle, { actions, maskIds: false });
-      const server = await serve(shown.fetch, port).catch((error: unknown) => {
+      const isOpen = given.switches.has("open");
+      const served = await serveInspector(shown, { port, isOpen, who }).catch((error: unknown) => {
         throw cannotListen(port, error);
       });
       try {
-        const link = shown.link(server.origin, who);
         if (actions) console.log(`Actions are recorded under the name ${who}.`);
-        console.log(`The inspector is at ${link}\nThe link works once. Ctrl-C stops the inspector.`);
-        if (given.switches.has("open"))
-          openBrowser(link, () => printError("Cannot open a browser: open the link yourself"));
+        console.log(
+          `The inspector is at ${served.link}\nThe link works once, within ${linkMinutes} minutes. Ctrl-C stops the inspector.`,
+        );
         await new Promise<void>((resolve) => onAbort(signal, resolve));
         return 0;
       } finally {
-        await shown.close();
-        await server.close();
+        await served.close();
       }
     };
     return withStore(given, use, { way: actions ? "act" : "look" });

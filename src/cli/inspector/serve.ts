@@ -1,5 +1,5 @@
 /**
- * Serves a `fetch` handler on loopback, and opens its address in the browser of this machine.
+ * Serves a `fetch` handler on loopback.
  *
  * @module
  */
@@ -9,8 +9,6 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream as NodeStream } from "node:stream/web";
-import { spawn } from "node:child_process";
-import process from "node:process";
 
 /** A handler of requests. */
 export type Handle = (request: Request) => Promise<Response>;
@@ -78,19 +76,4 @@ async function send({ status, headers, body }: Response, outgoing: ServerRespons
   outgoing.flushHeaders();
   if (body === null) return void outgoing.end();
   await pipeline(Readable.fromWeb(body as NodeStream<Uint8Array>), outgoing).catch(() => {}); // the client has left
-}
-
-/** The program that opens an address, and its words before it. */
-function opener(): readonly [program: string, ...words: string[]] {
-  if (process.platform === "darwin") return ["open"];
-  return process.platform === "win32" ? ["rundll32", "url.dll,FileProtocolHandler"] : ["xdg-open"];
-}
-
-/** Opens it, or calls `onFailure`: a server has no browser. */
-export function openBrowser(address: string, onFailure: () => void): void {
-  const [program, ...words] = opener();
-  const opening = spawn(program, [...words, address], { stdio: "ignore", detached: true });
-  opening.on("error", onFailure);
-  opening.on("exit", (code) => code !== null && code !== 0 && onFailure());
-  opening.on("spawn", () => opening.unref()); // this process need not wait for it
 }

@@ -11,6 +11,7 @@ import {
   legible,
   storeUnavailable,
   underneath,
+  withoutWords,
   type LifecycleError,
   storeUnusable,
 } from "../../errors.ts";
@@ -117,10 +118,11 @@ function boundedCalls({ name, timeoutMs }: StoreAdapter, unseen: Unseen) {
     explained(verb: string, thrown: unknown): LifecycleError {
       const error = legible(thrown);
       if (isLifecycleError(error)) return error;
-      const cause = underneath(error);
+      const words = inWords(error);
+      if (verb !== "open") return failed(verb, `failed with ${words}`, withoutWords(error));
       // While it opens, no user's data are at hand that the message could quote.
-      const words = verb === "open" ? `${inWords(error)}: ${cause.message}` : inWords(error);
-      return failed(verb, `failed with ${words}`, cause);
+      const cause = underneath(error);
+      return failed(verb, `failed with ${words}: ${cause.message}`, cause);
     },
   };
 }

@@ -20,6 +20,7 @@ import { watchResult } from "../options/call-listener.ts";
 import { throttle } from "./throttle.ts";
 import { askForPage } from "../operations/remote.ts";
 import { adoptRemoteUser, followRename } from "./repairing.ts";
+import { chainsOf, type RenameChain, type Renamed } from "./rename-chains.ts";
 import { forEachRow } from "./for-each-row.ts";
 import { pagesOf, type AskPage } from "../operations/user-walk.ts";
 
@@ -50,7 +51,7 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
   }
   const counts = { ...noDifferences };
   const differences: Difference[] = [];
-  const renamed: Extract<Difference, { readonly type: "renamed" }>[] = [];
+  const renamed: Renamed[] = [];
   const comparison = new UserComparison(engine, {
     signal,
     found(difference) {
@@ -91,12 +92,13 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
   const repaired = { adopted: 0, moved: 0, left: 0 };
   const isRepairing = complete && repairs.length > 0;
   if (isRepairing) {
-    await forEachRow(renamed, width, signal, async (difference) => {
-      const done = await runRepair(engine, signal, followRename(engine, difference, signal));
-      if (done) reconciling.moved(difference.appUserId);
-      repaired[done ? "moved" : "left"]++;
-      report("repairing");
-    });
+    await forEachRow(chainsOf(renamed), width, signal, (chain) =>
+      moveChain(engine, signal, chain, ({ appUserId }, isMoved) => {
+        if (isMoved) reconciling.moved(appUserId);
+        repaired[isMoved ? "moved" : "left"]++;
+        report("repairing");
+      }),
+    );
     const toAdopt = repairs.includes("adopt") && comparison.isCertain ? comparison.onlyThere : [];
     await forEachRow(toAdopt, width, signal, async (user) => {
       const done = await runRepair(engine, signal, () => adoptRemoteUser(engine, user, signal));
@@ -110,6 +112,24 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
   const done = progress("done");
   notify("onProgress", onProgress, done);
   return { ...done, complete, differences, repaired: isRepairing ? (repaired satisfies Repaired) : null };
+}
+
+/** Moves the records of a chain, one after the other, and tells of each whether it was moved. */
+async function moveChain(
+  engine: Engine,
+  signal: AbortSignal,
+  { users, isRing }: RenameChain,
+  told: (user: Renamed, isMoved: boolean) => void,
+): Promise<void> {
+  const all = users.map((user) => ({ user, following: followRename(engine, user, signal) }));
+  const run = (task: () => Promise<boolean>): Promise<boolean> => runRepair(engine, signal, task);
+  const last = all.at(-1);
+  if (isRing && last !== undefined) {
+    let isMovable = true;
+    for (const { following } of all) isMovable &&= await run(following.isMovable);
+    if (isMovable) await run(last.following.stepAside);
+  }
+  for (const { user, following } of all) told(user, await run(following.move));
 }
 
 /**

@@ -5,7 +5,8 @@
  */
 import { isLifecycleError } from "../../errors.ts";
 import type { RemoteUser } from "../../http/user-management.ts";
-import type { Difference } from "./reconciliation.ts";
+import { randomName } from "../../clock.ts";
+import type { Renamed } from "./rename-chains.ts";
 import type { Engine } from "../engine/engine.ts";
 import { findUser, isBusy, isLeased, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
 import { longestPollMs } from "../engine/wait-for-user.ts";
@@ -28,55 +29,83 @@ export async function adoptRemoteUser(
   return done.type === "committed";
 }
 
-type Renamed = Extract<Difference, { readonly type: "renamed" }>;
-
 /** How long 1upHealth's answer to a look-up is used, ms: the store may fail in read after read. */
 const lookUpValidMs = 10 * 60_000;
 
 /**
- * Moves a record to the id that its user has at 1upHealth, for one management call, because the list may be out of
- * date. The returned function may be repeated after an error of the store: 1upHealth's answer is kept for ten minutes.
- *
- * It resolves with true as well if another process has just moved the record there. False: the user has another id
- * there by now, the record does not become idle, an operator holds the user, its number is unconfirmed, the id is taken
- * here, or a user with that id was forgotten here.
+ * A record that moves to the id that its user has at 1upHealth, for one management call, because the list may be out of
+ * date. Each method may be repeated after an error of the store: 1upHealth's answer is kept for ten minutes.
  */
-export function followRename(engine: Engine, renamed: Renamed, signal: AbortSignal): () => Promise<boolean> {
+export interface Following {
+  /** Whether it could move now, if its new id were free here. */
+  isMovable(): Promise<boolean>;
+  /**
+   * Moves it. True as well if another process has just moved the record there. False: the user has another id there by
+   * now, the record does not become idle, an operator holds the user, its number is unconfirmed, the id is taken here, or
+   * a user with that id was forgotten here.
+   */
+  move(): Promise<boolean>;
+  /**
+   * Moves it to an id of no user, from which {@link move} goes on, so that its own id is free for another record. After a
+   * crash in between, the next comparison finds it there.
+   */
+  stepAside(): Promise<boolean>;
+}
+
+/** See {@link Following}. */
+export function followRename(engine: Engine, renamed: Renamed, signal: AbortSignal): Following {
   const { clock } = engine;
-  const { appUserId, thereAppUserId, oneupUserId } = renamed;
+  const { thereAppUserId, oneupUserId } = renamed;
+  let from = renamed.appUserId;
+  let aside: string | null = null;
   let answer: { readonly user: RemoteUser | null; readonly at: number } | null = null;
+
+  const movable = (): Promise<LoadedUser | null> => movableUser(engine, from, oneupUserId, signal);
 
   async function isThere(): Promise<boolean> {
     if (answer === null || clock.monotonic() - answer.at > lookUpValidMs) {
-      const query = { lane: "recovery", signal, subject: appUserId } as const;
+      const query = { lane: "recovery", signal, subject: from } as const;
       answer = { user: await lookUp(engine, { oneupUserId }, query), at: clock.monotonic() };
     }
     return answer.user?.appUserId === thereAppUserId;
   }
 
-  async function move(): Promise<boolean> {
-    if ((await movable(engine, renamed, signal)) === null || !(await isThere())) return false;
+  async function isMovable(): Promise<boolean> {
+    if ((await movable()) === null || !(await isThere())) return false;
     // A forgotten user stays forgotten: rename() refuses such an id too.
-    if ((await tombstoneRevision(engine, thereAppUserId)) !== 0) return false;
+    return (await tombstoneRevision(engine, thereAppUserId)) === 0;
+  }
+
+  /** Also true if another process, or an earlier attempt, has moved it there. */
+  async function moveTo(to: string): Promise<boolean> {
     // A rename() that begins after this point changes the record first.
-    const found = await movable(engine, renamed, signal);
-    if (found === null) return false;
-    const { user, record } = found;
+    const found = (await isMovable()) ? await movable() : null;
+    if (found !== null && (await save(found, to))) return true;
+    const loaded = await engine.store.load(from);
+    // seam: a-user-that-another-process-has-moved-is-moved
+    return loaded.type === "renamed" && loaded.to === to;
+  }
+
+  async function save({ user, record }: LoadedUser, to: string): Promise<boolean> {
     const { context } = user.position;
     const moved: User = {
-      ...underNewId(engine, user, thereAppUserId),
+      ...underNewId(engine, user, to),
       position: { ...user.position, context: { ...context, idTaken: false } },
       secrets: { ...user.secrets }, // sealed again, because the seal is bound to the id
     };
-    const done = await saveIdleStep(engine, moved, samePlace(record), signal, appUserId);
+    const done = await saveIdleStep(engine, moved, samePlace(record), signal, from);
     return done.type === "committed";
   }
 
-  return async () => {
-    if (await move()) return true;
-    const loaded = await engine.store.load(appUserId);
-    // seam: a-user-that-another-process-has-moved-is-moved
-    return loaded.type === "renamed" && loaded.to === thereAppUserId;
+  return {
+    isMovable,
+    move: () => moveTo(thereAppUserId),
+    async stepAside() {
+      aside ??= `moving-${randomName(clock)}`;
+      const isAside = await moveTo(aside);
+      if (isAside) from = aside;
+      return isAside;
+    },
   };
 }
 
@@ -84,9 +113,10 @@ export function followRename(engine: Engine, renamed: Renamed, signal: AbortSign
  * The user, if it is not held and this is its confirmed number: an unconfirmed one may be another user's. A call under
  * way for the user, such as a refresh, is given time to end.
  */
-async function movable(
+async function movableUser(
   engine: Engine,
-  { appUserId, oneupUserId }: Renamed,
+  appUserId: string,
+  oneupUserId: number,
   signal: AbortSignal,
 ): Promise<LoadedUser | null> {
   const { clock, settings, running, changes } = engine;

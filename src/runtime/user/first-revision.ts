@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { hashOf } from "./hash-of.ts";
+import { createHash } from "node:crypto";
 
 /** The number of first revisions: with room for more writes than a record ever has, they stay integers of 31 bits. */
 const firstRevisions = 2 ** 30;
@@ -15,5 +15,5 @@ const firstRevisions = 2 ** 30;
  */
 export function firstRevision(writeId: string): number {
   // seam: a-new-record-has-revisions-of-its-own
-  return 1 + (hashOf(writeId) % firstRevisions);
+  return 1 + (createHash("sha256").update(writeId).digest().readUInt32BE(0) % firstRevisions);
 }

@@ -7,8 +7,9 @@ import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { inTime, type Clock } from "../../clock.ts";
 import {
+  inWords,
   isLifecycleError,
-  underneath,
+  legible,
   type LifecycleError,
   keyRefused,
   recordDamaged,
@@ -99,16 +100,15 @@ function isWrappedKey(answer: unknown): answer is WrappedKey {
 async function asked<T>(clock: Clock, verb: "wrap" | "unwrap", ask: () => Promise<T>): Promise<T> {
   try {
     return await inTime(clock, answerMs, ask, () => refused(verb, `did not answer within ${answerMs} ms`));
-  } catch (cause) {
-    // A client's error may contain the request, and so the key.
-    throw isLifecycleError(cause) ? cause : refused(verb, "failed, see the cause", underneath(cause));
+  } catch (error) {
+    // No cause: a client's error may contain the request, and so the store key in clear.
+    throw isLifecycleError(error) ? error : refused(verb, `failed (${inWords(legible(error))})`);
   }
 }
 
-function refused(verb: string, what: string, cause?: unknown): LifecycleError {
+function refused(verb: string, what: string): LifecycleError {
   return keyRefused(`Cannot ${verb} the store key: the key provider ${what}; nothing was changed`, {
     retryable: true,
-    cause,
   });
 }
 
