@@ -12,9 +12,9 @@ import type { AccountRecord, Json } from "../../store/contract.ts";
 import {
   openKeys,
   readKeyRecord,
-  storeKeyContext,
   unlock,
   withKeyRecord,
+  wrapStoreKey,
   type KeyParts,
   type KeyRecord,
   type KeyView,
@@ -199,10 +199,10 @@ export class StoreKeys {
     await this.change(async (record) => {
       const has = new Set(record.storeKeys.map(({ id }) => id));
       const lost: WrappedStoreKey[] = [];
-      for (const { id, bytes } of storeKeys) {
-        if (has.has(id)) continue;
-        const wrapped = await this.ring().wrap(bytes, storeKeyContext(account));
-        lost.push({ id, madeUnder: null, ...wrapped });
+      for (const key of storeKeys) {
+        if (has.has(key.id)) continue;
+        const wrapped = await wrapStoreKey(key, account, this.ring());
+        lost.push({ id: key.id, madeUnder: null, ...wrapped });
       }
       if (lost.length === 0 && format <= record.format) return null;
       const newest = Math.max(format, record.format);

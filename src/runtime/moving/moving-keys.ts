@@ -15,6 +15,7 @@ import {
   unlock,
   withKeyRecord,
   wrapNames,
+  wrapStoreKey,
   type KeyView,
   type StoreKey,
   type WrappedStoreKey,
@@ -113,7 +114,7 @@ function ringOf(encryption: Encryption | undefined, isNew: boolean, { clock }: A
 }
 
 async function wrapped(key: StoreKey, { account }: About, ring: KeyRing): Promise<WrappedStoreKey> {
-  const { by, wrapped } = await ring.wrap(key.bytes, storeKeyContext(account));
+  const { by, wrapped } = await wrapStoreKey(key, account, ring);
   return { id: key.id, madeUnder: by, by, wrapped };
 }
 

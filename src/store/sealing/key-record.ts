@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash, randomBytes } from "node:crypto";
-import { invalidOption, LifecycleError, recordDamaged } from "../../errors.ts";
+import { invalidOption, keyRefused, LifecycleError, recordDamaged } from "../../errors.ts";
 import type { Json, Store } from "../contract.ts";
 import { newestFormat, startFormat } from "../envelope.ts";
 import { unwrapWith, wrapWith, type KeyRing, type Wrapped } from "./key-ring.ts";
@@ -61,6 +61,23 @@ export function newStoreKey(): StoreKey {
 export function storeKeyOf(bytes: Uint8Array): StoreKey {
   const id = createHash("sha256").update("oneup-lifecycle store key id").update(bytes).digest("hex");
   return { id: id.slice(0, 12), bytes };
+}
+
+/**
+ * Wraps a store key with the newest key of the ring, which has proved that it unwraps the same bytes.
+ * @throws {LifecycleError} `KEY_REFUSED`, also if the bytes in memory are no longer those of this key
+ */
+export async function wrapStoreKey(
+  { id, bytes }: StoreKey,
+  account: string,
+  ring: KeyRing,
+): Promise<Wrapped> {
+  const copy = Uint8Array.from(bytes);
+  if (storeKeyOf(copy).id !== id)
+    throw keyRefused(
+      `Cannot wrap the store key: its bytes must be those of key ${id}, and they were changed in memory; nothing was changed in the store, start this process again`,
+    );
+  return ring.wrap(copy, storeKeyContext(account));
 }
 
 /** The context that a wrapped store key is bound to. */
@@ -210,7 +227,7 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
       return view;
     }
     const key = newStoreKey();
-    const byRing = await ring(true).wrap(key.bytes, storeKeyContext(account));
+    const byRing = await wrapStoreKey(key, account, ring(true));
     const names = randomBytes(32);
     const start = { ...fields, ...(hideIds && { hideIds }), mark: writeId };
     const value = withKeyRecord(start, {
