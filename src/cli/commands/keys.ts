@@ -73,7 +73,7 @@ export const rotateKeys: Command = {
     ...ring,
     "",
     "First put the new key before the old one, for every process. With --records the store's own key is replaced too",
-    "and every user is sealed again: use it if the old key may have leaked. It takes 10 s or more, and may be",
+    "and every user is sealed again: use it if the old key may have leaked. It takes 15 s or more, and may be",
     "interrupted and run again.",
   ],
   example: "keys rotate --records",

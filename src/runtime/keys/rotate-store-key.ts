@@ -21,6 +21,7 @@ import { untilGivenUp } from "../engine/deadline.ts";
 import { wrap, wrappedAnew } from "./rotate-ring-key.ts";
 import { samePlace, saveIdle } from "../engine/save-user.ts";
 import { freshMs } from "../account/store-keys.ts";
+import { storeAnswerMs } from "../account/checked-store.ts";
 
 /** Users sealed concurrently. */
 const pageSize = 32;
@@ -43,11 +44,11 @@ async function sealRounds(
   options: RotateKeysOptions,
   signal: AbortSignal,
 ): Promise<RotateKeysSummary> {
-  const { clock, keys, sealer } = engine;
+  const { clock, keys, sealer, settings } = engine;
   await beginStoreKey(engine);
   const sealing = sealer.keyId;
-  // Until then a process may begin work on a copy of the record that lacks the fresh key.
-  const settledAt = clock.monotonic() + freshMs;
+  // Until then a process may begin work on a copy of the record that lacks the fresh key, and its write may arrive.
+  const settledAt = clock.monotonic() + freshMs + (settings.store.timeoutMs ?? storeAnswerMs);
   // Leases whose holders may have begun before they knew the fresh key: those seen in the first round after which no
   // process can begin that way. Their writes may be sealed with an older key, so they are waited for, however long the
   // lease, because other processes may have another `leaseMs`. Later leases are harmless, and there are always some.
