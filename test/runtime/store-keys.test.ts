@@ -11,10 +11,12 @@ import {
   type KeyRecord,
 } from "../../src/store/sealing/key-record.ts";
 import { keyRing, type KeyRing } from "../../src/store/sealing/key-ring.ts";
+import { steadyClock } from "../../src/store/steady-time.ts";
 import { silentLogger } from "../support/loggers.ts";
 
 async function opened() {
-  const clock = manualClock();
+  const manual = manualClock();
+  const clock = { ...steadyClock(manual), advance: manual.advance };
   const { account } = await memory().open({ account: "account", clock });
   const record = { ...account };
   const inner = keyRing({ keys: [randomBytes(32)] }, false, clock);

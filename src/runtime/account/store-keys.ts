@@ -22,6 +22,7 @@ import {
   type WrappedStoreKey,
 } from "../../store/sealing/key-record.ts";
 import type { KeyRing } from "../../store/sealing/key-ring.ts";
+import type { SteadyClock } from "../../store/steady-time.ts";
 import { Sealer, type SealMemory } from "../../store/sealing/sealer.ts";
 import type { RecordParts } from "./change-account.ts";
 
@@ -29,6 +30,7 @@ import type { RecordParts } from "./change-account.ts";
 export interface StoreKeysParts extends Omit<KeyParts, "newest" | "writeId">, RecordParts {
   /** The newest format that this release knows. */
   readonly newest: number;
+  readonly clock: SteadyClock;
   /** Called with each read of the account's record, and when that began. */
   readonly seen?: (found: AccountRecord, at: number) => void;
   /** See {@link SealMemory}. */
@@ -53,7 +55,9 @@ export class StoreKeys {
   #seenIn: Json = null;
   #taking: { readonly text: string; readonly taken: Promise<void> } | null = null;
   #revision = 0;
+  /** When the read began that was last applied: on the monotonic clock, and in ms since 1970. */
   #seenAt: number;
+  #seenOn: number;
   #trouble: LifecycleError | null = null;
   readonly #troubles = new WeakSet<Error>();
 
@@ -70,6 +74,7 @@ export class StoreKeys {
     this.#view = view;
     this.#known = view.storeKeys;
     this.#seenAt = began;
+    this.#seenOn = this.#dateOf(began);
   }
 
   /** The keys as last seen. */
@@ -92,7 +97,10 @@ export class StoreKeys {
 
   /** Whether something may be written without another read. */
   get isFresh(): boolean {
-    return this.#trouble === null && this.#parts.clock.monotonic() - this.#seenAt <= freshMs;
+    const { clock } = this.#parts;
+    // The monotonic clock stands still while a machine sleeps.
+    const ages = [clock.monotonic() - this.#seenAt, clock.latest(this.#seenOn) - this.#seenOn];
+    return this.#trouble === null && ages.every((ms) => ms <= freshMs);
   }
 
   /** Applies the result of a read that started `at`. Never rejects; an error is kept in {@link trouble} and logged. */
@@ -214,7 +222,13 @@ export class StoreKeys {
     if (this.#isOld(found, at)) return;
     this.#revision = found.revision;
     this.#seenAt = at;
+    this.#seenOn = this.#dateOf(at);
     this.#trouble = null;
+  }
+
+  #dateOf(at: number): number {
+    const { clock } = this.#parts;
+    return clock.now() - (clock.monotonic() - at);
   }
 
   #refuse(error: unknown, found: AccountRecord, at: number): void {
