@@ -118,7 +118,8 @@ describe("store/key-record", () => {
     });
     const storeKeys = [await wrapped(newest), await wrapped(older)] as const;
     const wrappedNames = wrapNames(names, newest, "account");
-    const record = { format: 1, storeKeys, names: wrappedNames, retired: ["old"], former: ["old"] };
+    const lists = { retired: ["old"], former: ["old"], dropped: ["oldest"] };
+    const record = { format: 1, storeKeys, names: wrappedNames, ...lists };
     return { value: withKeyRecord({ gates: {} }, record), newest: newest.bytes, names };
   }
 

@@ -168,7 +168,6 @@ export class StoreKeys {
     const view = await unlock(record, this.#parts.account, () => this.ring(), this.#known);
     if (this.#isOld(found, at)) return;
     const before = this.#view;
-    const wentBack = found.revision < this.#revision;
     const ids = new Set(view.storeKeys.map(({ id }) => id));
     this.#known = [...view.storeKeys, ...this.#known.filter(({ id }) => !ids.has(id))];
     this.#view = view;
@@ -176,7 +175,19 @@ export class StoreKeys {
     this.#seenIn = found.value;
     this.sealer.use(view);
     this.#checkRing(record);
-    if (wentBack) await this.#restoreLostKeys(before);
+    if (before.format <= record.format && this.#lostIn(record).length === 0) return;
+    try {
+      await this.#restoreLostKeys(before.format);
+    } catch (error) {
+      [this.#seen, this.#seenIn] = ["", null]; // the next read tries again
+      throw error;
+    }
+  }
+
+  /** The keys that this process has held and that no rotation has dropped, although the record lacks them. */
+  #lostIn({ storeKeys, dropped }: KeyRecord): readonly StoreKey[] {
+    const has = new Set([...dropped, ...storeKeys.map(({ id }) => id)]);
+    return this.#known.filter(({ id }) => !has.has(id));
   }
 
   /** A process that does not hold the key that the store's keys are wrapped with goes on, and could not start again. */
@@ -196,23 +207,24 @@ export class StoreKeys {
 
   /**
    * The store lost writes that it had acknowledged, as after a failover to a lagging replica, and perhaps a store key
-   * that users are sealed with. The keys that this process still holds are written back into the record.
+   * that users are sealed with. The keys that this process still holds are written back into the record, which another
+   * process may have written since.
    */
-  async #restoreLostKeys({ format, storeKeys }: KeyView): Promise<void> {
+  async #restoreLostKeys(format: number): Promise<void> {
     const { account, logger } = this.#parts;
-    logger.warn(
-      {},
-      "The account's record is older than before: the store has lost writes; lost keys are restored",
-    );
     await this.change(async (record) => {
-      const has = new Set(record.storeKeys.map(({ id }) => id));
+      const keys = this.#lostIn(record);
+      if (keys.length === 0 && format <= record.format) return null;
+      logger.warn({}, "The store has lost writes of the account's record; lost keys are restored");
       const lost: WrappedStoreKey[] = [];
-      for (const key of storeKeys) {
-        if (has.has(key.id)) continue;
+      for (const key of keys) {
         const wrapped = await wrapStoreKey(key, account, this.ring());
+        if (record.retired.includes(wrapped.by))
+          throw keyRefused(
+            `Cannot restore a lost store key: the newest key must not be a retired one, and ${wrapped.by} is; put a fresh key before it`,
+          );
         lost.push({ id: key.id, madeUnder: null, ...wrapped });
       }
-      if (lost.length === 0 && format <= record.format) return null;
       const newest = Math.max(format, record.format);
       return { ...record, format: newest, storeKeys: [...record.storeKeys, ...lost] };
     });

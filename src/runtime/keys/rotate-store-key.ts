@@ -101,13 +101,14 @@ async function beginStoreKey(engine: Engine): Promise<void> {
   });
 }
 
-/** Drops the older store keys. Returns their number; 0 if another process did it, or started over. */
+/** Drops the older store keys, and notes that they are not lost. Returns their number; 0 if another process did it, or started over. */
 async function dropOlder({ keys }: Engine, sealing: string): Promise<number> {
   let dropped = 0;
   await keys.change((record) => {
     const [first, ...older] = record.storeKeys;
     dropped = first.id === sealing ? older.length : 0;
-    return dropped === 0 ? null : { ...record, storeKeys: [first] };
+    if (dropped === 0) return null;
+    return { ...record, storeKeys: [first], dropped: [...record.dropped, ...older.map(({ id }) => id)] };
   });
   return dropped;
 }

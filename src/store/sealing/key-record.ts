@@ -32,6 +32,8 @@ export interface KeyRecord {
   readonly retired: readonly string[];
   /** Ring keys that have wrapped a store key before. */
   readonly former: readonly string[];
+  /** Store keys that a rotation has dropped. One that a process has held and that is in neither list was lost. */
+  readonly dropped: readonly string[];
 }
 
 /** A store key, which protects the secrets of users. */
@@ -100,7 +102,7 @@ export function wrapNames(names: Uint8Array, by: StoreKey, account: string): Wra
  */
 export function readKeyRecord(value: Json, newest: number = newestFormat): KeyRecord {
   const record = isObject(value) ? value : {};
-  const { format, names = null, retired = [], former = [] } = record;
+  const { format, names = null, retired = [], former = [], dropped = [] } = record;
   if (typeof format === "number" && format > newest) {
     throw new LifecycleError(
       "RECORD_TOO_NEW",
@@ -112,13 +114,14 @@ export function readKeyRecord(value: Json, newest: number = newestFormat): KeyRe
   const kept = record["storeKeys"];
   const [first, ...others] = (Array.isArray(kept) ? kept : []).map(storeKeyIn);
   if (first === undefined || !isWrapped(names)) throw damaged();
-  if (!isTexts(retired) || !isTexts(former)) throw damaged();
+  if (!isTexts(retired) || !isTexts(former) || !isTexts(dropped)) throw damaged();
   return {
     format,
     storeKeys: [first, ...others],
     names: { by: names.by, wrapped: names.wrapped },
     retired,
     former,
+    dropped,
   };
 }
 
@@ -129,8 +132,9 @@ function storeKeyIn(key: Json): WrappedStoreKey {
 }
 
 /** The account's record with these keys in it. */
-export function withKeyRecord(value: Json, { format, storeKeys, names, retired, former }: KeyRecord): Json {
-  const own = ["format", "storeKeys", "names", "retired", "former"];
+export function withKeyRecord(value: Json, record: KeyRecord): Json {
+  const { format, storeKeys, names, retired, former, dropped } = record;
+  const own = ["format", "storeKeys", "names", "retired", "former", "dropped"];
   const others = Object.entries(isObject(value) ? value : {}).filter(([name]) => !own.includes(name));
   const keys = storeKeys.map(({ id, madeUnder, by, wrapped }) => ({
     id,
@@ -145,6 +149,7 @@ export function withKeyRecord(value: Json, { format, storeKeys, names, retired, 
   ];
   if (retired.length > 0) kept.push(["retired", retired]);
   if (former.length > 0) kept.push(["former", former]);
+  if (dropped.length > 0) kept.push(["dropped", dropped]);
   return Object.fromEntries([...kept, ...others]);
 }
 
@@ -236,6 +241,7 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
       names: wrapNames(names, key, account),
       retired: [],
       former: [],
+      dropped: [],
     });
     if (await record.commit({ value, expectedRevision: 0, writeId })) {
       parts.begun?.();
