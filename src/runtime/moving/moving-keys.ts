@@ -91,7 +91,9 @@ export async function movingKeys(
         for (const each of view.storeKeys) older.push(await wrapped(each, about, ring));
       const names = wrapNames(view.names, fresh, account);
       const storeKeys = [storeKey, ...older] as const;
-      return withKeyRecord(value, { ...readKeyRecord(value), storeKeys, names, retired: [], former: [] });
+      const before = readKeyRecord(value);
+      const retired = before.retired.filter((id) => id !== storeKey.by);
+      return withKeyRecord(value, { ...before, storeKeys, names, retired, former: [] });
     },
   };
 }
