@@ -78,7 +78,7 @@ export const rotateKeys: Command = {
   ],
   example: "keys rotate --records",
   opens: "tend",
-  fails: "a record opens with no key",
+  fails: "a record is damaged",
   options: { records: flag("replace the store's own key too") },
   async run(given, signal) {
     const { switches } = given;
@@ -100,7 +100,7 @@ export const rotateKeys: Command = {
         ...(switches.has("records")
           ? [`${plural(resealed, "user")} sealed again, ${plural(dropped, "old store key")} dropped`]
           : []),
-        ...(unreadable > 0 ? [`${plural(unreadable, "record")} left as they are: no key opens them`] : []),
+        ...(unreadable > 0 ? [`${plural(unreadable, "record")} left as they are: they are damaged`] : []),
       ]);
       return unreadable > 0 ? 1 : 0;
     };
