@@ -151,6 +151,31 @@ describe("moveStore() with newEncryption", () => {
     expect(rotates).toBe(false);
   });
 
+  it("retires no key less: one that was retired in the first store wraps nothing in the other one", async () => {
+    const { sandbox, open } = await scene();
+    const [from, to] = [memory(), memory()];
+    const [leaked, next, last] = ["1", "2", "3"].map((digit) => digit.repeat(64)) as [string, string, string];
+    const { clientId } = sandbox.credentials;
+    const on = (store: StoreAdapter, keys: string[]) => open({ store, encryption: { keys } });
+    const first = await on(from, [leaked]);
+    const [retired] = await first.keys.list();
+    const second = await on(from, [next, leaked]);
+    await second.rotateKeys();
+    await second.keys.retire(retired?.id ?? "");
+    const options = { clientId, clock: sandbox.clock, encryption: { keys: [next] } };
+    await moveStore(from, to, { ...options, newEncryption: { keys: [last] } });
+    const behind = await on(to, [leaked, last]);
+    await expect(behind.rotateKeys()).rejects.toThrow(/the newest key must not be a retired one/);
+    // A person may want it again.
+    const third = memory();
+    await moveStore(to, third, {
+      ...options,
+      encryption: { keys: [last] },
+      newEncryption: { keys: [leaked] },
+    });
+    expect(await (await on(third, [leaked])).rotateKeys()).toMatchObject({ storeKeys: 1 });
+  });
+
   it("goes on with the same key only, and writes nothing twice", async () => {
     const two = await twoStores();
     const { from, to, move } = two;

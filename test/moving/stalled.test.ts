@@ -1,4 +1,12 @@
-import { abortMove, createLifecycle, moveStore, type MoveOptions, type StoreAdapter } from "oneup-lifecycle";
+import { randomBytes } from "node:crypto";
+import {
+  abortMove,
+  createLifecycle,
+  moveStore,
+  type LifecycleOptions,
+  type MoveOptions,
+  type StoreAdapter,
+} from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { through } from "../support/altered.ts";
@@ -51,10 +59,11 @@ function signal(): { readonly given: Promise<void>; readonly give: () => void } 
   return { given, give };
 }
 
-async function twoStores() {
+async function twoStores(options: Partial<LifecycleOptions> = {}) {
   const { sandbox, server } = await scene();
   const open = (store: StoreAdapter) =>
     createLifecycle({
+      ...options,
       credentials: sandbox.credentials,
       endpoints: server.endpoints,
       clock: sandbox.clock,
@@ -102,6 +111,34 @@ describe("a call that stood still", () => {
     }
     expect(calledOff).toBeGreaterThan(10);
   });
+
+  it.each(["writeRows", "writeEvents"])(
+    "of moveStore() at its first %s() keeps no move from being called off, though it seals the same once more",
+    async (verb) => {
+      const { from, to, move, open } = await twoStores({ events: { keep: "7d" } });
+      const newEncryption = { keys: [randomBytes(32)] };
+      const [held, compared, written] = [signal(), signal(), signal()];
+      const slow = through(to, async (name, ask) => {
+        if (name !== verb) return ask();
+        held.give();
+        await compared.given;
+        await ask();
+        written.give();
+      });
+      const fast = through(to, async (name, ask) => {
+        if (name !== "seat") return ask();
+        compared.give();
+        await written.given;
+        return ask();
+      });
+      const late = moveStore(from, slow, { ...move, newEncryption });
+      await held.given;
+      expect(await moveStore(from, fast, { ...move, newEncryption })).toMatchObject({ users: 1 });
+      await late;
+      await abortMove(from, to, { ...move, newEncryption });
+      await comes("bob", from, open);
+    },
+  );
 
   it("of a process, refused by a move that was called off since, is made again", async () => {
     const { from, to, move, open } = await twoStores();

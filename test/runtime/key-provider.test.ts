@@ -30,6 +30,23 @@ function service(): KeyProvider & { trouble: Error | null; newest: string } {
   };
 }
 
+/** It wipes what it was given, and what it returned, as soon as it is done with it. */
+function wiping(inner: KeyProvider): KeyProvider {
+  const wipe = (key: Uint8Array): void => void setTimeout(() => key.fill(0), 1);
+  return {
+    async wrap(key, context) {
+      const wrapped = await inner.wrap(Uint8Array.from(key), context);
+      key.fill(0);
+      return wrapped;
+    },
+    async unwrap(wrapped, context) {
+      const key = Uint8Array.from(await inner.unwrap(wrapped, context));
+      wipe(key);
+      return key;
+    },
+  };
+}
+
 describe("a KeyProvider", () => {
   it("whose client quotes its request in its error tells no store key, but kind and code", async () => {
     let plain = "";
@@ -48,6 +65,18 @@ describe("a KeyProvider", () => {
     expect(String(error)).toContain("the key provider failed (TypeError EDENIED)");
     expect(plain).toHaveLength(44);
     expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain(plain);
+  });
+
+  it("that wipes the bytes of a key after use loses no store key: rotateKeys() wraps the key that users are sealed with", async () => {
+    const kms = service();
+    const { sandbox, open, tokens } = await withUsers(wiping(kms));
+    const second = await open();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    kms.newest = "key 2";
+    for (const records of [false, true]) {
+      await soon(sandbox, second.rotateKeys({ records }));
+      expect(await tokensOf(await open())).toEqual(tokens);
+    }
   });
 
   it("rotateKeys() wraps with its newest key, retire() takes the old one, and a stranger's key service is refused", async () => {

@@ -1,4 +1,4 @@
-import { LifecycleError, type Store, type StoreAdapter } from "oneup-lifecycle";
+import { LifecycleError, type Json, type Store, type StoreAdapter } from "oneup-lifecycle";
 import { createVirtualClock } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
 import { hurry, scene, working } from "../support/scene.ts";
@@ -18,6 +18,26 @@ import { warningsIn } from "../support/loggers.ts";
 const refused = { code: "KEY_REFUSED" };
 /** Time moves only if a test lets it: what a process has read is as new as the test wants it. */
 const standing = () => ({ clock: createVirtualClock({ running: false }) });
+
+/** Damages the first record of a store with hidden ids, so that it does not tell whose it is. */
+async function withoutId(store: Store, changed: object = {}): Promise<{ putBack: () => Promise<void> }> {
+  const [id = ""] = await store.page({ limit: 1 });
+  const write = async (change: (value: any) => Json): Promise<void> => {
+    const found = await store.load(id);
+    if (found.type !== "record") throw new Error("it is there");
+    const { value, revision, state, dueInMs, lane } = found.record;
+    const lease = { id: "of the test", owner: "the test", ms: 1 };
+    const how = { mode: "none", lease, dueInMs, lane } as const;
+    const writeId = `w${revision}`;
+    await store.commit({ id, value: change(value), expectedRevision: revision, writeId, state, ...how });
+  };
+  let before = "";
+  await write(({ sealedId, user }) => {
+    before = sealedId;
+    return { sealedId: "AAAA", user: { ...user, ...changed } };
+  });
+  return { putBack: () => write(({ user }) => ({ sealedId: before, user })) };
+}
 
 describe("rotateKeys()", () => {
   it("rotateKeys() lets an old key go: retire() refuses before and not after, and running processes go on", async () => {
@@ -64,6 +84,34 @@ describe("rotateKeys()", () => {
     const reversed = await open({ encryption: { keys: [older, newer] } });
     await expect(reversed.rotateKeys()).rejects.toThrow(/the newest key must not be a retired one/);
     expect(await accountIn(store)).toBe(before);
+  });
+
+  it("rotateKeys({ records: true }) keeps the key of a hidden user whose record does not tell its id, reports it, and drops the key later", async () => {
+    const warnings: string[] = [];
+    const logger = warningsIn(warnings);
+    const { sandbox, open, store, tokens } = await withUsers(
+      { keys: [older] },
+      {},
+      { hideIds: true, logger },
+    );
+    const rotating = await open();
+    const first = await withoutId(store);
+    expect(await tokensOf(await open())).toEqual(tokens);
+    expect(await soon(sandbox, rotating.rotateKeys({ records: true }))).toEqual({
+      storeKeys: 2,
+      resealed: 2,
+      unreadable: 1,
+      dropped: 0,
+    });
+    expect(warnings.filter((line) => line.startsWith("The older store keys are kept"))).toHaveLength(1);
+    expect(await tokensOf(await open())).toEqual(tokens);
+    await first.putBack();
+    const done = await soon(sandbox, rotating.rotateKeys({ records: true }));
+    expect(done).toEqual({ storeKeys: 1, resealed: 1, unreadable: 0, dropped: 1 });
+    expect(await tokensOf(await open())).toEqual(tokens);
+    await withoutId(store, { sealed: null });
+    const last = await soon(sandbox, rotating.rotateKeys({ records: true }));
+    expect(last, "a record without secrets needs no key").toMatchObject({ unreadable: 1, dropped: 1 });
   });
 
   it("rotateKeys() of many processes at once leaves one store key that opens", async () => {

@@ -1,4 +1,5 @@
 import { type Clock, type Store, type StoreAdapter, type Transport, undiciTransport } from "oneup-lifecycle";
+import { createVirtualClock } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
 import { afterwards } from "../support/scene.ts";
 import { newer, older, sealsIn, soon, tokensOf, users, withUsers } from "../support/sealed-users.ts";
@@ -35,6 +36,17 @@ function missing(store: Store, id: string, moves: () => boolean): StoreAdapter {
   return { name: "missing", durable: true, open: async () => ({ ...store, page, close: async () => {} }) };
 }
 
+/** The store, whose commits arrive late. */
+function slowToCommit(store: Store, pass: () => Promise<void>): StoreAdapter {
+  const commit: Store["commit"] = (ask) => pass().then(() => store.commit(ask));
+  return {
+    name: "slow",
+    durable: true,
+    timeoutMs: 5_000,
+    open: async () => ({ ...store, commit, close: async () => {} }),
+  };
+}
+
 /** Calls wait behind a gate. */
 function slowToCall(pass: () => Promise<void>): Transport {
   const inner = undiciTransport();
@@ -65,6 +77,40 @@ describe("rotateKeys({ records: true }) beside others", () => {
     looks.open();
     expect(await ending).toMatchObject({ resealed: 3, dropped: 0 });
     expect(await first.keys.list()).toEqual([before]);
+    expect(await tokensOf(await open())).toEqual(tokens);
+  });
+
+  it("rotateKeys({ records: true }) loses no user whose adoption was on its way to the store all the time", async () => {
+    const { sandbox, open, first, store } = await withUsers();
+    const commits = gate();
+    const slow = await open({ store: slowToCommit(store, commits.pass) });
+    await slow.keys.list(); // the last look before the rotation begins
+    commits.shut();
+    const expiresAt = new Date(sandbox.clock.now() + 3_600_000);
+    const grant = { oneupUserId: 4711, refreshToken: "refresh", accessToken: "access", expiresAt };
+    const adopting = slow.adopt("late", grant, { waitMs: 600_000 });
+    await vi.waitFor(() => expect(commits.held).toHaveLength(1));
+    expect(await soon(sandbox, first.rotateKeys({ records: true }))).toMatchObject({ dropped: 1 });
+    commits.open();
+    await adopting;
+    expect(await (await open()).accessToken("late")).toBe("access");
+  });
+
+  it("rotateKeys({ records: true }) keeps the old key until what was sealed with it has arrived, however long a store may take", async () => {
+    const clock = createVirtualClock({ running: false });
+    const { open, adapter, tokens } = await withUsers({ keys: [older] }, { clock });
+    const patient = await open({ store: { ...adapter, timeoutMs: 20_000 } });
+    let rounds = 0;
+    const ended = vi.fn<() => void>();
+    const rotating = patient.rotateKeys({ records: true, onProgress: () => void rounds++ }).finally(ended);
+    await vi.waitFor(() => expect(rounds).toBeGreaterThan(0));
+    for (let second = 0; second < 29; second++) {
+      clock.advance(1_000);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    expect(ended).not.toHaveBeenCalled();
+    clock.advance(1_000);
+    expect(await rotating).toMatchObject({ resealed: 3, dropped: 1 });
     expect(await tokensOf(await open())).toEqual(tokens);
   });
 

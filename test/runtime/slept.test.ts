@@ -5,6 +5,7 @@ import { createSandbox, type Sandbox } from "oneup-lifecycle/sandbox";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { afterwards } from "../support/scene.ts";
+import { soon } from "../support/sealed-users.ts";
 
 const hour = 3_600_000;
 
@@ -13,6 +14,10 @@ async function sleeper(): Promise<{
   sandbox: Sandbox;
   lifecycle: Lifecycle;
   sleep: (ms: number) => Promise<void>;
+  /** It sleeps while this happens. */
+  sleepDuring: <T>(work: () => Promise<T>) => Promise<T>;
+  /** A process on another machine. */
+  another: () => Promise<Lifecycle>;
 }> {
   const sandbox = createSandbox();
   const server = await sandbox.listen();
@@ -27,16 +32,24 @@ async function sleeper(): Promise<{
   };
   const { credentials } = sandbox;
   const { endpoints } = server;
-  const lifecycle = await createLifecycle({ credentials, endpoints, clock, store: memory() });
-  afterwards(() => lifecycle.close());
-  const sleep = async (ms: number): Promise<void> => {
+  const store = memory();
+  const open = async (on: Clock): Promise<Lifecycle> => {
+    const lifecycle = await createLifecycle({ credentials, endpoints, clock: on, store });
+    afterwards(() => lifecycle.close());
+    return lifecycle;
+  };
+  const lifecycle = await open(clock);
+  const sleepDuring = async <T>(work: () => Promise<T>): Promise<T> => {
     await pause(2); // a machine does not fall asleep twice within a millisecond
     asleepAt = clock.monotonic();
-    sandbox.clock.advance(ms);
-    slept += ms;
+    const began = sandbox.clock.monotonic();
+    const done = await work();
+    slept += sandbox.clock.monotonic() - began;
     asleepAt = null;
+    return done;
   };
-  return { sandbox, lifecycle, sleep };
+  const sleep = (ms: number): Promise<void> => sleepDuring(async () => sandbox.clock.advance(ms));
+  return { sandbox, lifecycle, sleep, sleepDuring, another: () => open(sandbox.clock) };
 }
 
 describe("after the machine slept", () => {
@@ -52,6 +65,18 @@ describe("after the machine slept", () => {
       for (let asked = 0; asked < 3; asked++) expect(await lifecycle.accessToken("ada")).toBe(fresh);
       expect(sandbox.journal.count("refreshToken")).toBe(nights);
     }
+  });
+
+  it("adopt() seals nothing with a store key that was dropped meanwhile", async () => {
+    const { sandbox, lifecycle, sleepDuring, another } = await sleeper();
+    await lifecycle.onboard("ada");
+    const awake = await another();
+    await lifecycle.keys.list();
+    await sleepDuring(() => soon(sandbox, awake.rotateKeys({ records: true })));
+    const expiresAt = new Date(sandbox.clock.now() + hour);
+    const grant = { oneupUserId: 4711, refreshToken: "refresh", accessToken: "access", expiresAt };
+    await lifecycle.adopt("bob", grant);
+    expect(await (await another()).accessToken("bob")).toBe("access");
   });
 
   it("inspect() does not call a dead token usable", async () => {

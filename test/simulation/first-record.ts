@@ -24,6 +24,7 @@ export async function beginStore(
       names: wrapNames(createHash("sha256").update(`names ${seed}`).digest(), key, account),
       retired: [],
       former: [],
+      dropped: [],
     },
   );
   await record.commit({ value, expectedRevision: 0, writeId: "the first" });

@@ -11,6 +11,7 @@ import { Handler } from "../../src/sandbox/handler.ts";
 import { World } from "../../src/sandbox/state/world.ts";
 import { accountOf } from "../../src/store/account-of.ts";
 import type { SealMemory } from "../../src/store/sealing/sealer.ts";
+import { steadyClock } from "../../src/store/steady-time.ts";
 import { StoreKeys } from "../../src/runtime/account/store-keys.ts";
 import { HiddenNames } from "../../src/store/sealing/hidden-names.ts";
 import { keyRing } from "../../src/store/sealing/key-ring.ts";
@@ -170,7 +171,12 @@ export class Simulation implements Stage {
       logger: silentLogger,
     };
     await beginStore(parts, scenario);
-    const keys = await StoreKeys.open({ ...parts, newest: scenario.releases.to, memory });
+    const keys = await StoreKeys.open({
+      ...parts,
+      clock: steadyClock(clock),
+      newest: scenario.releases.to,
+      memory,
+    });
     const names = scenario.hideIds ? new HiddenNames(keys.view.names, account) : null;
     const judge = new Judge(scenario, time, trace, handler.world, keys);
     return new Simulation({ kinds, scenario, time, trace, handler, shelf, memory, names, judge });

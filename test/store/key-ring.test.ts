@@ -11,6 +11,7 @@ import {
   storeKeyContext,
   withKeyRecord,
   wrapNames,
+  wrapStoreKey,
   type KeyView,
 } from "../../src/store/sealing/key-record.ts";
 import { keyRing } from "../../src/store/sealing/key-ring.ts";
@@ -35,6 +36,14 @@ async function opening(encryption: Encryption, value?: Json) {
 const refused = (retryable: boolean) => expect.objectContaining({ code: "KEY_REFUSED", retryable });
 
 describe("store/key-ring", () => {
+  it("wrapStoreKey() refuses bytes that are no longer those of the key", async () => {
+    const key = newStoreKey();
+    const ring = keyRing(provider, false, manualClock());
+    expect(await wrapStoreKey(key, "account", ring)).toMatchObject({ by: "arn:key/1" });
+    key.bytes.fill(0);
+    await expect(wrapStoreKey(key, "account", ring)).rejects.toEqual(refused(false));
+  });
+
   it("wrap() and unwrap() of a provider get the place of the key as context, and the record keeps who wrapped", async () => {
     const asked: unknown[] = [];
     const { store, open } = await opening({
@@ -109,7 +118,8 @@ describe("store/key-record", () => {
     });
     const storeKeys = [await wrapped(newest), await wrapped(older)] as const;
     const wrappedNames = wrapNames(names, newest, "account");
-    const record = { format: 1, storeKeys, names: wrappedNames, retired: ["old"], former: ["old"] };
+    const lists = { retired: ["old"], former: ["old"], dropped: ["oldest"] };
+    const record = { format: 1, storeKeys, names: wrappedNames, ...lists };
     return { value: withKeyRecord({ gates: {} }, record), newest: newest.bytes, names };
   }
 

@@ -36,11 +36,15 @@ export async function tokensOf(lifecycle: Lifecycle): Promise<readonly string[]>
 }
 
 /** Three users with tokens in one store, and ways to open it. */
-export async function withUsers(encryption: Encryption = { keys: [older] }, options: SandboxOptions = {}) {
+export async function withUsers(
+  encryption: Encryption = { keys: [older] },
+  options: SandboxOptions = {},
+  others: Partial<LifecycleOptions> = {},
+) {
   const { sandbox, open: openAny } = await scene(options);
   const adapter = memory();
   const open = (more: Partial<LifecycleOptions> = {}): Promise<Lifecycle> =>
-    openAny({ store: adapter, encryption, cachedTokens: 0, ...times, ...more });
+    openAny({ store: adapter, encryption, cachedTokens: 0, ...times, ...others, ...more });
   const first = await open();
   for (const id of users) await first.onboard(id);
   const tokens = await tokensOf(first);

@@ -73,12 +73,12 @@ export const rotateKeys: Command = {
     ...ring,
     "",
     "First put the new key before the old one, for every process. With --records the store's own key is replaced too",
-    "and every user is sealed again: use it if the old key may have leaked. It takes 10 s or more, and may be",
+    "and every user is sealed again: use it if the old key may have leaked. It takes 15 s or more, and may be",
     "interrupted and run again.",
   ],
   example: "keys rotate --records",
   opens: "tend",
-  fails: "a record opens with no key",
+  fails: "a record is damaged",
   options: { records: flag("replace the store's own key too") },
   async run(given, signal) {
     const { switches } = given;
@@ -100,7 +100,7 @@ export const rotateKeys: Command = {
         ...(switches.has("records")
           ? [`${plural(resealed, "user")} sealed again, ${plural(dropped, "old store key")} dropped`]
           : []),
-        ...(unreadable > 0 ? [`${plural(unreadable, "record")} left as they are: no key opens them`] : []),
+        ...(unreadable > 0 ? [`${plural(unreadable, "record")} left as they are: they are damaged`] : []),
       ]);
       return unreadable > 0 ? 1 : 0;
     };

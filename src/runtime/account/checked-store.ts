@@ -32,7 +32,7 @@ import type { Logger } from "../options/logger.ts";
 import { Writability } from "./writability.ts";
 
 /** Time limit of a call to a store whose adapter has none of its own, ms. */
-const answerMs = 5_000;
+export const storeAnswerMs = 5_000;
 
 /** Time limit of opening such a store, ms: it may read all its data. */
 const opensMs = 60_000;
@@ -171,7 +171,7 @@ function checked(
       return call(verb, question, hasWritten, attempt + 1);
     };
     try {
-      const asked = within(verb, answerMs, question);
+      const asked = within(verb, storeAnswerMs, question);
       if (hasWritten === undefined) return asked.catch(failed);
       return asked.then((answer) => {
         if (hasWritten(answer)) writability.succeeded();

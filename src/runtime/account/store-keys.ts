@@ -12,9 +12,9 @@ import type { AccountRecord, Json } from "../../store/contract.ts";
 import {
   openKeys,
   readKeyRecord,
-  storeKeyContext,
   unlock,
   withKeyRecord,
+  wrapStoreKey,
   type KeyParts,
   type KeyRecord,
   type KeyView,
@@ -22,6 +22,7 @@ import {
   type WrappedStoreKey,
 } from "../../store/sealing/key-record.ts";
 import type { KeyRing } from "../../store/sealing/key-ring.ts";
+import type { SteadyClock } from "../../store/steady-time.ts";
 import { Sealer, type SealMemory } from "../../store/sealing/sealer.ts";
 import type { RecordParts } from "./change-account.ts";
 
@@ -29,6 +30,7 @@ import type { RecordParts } from "./change-account.ts";
 export interface StoreKeysParts extends Omit<KeyParts, "newest" | "writeId">, RecordParts {
   /** The newest format that this release knows. */
   readonly newest: number;
+  readonly clock: SteadyClock;
   /** Called with each read of the account's record, and when that began. */
   readonly seen?: (found: AccountRecord, at: number) => void;
   /** See {@link SealMemory}. */
@@ -53,7 +55,9 @@ export class StoreKeys {
   #seenIn: Json = null;
   #taking: { readonly text: string; readonly taken: Promise<void> } | null = null;
   #revision = 0;
+  /** When the read began that was last applied: on the monotonic clock, and in ms since 1970. */
   #seenAt: number;
+  #seenOn: number;
   #trouble: LifecycleError | null = null;
   readonly #troubles = new WeakSet<Error>();
 
@@ -70,6 +74,7 @@ export class StoreKeys {
     this.#view = view;
     this.#known = view.storeKeys;
     this.#seenAt = began;
+    this.#seenOn = this.#dateOf(began);
   }
 
   /** The keys as last seen. */
@@ -92,7 +97,10 @@ export class StoreKeys {
 
   /** Whether something may be written without another read. */
   get isFresh(): boolean {
-    return this.#trouble === null && this.#parts.clock.monotonic() - this.#seenAt <= freshMs;
+    const { clock } = this.#parts;
+    // The monotonic clock stands still while a machine sleeps.
+    const ages = [clock.monotonic() - this.#seenAt, clock.latest(this.#seenOn) - this.#seenOn];
+    return this.#trouble === null && ages.every((ms) => ms <= freshMs);
   }
 
   /** Applies the result of a read that started `at`. Never rejects; an error is kept in {@link trouble} and logged. */
@@ -160,7 +168,6 @@ export class StoreKeys {
     const view = await unlock(record, this.#parts.account, () => this.ring(), this.#known);
     if (this.#isOld(found, at)) return;
     const before = this.#view;
-    const wentBack = found.revision < this.#revision;
     const ids = new Set(view.storeKeys.map(({ id }) => id));
     this.#known = [...view.storeKeys, ...this.#known.filter(({ id }) => !ids.has(id))];
     this.#view = view;
@@ -168,7 +175,19 @@ export class StoreKeys {
     this.#seenIn = found.value;
     this.sealer.use(view);
     this.#checkRing(record);
-    if (wentBack) await this.#restoreLostKeys(before);
+    if (before.format <= record.format && this.#lostIn(record).length === 0) return;
+    try {
+      await this.#restoreLostKeys(before.format);
+    } catch (error) {
+      [this.#seen, this.#seenIn] = ["", null]; // the next read tries again
+      throw error;
+    }
+  }
+
+  /** The keys that this process has held and that no rotation has dropped, although the record lacks them. */
+  #lostIn({ storeKeys, dropped }: KeyRecord): readonly StoreKey[] {
+    const has = new Set([...dropped, ...storeKeys.map(({ id }) => id)]);
+    return this.#known.filter(({ id }) => !has.has(id));
   }
 
   /** A process that does not hold the key that the store's keys are wrapped with goes on, and could not start again. */
@@ -188,23 +207,24 @@ export class StoreKeys {
 
   /**
    * The store lost writes that it had acknowledged, as after a failover to a lagging replica, and perhaps a store key
-   * that users are sealed with. The keys that this process still holds are written back into the record.
+   * that users are sealed with. The keys that this process still holds are written back into the record, which another
+   * process may have written since.
    */
-  async #restoreLostKeys({ format, storeKeys }: KeyView): Promise<void> {
+  async #restoreLostKeys(format: number): Promise<void> {
     const { account, logger } = this.#parts;
-    logger.warn(
-      {},
-      "The account's record is older than before: the store has lost writes; lost keys are restored",
-    );
     await this.change(async (record) => {
-      const has = new Set(record.storeKeys.map(({ id }) => id));
+      const keys = this.#lostIn(record);
+      if (keys.length === 0 && format <= record.format) return null;
+      logger.warn({}, "The store has lost writes of the account's record; lost keys are restored");
       const lost: WrappedStoreKey[] = [];
-      for (const { id, bytes } of storeKeys) {
-        if (has.has(id)) continue;
-        const wrapped = await this.ring().wrap(bytes, storeKeyContext(account));
-        lost.push({ id, madeUnder: null, ...wrapped });
+      for (const key of keys) {
+        const wrapped = await wrapStoreKey(key, account, this.ring());
+        if (record.retired.includes(wrapped.by))
+          throw keyRefused(
+            `Cannot restore a lost store key: the newest key must not be a retired one, and ${wrapped.by} is; put a fresh key before it`,
+          );
+        lost.push({ id: key.id, madeUnder: null, ...wrapped });
       }
-      if (lost.length === 0 && format <= record.format) return null;
       const newest = Math.max(format, record.format);
       return { ...record, format: newest, storeKeys: [...record.storeKeys, ...lost] };
     });
@@ -214,7 +234,13 @@ export class StoreKeys {
     if (this.#isOld(found, at)) return;
     this.#revision = found.revision;
     this.#seenAt = at;
+    this.#seenOn = this.#dateOf(at);
     this.#trouble = null;
+  }
+
+  #dateOf(at: number): number {
+    const { clock } = this.#parts;
+    return clock.now() - (clock.monotonic() - at);
   }
 
   #refuse(error: unknown, found: AccountRecord, at: number): void {

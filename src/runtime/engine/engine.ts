@@ -10,6 +10,7 @@ import type { Endpoints } from "../../http/endpoints.ts";
 import type { Sender } from "../../http/send.ts";
 import type { Lane, Lease, Slot } from "../../store/contract.ts";
 import type { HiddenNames } from "../../store/sealing/hidden-names.ts";
+import type { ListingStore } from "../../store/sealing/pseudonymised-store.ts";
 import type { Sealer } from "../../store/sealing/sealer.ts";
 import type { SteadyClock } from "../../store/steady-time.ts";
 import type { Recorder } from "../../telemetry.ts";
@@ -48,6 +49,7 @@ export interface Deadline {
 /** The internals of one opened lifecycle. */
 export interface Engine extends CheckedStore, EndSignals {
   readonly settings: Settings;
+  readonly store: ListingStore;
   readonly clock: SteadyClock;
   /** The store's keys and format. Other processes may change them. */
   readonly keys: StoreKeys;

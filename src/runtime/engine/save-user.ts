@@ -12,7 +12,8 @@ import { newLease, type Engine } from "./engine.ts";
 import { tombstoneId } from "../user/tombstone.ts";
 import { retryLimit, type RetryLimit } from "./deadline.ts";
 import { afterTrouble, fullJitter, whileClosing } from "../options/backoff.ts";
-import { warnOfRetry } from "./retry-write.ts";
+import { retryWrite, warnOfRetry } from "./retry-write.ts";
+import { findUser, isLeased } from "./load-user.ts";
 import { firstRevision } from "../user/first-revision.ts";
 import { indexKeyOf } from "../user/index-key.ts";
 import { eventsOf } from "../user/user-event-value.ts";
@@ -167,15 +168,49 @@ export function samePlace({ dueInMs, lane }: Pick<StoredRecord, "dueInMs" | "lan
   return { dueInMs: dueInMs === null ? null : Math.max(0, dueInMs), lane };
 }
 
-/** Writes the user, unless another process is faster or runs it. `retries` and `from`, and errors, as {@link saveUser}. */
-export function saveIdle(
+/**
+ * Writes the user, unless another process is faster or runs it, and so that it stays readable. `retries` and `from`, and
+ * errors, as {@link saveUser}.
+ */
+export async function saveIdle(
   engine: Engine,
   user: User,
   place: Place,
   retries: false | RetryLimit,
   from?: string,
 ): Promise<Saved> {
-  return saveUser(engine, user, retries, { mode: "none", lease: newLease(engine), ...place }, from);
+  const how = { mode: "none", lease: newLease(engine), ...place } as const;
+  const done = await saveUser(engine, user, retries, how, from);
+  const hasSecrets = Object.keys(user.secrets).length > 0;
+  if (done.type !== "committed" || !hasSecrets || engine.keys.isFresh) return done;
+  const again = (): Promise<number | null> => sealAgain(engine, user.id);
+  const what = `find out whether user ${engine.sealer.alias(user.id)} stays readable`;
+  const revision = await (retries === false ? again() : retryWrite(engine, retries, what, again));
+  return revision === null ? done : { ...done, revision };
+}
+
+/**
+ * Seals a user again that may have been written too late: a rotation waits for the leases of users, so one that drops the
+ * key does not wait for a write without a lease. Returns the revision that it has then; `null`: there was nothing to do.
+ */
+async function sealAgain(engine: Engine, id: string): Promise<number | null> {
+  for (let revision: number | null = null; ;) {
+    await engine.keys.renew();
+    const found = await findUser(engine, id).catch(nullIfRenamed);
+    if (found === null || engine.sealer.isWritten(found.record.value) || isLeased(found.record))
+      return revision;
+    const { user, record } = found;
+    const how = { mode: "none", lease: newLease(engine), ...samePlace(record) } as const;
+    const done = await saveUser(engine, user, false, how);
+    if (done.type === "committed") revision = done.revision;
+    if (done.type === "committed" && engine.keys.isFresh) return revision;
+  }
+}
+
+/** A process that could rename it can read it. */
+function nullIfRenamed(error: unknown): null {
+  if (isLifecycleError(error, "RENAMED")) return null;
+  throw error;
 }
 
 /** The same for a user that took a step, of which the listeners and workers of this process are then notified. */

@@ -17,7 +17,7 @@ export interface KeyVerbs {
    * processes keep working. Afterwards {@link keys}`.retire()` retires the old key.
    *
    * With `records: true`, the store's own key is replaced too and every user is sealed again with the new one; use it
-   * if the old key may have leaked. It takes at least 10 s, and waits for users that a process was working on at that
+   * if the old key may have leaked. It takes at least 15 s, and waits for users that a process was working on at that
    * time, however long their leases. It requires the newest ring key in every process. After an interruption, call it
    * again to resume; under another ring key it starts over, since the unfinished store key may have leaked too.
    *

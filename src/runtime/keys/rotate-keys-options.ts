@@ -26,7 +26,10 @@ export interface RotateKeysSummary {
   readonly storeKeys: number;
   /** Users sealed again. */
   readonly resealed: number;
-  /** Users whose record no key can decrypt; they were left as they are. */
+  /**
+   * Users that were left as they are: no key can decrypt their record, or, with hidden ids, it does not tell whose it is.
+   * If one of the latter still needs an older store key, that is kept.
+   */
   readonly unreadable: number;
   /** Unused store keys that were dropped. */
   readonly dropped: number;

@@ -6,7 +6,7 @@
 import { keyRefused } from "../../errors.ts";
 import { accountOf } from "../../store/account-of.ts";
 import {
-  storeKeyContext,
+  wrapStoreKey,
   type KeyRecord,
   type StoreKey,
   type WrappedStoreKey,
@@ -62,7 +62,7 @@ export async function wrap(
   { retired }: KeyRecord,
   key: StoreKey,
 ): Promise<Wrapped> {
-  const wrapped = await ring.wrap(key.bytes, storeKeyContext(accountOf(account.credentials.clientId)));
+  const wrapped = await wrapStoreKey(key, accountOf(account.credentials.clientId), ring);
   if (!retired.includes(wrapped.by)) return wrapped;
   throw keyRefused(
     `Cannot rotate keys: the newest key must not be a retired one, and ${wrapped.by} is; put a fresh key before it`,

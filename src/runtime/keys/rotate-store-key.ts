@@ -8,6 +8,7 @@ import { withSignals } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { accountOf } from "../../store/account-of.ts";
+import type { Store } from "../../store/contract.ts";
 import { sealingKeyOf } from "../../store/envelope.ts";
 import { newStoreKey, wrapNames } from "../../store/sealing/key-record.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -21,6 +22,7 @@ import { untilGivenUp } from "../engine/deadline.ts";
 import { wrap, wrappedAnew } from "./rotate-ring-key.ts";
 import { samePlace, saveIdle } from "../engine/save-user.ts";
 import { freshMs } from "../account/store-keys.ts";
+import { storeAnswerMs } from "../account/checked-store.ts";
 
 /** Users sealed concurrently. */
 const pageSize = 32;
@@ -43,11 +45,11 @@ async function sealRounds(
   options: RotateKeysOptions,
   signal: AbortSignal,
 ): Promise<RotateKeysSummary> {
-  const { clock, keys, sealer } = engine;
+  const { clock, keys, sealer, settings } = engine;
   await beginStoreKey(engine);
   const sealing = sealer.keyId;
-  // Until then a process may begin work on a copy of the record that lacks the fresh key.
-  const settledAt = clock.monotonic() + freshMs;
+  // Until then a process may begin work on a copy of the record that lacks the fresh key, and its write may arrive.
+  const settledAt = clock.monotonic() + freshMs + (settings.store.timeoutMs ?? storeAnswerMs);
   // Leases whose holders may have begun before they knew the fresh key: those seen in the first round after which no
   // process can begin that way. Their writes may be sealed with an older key, so they are waited for, however long the
   // lease, because other processes may have another `leaseMs`. Later leases are harmless, and there are always some.
@@ -72,8 +74,14 @@ async function sealRounds(
     // One round can miss a user that is renamed meanwhile.
     if (quietRounds === 2) {
       if (engine.outbox.setting !== null) await resealEvents(engine, signal);
-      const dropped = round.tooNew > 0 ? 0 : await dropOlder(engine, sealing);
-      return { storeKeys: keys.view.storeKeys.length, resealed, unreadable: round.unreadable, dropped };
+      if (round.nameless > 0)
+        settings.logger.warn(
+          { users: round.nameless },
+          "The older store keys are kept: users need them whose records do not tell their ids; repair those records from a backup, and rotate again",
+        );
+      const dropped = round.tooNew + round.nameless > 0 ? 0 : await dropOlder(engine, sealing);
+      const unreadable = round.unreadable + round.nameless;
+      return { storeKeys: keys.view.storeKeys.length, resealed, unreadable, dropped };
     }
     const tookMs = clock.monotonic() - began;
     const settlesInMs = settledAt - clock.monotonic();
@@ -100,13 +108,14 @@ async function beginStoreKey(engine: Engine): Promise<void> {
   });
 }
 
-/** Drops the older store keys. Returns their number; 0 if another process did it, or started over. */
+/** Drops the older store keys, and notes that they are not lost. Returns their number; 0 if another process did it, or started over. */
 async function dropOlder({ keys }: Engine, sealing: string): Promise<number> {
   let dropped = 0;
   await keys.change((record) => {
     const [first, ...older] = record.storeKeys;
     dropped = first.id === sealing ? older.length : 0;
-    return dropped === 0 ? null : { ...record, storeKeys: [first] };
+    if (dropped === 0) return null;
+    return { ...record, storeKeys: [first], dropped: [...record.dropped, ...older.map(({ id }) => id)] };
   });
   return dropped;
 }
@@ -119,6 +128,8 @@ type Sealed =
   | "busy"
   /** No key can decrypt its record. */
   | "unreadable"
+  /** Its record does not tell its id, but opens with an older key for those who have the id. */
+  | "nameless"
   /** Its record is of a newer release, which may need an older key. */
   | "tooNew";
 
@@ -129,18 +140,30 @@ async function sealRound(
   isEarly: (lease: string) => boolean,
   progress: (seen: number, of: number, resealed: number) => void,
 ): Promise<Readonly<Record<Sealed, number>>> {
-  const round = { current: 0, resealed: 0, busy: 0, unreadable: 0, tooNew: 0 };
+  const round = { current: 0, resealed: 0, busy: 0, unreadable: 0, nameless: 0, tooNew: 0 };
   const { [tombstoneKey]: _, ...counts } = await engine.store.counts();
   const of = sumOf(counts);
   let seen = 0;
-  for await (const ids of pagesOfUserIds(engine, pageSize)) {
+  const leftOut: string[] = [];
+  const leavesOut = (form: string): void => void leftOut.push(form);
+  const store = { page: (ask: Parameters<Store["page"]>[0]) => engine.store.page({ ...ask, leavesOut }) };
+  for await (const ids of pagesOfUserIds({ store }, pageSize)) {
     signal.throwIfAborted();
     const ended = await Promise.all(ids.map((id) => sealAnew(engine, id, isEarly)));
+    for (const form of leftOut.splice(0)) ended.push(await nameless(engine, form));
     for (const each of ended) round[each]++;
     seen += ids.length;
     progress(seen, Math.max(of, seen), round.resealed);
   }
   return round;
+}
+
+/** A record that does not tell its id cannot be sealed again. */
+async function nameless({ sealer, store }: Engine, form: string): Promise<Sealed> {
+  const loaded = await store.load(form);
+  if (loaded.type !== "record") return "current"; // it is gone
+  const key = sealingKeyOf(loaded.record.value);
+  return key === null || key === sealer.keyId ? "unreadable" : "nameless";
 }
 
 async function sealAnew(engine: Engine, id: string, isEarly: (lease: string) => boolean): Promise<Sealed> {

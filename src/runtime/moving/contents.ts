@@ -140,6 +140,24 @@ export class Contents {
   }
 }
 
+/** The row without the text of its seal, which is another one each time the same secrets are sealed. */
+export function rowWithoutSeal(row: Row | Tombstone): Row | Tombstone {
+  if ("renamedTo" in row) return row;
+  const { value } = row;
+  const user = userIn(value);
+  if (!isObject(user) || !isSealed(user["sealed"])) return row;
+  const { key, fields } = user["sealed"];
+  const without = { ...user, sealed: { key, fields } };
+  return { ...row, value: user === value ? without : { ...(value as object), user: without } };
+}
+
+/** Likewise an event, in which the id of the user is sealed. */
+export function eventWithoutSeal(event: StoredEvent): StoredEvent {
+  const value = readUserEvent(event.value);
+  if (value === null || value.id === null) return event;
+  return { ...event, value: { ...value, id: { key: value.id.key } } };
+}
+
 /** The user in a value, which holds it apart from its id if that is hidden. */
 function userIn(value: Json): Json {
   return isObject(value) && typeof value["sealedId"] === "string" ? (value["user"] ?? null) : value;

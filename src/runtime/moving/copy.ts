@@ -10,7 +10,7 @@ import type { KeptRows, MovableStore } from "../../store/movable.ts";
 import type { KeptLog } from "../../store/slot-log.ts";
 import type { Contents } from "./contents.ts";
 import type { MoveSummary } from "./move-options.ts";
-import { eventsText, logText, redated, textOf, textsOf } from "./row-text.ts";
+import { eventsText, logText, redated, textOf } from "./row-text.ts";
 import { contentDigest, heldDigest, tally, type Watching } from "./tally.ts";
 import { leaseNames } from "../account/create-lease.ts";
 
@@ -76,13 +76,13 @@ export async function compare(sides: Sides, watching: Watching): Promise<Found> 
   const [digest, held] = [contentDigest(contents), heldDigest()];
   for await (const rows of rowPages(from)) {
     const there = await to.transfer.rowsOf(idsOf(rows));
-    const texts = textsOf(there);
-    const others = differing(sides, rows, there, texts);
+    const others = differing(sides, rows, there);
     if (others.length > 0) throw differs(`${others.length} of its users`);
     for (const [, row] of there) if (!("renamedTo" in row)) contents.noteHeld(row.value);
     const fresh = counted.rows(rows);
     digest.addRows(fresh);
-    held.addRows(fresh.map(([id]) => [id, texts.get(id) ?? ""]));
+    const isFresh = new Set(idsOf(fresh));
+    held.addRows(there.filter(([id]) => isFresh.has(id)));
   }
   for await (const page of eventPages(from)) {
     const there = await eventsBehind(to, page.after);
@@ -104,7 +104,7 @@ export async function compare(sides: Sides, watching: Watching): Promise<Found> 
 export async function heldBy(store: MovableStore, watching: Watching): Promise<string> {
   const counted = await tally("compare", store, watching);
   const held = heldDigest();
-  for await (const rows of rowPages(store)) held.addRows(textsOf(counted.rows(rows)));
+  for await (const rows of rowPages(store)) held.addRows(counted.rows(rows));
   for await (const { events } of eventPages(store)) {
     held.addEvents(events);
     counted.events(events);
@@ -156,18 +156,9 @@ function idsOf(rows: KeptRows): readonly string[] {
   return rows.map(([id]) => id);
 }
 
-/** The rows of the first store that are missing in the second, or different there. `texts`: those of the second. */
-function differing(
-  { byMs, contents }: Sides,
-  rows: KeptRows,
-  there: KeptRows,
-  texts: ReadonlyMap<string, string> = textsOf(there),
-): KeptRows {
-  const compared = there.map(([id, row]) => {
-    const open = contents.compared(id, row);
-    return [id, open === row ? texts.get(id) : textOf(open)] as const;
-  });
-  const others = new Map(compared);
+/** The rows of the first store that are missing in the second, or different there. */
+function differing({ byMs, contents }: Sides, rows: KeptRows, there: KeptRows): KeptRows {
+  const others = new Map(there.map(([id, row]) => [id, textOf(contents.compared(id, row))]));
   return rows.filter(([id, row]) => others.get(id) !== textOf(redated(contents.compared(id, row), byMs)));
 }
 

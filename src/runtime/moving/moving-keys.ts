@@ -15,6 +15,7 @@ import {
   unlock,
   withKeyRecord,
   wrapNames,
+  wrapStoreKey,
   type KeyView,
   type StoreKey,
   type WrappedStoreKey,
@@ -90,7 +91,9 @@ export async function movingKeys(
         for (const each of view.storeKeys) older.push(await wrapped(each, about, ring));
       const names = wrapNames(view.names, fresh, account);
       const storeKeys = [storeKey, ...older] as const;
-      return withKeyRecord(value, { ...readKeyRecord(value), storeKeys, names, retired: [], former: [] });
+      const before = readKeyRecord(value);
+      const retired = before.retired.filter((id) => id !== storeKey.by);
+      return withKeyRecord(value, { ...before, storeKeys, names, retired, former: [] });
     },
   };
 }
@@ -113,7 +116,7 @@ function ringOf(encryption: Encryption | undefined, isNew: boolean, { clock }: A
 }
 
 async function wrapped(key: StoreKey, { account }: About, ring: KeyRing): Promise<WrappedStoreKey> {
-  const { by, wrapped } = await ring.wrap(key.bytes, storeKeyContext(account));
+  const { by, wrapped } = await wrapStoreKey(key, account, ring);
   return { id: key.id, madeUnder: by, by, wrapped };
 }
 

@@ -4,7 +4,6 @@
  * @module
  */
 import type { EventOutbox } from "../../store/contract.ts";
-import type { KeptRows } from "../../store/movable.ts";
 import { shiftedBy, type Row, type Tombstone } from "../../store/row-rules.ts";
 import type { KeptLog } from "../../store/slot-log.ts";
 
@@ -27,11 +26,6 @@ export function textOf(row: Row | Tombstone): string {
   const leased = lease && [lease.id, lease.owner, lease.until];
   const slot = took === undefined ? null : [took.limit, took.windowMs, took.lane, took.at];
   return JSON.stringify([revision, writeId, state, dueAt, lane, waitsSince, leased, staleAt, slot, value]);
-}
-
-/** {@link textOf} rows by their ids. */
-export function textsOf(rows: KeptRows): Map<string, string> {
-  return new Map(rows.map(([id, row]) => [id, textOf(row)]));
 }
 
 /** Events, and the highest numbers given and trimmed, as text. */

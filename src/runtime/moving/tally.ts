@@ -9,9 +9,9 @@ import type { StoredEvent } from "../../store/contract.ts";
 import type { KeptRows, MovableStore } from "../../store/movable.ts";
 import type { Row, Tombstone } from "../../store/row-rules.ts";
 import { sumOf } from "../user/index-key.ts";
-import type { Contents } from "./contents.ts";
+import { eventWithoutSeal, rowWithoutSeal, type Contents } from "./contents.ts";
 import type { MoveOptions, MoveProgress } from "./move-options.ts";
-import { eventsText } from "./row-text.ts";
+import { eventsText, textOf } from "./row-text.ts";
 
 /** The options that are needed to report. */
 export type Watching = Pick<MoveOptions, "onProgress" | "signal">;
@@ -93,15 +93,19 @@ export function contentDigest(contents: Contents) {
   };
 }
 
-/** What a store holds, as it holds it: with times, leases and seals. */
+/**
+ * What a store holds, as it holds it: with times and leases. A call of the move that stood still may write the same once
+ * more, with other seals; every other write of a row changes more than those.
+ */
 export function heldDigest() {
   const held = digest((text) => createHash("sha256").update(text).digest());
   return {
-    addRows(texts: Iterable<readonly [id: string, text: string]>): void {
-      for (const [id, text] of texts) held.add(`${JSON.stringify(id)} ${text}`);
+    addRows(rows: KeptRows): void {
+      for (const [id, row] of rows) held.add(`${JSON.stringify(id)} ${textOf(rowWithoutSeal(row))}`);
     },
     addEvents(events: readonly StoredEvent[]): void {
-      for (const event of events) held.add(eventsText({ events: [event], trimmed: 0, last: 0 }));
+      for (const event of events)
+        held.add(eventsText({ events: [eventWithoutSeal(event)], trimmed: 0, last: 0 }));
     },
     text: (): string => held.text(),
   };

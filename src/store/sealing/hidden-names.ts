@@ -51,7 +51,12 @@ export class HiddenNames {
 
   /** Replaces an id where the id itself must not appear: `key()` returns the same for both. */
   form(id: string): string {
-    return `${formMark}${this.key(id)}`;
+    return this.formOf(this.key(id));
+  }
+
+  /** The same for the key of a record. */
+  formOf(key: string): string {
+    return `${formMark}${key}`;
   }
 
   /** Whether it is the form of an id, and not an id. */

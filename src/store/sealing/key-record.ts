@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash, randomBytes } from "node:crypto";
-import { invalidOption, LifecycleError, recordDamaged } from "../../errors.ts";
+import { invalidOption, keyRefused, LifecycleError, recordDamaged } from "../../errors.ts";
 import type { Json, Store } from "../contract.ts";
 import { newestFormat, startFormat } from "../envelope.ts";
 import { unwrapWith, wrapWith, type KeyRing, type Wrapped } from "./key-ring.ts";
@@ -32,6 +32,8 @@ export interface KeyRecord {
   readonly retired: readonly string[];
   /** Ring keys that have wrapped a store key before. */
   readonly former: readonly string[];
+  /** Store keys that a rotation has dropped. One that a process has held and that is in neither list was lost. */
+  readonly dropped: readonly string[];
 }
 
 /** A store key, which protects the secrets of users. */
@@ -63,6 +65,23 @@ export function storeKeyOf(bytes: Uint8Array): StoreKey {
   return { id: id.slice(0, 12), bytes };
 }
 
+/**
+ * Wraps a store key with the newest key of the ring, which has proved that it unwraps the same bytes.
+ * @throws {LifecycleError} `KEY_REFUSED`, also if the bytes in memory are no longer those of this key
+ */
+export async function wrapStoreKey(
+  { id, bytes }: StoreKey,
+  account: string,
+  ring: KeyRing,
+): Promise<Wrapped> {
+  const copy = Uint8Array.from(bytes);
+  if (storeKeyOf(copy).id !== id)
+    throw keyRefused(
+      `Cannot wrap the store key: its bytes must be those of key ${id}, and they were changed in memory; nothing was changed in the store, start this process again`,
+    );
+  return ring.wrap(copy, storeKeyContext(account));
+}
+
 /** The context that a wrapped store key is bound to. */
 export function storeKeyContext(account: string): string {
   return JSON.stringify(["store key", account]);
@@ -83,7 +102,7 @@ export function wrapNames(names: Uint8Array, by: StoreKey, account: string): Wra
  */
 export function readKeyRecord(value: Json, newest: number = newestFormat): KeyRecord {
   const record = isObject(value) ? value : {};
-  const { format, names = null, retired = [], former = [] } = record;
+  const { format, names = null, retired = [], former = [], dropped = [] } = record;
   if (typeof format === "number" && format > newest) {
     throw new LifecycleError(
       "RECORD_TOO_NEW",
@@ -95,13 +114,14 @@ export function readKeyRecord(value: Json, newest: number = newestFormat): KeyRe
   const kept = record["storeKeys"];
   const [first, ...others] = (Array.isArray(kept) ? kept : []).map(storeKeyIn);
   if (first === undefined || !isWrapped(names)) throw damaged();
-  if (!isTexts(retired) || !isTexts(former)) throw damaged();
+  if (!isTexts(retired) || !isTexts(former) || !isTexts(dropped)) throw damaged();
   return {
     format,
     storeKeys: [first, ...others],
     names: { by: names.by, wrapped: names.wrapped },
     retired,
     former,
+    dropped,
   };
 }
 
@@ -112,8 +132,9 @@ function storeKeyIn(key: Json): WrappedStoreKey {
 }
 
 /** The account's record with these keys in it. */
-export function withKeyRecord(value: Json, { format, storeKeys, names, retired, former }: KeyRecord): Json {
-  const own = ["format", "storeKeys", "names", "retired", "former"];
+export function withKeyRecord(value: Json, record: KeyRecord): Json {
+  const { format, storeKeys, names, retired, former, dropped } = record;
+  const own = ["format", "storeKeys", "names", "retired", "former", "dropped"];
   const others = Object.entries(isObject(value) ? value : {}).filter(([name]) => !own.includes(name));
   const keys = storeKeys.map(({ id, madeUnder, by, wrapped }) => ({
     id,
@@ -128,6 +149,7 @@ export function withKeyRecord(value: Json, { format, storeKeys, names, retired, 
   ];
   if (retired.length > 0) kept.push(["retired", retired]);
   if (former.length > 0) kept.push(["former", former]);
+  if (dropped.length > 0) kept.push(["dropped", dropped]);
   return Object.fromEntries([...kept, ...others]);
 }
 
@@ -210,7 +232,7 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
       return view;
     }
     const key = newStoreKey();
-    const byRing = await ring(true).wrap(key.bytes, storeKeyContext(account));
+    const byRing = await wrapStoreKey(key, account, ring(true));
     const names = randomBytes(32);
     const start = { ...fields, ...(hideIds && { hideIds }), mark: writeId };
     const value = withKeyRecord(start, {
@@ -219,6 +241,7 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
       names: wrapNames(names, key, account),
       retired: [],
       former: [],
+      dropped: [],
     });
     if (await record.commit({ value, expectedRevision: 0, writeId })) {
       parts.begun?.();

@@ -70,14 +70,16 @@ function heldRing(ring: readonly RingKey[]): KeyRing {
 function askedRing(provider: KeyProvider, clock: Clock): KeyRing {
   async function unwrap({ by, wrapped }: Wrapped, context: string): Promise<Uint8Array> {
     const bytes = Buffer.from(wrapped, "base64");
-    const key: unknown = await asked(clock, "unwrap", () => provider.unwrap({ by, wrapped: bytes }, context));
-    if (key instanceof Uint8Array && key.length === 32) return key;
+    const key = await asked(clock, "unwrap", async () =>
+      copied(await provider.unwrap({ by, wrapped: bytes }, context)),
+    );
+    if (key?.length === 32) return key;
     throw unusable("unwrap", "the key provider must return the 32 bytes that were wrapped");
   }
   return {
     ids: [],
     async wrap(key, context) {
-      const answer: unknown = await asked(clock, "wrap", () => provider.wrap(key, context));
+      const answer: unknown = await asked(clock, "wrap", () => provider.wrap(Uint8Array.from(key), context));
       if (!isWrappedKey(answer)) {
         throw unusable("wrap", "the key provider must return { by, wrapped }, a key's name and bytes");
       }
@@ -88,6 +90,11 @@ function askedRing(provider: KeyProvider, clock: Clock): KeyRing {
     },
     unwrap,
   };
+}
+
+/** A provider may wipe its own bytes, those that it returned and those that it was given. `null`: there are none. */
+function copied(key: unknown): Uint8Array | null {
+  return key instanceof Uint8Array ? Uint8Array.from(key) : null;
 }
 
 function isWrappedKey(answer: unknown): answer is WrappedKey {

@@ -51,7 +51,8 @@ export interface WrappedKey {
 /**
  * Keys that never leave a key service (AWS KMS, Google Cloud KMS, Vault transit, …): two methods, no package. The
  * service is called on opening and when keys change, never for a single user. A call has 10 s. A rejection becomes a
- * retryable `KEY_REFUSED`, unless it is a {@link LifecycleError}; nothing is changed then.
+ * retryable `KEY_REFUSED`, unless it is a {@link LifecycleError}; nothing is changed then. It may wipe the bytes of a
+ * key after use, those that it was given and those that it returned: they are copied.
  */
 export interface KeyProvider {
   /**

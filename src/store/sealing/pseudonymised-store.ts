@@ -23,13 +23,27 @@ interface Hidden {
   readonly user: Json;
 }
 
+/** A store that tells which records a page leaves out because their ids cannot be read. */
+export interface ListingStore extends Store {
+  page(
+    ask: Parameters<Store["page"]>[0] & {
+      /** Called with the {@link HiddenNames.form} of each. */
+      readonly leavesOut?: ((form: string) => void) | undefined;
+    },
+  ): ReturnType<Store["page"]>;
+}
+
 /**
  * Wraps a store so that its ids are hidden. Two things differ for callers: `page` returns another order, and `load` of
  * an id that was renamed several times returns the latest id, because only a record contains its id.
  *
  * @param warn receives a message about each record whose id cannot be read; `claim`, `grant` and `page` skip these
  */
-export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (message: string) => void): Store {
+export function pseudonymisedStore(
+  store: Store,
+  names: HiddenNames,
+  warn: (message: string) => void,
+): ListingStore {
   const { join } = store;
   function inward(commit: Commit): Commit {
     const value = { sealedId: names.sealedId(commit.id), user: commit.value } satisfies Hidden;
@@ -97,12 +111,13 @@ export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (mess
   }
 
   /** The id of the record under `key`; `null` if it has been renamed or removed, or is unreadable. */
-  async function listed(key: string): Promise<string | null> {
+  async function listed(key: string, leavesOut?: (form: string) => void): Promise<string | null> {
     try {
       const found = await idUnder(key);
       return found === null || found.moved ? null : found.id;
     } catch (error) {
       passOver(error);
+      leavesOut?.(names.formOf(key));
       return null;
     }
   }
@@ -124,13 +139,14 @@ export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (mess
     move: ({ from, commit }) => store.move({ from: names.key(from), commit: inward(commit) }),
     erase: ({ ids, to }) => store.erase({ ids: ids.map((id) => names.key(id)), to: names.key(to) }),
 
-    async page({ state, after, limit }) {
+    async page({ state, after, limit, leavesOut }) {
       const ids: string[] = [];
       let behind = after ? names.key(after) : after;
       while (ids.length < limit) {
         const most = limit - ids.length;
         const keys = await store.page({ state, after: behind, limit: most });
-        for (const id of await Promise.all(keys.map(listed))) if (id !== null) ids.push(id);
+        for (const id of await Promise.all(keys.map((key) => listed(key, leavesOut))))
+          if (id !== null) ids.push(id);
         if (keys.length < most) break; // a page with fewer keys is the last one; skipped records are replaced from the next page
         behind = keys.at(-1);
       }
