@@ -62,7 +62,7 @@ describe("a leaked key", () => {
     });
   });
 
-  it("a key provider's error is passed on without what a client's error holds", async () => {
+  it("a key provider's error is passed on without what a client's error holds or says", async () => {
     const failure = Object.assign(new Error("request failed"), {
       config: { headers: { "X-Vault-Token": "hvs.secret" }, data: "plaintext of the key" },
     });
@@ -70,6 +70,6 @@ describe("a leaked key", () => {
     const error: unknown = await withUsers({ wrap, unwrap: wrap }).catch((caught: unknown) => caught);
     expect(error).toMatchObject({ code: "KEY_REFUSED", retryable: true });
     expect(inspect(error, { depth: Infinity, showHidden: true })).not.toMatch(/hvs|plaintext/);
-    expect(inspect(error)).toContain("request failed");
+    expect(inspect(error)).toContain("the key provider failed (Error)");
   });
 });
