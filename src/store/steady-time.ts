@@ -142,3 +142,19 @@ export function steadyClock(clock: Clock): SteadyClock {
     random: () => clock.random(),
   };
 }
+
+/** A moment: on the monotonic clock, and in ms since 1970. */
+export interface Moment {
+  readonly at: number;
+  readonly on: number;
+}
+
+/** The moment that was `at` on the monotonic clock. */
+export function momentAt(clock: Clock, at: number): Moment {
+  return { at, on: clock.now() - (clock.monotonic() - at) };
+}
+
+/** How long ago a moment was, ms, also if the machine slept meanwhile: then its monotonic clock stood still. */
+export function passedSince(clock: SteadyClock, { at, on }: Moment): number {
+  return Math.max(clock.monotonic() - at, clock.latest(on) - on);
+}

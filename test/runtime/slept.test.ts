@@ -79,6 +79,20 @@ describe("after the machine slept", () => {
     expect(await (await another()).accessToken("bob")).toBe("access");
   });
 
+  it("onboard() makes no call in a pause that began meanwhile", async () => {
+    const { sandbox, lifecycle, sleepDuring, another } = await sleeper();
+    await lifecycle.onboard("ada");
+    const awake = await another();
+    await lifecycle.accessToken("ada");
+    await sleepDuring(async () => {
+      await awake.account.pause({ reason: "an incident" });
+      await sandbox.clock.advance(hour);
+    });
+    const before = sandbox.journal.count("createUser");
+    await expect(lifecycle.onboard("bob")).rejects.toMatchObject({ code: "PAUSED" });
+    expect(sandbox.journal.count("createUser")).toBe(before);
+  });
+
   it("inspect() does not call a dead token usable", async () => {
     const { lifecycle, sleep } = await sleeper();
     await lifecycle.onboard("ada");

@@ -6,6 +6,7 @@
  */
 import { lanes, type AccountRecord, type Json, type Lane } from "../../store/contract.ts";
 import { isObject, isTime, objectIn } from "../../store/guards.ts";
+import { momentAt, passedSince, type Moment, type SteadyClock } from "../../store/steady-time.ts";
 import { writeAct, type NewAct } from "./account-act.ts";
 import type { RecordParts } from "./change-account.ts";
 import { momentInWords } from "../options/time-in-words.ts";
@@ -26,6 +27,7 @@ export interface AccountPause {
 
 /** The dependencies of {@link Pauses}. */
 export interface PausesParts extends RecordParts {
+  readonly clock: SteadyClock;
   /** Called when the pauses have changed. */
   readonly changed: () => void;
 }
@@ -41,8 +43,8 @@ export class Pauses {
   #known: readonly AccountPause[] = [];
   /** The value that they were read from: a store may return the same object again. */
   #seenIn: Json = null;
-  /** When that read began, on `clock.monotonic()`. */
-  #seenAt = Number.NEGATIVE_INFINITY;
+  /** When that read began. */
+  #read: Moment = { at: Number.NEGATIVE_INFINITY, on: Number.NEGATIVE_INFINITY };
 
   constructor(parts: PausesParts) {
     this.#parts = parts;
@@ -73,8 +75,8 @@ export class Pauses {
 
   /** Applies a read of the account's record that began `at`. A later read counts, whenever an earlier one ends. */
   applyRecord({ value }: Pick<AccountRecord, "value">, at: number): void {
-    if (at < this.#seenAt) return;
-    this.#seenAt = at;
+    if (at < this.#read.at) return;
+    this.#read = momentAt(this.#parts.clock, at);
     if (value === this.#seenIn) return;
     this.#seenIn = value;
     const [before, next] = [this.#known, readPauses(value)];
@@ -86,7 +88,7 @@ export class Pauses {
 
   /** Whether the last read is recent. */
   get isFresh(): boolean {
-    return this.#parts.clock.monotonic() - this.#seenAt <= longestUnknownMs;
+    return passedSince(this.#parts.clock, this.#read) <= longestUnknownMs;
   }
 
   /** Reads the record, unless the last read {@link isFresh}. @throws {LifecycleError} `STORE_UNAVAILABLE` */

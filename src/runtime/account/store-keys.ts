@@ -22,7 +22,7 @@ import {
   type WrappedStoreKey,
 } from "../../store/sealing/key-record.ts";
 import type { KeyRing } from "../../store/sealing/key-ring.ts";
-import type { SteadyClock } from "../../store/steady-time.ts";
+import { momentAt, passedSince, type Moment, type SteadyClock } from "../../store/steady-time.ts";
 import { Sealer, type SealMemory } from "../../store/sealing/sealer.ts";
 import type { RecordParts } from "./change-account.ts";
 
@@ -55,9 +55,8 @@ export class StoreKeys {
   #seenIn: Json = null;
   #taking: { readonly text: string; readonly taken: Promise<void> } | null = null;
   #revision = 0;
-  /** When the read began that was last applied: on the monotonic clock, and in ms since 1970. */
-  #seenAt: number;
-  #seenOn: number;
+  /** When the read began that was last applied. */
+  #read: Moment;
   #trouble: LifecycleError | null = null;
   readonly #troubles = new WeakSet<Error>();
 
@@ -73,8 +72,7 @@ export class StoreKeys {
     this.sealer = new Sealer(view, parts.account, parts.newest, parts.memory);
     this.#view = view;
     this.#known = view.storeKeys;
-    this.#seenAt = began;
-    this.#seenOn = this.#dateOf(began);
+    this.#read = momentAt(parts.clock, began);
   }
 
   /** The keys as last seen. */
@@ -97,10 +95,7 @@ export class StoreKeys {
 
   /** Whether something may be written without another read. */
   get isFresh(): boolean {
-    const { clock } = this.#parts;
-    // The monotonic clock stands still while a machine sleeps.
-    const ages = [clock.monotonic() - this.#seenAt, clock.latest(this.#seenOn) - this.#seenOn];
-    return this.#trouble === null && ages.every((ms) => ms <= freshMs);
+    return this.#trouble === null && passedSince(this.#parts.clock, this.#read) <= freshMs;
   }
 
   /** Applies the result of a read that started `at`. Never rejects; an error is kept in {@link trouble} and logged. */
@@ -161,7 +156,7 @@ export class StoreKeys {
 
   /** A read that started earlier is outdated, whenever it ends. */
   #isOld({ revision }: AccountRecord, at: number): boolean {
-    return at < this.#seenAt || (at === this.#seenAt && revision < this.#revision);
+    return at < this.#read.at || (at === this.#read.at && revision < this.#revision);
   }
 
   async #take(record: KeyRecord, text: string, found: AccountRecord, at: number): Promise<void> {
@@ -233,14 +228,8 @@ export class StoreKeys {
   #noteRead(found: AccountRecord, at: number): void {
     if (this.#isOld(found, at)) return;
     this.#revision = found.revision;
-    this.#seenAt = at;
-    this.#seenOn = this.#dateOf(at);
+    this.#read = momentAt(this.#parts.clock, at);
     this.#trouble = null;
-  }
-
-  #dateOf(at: number): number {
-    const { clock } = this.#parts;
-    return clock.now() - (clock.monotonic() - at);
   }
 
   #refuse(error: unknown, found: AccountRecord, at: number): void {
