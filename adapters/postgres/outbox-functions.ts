@@ -99,11 +99,14 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION ${s}.replace_event(_account text, _number bigint, _value json, _identity text) RETURNS text
-LANGUAGE plpgsql ${settings} AS $$
+-- Replaces it if it has the value expected; NULL: whichever it has.
+CREATE OR REPLACE FUNCTION ${s}.replace_event(
+  _account text, _number bigint, _value json, _expected text, _identity text
+) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 BEGIN
   PERFORM ${s}.same_account(_account, _identity);
-  UPDATE ${s}.events SET value = _value WHERE account = _account AND number = _number;
+  UPDATE ${s}.events SET value = _value
+  WHERE account = _account AND number = _number AND (_expected IS NULL OR value::text = _expected);
   RETURN 'null';
 END
 $$;

@@ -30,7 +30,7 @@ export function postgresOutbox(
     read: verb("read", true, "read_events($1, $2, $3)"),
     trim: verb("write to", false, "trim_events($1, $2, $3, $4)"),
     forget: verb("write to", true, "forget_events($1, $2, $3, $4)"),
-    replace: verb("write to", true, "replace_event($1, $2, $3, $4)"),
+    replace: verb("write to", true, "replace_event($1, $2, $3, $4, $5)"),
   };
   return {
     async read({ after, limit }) {
@@ -44,7 +44,9 @@ export function postgresOutbox(
       const values = [JSON.stringify(key), JSON.stringify(sentEvents(events)), identity];
       while (!(await ask<boolean>(verbs.forget, ...values)));
     },
-    replace: async ({ number, value, identity = null }) =>
-      void (await ask(verbs.replace, number, encodeValue(value), identity)),
+    async replace({ number, value, expected, identity = null }) {
+      const before = expected === undefined ? null : encodeValue(expected);
+      await ask(verbs.replace, number, encodeValue(value), before, identity);
+    },
   };
 }

@@ -72,7 +72,7 @@ return 1
 `,
 );
 
-/** ARGV: the number, the new value as JSON. */
+/** ARGV: the number, the new value as JSON, the value that it must have or an empty text. */
 export const replaceEvent: Script = script(
   "write to",
   true,
@@ -82,6 +82,7 @@ export const replaceEvent: Script = script(
 local event = redis.call('HGET', events, ARGV[1])
 if not event then return end
 local head = event:match('^%d+:{"key":.-,"at":%-?%d+,"value":')
+if ARGV[3] ~= '' and event ~= head .. ARGV[3] .. '}' then return end
 redis.call('HSET', events, ARGV[1], head .. ARGV[2] .. '}')
 `,
 );

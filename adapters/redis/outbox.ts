@@ -40,8 +40,9 @@ export function redisOutbox(run: (script: Script, args: readonly string[]) => Pr
       const args = [JSON.stringify(key), eventsField(events)] as const;
       while (Number(await write(outboxScripts.forgetEvents, of, ...args)) === 0);
     },
-    async replace({ number, value, ...of }) {
-      await write(outboxScripts.replaceEvent, of, String(number), encodeValue(value));
+    async replace({ number, value, expected, ...of }) {
+      const before = expected === undefined ? "" : encodeValue(expected);
+      await write(outboxScripts.replaceEvent, of, String(number), encodeValue(value), before);
     },
   };
 }

@@ -165,8 +165,10 @@ export interface EventOutbox {
    * resolves.
    */
   forget(ask: OfAccount & { readonly key: string; readonly events: readonly NewEvent[] }): Promise<void>;
-  /** Replaces the value of an event that still exists; otherwise does nothing. */
-  replace(ask: OfAccount & { readonly number: number; readonly value: Json }): Promise<void>;
+  /** Replaces the value of an event that still exists; otherwise does nothing. `expected`: only if it has that value. */
+  replace(
+    ask: OfAccount & { readonly number: number; readonly value: Json; readonly expected?: Json | undefined },
+  ): Promise<void>;
 }
 
 /** One write of one record. */

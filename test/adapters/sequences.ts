@@ -140,7 +140,17 @@ const ofRecords = fc.oneof(
     fc.record({ ask: fc.record({ olderThanMs: fc.constantFrom(0, 60, 900), limit: fc.nat(5) }) }),
   ),
   step(1, "forgetEvents", fc.record({ ask: fc.record({ key, events: fc.array(event, { maxLength: 1 }) }) })),
-  step(1, "replaceEvent", fc.record({ ask: fc.record({ number: fc.integer({ min: 1, max: 9 }), value }) })),
+  step(
+    1,
+    "replaceEvent",
+    fc.record({
+      ask: fc.record({
+        number: fc.integer({ min: 1, max: 9 }),
+        value,
+        expected: fc.option(value, { nil: undefined }),
+      }),
+    }),
+  ),
   step(1, "commitAccount", fc.record({ off, value: fc.nat(9) })),
 );
 

@@ -112,9 +112,10 @@ function forget(
 /** See {@link EventOutbox.replace}. */
 function replace(
   { outbox }: Tables,
-  { number, value }: { readonly number: number; readonly value: Json },
+  { number, value, expected }: Parameters<EventOutbox["replace"]>[0],
 ): void {
   const text = encodeValue(value);
   const event = outbox.get(number);
-  if (event !== undefined) outbox.set(number, { ...event, text });
+  if (event === undefined || (expected !== undefined && event.text !== encodeValue(expected))) return;
+  outbox.set(number, { ...event, text });
 }

@@ -219,6 +219,23 @@ export const events: Chapter = (it, options) => {
     assert.deepEqual(await all(store), []);
   });
 
+  it("events.replace({ expected }) changes an event that has that value, and no other", async (bench) => {
+    const { store } = bench;
+    const values: readonly Json[] = [1, "1", { a: 1, b: ["ä\u0000", null] }, null, 1e21];
+    await bench.commit("ada", { events: values.map((value) => event("ada", value)) });
+    const { events } = await outbox(store).read({ after: 0, limit: 9 });
+    for (const { number, value } of events) {
+      for (const other of [{ b: ["ä\u0000", null], a: 1 }, "", 11, [value]])
+        await outbox(store).replace({ number, value: "wrong", expected: other });
+      await outbox(store).replace({ number, value: { was: value }, expected: value });
+      await outbox(store).replace({ number, value: "late", expected: value });
+    }
+    assert.deepEqual(
+      await all(store),
+      values.map((value) => event("ada", { was: value })),
+    );
+  });
+
   it("events belong to their account", async (bench) => {
     const other = await bench.another("another account");
     await fill(bench, "ada", 2);
