@@ -1,4 +1,4 @@
-import { LifecycleError, type EventOutbox, type LifecycleEvent } from "oneup-lifecycle";
+import { LifecycleError, type EventOptions, type EventOutbox, type LifecycleEvent } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
@@ -120,6 +120,25 @@ describe("events()", () => {
     delete verbs.read;
     await clock.advance("1m");
     expect(inShort([(await third).value as LifecycleEvent])).toEqual([onboarded("ada")[2]]);
+  });
+
+  it("delivers from a store that takes longer to answer than what was read is current", async () => {
+    const { adapter, verbs, inner } = custom();
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ events, store: adapter });
+    for (const id of ["ada", "eve"]) await lifecycle.onboard(id);
+    verbs.read = async (ask) => {
+      const page = await inner[0]?.events?.read(ask);
+      sandbox.clock.advance(1_200);
+      return page ?? expect.unreachable();
+    };
+    const of = async (options: EventOptions): Promise<readonly string[]> => {
+      const seen: LifecycleEvent[] = [];
+      for await (const event of lifecycle.events({ follow: false, ...options })) seen.push(event);
+      return inShort(seen);
+    };
+    expect(await of({})).toEqual([...onboarded("ada"), ...onboarded("eve")]);
+    expect(await of({ types: ["TOKEN_GRANTED"] })).toEqual([onboarded("ada")[2], onboarded("eve")[2]]);
   });
 
   it("has each step once when a commit was acknowledged only by its repetition", async () => {
