@@ -219,4 +219,17 @@ describe("the cursor", () => {
     });
     expect(inShort(await take(3, after))).toEqual(onboarded("grace"));
   });
+
+  it("is good in a process that has not noticed yet that events were turned off and on again", async () => {
+    const { open } = await scene();
+    const first = await open({ events });
+    await first.onboard("ada");
+    const reader = await open();
+    await (await open({ events: false })).close();
+    const on = await open({ events });
+    await on.onboard("eve");
+    const [created] = await take(1, on);
+    const behind = await take(2, reader, { after: created?.cursor });
+    expect(inShort(behind)).toEqual(onboarded("eve").slice(1));
+  });
 });

@@ -99,9 +99,10 @@ type Page = Awaited<ReturnType<Engine["outbox"]["events"]["read"]>> & {
  * The events behind a place.
  * @throws {LifecycleError} `CURSOR_EXPIRED` if the event at the place is another one by now
  */
-async function read({ clock, keys, outbox, sealer }: Engine, { number, mark }: Place): Promise<Page> {
+async function read({ clock, keys, outbox, sealer }: Engine, { epoch, number, mark }: Place): Promise<Page> {
   // Another process may have replaced a key, or turned events off or on again.
-  if (!keys.isFresh || !outbox.isOn) await keys.renew();
+  const isBehind = epoch > (outbox.setting?.epoch ?? 0);
+  if (!keys.isFresh || !outbox.isOn || isBehind) await keys.renew();
   if (!outbox.isOn)
     throw invalidOption(
       'Cannot read events: they are off, and the option `events: { keep: "7d" }` turns them on',
