@@ -39,3 +39,61 @@ describe("forget() of a person whose former id another one has", () => {
     expect(left).toEqual(bobs.filter(({ appUserId }) => appUserId !== "ann"));
   });
 });
+
+describe.each([false, true])("forget(), hideIds: %s", (hideIds) => {
+  it("keeps the events of a living person who had the id before", async () => {
+    const { lifecycle } = await createTestLifecycle({ lifecycle: { events, hideIds, encryption } });
+    await passOn(lifecycle, "smith", "ann");
+    const anns = await kept(lifecycle);
+    await passOn(lifecycle, "bob", "smith");
+    for (const id of ["robert", "smith"]) await lifecycle.rename(id === "smith" ? "robert" : "smith", id);
+    await lifecycle.offboard("smith");
+    await lifecycle.forget("smith");
+    const left = await kept(lifecycle);
+    expect(left.slice(0, anns.length)).toEqual(anns);
+    const rest = left.slice(anns.length).map(({ type, alias }) => `${type} ${alias}`);
+    const ofBob = ["bob", "robert", "smith"].map((id) => `FORGOTTEN ${lifecycle.alias(id)}`);
+    expect(rest.toSorted()).toEqual(ofBob.toSorted());
+    expect(await kept(lifecycle, anns[0]?.cursor)).toEqual(left.slice(1)); // a reader among them goes on
+  });
+
+  it("keeps them under a former id of the one who is forgotten, too, also if it is interrupted", async () => {
+    for (const nth of [2, 3, 4, 5]) {
+      const world = await createTestLifecycle({ lifecycle: { events, hideIds, encryption } });
+      const { lifecycle } = world;
+      await passOn(lifecycle, "smith", "ann");
+      const anns = await kept(lifecycle);
+      await passOn(lifecycle, "bob", "smith");
+      await lifecycle.rename("smith", "robert");
+      await lifecycle.offboard("robert");
+      await world.crash({ before: "write", nth }, () => lifecycle.forget("robert"));
+      const next = await world.restart();
+      await next.forget("robert");
+      const left = await kept(next);
+      expect(left.slice(0, anns.length)).toEqual(anns);
+      expect(new Set(left.slice(anns.length).map(({ type }) => type))).toEqual(new Set(["FORGOTTEN"]));
+      await world.close();
+    }
+  });
+
+  it("removes all where those who had the id before are forgotten, and leaves the last word of the last one", async () => {
+    const { lifecycle } = await createTestLifecycle({ lifecycle: { events, hideIds, encryption } });
+    for (let life = 1; life <= 3; life++) {
+      await lifecycle.onboard("ada");
+      await lifecycle.offboard("ada");
+      await lifecycle.forget("ada");
+    }
+    expect((await kept(lifecycle)).map(({ type }) => type)).toEqual(["FORGOTTEN"]);
+  });
+
+  it("leaves one event for each alias, so that a reader that missed a rename drops the person", async () => {
+    const { lifecycle } = await createTestLifecycle({ lifecycle: { events, hideIds, encryption } });
+    await lifecycle.onboard("ada");
+    const cursor = (await kept(lifecycle)).at(-1)?.cursor;
+    for (const to of ["grace", "joan"]) await lifecycle.rename(to === "joan" ? "grace" : "ada", to);
+    await lifecycle.offboard("joan");
+    await lifecycle.forget("joan");
+    const seen = (await kept(lifecycle, cursor)).map(({ type, alias }) => [type, alias]);
+    expect(seen).toEqual(["ada", "grace", "joan"].map((id) => ["FORGOTTEN", lifecycle.alias(id)]));
+  });
+});
