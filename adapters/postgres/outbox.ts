@@ -28,13 +28,20 @@ function storedEvent([number, key, at, value]: SentFound): StoredEvent {
   return { number, key, at, value };
 }
 
-/** The verbs; `verb` describes a call of a function, and `ask` makes it for the account. */
+type Asking = <Answer>(which: Verb, ...values: unknown[]) => Promise<Answer>;
+
+/**
+ * The verbs; `verb` describes a call of a function, and `ask` makes it for the account. `telling` and `read` do the same,
+ * and take in the users that transactions have written.
+ */
 export function postgresOutbox(
   verb: ReturnType<typeof calling>,
-  ask: <Answer>(which: Verb, ...values: unknown[]) => Promise<Answer>,
+  ask: Asking,
+  telling: ReturnType<typeof calling>,
+  read: Asking,
 ): EventOutbox {
   const verbs = {
-    read: verb("read", true, "read_events($1, $2, $3)"),
+    read: telling("read", true, "read_events($1, $2, $3)"),
     under: verb("read", true, "events_under($1, $2, $3, $4)"),
     trim: verb("write to", false, "trim_events($1, $2, $3, $4)"),
     forget: verb("write to", true, "forget_events($1, $2, $3, $4, $5)"),
@@ -42,7 +49,7 @@ export function postgresOutbox(
   };
   return {
     async read({ after, limit }) {
-      const [head, found] = await ask<SentPage>(verbs.read, after, limit);
+      const [head, found] = await read<SentPage>(verbs.read, after, limit);
       const [last, trimmed] = head ?? [0, 0];
       return { events: (found ?? []).map(storedEvent), trimmed, last };
     },
