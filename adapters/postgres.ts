@@ -317,7 +317,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
       (await read<readonly string[] | null>(verbs.page, state ?? null, after ?? "", limit)) ?? [],
     counts: async () => (await read<Readonly<Record<string, number>> | null>(verbs.counts)) ?? {},
     tally: async () => (await read<Readonly<Record<string, Tally>> | null>(verbs.tally)) ?? {},
-    events: postgresOutbox(verb, ask),
+    events: postgresOutbox(verb, ask, telling, read),
     transfer: postgresTransfer(connection, s, account, joins),
     account: {
       load: () => ask<AccountRecord | null>(verbs.loadAccount),

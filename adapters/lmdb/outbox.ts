@@ -135,8 +135,11 @@ export function lmdbOutbox(root: RootDatabase, account: string): LmdbOutbox {
       if (number <= (changed.keyed ?? 0)) write(keys.remove([key, number]));
     },
     after,
-    under: (key, limit) =>
-      Array.from(keys.getKeys({ start: [key, 0], end: [key, Number.MAX_SAFE_INTEGER], limit }), ([, n]) => n),
+    under(key, { above = 0, below = Number.MAX_SAFE_INTEGER, limit }) {
+      const at = (number: number): [string, number] => [key, number];
+      const range = { start: at(below - 1), end: at(above), reverse: true, limit };
+      return Array.from(keys.getKeys(range), ([, number]) => number);
+    },
     noteKeys(limit) {
       const { keyed = 0, ...rest } = head();
       const found = after(keyed, limit);

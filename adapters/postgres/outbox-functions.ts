@@ -58,6 +58,21 @@ BEGIN
 END
 $$;
 
+-- Events under a key below a number (NULL: all), descending; null until all have numbers.
+CREATE OR REPLACE FUNCTION ${s}.events_under(_account text, _key text, _before bigint, _limit integer) RETURNS text
+LANGUAGE plpgsql ${settings} AS $$
+BEGIN
+  IF NOT ${s}.number_events(_account) THEN RETURN 'null'; END IF;
+  RETURN coalesce((
+    SELECT json_agg(json_build_array(number, key::json, at, value) ORDER BY number DESC) FROM (
+      SELECT number, key, at, value FROM ${s}.events
+      WHERE account = _account AND key = _key AND number < coalesce(_before, ${Number.MAX_SAFE_INTEGER})
+      ORDER BY number DESC LIMIT _limit
+    ) AS page
+  )::text, '[]');
+END
+$$;
+
 -- Returns how many were removed.
 CREATE OR REPLACE FUNCTION ${s}.trim_events(_account text, _older_ms float8, _limit integer, _identity text) RETURNS text
 LANGUAGE plpgsql ${settings} AS $$
@@ -80,16 +95,18 @@ BEGIN
 END
 $$;
 
--- Returns whether no event of the key is left; before that it appends nothing.
-CREATE OR REPLACE FUNCTION ${s}.forget_events(_account text, _key text, _events json, _identity text) RETURNS text
-LANGUAGE plpgsql ${settings} AS $$
+-- Returns whether no event of the key is left above the number; before that it appends nothing.
+CREATE OR REPLACE FUNCTION ${s}.forget_events(
+  _account text, _key text, _above bigint, _events json, _identity text
+) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 DECLARE
   _count bigint;
 BEGIN
   PERFORM ${s}.same_account(_account, _identity);
   IF NOT ${s}.number_events(_account) THEN RETURN 'false'; END IF;
   DELETE FROM ${s}.events WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM ${s}.events WHERE account = _account AND key = _key LIMIT ${atOnce} FOR UPDATE
+    SELECT ctid FROM ${s}.events WHERE account = _account AND key = _key AND number > _above
+    ORDER BY number DESC LIMIT ${atOnce} FOR UPDATE
   ));
   GET DIAGNOSTICS _count = ROW_COUNT;
   IF _count = ${atOnce} THEN RETURN 'false'; END IF;
@@ -99,11 +116,14 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION ${s}.replace_event(_account text, _number bigint, _value json, _identity text) RETURNS text
-LANGUAGE plpgsql ${settings} AS $$
+-- Replaces it if it has the value expected; NULL: whichever it has.
+CREATE OR REPLACE FUNCTION ${s}.replace_event(
+  _account text, _number bigint, _value json, _expected text, _identity text
+) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 BEGIN
   PERFORM ${s}.same_account(_account, _identity);
-  UPDATE ${s}.events SET value = _value WHERE account = _account AND number = _number;
+  UPDATE ${s}.events SET value = _value
+  WHERE account = _account AND number = _number AND (_expected IS NULL OR value::text = _expected);
   RETURN 'null';
 END
 $$;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EventOutbox, Json, NewEvent } from "../../src/store/contract.ts";
+import type { EventOutbox, Json, NewEvent, StoredEvent } from "../../src/store/contract.ts";
 import { encodeValue } from "../../src/store/row-rules.ts";
 import type { calling, Verb } from "./connection.ts";
 
@@ -15,36 +15,58 @@ export function sentEvents(events: readonly NewEvent[]): readonly SentEvent[] {
   return events.map(({ key, value }) => [JSON.stringify(key), encodeValue(value)]);
 }
 
+/** An event as `read_events` and `events_under` return it. */
+type SentFound = readonly [number: number, key: string, at: number, value: Json];
+
 /** What `read_events` returns. */
 type SentPage = readonly [
   head: readonly [last: number, trimmed: number] | null,
-  events: readonly (readonly [number: number, key: string, at: number, value: Json])[] | null,
+  events: readonly SentFound[] | null,
 ];
 
-/** The verbs; `verb` describes a call of a function, and `ask` makes it for the account. */
+function storedEvent([number, key, at, value]: SentFound): StoredEvent {
+  return { number, key, at, value };
+}
+
+type Asking = <Answer>(which: Verb, ...values: unknown[]) => Promise<Answer>;
+
+/**
+ * The verbs; `verb` describes a call of a function, and `ask` makes it for the account. `telling` and `read` do the same,
+ * and take in the users that transactions have written.
+ */
 export function postgresOutbox(
   verb: ReturnType<typeof calling>,
-  ask: <Answer>(which: Verb, ...values: unknown[]) => Promise<Answer>,
+  ask: Asking,
+  telling: ReturnType<typeof calling>,
+  read: Asking,
 ): EventOutbox {
   const verbs = {
-    read: verb("read", true, "read_events($1, $2, $3)"),
+    read: telling("read", true, "read_events($1, $2, $3)"),
+    under: verb("read", true, "events_under($1, $2, $3, $4)"),
     trim: verb("write to", false, "trim_events($1, $2, $3, $4)"),
-    forget: verb("write to", true, "forget_events($1, $2, $3, $4)"),
-    replace: verb("write to", true, "replace_event($1, $2, $3, $4)"),
+    forget: verb("write to", true, "forget_events($1, $2, $3, $4, $5)"),
+    replace: verb("write to", true, "replace_event($1, $2, $3, $4, $5)"),
   };
   return {
     async read({ after, limit }) {
-      const [head, found] = await ask<SentPage>(verbs.read, after, limit);
+      const [head, found] = await read<SentPage>(verbs.read, after, limit);
       const [last, trimmed] = head ?? [0, 0];
-      const events = (found ?? []).map(([number, key, at, value]) => ({ number, key, at, value }));
-      return { events, trimmed, last };
+      return { events: (found ?? []).map(storedEvent), trimmed, last };
     },
     trim: ({ olderThanMs, limit, identity = null }) => ask(verbs.trim, olderThanMs, limit, identity),
-    async forget({ key, events, identity = null }) {
-      const values = [JSON.stringify(key), JSON.stringify(sentEvents(events)), identity];
+    async under({ key, before = null, limit }) {
+      for (;;) {
+        const found = await ask<readonly SentFound[] | null>(verbs.under, JSON.stringify(key), before, limit);
+        if (found !== null) return found.map(storedEvent);
+      }
+    },
+    async forget({ key, above = 0, events, identity = null }) {
+      const values = [JSON.stringify(key), above, JSON.stringify(sentEvents(events)), identity];
       while (!(await ask<boolean>(verbs.forget, ...values)));
     },
-    replace: async ({ number, value, identity = null }) =>
-      void (await ask(verbs.replace, number, encodeValue(value), identity)),
+    async replace({ number, value, expected, identity = null }) {
+      const before = expected === undefined ? null : encodeValue(expected);
+      await ask(verbs.replace, number, encodeValue(value), before, identity);
+    },
   };
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EventOutbox, Json, NewEvent, OfAccount } from "../../src/store/contract.ts";
+import type { EventOutbox, Json, NewEvent, OfAccount, StoredEvent } from "../../src/store/contract.ts";
 import { decodeEvent } from "../../src/store/event-text.ts";
 import { encodeValue } from "../../src/store/row-rules.ts";
 import type { Reply } from "./connection.ts";
@@ -19,6 +19,13 @@ export function eventsField(events: readonly NewEvent[] = []): string {
   return events.map(({ key, value }) => `${JSON.stringify(key)}\0${encodeValue(value)}\0`).join("");
 }
 
+type Found = readonly [number: string, text: string];
+
+function storedEvent([number, stored]: Found): StoredEvent {
+  const { key, at, text } = decodeEvent(stored.slice(stored.indexOf(":") + 1));
+  return { number: Number(number), key, at, value: JSON.parse(text) as Json };
+}
+
 /** The verbs; `run` runs a script for the account. */
 export function redisOutbox(run: (script: Script, args: readonly string[]) => Promise<Reply>): EventOutbox {
   const write = (script: Script, { identity }: OfAccount, ...args: readonly string[]): Promise<Reply> =>
@@ -26,22 +33,22 @@ export function redisOutbox(run: (script: Script, args: readonly string[]) => Pr
   return {
     async read({ after, limit }) {
       const reply = await run(outboxScripts.readEvents, [String(after), String(limit)]);
-      type Found = readonly [number: string, text: string];
       const [last, trimmed, found] = reply as readonly [string, string, readonly Found[]]; // as the script returns them
-      const events = found.map(([number, stored]) => {
-        const { key, at, text } = decodeEvent(stored.slice(stored.indexOf(":") + 1));
-        return { number: Number(number), key, at, value: JSON.parse(text) as Json };
-      });
-      return { events, last: Number(last), trimmed: Number(trimmed) };
+      return { events: found.map(storedEvent), last: Number(last), trimmed: Number(trimmed) };
+    },
+    async under({ key, before, limit }) {
+      const args = [JSON.stringify(key), before === undefined ? "" : String(before), String(limit)];
+      return ((await run(outboxScripts.eventsUnder, args)) as readonly Found[]).map(storedEvent); // likewise
     },
     trim: async ({ olderThanMs, limit, ...of }) =>
       Number(await write(outboxScripts.trimEvents, of, String(olderThanMs), String(limit))),
-    async forget({ key, events, ...of }) {
-      const args = [JSON.stringify(key), eventsField(events)] as const;
+    async forget({ key, above = 0, events, ...of }) {
+      const args = [JSON.stringify(key), eventsField(events), String(above)] as const;
       while (Number(await write(outboxScripts.forgetEvents, of, ...args)) === 0);
     },
-    async replace({ number, value, ...of }) {
-      await write(outboxScripts.replaceEvent, of, String(number), encodeValue(value));
+    async replace({ number, value, expected, ...of }) {
+      const before = expected === undefined ? "" : encodeValue(expected);
+      await write(outboxScripts.replaceEvent, of, String(number), encodeValue(value), before);
     },
   };
 }

@@ -500,7 +500,7 @@ export interface Lifecycle
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
    *
    * const { lifecycle } = await createTestLifecycle();
-   * console.log(lifecycle.alias("ada@example.org")); // #08c4aefdbf; another one in every store
+   * console.log(lifecycle.alias("ada@example.org")); // #08c4aefdbf5d2e7160b9; another one in every store
    * ```
    */
   alias(appUserId: string): string;

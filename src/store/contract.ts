@@ -160,13 +160,27 @@ export interface EventOutbox {
    * `limit` of them: there may be more.
    */
   trim(ask: OfAccount & { readonly olderThanMs: number; readonly limit: number }): Promise<number>;
+  /** Up to `limit` events under `key` with a number below `before`, descending. `before`: @default above all */
+  under(ask: {
+    readonly key: string;
+    readonly before?: number | undefined;
+    readonly limit: number;
+  }): Promise<readonly StoredEvent[]>;
   /**
-   * Removes all events under `key`, then appends `events` in the unit that removes the last one. May be repeated until it
-   * resolves.
+   * Removes all events under `key` with a number above `above`, from the last one down, then appends `events` in the unit
+   * that removes the first one. May be repeated until it resolves. `above`: @default 0
    */
-  forget(ask: OfAccount & { readonly key: string; readonly events: readonly NewEvent[] }): Promise<void>;
-  /** Replaces the value of an event that still exists; otherwise does nothing. */
-  replace(ask: OfAccount & { readonly number: number; readonly value: Json }): Promise<void>;
+  forget(
+    ask: OfAccount & {
+      readonly key: string;
+      readonly above?: number | undefined;
+      readonly events: readonly NewEvent[];
+    },
+  ): Promise<void>;
+  /** Replaces the value of an event that still exists; otherwise does nothing. `expected`: only if it has that value. */
+  replace(
+    ask: OfAccount & { readonly number: number; readonly value: Json; readonly expected?: Json | undefined },
+  ): Promise<void>;
 }
 
 /** One write of one record. */

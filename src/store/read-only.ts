@@ -50,7 +50,13 @@ export function readOnly(adapter: StoreAdapter): StoreAdapter {
           giveBack: refuse,
         },
         ...(events && {
-          events: { read: (ask) => events.read(ask), trim: refuse, forget: refuse, replace: refuse },
+          events: {
+            read: (ask) => events.read(ask),
+            under: refuse,
+            trim: refuse,
+            forget: refuse,
+            replace: refuse,
+          },
         }),
         account: { load: () => store.account.load(), commit: refuse },
         ...(store.probe && {

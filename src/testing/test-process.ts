@@ -242,7 +242,7 @@ export class TestProcess {
           slots: asks(slots, "take", "settle", "giveBack", "forecast"),
           ...(store.join && writes(store, "join")),
           ...(events && {
-            events: { ...asks(events, "read", "trim"), ...writes(events, "forget", "replace") },
+            events: { ...asks(events, "read", "under", "trim"), ...writes(events, "forget", "replace") },
           }),
           ...(store.probe && asks(store, "probe")),
           account: {

@@ -213,6 +213,23 @@ describe("adapters/keyv with events, after a crash between two writes", () => {
     expect(events).toEqual(["a 1", "b 2", "a 1"]);
   });
 
+  it("an id that passes to another record keeps the events of both, whichever has the higher revision", async () => {
+    const data = new Map<string, string>();
+    for (const firstRevision of [1, 900]) {
+      const store = await open(slowStorage(data));
+      const [id, other] = [`smith ${firstRevision}`, `bob ${firstRevision}`];
+      await store.commit(write(id, 1, { expectedRevision: 0, firstRevision: 500 }));
+      await store.move({ from: id, commit: write(`ann ${firstRevision}`, 501) });
+      await store.commit(write(other, 1, { expectedRevision: 0, firstRevision }));
+      await store.move({ from: other, commit: write(id, firstRevision + 1) });
+      const before = await store.events.read({ after: 0, limit: 99 });
+      await store.close();
+      const again = await open(slowStorage(data));
+      expect(await again.events.read({ after: 0, limit: 99 })).toEqual(before);
+      await again.close();
+    }
+  });
+
   it("a read-only opening shows the same and writes nothing", async () => {
     const storage = slowStorage();
     const store = await open(storage);

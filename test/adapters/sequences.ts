@@ -139,8 +139,35 @@ const ofRecords = fc.oneof(
     "trimEvents",
     fc.record({ ask: fc.record({ olderThanMs: fc.constantFrom(0, 60, 900), limit: fc.nat(5) }) }),
   ),
-  step(1, "forgetEvents", fc.record({ ask: fc.record({ key, events: fc.array(event, { maxLength: 1 }) }) })),
-  step(1, "replaceEvent", fc.record({ ask: fc.record({ number: fc.integer({ min: 1, max: 9 }), value }) })),
+  step(
+    1,
+    "eventsUnder",
+    fc.record({
+      ask: fc.record({ key, before: fc.option(fc.nat(9), { nil: undefined }), limit: fc.nat(3) }),
+    }),
+  ),
+  step(
+    1,
+    "forgetEvents",
+    fc.record({
+      ask: fc.record({
+        key,
+        above: fc.option(fc.nat(9), { nil: undefined }),
+        events: fc.array(event, { maxLength: 1 }),
+      }),
+    }),
+  ),
+  step(
+    1,
+    "replaceEvent",
+    fc.record({
+      ask: fc.record({
+        number: fc.integer({ min: 1, max: 9 }),
+        value,
+        expected: fc.option(value, { nil: undefined }),
+      }),
+    }),
+  ),
   step(1, "commitAccount", fc.record({ off, value: fc.nat(9) })),
 );
 
@@ -194,6 +221,7 @@ export type Call =
   | { readonly verb: "page"; readonly ask: Parameters<Store["page"]>[0] }
   | { readonly verb: "counts" | "tally"; readonly ask?: undefined }
   | { readonly verb: "readEvents"; readonly ask: Parameters<EventOutbox["read"]>[0] }
+  | { readonly verb: "eventsUnder"; readonly ask: Parameters<EventOutbox["under"]>[0] }
   | { readonly verb: "trimEvents"; readonly ask: Parameters<EventOutbox["trim"]>[0] }
   | { readonly verb: "forgetEvents"; readonly ask: Parameters<EventOutbox["forget"]>[0] }
   | { readonly verb: "replaceEvent"; readonly ask: Parameters<EventOutbox["replace"]>[0] }
@@ -228,6 +256,8 @@ export async function answerOf(store: Store, { verb, ask }: Call): Promise<unkno
       return { ...(await store.tally()) };
     case "readEvents":
       return store.events?.read(ask);
+    case "eventsUnder":
+      return store.events?.under(ask);
     case "trimEvents":
       return store.events?.trim(ask);
     case "forgetEvents":

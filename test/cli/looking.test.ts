@@ -155,10 +155,10 @@ describe("cli, looking at a store", () => {
       expect(await look("inspect", "--alias", given)).toMatch(
         /^\n {2}ada@example\.org\n\n {2}state +tokenActive\n/,
       );
-    expect(await operator.run(["inspect", "--alias", "0123456789"])).toMatchObject({
+    expect(await operator.run(["inspect", "--alias", "01234567890123456789"])).toMatchObject({
       code: 1,
       out: "",
-      err: "Cannot find user #0123456789: no app_user_id of this store has that alias [USER_UNKNOWN]\n",
+      err: "Cannot find user #01234567890123456789: no app_user_id of this store has that alias [USER_UNKNOWN]\n",
     });
   });
 
@@ -222,7 +222,7 @@ describe("cli, looking at a store", () => {
     [["status", "--key-file", "nowhere/key"], 2, /the key file is missing/],
     [["inspect"], 2, /inspect needs ID: oneup-lifecycle inspect ada@example.org, or --alias ALIAS/],
     [["inspect", "ada", "--alias", "0123456789"], 2, /ID: .* or --alias ALIAS, not both/],
-    [["inspect", "--alias", "ada"], 2, /--alias must be the 10 digits, 0 to f, of an alias/],
+    [["inspect", "--alias", "ada"], 2, /--alias must be the 20 digits, 0 to f, of an alias/],
     [
       ["inspect", "zoe"],
       1,

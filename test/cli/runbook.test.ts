@@ -25,7 +25,7 @@ async function followed(heading: string, { operator, server, path }: OperatorSta
     const [program = "", name = "", ...words] = wordsIn(
       line
         .replaceAll("ada@example.org", "ada")
-        .replace("1a2b3c4d5e", alias)
+        .replace("1a2b3c4d5e6f708192a3", alias)
         .replace("./copy-of-the-store", join(path, "copy"))
         .replace("./lifecycle.key", join(path, "key")),
     );

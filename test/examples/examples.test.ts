@@ -179,7 +179,7 @@ describe.concurrent("examples", () => {
     const gate = { component: "oneup-lifecycle", gate: "management" };
     expect(lines).toContainEqual(expect.objectContaining({ ...gate, level: "warn", reason: "throttled" }));
     expect(lines).toContainEqual(expect.objectContaining({ ...gate, level: "info" }));
-    const user = expect.stringMatching(/^#[0-9a-f]{10}$/) as string;
+    const user = expect.stringMatching(/^#[0-9a-f]{20}$/) as string;
     expect(lines.at(-1)).toMatchObject({ user, usable: true, msg: "Ada has signed up" });
     expect(out).not.toContain("example.org");
   });
@@ -187,8 +187,8 @@ describe.concurrent("examples", () => {
   it("16-opentelemetry shows spans by alias, and the page that Prometheus reads", async () => {
     const { code, out, err } = await start("examples/16-opentelemetry.ts").ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });
-    expect(out).toMatch(/^POST \/user-management\/v1\/user #[0-9a-f]{10} created$/m);
-    expect(out).toMatch(/^GET \/r4\/Patient #[0-9a-f]{10} done$/m);
+    expect(out).toMatch(/^POST \/user-management\/v1\/user #[0-9a-f]{20} created$/m);
+    expect(out).toMatch(/^GET \/r4\/Patient #[0-9a-f]{20} done$/m);
     expect(out).toMatch(/^oneup_slots_free\{.*\} 299$/m);
     expect(out).toMatch(/^oneup_users\{oneup_user_state="tokenActive".*\} 1$/m);
     expect(out).not.toMatch(/example\.org|Lovelace/);

@@ -39,6 +39,20 @@ describe("a process of a store whose users are moved", () => {
     await expect(late.next()).rejects.toMatchObject(movedAway);
   });
 
+  it("ends watch() with STORE_MOVED within ten seconds, however seldom it looks at its user", async () => {
+    const { sandbox, from, to, move, open } = await twoStores();
+    const lifecycle = await open(from);
+    await lifecycle.onboard("ada");
+    const watched = lifecycle.watch("ada", { pollMs: 3_600_000 });
+    await watched.next();
+    const waits = watched.next();
+    await moveStore(from, to, move);
+    const began = sandbox.clock.monotonic();
+    hurry(sandbox);
+    await expect(waits).rejects.toMatchObject(movedAway);
+    expect(sandbox.clock.monotonic() - began).toBeLessThan(11_000);
+  });
+
   it("ends work() at a closed gate, too, where it takes no users", async () => {
     const { sandbox, from, to, move, open } = await twoStores();
     const lifecycle = await open(from);

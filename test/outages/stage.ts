@@ -138,7 +138,7 @@ function steady(text: string): string {
       .replaceAll(/due since TIME, waits for (?:its turn|a worker)/g, "TIME")
       .replaceAll(/\bin \d+ (?:s|min)\b/g, "in N s")
       .replaceAll(/\b[0-9a-f]{12}\b/g, "HEX")
-      .replaceAll(/#[0-9a-f]{10}\b/g, "#ALIAS")
+      .replaceAll(/#[0-9a-f]{20}\b/g, "#ALIAS")
       // A command that is under way as the server ends is lost, a later one gets no answer.
       .replaceAll(/the connection to (Redis at \S+) was lost/g, "no answer within 1000 ms from $1")
       // A call that could not be sent is soon tried again: what is next depends on how fast this machine is.

@@ -1,4 +1,4 @@
-import { LifecycleError, type EventOutbox, type LifecycleEvent } from "oneup-lifecycle";
+import { LifecycleError, type EventOptions, type EventOutbox, type LifecycleEvent } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
@@ -122,6 +122,25 @@ describe("events()", () => {
     expect(inShort([(await third).value as LifecycleEvent])).toEqual([onboarded("ada")[2]]);
   });
 
+  it("delivers from a store that takes longer to answer than what was read is current", async () => {
+    const { adapter, verbs, inner } = custom();
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ events, store: adapter });
+    for (const id of ["ada", "eve"]) await lifecycle.onboard(id);
+    verbs.read = async (ask) => {
+      const page = await inner[0]?.events?.read(ask);
+      sandbox.clock.advance(1_200);
+      return page ?? expect.unreachable();
+    };
+    const of = async (options: EventOptions): Promise<readonly string[]> => {
+      const seen: LifecycleEvent[] = [];
+      for await (const event of lifecycle.events({ follow: false, ...options })) seen.push(event);
+      return inShort(seen);
+    };
+    expect(await of({})).toEqual([...onboarded("ada"), ...onboarded("eve")]);
+    expect(await of({ types: ["TOKEN_GRANTED"] })).toEqual([onboarded("ada")[2], onboarded("eve")[2]]);
+  });
+
   it("has each step once when a commit was acknowledged only by its repetition", async () => {
     const { adapter, verbs, inner } = custom();
     const { lifecycle } = await createTestLifecycle({ lifecycle: { events, store: adapter } });
@@ -199,5 +218,18 @@ describe("the cursor", () => {
       facts: { reason: "turnedOff" },
     });
     expect(inShort(await take(3, after))).toEqual(onboarded("grace"));
+  });
+
+  it("is good in a process that has not noticed yet that events were turned off and on again", async () => {
+    const { open } = await scene();
+    const first = await open({ events });
+    await first.onboard("ada");
+    const reader = await open();
+    await (await open({ events: false })).close();
+    const on = await open({ events });
+    await on.onboard("eve");
+    const [created] = await take(1, on);
+    const behind = await take(2, reader, { after: created?.cursor });
+    expect(inShort(behind)).toEqual(onboarded("eve").slice(1));
   });
 });

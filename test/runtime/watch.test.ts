@@ -86,6 +86,33 @@ describe("watch()", () => {
     expect(() => lifecycle.watch("ada")).toThrow(expect.objectContaining({ code: "CLOSED" }));
   });
 
+  it.each(["this", "another"])(
+    "shows the person who has the id now, which %s process has passed on between two looks",
+    async (which) => {
+      const store = memory();
+      const { open } = await scene();
+      const [here, there] = [await open({ store }), await open({ store })];
+      const works = which === "this" ? here : there;
+      for (let round = 0; round < 8; round++) {
+        const [id, bob] = [`smith ${round}`, `bob ${round}`];
+        const ann = await works.onboard(id);
+        const pollMs = which === "this" ? 3_600_000 : 100;
+        const seen = here.watch(id, { pollMs, signal: AbortSignal.timeout(5_000) });
+        expect((await seen.next()).value).toMatchObject({ oneupUserId: ann.oneupUserId });
+        const { oneupUserId } = await works.onboard(bob);
+        await works.rename(id, `ann ${round}`);
+        await works.rename(bob, id);
+        for (let looks = 0, last: unknown; last !== oneupUserId && looks < 9; looks++) {
+          last = ((await seen.next()).value as UserStatus | undefined)?.oneupUserId;
+          expect([ann.oneupUserId, oneupUserId]).toContain(last);
+        }
+        await works.offboard(id);
+        expect((await seen.next()).value).toMatchObject({ oneupUserId, state: "offboarded" });
+        await seen.return();
+      }
+    },
+  );
+
   it("keeps the steps of a user who is faster than the reader", async () => {
     const { open } = await scene();
     const lifecycle = await open(onDisk(folder("watch")));

@@ -184,6 +184,7 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     ...(events && {
       events: {
         read: (question) => ask("events.read", [], () => events.read(question)),
+        under: (question) => ask("events.under", [], () => events.under(question)),
         trim: (question) =>
           ask("events.trim", [], async () => {
             const removed = await events.trim(question);

@@ -29,9 +29,9 @@ export const inspect: Command = {
   more: [
     "ID is the app_user_id. No secret is printed.",
     "",
-    "--alias takes the name of a user in logs, traces and events instead: #1a2b3c4d5e, without the #, which begins a",
-    "comment in a shell. An alias is made of an id with the store's key, so ids are read until one fits: ten seconds",
-    "or so for a million users, and Ctrl-C ends it. A user that was renamed has the alias of its id now.",
+    "--alias takes the name of a user in logs, traces and events instead: #1a2b3c4d5e6f708192a3, without the #, which",
+    "begins a comment in a shell. An alias is made of an id with the store's key, so ids are read until one fits: ten",
+    "seconds or so for a million users, and Ctrl-C ends it. A user that was renamed has the alias of its id now.",
   ],
   takes: ["[ID]"],
   example: "inspect ada@example.org",
@@ -59,9 +59,9 @@ export const inspect: Command = {
 
 /** The id of the user with this alias. @throws {UsageError}; {LifecycleError} `USER_UNKNOWN`; the signal's reason */
 async function idOf(alias: string, lifecycle: Lifecycle, signal: AbortSignal): Promise<string> {
-  const hex = /^#?([0-9a-f]{10})$/.exec(alias)?.[1];
+  const hex = /^#?([0-9a-f]{20})$/.exec(alias)?.[1];
   if (hex === undefined)
-    throw new UsageError("--alias must be the 10 digits, 0 to f, of an alias: 1a2b3c4d5e");
+    throw new UsageError("--alias must be the 20 digits, 0 to f, of an alias: 1a2b3c4d5e6f708192a3");
   const screen = new Screen(process.stderr);
   const id = await internalsOf(lifecycle)?.idOf(`#${hex}`, signal, (looked) => {
     screen.draw([`${number(looked)} ids read`]);

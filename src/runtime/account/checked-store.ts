@@ -291,6 +291,7 @@ function checked(
     ...(events && {
       events: {
         read: (question) => call("events.read", () => events.read(question)),
+        under: (question) => call("events.under", () => events.under(question)),
         trim: (trim) => write("events.trim", trim, (asked) => events.trim(asked), Boolean),
         forget: (forget) => write("events.forget", forget, (asked) => events.forget(asked)),
         replace: (replace) => write("events.replace", replace, (asked) => events.replace(asked)),

@@ -27,7 +27,7 @@ export interface Following {
 /** Events read at once. */
 const pageSize = 100;
 
-/** Events read longer ago than this are read again: their user may have been forgotten meanwhile, ms. */
+/** Events read longer ago than this are read again, but for the first: their user may have been forgotten meanwhile, ms. */
 const currentMs = 1_000;
 
 /**
@@ -51,17 +51,17 @@ export async function* followEvents(
     while (!over.signal.aborted) {
       news.release();
       news = linkSignals(over.signal);
-      const began = clock.monotonic();
       const page = await retryWrite(engine, over.signal, "read events", () => read(engine, place));
       // A sequence that begins without a cursor begins with what is there.
       if (isFirst && after === null)
         place = { ...place, epoch: engine.outbox.setting?.epoch ?? 1, number: page.trimmed };
       isFirst = false;
       refuseGap(engine, place, page);
+      let isDelivered = false; // one of each page is, however long the store takes
       for (const stored of page.events) {
         if (over.signal.aborted) return;
-        if (clock.monotonic() - began > currentMs) break;
         const value = readUserEvent(stored.value);
+        if (isDelivered && clock.monotonic() - page.askedAt > currentMs) break;
         if (value !== null && value.epoch > place.epoch) throw turnedOff();
         // seam: the-cursor-follows-what-is-delivered
         const reached = stored.number;
@@ -70,8 +70,10 @@ export async function* followEvents(
         if (value === null) {
           if (withdrawnMark(stored.value) === null)
             logger.warn({}, `Cannot read event ${reached}: it was altered, and is passed over`);
-        } else if (value.epoch === place.epoch && (types?.has(value.type) ?? true))
+        } else if (value.epoch === place.epoch && (types?.has(value.type) ?? true)) {
           yield await opened(engine, stored, value, cursorOf(engine.sealer, { ...place, mark }));
+          isDelivered = true;
+        }
       }
       await engine.outbox.trimIfDue();
       if (page.events.length > 0) continue;
@@ -88,26 +90,31 @@ export async function* followEvents(
   }
 }
 
-type Page = Awaited<ReturnType<Engine["outbox"]["events"]["read"]>>;
+type Page = Awaited<ReturnType<Engine["outbox"]["events"]["read"]>> & {
+  /** When the store was asked, on `clock.monotonic()`. */
+  readonly askedAt: number;
+};
 
 /**
  * The events behind a place.
  * @throws {LifecycleError} `CURSOR_EXPIRED` if the event at the place is another one by now
  */
-async function read({ keys, outbox, sealer }: Engine, { number, mark }: Place): Promise<Page> {
+async function read({ clock, keys, outbox, sealer }: Engine, { epoch, number, mark }: Place): Promise<Page> {
   // Another process may have replaced a key, or turned events off or on again.
-  if (!keys.isFresh || !outbox.isOn) await keys.renew();
+  const isBehind = epoch > (outbox.setting?.epoch ?? 0);
+  if (!keys.isFresh || !outbox.isOn || isBehind) await keys.renew();
   if (!outbox.isOn)
     throw invalidOption(
       'Cannot read events: they are off, and the option `events: { keep: "7d" }` turns them on',
     );
-  if (mark === null) return outbox.events.read({ after: number, limit: pageSize });
+  const askedAt = clock.monotonic();
+  if (mark === null) return { ...(await outbox.events.read({ after: number, limit: pageSize })), askedAt };
   // The event at the place comes along, unless its user was forgotten.
   const { events, ...page } = await outbox.events.read({ after: number - 1, limit: pageSize + 1 });
   const here = events.find((event) => event.number === number);
   // seam: an-event-that-took-a-number-is-noticed
   if (here !== undefined && markOf(sealer, here) !== mark) throw restored();
-  return { ...page, events: events.filter((event) => event !== here) };
+  return { ...page, askedAt, events: events.filter((event) => event !== here) };
 }
 
 /** @throws {LifecycleError} `CURSOR_EXPIRED` if events behind this place are missing */

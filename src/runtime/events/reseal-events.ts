@@ -34,5 +34,5 @@ async function resealEvent({ outbox, sealer }: Engine, { key, number, value }: S
   const id = sealer.openId(place, event.id);
   if (id === null) return;
   const sealed = { ...event, id: sealer.sealId(place, id) };
-  await outbox.events.replace({ number, value: sealed as unknown as Json }); // plain JSON values
+  await outbox.events.replace({ number, expected: value, value: sealed as unknown as Json }); // plain JSON values
 }

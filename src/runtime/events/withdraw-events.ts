@@ -7,7 +7,8 @@
 import type { Json, StoredEvent } from "../../store/contract.ts";
 import type { Engine } from "../engine/engine.ts";
 import {
-  isOfOneCommit,
+  beginsStay,
+  forgottenType,
   readUserEvent,
   withdrawnEvent,
   type UserEventValue,
@@ -44,12 +45,11 @@ export async function withdrawEvents(
       const value = readUserEvent(event.value);
       if (value === null) continue;
       const leaves = event.key !== key && latest !== undefined && value.was === latest.alias;
-      const begins = value.from === null || (value.was !== undefined && !isOfOneCommit(value, latest));
-      const arrives = event.key === key && begins;
+      const arrives = event.key === key && beginsStay(value, latest);
       if (leaves ? own.has(event.key) : arrives) withdrawn.push(...stay);
       if (leaves || arrives) stay = [];
       if (event.key !== key) continue;
-      stay.push(event);
+      if (value.type !== forgottenType) stay.push(event);
       latest = value;
     }
     const last = events.at(-1);

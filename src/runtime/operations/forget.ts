@@ -17,6 +17,7 @@ import { tooSoon } from "../engine/user-errors.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { samePlace } from "../engine/save-user.ts";
 import { findUser, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
+import { lastStay } from "../events/last-stay.ts";
 import { withdrawEvents } from "../events/withdraw-events.ts";
 import { firstRevision } from "../user/first-revision.ts";
 import { nameOf, tombstone, tombstoneId, tombstoneKey } from "../user/tombstone.ts";
@@ -61,7 +62,9 @@ export async function forget(engine: Engine, id: string, deadline: Deadline, by?
     // Its record is still there, so an interrupted call is repeated.
     // seam: a-forgotten-user-leaves-no-events
     if (engine.outbox.setting !== null) {
-      const isDone = await forgetEvents(engine, leased.id, { revision, by, until: leased.until }, write);
+      const { until } = leased;
+      const ids = [leased.id, ...user.former];
+      const isDone = await forgetEvents(engine, leased.id, { ids, revision, by, until }, write);
       if (!isDone) return tryAgain; // it may have come back
     }
     return (await leaveTombstone(engine, leased, write)) ? eraseId(engine, id, write) : tryAgain;
@@ -145,6 +148,8 @@ async function renewTombstone(engine: Engine, id: string, write: Write): Promise
 
 /** Who forgets which events. */
 interface ForgetEvents {
+  /** All ids of the user, former ones in the form that its record holds. */
+  readonly ids: readonly string[];
   readonly revision: number;
   readonly by: string | undefined;
   /** Until when no event of another life of the user can be among them, on `clock.monotonic()`. @default always */
@@ -152,25 +157,29 @@ interface ForgetEvents {
 }
 
 /**
- * Removes all events of this id, also those from before events were turned off. In the same unit it appends the one
- * that is left, unless events are off, so that no reader misses a user's events without a word. False: the time was over
- * before the store could do it.
+ * Removes all events of the user under this id, also those from before events were turned off, and none of another who had
+ * the id before. In the same unit it appends the one that is left, unless events are off, so that no reader misses a
+ * user's events without a word. False: the time was over before the store could do it.
  */
 async function forgetEvents(
   engine: Engine,
   id: string,
-  { revision, by, until = Number.POSITIVE_INFINITY }: ForgetEvents,
+  { ids, revision, by, until = Number.POSITIVE_INFINITY }: ForgetEvents,
   write: Write,
 ): Promise<boolean> {
   const { clock, hidden, outbox, sealer } = engine;
   const key = nameOf(engine, id);
-  const isLeft = outbox.setting !== null && outbox.isOn && hidden?.isForm(id) !== true;
-  const events = isLeft
-    ? [forgottenEvent(key, sealer.alias(id), { at: clock.now(), revision, epoch: outbox.setting.epoch, by })]
-    : [];
+  const { above, aliases } = await lastStay(engine, key, write);
+  if (above > 0) await withdrawEvents(engine, id, ids, write); // the user may have had the id before, too
+  const { setting } = outbox;
+  // A hidden id yields no alias.
+  const left = hidden?.isForm(id) === true ? [...aliases] : [sealer.alias(id)];
+  const events = (setting !== null && outbox.isOn ? left : []).map((alias) =>
+    forgottenEvent(key, alias, { at: clock.now(), revision, epoch: setting?.epoch ?? 1, by }),
+  );
   return write(async () => {
     if (clock.monotonic() > until) return false;
-    await outbox.events.forget({ key, events });
+    await outbox.events.forget({ key, above, events });
     return true;
   });
 }
@@ -210,7 +219,7 @@ async function forgetFormer(
       if (engine.outbox.setting !== null) await withdrawEvents(engine, each, ids, write);
       continue;
     }
-    if (engine.outbox.setting !== null) await forgetEvents(engine, each, { revision, by }, write);
+    if (engine.outbox.setting !== null) await forgetEvents(engine, each, { ids, revision, by }, write);
     const at = tombstoneId(engine, each);
     await write(() => store.erase({ ids: [at], to: each })); // of an earlier user
     const commit = tombstoneCommit(engine, at, 0);

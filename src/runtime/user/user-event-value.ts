@@ -123,9 +123,15 @@ function versionOf(revision: number, index: number): number {
 }
 
 /** Whether one commit of one user wrote both: each event names the rename that its commit made. */
-export function isOfOneCommit(one: UserEventValue, other: UserEventValue | undefined): boolean {
+function isOfOneCommit(one: UserEventValue, other: UserEventValue | undefined): boolean {
   const [mine, its] = [one, other].map((event) => Math.floor((event?.version ?? -1) / stepsPerCommit));
   return mine === its && one.was === other?.was;
+}
+
+/** Whether a stay under an id begins with this event; `previous`: the event before it under the same name. */
+export function beginsStay(event: UserEventValue, previous: UserEventValue | undefined): boolean {
+  const isNew = event.from === null || event.type === forgottenType;
+  return isNew || (event.was !== undefined && !isOfOneCommit(event, previous));
 }
 
 /** The name of an event that its id is bound to. */

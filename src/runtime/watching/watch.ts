@@ -39,8 +39,11 @@ export async function follow(
 ): Promise<never> {
   let newest: User | null = null;
   let last = "";
+  let steps = 0; // of this process
+  let doubt = linkSignals(signal); // aborts once a look is to tell
+  const isNewer = ({ revision }: User): boolean => revision >= (newest?.revision ?? 0);
   const report = (user: User | null): void => {
-    if (signal.aborted || user === null || user.revision < (newest?.revision ?? 0)) return; // a newer step has overtaken this read
+    if (signal.aborted || user === null) return;
     newest = user;
     const status = statusOf(engine, user);
     const text = JSON.stringify(status);
@@ -48,17 +51,29 @@ export async function follow(
     last = text;
     onStatus(status);
   };
-  const leaveUser = engine.changes.follow(id, report);
+  const leaveUser = engine.changes.follow(id, (user) => {
+    steps++;
+    if (isNewer(user)) report(user);
+    else doubt.abort(); // a look was faster; or the id has passed to another person, whose revisions are others
+  });
   const leaveAccount = engine.changes.followAccount(() => report(newest));
   try {
     for (;;) {
+      doubt.release();
+      doubt = linkSignals(signal);
+      const before = steps;
       const { user } = await retryWrite(engine, signal, "read a user", () => lookForUser(engine, id));
       if (user === null && kind === "known" && !engine.running.has(id)) throw unknownUser(engine, id);
-      report(user);
-      await retryWrite(engine, signal, "read the account", () => engine.refuseMoved(movedMs));
-      await sleep(engine.clock, pollMs, signal);
+      const isOvertaken = steps > before && user !== null && !isNewer(user);
+      if (!isOvertaken) report(user);
+      for (let left = pollMs; left > 0 && !doubt.signal.aborted; left -= movedMs / 2) {
+        const ms = Math.min(left, movedMs / 2);
+        await retryWrite(engine, signal, "read the account", () => engine.refuseMoved(movedMs - ms));
+        await sleep(engine.clock, ms, doubt.signal).catch(() => signal.throwIfAborted());
+      }
     }
   } finally {
+    doubt.release();
     leaveUser();
     leaveAccount();
   }

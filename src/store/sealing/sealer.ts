@@ -125,11 +125,11 @@ export class Sealer {
 
   /**
    * The user's name in logs and messages, because ids are often e-mail addresses. A user's alias never changes during
-   * the life of the store.
+   * the life of the store. Readers of events keep users by it, so no two of them share one: 80 bits.
    */
   alias(user: string): string {
     const made = (): string => createHmac("sha256", this.#aliasKey).update(user).digest("hex");
-    return `#${this.#remembered("alias", user, made).slice(0, 10)}`;
+    return `#${this.#remembered("alias", user, made).slice(0, 20)}`;
   }
 
   /**

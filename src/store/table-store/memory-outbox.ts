@@ -39,6 +39,9 @@ export function memoryOutbox(): OutboxTables {
         return event === undefined ? [] : [[each, event] as const];
       });
     },
-    under: (key, limit) => [...(byKey.get(key) ?? [])].slice(0, limit),
+    under(key, { above = 0, below = Number.POSITIVE_INFINITY, limit }) {
+      const found = [...(byKey.get(key) ?? [])].filter((number) => number > above && number < below);
+      return found.toSorted((one, other) => other - one).slice(0, limit);
+    },
   };
 }

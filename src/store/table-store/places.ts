@@ -126,11 +126,13 @@ export function placesOf(tables: MemoryTables): Places {
   };
 
   /**
-   * Notes what is settled before anything is removed. A forgotten event leaves its row too, which may carry it as
-   * {@link inSteps} explains.
+   * Notes what is settled before anything is removed, and before another record takes an id, because the events of the one
+   * before cannot be judged by its row. A forgotten event leaves its row too, which may carry it as {@link inSteps} explains.
    */
   function withSettled(changes: readonly Change[], settled: number): readonly Change[] {
-    if (!changes.some(({ place, after }) => after === "" && place.key !== "account")) return changes;
+    const isNoted = ({ place, before, after }: Change): boolean =>
+      (after === "" && place.key !== "account") || isTombstoneText(before);
+    if (!changes.some(isNoted)) return changes;
     const { trimmed } = outbox.head();
     const changed = new Set(changes.map(({ place }) => place.key));
     const rewritten = new Map<string, Change>();

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Commit, EventOutbox, Json, NewEvent } from "../contract.ts";
-import type { CommittedRow } from "../event-text.ts";
+import type { Commit, EventOutbox, Json, StoredEvent } from "../contract.ts";
+import type { CommittedRow, KeptEvent } from "../event-text.ts";
 import { encodeValue } from "../row-rules.ts";
 import { sameAccount } from "./same-account.ts";
 import type { TableEngine, Tables } from "./tables.ts";
@@ -21,6 +21,14 @@ export function tableOutbox(engine: TableEngine): EventOutbox {
       const note = (): Promise<boolean> => engine.write((tables) => notesKeys(sameAccount(tables, ask)));
       if (!isAll) while (!(await note()));
       return removed;
+    },
+    async under(ask) {
+      const page = (): Promise<readonly StoredEvent[] | null> =>
+        engine.write((tables) => (notesKeys(tables) ? eventsUnder(tables, ask) : null));
+      for (;;) {
+        const found = await page();
+        if (found !== null) return found;
+      }
     },
     async forget(ask) {
       const page = (): Promise<boolean> =>
@@ -60,12 +68,24 @@ function readEvents(
   { outbox }: Tables,
   { after, limit }: Parameters<EventOutbox["read"]>[0],
 ): Awaited<ReturnType<EventOutbox["read"]>> {
-  const events = outbox.after(after, limit).map(([number, { key, at, text }]) => {
-    const value = JSON.parse(text) as Json; // written by encodeValue()
-    return { number, key, at, value };
-  });
+  const events = outbox.after(after, limit).map(storedEvent);
   const { last, trimmed } = outbox.head();
   return { events, trimmed, last };
+}
+
+function storedEvent([number, { key, at, text }]: readonly [number, KeptEvent]): StoredEvent {
+  return { number, key, at, value: JSON.parse(text) as Json }; // written by encodeValue()
+}
+
+/** See {@link EventOutbox.under}. */
+function eventsUnder(
+  { outbox }: Tables,
+  { key, before, limit }: Parameters<EventOutbox["under"]>[0],
+): readonly StoredEvent[] {
+  return outbox.under(key, { below: before, limit }).flatMap((number) => {
+    const event = outbox.get(number);
+    return event === undefined ? [] : [storedEvent([number, event])];
+  });
 }
 
 /** See {@link EventOutbox.trim}. */
@@ -94,12 +114,12 @@ function notesKeys({ outbox }: Tables): boolean {
 function forget(
   tables: Tables,
   now: number,
-  { key, events }: { readonly key: string; readonly events: readonly NewEvent[] },
+  { key, above, events }: Parameters<EventOutbox["forget"]>[0],
 ): boolean {
   const encoded = encodeEvents(events);
   if (!notesKeys(tables)) return false;
   const { outbox } = tables;
-  const numbers = outbox.under(key, forgottenPerUnit);
+  const numbers = outbox.under(key, { above, limit: forgottenPerUnit });
   for (const number of numbers) {
     const event = outbox.get(number);
     if (event !== undefined) outbox.delete(number, event);
@@ -112,9 +132,10 @@ function forget(
 /** See {@link EventOutbox.replace}. */
 function replace(
   { outbox }: Tables,
-  { number, value }: { readonly number: number; readonly value: Json },
+  { number, value, expected }: Parameters<EventOutbox["replace"]>[0],
 ): void {
   const text = encodeValue(value);
   const event = outbox.get(number);
-  if (event !== undefined) outbox.set(number, { ...event, text });
+  if (event === undefined || (expected !== undefined && event.text !== encodeValue(expected))) return;
+  outbox.set(number, { ...event, text });
 }

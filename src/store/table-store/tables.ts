@@ -49,8 +49,15 @@ export interface OutboxTables {
   delete(number: number, event: KeptEvent): void;
   /** Up to `limit` events above `number`, ascending. */
   after(number: number, limit: number): readonly (readonly [number: number, event: KeptEvent])[];
-  /** Up to `limit` numbers of events under the key, of those whose keys are noted. */
-  under(key: string, limit: number): readonly number[];
+  /** Up to `limit` numbers of events under the key above and below these, descending, of those whose keys are noted. */
+  under(
+    key: string,
+    range: {
+      readonly above?: number | undefined;
+      readonly below?: number | undefined;
+      readonly limit: number;
+    },
+  ): readonly number[];
   /** Notes the keys of up to `limit` further events. Returns whether all are noted. @default they are noted by `set` */
   noteKeys?(limit: number): boolean;
 }

@@ -188,6 +188,43 @@ export const events: Chapter = (it, options) => {
     assert.equal((await all(store)).length, 10);
   });
 
+  it("events.under() lists those of one key, from the last one down", async (bench) => {
+    const { store } = bench;
+    for (const id of ["ada", "bob", "ad"]) await fill(bench, id, 3);
+    await bench.commit("bob", { expectedRevision: 1, events: [event("ada", 4)] });
+    const { events } = await outbox(store).read({ after: 0, limit: 99 });
+    const own = events.filter(({ key }) => key === "ada").toReversed();
+    const [last, , second] = own;
+    const under = (limit: number, before?: number) => outbox(store).under({ key: "ada", before, limit });
+    assert.deepEqual(await under(99), own);
+    assert.deepEqual(await under(2), own.slice(0, 2));
+    assert.deepEqual(await under(2, last?.number), own.slice(1, 3));
+    assert.deepEqual(await under(9, second?.number), own.slice(3));
+    assert.deepEqual(await under(9, (last?.number ?? 0) - 1), own.slice(1), "a number of another key");
+    assert.deepEqual(await outbox(store).under({ key: "eve", limit: 9 }), []);
+    await bench.pass(9);
+    await outbox(store).trim({ olderThanMs: 0, limit: 2 });
+    assert.deepEqual(await under(9), own.slice(0, 2));
+  });
+
+  it("events.forget({ above }) keeps the events of the key up to that number", async (bench) => {
+    const { store } = bench;
+    await fill(bench, "ada", 2_100);
+    await fill(bench, "bob", 1);
+    const own = await outbox(store).under({ key: "ada", limit: 2_100 });
+    const above = own.at(-1_001)?.number ?? 0;
+    const forget = (value: Json): Promise<void> =>
+      outbox(store).forget({ key: "ada", above, events: [event("ada", value)] });
+    for (const time of ["first", "second"]) await forget(time);
+    const [left, ...kept] = await outbox(store).under({ key: "ada", limit: 2_100 });
+    assert.equal(left?.value, "second");
+    assert.deepEqual(kept, own.slice(-1_001));
+    const { events } = await outbox(store).read({ after: above, limit: 9 });
+    assert.equal(events.map(({ key }) => key).join(" "), "bob ada");
+    await outbox(store).forget({ key: "ada", events: [] });
+    assert.deepEqual(await outbox(store).under({ key: "ada", limit: 9 }), []);
+  });
+
   it("events.forget() of the latest events gives no number twice", async (bench) => {
     await fill(bench, "ada", 3);
     const { last } = await outbox(bench.store).read({ after: 0, limit: 1 });
@@ -217,6 +254,23 @@ export const events: Chapter = (it, options) => {
     await outbox(store).replace({ number, value: "back" });
     await outbox(store).replace({ number: number + 100, value: "new" });
     assert.deepEqual(await all(store), []);
+  });
+
+  it("events.replace({ expected }) changes an event that has that value, and no other", async (bench) => {
+    const { store } = bench;
+    const values: readonly Json[] = [1, "1", { a: 1, b: ["ä\u0000", null] }, null, 1e21];
+    await bench.commit("ada", { events: values.map((value) => event("ada", value)) });
+    const { events } = await outbox(store).read({ after: 0, limit: 9 });
+    for (const { number, value } of events) {
+      for (const other of [{ b: ["ä\u0000", null], a: 1 }, "", 11, [value]])
+        await outbox(store).replace({ number, value: "wrong", expected: other });
+      await outbox(store).replace({ number, value: { was: value }, expected: value });
+      await outbox(store).replace({ number, value: "late", expected: value });
+    }
+    assert.deepEqual(
+      await all(store),
+      values.map((value) => event("ada", { was: value })),
+    );
   });
 
   it("events belong to their account", async (bench) => {
