@@ -136,3 +136,10 @@ export function randomName(clock: Clock): string {
   };
   return part() + part();
 }
+
+let names = 0;
+
+/** A random name that differs from all others of this process, however random its clock is. */
+export function uniqueName(clock: Clock): string {
+  return `${randomName(clock)}.${++names}`;
+}

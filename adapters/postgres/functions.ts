@@ -12,7 +12,15 @@
  */
 
 import { lostState, unsureState } from "./failures.ts";
-import { aheadMs, keptCorrections, longestHoldMs, stepMs, takenNoteMs } from "../../src/store/slot-log.ts";
+import {
+  aheadMs,
+  keptMoves,
+  longestHoldMs,
+  seenAgainMs,
+  seenForMs,
+  stepMs,
+  takenNoteMs,
+} from "../../src/store/slot-log.ts";
 
 /**
  * Settings of the functions. A plan is cached for the life of the connection, so it must be good for any number of
@@ -115,18 +123,19 @@ BEGIN
 END
 $$;
 
--- Moves the moments of a log between _after and _before by _by, but not beyond _latest.
+-- Moves the moments after _after of a log by _by: back to _latest, or forward but not beyond it.
 CREATE OR REPLACE FUNCTION ${s}.move_moments(
-  _account text, _name text, _after float8, _before float8, _by float8, _latest float8
+  _account text, _name text, _after float8, _by float8, _latest float8
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   _moved json := (
-    SELECT json_agg(json_build_object('at', least(at + _by, CASE WHEN _by > 0 THEN greatest(_latest, at) ELSE _latest END), 'lane', lane, 'calls', calls))
-    FROM ${s}.slots WHERE account = _account AND name = _name AND at > _after AND at < _before
+    SELECT json_agg(json_build_object('at',
+      least(at + _by, CASE WHEN _by > 0 THEN greatest(_latest, at) ELSE _latest END), 'lane', lane, 'calls', calls))
+    FROM ${s}.slots WHERE account = _account AND name = _name AND at > _after
   );
 BEGIN
   IF _moved IS NULL THEN RETURN; END IF;
-  DELETE FROM ${s}.slots WHERE account = _account AND name = _name AND at > _after AND at < _before;
+  DELETE FROM ${s}.slots WHERE account = _account AND name = _name AND at > _after;
   INSERT INTO ${s}.slots (account, name, at, lane, calls)
   SELECT _account, _name, at, lane, sum(calls) FROM json_to_recordset(_moved) AS m (at float8, lane text, calls bigint)
   GROUP BY at, lane ORDER BY at, lane
@@ -134,56 +143,59 @@ BEGIN
 END
 $$;
 
--- Corrects the moments of a log for clock jumps since it was written. _known: what the calling process knows about the
--- server's time.
+-- Corrects the moments of a log for what the clock was set since it was used, see redated(). _known: what the calling
+-- process knows about the server's time.
 CREATE OR REPLACE FUNCTION ${s}.redate(_account text, _name text, _now float8, _known json) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   _head record;
   _latest float8;
-  _oldest float8;
-  _seen_at float8;
-  _until float8;
-  _by float8;
+  _process text := _known->'steps'->>'process';
+  _steps float8 := (_known->'steps'->>'ms')::float8;
+  _back float8 := (_known->'steps'->>'backMs')::float8;
+  _seen json;
+  _due float8;
 BEGIN
-  SELECT window_ms, asked_at, taken_at, corrections INTO _head FROM ${s}.logs WHERE account = _account AND name = _name;
-  IF NOT FOUND THEN
-    IF _known->'jumps' IS NULL THEN RETURN; END IF;
-    INSERT INTO ${s}.logs (account, name, window_ms, asked_at, taken_at) VALUES (_account, _name, 0, 0, 0)
-    RETURNING window_ms, asked_at, taken_at, corrections INTO _head;
-  END IF;
+  SELECT window_ms, taken_at, moved_ms, moves, seen INTO _head FROM ${s}.logs WHERE account = _account AND name = _name;
+  IF NOT FOUND THEN RETURN; END IF;
+  _latest := ${s}.noted(_head.window_ms, _now + ${longestHoldMs});
   IF _head.taken_at > _now + ${aheadMs} THEN
-    _latest := ${s}.noted(_head.window_ms, _now + ${longestHoldMs});
-    PERFORM ${s}.move_moments(
-      _account, _name, _latest, 'Infinity', ${s}.noted(_head.window_ms, _now - _head.taken_at), _latest
-    );
+    PERFORM ${s}.move_moments(_account, _name, _latest, ${s}.noted(_head.window_ms, _now - _head.taken_at), _latest);
     UPDATE ${s}.logs SET asked_at = least(asked_at, _now), taken_at = _now WHERE account = _account AND name = _name;
-    RETURN;
   END IF;
-  IF _known->'jumps' IS NULL THEN RETURN; END IF; -- the usual case
-  SELECT min(at) INTO _oldest FROM ${s}.slots WHERE account = _account AND name = _name;
-  -- No slot from before a jump counts from later than last_at.
-  SELECT (array_agg(seen_at ORDER BY n))[1], max(last_at), sum(ms) INTO _seen_at, _until, _by FROM (
-    SELECT n, (jump->>'seenAt')::float8 AS seen_at, (jump->>'by')::float8 AS ms, (jump->>'from')::float8 AS start,
-      (jump->>'from')::float8 + (jump->>'by')::float8 + ${longestHoldMs} AS last_at
-    FROM json_array_elements(_known->'jumps') WITH ORDINALITY AS jumps (jump, n)
-  ) AS jumps
-  WHERE coalesce(_oldest, _now - _head.window_ms) < last_at AND _now > start + ms / 2;
-  _by := _by - coalesce((
-    SELECT sum((made->>1)::float8) FROM json_array_elements(_head.corrections) AS made
-    WHERE (made->>0)::float8 >= _seen_at
-  ), 0);
-  IF _by > ${stepMs} THEN -- otherwise another process was faster
-    PERFORM ${s}.move_moments(_account, _name, '-Infinity', _until, ${s}.noted(_head.window_ms, _by),
-      ${s}.noted(_head.window_ms, _now + ${longestHoldMs}));
-    UPDATE ${s}.logs SET asked_at = least(asked_at + _by, _now), taken_at = _now, corrections = (
+  IF _process IS NULL THEN RETURN; END IF;
+  _seen := coalesce(_head.seen->_process, json_build_array(0, 0, _head.moved_ms - (
+    SELECT coalesce(sum((made->>1)::float8), 0) FROM json_array_elements(_head.moves) AS made
+    WHERE (made->>0)::float8 > (_known->'steps'->>'since')::float8
+  ), '-Infinity'::float8)); -- what it would have seen when it began
+  IF (_seen->>0)::float8 = _steps AND (_seen->>1)::float8 = _back AND (_seen->>2)::float8 = _head.moved_ms
+    AND _now - (_seen->>3)::float8 < ${seenAgainMs}
+  THEN
+    RETURN; -- the usual case
+  END IF;
+  -- What others have moved it too far is not undone: that would go back and forth.
+  _due := greatest(_steps - (_seen->>0)::float8 - (_head.moved_ms - (_seen->>2)::float8), (_seen->>1)::float8 - _back);
+  IF _due > ${stepMs} THEN
+    PERFORM ${s}.move_moments(_account, _name, '-Infinity', ${s}.noted(_head.window_ms, _due), _latest);
+    UPDATE ${s}.logs SET asked_at = least(asked_at + _due, _now), taken_at = CASE WHEN taken_at > 0 THEN _now ELSE 0 END
+    WHERE account = _account AND name = _name;
+  END IF;
+  IF abs(_due) > ${stepMs} THEN
+    UPDATE ${s}.logs SET moved_ms = moved_ms + _due, moves = (
       SELECT json_agg(made ORDER BY n) FROM (
-        SELECT made, n FROM json_array_elements(_head.corrections) WITH ORDINALITY AS kept (made, n)
-        UNION ALL SELECT json_build_array(_now, _by), 1e9
-        ORDER BY n DESC LIMIT ${keptCorrections}
+        SELECT made, n FROM json_array_elements(_head.moves) WITH ORDINALITY AS kept (made, n)
+        UNION ALL SELECT json_build_array(_now, _due), 1e9
+        ORDER BY n DESC LIMIT ${keptMoves}
       ) AS latest
     ) WHERE account = _account AND name = _name;
   END IF;
+  UPDATE ${s}.logs SET seen = (
+    SELECT json_object_agg(process, each) FROM (
+      SELECT process, each FROM json_each(_head.seen) AS others (process, each)
+      WHERE process <> _process AND _now - (each->>3)::float8 < ${seenForMs}
+      UNION ALL SELECT _process, json_build_array(_steps, _back, moved_ms, _now)
+    ) AS kept
+  ) WHERE account = _account AND name = _name;
 END
 $$;
 
@@ -198,11 +210,12 @@ BEGIN
   IF _now - (_known->>'latest')::float8 > (_known->>'slackMs')::float8 THEN
     RAISE EXCEPTION 'the time is unsure: %', _now USING ERRCODE = '${unsureState}';
   END IF;
+  INSERT INTO ${s}.logs (account, name, window_ms, asked_at, taken_at)
+  SELECT _account, _name, _window, _now, 0
+  WHERE NOT EXISTS (SELECT FROM ${s}.logs WHERE account = _account AND name = _name);
   PERFORM ${s}.redate(_account, _name, _now, _known);
   SELECT window_ms, asked_at INTO _head FROM ${s}.logs WHERE account = _account AND name = _name;
-  IF NOT FOUND THEN
-    INSERT INTO ${s}.logs (account, name, window_ms, asked_at, taken_at) VALUES (_account, _name, _window, _now, 0);
-  ELSIF _window > _head.window_ms OR _now - _head.asked_at > _head.window_ms
+  IF _window > _head.window_ms OR _now - _head.asked_at > _head.window_ms
     OR (_window = _head.window_ms AND _now - _head.asked_at > _head.window_ms / 8)
   THEN
     UPDATE ${s}.logs SET window_ms = _window, asked_at = _now WHERE account = _account AND name = _name;

@@ -12,7 +12,7 @@ import {
   type Tombstone,
 } from "../../src/store/row-rules.ts";
 import type { KnownTime } from "../../src/store/server-time.ts";
-import { momentsOf, type Correction, type KeptLog } from "../../src/store/slot-log.ts";
+import { momentsOf, type KeptLog } from "../../src/store/slot-log.ts";
 import { sentEvents, type SentEvent } from "./outbox.ts";
 
 /** A row as a function returns it. */
@@ -162,9 +162,16 @@ export function limitOf({ name, windowMs, calls, reserved, least }: Limit): unkn
 export function logOf(
   sent: readonly (readonly [at: number, lane: Lane, calls: number])[] | null,
   head:
-    | readonly [windowMs: number, askedAt: number, takenAt: number, corrections: readonly Correction[]]
+    | readonly [
+        windowMs: number,
+        askedAt: number,
+        takenAt: number,
+        movedMs: number,
+        moves: KeptLog["moves"],
+        seen: KeptLog["seen"],
+      ]
     | null,
 ): KeptLog {
-  const [windowMs, askedAt, takenAt, corrections] = head ?? [0, 0, 0, []];
-  return { windowMs, askedAt, takenAt, moments: momentsOf(sent ?? []), corrections, former: null };
+  const [windowMs, askedAt, takenAt, movedMs, moves, seen] = head ?? [0, 0, 0, 0, [], {}];
+  return { windowMs, askedAt, takenAt, moments: momentsOf(sent ?? []), movedMs, moves, seen, former: null };
 }

@@ -88,7 +88,9 @@ CREATE TABLE ${s}.logs (
   window_ms float8 NOT NULL,
   asked_at float8 NOT NULL,
   taken_at float8 NOT NULL,
-  corrections json NOT NULL DEFAULT '[]',
+  moved_ms float8 NOT NULL DEFAULT 0,
+  moves json NOT NULL DEFAULT '[]',
+  seen json NOT NULL DEFAULT '{}',
   PRIMARY KEY (account, name)
 ) WITH (fillfactor = 50);
 CREATE TYPE ${s}.slot_note AS (kind text, name text, window_ms float8, lane text, at float8);
@@ -153,5 +155,7 @@ CREATE INDEX joins_by_id ON ${s}.joins (account, id);
 
 /** The SQL that adds what the tables of earlier versions lack. @param s the schema, quoted */
 export function upgrades(s: string): string {
-  return `ALTER TABLE ${s}.logs ADD COLUMN IF NOT EXISTS corrections json NOT NULL DEFAULT '[]';`; // since 2
+  return `ALTER TABLE ${s}.logs ADD COLUMN IF NOT EXISTS moved_ms float8 NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS moves json NOT NULL DEFAULT '[]',
+    ADD COLUMN IF NOT EXISTS seen json NOT NULL DEFAULT '{}';`; // since 2
 }

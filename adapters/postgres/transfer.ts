@@ -44,7 +44,7 @@ export function postgresTransfer(connection: Connection, s: string, account: str
     logs: read(`SELECT json_agg(json_build_array(asked.name,
       (SELECT json_agg(json_build_array(at, lane, calls) ORDER BY at) FROM ${s}.slots AS slot
         WHERE account = $1 AND slot.name = asked.name),
-      (SELECT json_build_array(window_ms, asked_at, taken_at, corrections) FROM ${s}.logs AS head
+      (SELECT json_build_array(window_ms, asked_at, taken_at, moved_ms, moves, seen) FROM ${s}.logs AS head
         WHERE account = $1 AND head.name = asked.name)
     ))::text AS answer FROM json_array_elements_text($2::json) AS asked (name)`),
     // Values are sent apart: to read a part of JSON that has \u0000 somewhere, PostgreSQL would decode all of it.

@@ -215,7 +215,7 @@ BEGIN
     ) AS lanes),
     (SELECT json_agg(json_build_array(at, lane, calls) ORDER BY at) FROM ${s}.slots
       WHERE account = _account AND name = _name),
-    (SELECT json_build_array(window_ms, asked_at, taken_at, corrections) FROM ${s}.logs WHERE account = _account AND name = _name),
+    (SELECT json_build_array(window_ms, asked_at, taken_at, moved_ms, moves, seen) FROM ${s}.logs WHERE account = _account AND name = _name),
     (SELECT json_object_agg(lanes.lane, first.since) FROM unnest(ARRAY['interactive', 'recovery', 'bulk']) AS lanes (lane),
       LATERAL (
         SELECT waits_since AS since FROM ${s}.users AS u

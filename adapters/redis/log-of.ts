@@ -4,18 +4,23 @@
  * @module
  */
 import type { Lane } from "../../src/store/contract.ts";
-import { momentsOf, type Correction, type KeptLog } from "../../src/store/slot-log.ts";
+import { momentsOf, type KeptLog } from "../../src/store/slot-log.ts";
 import type { Reply } from "./connection.ts";
 
 /** Builds the log from its head and its `moment:lane` fields. */
 export function logOf(pairs: readonly Reply[]): KeptLog {
   const head = new Map<string, number>();
-  let corrections: readonly Correction[] = [];
+  let moves: KeptLog["moves"] = [];
+  let seen: KeptLog["seen"] = {};
   const slots: [at: number, lane: Lane, calls: number][] = [];
   for (let n = 0; n < pairs.length; n += 2) {
     const [name = "", lane] = String(pairs[n]).split(":");
-    if (name === "corrected") {
-      corrections = JSON.parse(String(pairs[n + 1])) as readonly Correction[]; // written by one of our scripts
+    if (name === "moves") {
+      moves = JSON.parse(String(pairs[n + 1])) as KeptLog["moves"];
+      continue;
+    }
+    if (name === "seen") {
+      seen = JSON.parse(String(pairs[n + 1])) as KeptLog["seen"]; // written by one of our scripts
       continue;
     }
     const value = Number(pairs[n + 1]);
@@ -27,7 +32,9 @@ export function logOf(pairs: readonly Reply[]): KeptLog {
     askedAt: head.get("asked") ?? 0,
     takenAt: head.get("taken") ?? 0,
     moments: momentsOf(slots),
-    corrections,
+    movedMs: head.get("moved") ?? 0,
+    moves,
+    seen,
     former: null,
   };
 }

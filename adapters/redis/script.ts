@@ -5,7 +5,15 @@
  */
 import { createHash } from "node:crypto";
 import { longestLeaseMs } from "../../src/store/row-rules.ts";
-import { aheadMs, keptCorrections, longestHoldMs, stepMs, takenNoteMs } from "../../src/store/slot-log.ts";
+import {
+  aheadMs,
+  keptMoves,
+  longestHoldMs,
+  seenAgainMs,
+  seenForMs,
+  stepMs,
+  takenNoteMs,
+} from "../../src/store/slot-log.ts";
 import { names, permitted } from "./lua/rows.ts";
 
 /**
@@ -24,7 +32,7 @@ export interface Script {
 /** Bounds for clock differences, ms. */
 const bounds = `local longestLeaseMs, longestHoldMs = ${longestLeaseMs}, ${longestHoldMs}
 local aheadMs, takenNoteMs = ${aheadMs}, ${takenNoteMs}
-local stepMs, keptCorrections = ${stepMs}, ${keptCorrections}
+local stepMs, seenForMs, seenAgainMs, keptMoves = ${stepMs}, ${seenForMs}, ${seenAgainMs}, ${keptMoves}
 `;
 
 /** A script of these parts. */

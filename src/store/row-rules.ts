@@ -128,7 +128,7 @@ export function shiftedBy(row: Row, ms: number): Row {
  */
 export function withLeaseAcrossJump<R extends Head>(row: R, { jump }: Past): R {
   const { lease } = row;
-  if (lease === null || jump === null || jump.by <= 0 || jump.isOfServer === true) return row;
+  if (lease === null || jump === null || jump.by <= 0) return row;
   const isOlder = lease.until > jump.from && lease.until <= jump.from + Math.min(jump.by, longestLeaseMs);
   return isOlder ? { ...row, lease: { ...lease, until: lease.until + jump.by } } : row;
 }

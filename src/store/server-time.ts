@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { machineSuspendedMs, type Clock } from "../clock.ts";
-import { aheadMs as backMs, stepMs } from "./slot-log.ts";
-import type { Jump, Past } from "./steady-time.ts";
+import { machineSuspendedMs, uniqueName, type Clock } from "../clock.ts";
+import { aheadMs as longBackMs, stepMs } from "./slot-log.ts";
+import type { Past, Steps } from "./steady-time.ts";
 
 /** Sent with requests for slots, so that the server can tell whether its clock may have been set forward. */
 export interface KnownTime {
@@ -14,8 +14,8 @@ export interface KnownTime {
   readonly latest: number;
   /** Arriving later than that by more than this, a request is not granted a slot: it may be slow, or the clock was set. */
   readonly slackMs: number;
-  /** The forward jumps that were noticed, oldest first, for logs that were not looked at since. */
-  readonly jumps?: readonly Pick<Jump, "seenAt" | "from" | "by">[];
+  /** How far the server's clock was set, as this process has noticed. */
+  readonly steps: Steps;
 }
 
 /** The correction after the server's clock was set back: row times from `start` to `stop` shift by `byMs`. */
@@ -33,10 +33,6 @@ export const soonMs = 600_000;
 /** Number of rows corrected per call. */
 export const correctedAtOnce = 100;
 
-/** Maximum number of jumps that are kept apart. */
-const mostJumps = 64;
-/** Jumps are kept for this long: no window is longer, ms. */
-const keptForMs = 26 * 3_600_000;
 /** The slowest request is forgotten by this factor with each one that follows. */
 const forgetting = 0.5;
 
@@ -44,16 +40,14 @@ const forgetting = 0.5;
 export class ServerTime {
   readonly #clock: Clock;
   readonly #suspended: () => number;
-  /** By how much the server's clock is ahead of the monotonic clock at most, ms. */
-  #aheadMs: number | null = null;
-  /** When the server's time was last heard, on the monotonic clock, and what it was. */
+  /** By how much the server's clock is ahead of the monotonic clock, at least and at most, ms. */
+  #ahead: { readonly leastMs: number; readonly mostMs: number } | null = null;
+  /** When the server's time was last heard, on the monotonic clock. */
   #heardAt = 0;
-  #seenAt = 0;
   #suspendedMs: number;
   #slowestMs = 0;
   #since = Number.POSITIVE_INFINITY;
-  /** Forward, oldest first. */
-  #jumps: readonly Jump[] = [];
+  #steps: Steps;
   #behind: Behind | null = null;
   /** Everything written with the server's current time was written since this time. */
   #writtenSince = Number.POSITIVE_INFINITY;
@@ -62,6 +56,7 @@ export class ServerTime {
   constructor(clock: Clock, suspended: () => number = machineSuspendedMs) {
     this.#clock = clock;
     this.#suspended = suspended;
+    this.#steps = { process: uniqueName(clock), ms: 0, backMs: 0, since: Number.POSITIVE_INFINITY };
     this.#suspendedMs = suspended();
   }
 
@@ -71,15 +66,24 @@ export class ServerTime {
    */
   observe(at: number, sentAt: number): void {
     const now = this.#clock.monotonic();
-    const aheadMs = at - sentAt;
-    const by = aheadMs - (this.#aheadMs ?? aheadMs);
+    const its = { leastMs: at - now, mostMs: at - sentAt };
+    const ahead = this.#ahead ?? its;
     // seam: a-step-of-the-servers-clock-is-noticed
-    const isSetForward = by - (now - sentAt) > stepMs;
-    if (this.#aheadMs === null) this.#begin(at, at);
-    else if (isSetForward) this.#setForward(at, by, { sentAt, now });
-    else if (by < -backMs) this.#setBack(at, by, now);
-    if (this.#aheadMs === null || isSetForward || by < 0) this.#aheadMs = aheadMs;
-    [this.#heardAt, this.#seenAt] = [now, at];
+    const isSetForward = its.leastMs - ahead.mostMs > stepMs;
+    const isSetBack = ahead.leastMs - its.mostMs > stepMs;
+    if (this.#ahead === null) {
+      this.#steps = { ...this.#steps, since: at };
+      this.#begin(at, at);
+    } else if (isSetForward) this.#setForward(at, its.mostMs - ahead.mostMs, { sentAt, now });
+    else if (isSetBack) this.#setBack(at, its.mostMs - ahead.leastMs, now);
+    this.#ahead =
+      isSetForward || isSetBack
+        ? its
+        : {
+            leastMs: Math.max(its.leastMs, ahead.leastMs),
+            mostMs: Math.min(its.mostMs, ahead.mostMs),
+          };
+    this.#heardAt = now;
     this.#slowestMs = Math.max(now - sentAt, forgetting * this.#slowestMs);
   }
 
@@ -98,26 +102,25 @@ export class ServerTime {
     const by = sleptMs > stepMs ? measuredBy - sleptMs : measuredBy; // it is measured in steps of its own
     this.#suspendedMs = suspendedMs;
     if (by - (now - sentAt) <= stepMs) return; // this machine slept
-    const jump = { seenAt: this.#seenAt, from: at - by, by, since: this.#since, isOfServer: true };
-    this.#jumps = withJump(this.#jumps, jump);
+    this.#steps = { ...this.#steps, ms: this.#steps.ms + by };
     this.#begin(at, at - (now - this.#heardAt)); // other processes may have noticed earlier
   }
 
   #setBack(at: number, byMs: number, now: number): void {
+    const { ms, backMs } = this.#steps;
+    this.#steps = { ...this.#steps, ms: ms + byMs, backMs: backMs - byMs };
+    if (byMs >= -longBackMs) return; // rows wait for that
     this.#behind = { start: this.#writtenSince, stop: at - byMs + longestWaitMs, byMs };
-    this.#jumps = this.#jumps.filter(({ from, by }) => from + by / 2 < at); // the others were undone
     this.#begin(at, at - (now - this.#heardAt));
   }
 
   /** What is known now; `null`: nothing yet. */
   known(): KnownTime | null {
-    if (this.#aheadMs === null) return null;
+    if (this.#ahead === null) return null;
     return {
-      latest: this.#clock.monotonic() + this.#aheadMs,
+      latest: this.#clock.monotonic() + this.#ahead.mostMs,
       slackMs: stepMs + this.#slowestMs,
-      ...(this.#jumps.length > 0 && {
-        jumps: this.#jumps.map(({ seenAt, from, by }) => ({ seenAt, from, by })),
-      }),
+      steps: this.#steps,
     };
   }
 
@@ -136,17 +139,6 @@ export class ServerTime {
   }
 
   get past(): Past {
-    // seam: each-jump-of-the-servers-clock-is-kept
-    const earlier = this.#jumps.slice(0, -1);
-    return { since: this.#since, jump: this.#jumps.at(-1) ?? null, earlier };
+    return { since: this.#since, jump: null, steps: this.#steps };
   }
-}
-
-/** The jumps with a further one, without those of long ago. Of too many the oldest become one. */
-function withJump(jumps: readonly Jump[], jump: Jump): readonly Jump[] {
-  const kept = [...jumps, jump].filter(({ from, by }) => from + by > jump.from - keptForMs);
-  const [first, second, ...others] = kept;
-  if (first === undefined || second === undefined || kept.length <= mostJumps) return kept;
-  const by = first.by + second.by;
-  return [{ ...first, from: second.from + second.by - by, by }, ...others];
 }

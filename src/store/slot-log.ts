@@ -14,12 +14,12 @@ import {
   type Store,
 } from "./contract.ts";
 import { waitedMs } from "./lane-scheduler.ts";
-import type { Past, Time } from "./steady-time.ts";
+import type { Past, Steps, Time } from "./steady-time.ts";
 import { isObject } from "./guards.ts";
 import { add, emptyLog, forecastInMs, noted, prune, settled, used, type SlotLog } from "./sliding-window.ts";
 
-/** A correction of a log for jumps of the clock. */
-export type Correction = readonly [at: number, by: number];
+/** The steps that a process had noticed ({@link Steps}), how far the log had been moved, and when that was. */
+export type Seen = readonly [stepsMs: number, backMs: number, movedMs: number, at: number];
 
 /** A log with its head. Times are store time, ms. */
 export interface KeptLog {
@@ -30,8 +30,12 @@ export interface KeptLog {
   /** When a slot was last taken. */
   readonly takenAt: number;
   readonly moments: SlotLog;
-  /** When it was corrected for jumps of the clock, and by how much, ms; the latest last. */
-  readonly corrections: readonly Correction[];
+  /** By how much its moments were moved in all, because clocks were set, ms. */
+  readonly movedMs: number;
+  /** When it was moved, and by how much, ms; the latest last. */
+  readonly moves: readonly (readonly [at: number, ms: number])[];
+  /** What each process had noticed when it last used it. */
+  readonly seen: Readonly<Record<string, Seen>>;
   /** Slots pruned by a process that had just started and whose clock may have been wrong. */
   readonly former: { readonly moments: SlotLog; readonly until: number } | null;
 }
@@ -45,8 +49,12 @@ export const aheadMs = 60_000;
 /** Steps of a clock up to this are taken for slow requests, ms. */
 export const stepMs = 2_000;
 
-/** How many corrections of a log are kept. */
-export const keptCorrections = 16;
+/** How many moves of a log are kept. */
+export const keptMoves = 16;
+
+/** What a process has seen is kept for this long, and written once more after a part of it, ms. */
+export const seenForMs: number = 26 * 3_600_000;
+export const seenAgainMs: number = seenForMs / 26;
 
 /** Precision of `takenAt`, ms. */
 export const takenNoteMs = 10_000;
@@ -75,41 +83,63 @@ export const newLog: KeptLog = {
   askedAt: 0,
   takenAt: 0,
   moments: emptyLog,
-  corrections: [],
+  movedMs: 0,
+  moves: [],
+  seen: {},
   former: null,
 };
 
 /**
- * The log corrected to the time `now`, if a clock has jumped since it was written: all moments from before a jump move as
- * if it had not. What others have corrected since this process last saw the time before the jump counts.
+ * The log at the time `now`, for a process that has noticed these steps of the clock. What the clock was set since the
+ * process last used the log, and by which no other process has moved it since, moves all moments: they count as if it
+ * had not been set.
  */
-export function redated(log: KeptLog, now: number, { jump, earlier = [] }: Past): KeptLog {
-  if (log.takenAt > now + aheadMs) return correctedAhead(log, now);
-  if (jump === null) return log;
-  const oldest = log.moments[0]?.[0] ?? now - log.windowMs; // noted without moments, too: later ones stay as they are
-  const since = [...earlier, jump].filter(
-    ({ from, by }) => by > 0 && oldest < from + by + longestHoldMs && now > from + by / 2, // unless it was undone
-  );
-  const [first, last] = [since[0], since.at(-1)];
-  if (first === undefined || last === undefined) return log;
-  const made = log.corrections.filter(([at]) => at >= first.seenAt);
-  const by = sum(since.map((each) => each.by)) - sum(made.map(([, each]) => each));
-  if (by <= stepMs) return log; // another process was faster
-  const until = last.from + last.by + longestHoldMs; // no older slot is counted from later than that
+export function redated(kept: KeptLog, now: number, { steps }: Past): KeptLog {
+  const log = kept.takenAt > now + aheadMs ? correctedAhead(kept, now) : kept;
+  if (steps === undefined) return log;
+  const [stepsMs, backMs, movedMs, at] = log.seen[steps.process] ?? atStartOf(steps, log);
+  // seam: a-log-is-moved-as-its-clock-was-set
+  const dueMs = steps.ms - stepsMs - (log.movedMs - movedMs);
+  const isSame = stepsMs === steps.ms && backMs === steps.backMs && movedMs === log.movedMs;
+  if (isSame && now - at < seenAgainMs) return log;
+  // What others have moved it too far is not undone: that would go back and forth.
+  const ms = Math.max(dueMs, backMs - steps.backMs);
+  return withSeen(Math.abs(ms) > stepMs ? movedBy(log, ms, now) : log, steps, now);
+}
+
+/** What a process that has not used the log yet would have seen when it began. */
+function atStartOf({ since }: Steps, { movedMs, moves }: KeptLog): Seen {
+  const moved = moves.reduce((sum, [at, ms]) => (at > since ? sum + ms : sum), 0);
+  return [0, 0, movedMs - moved, Number.NEGATIVE_INFINITY];
+}
+
+/**
+ * The log with all moments moved, none beyond what a call that left now may reach. Those from before a clock was set back
+ * stay: they only count for longer.
+ */
+function movedBy(kept: KeptLog, ms: number, now: number): KeptLog {
+  const log = {
+    ...kept,
+    movedMs: kept.movedMs + ms,
+    moves: [...kept.moves, [now, ms] as const].slice(-keptMoves),
+  };
+  if (ms < 0) return log;
   const latest = noted(log.windowMs, now + longestHoldMs);
-  const [old, others] = [log.moments.filter(([at]) => at < until), log.moments.filter(([at]) => at >= until)];
-  const moved = old.map((moment) => shifted(moment, noted(log.windowMs, by), Math.max(latest, moment[0])));
+  const by = noted(log.windowMs, ms);
+  const moved = log.moments.map((moment) => shifted(moment, by, Math.max(latest, moment[0])));
   return {
     ...log,
-    askedAt: Math.min(log.askedAt + by, now),
-    takenAt: now,
-    moments: merged(others, moved),
-    corrections: [...log.corrections, [now, by] as const].slice(-keptCorrections),
+    askedAt: Math.min(log.askedAt + ms, now),
+    takenAt: log.takenAt === 0 ? 0 : now,
+    moments: merged(emptyLog, moved),
   };
 }
 
-function sum(all: readonly number[]): number {
-  return all.reduce((total, each) => total + each, 0);
+function withSeen(log: KeptLog, { process, ms, backMs }: Steps, now: number): KeptLog {
+  const others = Object.entries(log.seen).filter(
+    ([name, [, , , at]]) => name !== process && now - at < seenForMs,
+  );
+  return { ...log, seen: { ...Object.fromEntries(others), [process]: [ms, backMs, log.movedMs, now] } };
 }
 
 /**
@@ -178,7 +208,7 @@ export function differs(log: KeptLog, other: KeptLog): boolean {
     log.windowMs !== other.windowMs ||
     log.askedAt !== other.askedAt ||
     log.takenAt !== other.takenAt ||
-    log.corrections !== other.corrections ||
+    log.seen !== other.seen ||
     log.former !== other.former ||
     log.moments.length !== other.moments.length
   );
@@ -228,10 +258,11 @@ export function forecastOf(
 export function readLog(kept: unknown): KeptLog | undefined {
   if (isMoments(kept)) return { ...newLog, moments: kept };
   if (!isObject(kept)) return undefined;
-  const { windowMs, askedAt, takenAt, moments, corrections = [], former = null } = kept;
+  const { windowMs, askedAt, takenAt, moments, movedMs = 0, moves = [], seen = {}, former = null } = kept;
   const isHead = typeof windowMs === "number" && typeof askedAt === "number" && typeof takenAt === "number";
-  if (!isHead || !isMoments(moments) || !areCorrections(corrections)) return undefined;
-  if (former === null) return { windowMs, askedAt, takenAt, moments, corrections, former };
+  if (!isHead || !isMoments(moments) || typeof movedMs !== "number" || !areMoves(moves) || !isSeen(seen))
+    return undefined;
+  if (former === null) return { windowMs, askedAt, takenAt, moments, movedMs, moves, seen, former };
   if (!isObject(former) || typeof former["until"] !== "number" || !isMoments(former["moments"]))
     return undefined;
   return {
@@ -239,7 +270,9 @@ export function readLog(kept: unknown): KeptLog | undefined {
     askedAt,
     takenAt,
     moments,
-    corrections,
+    movedMs,
+    moves,
+    seen,
     former: { moments: former["moments"], until: former["until"] },
   };
 }
@@ -248,6 +281,10 @@ function isMoments(log: unknown): log is SlotLog {
   return Array.isArray(log) && log.every((moment) => Array.isArray(moment) && moment.length === 4);
 }
 
-function areCorrections(kept: unknown): kept is readonly Correction[] {
-  return Array.isArray(kept) && kept.every((each) => Array.isArray(each) && each.length === 2);
+function isSeen(seen: unknown): seen is KeptLog["seen"] {
+  return isObject(seen) && Object.values(seen).every((each) => Array.isArray(each) && each.length === 4);
+}
+
+function areMoves(moves: unknown): moves is KeptLog["moves"] {
+  return Array.isArray(moves) && moves.every((each) => Array.isArray(each) && each.length === 2);
 }

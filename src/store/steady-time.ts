@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { systemClock, type Clock } from "../clock.ts";
+import { systemClock, uniqueName, type Clock } from "../clock.ts";
 
 /** Tolerated difference between wall clock and steady time, ms: as much as the clocks of two machines differ. */
 export const toleranceMs = 5_000;
@@ -18,16 +18,23 @@ export const adoptAfterMs = 60_000;
 
 /** An adopted jump of the wall clock. */
 export interface Jump {
-  /** The last time that was seen before it: whatever corrected a log later than that may have been for the same jump. */
-  readonly seenAt: number;
   /** The time without the jump, when it was noticed. */
   readonly from: number;
   /** Its size, ms; negative: back. */
   readonly by: number;
   /** When the time before the jump began: everything written between then and the jump used that time. */
   readonly since: number;
-  /** Whether a server's clock jumped. Its leases end by that clock, for each process notices the jump at another moment. */
-  readonly isOfServer?: boolean;
+}
+
+/** By how much a clock was set in all, ms, forward less back, as one process has noticed. */
+export interface Steps {
+  /** A random name. */
+  readonly process: string;
+  readonly ms: number;
+  /** How much of that was back, ms. */
+  readonly backMs: number;
+  /** When the process began to count. */
+  readonly since: number;
 }
 
 /** The history of a process's time: it has had no jumps other than these. */
@@ -36,8 +43,8 @@ export interface Past {
   readonly since: number;
   /** The last adopted jump, if any. */
   readonly jump: Jump | null;
-  /** The jumps before it, oldest first, for data that was not read since. */
-  readonly earlier?: readonly Jump[];
+  /** All that the clock was set since this process began, as it has noticed; missing: not known. */
+  readonly steps?: Steps;
 }
 
 /** The time of a unit of work, and its history in this process. */
@@ -45,9 +52,6 @@ export interface Time {
   readonly now: number;
   readonly past: Past;
 }
-
-/** Maximum number of remembered jumps; there is at most one a minute. */
-const rememberedJumps = 1_440;
 
 /** Time that advances with the monotonic clock: see {@link steadyTime}. */
 export interface SteadyTime {
@@ -66,18 +70,16 @@ export interface SteadyTime {
 export function steadyTime(clock: Clock): SteadyTime {
   const began = clock.monotonic();
   let start = middle([clock.now(), clock.now(), clock.now()]); // a single wrong reading must not become the start
-  let past: Past = { since: start, jump: null };
+  const first = start;
+  let past: Omit<Past, "steps"> = { since: start, jump: null };
+  let [stepsMs, backMs] = [0, 0];
+  /** The same with the steps, for those who ask. */
+  let told: Past | null = null;
+  let process: string | undefined;
   /**
-   * A jump that is not adopted yet: when it was first seen, on the monotonic clock and in steady time, the last time that
-   * was seen before it, and its size.
+   * A jump that is not adopted yet: when it was first seen, on the monotonic clock and in steady time, and its size.
    */
-  let pendingJump: {
-    readonly at: number;
-    readonly since: number;
-    readonly seenAt: number;
-    readonly by: number;
-  } | null = null;
-  let seenAt = start;
+  let pendingJump: { readonly at: number; readonly since: number; readonly by: number } | null = null;
   /** A new pending jump starts a new millisecond, so that writes before and after it never have the same time. */
   let notBefore = Number.NEGATIVE_INFINITY;
   function now(): number {
@@ -89,28 +91,31 @@ export function steadyTime(clock: Clock): SteadyTime {
     const by = wall - expected;
     if (Math.abs(by) <= toleranceMs) {
       pendingJump = null;
-      return (seenAt = expected);
+      return expected;
     }
     // A difference that keeps changing starts over.
     if (pendingJump === null || Math.abs(by - pendingJump.by) > toleranceMs) {
       notBefore = Math.ceil(exact);
-      pendingJump = { at: monotonic, since: notBefore, seenAt, by };
+      pendingJump = { at: monotonic, since: notBefore, by };
     }
     if (monotonic - pendingJump.at < adoptAfterMs) return Math.max(expected, notBefore);
     pendingJump = null;
     notBefore = Number.NEGATIVE_INFINITY;
-    const { jump, earlier = [], since } = past;
-    past = {
-      since: wall,
-      jump: { seenAt, from: expected, by, since },
-      ...(jump !== null && { earlier: [...earlier, jump].slice(-rememberedJumps) }),
-    };
+    const { since } = past;
+    past = { since: wall, jump: { from: expected, by, since } };
+    stepsMs += by;
+    backMs += Math.max(0, -by);
+    told = null;
     start += by;
-    return (seenAt = wall);
+    return wall;
   }
   return {
     now,
-    past: () => past,
+    past: () =>
+      (told ??= {
+        ...past,
+        steps: { process: (process ??= uniqueName(clock)), ms: stepsMs, backMs, since: first },
+      }),
     latest(since) {
       const steady = now();
       return pendingJump !== null && pendingJump.by > 0 && since < pendingJump.since

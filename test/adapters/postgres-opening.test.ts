@@ -219,7 +219,7 @@ withPostgres("adapters/postgres, opened", (server) => {
     await sql(
       url,
       `DROP FUNCTION oneup_lifecycle.tally_users;
-      ALTER TABLE oneup_lifecycle.logs DROP COLUMN corrections;
+      ALTER TABLE oneup_lifecycle.logs DROP COLUMN moved_ms, DROP COLUMN moves, DROP COLUMN seen;
       UPDATE oneup_lifecycle.meta SET version = version - 1`,
     );
     expect(await refusal(url)).toMatchObject({

@@ -8,8 +8,8 @@ export const mutantsOfServers: readonly Mutant[] = [
     becomes: () => "false",
   },
   {
-    name: "keeps the last jump of its server's clock alone",
-    at: "each-jump-of-the-servers-clock-is-kept",
-    becomes: () => "[]",
+    name: "leaves a log as it was before its clock was set",
+    at: "a-log-is-moved-as-its-clock-was-set",
+    becomes: () => "0",
   },
 ];

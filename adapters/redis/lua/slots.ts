@@ -9,7 +9,7 @@ export const slots: string = String.raw`
 -- Cached logs with pending changes applied: slots held per moment and lane, and the sums once they were read.
 local logs = {}
 
-local jumps = {} -- the forward jumps of the server's time that the calling process has noticed, oldest first
+local steps = nil -- by how much the server's clock was set, as the calling process has noticed
 
 -- What the calling process knows of the server's time, see KnownTime. False: it must look at that first, since this
 -- request was slow or the clock was set forward, which would free slots early.
@@ -17,7 +17,7 @@ local function knows(text)
   if not text or text == '' then return true end
   local known = cjson.decode(text)
   if now - known.latest > known.slackMs then return false end
-  jumps = known.jumps or jumps
+  steps = known.steps
   return true
 end
 
@@ -31,9 +31,19 @@ local function logOf(name)
   return logs[name]
 end
 
-local function correctionsText(corrections)
+local function seenText(seen)
   local texts = {}
-  for n, each in ipairs(corrections) do texts[n] = '[' .. json(each[1]) .. ',' .. json(each[2]) .. ']' end
+  for process, each in pairs(seen) do
+    local numbers = {}
+    for n = 1, 4 do numbers[n] = json(each[n]) end
+    texts[#texts + 1] = json(process) .. ':[' .. table.concat(numbers, ',') .. ']'
+  end
+  return '{' .. table.concat(texts, ',') .. '}'
+end
+
+local function movesText(moves)
+  local texts = {}
+  for n, each in ipairs(moves) do texts[n] = '[' .. json(each[1]) .. ',' .. json(each[2]) .. ']' end
   return '[' .. table.concat(texts, ',') .. ']'
 end
 
@@ -45,7 +55,8 @@ local function writeLog(log)
   local head = log.head
   if head and head.changed then
     redis.call('HSET', log.key, 'window', json(head.window), 'asked', json(head.asked), 'taken', json(head.taken))
-    if #head.corrections > 0 then redis.call('HSET', log.key, 'corrected', correctionsText(head.corrections)) end
+    if head.isSeen then redis.call('HSET', log.key, 'seen', seenText(head.seen)) end
+    if #head.moves > 0 then redis.call('HSET', log.key, 'moved', json(head.moved), 'moves', movesText(head.moves)) end
     head.changed = false
   end
   log.changes, log.fresh = {}, {}
@@ -90,47 +101,62 @@ local function moveMoments(log, to)
   writeLog(log)
 end
 
--- Corrects the moments for clock jumps since the log was written. Returns whether there was one.
-local function redate(log, since)
+-- Moves the moments of a log by 'ms', but none beyond what a call that left now may reach, and none back.
+local function moveBy(log, ms)
   local head = log.head
+  head.moved = head.moved + ms
+  head.moves[#head.moves + 1] = { now, ms }
+  if #head.moves > keptMoves then table.remove(head.moves, 1) end
+  if ms < 0 then return end
+  local latest, by = noted(head.window, now + longestHoldMs), noted(head.window, ms)
+  moveMoments(log, function(at) return math.min(at + by, math.max(latest, at)) end)
+  head.asked = math.min(head.asked + ms, now)
+  if head.taken > 0 then head.taken = now end
+end
+
+-- Corrects the moments for what the clock was set since the log was used, see redated(). 'noticed': the steps that the
+-- calling process has noticed. Returns whether it has moved any.
+local function redate(log, noticed)
+  local head, isMoved = log.head, false
   if head.taken > now + aheadMs then
     local by, latest = noted(head.window, now - head.taken), noted(head.window, now + longestHoldMs)
     moveMoments(log, function(at) return at > latest and math.min(at + by, latest) or at end)
     head.asked, head.taken, head.changed = math.min(head.asked, now), now, true
-    return true
+    isMoved = true
   end
-  if #since == 0 then return false end
-  local oldest = tonumber(redis.call('ZRANGE', log.moments, 0, 0)[1] or now - head.window)
-  local seenAt, untilAt, by = nil, nil, 0
-  for _, each in ipairs(since) do
-    local last = each.from + each.by + longestHoldMs -- no slot from before it counts from later than that
-    if oldest < last and now > each.from + each.by / 2 then
-      seenAt, untilAt, by = seenAt or each.seenAt, last, by + each.by
+  if not noticed then return isMoved end
+  local seen = head.seen[noticed.process]
+  if not seen then -- what it would have seen when it began
+    local moved = 0
+    for _, each in ipairs(head.moves) do
+      if each[1] > noticed.since then moved = moved + each[2] end
     end
+    seen = { 0, 0, head.moved - moved, -math.huge }
   end
-  for _, each in ipairs(seenAt and head.corrections or {}) do
-    if each[1] >= seenAt then by = by - each[2] end
+  local due = noticed.ms - seen[1] - (head.moved - seen[3])
+  local isSame = seen[1] == noticed.ms and seen[2] == noticed.backMs and seen[3] == head.moved
+  if isSame and now - seen[4] < seenAgainMs then return isMoved end
+  due = math.max(due, seen[2] - noticed.backMs) -- what others have moved it too far is not undone
+  if math.abs(due) > stepMs then moveBy(log, due) end
+  for process, each in pairs(head.seen) do
+    if now - each[4] >= seenForMs then head.seen[process] = nil end
   end
-  if by <= stepMs then return false end -- another process was faster
-  local latest, ms = noted(head.window, now + longestHoldMs), noted(head.window, by)
-  moveMoments(log, function(at) return at < untilAt and math.min(at + ms, math.max(latest, at)) or at end)
-  head.asked, head.taken, head.changed = math.min(head.asked + by, now), now, true
-  head.corrections[#head.corrections + 1] = { now, by }
-  if #head.corrections > keptCorrections then table.remove(head.corrections, 1) end
-  return true
+  head.seen[noticed.process], head.changed, head.isSeen = { noticed.ms, noticed.backMs, head.moved, now }, true, true
+  return isMoved or due > stepMs
 end
 
 -- Reads the head of a log, its sums by lane, and one field. Returns the field, and whether redate() may have moved it.
 local function readHead(log, field)
   local texts = redis.call(
-    'HMGET', log.key, 'interactive', 'recovery', 'bulk', 'window', 'asked', 'taken', 'corrected', field or 'taken'
+    'HMGET', log.key, 'interactive', 'recovery', 'bulk', 'window', 'asked', 'taken', 'moved', 'seen', 'moves', field or 'taken'
   )
   log.sums = numbers(texts)
   log.head = {
     window = tonumber(texts[4]) or 0, asked = tonumber(texts[5]) or 0, taken = tonumber(texts[6]) or 0, changed = false,
-    corrections = texts[7] and cjson.decode(texts[7]) or {},
+    moved = tonumber(texts[7]) or 0, seen = texts[8] and cjson.decode(texts[8]) or {},
+    moves = texts[9] and cjson.decode(texts[9]) or {},
   }
-  return texts[8], redate(log, {})
+  return texts[10], redate(log, nil)
 end
 
 local function held(log, field)
@@ -203,7 +229,7 @@ end
 local function used(limit)
   local log = logOf(limit.name)
   if not log.head then readHead(log) end
-  redate(log, jumps)
+  redate(log, steps)
   local head, window = log.head, limit.windowMs
   local widens = window > head.window or now - head.asked > head.window
   if widens or window == head.window and now - head.asked > head.window / 8 then

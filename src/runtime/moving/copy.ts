@@ -179,7 +179,9 @@ export async function copyLogs({ from, to, byMs, identity }: Sides): Promise<str
       askedAt: log.askedAt + byMs,
       takenAt: log.takenAt + byMs,
       moments,
-      corrections: [], // those were of another clock
+      movedMs: 0,
+      moves: [],
+      seen: {}, // that was another clock
       former: null,
     };
     await to.transfer.writeLog({ limit, log: moved, identity });
