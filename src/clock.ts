@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { randomUUID } from "node:crypto";
 import { uptime } from "node:os";
 import { onAbort } from "./abort.ts";
 
@@ -137,9 +138,7 @@ export function randomName(clock: Clock): string {
   return part() + part();
 }
 
-let names = 0;
-
-/** A random name that differs from all others of this process, however random its clock is. */
-export function uniqueName(clock: Clock): string {
-  return `${randomName(clock)}.${++names}`;
+/** A name that no other process has, and none on this machine: unlike {@link randomName} it draws nothing from a clock. */
+export function uniqueName(): string {
+  return randomUUID();
 }

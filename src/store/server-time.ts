@@ -56,7 +56,7 @@ export class ServerTime {
   constructor(clock: Clock, suspended: () => number = machineSuspendedMs) {
     this.#clock = clock;
     this.#suspended = suspended;
-    this.#steps = { process: uniqueName(clock), ms: 0, backMs: 0, since: Number.POSITIVE_INFINITY };
+    this.#steps = { process: uniqueName(), ms: 0, backMs: 0, since: Number.POSITIVE_INFINITY };
     this.#suspendedMs = suspended();
   }
 

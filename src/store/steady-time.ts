@@ -114,7 +114,7 @@ export function steadyTime(clock: Clock): SteadyTime {
     past: () =>
       (told ??= {
         ...past,
-        steps: { process: (process ??= uniqueName(clock)), ms: stepsMs, backMs, since: first },
+        steps: { process: (process ??= uniqueName()), ms: stepsMs, backMs, since: first },
       }),
     latest(since) {
       const steady = now();
