@@ -1,5 +1,6 @@
 /** A parent whose children start each round at the same instant: they ask for it, and it answers all at once. */
 import { createServer, type ServerResponse } from "node:http";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { afterwards } from "../support/scene.ts";
 
@@ -17,8 +18,12 @@ export interface Rounds {
 export async function rounds(children: number): Promise<Rounds> {
   let waiting: { readonly said: string; readonly response: ServerResponse }[] = [];
   let complete: (() => void) | null = null;
+  // A test beside this one may call an address where it has stopped its server, and the port is this one's now.
+  const path = `/${randomUUID()}`;
   const server = createServer((request, response) => {
-    const said = new URL(request.url ?? "/", "http://parent").searchParams.get("said") ?? "";
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://parent");
+    const said = searchParams.get("said");
+    if (pathname !== path || said === null) return void response.destroy();
     waiting.push({ said, response });
     if (waiting.length === children) complete?.();
   });
@@ -30,7 +35,7 @@ export async function rounds(children: number): Promise<Rounds> {
   });
   const address = server.address();
   return {
-    url: `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`,
+    url: `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}${path}`,
     async gathered() {
       if (waiting.length < children) await new Promise<void>((resolve) => (complete = resolve));
       return waiting.map(({ said }) => said);

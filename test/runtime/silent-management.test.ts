@@ -164,6 +164,37 @@ describe("user management that", () => {
     expect(await shutOf(made)).toEqual([]);
   });
 
+  it("lists users while nothing can be written erases one that leaves at once, and opens no gate", async () => {
+    const made = await world(roomy);
+    const { lifecycle, clock, sandbox } = made;
+    await lifecycle.onboard("ada");
+    down(made, { status: 503, body: "" }, ["createUser", "issueAuthCode"]);
+    for (const id of some("user", 20)) void lifecycle.onboard(id, { waitMs: 0 });
+    await clock.advance(5 * minute);
+    await Promise.all([lifecycle.offboard("ada", { purge: ["r4"], waitMs: minute }), clock.advance(second)]);
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "offboarded" });
+    expect(sandbox.journal.count("fhir.purge")).toBe(1);
+    expect(await shutOf(made)).toMatchObject([{ gate: "management", reason: "unavailable" }]);
+  });
+
+  it("lists users while nothing can be written, and later none either, spends no more on those that leave", async () => {
+    const made = await world(roomy);
+    const { lifecycle, clock, sandbox } = made;
+    const leaving = some("leaver", 100);
+    await Promise.all(leaving.map((id) => lifecycle.onboard(id)));
+    down(made, { status: 503, body: "" }, ["createUser", "issueAuthCode"]);
+    for (const id of some("user", 20)) void lifecycle.onboard(id, { waitMs: 0 });
+    await clock.advance(5 * minute);
+    down(made, { status: 503, body: "" }, ["listUsers"]);
+    for (const id of leaving) void lifecycle.offboard(id, { purge: ["r4"], waitMs: 0 });
+    const before = sandbox.journal.spent().management;
+    await clock.advance(2 * hour);
+    expect(sandbox.journal.spent().management - before).toBeLessThan(150);
+    sandbox.clearFaults();
+    await clock.advance(30 * minute);
+    expect((await lifecycle.counts()).offboarded).toBe(leaving.length);
+  });
+
   it.each(cases)("%s for three hours, is back for one user alone within five minutes", async (_, fault) => {
     const made = await world(roomy);
     const { lifecycle, clock, sandbox } = made;

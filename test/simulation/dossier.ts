@@ -70,13 +70,18 @@ export function isLeft({ envelope }: Dossier, name: string): boolean {
 
 /** The steps that a record shows and the one before did not. */
 export function freshSteps(before: Envelope | null, after: Envelope): Envelope["history"] {
-  const last = before?.history.at(-1);
-  const seen = last === undefined ? -1 : after.history.findLastIndex((entry) => same(entry, last));
-  return after.history.slice(seen + 1);
+  const [known, steps] = [stepsOf(before), stepsOf(after)];
+  const isKnown = (count: number): boolean =>
+    count <= known.length && steps.slice(0, count).every((step, index) => step === known.at(index - count));
+  let kept = steps.length;
+  while (!isKnown(kept)) kept--;
+  return after.history.slice(kept);
 }
 
-function same(one: readonly unknown[], other: readonly unknown[]): boolean {
-  return one.every((part, index) => part === other[index]);
+/** The steps with their meters: two may have the same time, state and event. */
+function stepsOf(envelope: Envelope | null): readonly string[] {
+  const { history = [], meters = [] } = envelope ?? {};
+  return history.map((step, index) => [step, meters[index - history.length + meters.length]].join());
 }
 
 /** The key under which a store counts a user, from its record. */

@@ -6,7 +6,8 @@
  *
  * Most probes are neutral calls as well, because one that fails leaves no user in doubt. Where they show nothing, users
  * probe, and those whose calls have failed before let others go first. The gate tells that to other processes: each would
- * otherwise open it with a list, and shut it again at the cost of {@link most} users.
+ * otherwise open it with a list, and shut it again at the cost of {@link most} users. Lists pass it as long as they are
+ * answered: a user that leaves need not wait for the end of the outage.
  *
  * @module
  */
@@ -51,6 +52,8 @@ export class ManagementOutage {
   #servedAt = Number.NEGATIVE_INFINITY;
   /** Neutral calls mislead now. `down`: they fail although users' calls are answered; `up`: the other way round. */
   #misleads: "down" | "up" | null = null;
+  /** The list that this process read last was not answered, or with 429. */
+  #listsFail = false;
 
   /**
    * `neutral`: makes a neutral call to user management; `notAsked`: none may be sent now. `openedAt`: when the
@@ -73,6 +76,7 @@ export class ManagementOutage {
   record(call: GatedCall, outcome: Outcome, { about, enteredAt }: Permit): boolean {
     if (enteredAt < this.#openedAt()) return false;
     if (provesAccess(outcome.type) || isAboutAnother(outcome)) {
+      if (readsList(call)) this.#listsFail = outcome.type === "throttled";
       if (readsList(call) && this.answersLists) return false;
       this.#servedAt = this.#clock.monotonic();
       if (this.#unanswered.size > 0) this.#unanswered.clear();
@@ -81,6 +85,7 @@ export class ManagementOutage {
       this.#answeredAt = Number.NEGATIVE_INFINITY;
       return false;
     }
+    if (readsList(call)) this.#listsFail = true;
     if (!isUnanswered(outcome.type)) return false;
     if (readsList(call) && this.#misleads === "up") this.#misleads = null;
     if (about !== null && this.#unanswered.size < most) this.#unanswered.add(about);
@@ -103,6 +108,7 @@ export class ManagementOutage {
   /** Records the outcome of a neutral call. */
   recordNeutral(outcome: string): void {
     if (isUnanswered(outcome)) this.#failedAt = this.#clock.monotonic();
+    if (outcome !== "notAsked") this.#listsFail = !provesAccess(outcome) || outcome === "throttled";
     if (!provesAccess(outcome)) return;
     this.#failedAt = Number.NEGATIVE_INFINITY;
     this.#answeredAt = this.#clock.monotonic();
@@ -110,10 +116,10 @@ export class ManagementOutage {
   }
 
   /** Whether a user's call probes the shut gate, and not a neutral one. */
-  isProbedByUser({ attempt, answersLists }: Pick<Gate, "attempt" | "answersLists">): boolean {
+  isProbedByUser({ attempt }: Pick<Gate, "attempt">): boolean {
     // A neutral call was answered a moment ago, and users of another process have shut the gate again.
     if (this.#clock.monotonic() - this.#answeredAt < betweenNeutralMs) this.#misleads ??= "up";
-    return answersLists || this.#misleads !== null || attempt % userProbesEvery === 0;
+    return this.answersLists || this.#misleads !== null || attempt % userProbesEvery === 0;
   }
 
   /** Whether calls of users were answered lately: one whose calls are not should leave the limit to others. */
@@ -123,7 +129,7 @@ export class ManagementOutage {
 
   /** Whether lists of users are known to be answered where calls for users are not. */
   get answersLists(): boolean {
-    return this.#misleads === "up" || this.#gate().answersLists;
+    return !this.#listsFail && (this.#misleads === "up" || this.#gate().answersLists);
   }
 
   /**
@@ -136,7 +142,7 @@ export class ManagementOutage {
   }
 
   /** Whether others should probe the gate first: the call of this user alone, or of its kind, may fail. */
-  isSuspect(gate: Pick<Gate, "attempt" | "answersLists">, { isRetry }: Permit): boolean {
+  isSuspect(gate: Pick<Gate, "attempt">, { isRetry }: Permit): boolean {
     return isRetry && this.isProbedByUser(gate);
   }
 }

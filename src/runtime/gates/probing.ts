@@ -37,8 +37,6 @@ export interface ProbingParts extends Pick<AccountParts, "clock" | "lostMs" | "n
   readonly permitFor: () => Permit;
 }
 
-/** How long after users a list of users may leave at a gate that it does not open, ms. */
-const afterUsersMs = 10_000;
 /** What the neutral call of each endpoint counts as. */
 const neutralCalls = { management: "listUsers", token: "refreshToken" } as const;
 
@@ -56,6 +54,7 @@ export class Probing {
     const { sharedGates, clock, exchangeOutage, processGate } = this.#parts;
     const neutralInMs = name === "region" ? processGate.probesInMs : null;
     if (neutralInMs !== null) return clock.now() + neutralInMs;
+    if (this.#passes(name, call)) return 0;
     return probesFrom(name, exchangeOutage.withoutOldCode(sharedGates.gate(name), clock.now()), call);
   }
 
@@ -66,7 +65,7 @@ export class Probing {
     if (name === "secret") await credentials.renew(false);
     const gate = sharedGates.gate(name);
     const now = clock.now();
-    if (gate.state === "open") return null;
+    if (gate.state === "open" || this.#passes(name, call)) return null;
     if (neutralInMs !== null) return { ...blockedBy(name, gate), until: now + Math.max(1, neutralInMs) };
     if (!mayProbe(name, exchangeOutage.withoutOldCode(gate, now), call, now)) return blockedBy(name, gate);
     const isOutage = name === "management" && gate.reason === "unavailable";
@@ -74,16 +73,22 @@ export class Probing {
     const isSuspect = isOutage
       ? managementOutage.isSuspect(gate, permit)
       : name === "exchange" && exchangeOutage.isSuspect(permit);
-    const isList = isOutage && gate.answersLists && readsList(call); // it will show nothing
-    const isWary = isSuspect || isThrottled || isList;
+    const isWary = isSuspect || isThrottled;
     // seam: the-user-that-shut-a-gate-lets-others-probe-it-first
-    const yieldedAt = isWary ? yieldsUntil(name, gate) + (isList ? afterUsersMs : 0) : now;
+    const yieldedAt = isWary ? yieldsUntil(name, gate) : now;
     if (now < yieldedAt) return { ...blockedBy(name, gate), until: yieldedAt, yields: true };
     if (!(await this.#becomeProbe(name, permit)))
       return sharedGates.gate(name).state === "open" ? null : blockedBy(name, sharedGates.gate(name));
     if (isOutage) return managementOutage.isProbedByUser(gate) ? null : this.#probeOutage(permit);
     // seam: a-neutral-call-precedes-that-of-the-user-that-shut-a-gate
     return isWary && (name === "management" || name === "token") ? this.#probeNeutrally(name, permit) : null;
+  }
+
+  /** Whether the call passes the shut gate without a probe: it reads a list of users, and lists are answered. */
+  #passes(name: GateName, call: GatedCall): boolean {
+    const { sharedGates, managementOutage } = this.#parts;
+    const isOutage = name === "management" && sharedGates.gate(name).reason === "unavailable";
+    return isOutage && readsList(call) && managementOutage.answersLists;
   }
 
   /** Becomes the probe of the gate, unless there is another one. */
