@@ -176,7 +176,6 @@ function aboutAnother(incoming: Incoming, dice: Dice, { handler, judge }: Stage)
   const isKnown = typeof judge.of(id).envelope?.context["oneupUserId"] === "number";
   const named = isKnown ? dice.pick([other.appUserId, id, undefined]) : other.appUserId;
   const code = grants.issueCode(other.oneupUserId, world.now());
-  if (named !== other.appUserId) judge.noteCause(id, "its code is another user's"); // a loss of its exchange counts as that one's
   const body = { success: true, code, oneup_user_id: other.oneupUserId, app_user_id: named, active: true };
   return { status: 200, commit, body };
 }

@@ -122,7 +122,8 @@ export function userOf(
           world.grants.ownerOf("refreshToken", refreshToken ?? ""))
         : Number(fields.get("oneup_user_id") ?? NaN);
   const claimant = judge.numbers.claimantOf(owner)?.id;
-  return claimant ?? world.users.byId(owner ?? NaN)?.appUserId ?? named ?? undefined;
+  const misled = judge.numbers.ownerOfDead(code)?.id;
+  return misled ?? claimant ?? world.users.byId(owner ?? NaN)?.appUserId ?? named ?? undefined;
 }
 
 /** Whether it creates a FHIR resource. */

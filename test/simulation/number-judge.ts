@@ -73,9 +73,14 @@ export class NumberJudge {
     return code;
   }
 
+  /** The user that got this code, which is worth nothing. */
+  ownerOfDead(code: string | null): Dossier | undefined {
+    return this.#dead.get(code ?? "");
+  }
+
   /** The user that presents a code that is worth nothing, if a call does. It is refused, and that costs. */
   presentsDead(body: string): string | undefined {
-    const dossier = this.#dead.get(new URLSearchParams(body).get("code") ?? "");
+    const dossier = this.ownerOfDead(new URLSearchParams(body).get("code"));
     if (dossier === undefined) return undefined;
     dossier.refusals.code++;
     dossier.causes.push("its code was dead");
