@@ -94,6 +94,7 @@ export class PauseJudge {
     if (isHeld) this.#judge.blame(`PAUSE: ${what} about ${user}, which is held`);
     const lane = envelope === null ? null : laneOf(envelope);
     for (const [scope, { since, until }] of this.#pauses) {
+      if (until !== Infinity && life.isDaysOff()) continue; // by its clock the pause is over
       const isOn = this.#now() > since + knownMs && this.#now() < until - skewMs;
       if (isOn && (scope === "all" || scope === lane))
         this.#judge.blame(`PAUSE: ${what} about ${user ?? "no user"} in a pause of ${scope}`);

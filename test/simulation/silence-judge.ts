@@ -52,8 +52,14 @@ export class SilenceJudge {
    * meanwhile, by both ids, and a page of the list for the user that it was read for, or not at all.
    */
   readonly #rows = new Map<Life, { readonly people: Set<string>; readonly ids: Set<string> }>();
-  /** The users of each process whose calls could not be sent since one was; since when it knows, and its users since. */
-  readonly #unsent = new Map<Life, { readonly row: Set<string>; since: number; after: number }>();
+  /**
+   * The users of each process whose calls could not be sent since one was; since when it knows so of each endpoint, and
+   * its users since.
+   */
+  readonly #unsent = new Map<
+    Life,
+    { readonly row: Set<string>; readonly since: Map<string, number>; after: number }
+  >();
   /** When each process could not send a call, the last times. */
   readonly #unsentAt = new Map<Life, readonly number[]>();
   /** When each process made neutral calls lately. */
@@ -92,9 +98,9 @@ export class SilenceJudge {
   }
 
   /** A process cannot send a call for this user, or one for no user, like a page of the list. */
-  unsent(life: Life, id: string | undefined): void {
+  unsent(life: Life, endpoint: string, id: string | undefined): void {
     const { now } = this.#time;
-    const found = this.#unsent.get(life) ?? { row: new Set<string>(), since: Infinity, after: 0 };
+    const found = this.#unsent.get(life) ?? { row: new Set<string>(), since: new Map(), after: 0 };
     this.#unsent.set(life, found);
     found.row.add(id === undefined ? `page at ${now}` : firstIdOf(id));
     // What became of some calls a process learns late, so that its row may be longer.
@@ -104,9 +110,10 @@ export class SilenceJudge {
     if (lately.length === many && now - first < suspectedForMs)
       this.#suspectedUntil.set(life, now + suspectedForMs);
     if (found.row.size < many) return;
-    found.since = Math.min(found.since, now);
+    const since = found.since.get(endpoint) ?? now;
+    found.since.set(endpoint, since);
     if (id === undefined) return;
-    if (now > found.since + knownMs && ++found.after > mostUnsent && this.#scenario.alone === "cutOff")
+    if (now > since + knownMs && ++found.after > mostUnsent && this.#scenario.alone === "cutOff")
       this.#judge.blame(`P6: ${life.name} can send nothing, and claims user after user`);
   }
 

@@ -84,8 +84,9 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
         };
         const isForUser = isManagement(askedBy(incoming)) && !isNeutral(incoming);
         const isUnsent = (): void => {
-          if (endpointOf(incoming) !== "fhir" && !isNeutral(incoming))
-            judge.limits.silences.unsent(life, userOf(stage, incoming));
+          const endpoint = endpointOf(incoming);
+          if (endpoint !== "fhir" && !isNeutral(incoming))
+            judge.limits.silences.unsent(life, endpoint, userOf(stage, incoming));
         };
         const isUnanswered = (): void => {
           judge.limits.silences.sent(life);
