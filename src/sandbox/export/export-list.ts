@@ -3,9 +3,10 @@
  * all that it depends on.
  */
 import { Buffer } from "node:buffer";
-import { json, type Incoming } from "../base/message.ts";
+import { isObject } from "../../checks.ts";
+import { json, parseObject, type Incoming } from "../base/message.ts";
 import { type Carried, refused } from "../base/plan.ts";
-import { servedTypes, type FhirVersion } from "../resources/served-types.ts";
+import { isFhirVersion, servedTypes, type FhirVersion } from "../resources/served-types.ts";
 import type { World } from "../state/world.ts";
 import { inPart } from "../base/in-part.ts";
 import { issue } from "../fhir/operation-outcome.ts";
@@ -100,10 +101,15 @@ export function keyText(key: object): string {
   return Buffer.from(JSON.stringify(key)).toString("base64url");
 }
 
-/** Answers with a file. `key` as in its address. */
-export function fileOf(world: World, incoming: Incoming, key: string): Carried {
-  const read = keyOf(key) as FileKey | undefined; // only this room writes keys
-  if (read === undefined) return issue(404, "not-found", "No such file");
+/**
+ * Answers with a file. `key` as in its address; a file of another reader does not exist.
+ *
+ * @param reader the caller; `undefined` for a signed link, which needs none
+ */
+export function fileOf(world: World, incoming: Incoming, key: string, reader: Reader | undefined): Carried {
+  const read = keyOf(key, isFileKey);
+  if (read === undefined || (reader !== undefined && read.reader !== reader))
+    return issue(404, "not-found", "No such file");
   const now = world.now();
   const lines = exportedOf(world, read, read.type)
     .slice(read.start, read.end)
@@ -121,13 +127,28 @@ export function outcomesFile(): Carried {
 
 const ndjson = { "content-type": "application/fhir+ndjson" };
 
-/** What `keyText()` was given. */
-export function keyOf(text: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(text, "base64url").toString("utf8"));
-  } catch {
-    return undefined;
-  }
+/** What `keyText()` was given, if it is a key of that kind: callers may send any text. */
+export function keyOf<Key>(text: string, isKey: (value: unknown) => value is Key): Key | undefined {
+  const key = parseObject(Buffer.from(text, "base64url").toString("utf8"));
+  return isKey(key) ? key : undefined;
+}
+
+function isFileKey(value: unknown): value is FileKey {
+  if (!isObject(value)) return false;
+  const { reader, version, patients, type } = value;
+  return (
+    isReader(reader) &&
+    typeof version === "string" &&
+    isFhirVersion(version) &&
+    (patients === null || (Array.isArray(patients) && patients.every((id) => typeof id === "string"))) &&
+    typeof type === "string" &&
+    ["since", "start", "end"].every((name) => Number.isInteger(value[name]))
+  );
+}
+
+/** Whether it is a reader, of a key. */
+export function isReader(value: unknown): value is Reader {
+  return typeof value === "number" || value === "client";
 }
 
 /** The answer of a store of files to a link that has expired. */

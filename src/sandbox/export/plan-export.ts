@@ -3,6 +3,7 @@
  * the client's credentials (1upHealth documentation, Bulk Data $export). The host itself is ignored, as everywhere.
  */
 
+import { isObject } from "../../checks.ts";
 import { header, type Incoming } from "../base/message.ts";
 import { type Carried, type ExportCallName, type Plan, refused } from "../base/plan.ts";
 import { router, type Routed } from "../base/router.ts";
@@ -10,9 +11,18 @@ import type { FhirCall } from "../fhir/fhir-call.ts";
 import { issue } from "../fhir/operation-outcome.ts";
 import { authenticate, refusedToken } from "../fhir/plan-fhir.ts";
 import { isFhirVersion, isServed } from "../resources/served-types.ts";
-import { shown } from "../resources/stored-resource.ts";
+import { type Reader, shown } from "../resources/stored-resource.ts";
 import type { World } from "../state/world.ts";
-import { expiredLink, type Exported, fileOf, keyOf, keyText, outcomesFile, listOf } from "./export-list.ts";
+import {
+  expiredLink,
+  type Exported,
+  fileOf,
+  isReader,
+  keyOf,
+  keyText,
+  outcomesFile,
+  listOf,
+} from "./export-list.ts";
 
 /** Jobs that were ended, by world. */
 const endedJobs = new WeakMap<World, Set<string>>();
@@ -43,7 +53,8 @@ const calls: Readonly<Record<ExportCallName, Routed<Asked>>> = {
   "fhir.export": { routes: ["GET $export", "GET Patient $export", "GET Group * $export"], carryOut: kickOff },
   "fhir.exportFile": {
     routes: ["GET $export * *"],
-    carryOut: ({ world, incoming, rest: [, type = "", file = ""] }) => contentOf(world, incoming, type, file),
+    carryOut: ({ world, incoming, reader, rest: [, type = "", file = ""] }) =>
+      contentOf(world, incoming, type, file, reader),
   },
   "fhir.exportState": { routes: ["GET jobs *"], carryOut: stateOf },
   "fhir.exportEnd": { routes: ["DELETE jobs *"], carryOut: endOf },
@@ -57,11 +68,12 @@ interface Asked extends Pick<FhirCall, "world" | "incoming" | "reader" | "versio
 }
 
 function kickOff(asked: Asked): Carried {
-  const { world, incoming, root, rest } = asked;
+  const { world, incoming, reader, root, rest } = asked;
   const [level = "", group = ""] = rest;
   if (level === "Group" && header(incoming, "authorization") !== undefined)
     return issue(403, "forbidden", "The export of a group needs the client's credentials");
-  const job = { at: world.now(), level: level === "$export" ? "all" : level, group, query: incoming.query };
+  const { query } = incoming;
+  const job = { reader, at: world.now(), level: level === "$export" ? "all" : level, group, query };
   if (level === "Group" && patientsOf(asked, job) === undefined)
     return issue(404, "not-found", "No such group");
   if (world.settings.exportKickOff === "files") return listed(asked, job);
@@ -71,14 +83,23 @@ function kickOff(asked: Asked): Carried {
 
 /** A job, as its address holds it. */
 interface JobKey {
+  readonly reader: Reader;
   readonly at: number;
   readonly level: string;
   readonly group: string;
   readonly query: string;
 }
 
-function jobOf({ world, rest: [, id = ""] }: Asked): JobKey | undefined {
-  return endedJobs.get(world)?.has(id) === true ? undefined : (keyOf(id) as JobKey | undefined); // only this room writes ids
+/** The job, if it runs and is the caller's. */
+function jobOf({ world, reader, rest: [, id = ""] }: Asked): JobKey | undefined {
+  if (endedJobs.get(world)?.has(id) === true) return undefined;
+  const job = keyOf(id, isJobKey);
+  return job?.reader === reader ? job : undefined;
+}
+
+function isJobKey(value: unknown): value is JobKey {
+  if (!isObject(value) || !isReader(value["reader"]) || !Number.isFinite(value["at"])) return false;
+  return ["level", "group", "query"].every((name) => typeof value[name] === "string");
 }
 
 function stateOf(asked: Asked): Carried {
@@ -142,7 +163,7 @@ function signedFile(world: World, incoming: Incoming, [type = "", file = ""]: re
   return contentOf(world, incoming, type, file);
 }
 
-function contentOf(world: World, incoming: Incoming, type: string, file: string): Carried {
+function contentOf(world: World, incoming: Incoming, type: string, file: string, reader?: Reader): Carried {
   const key = file.replace(/\.ndjson$/, "");
-  return type === "OperationOutcome" ? outcomesFile() : fileOf(world, incoming, key);
+  return type === "OperationOutcome" ? outcomesFile() : fileOf(world, incoming, key, reader);
 }
