@@ -76,6 +76,22 @@ describe.each([false, true])("forget(), hideIds: %s", (hideIds) => {
     }
   });
 
+  it("removes them under a former id whose next owner is forgotten already, and keeps those of others", async () => {
+    const { lifecycle } = await createTestLifecycle({ lifecycle: { events, hideIds, encryption } });
+    await passOn(lifecycle, "smith", "ann");
+    const anns = await kept(lifecycle);
+    await passOn(lifecycle, "bob", "smith");
+    await lifecycle.rename("smith", "robert");
+    const bobs = (await kept(lifecycle)).slice(anns.length);
+    await passOn(lifecycle, "joan", "smith");
+    for (const id of ["smith", "ann"]) {
+      await lifecycle.offboard(id);
+      await lifecycle.forget(id);
+    }
+    const left = await kept(lifecycle);
+    expect(left.filter(({ type }) => type !== "FORGOTTEN")).toEqual(bobs);
+  });
+
   it("removes all where those who had the id before are forgotten, and leaves the last word of the last one", async () => {
     const { lifecycle } = await createTestLifecycle({ lifecycle: { events, hideIds, encryption } });
     for (let life = 1; life <= 3; life++) {

@@ -39,6 +39,29 @@ export class Consumer {
     await time.run(time.now + 3 * hour, () => broken() || judge.events.left === 0);
     if (!broken() && judge.events.left > 0)
       judge.blame(`P1: ${judge.events.left} events are never delivered`);
+    if (!broken()) await this.#readsAll(broken);
+  }
+
+  /** In the end another consumer reads everything that is kept, from the oldest event on. */
+  async #readsAll(broken: () => boolean): Promise<void> {
+    const { fit, judge, time } = this.#stage;
+    this.#session++; // the other one has ended
+    const due = new Set(await judge.events.deliverable());
+    if (fit.length === 0 || due.size === 0) return;
+    const { lifecycle } = this.#dice.pick(fit);
+    const reading = async (): Promise<void> => {
+      for await (const event of lifecycle.events({})) {
+        const number = numberOf(event.cursor);
+        judge.events.read(event, number);
+        due.delete(number);
+        if (due.size === 0) break;
+      }
+    };
+    let error: unknown;
+    reading().catch((caught: unknown) => (error = caught));
+    await time.run(time.now + hour, () => broken() || due.size === 0 || error !== undefined);
+    if (!broken() && due.size > 0)
+      judge.blame(`P1: events ${[...due].join()} are not delivered to another consumer: ${String(error)}`);
   }
 
   #start(): void {

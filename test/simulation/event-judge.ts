@@ -50,6 +50,11 @@ export class EventJudge {
     return this.#due.size;
   }
 
+  /** Events up to this number were too old to be kept. */
+  get trimmed(): number {
+    return this.#trimmed;
+  }
+
   /** Something was written: looks for new events. */
   async look(): Promise<void> {
     if (this.#outbox === null) return;
@@ -121,6 +126,11 @@ export class EventJudge {
     this.#lost.delete(number);
     if (kept !== undefined && (kept.alias !== alias || kept.type !== type || kept.version !== version))
       this.#judge.blame(`P1: event ${number} is delivered as another one`);
+    this.read({ appUserId, type }, number);
+  }
+
+  /** A consumer read an event, perhaps again. */
+  read({ appUserId, type }: Pick<LifecycleEvent, "appUserId" | "type">, number: number): void {
     const id = this.#ids.get(number);
     if (type !== "FORGOTTEN" && id !== undefined && appUserId !== id)
       this.#judge.blame(`P1: event ${number} of ${id} is delivered with the id ${appUserId}`);
@@ -134,13 +144,16 @@ export class EventJudge {
       );
   }
 
+  /** The numbers of the events that can be delivered. */
+  async deliverable(): Promise<readonly number[]> {
+    const kept = await this.#kept();
+    return kept.flatMap(({ number, value }) => (readUserEvent(value) === null ? [] : [number]));
+  }
+
   /** Events of a user were removed: they need not be delivered. */
   async removed(): Promise<void> {
     await this.look();
-    const kept = await this.#kept();
-    const left = new Set(
-      kept.flatMap(({ number, value }) => (readUserEvent(value) === null ? [] : [number])),
-    );
+    const left = new Set(await this.deliverable());
     for (const number of this.#due.keys()) if (!left.has(number)) this.#due.delete(number);
     for (const [alias, { number, to, type }] of this.#latest) {
       if (left.has(number) || number <= this.#trimmed) continue;

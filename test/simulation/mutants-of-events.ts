@@ -34,4 +34,14 @@ export const mutantsOfEvents: readonly Mutant[] = [
     at: "an-id-is-sealed-in-its-event",
     becomes: (_, { at }) => at("the-id-of-an-event"),
   },
+  {
+    name: "leaves the ids in events sealed with the former key",
+    at: "the-id-in-an-event-is-sealed-again",
+    skip: true,
+  },
+  {
+    name: "forgets the events of another user who had the id before",
+    at: "only-the-last-stay-is-forgotten",
+    becomes: () => "0",
+  },
 ];

@@ -47,6 +47,7 @@ export class Passing {
     const { judge, scenario } = this.#stage;
     const { events } = judge;
     let ofFirst: readonly number[] = [];
+    let ofEarlier: readonly number[] = [];
     const first = await this.#comes("earliest");
     await this.#ids.renames("earliest", "shared");
     let holder = first;
@@ -56,7 +57,8 @@ export class Passing {
       const walking = this.#walk(holder);
       await this.#asking.wait(this.#dice.between(0, second));
       await this.#ids.renames("shared", `former-${round}`);
-      if (round === 1) ofFirst = await events.under("shared");
+      ofEarlier = await events.under("shared");
+      if (round === 1) ofFirst = ofEarlier;
       await this.#ids.renames(`next-${round}`, "shared");
       await walking;
       await this.#asking.wait(recheckMs + second);
@@ -65,6 +67,11 @@ export class Passing {
       holder = next;
     }
     if (!scenario.kinds.includes("events")) return;
+    await this.#ids.forgets("shared");
+    const kept = new Set(await events.under("shared"));
+    const lost = ofEarlier.filter((number) => number > events.trimmed && !kept.has(number));
+    if (lost.length > 0)
+      this.blamed.push(`P1: shared was forgotten, and the events ${lost.join()} of others went with it`);
     await this.#ids.forgets("former-1");
     const left = (await events.under("shared")).filter((number) => ofFirst.includes(number));
     if (left.length > 0)

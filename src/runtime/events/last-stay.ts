@@ -34,7 +34,8 @@ export async function lastStay(
       if (value === null) continue;
       isWhole ||= first !== undefined && beginsStay(first.value, value);
       if (isWhole && first !== undefined) {
-        if (value.type !== forgottenType) return { above: first.number - 1, aliases };
+        if (value.type !== forgottenType)
+          return { above: /* seam: only-the-last-stay-is-forgotten */ first.number - 1, aliases };
         continue; // of one who is forgotten
       }
       first = { number, value };

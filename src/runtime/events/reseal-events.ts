@@ -34,5 +34,6 @@ async function resealEvent({ outbox, sealer }: Engine, { key, number, value }: S
   const id = sealer.openId(place, event.id);
   if (id === null) return;
   const sealed = { ...event, id: sealer.sealId(place, id) };
+  // seam: the-id-in-an-event-is-sealed-again
   await outbox.events.replace({ number, expected: value, value: sealed as unknown as Json }); // plain JSON values
 }

@@ -212,9 +212,8 @@ async function forgetFormer(
   const ids = [id, ...former];
   for (const each of former) {
     const left = await write(() => store.load(each));
-    if (left.type === "absent") continue; // it is gone already
-    if (left.type === "record" || !ids.includes(left.to)) {
-      // Another user has this id now, or had it since.
+    if (left.type !== "renamed" || !ids.includes(left.to)) {
+      // Another user has this id now, or had it since and is forgotten.
       // seam: events-under-an-id-that-has-passed-are-withdrawn
       if (engine.outbox.setting !== null) await withdrawEvents(engine, each, ids, write);
       continue;
