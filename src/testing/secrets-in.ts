@@ -5,8 +5,8 @@
  */
 import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
+import { isAnyArrayBuffer } from "node:util/types";
 import { invalidOption } from "../errors.ts";
-import { jsonText } from "../sandbox/base/message.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 
 /** A secret of the sandbox. */
@@ -18,7 +18,7 @@ interface Named {
 
 /** A secret to search for. */
 interface Known extends Named {
-  /** The forms it may take: as is, or inside the base64 of a longer text. */
+  /** The forms it may take: as is, escaped, or inside the base64 of a longer text. */
   readonly forms: readonly string[];
 }
 
@@ -50,9 +50,9 @@ function openOnes(): readonly Sandbox[] {
 }
 
 /**
- * All codes, tokens and client secrets of `sandbox` (default: of all open test lifecycles) that `value` contains, as is or
- * in base64, alone or with other text around them: in text, in bytes at any depth, or wherever printing or serialising an
- * object shows them.
+ * All codes, tokens and client secrets of `sandbox` (default: of all open test lifecycles) that `value` contains, as is, as
+ * JSON, printing or a URL escapes them, or in base64, alone or with other text around them: in text, in bytes at any depth,
+ * or wherever printing or serialising an object shows them.
  *
  * @throws {LifecycleError} `INVALID_OPTION` for a promise, or if no secret is known, because the search could find
  *   nothing
@@ -90,11 +90,33 @@ function distinct(secrets: readonly Named[]): readonly Known[] {
 const shortestPiece = 6;
 
 function formsOf(text: string): readonly string[] {
+  return [...new Set(spellingsOf(text).flatMap((spelling) => [spelling, ...encodingsOf(spelling)]))];
+}
+
+/** How often an escaped text may have been escaped again: a line of JSON in JSON that is printed. */
+const mostEscapes = 3;
+
+/** As is and escaped. Most secrets have nothing to escape, and one spelling. */
+function spellingsOf(text: string): readonly string[] {
+  const inForms = new URLSearchParams({ "": text }).toString().slice(1);
+  let spellings = [text, encodeURIComponent(text.toWellFormed()), inForms];
+  for (let times = 0; times < mostEscapes; times++)
+    spellings = [...new Set(spellings.flatMap((each) => [each, ...escapesOf(each)]))];
+  return spellings;
+}
+
+/** As in JSON, and as a part of a printed text, which decides how single quotes in it are written. */
+function escapesOf(text: string): readonly string[] {
+  const parts = text.split("'").map((part) => inspect(part, { breakLength: Infinity }).slice(1, -1));
+  return [JSON.stringify(text).slice(1, -1), parts.join("'"), parts.join("\\'")];
+}
+
+function encodingsOf(text: string): readonly string[] {
   const whole = Buffer.from(text).toString("base64").replace(/=+$/, "");
   const pieces = [0, 1, 2].map((offset) => pieceAt(offset, text));
   const encoded = [whole, ...pieces.filter((piece) => piece.length >= shortestPiece)];
   const forUrls = encoded.map((form) => form.replaceAll("+", "-").replaceAll("/", "_"));
-  return [...new Set([text, ...encoded, ...forUrls])];
+  return [...encoded, ...forUrls];
 }
 
 /** The base64 of a text at that byte offset, without the characters that depend on its neighbours. */
@@ -130,8 +152,22 @@ function textsOf(value: unknown): readonly string[] {
     maxStringLength: Infinity,
     breakLength: Infinity,
   };
-  const printed = inspect(value, { ...whole, showHidden: true });
-  return [printed, jsonText(value) ?? "", ...bytesIn(value)];
+  return [inspect(value, { ...whole, showHidden: true }), jsonOf(value), ...bytesIn(value)];
+}
+
+/** As JSON that shows every object once, so that a big integer or a circle hides nothing beside it. */
+function jsonOf(value: unknown): string {
+  const seen = new Set<unknown>();
+  const shown = (_: string, each: unknown): unknown => {
+    if (typeof each === "bigint") return String(each);
+    if (typeof each !== "object" || each === null) return each;
+    return seen.has(each) ? undefined : (seen.add(each), each);
+  };
+  try {
+    return JSON.stringify(value, shown) ?? "";
+  } catch {
+    return ""; // a getter or a toJSON() of its throws: nothing serialises it
+  }
 }
 
 /** Byte arrays at any depth, as text: printing would show them as numbers. */
@@ -141,7 +177,8 @@ function bytesIn(value: unknown): readonly string[] {
   const open = [value];
   while (open.length > 0) {
     const each = open.pop();
-    if (typeof each !== "object" || each === null || seen.has(each)) continue;
+    const isSearched = typeof each === "function" || (typeof each === "object" && each !== null);
+    if (!isSearched || seen.has(each)) continue;
     seen.add(each);
     const bytes = bytesOf(each);
     if (bytes === null) for (const one of within(each)) open.push(one);
@@ -153,7 +190,7 @@ function bytesIn(value: unknown): readonly string[] {
 /** Only its own bytes: small Buffers share a pool with others. */
 function bytesOf(value: object): Buffer | null {
   if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return value instanceof ArrayBuffer ? Buffer.from(value) : null;
+  return isAnyArrayBuffer(value) ? Buffer.from(value) : null;
 }
 
 /** The values of an object, without calling its getters. */

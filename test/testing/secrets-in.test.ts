@@ -19,6 +19,18 @@ describe("assertNoSecrets() and toContainNoSecrets()", () => {
     ];
   }
 
+  /** An object that shows a text in JSON alone. */
+  function shownByJson(secret: string): object {
+    return { [inspect.custom]: () => "[redacted]", toJSON: () => ({ secret }) };
+  }
+
+  function shared(text: string): SharedArrayBuffer {
+    const bytes = Buffer.from(text);
+    const memory = new SharedArrayBuffer(bytes.length);
+    new Uint8Array(memory).set(bytes);
+    return memory;
+  }
+
   const hidingPlaces: readonly [string, (secret: string) => unknown][] = [
     ["a text", (secret) => `GET /x Bearer ${secret}\n`],
     ["bytes", (secret) => Buffer.from(`..${secret}..`)],
@@ -39,8 +51,18 @@ describe("assertNoSecrets() and toContainNoSecrets()", () => {
     ],
     ["a key", (secret) => ({ a: [{ [secret]: 1 }] })],
     ["a map in a set", (secret) => new Set([new Map([["token", secret]])])],
-    ["what JSON shows", (secret) => ({ [inspect.custom]: () => "[redacted]", toJSON: () => ({ secret }) })],
+    ["what JSON shows", shownByJson],
     ["a circle", (secret) => Object.assign([] as unknown[], [secret]).concat({ big: 1n })],
+    ["what JSON shows beside a big integer", (secret) => ({ session: shownByJson(secret), n: 1n })],
+    [
+      "what JSON shows in a circle",
+      (secret) => {
+        const log: Record<string, unknown> = { session: shownByJson(secret) };
+        return (log["log"] = log);
+      },
+    ],
+    ["shared bytes", (secret) => ({ shared: shared(secret) })],
+    ["bytes on a function", (secret) => Object.assign(() => {}, { bytes: Buffer.from(secret) })],
     ["deep down", (secret) => ({ a: { b: { c: { d: { e: { f: { g: secret } } } } } } })],
   ];
 
@@ -62,6 +84,32 @@ describe("assertNoSecrets() and toContainNoSecrets()", () => {
       expect(given).not.toContainNoSecrets(world.sandbox);
     }
     await world.close();
+  });
+
+  const escaped: readonly [string, (secret: string) => unknown][] = [
+    ["a field", (secret) => ({ secret })],
+    ["a list", (secret) => [`log: ${secret}`]],
+    ["a line of JSON", (secret) => JSON.stringify({ secret })],
+    ["a printed line of JSON", (secret) => [`it's \`${JSON.stringify({ secret })}`]],
+    ["JSON in a line of JSON", (secret) => JSON.stringify({ msg: JSON.stringify({ secret }) })],
+    ["a printed line of JSON in JSON", (secret) => [JSON.stringify({ msg: JSON.stringify({ secret }) })]],
+    ["a line of JSON in base64", (secret) => Buffer.from(JSON.stringify({ secret })).toString("base64")],
+    ["a form", (secret) => new URLSearchParams({ client_secret: secret }).toString()],
+    ["an address", (secret) => `/x?secret=${encodeURIComponent(secret)}`],
+  ];
+
+  it.each(escaped)("find a client secret with backslashes and quotes in %s", async (_, hide) => {
+    for (const clientSecret of ["back\\slash-0123", 'quo"te-0123', "quo'te-0123", "all\\\"'`-of-them+"]) {
+      const world = await createTestLifecycle({ sandbox: { clientSecret } });
+      const given = hide(clientSecret);
+      const said = failures(
+        () => assertNoSecrets(given),
+        () => expect(given).toContainNoSecrets(),
+      );
+      expect(said).toContain("the client secret");
+      expect(said).not.toContain(clientSecret);
+      await world.close();
+    }
   });
 
   it("knows a client secret that was replaced", async () => {
