@@ -68,7 +68,8 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
       const init = begun(request);
       try {
         const response = direct(await fetch(request.url, init));
-        return { status: statusOf(response), headers: headersOf(response), body: piecesOf(response) };
+        const body = piecesOf(response, request.signal);
+        return { status: statusOf(response), headers: headersOf(response), body };
       } catch (error) {
         if (error instanceof TransportError) throw error;
         throw request.signal.aborted ? aborted(true) : networkError(error, true);
@@ -130,14 +131,30 @@ function headersOf(response: Response): Record<string, string> {
   return headers;
 }
 
-async function* piecesOf({ body }: Response): AsyncGenerator<Uint8Array, void, undefined> {
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+
+/** A reader that is cancelled when the signal aborts: some bodies ignore it. */
+function readerOf({ body }: Response, signal: AbortSignal): Reader | undefined {
   const reader = body?.getReader();
-  try {
-    for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read())
-      yield part.value;
-  } finally {
-    reader?.cancel().catch(() => {}); // the result does not matter
-  }
+  onAbort(signal, () => giveUp(reader));
+  return reader;
+}
+
+function giveUp(reader: Reader | undefined): void {
+  reader?.cancel().catch(() => {}); // the result does not matter
+}
+
+/** The pieces of the body. It ends with the signal, also if it is never read. */
+function piecesOf(response: Response, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = readerOf(response, signal);
+  return (async function* () {
+    try {
+      for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read())
+        yield part.value;
+    } finally {
+      giveUp(reader);
+    }
+  })();
 }
 
 async function read(response: Response, maxBytes: number, signal: AbortSignal): Promise<TransportResponse> {
@@ -156,17 +173,15 @@ async function read(response: Response, maxBytes: number, signal: AbortSignal): 
   };
   let text = "";
   let bytes = 0;
-  const reader = response.body?.getReader();
-  const giveUp = (): void => void reader?.cancel().catch(() => {}); // the result does not matter
-  onAbort(signal, giveUp);
+  const reader = readerOf(response, signal);
   for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
     bytes += part.value.byteLength;
     if (bytes > maxBytes) {
-      giveUp();
+      giveUp(reader);
       throw tooBig(maxBytes);
     }
     if (reading === "unknown" && part.value.some((byte) => byte >= 0x80)) {
-      giveUp();
+      giveUp(reader);
       throw unknownCharset();
     }
     text += decode(part.value);

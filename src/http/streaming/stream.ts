@@ -92,7 +92,7 @@ export async function openStream(
       rested();
       unhear?.();
       own.abort();
-      await all.return?.().catch(() => {}); // the connection ends either way
+      all.return?.().catch(() => {}); // not awaited: a body that ignores the signal may never settle it
     }
   }
 
