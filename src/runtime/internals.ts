@@ -5,12 +5,14 @@
  */
 import type { KeyObject } from "node:crypto";
 import { check } from "../checks.ts";
+import type { Lane } from "../store/contract.ts";
 import { checkId } from "./options/check-id.ts";
 import type { Engine } from "./engine/engine.ts";
 import { loadUser, pagesOfUserIds } from "./engine/load-user.ts";
 import { recentEvents, type RecentEvents } from "./events/recent-events.ts";
 import { listAllUsers, type UnreadableUser } from "./list-users.ts";
 import { filtering } from "./operations/call-checks.ts";
+import { waitOf, type Wait } from "./operations/forecast.ts";
 import type { UserFilter } from "./options/call-options.ts";
 import type { UserStatus } from "./user/user-status.ts";
 import { readOrigins, type Origins } from "./account/origins.ts";
@@ -67,6 +69,8 @@ export function createInternals(engine: Engine) {
       const found = await store.account.load();
       return found === null ? null : readOrigins(found.value);
     },
+    /** What reading 1upHealth's list waits for in this lane; `null`: nothing. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+    waitOfLists: (lane: Lane): Promise<Wait | null> => waitOf(engine, lane, "listUsers"),
     /** @throws {LifecycleError} as {@link recentEvents} */
     recentEvents: (count: number, signal: AbortSignal): Promise<RecentEvents | null> =>
       recentEvents(engine, count, signal),

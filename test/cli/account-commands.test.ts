@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { operatorStage, type Performed } from "./operator.ts";
-import { afterwards } from "../support/scene.ts";
+import { afterwards, heldBack } from "../support/scene.ts";
 
 describe("cli reopen", () => {
   it("opens the gates that a refusal has shut, and names them", async () => {
@@ -75,6 +75,33 @@ describe("cli reconcile without a free slot", () => {
     await looking.said(/All slots of the limit are in use: it begins in (?:1 h|60 min|59 min)/);
     looking.kill("SIGINT");
     expect(await looking.ended).toMatchObject({ code: 130, out: "" });
+  });
+});
+
+describe("cli reconcile behind a shut gate", () => {
+  const throttled = { status: 429, body: "", headers: { "retry-after": "3600" } };
+
+  it("names the gate that stops lists, and does not call the limit used up", async () => {
+    const { operator, sandbox, server } = await operatorStage();
+    const lifecycle = await operator.open();
+    sandbox.fail({ call: "listUsers", ...throttled });
+    await expect(lifecycle.remote.find({ appUserId: "ada" })).rejects.toThrow("429");
+    const looking = operator.begin(["reconcile", "--api", server.url]);
+    await looking.said(
+      /1upHealth accepts no such calls now \(throttled\): it begins in (?:1 h|60 min|59 min)/,
+    );
+    looking.kill("SIGINT");
+    expect(await looking.ended).toMatchObject({ code: 130, out: "" });
+    await lifecycle.close();
+  });
+
+  it("begins at once if that stops only exchanges", async () => {
+    const { act, operator, sandbox } = await operatorStage();
+    const lifecycle = await operator.open();
+    sandbox.fail({ call: "exchangeCode", ...throttled });
+    await heldBack(lifecycle, "cyd");
+    await lifecycle.close();
+    expect(await act("reconcile")).toMatchObject({ code: 0, err: "" });
   });
 });
 

@@ -1,6 +1,7 @@
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { putOff } from "../../src/runtime/operations/forecast.ts";
-import { heldBack, scene } from "../support/scene.ts";
+import { folder, heldBack, scene } from "../support/scene.ts";
 
 describe("forecast()", () => {
   it("grants nothing before a gate that is shut for all may open", async () => {
@@ -30,6 +31,31 @@ describe("forecast()", () => {
     });
     expect((await lifecycle.health()).shut).toMatchObject([{ gate: "fhir" }]);
     expect((await lifecycle.forecast()).inMs).toBe(0);
+  });
+
+  it("of a leave waits for no gate that look-ups pass", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "exchangeCode", status: 429, body: "", headers: { "retry-after": "600" } });
+    await heldBack(lifecycle, "bob");
+    expect((await lifecycle.health()).shut).toMatchObject([{ gate: "token" }]);
+    expect((await lifecycle.forecast()).inMs, "of a registration").toBeCloseTo(600_000, -4);
+    const { calls, endsAt } = await lifecycle.offboardMany(["ada"], { name: "spring" });
+    expect({ calls, isSoon: endsAt && endsAt.getTime() < sandbox.clock.now() + 60_000 }).toEqual({
+      calls: 1,
+      isSoon: true,
+    });
+    const receipts = join(folder("forecast"), "receipts.ndjson");
+    const seen: (number | undefined)[] = [];
+    await lifecycle.offboardMany(["ada"], {
+      name: "spring",
+      count: 1,
+      receipts,
+      onProgress: (progress) => seen.push(progress.endsAt?.getTime()),
+    });
+    const latest = sandbox.clock.now() + 60_000;
+    expect(seen.filter((at = 0) => at > latest)).toEqual([]);
   });
 
   it.each([

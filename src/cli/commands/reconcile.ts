@@ -3,13 +3,15 @@
  *
  * @module
  */
-import type { Difference, ReconcileOptions, Reconciliation } from "../../index.ts";
+import type { Difference, Lifecycle, ReconcileOptions, Reconciliation } from "../../index.ts";
 import { someOf, wholeIn } from "../arguments.ts";
 import { option, type Command, type Given } from "../command.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { printError } from "../screen.ts";
 import { stoppable, type Standing } from "../stopped.ts";
+import { internalsOf } from "../../runtime/internals.ts";
+import type { Wait } from "../../runtime/operations/forecast.ts";
 import { spanInWords } from "../../runtime/options/time-in-words.ts";
 import { visibleId } from "../../visible-id.ts";
 
@@ -36,11 +38,8 @@ export const reconcile: Command = {
     const options = { ...optionsOf(given), onDifference, signal };
     const compare = async (): Promise<number> => {
       const { differences: _, ...found } = await withStore(given, async (lifecycle) => {
-        const { inMs } = await lifecycle.forecast(1, "recovery");
-        if (inMs === Infinity)
-          printError("Its calls are paused: it begins after oneup-lifecycle unpause; Ctrl-C stops it");
-        else if (inMs >= 1_000)
-          printError(`All slots of the limit are in use: it begins in ${spanInWords(inMs)}; Ctrl-C stops it`);
+        const wait = await internalsOf(lifecycle)?.waitOfLists("recovery");
+        if (wait && wait.inMs >= 1_000) printError(`${await waitInWords(lifecycle, wait)}; Ctrl-C stops it`);
         return lifecycle.reconcile(options);
       });
       print(given, found, summary(found));
@@ -53,6 +52,18 @@ export const reconcile: Command = {
 const standing: Standing = {
   line: "what was repaired is kept. Run the same command to compare again and repair the rest.",
 };
+
+/** What it waits for: "All slots of the limit are in use: it begins in 5 min". */
+async function waitInWords(lifecycle: Lifecycle, { what, inMs }: Wait): Promise<string> {
+  const begins =
+    inMs === Infinity ? "it begins after oneup-lifecycle unpause" : `it begins in ${spanInWords(inMs)}`;
+  if (what === "pause") return `Its calls are paused: ${begins}`;
+  if (what !== "slot") return `1upHealth accepts no such calls now (${what}): ${begins}`;
+  const { used, of } = await lifecycle.forecast(1, "recovery");
+  return used < of
+    ? `No slot of the limit is free in the lane recovery: ${begins}`
+    : `All slots of the limit are in use: ${begins}`;
+}
 
 function optionsOf(given: Given): ReconcileOptions {
   const asked = given.texts.get("repair");

@@ -132,7 +132,7 @@ export async function forecastLeave(
 ): Promise<LeaveForecast> {
   const { toIdentify, has: _, ...counts } = await countLeave(engine, ids, leave, signal);
   const calls = toIdentify + (leave.purge.length > 0 ? counts.unexported : 0);
-  const inMs = calls === 0 ? 0 : (await forecast(engine, calls, "recovery")).inMs;
+  const inMs = calls === 0 ? 0 : (await forecast(engine, calls, "recovery", "findUser")).inMs;
   const endsAt = inMs === Infinity ? null : new Date(engine.clock.now() + inMs);
   const unlistable = leave.onlyAfterExport === undefined ? {} : unlistableIn(leave.purge);
   return { name: leave.name, ...counts, unlistable, calls, endsAt };

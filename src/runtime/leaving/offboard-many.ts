@@ -231,7 +231,7 @@ async function progressOf(
   const { identifying = 0, offboarding = 0, offboarded = 0, failed = 0 } = counts;
   const left = identifying + offboarding + offboarded;
   const all = sumOf(counts);
-  const { inMs } = identifying === 0 ? { inMs: 0 } : await forecast(engine, 1, "recovery");
+  const { inMs } = identifying === 0 ? { inMs: 0 } : await forecast(engine, 1, "recovery", "findUser");
   const isKnown = phase === "purging" && left > 0 && inMs !== Infinity;
   return {
     name,
