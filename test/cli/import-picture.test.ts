@@ -54,6 +54,24 @@ describe("the picture of an import", () => {
     }
   });
 
+  it.each([
+    ["token", "rateLimit", /done in 138 d/],
+    ["region", "unavailable", /no calls from here \(unavailable\); next try/],
+  ] as const)("tells what %s (%s) means for it", (gate, reason, what) => {
+    const shut = [{ gate, state: "suspended", reason, until: new Date(now + 60_000) }] as const;
+    for (const line of importPicture({ ...widest, shut }, now, plain))
+      expect(line.length).toBeLessThanOrEqual(80);
+    expect(importLine({ ...widest, shut }, now)).toMatch(what);
+  });
+
+  it("names the gate that stops it for longest", () => {
+    const shut = [
+      { gate: "management", state: "throttled", reason: "throttled", until: new Date(now) },
+      { gate: "token", state: "throttled", reason: "throttled", until: new Date(now + 86_400_000) },
+    ] as const;
+    expect(importLine({ ...widest, shut }, now)).toMatch(/next try Thu 26 Nov/);
+  });
+
   it("lists in the end what there is left to do, in 80 columns", () => {
     const rejects = [
       { row: 7, line: 8, code: "INVALID_ID", why: "Cannot use this app_user_id", facts: {} },

@@ -32,6 +32,24 @@ describe("onboardMany()", () => {
     expect(seen.map(({ left }) => left).toSorted((a, b) => b - a)[0]).toBeGreaterThan(0);
   });
 
+  it("reports shut gates that stop its calls, and no others", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open(plenty);
+    await lifecycle.onboard("ada");
+    const throttled = { status: 429, body: "", headers: { "retry-after": "600" } };
+    sandbox.fail({ call: "fhir.read", ...throttled });
+    await expect(lifecycle.fhir("ada", "r4").read("Patient", "x")).rejects.toThrow("429");
+    expect((await lifecycle.health()).shut).toMatchObject([{ gate: "fhir" }]);
+    const seen = new Set<string>();
+    const onProgress = ({ shut }: ImportProgress): void => shut.forEach(({ gate }) => void seen.add(gate));
+    await lifecycle.onboardMany(people(5), { name: "spring", expect: "new", onProgress });
+    expect([...seen]).toEqual([]);
+    sandbox.fail({ call: "exchangeCode", ...throttled });
+    hurry(sandbox, 1_000);
+    await lifecycle.onboardMany(people(5, 5), { name: "summer", expect: "new", onProgress });
+    expect([...seen]).toEqual(["token"]);
+  });
+
   it("passes over rows that cannot be used, and names them", async () => {
     const { open } = await scene();
     const lifecycle = await open();

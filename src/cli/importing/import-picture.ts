@@ -21,7 +21,7 @@ export function importPicture(progress: ImportProgress, now: number, paint: Pain
   const full = Math.floor(share * barLength);
   const bar = paint.good("━".repeat(full)) + paint.quiet("─".repeat(barLength - full));
   const far = phase === "reading" ? `${number(read)} rows read` : `${number(arrived)} of ${number(all)}`;
-  const gate = shut[0];
+  const gate = stopping(shut);
   return [
     "",
     `  ${paint.quiet("import")} ${paint.strong(name)}`,
@@ -40,7 +40,7 @@ export function importPicture(progress: ImportProgress, now: number, paint: Pain
 /** One line for a log. */
 export function importLine(progress: ImportProgress, now: number): string {
   const { phase, arrived, left, read, shut } = progress;
-  const [gate] = shut;
+  const gate = stopping(shut);
   switch (phase) {
     case "reading":
       return `reading: ${number(read)} rows`;
@@ -91,9 +91,17 @@ export function importSummary(summary: SummaryOfFile, paint: Paint, rejectsPath?
   return lines;
 }
 
-/** What holds all users up, so that there is no forecast. */
-function heldUp({ reason, state, until }: ShutGate): string {
-  return `1upHealth accepts no calls now (${reason ?? state}); next try ${clockTime(until)}`;
+/** The gate that stops all its calls for longest, so that there is no forecast. At a limit of its own it goes on slowly. */
+function stopping(shut: readonly ShutGate[]): ShutGate | undefined {
+  const [longest] = shut
+    .filter(({ reason }) => reason !== "rateLimit")
+    .toSorted((one, other) => other.until.getTime() - one.until.getTime());
+  return longest;
+}
+
+function heldUp({ gate, reason, state, until }: ShutGate): string {
+  const where = gate === "region" ? "from here" : "now"; // other processes may go on
+  return `1upHealth accepts no calls ${where} (${reason ?? state}); next try ${clockTime(until)}`;
 }
 
 function leftOut({ departed }: ImportProgress): readonly string[] {

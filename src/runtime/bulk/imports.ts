@@ -126,7 +126,7 @@ export interface ImportProgress extends RowCounts {
   readonly waiting: number;
   /** Slots of the management limit in use by all processes, and the limit. */
   readonly slots: { readonly used: number; readonly of: number };
-  /** Gates of the account that are not open: calls behind them wait. */
+  /** Gates that are not open and stop its calls. */
   readonly shut: readonly ShutGate[];
   /**
    * When the last user now waiting in its lane will have had a slot, if no other calls are requested; `null` while

@@ -7,6 +7,7 @@
  */
 import type { Loaded } from "../../store/contract.ts";
 import { total } from "../../store/lane-scheduler.ts";
+import { gatesBefore } from "../../guard/gates.ts";
 import { checkId } from "../options/check-id.ts";
 import { checkValue } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -77,7 +78,7 @@ export async function onboardMany(
       left: left - unreadable,
       waiting: waiting[lane],
       slots: { used: total(used), of: guard.limits.management.calls },
-      shut: shutGates(account.gates()),
+      shut: shutGates(account.gates()).filter(({ gate }) => gatesBefore.createUser.includes(gate)),
       endsAt: isWithoutEnd ? null : new Date(clock.now() + inMs),
     };
   }
