@@ -119,7 +119,9 @@ const gate = setup({
           }
         : {},
     ),
-    waitLonger: assign(({ event }) => (event.type === "TOLD" ? { until: event.until, probe: null } : {})),
+    waitLonger: assign(({ event }) =>
+      event.type === "TOLD" ? { until: event.until, probe: null, answersLists: false } : {},
+    ),
     letOneTry: assign(({ event }) =>
       event.type === "PROBE" ? { until: event.until, since: event.at, probe: event.by } : {},
     ),

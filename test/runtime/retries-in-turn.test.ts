@@ -23,6 +23,7 @@ function world() {
   const turns = new RetriesInTurn(clock, () => -Infinity, {
     by: "management",
     betweenMs: 2 * minute,
+    longestBetweenMs: 10 * minute,
     longestMs: 10 * minute,
   });
   const retry = (about: string): Permit => ({ ...permit, about, enteredAt: clock.monotonic() });

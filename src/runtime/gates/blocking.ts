@@ -49,6 +49,11 @@ export function provesAccess(outcome: string): boolean {
   return !silent.has(outcome) && outcome !== "credentialsRefused";
 }
 
+/** Whether 1upHealth itself carried the call out or refused it. A 429 shows neither that it works nor that it does not. */
+export function provesService(outcome: string): boolean {
+  return provesAccess(outcome) && outcome !== "throttled";
+}
+
 export class Blocking {
   readonly #clock: Clock;
   readonly #neutral: () => Promise<NeutralOutcome>;

@@ -21,7 +21,12 @@ const many = 3;
 /** A neutral call that fails this short before an exchange is answered shows nothing: some servers answer it 503, ms. */
 const contradictedMs = 30_000;
 /** Where refreshes get no answer. */
-const turnsOfRefreshes = { by: "token", betweenMs: 5_000, longestMs: 300_000 } as const;
+const turnsOfRefreshes = {
+  by: "token",
+  betweenMs: 5_000,
+  longestBetweenMs: 5_000,
+  longestMs: 300_000,
+} as const;
 
 export class ExchangeOutage {
   /** The turns of users whose refresh has failed, where refreshes get no answer. */

@@ -15,7 +15,7 @@ import type { Clock } from "../../clock.ts";
 import type { GatedCall } from "../../guard/gates.ts";
 import { isAboutAnother } from "../../http/user-management.ts";
 import type { Gate } from "../../../machines/index.ts";
-import { betweenNeutralMs, provesAccess } from "./blocking.ts";
+import { betweenNeutralMs, provesService } from "./blocking.ts";
 import { readsList } from "./gate-rules.ts";
 import { isUnanswered, type Outcome, type Permit } from "./permit.ts";
 import { RetriesInTurn } from "./retries-in-turn.ts";
@@ -32,12 +32,17 @@ const suspectedMs = 60_000;
 const servedForMs = 1_200_000;
 /** One probe in this many is a user's call. */
 const userProbesEvery = 4;
-/** Where creates alone get no answer: each attempt costs two slots, the create and the question whether it was carried out. */
-const turnsOfCreates = { by: "management", betweenMs: 120_000, longestMs: 600_000 } as const;
+/** Where calls of one kind alone get no answer: an attempt to create costs two slots, as it asks whether it was carried out. */
+const turns = {
+  by: "management",
+  betweenMs: 120_000,
+  longestBetweenMs: 600_000,
+  longestMs: 600_000,
+} as const;
 
 export class ManagementOutage {
-  /** The turns of users whose create has failed, where creates alone get no answer. */
-  readonly creates: RetriesInTurn;
+  /** The turns of users whose call of such a kind has failed, where calls of that kind alone get no answer. */
+  readonly turns: Readonly<Record<"createUser" | "issueAuthCode" | "findUser", RetriesInTurn>>;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #neutral: () => Promise<string>;
   readonly #gate: () => Pick<Gate, "answersLists">;
@@ -65,7 +70,8 @@ export class ManagementOutage {
     openedAt: () => number,
     gate: () => Pick<Gate, "answersLists">,
   ) {
-    this.creates = new RetriesInTurn(clock, openedAt, turnsOfCreates);
+    const inTurn = (): RetriesInTurn => new RetriesInTurn(clock, openedAt, turns);
+    this.turns = { createUser: inTurn(), issueAuthCode: inTurn(), findUser: inTurn() };
     this.#clock = clock;
     this.#neutral = neutral;
     this.#openedAt = openedAt;
@@ -75,8 +81,8 @@ export class ManagementOutage {
   /** Records the outcome of a user's call. True: so many in a row got no answer that {@link isDown} must find out. */
   record(call: GatedCall, outcome: Outcome, { about, enteredAt }: Permit): boolean {
     if (enteredAt < this.#openedAt()) return false;
-    if (provesAccess(outcome.type) || isAboutAnother(outcome)) {
-      if (readsList(call)) this.#listsFail = outcome.type === "throttled";
+    if (provesService(outcome.type) || isAboutAnother(outcome)) {
+      if (readsList(call)) this.#listsFail = false;
       if (readsList(call) && this.answersLists) return false;
       this.#servedAt = this.#clock.monotonic();
       if (this.#unanswered.size > 0) this.#unanswered.clear();
@@ -108,11 +114,18 @@ export class ManagementOutage {
   /** Records the outcome of a neutral call. */
   recordNeutral(outcome: string): void {
     if (isUnanswered(outcome)) this.#failedAt = this.#clock.monotonic();
-    if (outcome !== "notAsked") this.#listsFail = !provesAccess(outcome) || outcome === "throttled";
-    if (!provesAccess(outcome)) return;
+    if (outcome !== "notAsked") this.#listsFail = !provesService(outcome);
+    if (!provesService(outcome)) return;
     this.#failedAt = Number.NEGATIVE_INFINITY;
     this.#answeredAt = this.#clock.monotonic();
     this.#misleads = this.#unanswered.size >= most ? "up" : null;
+  }
+
+  /** An operator states that all is in order: earlier outcomes no longer count. */
+  reopened(): void {
+    this.#unanswered.clear();
+    this.#misleads = null;
+    this.#listsFail = false;
   }
 
   /** Whether a user's call probes the shut gate, and not a neutral one. */

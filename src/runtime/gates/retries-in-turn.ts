@@ -10,8 +10,8 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import { halfJitter } from "../options/backoff.ts";
-import { provesAccess } from "./blocking.ts";
+import { doubling, halfJitter } from "../options/backoff.ts";
+import { provesService } from "./blocking.ts";
 import { isUnanswered, type Blocked, type Outcome, type Permit } from "./permit.ts";
 
 /** This many different users in a row, with no such call answered in between, are an outage. */
@@ -24,8 +24,10 @@ const soonMs = 10_000;
 export interface Turns {
   /** The endpoint of the calls. */
   readonly by: "management" | "token";
-  /** The interval between two attempts of users whose call has failed before, ms. */
+  /** The interval between two attempts of users whose call has failed before, ms: each that fails doubles it. */
   readonly betweenMs: number;
+  /** The longest such interval, ms. */
+  readonly longestBetweenMs: number;
   /** How long such a user waits until it is its turn, ms: the upper half of it. */
   readonly longestMs: number;
 }
@@ -36,14 +38,14 @@ export class RetriesInTurn {
   readonly #turns: Turns;
   /** The first users whose call got no answer, since such a call was last answered. */
   readonly #unanswered = new Set<string>();
-  /** When the gate last opened before those calls, on `clock.monotonic()`. */
+  /** When the gate had last opened as the turns began, on `clock.monotonic()`: each opening begins them anew. */
   #since = Number.NEGATIVE_INFINITY;
   /** When the next free turn is, on `clock.monotonic()`. */
   #freeAt = Number.NEGATIVE_INFINITY;
   /** When the first attempt of this outage began, on `clock.monotonic()`. */
   #firstAt: number | null = null;
-  /** A call that was sent since then got no answer either. */
-  #isConfirmed = false;
+  /** How many attempts that were begun since then got no answer either. */
+  #failures = 0;
   /** The turns of users who wait, on `clock.monotonic()`. */
   readonly #turnOf = new Map<string, number>();
 
@@ -56,37 +58,36 @@ export class RetriesInTurn {
 
   /** How many different users in a row got no answer, up to {@link many}. */
   get inARow(): number {
-    return this.#openedAt() === this.#since ? this.#unanswered.size : 0;
+    return this.#unanswered.size;
   }
 
   /** Records the outcome of such a call. */
-  record({ type }: Outcome, { about, enteredAt }: Permit): void {
-    const openedAt = this.#openedAt();
-    if (provesAccess(type) || openedAt > this.#since) this.#unanswered.clear();
-    this.#since = openedAt;
-    if (enteredAt < openedAt) return;
-    if (!isUnanswered(type)) return;
+  record({ type }: Outcome, { about, enteredAt, isRetry }: Permit): void {
+    if (provesService(type)) this.#unanswered.clear();
+    if (enteredAt < this.#openedAt() || !isUnanswered(type)) return;
     if (about !== null && this.#unanswered.size < many) this.#unanswered.add(about);
-    if (this.#firstAt !== null && enteredAt >= this.#firstAt) this.#isConfirmed = true;
+    if (isRetry && this.#firstAt !== null && enteredAt >= this.#firstAt) this.#failures++;
   }
 
   /** What such a call has to wait for, if it would be sent next; `null`: it is its turn. */
   enter({ about, isRetry }: Permit): Blocked | null {
     if (!isRetry || about === null) return null;
-    if (this.inARow < many) {
+    const openedAt = this.#openedAt();
+    if (this.inARow < many || openedAt > this.#since) {
+      this.#since = openedAt;
       this.#turnOf.clear();
       this.#freeAt = Number.NEGATIVE_INFINITY;
       this.#firstAt = null;
-      this.#isConfirmed = false;
-      return null;
+      this.#failures = 0;
     }
+    if (this.inARow < many) return null;
     const turnMs = this.#untilTurnMs(about);
     if (turnMs <= 0) {
       this.#firstAt ??= this.#clock.monotonic();
       return null;
     }
     const soon = halfJitter({ firstMs: soonMs, longestMs: soonMs }, 1, this.#clock.random());
-    const waitMs = this.#isConfirmed ? turnMs : Math.min(turnMs, soon);
+    const waitMs = this.#failures > 0 ? turnMs : Math.min(turnMs, soon);
     const { by } = this.#turns;
     return { by, reason: "unavailable", until: this.#clock.now() + waitMs, yields: true, isLong: true };
   }
@@ -94,7 +95,7 @@ export class RetriesInTurn {
   /** How long until it is this user's turn, ms. If more wait than have a turn in time, others come back later. */
   #untilTurnMs(about: string): number {
     const now = this.#clock.monotonic();
-    const { betweenMs, longestMs } = this.#turns;
+    const { longestMs } = this.#turns;
     const own = this.#turnOf.get(about);
     if (own !== undefined && own > now) return own - now;
     const isMissed = own !== undefined && own < now - longestMs;
@@ -102,8 +103,12 @@ export class RetriesInTurn {
     if (own !== undefined && !isMissed) return 0;
     const turn = Math.max(now, this.#freeAt);
     if (turn > now + longestMs) return halfJitter({ firstMs: longestMs, longestMs }, 1, this.#clock.random());
-    this.#freeAt = turn + betweenMs;
+    this.#freeAt = turn + this.#betweenMs;
     if (turn > now) this.#turnOf.set(about, turn);
     return turn - now;
+  }
+  get #betweenMs(): number {
+    const { betweenMs, longestBetweenMs } = this.#turns;
+    return doubling({ firstMs: betweenMs, longestMs: longestBetweenMs }, Math.max(1, this.#failures));
   }
 }

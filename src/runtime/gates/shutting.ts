@@ -61,11 +61,11 @@ export class Shutting {
     await sharedGates.change(name, { type: "LEFT", at: clock.now(), by: nameOf(permit) });
   }
 
-  /** The probe was inconclusive: the gate stays shut for longer. */
-  async keepShut(name: GateName, permit: Permit, outcome?: Outcome): Promise<void> {
+  /** The probe was inconclusive: the gate stays shut for longer, perhaps for another reason. */
+  async keepShut(name: GateName, permit: Permit, outcome?: Outcome, reason?: GateReason): Promise<void> {
     const gate = this.#parts.sharedGates.gate(name);
     if (gate.probe !== this.#parts.nameOf(permit)) return;
-    await this.#hold(name, gate, permit, gate.reason ?? reasonOf(name), outcome);
+    await this.#hold(name, gate, permit, reason ?? gate.reason ?? reasonOf(name), outcome);
   }
 
   async #hold(
@@ -101,9 +101,10 @@ export class Shutting {
     if (outcome !== undefined && sharedGates.gate(name).until < until) await this.#extend(name, outcome); // another process was faster
   }
 
-  /** A call sent before the gate was shut got a `Retry-After`: the later time counts. */
+  /** A call got a `Retry-After` that left before the gate was shut, or read a list at it: the later time counts. */
   async #extend(name: GateName, outcome: Outcome): Promise<void> {
-    if (outcome.retryAfterMs === undefined) return;
+    const isOfList = outcome.type === "throttled" && this.#parts.sharedGates.gate(name).answersLists;
+    if (outcome.retryAfterMs === undefined && !isOfList) return;
     const { sharedGates, clock } = this.#parts;
     const at = clock.now();
     await sharedGates.change(
