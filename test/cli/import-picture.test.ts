@@ -19,6 +19,7 @@ const widest: ImportProgress = {
   failed: 1,
   unreadable: 0,
   left: 990_000,
+  held: 0,
   waiting: 1_000_000,
   slots: { used: 300, of: 300 },
   shut: [],
@@ -62,6 +63,19 @@ describe("the picture of an import", () => {
     for (const line of importPicture({ ...widest, shut }, now, plain))
       expect(line.length).toBeLessThanOrEqual(80);
     expect(importLine({ ...widest, shut }, now)).toMatch(what);
+  });
+
+  it.each([
+    [{ left: 1, held: 1, waiting: 0 }, "1 left, held until unhold"],
+    [{ left: 3, held: 1, waiting: 0 }, "3 left, 1 of them held"],
+    [{ left: 3, held: 0, waiting: 0 }, "3 left, on their way"],
+    [{ left: 3, held: 0, waiting: 3 }, "3 left, paused"],
+  ])("tells what it waits for without an end: %j", (some, what) => {
+    expect(importLine({ ...widest, ...some, endsAt: null }, now)).toBe(
+      `onboarding: 9,999 onboarded, ${what}`,
+    );
+    for (const line of importPicture({ ...widest, ...some, endsAt: null }, now, plain))
+      expect(line.length).toBeLessThanOrEqual(80);
   });
 
   it("names the gate that stops it for longest", () => {

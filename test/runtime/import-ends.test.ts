@@ -23,6 +23,23 @@ describe("onboardMany() ends", () => {
     expect(await importing).toMatchObject({ phase: "done", arrived: 5, failed: 0, left: 0, unreadable: 0 });
   });
 
+  it("once a held user is let go, and tells until then that it is held", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open(plenty);
+    await lifecycle.account.pause({ reason: "a check", lane: "bulk" });
+    hurry(sandbox, 1_000);
+    const seen: ImportProgress[] = [];
+    const onProgress = (progress: ImportProgress): void => void seen.push(progress);
+    const importing = lifecycle.onboardMany(people(3), { name: "spring", expect: "new", onProgress });
+    await vi.waitFor(() => expect(seen.at(-1)).toMatchObject({ phase: "onboarding", left: 3, waiting: 3 }));
+    await lifecycle.hold("user 1", "a complaint");
+    await lifecycle.account.unpause({ lane: "bulk" });
+    await vi.waitFor(() => expect(seen.at(-1)).toMatchObject({ arrived: 2, left: 1, held: 1, endsAt: null }));
+    expect(seen.filter(({ left, endsAt }) => left === 1 && endsAt !== null)).toEqual([]);
+    await lifecycle.unhold("user 1");
+    expect(await importing).toMatchObject({ arrived: 3, left: 0, held: 0, unreadable: 0 });
+  });
+
   it("not before users have arrived that a leave waits for, which then takes them", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open(plenty);

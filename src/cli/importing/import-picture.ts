@@ -113,8 +113,13 @@ function rowsInWords({ added, present, rejected }: ImportProgress, paint: Paint)
   return [`${number(added)} new`, `${number(present)} already stored`, ...spoilt].join(" · ");
 }
 
-function endInWords({ endsAt, left, phase }: ImportProgress, now: number): string {
-  if (endsAt === null) return phase === "onboarding" && left > 0 ? "paused" : "almost done";
+function endInWords({ endsAt, left, held, waiting, phase }: ImportProgress, now: number): string {
+  if (endsAt === null) {
+    if (phase !== "onboarding" || left === 0) return "almost done";
+    if (left === held) return "held until unhold";
+    if (waiting > 0) return "paused";
+    return held > 0 ? `${number(held)} of them held` : "on their way";
+  }
   const ms = endsAt.getTime() - now;
   return ms < 10_000
     ? "calls may leave now"

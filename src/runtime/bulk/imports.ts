@@ -122,6 +122,11 @@ export interface ImportProgress extends RowCounts {
   readonly unreadable: number;
   /** Its users that are neither usable, nor failed, nor known to be unreadable. */
   readonly left: number;
+  /**
+   * Those among them that an operator holds: the import waits until they are let go (`unhold()`) or offboarded. Examined
+   * like `unreadable`.
+   */
+  readonly held: number;
   /** All users waiting in its lane, including those of other imports. */
   readonly waiting: number;
   /** Slots of the management limit in use by all processes, and the limit. */
@@ -130,7 +135,8 @@ export interface ImportProgress extends RowCounts {
   readonly shut: readonly ShutGate[];
   /**
    * When the last user now waiting in its lane will have had a slot, if no other calls are requested; `null` while
-   * rows are read, while an operator has paused the lane without an end, and once no users are left.
+   * rows are read, while none waits there, or all that are left are held, while an operator has paused the lane without an
+   * end, and once no users are left.
    */
   readonly endsAt: Date | null;
 }

@@ -23,7 +23,7 @@ import { throttle } from "./throttle.ts";
 import { rowTally } from "./row-tally.ts";
 import { forEachRow, rowsPerTurn, rowsAtOnce, type Rows } from "./for-each-row.ts";
 import { saveIdleStep } from "../engine/save-user.ts";
-import { DamagedUsers } from "./damaged-users.ts";
+import { StuckUsers } from "./stuck-users.ts";
 import { ListedUsers } from "./listed-users.ts";
 import { isOfDeparted, leftOf, stillInProgress, sumOf } from "../user/index-key.ts";
 import type { User } from "../user/user.ts";
@@ -44,7 +44,7 @@ export async function onboardMany(
   const { name, lane = "bulk", expect, onProgress } = options;
   const tally = rowTally(engine, options.onReject);
   const pace = throttle(engine, options.everyMs);
-  const damaged = new DamagedUsers(engine, name);
+  const stuck = new StuckUsers(engine, name);
   const listed = new ListedUsers(engine, lane, signal);
   const doing = "read the progress of an import";
 
@@ -63,8 +63,10 @@ export async function onboardMany(
       forecast(engine, 1, lane),
       countUnfinished(),
     ]);
-    const unreadable = phase === "onboarding" ? await damaged.among(left, waiting[lane]) : 0;
-    const isWithoutEnd = phase === "reading" || left === unreadable || inMs === Infinity;
+    const { unreadable, held } =
+      phase === "onboarding" ? await stuck.among(left, waiting[lane]) : { unreadable: 0, held: 0 };
+    const isWithoutEnd =
+      phase === "reading" || left === unreadable + held || waiting[lane] === 0 || inMs === Infinity;
     return {
       name,
       phase,
@@ -76,6 +78,7 @@ export async function onboardMany(
       failed,
       unreadable,
       left: left - unreadable,
+      held,
       waiting: waiting[lane],
       slots: { used: total(used), of: guard.limits.management.calls },
       shut: shutGates(account.gates()).filter(({ gate }) => gatesBefore.createUser.includes(gate)),
@@ -116,7 +119,7 @@ export async function onboardMany(
   const last = await pace.untilNoneIsLeft(() => report("onboarding"), help, signal);
   const done: ImportProgress = { ...last, phase: "done" }; // as seen last: another process may add users again
   callListener(engine.settings.logger, "onProgress", onProgress, done);
-  return { ...done, ...tally.summary, unreadableIds: damaged.ids.slice(0, mostIds) };
+  return { ...done, ...tally.summary, unreadableIds: stuck.ids.slice(0, mostIds) };
 }
 
 /** Stores the user in its lane, unless another process is faster or the user was forgotten. */

@@ -1,6 +1,6 @@
 /**
- * The users of an import whose records are damaged. No process can continue such a user until a person has
- * intervened, so an import that waited for it would never end.
+ * The users of an import that no process continues until a person has intervened: their records are damaged, so that an
+ * import that waited for them would never end, or an operator holds them.
  *
  * @module
  */
@@ -16,12 +16,19 @@ const few = 1_000;
 /** Users listed per request to the store. */
 const pageSize = 500;
 
-/** The damaged users of one import. */
-export class DamagedUsers {
+/** How many users of an import are stuck. */
+export interface Stuck {
+  readonly unreadable: number;
+  readonly held: number;
+}
+
+/** The stuck users of one import. */
+export class StuckUsers {
   readonly #engine: Engine;
   readonly #name: string;
   #ids: readonly string[] = [];
   #nameless = 0;
+  #held = 0;
   #left = Number.NaN;
   #since = 0;
 
@@ -36,12 +43,12 @@ export class DamagedUsers {
   }
 
   /**
-   * How many of the import's `left` users are unreadable. Examines each of them when none has become usable for a
-   * minute, and again before all of them are reported as unreadable.
+   * How many of the import's `left` users are stuck. Examines each of them when none has become usable for a minute, and
+   * again before all of them are reported as unreadable.
    *
    * @throws {LifecycleError} of the store
    */
-  async among(left: number, waiting: number): Promise<number> {
+  async among(left: number, waiting: number): Promise<Stuck> {
     const now = this.#engine.clock.monotonic();
     if (left !== this.#left) [this.#left, this.#since] = [left, now];
     const isStill = now - this.#since >= stillMs && (waiting === 0 || left <= few);
@@ -49,7 +56,8 @@ export class DamagedUsers {
       this.#since = now;
       await this.#examine();
     }
-    return Math.min(left, this.#known);
+    const unreadable = Math.min(left, this.#known);
+    return { unreadable, held: Math.min(left - unreadable, this.#held) };
   }
 
   get #known(): number {
@@ -59,12 +67,15 @@ export class DamagedUsers {
   async #examine(): Promise<void> {
     const ids: string[] = [];
     let nameless = 0;
+    let held = 0;
     const before = await this.#counts();
     for (const [key, count] of Object.entries(before)) {
       let listed = 0;
       for await (const id of listUserIds(this.#engine, pageSize, key)) {
         listed++;
-        if (await this.#isDamaged(id)) ids.push(id);
+        const stuck = await this.#whyStuck(id);
+        if (stuck === "damaged") ids.push(id);
+        else if (stuck === "held") held++;
       }
       // Only with hidden ids is a record counted that is not listed: one that does not contain its id. Otherwise a user
       // was in another state while its page was read.
@@ -73,17 +84,19 @@ export class DamagedUsers {
     }
     this.#ids = ids;
     this.#nameless = nameless;
+    this.#held = held;
   }
 
   async #counts(): Promise<ReturnType<typeof keysInProgress>> {
     return keysInProgress(this.#name, await this.#engine.store.counts());
   }
 
-  #isDamaged(id: string): Promise<boolean> {
-    const damaged = (error: unknown): boolean => {
+  #whyStuck(id: string): Promise<"damaged" | "held" | null> {
+    const damaged = (error: unknown): "damaged" | null => {
       if (!isLifecycleError(error)) throw error;
-      return error.code === "RECORD_DAMAGED"; // transient errors are examined again; the rest is for a newer release
+      // transient errors are examined again; the rest is for a newer release
+      return error.code === "RECORD_DAMAGED" ? "damaged" : null;
     };
-    return findUser(this.#engine, id).then(() => false, damaged);
+    return findUser(this.#engine, id).then((found) => (found?.user.hold ? "held" : null), damaged);
   }
 }
