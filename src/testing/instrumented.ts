@@ -47,6 +47,7 @@ export function instrumented(lifecycle: Lifecycle, watch: Watch): Lifecycle {
     ...proxied(lifecycle, watch),
     remote: { ...proxied(lifecycle.remote, watch, "remote.") },
     account: { ...proxied(lifecycle.account, watch, "account.") },
+    budget: { ...lifecycle.budget, refresh: proxied(lifecycle.budget, watch, "budget.").refresh },
     keys: { ...proxied(lifecycle.keys, watch, "keys.") },
     actor: timedActor(lifecycle.actor, watch, actors),
     work: (options) =>

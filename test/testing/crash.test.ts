@@ -135,6 +135,7 @@ describe("crash()", () => {
       "Cannot continue: the process of this lifecycle has crashed; restart() returns the next one",
     );
     await expect(lifecycle.remote.find({ appUserId: "ada" })).rejects.toMatchObject({ code: "CLOSED" });
+    await expect(lifecycle.budget.refresh()).rejects.toMatchObject({ code: "CLOSED" });
     await lifecycle.close();
   });
 

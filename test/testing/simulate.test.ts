@@ -135,6 +135,11 @@ describe("simulate()", () => {
       ({ lifecycle }) => void lifecycle.remote.find({ appUserId: "ada" }),
     ],
     [
+      "a look at the budget",
+      "The handler ended before its budget.refresh() did: await it",
+      ({ lifecycle }) => void lifecycle.budget.refresh(),
+    ],
+    [
       "a step",
       'The handler ended before its step("sends the mail") did: await it',
       async ({ lifecycle, step }) => {
