@@ -126,6 +126,20 @@ describe("cli, acting on a store", () => {
     expect((await operator.run(["users", "--state", "failed"])).out).toBe("No users\n");
   });
 
+  it("retry --all in a pause takes all back, and reports the pause once", async () => {
+    const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-retry-paused") });
+    await refused(operator, sandbox, ["ada", "bob", "eve"]);
+    await operator.run(["pause", "--reason", "a bill", "--by", "dan"]);
+    await operator.run(["pause", "--reason", "a list", "--lane", "bulk"]);
+    const { code, out, err } = await operator.run(["retry", "--all", ...there]);
+    expect({ code, out, err }).toEqual({
+      code: 0,
+      out: "3 users retried\n",
+      err: "Paused: all management calls, by dan: a bill\n",
+    });
+    expect((await operator.run(["users", "--state", "failed"])).out).toBe("No users\n");
+  });
+
   it("retry --all, twice at once, takes all users back", async () => {
     const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-retry-both") });
     const ids = Array.from({ length: 60 }, (_, index) => `user ${index}`);

@@ -3,12 +3,14 @@
  *
  * @module
  */
+import { systemClock } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { Lifecycle, UserStatus } from "../../index.ts";
 import { doerIn, UsageError } from "../arguments.ts";
 import { flag, type Command, type Given } from "../command.ts";
-import { plural, print } from "../format.ts";
+import { pauseLine, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
+import { printError } from "../screen.ts";
 import { actOnUser, actOptions, isUsable, type Act } from "../act-on-user.ts";
 
 export const retry: Command = {
@@ -63,6 +65,7 @@ async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
       if (why === null) retried++;
       else stay[why] = (stay[why] ?? 0) + 1;
     }
+    if (retried > 0) await printPauses(lifecycle);
   });
   print(given, { retried, stay }, [
     retried === 0 ? "No user was retried" : `${plural(retried, "user")} retried`,
@@ -73,19 +76,29 @@ async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
   return Object.keys(stay).length > 0 ? 1 : 0;
 }
 
-/** The error code if the user could not be retried, else `null`. Uses the lane `recovery`, because no interactive caller waits for it. */
+/** The lane of users that are retried with others: no interactive caller waits for them. */
+const waitsIn = "recovery";
+
+/** The error code if the user could not be retried, else `null`. */
 async function takeBack(lifecycle: Lifecycle, id: string, by: string): Promise<string | null> {
   try {
-    await lifecycle.retry(id, { waitMs: 0, lane: "recovery", by });
+    await lifecycle.retry(id, { waitMs: 0, lane: waitsIn, by });
     return null;
   } catch (error) {
     if (!isLifecycleError(error)) throw error;
-    if (error.retryable && error.code !== "USER_NOT_READY") throw error;
-    // Behind a closed gate, or if another process was faster, the user is in progress all the same.
+    // In a pause, behind a closed gate, or if another process was faster, the user is in progress all the same.
     const stays = await lifecycle.inspect(id).then(
       ({ state }) => state === "failed",
       () => true,
     );
+    if (stays && error.retryable && error.code !== "USER_NOT_READY") throw error;
     return stays ? error.code : null;
   }
+}
+
+/** Prints the pauses in which users wait that were retried. */
+async function printPauses(lifecycle: Lifecycle): Promise<void> {
+  const { paused } = await lifecycle.budget.refresh();
+  for (const pause of paused.filter(({ lane }) => lane === null || lane === waitsIn))
+    printError(`Paused: ${pauseLine(pause, systemClock.now())}`);
 }
