@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -141,6 +142,11 @@ describe.each([1, 2])("store/seal in format %i", (format) => {
     const shown = inspect(sealer, { showHidden: true, depth: null });
     expect(shown).not.toContain(storeKey.toString("hex"));
     expect(shown).not.toMatch(/Buffer|KeyObject|Uint8Array/);
+  });
+
+  it("alias() has as many digits as SECURITY.md tells", () => {
+    expect(sealerOf(format, [storeKey]).alias("ada")).toMatch(/^#[0-9a-f]{20}$/);
+    expect(readFileSync("SECURITY.md", "utf8")).toContain("(`#` and twenty hexadecimal digits)");
   });
 
   it("alias() is the same for ever, differs between users, and tells nothing", () => {
