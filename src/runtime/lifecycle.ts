@@ -353,7 +353,8 @@ export interface Lifecycle
    * @throws {LifecycleError} `USER_CONFLICT` if another user has the new id, here or at 1upHealth, or has its number
    * (if another user took the id here while 1upHealth was giving it to this one, `inspect()` shows `conflict` from
    * then on); `USER_NOT_READY` while a call for the user is under way or 1upHealth does not know it, or while the user
-   * is being connected, looked up or purged; `UNAVAILABLE` if it was not done
+   * is being connected, looked up or purged; `UNAVAILABLE` if it was not done; `RATE_LIMITED`, `CREDENTIALS_REFUSED`,
+   * `FORBIDDEN`, also while a shut gate stops it
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";

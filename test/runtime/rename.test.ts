@@ -1,4 +1,4 @@
-import { isLifecycleError, type Clock, type Lifecycle } from "oneup-lifecycle";
+import { isLifecycleError, type Clock, type Lifecycle, type LifecycleError } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -116,6 +116,39 @@ describe("rename() at a shut gate", () => {
     expect(ended.sort()).toEqual(["fulfilled", "rejected", "rejected"]);
     expect(sandbox.journal.count("updateUser")).toBe(1);
     expect((await lifecycle.health()).shut).toEqual([]);
+  });
+});
+
+describe("rename() and remote behind a shut gate", () => {
+  it.each([
+    ["refused", { status: 401, body: { error: "invalid_client" } }, "CREDENTIALS_REFUSED", false],
+    ["blocked", { status: 403, body: "no" }, "FORBIDDEN", true],
+    ["throttled", { status: 429, body: "", headers: { "retry-after": "600" } }, "RATE_LIMITED", true],
+    ["down", { status: 503, body: "" }, "UNAVAILABLE", true],
+  ] as const)("tell what it is shut for, and until when: %s", async (_, fault, code, retryable) => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    for (const call of ["createUser", "issueAuthCode", "listUsers"] as const)
+      sandbox.fail({ call, times: Infinity, ...fault });
+    const wait = { waitMs: 0 };
+    const many = Array.from({ length: 8 }, (_, n) => lifecycle.onboard(`user ${n}`, wait));
+    await Promise.allSettled(many);
+    await vi.waitFor(async () => expect((await lifecycle.health()).shut).toHaveLength(1));
+    const [{ until } = { until: null }] = (await lifecycle.health()).shut;
+    const leftMs = (until?.getTime() ?? 0) - sandbox.clock.now();
+    for (const ask of [
+      () => lifecycle.rename("ada", "new", wait),
+      () => lifecycle.remote.find({ appUserId: "eve" }),
+    ]) {
+      const error = await ask().catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code, retryable, failedCall: { status: fault.status } });
+      const { retryAfterMs } = error as LifecycleError; // its code is
+      if (retryable) expect(retryAfterMs).toBeCloseTo(leftMs, -3);
+      else expect(retryAfterMs).toBeUndefined();
+    }
+    expect(sandbox.journal.count("updateUser")).toBe(0);
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "tokenActive" });
   });
 });
 

@@ -108,7 +108,8 @@ export class ListedUsers {
       if (!isLifecycleError(error)) throw error;
       sentAt ??= clock.monotonic();
       [this.#limit, this.#longest] = [smallerPageSize, 0];
-      const ms = Math.min(longestPauseMs, Math.max(shortestPauseMs, error.retryAfterMs ?? 0));
+      const askedMs = error.code === "CREDENTIALS_REFUSED" ? longestPauseMs : (error.retryAfterMs ?? 0);
+      const ms = Math.min(longestPauseMs, Math.max(shortestPauseMs, askedMs));
       const fields = { call: "listUsers", error: error.code, retryAt: retryField(clock.now(), ms) };
       settings.logger.warn(fields, `Cannot read 1upHealth's list of users: ${inWords(error)}`);
       await sleep(clock, ms, this.#signal);

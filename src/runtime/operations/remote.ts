@@ -8,8 +8,8 @@ import type { Refusal } from "../../http/answer.ts";
 import type { Answer, Call, Unanswered } from "../../http/call.ts";
 import { sizeRuleIn } from "../../http/transport.ts";
 import { listUsersCall, readUserList, type RemoteUser, type UserQuery } from "../../http/user-management.ts";
-import { errorOf } from "../gates/gate-rules.ts";
-import { refusalError } from "../gates/refusal-error.ts";
+import { troubleAt } from "../gates/gate-rules.ts";
+import { refusalError, shutError } from "../gates/refusal-error.ts";
 import { checkId } from "../options/check-id.ts";
 import { aSignal, check, checkValue, only, whole, type Rules } from "../../checks.ts";
 import { clientOf, type Engine } from "../engine/engine.ts";
@@ -130,7 +130,7 @@ function ask<T extends { readonly type: string }>(
   const limited = { gated: "listUsers", ...how, describe, read } as const;
   return callWithinLimits<T | Refusal, Exclude<T, Refusal>>(engine, limited, (outcome) => {
     const failed = outcome as Exclude<typeof outcome, T>; // one of T is no failure, and the result is null
-    const error = refusalOf(failed, engine.clock.now(), query.page !== undefined);
+    const error = refusalOf(engine, failed, query.page !== undefined);
     if (error !== null) throw outcome.failedCall ? because(error, outcome.failedCall) : error;
     return outcome as Exclude<T, Refusal>; // nothing else is left
   });
@@ -138,17 +138,13 @@ function ask<T extends { readonly type: string }>(
 
 /** The error for a failed outcome; `null` for a success. */
 function refusalOf(
+  { clock, endpoints }: Engine,
   outcome: Unanswered | Refusal | Shut,
-  now: number,
   isPage: boolean,
 ): LifecycleError | null {
   switch (outcome.type) {
     case "shut":
-      return refused(
-        errorOf[outcome.reason] ?? "RATE_LIMITED",
-        "nothing is sent now",
-        Math.max(1, outcome.until - now),
-      );
+      return shutError(outcome, clock.now(), troubleAt(outcome.by, endpoints), refused);
     case "credentialsRefused":
     case "blocked":
     case "throttled":

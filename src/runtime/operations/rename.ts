@@ -8,7 +8,8 @@ import { sleep } from "../../clock.ts";
 import { because, isLifecycleError, LifecycleError, type ErrorCode } from "../../errors.ts";
 import { beforeAskingAgain } from "../../guard/guard.ts";
 import type { Blocked } from "../gates/account.ts";
-import { refusalError } from "../gates/refusal-error.ts";
+import { troubleAt } from "../gates/gate-rules.ts";
+import { refusalError, shutError } from "../gates/refusal-error.ts";
 import { confirmNumber } from "./confirm-number.ts";
 import { hasItsId, waitForUser } from "../engine/wait-for-user.ts";
 import type { CallOutcome } from "../user/call-outcome.ts";
@@ -34,7 +35,8 @@ export interface Renaming {
  *
  * @throws {LifecycleError} `RENAMED` if 1upHealth turns out to know the user by a third id, which it then has here as
  * well; `USER_CONFLICT` if another user has the new id, here or at 1upHealth, or its number; `PAUSED` while an operator
- * has stopped such calls; `USER_NOT_READY` while another call for the user is under way, while its state does not allow a
+ * has stopped such calls; `CREDENTIALS_REFUSED`, `FORBIDDEN`, `RATE_LIMITED`, `UNAVAILABLE` also behind a shut gate;
+ * `USER_NOT_READY` while another call for the user is under way, while its state does not allow a
  * rename, or while 1upHealth does not know it yet
  */
 export async function rename(
@@ -128,11 +130,7 @@ function whenAllowed(engine: Engine, { id, hold }: User, deadline: Deadline): Pr
 
 /** The error for a rename that 1upHealth has refused or never received. */
 function renameRefused(engine: Engine, id: string, outcome: CallOutcome): LifecycleError {
-  const no = (code: ErrorCode, why: string, retryAfterMs?: number): LifecycleError =>
-    new LifecycleError(code, `Cannot rename user ${engine.sealer.alias(id)}: ${why}; it keeps its id`, {
-      retryable: retryAfterMs !== undefined,
-      retryAfterMs,
-    });
+  const no = refusing(engine, id);
   switch (outcome.type) {
     case "conflict":
       return conflicting(engine, id, "another user has the new app_user_id");
@@ -147,6 +145,15 @@ function renameRefused(engine: Engine, id: string, outcome: CallOutcome): Lifecy
     default:
       return unanswered(engine, id);
   }
+}
+
+/** The error for a rename that was not carried out, retryable if there is a time for that. */
+function refusing({ sealer }: Engine, id: string) {
+  return (code: ErrorCode, why: string, retryAfterMs?: number): LifecycleError =>
+    new LifecycleError(code, `Cannot rename user ${sealer.alias(id)}: ${why}; it keeps its id`, {
+      retryable: retryAfterMs !== undefined,
+      retryAfterMs,
+    });
 }
 
 function withCause(error: LifecycleError, result: RunResult): LifecycleError {
@@ -167,8 +174,9 @@ function notNow(engine: Engine, id: string, why: string): LifecycleError {
   return tooSoon(engine, "rename user", id, why);
 }
 
-function gateShut(engine: Engine, id: string, { reason }: Blocked): LifecycleError {
-  return notNow(engine, id, `calls to 1upHealth are on hold (${reason})`);
+function gateShut(engine: Engine, id: string, shut: Blocked): LifecycleError {
+  const { clock, endpoints } = engine;
+  return shutError(shut, clock.now(), troubleAt(shut.by, endpoints), refusing(engine, id));
 }
 
 /** Another user here has the id that 1upHealth has just given this one. */
