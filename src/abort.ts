@@ -124,3 +124,44 @@ async function whileLinked<T>(linked: LinkedSignal, task: (signal: AbortSignal) 
     linked.release();
   }
 }
+
+/**
+ * A sequence that can be left at any time. `return()` of a generator whose `next()` is pending waits for that one, and
+ * meanwhile the generator goes on. Here it aborts `left` at once, and each pending `next()` resolves as the end of the
+ * sequence; what the generator gives or throws later is dropped.
+ *
+ * @param run makes the generator, which must stop once `left` aborts
+ */
+export function leavable<T, End = void>(
+  run: (left: AbortSignal) => AsyncGenerator<T, End, undefined>,
+): AsyncGenerator<T, End | void, undefined> {
+  const { signal: left, abort } = linkSignals();
+  const all: AsyncGenerator<T, End | void, undefined> = run(left);
+  const [next, end] = [all.next.bind(all), all.return.bind(all)];
+  const over = { done: true, value: undefined } as const;
+  const pending = new Set<() => void>();
+  return Object.assign(all, {
+    next: (): ReturnType<typeof next> =>
+      new Promise((resolve, reject) => {
+        if (left.aborted) return resolve(over);
+        const leave = (): void => resolve(over);
+        const settle = (how: () => void): void => {
+          pending.delete(leave);
+          how();
+        };
+        pending.add(leave);
+        next().then(
+          (one) => settle(() => resolve(one)),
+          (error: unknown) => settle(() => reject(error)),
+        );
+      }),
+    async return(value: Parameters<typeof end>[0]): ReturnType<typeof end> {
+      abort();
+      const ended = end(value);
+      if (pending.size === 0) return ended;
+      for (const leave of pending) leave();
+      ended.catch(() => {}); // it settles when the generator notices
+      return { done: true, value: await value };
+    },
+  });
+}

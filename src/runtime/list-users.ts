@@ -4,6 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { leavable } from "../abort.ts";
 import type { UserState } from "../../machines/index.ts";
 import { isLifecycleError, type LifecycleError } from "../errors.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -31,16 +32,22 @@ export interface UnreadableUser {
 }
 
 /** The users, one by one. */
-export async function* listUsers(
+export function listUsers(engine: Engine, filter: UserFilter): AsyncGenerator<UserStatus, void, undefined> {
+  return leavable((left) => usersOf(engine, filter, left));
+}
+
+async function* usersOf(
   engine: Engine,
   { state, after, limit = Infinity }: UserFilter,
+  left: AbortSignal,
 ): AsyncGenerator<UserStatus, void, undefined> {
-  let left = limit;
+  let rest = limit;
   for await (const id of idsOf(engine, state, after, Math.min(limit, pageSize))) {
+    if (left.aborted) return; // few may be in that state
     const status = statusOrWarn(engine, await readStatus(engine, id, state));
     if (status === null) continue;
     yield status;
-    if (--left <= 0) return;
+    if (--rest <= 0) return;
   }
 }
 

@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
-import { describe, expect, it } from "vitest";
-import { linkSignals, onAbort, withSignals } from "../../src/abort.ts";
+import { describe, expect, it, vi } from "vitest";
+import { leavable, linkSignals, onAbort, withSignals } from "../../src/abort.ts";
 
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, "abort").length;
 
@@ -98,5 +98,56 @@ describe("withSignals()", () => {
   it("gives the lasting signal itself to a task whose caller has none", async () => {
     const { signal } = new AbortController();
     expect(await withSignals(undefined, signal, async (own) => own)).toBe(signal);
+  });
+});
+
+describe("leavable()", () => {
+  /** One item, then nothing until it is left. */
+  const waiting = (ended: () => void) =>
+    leavable(async function* (left: AbortSignal) {
+      try {
+        yield 1;
+        await new Promise<void>((resolve) => onAbort(left, resolve));
+        yield 2;
+      } finally {
+        ended();
+      }
+    });
+  const over = { done: true, value: undefined };
+
+  it("ends each pending next() at once, and the generator", async () => {
+    const ended = vi.fn<() => void>();
+    const sequence = waiting(ended);
+    expect(await sequence.next()).toEqual({ done: false, value: 1 });
+    const steps = [sequence.next(), sequence.next(), sequence.return(), sequence.next()];
+    expect(await Promise.all(steps)).toEqual([over, over, over, over]);
+    await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce());
+  });
+
+  it("waits for the end of a generator that is left between two items", async () => {
+    const ended = vi.fn<() => void>();
+    for await (const _ of waiting(ended)) break;
+    expect(ended).toHaveBeenCalledOnce();
+  });
+
+  it("gives what the generator gives and throws, unless it was left", async () => {
+    let fail = (): void => {};
+    const failing = (): AsyncGenerator<number, void, undefined> =>
+      leavable(async function* () {
+        yield 1;
+        await new Promise((_, reject) => (fail = () => reject(new Error("failed"))));
+      });
+    const [read, left] = [failing(), failing()];
+    await read.next();
+    const next = read.next();
+    await new Promise(setImmediate);
+    fail();
+    await expect(next).rejects.toThrow("failed");
+    expect(await read.next()).toEqual(over);
+    await left.next();
+    const last = left.next();
+    await left.return();
+    fail();
+    expect(await last).toEqual(over);
   });
 });

@@ -13,7 +13,7 @@ import { TransportError } from "../../http/transport.ts";
 import { unreadableAttachment } from "../stream-call.ts";
 import { cut } from "./binary-json.ts";
 import { lengthIn, type Content } from "./content-of.ts";
-import { onAbort, type LinkedSignal } from "../../abort.ts";
+import { leavable, onAbort, type LinkedSignal } from "../../abort.ts";
 import type { Clock } from "../../clock.ts";
 import type { FhirAttachment } from "./attachment.ts";
 
@@ -125,7 +125,10 @@ export function openedContent(
       throw new LifecycleError("INVALID_OPTION", "Cannot read the attachment twice: request it again");
     isBegun = true;
     forget();
-    return reading(opened);
+    return leavable((left) => {
+      onAbort(left, () => linked.abort(cancelled()));
+      return reading(opened);
+    });
   }
 
   return {
@@ -142,7 +145,6 @@ export function openedContent(
             else controller.enqueue(next.value);
           },
           async cancel() {
-            linked.abort(cancelled()); // a generator that has not begun ends without a word
             await pieces.return();
           },
         },

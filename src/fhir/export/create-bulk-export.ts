@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { linkSignals, withSignals } from "../../abort.ts";
+import { leavable, linkSignals } from "../../abort.ts";
 import { anything, check, invalid, isObject, kindOf, type Rules } from "../../checks.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { under } from "../../http/call.ts";
@@ -108,28 +108,37 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     phase = "preparing";
   }
 
-  async function listed(): Promise<Manifest> {
+  /** @param left aborts when the sequence that needs them is left; a start is not undone by it: others may wait for it */
+  async function listed(left?: AbortSignal): Promise<Manifest> {
     await start();
     if (manifest !== undefined) return manifest;
-    return withSignals(signal, ended.signal, async (signal) => {
-      signal.throwIfAborted(); // it was cancelled while it started
+    const linked = linkSignals(signal, ended.signal, left);
+    try {
+      linked.signal.throwIfAborted(); // it was cancelled while it started
+      const waiting = { ...job, signal: linked.signal };
       // `start()` has set one of the two.
-      manifest = await untilReady({ ...job, signal }, status ?? "", waitMs, (words) => (server = words));
+      manifest = await untilReady(waiting, status ?? "", waitMs, (words) => (server = words));
       return manifest;
-    });
+    } finally {
+      linked.release();
+    }
   }
 
   /** Asks for the list again, for fresh links. */
-  async function refresh(): Promise<void> {
-    const before = await listed();
+  async function refresh(left: AbortSignal): Promise<void> {
+    const before = await listed(left);
     manifest = undefined;
-    if (setOf(await listed()) !== setOf(before)) throw outdated();
-    const { files } = await listed();
+    if (setOf(await listed(left)) !== setOf(before)) throw outdated();
+    const { files } = await listed(left);
     fresh = new Map(files.map((file) => [file.name, file]));
   }
 
   /** The resources of a file from a position, whatever cuts it on the way. */
-  async function* read(file: ListedFile, start: Position): AsyncGenerator<Read, void, undefined> {
+  async function* read(
+    file: ListedFile,
+    start: Position,
+    left: AbortSignal,
+  ): AsyncGenerator<Read, void, undefined> {
     let here = start;
     let opened: OpenFile | undefined;
     let isFresh = false;
@@ -137,9 +146,9 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     let ahead = start;
     /** The resources up to each of the two: an empty line is none. Before a cursor, lines are taken for resources. */
     let [found, foundAhead] = [start.line, start.line];
-    const linked = linkSignals(signal, executor.ending, ended.signal);
+    const linked = linkSignals(signal, executor.ending, ended.signal, left);
     const open = async (): Promise<OpenFile> => {
-      const { needsAccess } = await listed();
+      const { needsAccess } = await listed(left);
       const link = fresh.get(file.name) ?? file;
       const reading = { executor, base: address, needsAccess, longest: longestLine, signal: linked.signal };
       [ahead, foundAhead] = [here, found];
@@ -154,7 +163,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
         opened ??= await open().catch(async (error: unknown) => {
           if (isFresh || !isLifecycleError(error) || !expired.has(error.status)) throw error;
           isFresh = true;
-          await refresh();
+          await refresh(left);
           return open();
         });
         const { done, value } = await opened.lines.next();
@@ -201,9 +210,9 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     );
   }
 
-  async function* all(): AsyncGenerator<JsonObject, void, undefined> {
+  async function* all(left: AbortSignal): AsyncGenerator<JsonObject, void, undefined> {
     if (phase === "done") return;
-    const list = await listed();
+    const list = await listed(left);
     const files = outputsIn(list);
     const set = setOf(list);
     if (at !== null && at.set !== set) throw outdated();
@@ -215,7 +224,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
       filesRead = index;
       const start = at?.file === printOf(file.name) ? at.position : beginning;
       at = { set, file: printOf(file.name), position: start };
-      for await (const { resource, here } of read(file, start)) {
+      for await (const { resource, here } of read(file, start, left)) {
         resources++;
         yield resource;
         at = { ...at, position: here };
@@ -223,6 +232,12 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     }
     filesRead = files.length;
     phase = "done";
+  }
+
+  async function* outcomes(left: AbortSignal): AsyncGenerator<JsonObject, void, undefined> {
+    const { files } = await listed(left);
+    for (const file of files)
+      if (file.list === "error") for await (const { resource } of read(file, beginning, left)) yield resource;
   }
 
   return {
@@ -237,11 +252,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
       const { files } = await listed();
       return files.map(({ type, list, url, count }) => ({ type, list, url, count }));
     },
-    async *outcomes() {
-      const { files } = await listed();
-      for (const file of files)
-        if (file.list === "error") for await (const { resource } of read(file, beginning)) yield resource;
-    },
+    outcomes: () => leavable(outcomes),
     async cancel() {
       if (phase === "new" && starting === undefined) return; // nothing has begun
       const why = "Cannot go on with the export: it was cancelled; start another one";
@@ -249,7 +260,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
       await starting?.catch(() => {}); // it may have begun at the server
       if (status !== null) await end(job, status);
     },
-    [Symbol.asyncIterator]: all,
+    [Symbol.asyncIterator]: () => leavable(all),
   };
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { linkSignals } from "../../abort.ts";
+import { leavable, linkSignals, onAbort } from "../../abort.ts";
 import { longestBeforeAhead, lookingAhead } from "./ahead.ts";
 import { cursorOf } from "./cursor.ts";
 import { isLifecycleError, type LifecycleError } from "../../errors.ts";
@@ -138,18 +138,21 @@ export function createWalk(
     };
   }
 
+  async function* pagesUntil(left: AbortSignal): AsyncGenerator<AnyPage, void, undefined> {
+    const { next, stop } = steps();
+    onAbort(left, stop);
+    try {
+      for (let page = await next(); page !== null; page = await next()) yield page;
+    } finally {
+      stop();
+    }
+  }
+
   return {
     get cursor() {
       return place === null ? undefined : cursorOf(source.search, place);
     },
-    async *pages() {
-      const { next, stop } = steps();
-      try {
-        for (let page = await next(); page !== null; page = await next()) yield page;
-      } finally {
-        stop();
-      }
-    },
+    pages: () => leavable(pagesUntil),
     [Symbol.asyncIterator]: () => new Resources(steps()),
   };
 }
@@ -185,8 +188,9 @@ class Resources implements AsyncIterator<JsonObject, void> {
     return this.#inTurn(() => this.#further());
   }
 
+  /** Ends at once, and with it the calls that wait for a page. */
   return(): Promise<IteratorResult<JsonObject, void>> {
-    return this.#inTurn(async () => this.#end());
+    return Promise.resolve(this.#end());
   }
 
   async #further(): Promise<IteratorResult<JsonObject, void>> {
@@ -195,12 +199,14 @@ class Resources implements AsyncIterator<JsonObject, void> {
         if (here !== null) return here;
         this.#page = []; // not kept while the next one comes
         const page = this.#isOver ? null : await this.#steps.next();
-        if (page === null) return this.#end();
+        if (page === null || this.#isOver) return this.#end();
         this.#page = page.resources;
         this.#index = 0;
       }
     } catch (error) {
-      this.#end();
+      const isLeft = this.#isOver;
+      const end = this.#end();
+      if (isLeft) return end;
       throw error;
     }
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { linkSignals } from "../../abort.ts";
+import { leavable, linkSignals } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { invalidOption, type LifecycleError } from "../../errors.ts";
 import type { StoredEvent } from "../../store/contract.ts";
@@ -36,13 +36,21 @@ const currentMs = 1_000;
  *
  * @throws {LifecycleError} `CURSOR_EXPIRED`; `STORE_MOVED` behind the last event of a store that was left; `INVALID_OPTION` once events are turned off; `STORE_UNUSABLE`
  */
-export async function* followEvents(
+export function followEvents(
+  engine: Engine,
+  how: Following,
+): AsyncGenerator<LifecycleEvent, void, undefined> {
+  return leavable((left) => eventsOf(engine, how, left));
+}
+
+async function* eventsOf(
   engine: Engine,
   { after, types, follow, signal }: Following,
+  left: AbortSignal,
 ): AsyncGenerator<LifecycleEvent, void, undefined> {
   const { changes, clock, pollMs } = engine;
   const { logger } = engine.settings;
-  const over = linkSignals(signal, engine.closing);
+  const over = linkSignals(signal, engine.closing, left);
   let news = linkSignals(over.signal); // aborts once this process has made a step durable
   const leave = changes.subscribe(() => news.abort());
   let place: Place = after ?? { epoch: 1, number: 0, mark: null };

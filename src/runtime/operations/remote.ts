@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { withSignals } from "../../abort.ts";
 import { because, LifecycleError, type ErrorCode } from "../../errors.ts";
 import type { Refusal } from "../../http/answer.ts";
 import type { Answer, Call, Unanswered } from "../../http/call.ts";
@@ -173,11 +174,10 @@ export function createRemote(engine: Engine, assertOpen: () => void): Remote {
   return {
     list(options) {
       const { pageSize = 100, signal } = check("list users", options, listing);
-      const pageAt: AskPage = async (page) => {
+      return walkOf(async (page, left) => {
         assertOpen();
-        return askForPage(engine, page, { lane, signal });
-      };
-      return walkOf(pageAt, pageSize);
+        return withSignals(signal, left, (signal) => askForPage(engine, page, { lane, signal }));
+      }, pageSize);
     },
 
     async find(query, options) {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { leavable } from "../../abort.ts";
 import type { RemoteUser, UserList } from "../../http/user-management.ts";
 
 /** How far a walk has come. */
@@ -75,11 +76,21 @@ export function pagesOf(
 }
 
 /** The users of a list, one by one. */
-export function walkOf(ask: AskPage, limit: number): UserWalk {
-  const { pages, walk } = pagesOf(ask, limit);
-  async function* users(): AsyncGenerator<RemoteUser, Walk, undefined> {
+export function walkOf(
+  ask: (page: Parameters<AskPage>[0], left: AbortSignal) => Promise<Page>,
+  limit: number,
+): UserWalk {
+  let walk: () => Walk;
+  async function* users(
+    pages: AsyncIterable<readonly RemoteUser[]>,
+  ): AsyncGenerator<RemoteUser, Walk, undefined> {
     for await (const page of pages) yield* page;
     return walk();
   }
-  return Object.defineProperty(users(), "walk", { get: walk, enumerable: true }) as UserWalk; // has it now
+  const all = leavable((left) => {
+    const listed = pagesOf((page) => ask(page, left), limit);
+    ({ walk } = listed);
+    return users(listed.pages);
+  });
+  return Object.defineProperty(all, "walk", { get: () => walk(), enumerable: true }) as UserWalk; // has it now
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { linkSignals } from "../../abort.ts";
+import { leavable, linkSignals } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
@@ -86,12 +86,21 @@ const kept = 64;
  * The statuses of {@link follow} as a sequence. It ends when the reader leaves, `signal` aborts or the lifecycle
  * closes, and throws as `follow` does. A sequence that is not read holds no resources.
  */
-export async function* watch(
+export function watch(
   engine: Engine,
   id: string,
-  { pollMs, signal }: { readonly pollMs: number; readonly signal: AbortSignal | undefined },
+  how: Pick<Following, "pollMs"> & { readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<UserStatus, void, undefined> {
-  const over = linkSignals(signal, engine.closing);
+  return leavable((left) => statuses(engine, id, how, left));
+}
+
+async function* statuses(
+  engine: Engine,
+  id: string,
+  { pollMs, signal }: Parameters<typeof watch>[2],
+  left: AbortSignal,
+): AsyncGenerator<UserStatus, void, undefined> {
+  const over = linkSignals(signal, engine.closing, left);
   const unread: UserStatus[] = [];
   let wake = (): void => {};
   const how: Following = { pollMs, signal: over.signal, user: "known" };
