@@ -112,6 +112,23 @@ describe("sandbox/fhir as a whole", () => {
     expect([answer.status, answer.body["resourceType"]]).toEqual([status, "OperationOutcome"]);
   });
 
+  it.each([
+    ["1815", 201],
+    ["1815-12", 201],
+    ["1816-02-29", 201],
+    ["1815-02-29", 422],
+    ["1815-02-30", 422],
+    ["1815-13", 422],
+    ["1815-12-10T00:00:00.000Z", 422],
+    ["1815-12-10T10:00", 422],
+    ["0000", 422],
+    [1815, 422],
+  ])("a birth date of %j is answered with %i: it is a day, without a time", async (birthDate, status) => {
+    const { fhir } = await openWithUser();
+    const answer = await fhir("POST", "/r4/Patient", { resourceType: "Patient", birthDate });
+    expect(answer.status).toBe(status);
+  });
+
   it("a refusal names the place and quotes the value, as real servers do", async () => {
     const { fhir } = await openWithUser();
     const wrong = {

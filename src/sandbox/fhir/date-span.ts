@@ -11,6 +11,13 @@ export interface DateSpan {
 const form =
   /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)?)?)?)?$/;
 
+/** Whether it is of FHIR's type `date`: a year, a month or a day that exists, without a time. */
+export function isDate(value: unknown): boolean {
+  if (typeof value !== "string" || !/^(?!0000)\d{4}(-\d\d){0,2}$/.test(value)) return false;
+  const at = new Date(value);
+  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(value); // of no other day
+}
+
 /** The span of a date, dateTime or instant; without a time zone it is read as UTC. */
 export function spanOf(text: string): DateSpan | undefined {
   const found = form.exec(text);

@@ -3,7 +3,7 @@
  * and `birthDate` of people, and the numbers of quantities.
  */
 
-import { spanOf } from "./date-span.ts";
+import { isDate } from "./date-span.ts";
 
 /** An invalid value. */
 export interface Flaw {
@@ -23,7 +23,7 @@ export function flawsOf(resource: Readonly<Record<string, unknown>>): readonly F
   const { resourceType, gender, birthDate } = resource;
   if (people.has(String(resourceType))) {
     if (!genders.includes(gender)) flaws.push({ code: "code-invalid", path: ["gender"], value: gender });
-    if (birthDate !== undefined && (typeof birthDate !== "string" || spanOf(birthDate) === undefined)) {
+    if (birthDate !== undefined && !isDate(birthDate)) {
       flaws.push({ code: "value", path: ["birthDate"], value: birthDate });
     }
   }
