@@ -135,12 +135,7 @@ export function tokensIn(answer: Answer, body: unknown): Tokens | undefined {
   if (accessToken === undefined || !presentable.test(accessToken)) return undefined;
   const refreshToken = text(field(body, "refresh_token"), longestToken);
   const scope = text(field(body, "scope"), longestToken);
-  const expiresIn = numeric(field(body, "expires_in"));
-  const seconds =
-    expiresIn !== undefined && expiresIn >= leastSeconds && expiresIn <= mostSeconds
-      ? expiresIn
-      : assumedSeconds;
-  const lifeMs = Math.floor(seconds * 1000);
+  const lifeMs = lifeOf(numeric(field(body, "expires_in")));
   return {
     accessToken: new Secret(accessToken),
     ...(refreshToken !== undefined && { refreshToken: new Secret(refreshToken) }),
@@ -148,6 +143,12 @@ export function tokensIn(answer: Answer, body: unknown): Tokens | undefined {
     lifeMs,
     ...(scope !== undefined && { scope }),
   };
+}
+
+/** For how long an access token counts as issued, ms, by the `expires_in` of its answer. */
+export function lifeOf(expiresIn: number | undefined): number {
+  const isUsable = expiresIn !== undefined && expiresIn >= leastSeconds && expiresIn <= mostSeconds;
+  return Math.floor((isUsable ? expiresIn : assumedSeconds) * 1000);
 }
 
 /** The characters that may appear in an `Authorization` header. */

@@ -7,6 +7,7 @@
 import type { UserEvent, UserState } from "../../machines/index.ts";
 import { invalidOption, LifecycleError } from "../errors.ts";
 import { fhirVersions } from "../fhir/fhir-version.ts";
+import { lifeOf } from "../http/token.ts";
 import { onceArrived } from "../runtime/engine/apply-outcome.ts";
 import { among, checkValue } from "../checks.ts";
 import { newLease, type Engine } from "../runtime/engine/engine.ts";
@@ -89,8 +90,13 @@ export async function arrange(engine: Engine, world: World, id: string, state: U
 
 /** The age of a token that is in the middle of its refresh window, in ms. */
 function ageOfAToken({ world, refreshWindowMs }: Scene): number {
-  const lifeMs = world.settings.accessTokenLifeMs;
+  const lifeMs = lifeOfTokens(world);
   return lifeMs - Math.min(refreshWindowMs, lifeMs / 2) / 2;
+}
+
+/** For how long a lifecycle takes a token of the sandbox to live, ms: its `expires_in` is in whole seconds. */
+function lifeOfTokens({ settings }: World): number {
+  return lifeOf(Math.floor(settings.accessTokenLifeMs / 1_000));
 }
 
 function isCreated(user: User, at: number, { world, id }: Scene): User {
@@ -149,7 +155,7 @@ function granted(user: User, at: number, { world }: Scene, pair: TokenPair | und
   const after = stepped(user, {
     type: "TOKEN_GRANTED",
     at,
-    expiresAt: at + world.settings.accessTokenLifeMs,
+    expiresAt: at + lifeOfTokens(world),
   });
   const secrets = {
     accessToken: new Secret(pair.accessToken),

@@ -170,6 +170,17 @@ describe("arrange()", () => {
     expect(await world.lifecycle.onboard("bob")).toMatchObject({ state: "tokenActive" });
   });
 
+  it.each([500, 1_500, 2 * 366 * 86_400_000])(
+    "a token that lives for %i ms expires as after a call",
+    async (accessTokenLifeMs) => {
+      const sandbox = { accessTokenLifeMs, refreshTokenLifeMs: 1e12 };
+      const { arrange, lifecycle } = await createTestLifecycle({ sandbox });
+      const { expiresAt } = await arrange("ada", "tokenActive");
+      expect((await lifecycle.onboard("eve")).expiresAt).toEqual(expiresAt);
+      expect(await arrange("bob", "refreshed")).toMatchObject({ expiresAt });
+    },
+  );
+
   it("refuses a user who is here, an id that cannot be one, and what is no state", async () => {
     const { arrange } = await createTestLifecycle();
     await arrange("ada", "created");
