@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createSandbox, createVirtualClock, type SandboxOptions } from "../../src/sandbox/index.ts";
 import { headersOf, open } from "./support.ts";
 
@@ -20,6 +20,38 @@ describe("sandbox entry points", () => {
     const users = await detached("http://127.0.0.1/_sandbox/users");
     expect(await users.json()).toEqual(sandbox.users());
   });
+
+  it.each([
+    [301, "GET listUsers"],
+    [303, "GET listUsers"],
+    [307, "POST createUser"],
+    [308, "POST createUser"],
+  ])(
+    "a POST that is answered with %i goes on as %s, as with the fetch of the platform",
+    async (status, next) => {
+      const sandbox = createSandbox();
+      const server = await sandbox.listen();
+      onTestFinished(() => server.close());
+      const path = "/user-management/v1/user";
+      for (const [fetches, base] of [
+        [fetch, server.url],
+        [sandbox.fetch, "https://api.1up.health"],
+      ] as const) {
+        sandbox.reset();
+        sandbox.fail({ call: "createUser", status, headers: { location: path } });
+        const { clientId, clientSecret } = sandbox.credentials;
+        const answer = await fetches(`${base}${path}`, {
+          method: "POST",
+          headers: { client_id: clientId, client_secret: clientSecret },
+          body: new URLSearchParams({ app_user_id: "ada" }),
+        });
+        expect(answer.status).toBe(200);
+        const calls = sandbox.journal.entries().map(({ method, call }) => `${method} ${call}`);
+        expect(calls).toEqual(["POST createUser", next]);
+        expect(sandbox.users()).toHaveLength(next.startsWith("POST") ? 1 : 0);
+      }
+    },
+  );
 
   it("fetch() honours redirect and signal", async () => {
     const sandbox = createSandbox({ unauthorized: 302, latencyMs: 50 });

@@ -147,17 +147,29 @@ export async function answerRequest(
   request: Request,
   redirectsLeft = 20,
 ): Promise<Response> {
-  const { signal } = request;
+  const { headers, signal } = request;
   signal.throwIfAborted();
+  const again = request.clone(); // its body can be read once
   const response = await untilAborted(signal, answerOnce(handler, sandbox, request));
   const location = response.headers.get("location");
-  if (response.status < 300 || response.status > 399 || location === null) return response;
+  if (!redirects.includes(response.status) || location === null) return response;
   if (request.redirect === "error") throw new TypeError("fetch failed: unexpected redirect");
   if (request.redirect === "manual") return response;
   // A fault may cause a redirect loop; fetch gives up after 20 too.
   if (redirectsLeft === 0) throw new TypeError("fetch failed: redirect count exceeded");
-  const next = new Request(new URL(location, request.url), { headers: request.headers, signal });
+  const followed = { headers, signal, ...(await redirected(response.status, again)) };
+  const next = new Request(new URL(location, request.url), followed);
   return answerRequest(handler, sandbox, next, redirectsLeft - 1);
+}
+
+const redirects: readonly number[] = [301, 302, 303, 307, 308];
+
+/** What a redirect makes of a request: a GET, or the same with its body (Fetch standard, HTTP-redirect fetch). */
+async function redirected(status: number, request: Request): Promise<RequestInit> {
+  const { method } = request;
+  if (method === "GET" || method === "HEAD") return { method };
+  if (status === 303 || (method === "POST" && status < 303)) return {};
+  return { method, body: await request.arrayBuffer() };
 }
 
 async function answerOnce(handler: Handler, sandbox: Sandbox, request: Request): Promise<Response> {
