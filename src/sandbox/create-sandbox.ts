@@ -8,8 +8,9 @@
 import { LifecycleError } from "../errors.ts";
 import { answerRequest, listen } from "./http/listen.ts";
 import { Handler } from "./handler.ts";
+import { aName } from "./options/behaviour.ts";
 import { readOptions, type SandboxOptions } from "./options/sandbox-options.ts";
-import { checkValue, whole, invalid } from "../checks.ts";
+import { aSwitch, checkValue, whole, invalid } from "../checks.ts";
 import type { SandboxUser } from "./state/users.ts";
 import { World } from "./state/world.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -64,11 +65,14 @@ export function sandboxOver(handler: Handler): Sandbox {
       for (let i = 0; i < calls; i++) world.quota.take(world.now());
     },
     revokeGrant: (appUserId) => world.grants.revoke(userNamed("revoke the grant", appUserId).oneupUserId),
-    createUser: (appUserId) =>
-      (world.users.find(appUserId) ?? world.users.add(appUserId, world.settings.active)).oneupUserId,
+    createUser(appUserId) {
+      checkValue("create the user", "appUserId", appUserId, aName);
+      return (world.users.find(appUserId) ?? world.users.add(appUserId, world.settings.active)).oneupUserId;
+    },
     addResources: (appUserId, version, resources) =>
       addResources(world, userNamed("add the resources", appUserId).oneupUserId, version, resources),
     setActive(appUserId, active) {
+      checkValue("change the user", "active", active, aSwitch);
       world.users.change(userNamed("change the user", appUserId), { active });
     },
     users: () => world.users.all,

@@ -26,4 +26,4 @@ export type { FaultResponse } from "./faults/fault-responses.ts";
 export type { ListenOptions, SandboxServer } from "./sandbox.ts";
 export type { SandboxUser } from "./state/users.ts";
 export { createVirtualClock, type VirtualClock, type VirtualClockOptions } from "./clock/virtual-clock.ts";
-export type { SandboxCredentials, SandboxSnapshot } from "./state/world.ts";
+export type { SandboxCredentials, SandboxSnapshot } from "./state/snapshot.ts";

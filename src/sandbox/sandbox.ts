@@ -6,7 +6,7 @@ import type { Fault } from "./faults/fault.ts";
 import type { Journal } from "./journal.ts";
 import type { SandboxUser } from "./state/users.ts";
 import type { VirtualClock } from "./clock/virtual-clock.ts";
-import type { SandboxCredentials, SandboxSnapshot } from "./state/world.ts";
+import type { SandboxCredentials, SandboxSnapshot } from "./state/snapshot.ts";
 
 /** A local, stateful 1upHealth for one application. */
 export interface Sandbox {
@@ -135,6 +135,7 @@ export interface Sandbox {
   /**
    * Adds a user without a call and without a journal entry. Returns its `oneup_user_id`.
    *
+   * @throws {LifecycleError} `INVALID_OPTION`
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -168,7 +169,7 @@ export interface Sandbox {
   /**
    * Sets the `active` that responses show for a user.
    *
-   * @throws {LifecycleError} `USER_UNKNOWN`
+   * @throws {LifecycleError} `USER_UNKNOWN`, `INVALID_OPTION`
    * @example
    * ```ts
    * import { createSandbox } from "oneup-lifecycle/sandbox";
@@ -195,6 +196,7 @@ export interface Sandbox {
   /**
    * Replaces the credentials; those left out stay. Grants stay valid.
    *
+   * @throws {LifecycleError} `INVALID_OPTION`, which changes nothing
    * @example
    * ```ts
    * import { createSandbox } from "oneup-lifecycle/sandbox";
@@ -236,8 +238,10 @@ export interface Sandbox {
    */
   snapshot(): SandboxSnapshot;
   /**
-   * Restores a snapshot. Clock, journal and faults stay.
+   * Restores a snapshot. Clock, journal and faults stay. Calls that the snapshot counts toward the limit count toward the
+   * limit of this sandbox, if both windows are of the same kind.
    *
+   * @throws {LifecycleError} `INVALID_OPTION` for what is no result of {@link Sandbox.snapshot}, which changes nothing
    * @example
    * ```ts
    * import { createSandbox } from "oneup-lifecycle/sandbox";

@@ -41,6 +41,69 @@ describe("sandbox/snapshot", () => {
     expect(answer.status).toBe(200);
   });
 
+  it("restore() refuses what is no snapshot, and changes nothing", async () => {
+    const { sandbox, onboard, call } = await open();
+    const { access } = await onboard("ada");
+    await call("POST", "/r4/Patient", { headers: bearer(access), body: patient });
+    const saved = sandbox.snapshot();
+    const [user, resource] = [saved.users[0], saved.resources[0]];
+    const strange: readonly unknown[] = [
+      undefined,
+      null,
+      {},
+      [],
+      { ...saved, format: 2 },
+      { ...saved, credentials: { clientId: "x" } },
+      { ...saved, chance: [1] },
+      { ...saved, users: [{ ...user, oneupUserId: "1001" }] },
+      { ...saved, grants: { ...saved.grants, codes: [{ code: "x" }] } },
+      { ...saved, resources: [{ ...resource, revisions: [{}] }] },
+      { ...saved, quota: {} },
+      { ...saved, behaviour: { exists: 999 } },
+    ];
+    for (const value of strange) {
+      expect(() => sandbox.restore(value as SandboxSnapshot)).toThrow(/^Cannot restore the sandbox: /); // JavaScript would pass it
+      expect(sandbox.snapshot()).toEqual(saved);
+    }
+  });
+
+  it("setCredentials(), createUser() and setActive() refuse what is none, and change nothing", () => {
+    const sandbox = createSandbox();
+    sandbox.createUser("ada");
+    const before = sandbox.snapshot();
+    const none = undefined as never; // JavaScript would pass it
+    for (const call of [
+      () => sandbox.setCredentials(none),
+      () => sandbox.setCredentials({ clientSecret: "" }),
+      () => sandbox.setCredentials({ clientId: 7 as never }),
+      () => sandbox.createUser(none),
+      () => sandbox.createUser(""),
+      () => sandbox.setActive("ada", none),
+    ])
+      expect(call).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+    expect(sandbox.snapshot()).toEqual(before);
+  });
+
+  it.each([
+    [5, 5, 300, 295],
+    [300, 250, 5, 0],
+    [300, 2, 5, 3],
+    [5, 7, 5, 0],
+  ])(
+    "a limit of %i calls, with %i used, becomes one of %i with %i left",
+    async (before, used, after, left) => {
+      const one = createSandbox({ limit: { calls: before } });
+      one.spend(used);
+      const other = createSandbox({ limit: { calls: after } });
+      other.restore(JSON.parse(JSON.stringify(one.snapshot())));
+      const ask = async (): Promise<number> =>
+        (await other.fetch("http://x/user-management/v1/user", { headers: headersOf(other) })).status;
+      if (left > 1) other.spend(left - 1);
+      if (left > 0) expect(await ask()).toBe(200);
+      expect(await ask()).toBe(429);
+    },
+  );
+
   it("reset() starts over, with the same ids for the same seed", async () => {
     const { sandbox, onboard } = await open({ seed: 9 });
     const first = await onboard("ada");

@@ -28,7 +28,6 @@ import { isLifecycleError } from "../../errors.ts";
 import { endless } from "../../sandbox/faults/fault.ts";
 import { idsIn } from "../list-file.ts";
 import { reasonOf, isSystemError } from "../system-error.ts";
-import { restoreFrom } from "../../sandbox/http/control.ts";
 
 export const sandbox: Command = {
   name: "sandbox",
@@ -243,7 +242,7 @@ function stateFile(path: string, limit: string) {
     restore(sandbox: Sandbox, { world, limit: counted }: KeptState): void {
       const { quota } = sandbox.snapshot(); // nothing is counted yet
       try {
-        restoreFrom(sandbox, counted === limit ? world : { ...world, quota });
+        sandbox.restore(counted === limit ? world : { ...world, quota });
       } catch (error) {
         if (isLifecycleError(error)) throw strange();
         throw error;

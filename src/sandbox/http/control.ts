@@ -11,8 +11,8 @@
  * and may be called by other names: from a container (`host.docker.internal`), through a proxy, or as
  * `api.1up.health` in a hosts file.
  */
-import { aSwitch, checkValue, whole, isObject } from "../../checks.ts";
-import { invalidOption, isLifecycleError, type LifecycleError } from "../../errors.ts";
+import { aSwitch, checkValue, whole } from "../../checks.ts";
+import { invalidOption, isLifecycleError } from "../../errors.ts";
 import { aName, infinite } from "../options/behaviour.ts";
 import { controlBase, controlRoutes } from "./control-routes.ts";
 import { endless } from "../faults/fault.ts";
@@ -20,7 +20,7 @@ import { type Incoming, json, type Outgoing, parseObject, header } from "../base
 import type { ClockReading } from "../clock/remote-clock.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { VirtualClock } from "../clock/virtual-clock.ts";
-import type { SandboxSnapshot } from "../state/world.ts";
+import type { SandboxSnapshot } from "../state/snapshot.ts";
 import { isForeign, isJson, isLoopbackHost } from "../../cross-site.ts";
 
 const verb = "carry out the control call";
@@ -81,7 +81,8 @@ const calls: Readonly<Record<string, (sandbox: Sandbox, incoming: Incoming) => u
   "POST active": (sandbox, incoming) => sandbox.setActive(idOf(incoming), flagOf(incoming, "active")),
   "POST revoke": (sandbox, incoming) => sandbox.revokeGrant(idOf(incoming)),
   "GET state": (sandbox) => sandbox.snapshot(),
-  "PUT state": (sandbox, incoming) => restoreFrom(sandbox, bodyOf(incoming)),
+  // restore() checks it.
+  "PUT state": (sandbox, incoming) => sandbox.restore(bodyOf(incoming) as unknown as SandboxSnapshot),
   "POST reset": (sandbox) => sandbox.reset(),
 };
 
@@ -115,52 +116,6 @@ function idOf(incoming: Incoming): string {
 /** A time as text or in milliseconds. */
 function timeOf(now: unknown): number {
   return typeof now === "string" ? Date.parse(now) : (now as number);
-}
-
-/**
- * Restores a snapshot that was read as JSON. An invalid one changes nothing.
- *
- * @throws {LifecycleError} `INVALID_OPTION`
- */
-export function restoreFrom(sandbox: Sandbox, value: unknown): void {
-  if (!isSnapshot(value)) throw noSnapshot();
-  const before = sandbox.snapshot();
-  try {
-    sandbox.restore(value);
-    sandbox.snapshot(); // throws if the restored state cannot be read back
-  } catch {
-    sandbox.restore(before);
-    throw noSnapshot();
-  }
-}
-
-/** Whether it has the fields of a snapshot, of the right types. List items are validated by using them. */
-function isSnapshot(value: unknown): value is SandboxSnapshot {
-  if (!isObject(value)) return false;
-  const { format, credentials, formerSecrets = [], chance, users, grants, resources, quota } = value;
-  return (
-    format === 1 &&
-    Array.isArray(formerSecrets) &&
-    formerSecrets.every((one) => typeof one === "string") &&
-    isObject(credentials) &&
-    typeof credentials["clientId"] === "string" &&
-    typeof credentials["clientSecret"] === "string" &&
-    [chance, users, resources].every(Array.isArray) &&
-    isObject(grants) &&
-    ["codes", "accessTokens", "refreshTokens"].every((name) => isListOfObjects(grants[name])) &&
-    isListOfObjects(users) &&
-    isListOfObjects(resources) &&
-    isObject(quota) &&
-    Array.isArray(quota["times"])
-  );
-}
-
-function isListOfObjects(value: unknown): boolean {
-  return Array.isArray(value) && value.every(isObject);
-}
-
-function noSnapshot(): LifecycleError {
-  return invalidOption("Cannot restore the sandbox: the value must be a result of snapshot()");
 }
 
 /**

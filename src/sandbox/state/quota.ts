@@ -75,10 +75,18 @@ export class Quota {
   }
 
   get state(): QuotaState {
-    return { ...this.#state, times: [...this.#state.times] };
+    return this.#fitted(this.#state);
   }
 
+  /** The state may be that of another limit, with a ring of another length. */
   set state(state: QuotaState) {
-    this.#state = { ...state, times: [...state.times] };
+    this.#state = this.#fitted(state);
+  }
+
+  /** With the latest calls, oldest first, as many as this limit looks at. */
+  #fitted(state: QuotaState): QuotaState & { times: number[] } {
+    const { calls } = this.#limit;
+    const times = [...state.times.slice(state.next), ...state.times.slice(0, state.next)].slice(-calls);
+    return { ...state, times, next: times.length % calls };
   }
 }

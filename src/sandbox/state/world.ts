@@ -1,39 +1,15 @@
 /** The state of the simulated 1upHealth, independent of HTTP. */
 
-import { check, type Some } from "../../checks.ts";
-import { type Behaviour, behaviourRules, infinite } from "../options/behaviour.ts";
-import { Chance, type ChanceState } from "../base/chance.ts";
+import { anObject, check, checkValue, type Some } from "../../checks.ts";
+import { type Behaviour, behaviourRules } from "../options/behaviour.ts";
+import { Chance } from "../base/chance.ts";
 import type { Subject } from "../base/plan.ts";
-import { Grants, type GrantsState } from "./grants.ts";
+import { Grants } from "./grants.ts";
 import type { Settings } from "../options/sandbox-options.ts";
-import { Quota, type QuotaState } from "./quota.ts";
+import { Quota } from "./quota.ts";
 import { Resources } from "../resources/resources.ts";
-import type { StoredResource } from "../resources/stored-resource.ts";
-import { type SandboxUser, Users } from "./users.ts";
-
-/** The application's credentials. */
-export interface SandboxCredentials {
-  readonly clientId: string;
-  readonly clientSecret: string;
-}
-
-/**
- * A sandbox's state as JSON. Contains codes, tokens and the client secret in clear, and absolute times. Does not contain
- * the clock, the journal or the scripted faults.
- */
-export interface SandboxSnapshot {
-  readonly format: 1;
-  readonly credentials: SandboxCredentials;
-  /** Client secrets that `setCredentials()` has replaced. */
-  readonly formerSecrets?: readonly string[];
-  readonly chance: ChanceState;
-  readonly users: readonly SandboxUser[];
-  readonly grants: GrantsState;
-  readonly resources: readonly StoredResource[];
-  readonly quota: QuotaState;
-  /** The options changed by `behave()`. */
-  readonly behaviour?: Partial<Behaviour>;
-}
+import { checkSnapshot, credentialRules, type SandboxCredentials, type SandboxSnapshot } from "./snapshot.ts";
+import { Users } from "./users.ts";
 
 /** Users, grants, resources and the quota of one application. */
 export class World {
@@ -70,11 +46,13 @@ export class World {
     return clientId === this.credentials.clientId && clientSecret === this.credentials.clientSecret;
   }
 
-  /** Replaces the credentials; those left out stay. */
-  setCredentials({
-    clientId = this.credentials.clientId,
-    clientSecret = this.credentials.clientSecret,
-  }: Some<SandboxCredentials>): void {
+  /** Replaces the credentials; those left out stay. @throws {LifecycleError} `INVALID_OPTION` */
+  setCredentials(given: Some<SandboxCredentials>): void {
+    checkValue("set the credentials", "options", given, anObject);
+    const { clientId, clientSecret } = {
+      ...this.credentials,
+      ...check("set the credentials", given, credentialRules),
+    };
     this.#formerSecrets = [...new Set([...this.#formerSecrets, this.credentials.clientSecret])];
     this.credentials = { clientId, clientSecret };
   }
@@ -111,15 +89,17 @@ export class World {
     };
   }
 
+  /** @throws {LifecycleError} `INVALID_OPTION` for what is no snapshot, which changes nothing */
   restore(snapshot: SandboxSnapshot): void {
-    this.credentials = snapshot.credentials;
+    const behaviour = checkSnapshot(snapshot);
+    this.credentials = { ...snapshot.credentials };
     this.#formerSecrets = snapshot.formerSecrets ?? [];
     this.chance.state = snapshot.chance;
     this.users.all = snapshot.users;
     this.grants.state = snapshot.grants;
     this.resources.state = snapshot.resources;
     this.quota.state = snapshot.quota;
-    this.#setBehaviour(infinite(snapshot.behaviour ?? {}));
+    this.#setBehaviour(behaviour);
   }
 
   #setBehaviour(changed: Partial<Behaviour>): void {
