@@ -8,10 +8,11 @@ import {
   type UserSnapshot,
 } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createActor, toPromise, waitFor, type Snapshot } from "xstate";
 import { Changes } from "../../src/runtime/engine/changes.ts";
-import { hurry, scene, spentOn } from "../support/scene.ts";
+import { afterwards, hurry, scene, spentOn } from "../support/scene.ts";
 import { signUp } from "../support/sign-up.ts";
 import { silentLogger } from "../support/loggers.ts";
 
@@ -143,7 +144,12 @@ describe("a restored lifecycle.actor", () => {
   it("refuses an output that is no user's status", async () => {
     const { open } = await scene();
     const lifecycle = await open();
-    for (const output of [undefined, null, "done", {}, { since: 1, history: "none" }]) {
+    const odd = [
+      { since: 1, history: "none" },
+      { since: 1, history: [null] },
+      { since: "x", history: [] },
+    ];
+    for (const output of [undefined, null, "done", {}, ...odd]) {
       const snapshot = { status: "done", output, input: { appUserId } } as unknown as Snapshot<unknown>;
       const { status, error } = createActor(lifecycle.actor, {
         snapshot,
@@ -155,6 +161,28 @@ describe("a restored lifecycle.actor", () => {
         message: expect.stringContaining("Cannot restore an actor: output must be what its snapshot"),
       });
     }
+  });
+
+  it("refuses a state or an error that the library did not write", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    for (const kept of [{}, { status: "error" }, { status: "error", error: null }, { status: "other" }]) {
+      const snapshot = { ...kept, input: { appUserId } } as unknown as Snapshot<unknown>;
+      expect(await troubleOf(lifecycle, snapshot)).toMatchObject({ code: "INVALID_OPTION" });
+    }
+  });
+
+  it("has a Date wherever the status has one", async () => {
+    const world = await createTestLifecycle();
+    afterwards(() => world.close());
+    await world.crash({ before: "exchangeCode" }, () => world.lifecycle.onboard(appUserId));
+    const { actor } = await world.restart({ after: "46s" });
+    const done = createActor(actor, { input: { appUserId } }).start();
+    const output = await toPromise(done);
+    expect(output.provisionalUntil).toEqual(expect.any(Date));
+    const snapshot = JSON.parse(JSON.stringify(done.getPersistedSnapshot())) as Snapshot<unknown>;
+    const restored = createActor(actor, { snapshot, input: { appUserId } }).getSnapshot();
+    expect(restored.output).toEqual(output);
   });
 
   it("that was done or had failed is so still, with its times and its code", async () => {

@@ -28,6 +28,7 @@ export function persistedSnapshot(snapshot: UserSnapshot): Snapshot<unknown> {
  * @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION` if the library did not write it
  */
 export function restoredSnapshot(kept: Snapshot<unknown>): UserSnapshot {
+  if (!isObject(kept)) throw foreign("snapshot", kept);
   if (kept.status === "error" && !("input" in kept && isObject(kept.input))) throw revivedError(kept.error);
   const input = checkActorInput("input" in kept ? kept.input : undefined);
   switch (kept.status) {
@@ -40,23 +41,36 @@ export function restoredSnapshot(kept: Snapshot<unknown>): UserSnapshot {
     case "active":
     case "stopped":
       return { status: kept.status, output: undefined, error: undefined, context: null, input };
+    default:
+      throw foreign("status", (kept as Snapshot<unknown>).status); // what is restored may be anything
   }
 }
 
-/** A status whose times may be strings, after JSON. */
+function foreign(what: string, got: unknown): LifecycleError {
+  return wrong("restore an actor", what, "what its snapshot was persisted with", got);
+}
+
+/** A status whose times may be strings, after JSON. @throws {LifecycleError} */
 function revived(kept: unknown): UserStatus {
-  if (!isObject(kept) || !("since" in kept && "history" in kept && Array.isArray(kept.history))) {
-    throw wrong("restore an actor", "output", "what its snapshot was persisted with", kept);
-  }
-  const status = kept as unknown as UserStatus; // an object with these two fields is a status
-  const { since, expiresAt, pause, hold, history } = status;
+  const steps: unknown = isObject(kept) && "since" in kept ? kept["history"] : undefined;
+  if (!Array.isArray(steps) || !steps.every(isObject)) throw foreign("output", kept);
+  const status = kept as UserStatus; // an object with these two fields is a status
+  const { since, expiresAt, provisionalUntil, pause, hold, history } = status;
+  const time = (at: unknown): Date => {
+    const date = new Date(typeof at === "string" || at instanceof Date ? at : Number.NaN);
+    if (Number.isNaN(date.getTime())) throw foreign("output", kept);
+    return date;
+  };
+  const caused = <T extends { readonly at: Date }>({ cause }: { readonly cause: T | null }): T | null =>
+    cause && { ...cause, at: time(cause.at) };
   return {
     ...status,
-    since: new Date(since),
-    expiresAt: expiresAt && new Date(expiresAt),
-    pause: pause && { ...pause, until: pause.until && new Date(pause.until) },
-    hold: hold && { ...hold, since: new Date(hold.since) },
-    history: history.map((step) => ({ ...step, at: new Date(step.at) })),
+    since: time(since),
+    expiresAt: expiresAt && time(expiresAt),
+    provisionalUntil: provisionalUntil && time(provisionalUntil),
+    pause: pause && { ...pause, until: pause.until && time(pause.until), cause: caused(pause) },
+    hold: hold && { ...hold, since: time(hold.since) },
+    history: history.map((step) => ({ ...step, at: time(step.at), cause: caused(step) })),
   };
 }
 
@@ -75,6 +89,8 @@ function written(error: unknown): WrittenError {
 }
 
 function revivedError(kept: unknown): Error {
-  const { code, message, retryable, facts } = kept as WrittenError; // ours
+  const isOurs = isObject(kept) && typeof kept["message"] === "string";
+  if (!isOurs || (kept["code"] !== null && typeof kept["code"] !== "string")) throw foreign("error", kept);
+  const { code, message, retryable, facts } = kept as unknown as WrittenError; // ours
   return code === null ? new Error(message) : new LifecycleError(code, message, { retryable, facts });
 }
