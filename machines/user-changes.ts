@@ -114,7 +114,6 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
     ...decided,
     ...confirmed,
     refusals: ofPurge(context),
-    attempt: 0,
     identifiedAt: event.at,
   }),
   noteContradiction: (context, event) => ({ ...changes.noteRefusal(context, event), search: null }),
@@ -174,7 +173,7 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
     const unpurged = unpurgedWithout(context, toPurge);
     return { ...stillThere(context), toPurge, purged: context.purged, unpurged };
   },
-  identifyAgain: (context) => ({ ...decided, refusals: ofPurge(context), attempt: 0 }),
+  identifyAgain: (context) => ({ ...decided, refusals: ofPurge(context), identifiedAt: null }),
   purgeNext: (context) => ({
     toPurge: context.toPurge?.slice(1) ?? null,
     purged: purgedWith(context),

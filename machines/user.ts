@@ -117,7 +117,7 @@ export interface UserContext {
   readonly saidExists: boolean;
   /** After that, the response to a request for a code was "does not exist". */
   readonly saidMissing: boolean;
-  /** Consecutive calls in this state that were not decisive. */
+  /** Consecutive calls in this state that were not decisive; look-ups before a purge count with the purge. */
   readonly attempt: number;
   /**
    * Since when its calls have been refused without a reason, its codes have been refused, or 1upHealth has contradicted
@@ -165,7 +165,7 @@ export interface UserContext {
     readonly versions: readonly string[];
     readonly why: "userUnknown" | "withdrawn";
   } | null;
-  /** When 1upHealth confirmed whose data a purge would erase; `null`: it was not asked. */
+  /** When 1upHealth confirmed whose data a purge would erase; `null`: it was not asked, or must be asked again. */
   readonly identifiedAt: number | null;
   /** The rename under way: the new id, in the form that the record may hold, and the state in which it began. */
   readonly rename: { readonly to: string; readonly from: RenamableState } | null;

@@ -11,7 +11,7 @@
  */
 export type GateName = "management" | "token" | "fhir" | "exchange" | "secret" | "region";
 
-/** The calls that gates apply to. */
+/** The calls that gates apply to; `findLeaver`: the look-up before a purge. */
 export type GatedCall =
   | "createUser"
   | "issueAuthCode"
@@ -20,13 +20,15 @@ export type GatedCall =
   | "exchangeCode"
   | "refreshToken"
   | "findUser"
+  | "findLeaver"
   | "purge"
   | "fhir"
   | "any";
 
 /**
  * The gates of each call; `any`: those of every call made with the client's credentials. A call that brings a code also
- * waits for the gates of its exchange, because a code expires within minutes.
+ * waits for the gates of its exchange, because a code expires within minutes. So does a look-up before a purge for the
+ * gate of that purge, because it is valid for minutes.
  */
 export const gatesBefore: Readonly<Record<GatedCall, readonly GateName[]>> = {
   createUser: ["secret", "region", "token", "exchange", "management"],
@@ -34,6 +36,7 @@ export const gatesBefore: Readonly<Record<GatedCall, readonly GateName[]>> = {
   listUsers: ["secret", "region", "management"],
   updateUser: ["secret", "region", "management"],
   findUser: ["secret", "region", "management"],
+  findLeaver: ["secret", "region", "fhir", "management"],
   exchangeCode: ["secret", "region", "token", "exchange"],
   refreshToken: ["secret", "region", "token"],
   purge: ["secret", "region", "fhir"],
@@ -80,6 +83,11 @@ export function probesFrom(name: GateName, { until, probeCodeAt }: Shut, call: G
 export function isForLaterExchange(name: GateName, call: GatedCall): boolean {
   const forExchange = name === "exchange" || name === "token";
   return forExchange && (call === "createUser" || call === "issueAuthCode");
+}
+
+/** Whether the gate applies to the look-up before a purge only because of the purge that follows. */
+export function isForLaterPurge(name: GateName, call: GatedCall): boolean {
+  return name === "fhir" && call === "findLeaver";
 }
 
 /** How long a user whose calls had no answer lets others probe user management first, ms. */

@@ -150,4 +150,5 @@ export const usual: UserContext = {
   attempt: 3,
   expiresAt: later + 60_000,
   grantedAt: issuedAt,
+  identifiedAt: issuedAt,
 };

@@ -229,7 +229,7 @@ const depends: readonly [
     { oneupUserId: null, toPurge: ["r4"], attempt: 4 },
     event("USER_FOUND"),
     "offboarding",
-    { oneupUserId: 42, toPurge: ["r4"], attempt: 0, identifiedAt: later },
+    { oneupUserId: 42, toPurge: ["r4"], attempt: 4, identifiedAt: later },
   ],
   [
     "identifying",

@@ -11,10 +11,12 @@ const permit: Omit<Permit, "about" | "enteredAt"> = {
   probeCodeAt: undefined,
   granted: null,
   exchangeSlot: null,
+  purgeSlot: null,
   secret: "",
   wasPostponed: false,
   isCleared: false,
   isRetry: true,
+  hasTurn: false,
   hasFailed: false,
 };
 

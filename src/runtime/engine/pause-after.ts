@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isPurging } from "../../../machines/index.ts";
 import type { Pause, PauseReason } from "../../store/envelope.ts";
 import type { CallOutcome, NoOutcome, FailureScope } from "../user/call-outcome.ts";
 import { pauseOf, type Moment } from "./in-doubt.ts";
@@ -11,7 +12,7 @@ import {
   afterForbidden,
   afterOddAnswer,
   afterRefusedCredentials,
-  betweenPurges,
+  afterTrouble,
   codeRegistersMs,
   doubling,
   fullJitter,
@@ -48,8 +49,8 @@ export function pauseAfter(
     case "blocked":
       // seam: a-user-whose-calls-are-blocked-waits
       return scope === "own" ? pause("forbidden", doubling(afterForbidden, postponed)) : null;
-    case "cut":
-      return pause("purging", fullJitter(betweenPurges, attempt, now.random));
+    case "cut": // it continues, unless a gateway answers in place of FHIR
+      return pause("purging", fullJitter(afterTrouble, attempt, now.random));
     case "unexplained":
       return state === "failed"
         ? null
@@ -71,7 +72,8 @@ export function pauseAfter(
       return attempt > 1 && followsCreate(history) ? pauseOf("jitterOfSlot", position, now) : null;
     }
     case "found":
-      return attempt > 1 ? pauseOf("jitterOfSlot", position, now) : null;
+      // The attempts of one that is purged go on, and the look-up is valid for minutes.
+      return attempt > 1 && !isPurging(state) ? pauseOf("jitterOfSlot", position, now) : null;
     case "authorized":
     case "tokens": {
       const { lifeMs, refreshToken = secrets.refreshToken } = outcome.tokens;

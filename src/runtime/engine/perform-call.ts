@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { isPurging, type UserCall } from "../../../machines/index.ts";
+import { isPurging, type UserCall, type UserState } from "../../../machines/index.ts";
+import type { GatedCall } from "../../guard/gates.ts";
 import type { Answer, Call } from "../../http/call.ts";
 import { causeOf, type CallCause } from "../../http/cause.ts";
 import { sizeRuleIn } from "../../http/transport.ts";
@@ -40,6 +41,11 @@ export function endpointOf(call: UserCall): "management" | "token" | "fhir" {
     case "purge":
       return "fhir";
   }
+}
+
+/** The call of a user in this state, as the gates know it. */
+export function gatedCall(state: UserState, call: UserCall): GatedCall {
+  return call === "findUser" && isPurging(state) ? "findLeaver" : call;
 }
 
 /** Whether the call yields a code. Then the gates of the exchange apply to it as well. */

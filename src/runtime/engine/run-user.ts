@@ -11,10 +11,11 @@ import { randomName, slept } from "../../clock.ts";
 import type { Lane, Limit } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
 import { isPurging, isRenaming, type UserCall } from "../../../machines/index.ts";
+import type { GatedCall } from "../../guard/gates.ts";
 import { slotAfter, type SlotEnd } from "../../guard/guard.ts";
 import { isAboutAnother } from "../../http/user-management.ts";
-import type { Blocked, Permit } from "../gates/account.ts";
-import { performCall, bringsCode, endpointOf } from "./perform-call.ts";
+import type { Blocked, Outcome, Permit } from "../gates/account.ts";
+import { performCall, bringsCode, endpointOf, gatedCall } from "./perform-call.ts";
 import { afterDeath, applyOutcome, noteCause } from "./apply-outcome.ts";
 import type { CallOutcome, FailureScope } from "../user/call-outcome.ts";
 import { doubtAbout, momentOf, slotFate } from "./in-doubt.ts";
@@ -57,7 +58,8 @@ async function withPermit(engine: Engine, user: User, options: RunOptions): Prom
     return await runLoop(engine, user, options, permit);
   } finally {
     if (permit.probing.size > 0) await engine.account.abandon(permit);
-    if (permit.exchangeSlot !== null) await engine.store.slots.giveBack(permit.exchangeSlot).catch(() => {}); // the slot expires by itself
+    for (const slot of [permit.exchangeSlot, permit.purgeSlot])
+      if (slot !== null) await engine.store.slots.giveBack(slot).catch(() => {}); // the slot expires by itself
   }
 }
 
@@ -114,10 +116,14 @@ async function runLoop(
     const endpoint = wanted === undefined || isStopped ? undefined : endpointOf(wanted);
     permit.wasPostponed = postponedInARow(user.history) > 0;
     permit.isRetry = user.position.context.attempt > 0;
+    // It brought the user into its lane, or to the look-up before this purge.
+    permit.hasTurn = isPurging(user.position.state) && (slot !== null || hasOutcome);
     permit.hasFailed = user.position.context.exchanges > 0 || user.position.context.codesSpent > 0;
     permit.granted = slot === null || endpoint !== "management" ? null : { slot, notAfter };
-    const skipsGates = wanted === undefined || isStopped || entersAtOnce(engine, wanted, permit);
-    const blocked = skipsGates ? null : await blockedBefore(engine, wanted, permit);
+    const gated = wanted && gatedCall(user.position.state, wanted);
+    const skipsGates =
+      wanted === undefined || gated === undefined || isStopped || entersAtOnce(engine, gated, permit);
+    const blocked = skipsGates ? null : await blockedBefore(engine, gated, permit);
     // The gates may have taken a while. From here on the call leaves within its time-out, or not at all.
     isStopped ||= !skipsGates && blocked === null && (stops(wanted) ?? (await stopsOnceRead(engine, user)));
     const call = isStopped ? undefined : wanted;
@@ -135,6 +141,10 @@ async function runLoop(
 
     if (endpoint === "token" && permit.exchangeSlot !== null) {
       [slot, permit.exchangeSlot] = [permit.exchangeSlot, null];
+      notAfter = clock.monotonic() + settings.timeoutMs;
+    }
+    if (endpoint === "fhir" && permit.purgeSlot !== null) {
+      [slot, permit.purgeSlot] = [permit.purgeSlot, null];
       notAfter = clock.monotonic() + settings.timeoutMs;
     }
     // A user whose token still works can wait for longer than one whose code expires.
@@ -216,30 +226,37 @@ function mayBeTooEarly({ position }: User, call: UserCall, outcome: CallOutcome,
   );
 }
 
-/** Whether the call passes the gates without a wait: none is shut, and it needs no place for its code. */
-function entersAtOnce(engine: Engine, call: UserCall, permit: Permit): boolean {
-  return limitOfItsCode(engine, call, permit) === null && engine.account.enterAtOnce(call, permit);
+/** Whether the call passes the gates without a wait: none is shut, and it needs no place for the call after it. */
+function entersAtOnce(engine: Engine, call: GatedCall, permit: Permit): boolean {
+  return limitAfter(engine, call, permit) === null && engine.account.enterAtOnce(call, permit);
 }
 
-/** The limit of the token endpoint, if the call brings a code that has no place there yet. */
-function limitOfItsCode({ guard }: Engine, call: UserCall, { exchangeSlot }: Permit): Limit | null {
-  return bringsCode(call) && exchangeSlot === null ? guard.limits.token : null;
+/** The limit of the call that follows this one within minutes, if that has no place there yet. */
+function limitAfter({ guard }: Engine, call: GatedCall, permit: Permit): Limit | null {
+  if (call === "findLeaver") return permit.purgeSlot === null ? guard.limits.fhir : null;
+  const isForCode = call === "createUser" || call === "issueAuthCode";
+  return isForCode && permit.exchangeSlot === null ? guard.limits.token : null;
 }
 
 /**
  * The gate that blocks the call, if any. Where the token endpoint has a limit, a slot for the exchange is taken before
- * a code is requested: the code would expire before the next free slot.
+ * a code is requested: the code would expire before the next free slot. So is one of FHIR's limit before a user is
+ * looked up to be purged.
  */
-async function blockedBefore(engine: Engine, call: UserCall, permit: Permit): Promise<Blocked | null> {
-  const { account, guard, store } = engine;
-  const limit = limitOfItsCode(engine, call, permit);
+async function blockedBefore(engine: Engine, call: GatedCall, permit: Permit): Promise<Blocked | null> {
+  const { account, clock, guard, store } = engine;
+  const limit = limitAfter(engine, call, permit);
   const blocked = await account.enter(call, permit);
   if (blocked !== null || limit === null) return blocked;
-  const holdMs = 2 * guard.holdMs; // the call for the code is sent first
+  const holdMs = 2 * guard.holdMs; // the call for the code, or the look-up, is sent first
   const taken = await store.slots.take({ limit, holdMs, lane: null });
-  if (taken.type === "taken") permit.exchangeSlot = taken.slot;
+  const isForPurge = call === "findLeaver";
+  if (taken.type === "taken") permit[isForPurge ? "purgeSlot" : "exchangeSlot"] = taken.slot;
   else await account.abandon(permit);
-  return taken.type === "taken" ? null : account.limitReached(taken.retryInMs);
+  if (taken.type === "taken") return null;
+  if (!isForPurge) return account.limitReached(taken.retryInMs);
+  const until = clock.now() + taken.retryInMs;
+  return { by: "fhir", reason: "rateLimit", until, yields: true, isLong: true };
 }
 
 /** Outcomes that show nothing about the credentials. */
@@ -263,7 +280,15 @@ function reportOutcomeAtOnce(
 ): boolean {
   if (!inconclusive.includes(outcome.type)) account.isDoubted = outcome.type === "credentialsRefused";
   if (refusals.includes(outcome.type) || isDoubtful(user, outcome)) return false;
-  return account.recordAtOnce(call, outcome, permit);
+  return account.recordAtOnce(gatedCall(user.position.state, call), asReported(user, outcome), permit);
+}
+
+/** A purge that was cut off this often in a row may be one that a gateway answers in place of FHIR. */
+const manyCuts = 8;
+
+/** The outcome as the account learns it: a purge that is cut off again and again has got no answer. */
+function asReported({ position }: User, outcome: CallOutcome): Outcome {
+  return outcome.type === "cut" && position.context.attempt >= manyCuts ? { type: "inDoubt" } : outcome;
 }
 
 /** Reports any other outcome. Returns what it means for the user beyond the outcome itself. */
@@ -276,13 +301,14 @@ async function reportOutcome(
 ): Promise<FailureScope> {
   const { account } = engine;
   const tried = permit.probing.size > 0;
+  const gated = gatedCall(user.position.state, call);
   if (refusals.includes(outcome.type)) {
     // 1upHealth also refuses a purge of a user it does not have, so a refused purge says nothing about the account.
     if (call === "purge" && outcome.type !== "throttled") {
       await account.abandon(permit);
       return "own";
     }
-    const trouble = await account.recordOutcome(call, outcome, permit);
+    const trouble = await account.recordOutcome(gated, outcome, permit);
     // A failed probe would otherwise be rescheduled first in its lane.
     const triedInVain = tried && outcome.type === "credentialsRefused" && endpointOf(call) === "management";
     return trouble === "own" || triedInVain ? "own" : "plain";
@@ -290,16 +316,16 @@ async function reportOutcome(
   if (isDoubtful(user, outcome)) {
     // Other exchanges are answered, so this code is at fault; or one code may be spent to find out whether it is.
     if (!permit.probing.has("exchange") || account.spendCode(permit)) return "plain";
-    await account.recordOutcome(call, outcome, permit);
+    await account.recordOutcome(gated, outcome, permit);
     return "kept";
   }
-  await account.recordOutcome(call, outcome, permit);
+  await account.recordOutcome(gated, asReported(user, outcome), permit);
   return "plain";
 }
 
 /** The pause of a user that lets others probe a gate first. */
 function pauseFor({ reason, until }: Blocked): Pause {
-  return { reason: reason === "unavailable" ? reason : "throttled", until };
+  return { reason: reason === "unavailable" || reason === "rateLimit" ? reason : "throttled", until };
 }
 
 /** The lane that its slot is taken in. A call that brings no code need not wait for users whose codes are held up. */

@@ -39,7 +39,9 @@ export function schedule(engine: Engine, user: User, waits: Blocked | "slot" | n
   // A rename is in no lane, not even in doubt: a paused lane would keep its user from being refreshed.
   const needsSlot =
     call !== undefined && endpointOf(call) === "management" && !isRenaming(user.position.state);
-  if (waits !== null && needsSlot) return { dueInMs: null, lane: user.lane };
+  // A look-up before a purge at FHIR's gate: its lane would grant it a slot again and again.
+  const isAtFhir = waits !== null && waits !== "slot" && waits.by === "fhir";
+  if (waits !== null && needsSlot && !isAtFhir) return { dueInMs: null, lane: user.lane };
   if (waits === null || waits === "slot") return { dueInMs: dueInMs(engine, user), lane: null };
   // This process cannot reach 1upHealth, or its secret is refused: another process may run the user at once.
   const isOwn = waits.by === "region" || waits.reason === "credentials";

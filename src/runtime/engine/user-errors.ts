@@ -6,11 +6,12 @@
 import { isPurging, type Gate } from "../../../machines/index.ts";
 import { causeInWords, LifecycleError, type Cause } from "../../errors.ts";
 import type { Pause } from "../../store/envelope.ts";
-import { gatesBefore, type GateName } from "../../guard/gates.ts";
+import { gatesBefore, type GatedCall, type GateName } from "../../guard/gates.ts";
 import type { Blocked } from "../gates/account.ts";
 import { troubleAt } from "../gates/gate-rules.ts";
 import type { Engine } from "./engine.ts";
 import type { LoadedUser } from "./load-user.ts";
+import { gatedCall } from "./perform-call.ts";
 import { lastCause } from "../user/causes.ts";
 import { describeUser, type UserStatus } from "../user/user-status.ts";
 import { applyDueNow, tokenTime } from "../user/token-time.ts";
@@ -29,7 +30,7 @@ export function statusOf(engine: Engine, user: User): UserStatus {
 
 /** The gate that the next call of the user must pass and that is not open, even if it may be probed now; and why. */
 export function gateAhead(engine: Engine, user: User): GateAhead | null {
-  const call = callOf(applyDueNow(engine, user).position.state);
+  const call = nextGatedCall(engine, user);
   const gates = engine.account.gates();
   const isShut = ({ state, reason }: Gate): boolean => state !== "open" && reason !== "rateLimit"; // which a slot ends
   const gate = call && gatesBefore[call].find((name) => isShut(gates[name]));
@@ -200,8 +201,14 @@ export function tooSoon(
 /** The gate that blocks the next call of the user, if it needs one. */
 export function blockedUser(engine: Engine, user: User): Blocked | null {
   if (engine.account.isQuiet) return null;
-  const call = callOf(applyDueNow(engine, user).position.state);
+  const call = nextGatedCall(engine, user);
   return call === undefined ? null : engine.account.blocked(call);
+}
+
+function nextGatedCall(engine: Engine, user: User): GatedCall | undefined {
+  const { state } = applyDueNow(engine, user).position;
+  const call = callOf(state);
+  return call && gatedCall(state, call);
 }
 
 /** The longer of the account's gate and the user's own pause. */

@@ -6,10 +6,12 @@
 import { onAbort } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
-import { isRenaming, type UserCall, type UserEvent } from "../../../machines/index.ts";
+import { isRenaming, type UserEvent } from "../../../machines/index.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
 import type { Blocked } from "../gates/account.ts";
+import type { GatedCall } from "../../guard/gates.ts";
+import { gatedCall } from "./perform-call.ts";
 import { runUser } from "./run-user.ts";
 import { mayArriveForMs } from "./in-doubt.ts";
 import { newLease, type Engine, type Deadline } from "./engine.ts";
@@ -93,8 +95,9 @@ async function untilArrived(
     const left = deadline.until - engine.clock.monotonic();
     const longest = pollIntervalMs(engine.clock.monotonic() - began, longestPollMs);
     const next = applyDueNow(engine, user);
-    const call = callOf(next.position.state);
-    const blocked = call === undefined ? null : await gateBlocking(engine, call, deadline);
+    const { state } = next.position;
+    const call = callOf(state);
+    const blocked = call === undefined ? null : await gateBlocking(engine, gatedCall(state, call), deadline);
     const isStopped = await isStoppedFor(engine, next, left);
     if (arrived(engine, user, blocked) || isStopped) return user;
     inTimeFor(deadline);
@@ -160,7 +163,7 @@ async function isStoppedFor(engine: Engine, next: User, leftMs: number): Promise
  * The gate that blocks the call. It may ask for credentials, so at the end of the deadline the last known one is
  * returned.
  */
-async function gateBlocking(engine: Engine, call: UserCall, deadline: Deadline): Promise<Blocked | null> {
+async function gateBlocking(engine: Engine, call: GatedCall, deadline: Deadline): Promise<Blocked | null> {
   const blocked = await within(engine, engine.account.recheck(call), deadline);
   return blocked === undefined ? engine.account.blocked(call) : blocked;
 }

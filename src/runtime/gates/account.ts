@@ -5,7 +5,7 @@
  * @module
  */
 import { randomName } from "../../clock.ts";
-import { isForLaterExchange, type GatedCall, type GateName } from "../../guard/gates.ts";
+import { isForLaterExchange, isForLaterPurge, type GatedCall, type GateName } from "../../guard/gates.ts";
 import type { Gate } from "../../../machines/index.ts";
 import { CredentialsInUse } from "../account/credentials-in-use.ts";
 import type { KnownCredentials } from "../options/credentials.ts";
@@ -29,10 +29,18 @@ import { ExchangeOutage } from "./exchange-outage.ts";
 import { ManagementOutage } from "./management-outage.ts";
 import { Probing } from "./probing.ts";
 import { ProcessGate } from "./process-gate.ts";
-import type { RetriesInTurn } from "./retries-in-turn.ts";
+import { RetriesInTurn } from "./retries-in-turn.ts";
 import { isThrottling, neutralFor, shutBy } from "./gate-rules.ts";
 
 export type { Blocked, Outcome, Permit } from "./permit.ts";
+
+/** Where purges get no answer: each attempt may need a look-up, which takes a slot. */
+const turnsOfPurges = {
+  by: "fhir",
+  betweenMs: 5 * 60_000,
+  longestBetweenMs: 5 * 60_000,
+  longestMs: 5 * 60_000,
+} as const;
 
 /** A call waits for a fresh read of the gates once the last one is this old, ms. */
 const tooStaleMs = 5_000;
@@ -65,7 +73,9 @@ export class Account {
     const [askList, listOpenedAt] = [ask("management"), openedAt("management")];
     const management = (): Gate => this.#sharedGates.gate("management");
     this.#managementOutage = new ManagementOutage(parts.clock, askList, listOpenedAt, management);
-    this.#turns = { ...this.#managementOutage.turns, refreshToken: this.#exchangeOutage.refreshes };
+    const purges = new RetriesInTurn(parts.clock, () => this.#sharedGates.openedAt("fhir"), turnsOfPurges);
+    const { refreshes } = this.#exchangeOutage;
+    this.#turns = { ...this.#managementOutage.turns, refreshToken: refreshes, purge: purges };
     const [nameOf, secretKey] = [(one: Permit) => this.#nameOf(one), () => this.#credentials.key];
     this.#shutting = new Shutting({ ...parts, sharedGates: this.#sharedGates, nameOf, secretKey });
     this.#probing = new Probing({
@@ -120,10 +130,12 @@ export class Account {
       probeCodeAt: undefined,
       granted: null,
       exchangeSlot: null,
+      purgeSlot: null,
       secret: this.#credentials.key,
       wasPostponed: false,
       isCleared: false,
       isRetry: false,
+      hasTurn: false,
       hasFailed: false,
     };
   }
@@ -187,8 +199,11 @@ export class Account {
    */
   async enter(call: GatedCall, permit: Permit): Promise<Blocked | null> {
     if (this.#sharedGates.ageMs > tooStaleMs) await this.refresh();
-    const turn = this.#turns[call]?.enter(permit) ?? null;
-    if (turn !== null || this.enterAtOnce(null, permit)) return turn;
+    for (const turns of this.#turnsOf(call, permit)) {
+      const turn = turns.enter(permit);
+      if (turn !== null) return turn;
+    }
+    if (this.enterAtOnce(null, permit)) return null;
     for (const name of this.#sharedGates.isQuiet ? [] : this.#processGate.gatesBefore(call)) {
       if (name === "region") await this.#processGate.probeIfDue();
       const gate = this.#sharedGates.gate(name);
@@ -210,7 +225,7 @@ export class Account {
    * @throws {LifecycleError} `STORE_UNUSABLE`
    */
   enterAtOnce(call: GatedCall | null, permit: Permit, now: number = this.#parts.clock.monotonic()): boolean {
-    if (permit.isRetry && call !== null && call in this.#turns) return false; // it waits for its turn; `null`: a call that has it
+    if (permit.isRetry && call !== null && this.#turnsOf(call, permit).length > 0) return false; // it waits for its turn; `null`: a call that has it
     const ageMs = this.#sharedGates.ageAt(now);
     if (ageMs > tooStaleMs) return false;
     if (ageMs > staleMs) void this.refresh(); // in time for the next call
@@ -218,6 +233,14 @@ export class Account {
     if (!this.#sharedGates.isQuiet) return false;
     this.#admit(permit, now);
     return true;
+  }
+
+  /** The turns that the call waits for. A look-up before a purge waits for those of that purge as well. */
+  #turnsOf(call: GatedCall, { hasTurn }: Permit): readonly RetriesInTurn[] {
+    const own: readonly GatedCall[] = call === "purge" ? [] : [kindOf(call)];
+    const isForPurge = !hasTurn && (call === "purge" || call === "findLeaver");
+    const calls: readonly GatedCall[] = isForPurge ? [...own, "purge"] : own;
+    return calls.flatMap((each) => this.#turns[each] ?? []);
   }
 
   #admit(permit: Permit, now: number = this.#parts.clock.monotonic()): void {
@@ -255,7 +278,7 @@ export class Account {
   recordAtOnce(call: GatedCall, outcome: Outcome, permit: Permit): boolean {
     const { type } = outcome;
     const endpoint = neutralFor(call);
-    this.#turns[call]?.record(outcome, permit);
+    this.#turns[kindOf(call)]?.record(outcome, permit);
     if (permit.probing.size > 0 || shutBy(call, type) !== null || isUnconnected(outcome)) return false;
     if (type === "blocked" && endpoint !== null) return false;
     if (endpoint === "management" && this.#managementOutage.record(call, outcome, permit)) return false;
@@ -313,6 +336,7 @@ export class Account {
     if (isUnsent && [...permit.probing].some((name) => isForLaterExchange(name, call)))
       permit.probeCodeAt = undefined; // none spent
     for (const name of permit.probing) {
+      if (isForLaterPurge(name, call)) continue; // the purge decides
       if (isForLaterExchange(name, call) && !isUnsent) {
         if (name === "exchange" && bringsCode.has(outcome.type))
           permit.probeCodeAt ??= this.#parts.clock.now();
@@ -370,4 +394,9 @@ export class Account {
     const at = this.#parts.clock.now();
     for (const name of gateNames) await this.#sharedGates.change(name, { type: "REOPEN", at });
   }
+}
+
+/** The kind of call whose failures count together. */
+function kindOf(call: GatedCall): GatedCall {
+  return call === "findLeaver" ? "findUser" : call;
 }

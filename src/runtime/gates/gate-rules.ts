@@ -73,7 +73,7 @@ export function neutralFor(call: GatedCall): NeutralEndpoint | null {
 
 /** Whether the call reads 1upHealth's list of users, which may be answered where nothing can be written. */
 export function readsList(call: GatedCall): boolean {
-  return call === "listUsers" || call === "findUser";
+  return call === "listUsers" || call === "findUser" || call === "findLeaver";
 }
 
 /** The gate that an outcome shuts. The gate of this process alone is handled in `process-gate.ts`. */

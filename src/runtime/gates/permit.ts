@@ -42,6 +42,8 @@ export interface Permit {
   granted: GrantedSlot | null;
   /** A slot of the token endpoint's limit, taken before a code is requested, so that the code can be exchanged. */
   exchangeSlot: Slot | null;
+  /** A slot of FHIR's limit, taken before a user is looked up to be purged, so that the purge can leave. */
+  purgeSlot: Slot | null;
   /** The key of the secret it was admitted with: an outcome with an old secret shows nothing about a new one. */
   secret: string;
   /** The last call for its user was postponed. */
@@ -50,6 +52,8 @@ export interface Permit {
   isCleared: boolean;
   /** The last call for its user had no result, for whatever reason. */
   isRetry: boolean;
+  /** It has had its turn for this attempt, see `retries-in-turn.ts`. */
+  hasTurn: boolean;
   /** Exchanges for its user have failed before, and none has succeeded since. */
   hasFailed: boolean;
 }

@@ -1,11 +1,11 @@
 /**
  * Has users take turns while calls of one kind get no answer, and no gate is shut because of it: 1upHealth creates no
- * users although its other calls work, or refreshes no tokens. Without it each of these users tries again and again, and
- * the attempts of all spend the limit, or keep a service busy that is down. So once the calls of {@link many} different
- * users in a row got no answer, those whose call has failed before try one at a time, in the order in which they came.
- * The call of a user whose last one was answered is always sent: it may work. Until the first of these attempts has
- * failed, the others come back soon: the trouble may be over, or have been this process's own. Its own process alone
- * counts this, in memory.
+ * users although its other calls work, or refreshes no tokens, or FHIR purges nothing. Without it each of these users
+ * tries again and again, and the attempts of all spend the limit, or keep a service busy that is down. So once the calls
+ * of {@link many} different users in a row got no answer, those whose call has failed before try one at a time, in the
+ * order in which they came. The call of a user whose last one was answered is always sent: it may work. Until the first
+ * of these attempts has failed, the others come back soon: the trouble may be over, or have been this process's own. Its
+ * own process alone counts this, in memory.
  *
  * @module
  */
@@ -23,7 +23,7 @@ const soonMs = 10_000;
 /** Whose turns these are. */
 export interface Turns {
   /** The endpoint of the calls. */
-  readonly by: "management" | "token";
+  readonly by: "management" | "token" | "fhir";
   /** The interval between two attempts of users whose call has failed before, ms: each that fails doubles it. */
   readonly betweenMs: number;
   /** The longest such interval, ms. */
@@ -63,6 +63,7 @@ export class RetriesInTurn {
 
   /** Records the outcome of such a call. */
   record({ type }: Outcome, { about, enteredAt, isRetry }: Permit): void {
+    if (type === "cut") return; // a purge that continues: it shows neither
     if (provesService(type)) this.#unanswered.clear();
     if (enteredAt < this.#openedAt() || !isUnanswered(type)) return;
     if (about !== null && this.#unanswered.size < many) this.#unanswered.add(about);

@@ -55,9 +55,6 @@ export function untilRenewedMs(lifeMs: number, isRefreshable: boolean, grants: n
   return ms > lifeMs / 2 ? ms : 0;
 }
 
-/** A purge continues that 1upHealth cut off. */
-export const betweenPurges: Backoff = { firstMs: second, longestMs: minute / 2 };
-
 /** A fresh code may take a second to register. */
 export const codeRegistersMs: number = second;
 
