@@ -110,7 +110,7 @@ export interface ImportProgress extends RowCounts {
   readonly known: number;
   /**
    * Its users that are no longer left since this call began, whichever process ran them: they got a token, or were
-   * offboarded.
+   * offboarded. Those that another call of the same import has added meanwhile are `present` here, and count there.
    */
   readonly arrived: number;
   /** Its users that ended in `failed`; `retry()` takes them back. */
