@@ -420,8 +420,8 @@ export interface Lifecycle
    * 1upHealth, and only if the list was read to its end. It costs one management call per page, and one for each
    * record that it moves, in the lane "recovery", and holds 32 bytes per user. Call it again after an interruption.
    *
-   * @throws {LifecycleError} `INVALID_OPTION`; `BAD_ANSWER`. Transient errors are retried. Also throws the signal's
-   * reason, and whatever `onProgress` or `onDifference` throws
+   * @throws {LifecycleError} `INVALID_OPTION`; `BAD_ANSWER`. Transient errors are retried, after waits that grow to
+   * five minutes if the call was sent. Also throws the signal's reason, and whatever `onProgress` or `onDifference` throws
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";

@@ -15,6 +15,7 @@ import {
 } from "./reconciliation.ts";
 import type { Engine } from "../engine/engine.ts";
 import { UserComparison } from "./finding.ts";
+import { ListRetries } from "./list-retries.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { watchResult } from "../options/call-listener.ts";
 import { throttle } from "./throttle.ts";
@@ -61,13 +62,11 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
     },
   });
 
-  let failed = 0;
+  const retries = new ListRetries(engine, signal);
+  // What is not sent, for example in a pause or at a shut gate, costs nothing and is tried again soon.
   const ask: AskPage = (page) =>
     retryWrite(engine, signal, "read 1upHealth's list of users", () =>
-      askForPage(engine, page, { lane: "recovery", signal }).catch((error: unknown) => {
-        if (isLifecycleError(error, "UNAVAILABLE")) failed++;
-        throw error;
-      }),
+      retries.until((onSending) => askForPage(engine, page, { lane: "recovery", signal, onSending })),
     );
   const { pages, walk } = pagesOf(ask, pageSize);
 
@@ -75,7 +74,7 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
     phase,
     there: walk().users,
     here: comparison.here,
-    calls: walk().calls + failed,
+    calls: walk().calls + retries.failed,
     counts: { ...counts, thereOnly: counts.thereOnly + (phase === "reading" ? 0 : comparison.notHeld) },
   });
   const report = (phase: ReconcileProgress["phase"]): void => {
@@ -93,7 +92,7 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
   const isRepairing = complete && repairs.length > 0;
   if (isRepairing) {
     await forEachRow(chainsOf(renamed), width, signal, (chain) =>
-      moveChain(engine, signal, chain, ({ appUserId }, isMoved) => {
+      moveChain(engine, signal, retries, chain, ({ appUserId }, isMoved) => {
         if (isMoved) reconciling.moved(appUserId);
         repaired[isMoved ? "moved" : "left"]++;
         report("repairing");
@@ -118,10 +117,11 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
 async function moveChain(
   engine: Engine,
   signal: AbortSignal,
+  retries: ListRetries,
   { users, isRing }: RenameChain,
   told: (user: Renamed, isMoved: boolean) => void,
 ): Promise<void> {
-  const all = users.map((user) => ({ user, following: followRename(engine, user, signal) }));
+  const all = users.map((user) => ({ user, following: followRename(engine, user, signal, retries) }));
   const run = (task: () => Promise<boolean>): Promise<boolean> => runRepair(engine, signal, task);
   const last = all.at(-1);
   if (isRing && last !== undefined) {

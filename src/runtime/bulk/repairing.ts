@@ -6,6 +6,7 @@
 import { isLifecycleError } from "../../errors.ts";
 import type { RemoteUser } from "../../http/user-management.ts";
 import { randomName } from "../../clock.ts";
+import type { ListRetries } from "./list-retries.ts";
 import type { Renamed } from "./rename-chains.ts";
 import type { Engine } from "../engine/engine.ts";
 import { findUser, isBusy, isLeased, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
@@ -53,7 +54,12 @@ export interface Following {
 }
 
 /** See {@link Following}. */
-export function followRename(engine: Engine, renamed: Renamed, signal: AbortSignal): Following {
+export function followRename(
+  engine: Engine,
+  renamed: Renamed,
+  signal: AbortSignal,
+  retries: ListRetries,
+): Following {
   const { clock } = engine;
   const { thereAppUserId, oneupUserId } = renamed;
   let from = renamed.appUserId;
@@ -65,7 +71,10 @@ export function followRename(engine: Engine, renamed: Renamed, signal: AbortSign
   async function isThere(): Promise<boolean> {
     if (answer === null || clock.monotonic() - answer.at > lookUpValidMs) {
       const query = { lane: "recovery", signal, subject: from } as const;
-      answer = { user: await lookUp(engine, { oneupUserId }, query), at: clock.monotonic() };
+      const user = await retries.until((onSending) =>
+        lookUp(engine, { oneupUserId }, { ...query, onSending }),
+      );
+      answer = { user, at: clock.monotonic() };
     }
     return answer.user?.appUserId === thereAppUserId;
   }
