@@ -6,7 +6,7 @@ import type { Json } from "oneup-lifecycle";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
 import type { Scenario } from "./scenario.ts";
-import { managementOutageOf } from "./silences.ts";
+import { managementOutageOf, type ManagementOutage } from "./silences.ts";
 import { beginning, hour, minute, type Time } from "./time.ts";
 import { firstIdOf } from "./first-id.ts";
 
@@ -23,9 +23,11 @@ const [noticedMs, noticedOfWritesMs] = [6 * minute, 25 * minute];
  * and so does a `reconcile()` of the application.
  */
 const [mostCalls, mostCallsOfWrites, mostCallsAfterList] = [12, 40, 20];
+/** After each 429 in an outage the waits begin anew. */
+const mostCallsMixed = 40;
 /**
  * In five minutes waits that double from a second on leave room for eight probes; more, where the store loses how often the
- * gate was shut.
+ * gate was shut, or a 429 begins the count anew.
  */
 const [mostProbes, mostProbesUncounted] = [8, 16];
 
@@ -46,7 +48,10 @@ export class SilenceJudge {
   readonly #judge: Pick<Judge, "blame">;
   readonly #scenario: Scenario;
   readonly #time: Time;
-  readonly #outage: { readonly from: number; readonly until: number; readonly isOfWrites: boolean };
+  readonly #outage: { readonly from: number; readonly until: number } & Pick<
+    ManagementOutage,
+    "isOfWrites" | "isMixed"
+  >;
   /**
    * Whose calls got no answer since one did, in each process. A process counts a person once or, if it was renamed
    * meanwhile, by both ids, and a page of the list for the user that it was read for, or not at all.
@@ -78,8 +83,8 @@ export class SilenceJudge {
     this.#judge = judge;
     this.#scenario = scenario;
     this.#time = time;
-    const { atMs, forMs, isOfWrites } = managementOutageOf(scenario.seed);
-    this.#outage = { from: beginning + atMs, until: beginning + atMs + forMs, isOfWrites };
+    const { atMs, forMs, isOfWrites, isMixed } = managementOutageOf(scenario.seed);
+    this.#outage = { from: beginning + atMs, until: beginning + atMs + forMs, isOfWrites, isMixed };
   }
 
   /** A process gets no answer to a call about this user, or to a page of the list, which may be read to look one up. */
@@ -154,7 +159,8 @@ export class SilenceJudge {
     const { now } = this.#time;
     const lately = (this.#neutral.get(life) ?? []).filter((at) => at > now - 5 * minute);
     this.#neutral.set(life, [...lately, now]);
-    if (lately.length >= (this.#isStoreFailing ? mostProbesUncounted : mostProbes))
+    const isUncounted = this.#isStoreFailing || this.#outage.isMixed;
+    if (lately.length >= (isUncounted ? mostProbesUncounted : mostProbes))
       this.#judge.blame(`P6: ${life.name} makes ${lately.length + 1} neutral calls in five minutes`);
   }
 
@@ -167,12 +173,17 @@ export class SilenceJudge {
   arrived(outcome: string): void {
     const { now } = this.#time;
     if (this.#scenario.alone !== "managementDown" || this.#couldNotice === null) return;
-    const { until, isOfWrites } = this.#outage;
+    const { until, isOfWrites, isMixed } = this.#outage;
     if (isOfWrites && outcome === "listed") return;
     if (now < this.#couldNotice + (isOfWrites ? noticedOfWritesMs : noticedMs) || now >= until) return;
     this.#calls = [...this.#calls.filter((at) => at > now - 10 * minute), now];
     const lists = this.#reconciledAt.filter((at) => at > now - 10 * minute).length;
-    if (this.#calls.length > (isOfWrites ? mostCallsOfWrites + lists * mostCallsAfterList : mostCalls))
+    const allowed = isOfWrites
+      ? mostCallsOfWrites + lists * mostCallsAfterList
+      : isMixed
+        ? mostCallsMixed
+        : mostCalls;
+    if (this.#calls.length > allowed)
       this.#judge.blame(`P6: ${this.#calls.length} calls in ten minutes of an outage of user management`);
   }
 

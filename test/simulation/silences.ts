@@ -19,11 +19,12 @@ export const silences = {
     share: 0.08,
     alone: 0.6,
     between: (dice) => {
-      const { atMs, forMs, isOfWrites } = managementOutage(dice.next());
+      const { atMs, forMs, isOfWrites, isMixed } = managementOutage(dice.next());
       const answers = dice.pick([none, [dice.pick(none)]]);
       return ({ asked, ms }) => {
         const isMet = isManagement(asked) && !(isOfWrites && asked === "listUsers");
-        return isMet && ms >= atMs && ms < atMs + forMs ? dice.pick(answers) : undefined;
+        if (!isMet || ms < atMs || ms >= atMs + forMs) return undefined;
+        return isMixed && dice.hits(0.1) ? { status: 429, body: "" } : dice.pick(answers);
       };
     },
   },
@@ -58,12 +59,15 @@ export interface ManagementOutage {
   readonly forMs: number;
   /** Its list can be read all the same. */
   readonly isOfWrites: boolean;
+  /** A balancer answers some calls 429 meanwhile. */
+  readonly isMixed: boolean;
 }
 
 /** The outage for this `chance`, from 0 to 1. */
 export function managementOutage(chance: number): ManagementOutage {
   return {
     isOfWrites: Math.floor(chance * 1_000) % 3 === 0,
+    isMixed: Math.floor(chance * 10_000) % 3 === 0,
     atMs: Math.floor(chance * hour),
     forMs: 90 * minute + (Math.floor(chance * 7 * hour) % (90 * minute)),
   };

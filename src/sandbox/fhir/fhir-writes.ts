@@ -37,7 +37,8 @@ export function update(call: FhirCall): Carried {
 export function validate(call: FhirCall): Carried {
   const parameters = parseObject(call.incoming.body)?.["parameter"];
   const members = Array.isArray(parameters) ? membersOf(call.incoming.body) : undefined;
-  const listed = itemsOf(members?.get("parameter") ?? "[]").map((one) => membersOf(one));
+  const items = itemsOf(members?.get("parameter") ?? "[]").filter((one) => one.startsWith("{"));
+  const listed = items.map((one) => membersOf(one));
   const resource = listed.find((one) => one.get("name") === '"resource"')?.get("resource");
   const body = members === undefined ? call.incoming.body : (resource ?? "");
   const read = readResource({ ...call, incoming: { ...call.incoming, body } });
