@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { LosslessNumber, stringify } from "lossless-json";
+import { randomUUID } from "node:crypto";
 import {
   closeList,
   closeObject,
@@ -97,12 +97,18 @@ export function parseKnown(text: string, isAllExact: boolean): unknown {
  */
 export function stringifyFhirJson(value: unknown): string | undefined {
   if (!holdsDigits(value)) return JSON.stringify(value);
-  return stringify(value, function (this: unknown, name: string, one: unknown) {
+  const kept: string[] = [];
+  const text = JSON.stringify(value, function (this: unknown, name: string, one: unknown) {
     const digits = digitsIn(this, name);
     if (typeof one !== "number" || digits === undefined || !Object.is(Number(digits), one)) return one;
-    return new LosslessNumber(digits);
-  });
+    kept.push(digits);
+    return placeholder;
+  }) as string | undefined; // `undefined` for what JSON cannot represent
+  return text?.replaceAll(`"${placeholder}"`, () => kept.shift() ?? "");
 }
+
+/** Stands for a number until its digits are put in. No value can hold it, because it never leaves this module. */
+const placeholder: string = randomUUID();
 
 /**
  * The source text of a number in a parsed resource: `digitsOf(quantity, "value")` is `"1.50"` where `quantity.value`

@@ -70,6 +70,19 @@ describe("parseFhirJson() and stringifyFhirJson()", () => {
     expect(stringifyFhirJson(parseFhirJson('{"a":1.50,"a":2.50}'))).toBe('{"a":2.50}'); // the last one counts
   });
 
+  it("do what JSON does with everything else beside remembered digits, too", () => {
+    const quantity = parseFhirJson('{"value":1.50}');
+    const circle: Record<string, unknown> = { quantity };
+    circle["self"] = circle;
+    expect(() => stringifyFhirJson(circle)).toThrow(TypeError);
+    expect(() => stringifyFhirJson({ quantity, count: 10n })).toThrow(TypeError);
+    const list = Object.assign([1, 2], { toJSON: () => "list" });
+    const keyed = { toJSON: (key: string) => key };
+    expect(stringifyFhirJson({ quantity, list, keyed })).toBe(
+      '{"quantity":{"value":1.50},"list":"list","keyed":"keyed"}',
+    );
+  });
+
   it("keep the digits of numbers at any place, under any name", () => {
     const digits = fc.constantFrom("1.50", "-0", "1e3", "2", "0.1", "12345678901234567890");
     const name = fc.constantFrom(

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import type { UserStatus } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
@@ -90,24 +91,31 @@ describe("watch()", () => {
     "shows the person who has the id now, which %s process has passed on between two looks",
     async (which) => {
       const store = memory();
-      const { open } = await scene();
+      const { open, sandbox } = await scene();
       const [here, there] = [await open({ store }), await open({ store })];
       const works = which === "this" ? here : there;
+      const pollMs = 1_000;
+      /** What is seen next. Only meanwhile the time passes after which the store is read again. */
+      const next = async (seen: ReturnType<typeof here.watch>): Promise<UserStatus | void> => {
+        let isSeen = false;
+        const status = seen.next().finally(() => (isSeen = true));
+        for (; !isSeen; await pause(2)) if (which === "another") sandbox.clock.advance(pollMs);
+        return (await status).value;
+      };
       for (let round = 0; round < 8; round++) {
         const [id, bob] = [`smith ${round}`, `bob ${round}`];
         const ann = await works.onboard(id);
-        const pollMs = which === "this" ? 3_600_000 : 100;
-        const seen = here.watch(id, { pollMs, signal: AbortSignal.timeout(5_000) });
-        expect((await seen.next()).value).toMatchObject({ oneupUserId: ann.oneupUserId });
+        const seen = here.watch(id, { pollMs: which === "this" ? 3_600_000 : pollMs });
+        expect(await next(seen)).toMatchObject({ oneupUserId: ann.oneupUserId });
         const { oneupUserId } = await works.onboard(bob);
         await works.rename(id, `ann ${round}`);
         await works.rename(bob, id);
         for (let looks = 0, last: unknown; last !== oneupUserId && looks < 9; looks++) {
-          last = ((await seen.next()).value as UserStatus | undefined)?.oneupUserId;
+          last = (await next(seen))?.oneupUserId;
           expect([ann.oneupUserId, oneupUserId]).toContain(last);
         }
         await works.offboard(id);
-        expect((await seen.next()).value).toMatchObject({ oneupUserId, state: "offboarded" });
+        expect(await next(seen)).toMatchObject({ oneupUserId, state: "offboarded" });
         await seen.return();
       }
     },

@@ -32,16 +32,16 @@ describe("sandbox/fhir", () => {
   });
 
   it("GET does not show a new resource until the read lag is over", async () => {
-    const { fhir, sandbox } = await openWithUser({ readLagMs: 900 });
+    const { fhir, sandbox } = await openWithUser({ readLagMs: 900_000 });
     const { body } = await fhir("POST", "/r4/Patient", patient);
     expect((await fhir("GET", `/r4/Patient/${body["id"]}`)).status).toBe(404);
-    sandbox.clock.advance(900);
+    sandbox.clock.advance(900_000);
     expect((await fhir("GET", `/r4/Patient/${body["id"]}`)).status).toBe(200);
     await fhir("PUT", `/r4/Patient/${body["id"]}`, { ...patient, id: body["id"], gender: "male" });
     expect((await fhir("GET", `/r4/Patient/${body["id"]}`)).body["gender"]).toBeUndefined();
     await fhir("DELETE", `/r4/Patient/${body["id"]}`);
     expect((await fhir("GET", `/r4/Patient/${body["id"]}`)).status).toBe(200);
-    sandbox.clock.advance(900);
+    sandbox.clock.advance(900_000);
     expect((await fhir("GET", `/r4/Patient/${body["id"]}`)).status).toBe(404);
   });
 
