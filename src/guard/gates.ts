@@ -36,7 +36,13 @@ export const gatesBefore: Readonly<Record<GatedCall, readonly GateName[]>> = {
   listUsers: ["secret", "region", "management"],
   updateUser: ["secret", "region", "management"],
   findUser: ["secret", "region", "management"],
-  findLeaver: ["secret", "region", "fhir", "management"],
+  findLeaver: [
+    "secret",
+    "region",
+    // seam: a-leaver-is-looked-up-once-its-purge-can-leave
+    "fhir",
+    "management",
+  ],
   exchangeCode: ["secret", "region", "token", "exchange"],
   refreshToken: ["secret", "region", "token"],
   purge: ["secret", "region", "fhir"],

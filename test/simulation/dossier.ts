@@ -25,8 +25,8 @@ export class Dossier {
   /** Refusals that 1upHealth gave it, and steps that need one. */
   readonly refusals = { code: 0, grant: 0, other: 0 };
   readonly steps = { code: 0, grant: 0, other: 0 };
-  /** Purges that 1upHealth called done, and how many of them the record has taken for done. */
-  readonly purges = { done: 0, believed: 0 };
+  /** Purges that 1upHealth called done, how many of them the record has taken for done, and look-ups anew since the last one. */
+  readonly purges = { done: 0, believed: 0, lookUps: 0 };
   /** When its tokens were given up because 1upHealth refused them, and when by the clock of the process that did. */
   readonly rejections: { readonly when: number; readonly at: number }[] = [];
   /** The application has let it go once. */

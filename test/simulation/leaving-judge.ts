@@ -6,6 +6,9 @@ import type { Dossier } from "./dossier.ts";
 import type { World } from "../../src/sandbox/state/world.ts";
 import type { Judge } from "./judge.ts";
 
+/** So often a user may be looked up anew, where a process died or stood still before each purge. */
+const mostLookUps = 6;
+
 export class LeavingJudge {
   readonly #judge: Pick<Judge, "blame">;
 
@@ -24,6 +27,7 @@ export class LeavingJudge {
     if (state !== "offboarding" && state !== "offboarded")
       this.#judge.blame(`P2: data of ${dossier.id} were erased while it is ${state}`);
     this.onPurge(dossier);
+    dossier.purges.lookUps = 0;
     if (outcome === "purged") dossier.purges.done++;
   }
 
@@ -63,7 +67,10 @@ export class LeavingJudge {
     )
       this.#judge.blame(`P7: a purge of ${id} was given up although 1upHealth has it`);
     // A purge that had to wait before a gate asks once more whose data it would erase.
-    if (event === "DUE" && state === "identifying") dossier.base++;
+    if (event !== "DUE" || state !== "identifying") return;
+    dossier.base++;
+    if (++dossier.purges.lookUps > mostLookUps)
+      this.#judge.blame(`P6: ${id} is looked up again and again, and no purge of it leaves`);
   }
 }
 

@@ -17,4 +17,9 @@ export const mutantsOfPurges: readonly Mutant[] = [
     at: "a-wait-ends-by-the-clock-that-stores-it",
     skip: true,
   },
+  {
+    name: "looks up those that leave though FHIR purges nothing",
+    at: "a-leaver-is-looked-up-once-its-purge-can-leave",
+    skip: true,
+  },
 ];

@@ -3,13 +3,21 @@ import type { Fault } from "oneup-lifecycle/sandbox";
 import { isOneOf } from "./blocks.ts";
 import { isManagement } from "./faults.ts";
 import type { Kind } from "./kinds.ts";
-import { Dice, hour, minute } from "./time.ts";
+import { beginning, Dice, hour, minute } from "./time.ts";
 
 /** Responses that amount to none. */
 const none: readonly Fault[] = [
   { status: 503, body: { error: "server_error" } },
   { status: 500 },
   { status: 502, body: "<html><body>Bad Gateway</body></html>" },
+  { drop: "before" },
+];
+
+/** What becomes of a purge where none is carried out; first that which shuts the gate. */
+const noPurge: readonly Fault[] = [
+  { status: 429, body: "" },
+  { status: 503, body: "" },
+  { status: 504, body: "" },
   { drop: "before" },
 ];
 
@@ -26,6 +34,18 @@ export const silences = {
         if (!isMet || ms < atMs || ms >= atMs + forMs) return undefined;
         return isMixed && dice.hits(0.1) ? { status: 429, body: "" } : dice.pick(answers);
       };
+    },
+  },
+  /** FHIR purges nothing for hours: it throttles, fails, or ends each purge midway. */
+  purgesDown: {
+    share: 0.06,
+    answer: ({ method, path }, dice, { scenario: { seed }, time }) => {
+      const spell = new Dice(seed, "hours without a purge");
+      const [from, forMs] = [spell.between(0, hour), spell.between(2 * hour, 5 * hour)];
+      const answers = spell.pick([[noPurge[0]], noPurge.slice(1), noPurge]);
+      const ms = time.now - beginning;
+      const isMet = method === "DELETE" && /\/\$?purge\b/.test(path) && ms >= from && ms < from + forMs;
+      return isMet ? dice.pick(answers.flatMap((one) => one ?? [])) : undefined;
     },
   },
   /** The calls of up to six users to user management are not answered, and those of others are. */
