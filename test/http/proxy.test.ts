@@ -97,6 +97,17 @@ async function onboarded(
   return JSON.parse(out);
 }
 
+/** What it prints once it has got no further; on a busy machine it may find out nothing within its second. */
+async function refusedIn(
+  network: Pick<Network, "sandbox">,
+  env: Readonly<Record<string, string>>,
+): Promise<unknown> {
+  for (;;) {
+    const met = await onboarded(network, env, 500);
+    if (!JSON.stringify(met).includes('"TIMEOUT"')) return met;
+  }
+}
+
 /** On a busy machine a call may take longer than the second that it is given: a fresh code follows. */
 const state: unknown = expect.stringMatching(/^(?:tokenActive|reauthorized)$/);
 const done = { state, usable: true, created: "Patient" };
@@ -118,7 +129,7 @@ it("takes a proxy without a scheme, as curl does", async () => {
 
 it("names a proxy that asks for a password", async () => {
   const network = await behindProxy("ada:right");
-  const met = await onboarded(network, { HTTPS_PROXY: `http://ada:wr0ng@${network.proxy}` }, 500);
+  const met = await refusedIn(network, { HTTPS_PROXY: `http://ada:wr0ng@${network.proxy}` });
   expect(met).toMatchObject({ failed: "proxy_407" });
   expect(JSON.stringify(met)).not.toContain("wr0ng");
   expect(network.sandbox.journal.entries()).toEqual([]);
@@ -127,14 +138,14 @@ it("names a proxy that asks for a password", async () => {
 it("tells a proxy that is not found, or not there, from a host that is not", async () => {
   const sandbox = createSandbox();
   const nowhere = { HTTPS_PROXY: "http://proxy.invalid:3128" };
-  expect(await onboarded({ sandbox }, nowhere, 500)).toMatchObject({
+  expect(await refusedIn({ sandbox }, nowhere)).toMatchObject({
     failed: expect.stringMatching(/^proxy_(?:ENOTFOUND|EAI_AGAIN)$/),
   });
   const closed = createServer();
   const port = await listening(closed);
   closed.close();
   const refused = { HTTPS_PROXY: `http://127.0.0.1:${port}` };
-  expect(await onboarded({ sandbox }, refused, 500)).toMatchObject({ failed: "proxy_ECONNREFUSED" });
+  expect(await refusedIn({ sandbox }, refused)).toMatchObject({ failed: "proxy_ECONNREFUSED" });
   expect(nextStepAfter({ code: "proxy_ECONNREFUSED", status: null })).toContain("HTTPS_PROXY");
 });
 
@@ -145,7 +156,7 @@ it("goes to this machine, and to the hosts in NO_PROXY, without the proxy", asyn
   const env = { HTTPS_PROXY: `http://${network.proxy}`, HTTP_PROXY: `http://${network.proxy}` };
   expect(await onboarded(network, { ...env, ONEUP_API: url })).toEqual(done);
   // No DNS knows the host, so a direct call finds nothing.
-  const direct = await onboarded(network, { ...env, NO_PROXY: "other.example, .1up.example" }, 500);
+  const direct = await refusedIn(network, { ...env, NO_PROXY: "other.example, .1up.example" });
   expect(direct).toMatchObject({ code: "USER_NOT_READY" });
   expect(network.tunnels).toEqual([]);
 });
