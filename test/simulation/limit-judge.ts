@@ -54,6 +54,7 @@ export class LimitJudge {
       this.#judge.blame("P4: a call was refused although no other client spends the account's calls");
     if (status === 429) this.#throttled.answers++;
     this.silences.arrived(outcome);
+    if (status === 429) this.silences.throttled();
     if (this.#scenario.alone !== "stubbornThrottling") return;
     if (now < this.#stubborn.from || now >= this.#stubborn.until) return;
     this.#triedFrom ??= now + 2 * second; // the first may not be alone

@@ -74,6 +74,7 @@ export class SilenceJudge {
   /** The account's record holds that user management is shut because it does not answer, and when it last did. */
   #isShut = false;
   #shutAt = Number.NEGATIVE_INFINITY;
+  #wasThrottled = false;
   /** When a process could notice the outage. */
   #couldNotice: number | null = null;
   #calls: number[] = [];
@@ -87,6 +88,11 @@ export class SilenceJudge {
     this.#outage = { from: beginning + atMs, until: beginning + atMs + forMs, isOfWrites, isMixed };
   }
 
+  /** A call was answered 429. */
+  throttled(): void {
+    this.#wasThrottled = true;
+  }
+
   /** A process gets no answer to a call about this user, or to a page of the list, which may be read to look one up. */
   unanswered(life: Life, id: string | undefined): void {
     const row = this.#rows.get(life) ?? { people: new Set<string>(), ids: new Set<string>() };
@@ -94,6 +100,8 @@ export class SilenceJudge {
     const { now } = this.#time;
     row.ids.add(id ?? `page at ${now}`);
     if (id !== undefined) row.people.add(firstIdOf(id));
+    // It may have probed a gate that a 429 shut, of which no record tells.
+    if (this.#wasThrottled && this.#isStoreFailing) this.#suspectedUntil.set(life, Infinity);
     if (row.ids.size < many) return;
     this.#suspectedUntil.set(life, now + this.#knownForMs);
     const { from, until, isOfWrites } = this.#outage;

@@ -51,6 +51,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
     const { isOver, kinds } = stage;
     const asked = askedBy(incoming);
     const fault = kinds.between({ asked, user, process: process.index, ms, isOver });
+    if (fault?.status === 429) judge.limits.silences.throttled();
     if (fault !== undefined) judge.blocks.stopped(life, asked === "fhir" ? undefined : user());
     return fault;
   }
