@@ -11,6 +11,7 @@ import { never, type Life } from "./life.ts";
 import type { Mortal, Stage } from "./stage.ts";
 import { namesLimit } from "./throttling.ts";
 import { beginning, Dice, timeoutMs } from "./time.ts";
+import { isAnyDaysOff } from "./wrong-days.ts";
 
 /** A call that was decided before a 429 may still be on its way through a slow store, ms. */
 const underWayMs = 45_000;
@@ -202,7 +203,14 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
         const patience = life.toldToWait.get(endpointOf(incoming));
         // What was under way when the process stood still leaves once it goes on.
         const since = Math.max(patience?.since ?? 0, life.heldUpUntil);
-        if (patience !== undefined && time.now > since + underWayMs && time.now < patience.until) {
+        // Another process, whose clock is days ahead, may have found the endpoint open.
+        const isMisled = (): boolean => isAnyDaysOff(scenario, time.now - beginning);
+        if (
+          patience !== undefined &&
+          time.now > since + underWayMs &&
+          time.now < patience.until &&
+          !isMisled()
+        ) {
           judge.blame(`P4: ${life.name} calls although 1upHealth told it to wait`);
         }
         // A connection takes its time, and the process may stand still before the first byte leaves.

@@ -65,6 +65,13 @@ export function isDaysOff(
   return kinds.includes("wrongDays") && wrongDaysOf(seed).some(isIt);
 }
 
+/** The same of any process. */
+export function isAnyDaysOff(scenario: Pick<Scenario, "kinds" | "seed" | "processes">, ms: number): boolean {
+  return Array.from({ length: scenario.processes }, (_, one) => one).some((one) =>
+    isDaysOff(scenario, one, ms),
+  );
+}
+
 /** How a call about one of these users is refused. */
 function refusal(incoming: Incoming): Fault | undefined {
   const call = askedBy(incoming);
