@@ -18,11 +18,6 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     becomes: no,
   },
   {
-    name: "takes a 429 in an outage for an answer",
-    at: "a-429-is-no-answer",
-    becomes: () => "true",
-  },
-  {
     name: "believes that a user has the token that another one has just got",
     at: "a-token-belongs-to-one-user",
     when: "never",
