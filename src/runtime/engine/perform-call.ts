@@ -49,7 +49,7 @@ export function gatedCall(state: UserState, call: UserCall): GatedCall {
 }
 
 /** Whether the call yields a code. Then the gates of the exchange apply to it as well. */
-export function bringsCode(call: UserCall): boolean {
+export function bringsCode(call: GatedCall): boolean {
   return call === "createUser" || call === "issueAuthCode";
 }
 

@@ -234,8 +234,7 @@ function entersAtOnce(engine: Engine, call: GatedCall, permit: Permit): boolean 
 /** The limit of the call that follows this one within minutes, if that has no place there yet. */
 function limitAfter({ guard }: Engine, call: GatedCall, permit: Permit): Limit | null {
   if (call === "findLeaver") return permit.purgeSlot === null ? guard.limits.fhir : null;
-  const isForCode = call === "createUser" || call === "issueAuthCode";
-  return isForCode && permit.exchangeSlot === null ? guard.limits.token : null;
+  return bringsCode(call) && permit.exchangeSlot === null ? guard.limits.token : null;
 }
 
 /**
