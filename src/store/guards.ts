@@ -44,7 +44,7 @@ export function isCount(value: unknown): value is number {
 }
 
 /** Whether a value is of one kind. */
-type Guard = (value: unknown) => boolean;
+export type Guard = (value: unknown) => boolean;
 
 /** The guard of an object whose fields are of these kinds; it may have others. */
 export function shape<T>(fields: Readonly<Record<keyof T, Guard>>): (value: unknown) => value is T {

@@ -158,28 +158,37 @@ function checked(
     return (lost ??= error);
   }
 
-  /** `hasWritten`: it is a write. Not `async`, which would make two promises more for each of many calls. */
+  /** `answered`: what becomes of the answer. Not `async`, which would make two promises more for each of many calls. */
   function call<T>(
     verb: string,
     question: () => Promise<T>,
-    hasWritten?: HasWritten<T>,
+    answered?: (answer: T) => T | Promise<T>,
+    isWrite = false,
     attempt = 1,
   ): Promise<T> {
     if (lost !== null) return Promise.reject(lost);
     const failed = async (thrown: unknown): Promise<T> => {
-      await refused(verb, thrown, hasWritten !== undefined, attempt);
-      return call(verb, question, hasWritten, attempt + 1);
+      await refused(verb, thrown, isWrite, attempt);
+      return call(verb, question, answered, isWrite, attempt + 1);
     };
     try {
-      const asked = within(verb, storeAnswerMs, question);
-      if (hasWritten === undefined) return asked.catch(failed);
-      return asked.then((answer) => {
-        if (hasWritten(answer)) writability.succeeded();
-        return answer;
-      }, failed);
+      return within(verb, storeAnswerMs, question).then(answered, failed);
     } catch (thrown) {
       return failed(thrown); // of an adapter that is no asynchronous function
     }
+  }
+
+  /** A call that changes something, unless its answer shows that it did not. */
+  function change<T>(
+    verb: string,
+    question: () => Promise<T>,
+    hasWritten: HasWritten<T> = always,
+  ): Promise<T> {
+    const answered = (answer: T): T => {
+      if (hasWritten(answer)) writability.succeeded();
+      return answer;
+    };
+    return call(verb, question, answered, true);
   }
 
   /** A call failed. Resolves if it is to be made once more. @throws {LifecycleError} otherwise */
@@ -233,12 +242,12 @@ function checked(
     verb: string,
     asked: A,
     question: (asked: A) => Promise<T>,
-    hasWritten: HasWritten<T> = always,
+    hasWritten?: HasWritten<T>,
   ): Promise<T> {
     if (moved !== null) return refuseMoved().then(() => write(verb, asked, question, hasWritten));
     // seam: a-write-carries-the-identity-of-the-account
-    if (identity !== undefined) return call(verb, () => question({ ...asked, identity }), hasWritten);
-    const ask = (): Promise<T> => call(verb, () => question(asked), hasWritten);
+    if (identity !== undefined) return change(verb, () => question({ ...asked, identity }), hasWritten);
+    const ask = (): Promise<T> => change(verb, () => question(asked), hasWritten);
     return hasRecord ? look().then(ask) : ask();
   }
 
@@ -256,7 +265,7 @@ function checked(
     load(id) {
       const known = (loaded: Loaded): Loaded | Promise<Loaded> =>
         loaded.type === "absent" && isDoubtful() ? look().then(() => loaded) : loaded;
-      return call("load", () => opened.load(id)).then(known);
+      return call("load", () => opened.load(id), known);
     },
     commit: (commit) => write("commit", commit, (asked) => opened.commit(asked), isCommitted),
     claim: (claim) => write("claim", claim, (asked) => opened.claim(asked), isLeased),
@@ -269,8 +278,8 @@ function checked(
           (asked) => slots.take(asked),
           ({ type }) => type === "taken",
         ),
-      settle: (slot) => call("slots.settle", () => slots.settle(slot), always),
-      giveBack: (slot) => call("slots.giveBack", () => slots.giveBack(slot), always),
+      settle: (slot) => change("slots.settle", () => slots.settle(slot)),
+      giveBack: (slot) => change("slots.giveBack", () => slots.giveBack(slot)),
       forecast: (question) => call("slots.forecast", () => slots.forecast(question)),
     },
     move: ({ from, commit }) =>

@@ -6,6 +6,7 @@
  */
 import { onAbort, untilAborted, withSignals } from "../../abort.ts";
 import type { Clock } from "../../clock.ts";
+import { timersOf, type TimersOf } from "../../shared-timer.ts";
 import { type LifecycleError, storeUnavailable } from "../../errors.ts";
 import type { WaitOptions } from "../options/call-options.ts";
 import type { Deadline, EndSignals } from "./engine.ts";
@@ -28,13 +29,21 @@ export const answerMs = 6_000;
 /** How long aborted work may take to end in order, ms. */
 const abortGraceMs = 2_000;
 
+/** The second of the two timers of a {@link suspendSafeTimer}, ms. */
+const secondMs = abortGraceMs / 2;
+
 /**
  * Calls `late` after `ms`. The time is split into two timers, so that a process that was suspended handles responses
- * that arrived meanwhile before the second timer fires. The returned function cancels it.
+ * that arrived meanwhile before the second timer fires. The returned function cancels it. `first`: timers as long as the
+ * first one.
  */
-export function suspendSafeTimer(clock: Clock, ms: number, late: () => void): () => void {
-  const second = abortGraceMs / 2;
-  let cancel = clock.timer(ms - second, () => (cancel = clock.timer(second, late)));
+export function suspendSafeTimer(
+  clock: Clock,
+  ms: number,
+  late: () => void,
+  first: TimersOf = (task) => clock.timer(ms - secondMs, task),
+): () => void {
+  let cancel = first(() => (cancel = clock.timer(secondMs, late)));
   return () => cancel();
 }
 
@@ -49,33 +58,42 @@ export function untilGivenUp<T>(clock: Clock, signal: AbortSignal | undefined, t
  * `STORE_UNAVAILABLE` if the store has not answered by the end of `waitMs` plus its time to answer.
  */
 export function withDeadlines(clock: Clock, { closing, closeDeadline }: EndSignals): WithDeadline {
+  const usualMs = defaultWaitMs + answerMs;
+  const usual = timersOf(clock, usualMs - secondMs);
   return ({ waitMs = defaultWaitMs, signal } = {}, task, callMs = 0) => {
     const until = clock.monotonic() + waitMs;
     let over = false;
     const run = withSignals(signal, closing, (signal) => task({ until, signal, isOver: () => over }));
     return new Promise((resolve, reject) => {
-      const release = (): void => {
-        for (const undo of undos.splice(0)) undo();
+      // Each in a variable: a list of functions for each call would be collected late, and with it all that they hold.
+      let [cancel, unlinkClose, unlinkCaller] = [nothing, nothing, nothing];
+      const end = (): void => {
+        cancel();
+        unlinkClose();
+        unlinkCaller();
       };
       const giveUp = (reason: unknown): void => {
-        release();
+        end();
         reject(reason);
       };
       const late = (): void => {
         over = true;
         giveUp(tooLate());
       };
-      const undos = [suspendSafeTimer(clock, Math.max(waitMs, callMs) + answerMs, late)];
-      for (const each of [closeDeadline, signal])
-        if (each !== undefined) undos.push(onAbort(each, () => giveUp(each.reason)));
+      const limitMs = Math.max(waitMs, callMs) + answerMs;
+      cancel = suspendSafeTimer(clock, limitMs, late, limitMs === usualMs ? usual : undefined);
+      unlinkClose = onAbort(closeDeadline, () => giveUp(closeDeadline.reason));
+      if (signal !== undefined) unlinkCaller = onAbort(signal, () => giveUp(signal.reason));
       // Not with `finally()`, which makes five promises.
       run.then((value) => {
-        release();
+        end();
         return resolve(value);
       }, giveUp);
     });
   };
 }
+
+function nothing(): void {}
 
 /** How long a task may keep retrying: while its caller waits, or until the signal aborts. */
 export type RetryLimit = AbortSignal | Deadline;

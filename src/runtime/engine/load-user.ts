@@ -67,21 +67,23 @@ export function leadsToTombstone(engine: Engine, id: string, loaded: Loaded): bo
  * Loads the record of this id and the keys that it needs; `null` if there is none.
  * @throws {LifecycleError} as {@link findUser}, except errors of decoding
  */
-async function recordOf(engine: Engine, id: string): Promise<StoredRecord | null> {
-  return recordIn(engine, id, await engine.store.load(id));
+function recordOf(engine: Engine, id: string): Promise<StoredRecord | null> {
+  return engine.store.load(id).then((loaded) => recordIn(engine, id, loaded));
 }
 
 /** The record that was loaded for this id, once the keys that it needs are known. @throws as {@link recordOf} */
-async function recordIn(engine: Engine, id: string, loaded: Loaded): Promise<StoredRecord | null> {
+function recordIn(engine: Engine, id: string, loaded: Loaded): StoredRecord | Promise<StoredRecord> | null {
   switch (loaded.type) {
     case "absent":
       return null;
     case "renamed":
       if (leadsToTombstone(engine, id, loaded)) return null;
-      throw renamed(engine, id, await idNow(engine, id, loaded.to));
+      return idNow(engine, id, loaded.to).then((to) => {
+        throw renamed(engine, id, to);
+      });
     case "record":
       // seam: an-unknown-key-is-requested
-      if (!engine.sealer.knows(loaded.record.value)) await engine.keys.renew();
+      if (!engine.sealer.knows(loaded.record.value)) return engine.keys.renew().then(() => loaded.record);
       return loaded.record;
   }
 }
@@ -122,10 +124,12 @@ function renamed({ sealer }: Engine, id: string, renamedTo: string | null): Life
  * Loads the record of this id and the keys that it needs, even if the record cannot be decoded.
  * @throws {LifecycleError} `USER_UNKNOWN`; as {@link findUser}, except errors of decoding
  */
-export async function loadRecord(engine: Engine, id: string): Promise<StoredRecord> {
-  const record = await recordOf(engine, id);
-  if (record !== null) return record;
-  throw unknownUser(engine, id);
+export function loadRecord(engine: Engine, id: string): Promise<StoredRecord> {
+  return engine.store.load(id).then((loaded) => {
+    const record = recordIn(engine, id, loaded);
+    if (record === null) throw unknownUser(engine, id);
+    return record;
+  });
 }
 
 /**
@@ -137,9 +141,8 @@ export async function loadUser(
   id: string,
   read: typeof readUser = readUser,
 ): Promise<LoadedUser> {
-  const found = await findUser(engine, id, read);
-  if (found !== null) return found;
-  throw unknownUser(engine, id);
+  const record = await loadRecord(engine, id);
+  return { user: read(record, engine.sealer), record };
 }
 
 /** The part of an engine that lists users. */

@@ -27,8 +27,8 @@ import { isLeased, loadUser } from "../engine/load-user.ts";
 import { checkId } from "../options/check-id.ts";
 import { spanInWords } from "../options/time-in-words.ts";
 import { untilForcedRefreshMs } from "../user/until-forced-refresh-ms.ts";
-import { furthestAheadMs, refreshAt } from "../user/user-status.ts";
-import { applyDueNow, isUsableNow } from "../user/token-time.ts";
+import { applyDue, furthestAheadMs, isUsable, refreshAt } from "../user/user-status.ts";
+import { isUsableNow, tokenTime } from "../user/token-time.ts";
 import type { User } from "../user/user.ts";
 import { blockedUser, notUsable, tooSoon } from "../engine/user-errors.ts";
 
@@ -92,9 +92,9 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
     if (hasLeft(position.state) || position.context.lostGrant) forget(id);
   });
 
-  /** Warns, once an hour, of a token that was granted by a clock that was ahead. */
-  function noticeClocks({ id, position }: User): void {
-    const aheadMs = (position.context.grantedAt ?? 0) - clock.now();
+  /** Warns, once an hour, of a token that was granted by a clock that was ahead. `at`: when it was read. */
+  function noticeClocks({ id, position }: User, at: number): void {
+    const aheadMs = (position.context.grantedAt ?? 0) - at;
     if (aheadMs <= furthestAheadMs || clock.monotonic() < quietUntil) return;
     quietUntil = clock.monotonic() + 3_600_000;
     const alias = engine.sealer.alias(id);
@@ -110,7 +110,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
    */
   function cacheAndReturn(user: User, before: number, seenAt: number): HeldToken {
     const token = user.secrets.accessToken;
-    if (token === undefined || !isUsableNow(engine, user)) throw notUsable(engine, user);
+    if (token === undefined) throw notUsable(engine, user);
     const holder = holderOf(user);
     cache.delete(user.id);
     if (settings.cachedTokens > 0 && before === forgotten) {
@@ -132,9 +132,14 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
    *
    * @throws {LifecycleError} of the store, if it shows that the user is gone or cannot be used
    */
-  async function atOnce(id: string): Promise<HeldToken | null> {
+  function atOnce(id: string): Promise<HeldToken | null> {
     const hit = cache.get(id);
-    if (hit === undefined || clock.latest(hit.grantedAt) >= hit.renewAt) return readOnce(id);
+    // Not `async`, which would make three promises more for each token that is not in memory.
+    return hit === undefined || clock.latest(hit.grantedAt) >= hit.renewAt ? readOnce(id) : compared(id, hit);
+  }
+
+  /** The token in memory, once the store was asked. @throws {LifecycleError} as {@link atOnce} */
+  async function compared(id: string, hit: Cached): Promise<HeldToken | null> {
     const isStill = (): boolean => cache.get(id) === hit;
     const look = readOnce(id);
     try {
@@ -156,19 +161,25 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
   /** A token without waiting for a call, or `null`. Each caller then waits with its own deadline. */
   async function fromStore(id: string): Promise<HeldToken | null> {
     const [before, at] = [forgotten, clock.now()];
-    const { user, record } = await loadUser(engine, checkId(id));
-    noticeClocks(user);
-    if (!isUsableNow(engine, user)) return null;
-    const next = applyDueNow(engine, user);
-    if (next.position.state === "expiring")
-      startInBackground(engine, { user, record }, blockedUser(engine, next));
-    return cacheAndReturn(user, before, at);
+    try {
+      const { user, record } = await loadUser(engine, id);
+      noticeClocks(user, at);
+      const now = tokenTime(engine, user);
+      if (!isUsable(user, now)) return null;
+      const next = applyDue(user, settings.refreshWindowMs, now, clock.now());
+      if (next.position.state === "expiring")
+        startInBackground(engine, { user, record }, blockedUser(engine, next));
+      return cacheAndReturn(user, before, at);
+    } finally {
+      pendingReads.delete(id); // a later read than this one at worst: then another one may begin
+    }
   }
 
   /** Waits for a token. */
   async function waitForToken(id: string, deadline: Deadline): Promise<HeldToken> {
     const before = forgotten;
     const user = await askForUser(engine, id, deadline);
+    if (!isUsableNow(engine, user)) throw notUsable(engine, user);
     return cacheAndReturn(user, before, clock.now()); // it was read last a moment ago
   }
 
@@ -178,13 +189,9 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
     const at = clock.monotonic();
     // A read that never completes must not block the user's tokens for ever.
     if (pending !== undefined && at - pending.at < answerMs) return pending.answer;
-    const started: PendingRead = { at, answer: fromStore(id) };
-    pendingReads.set(id, started);
-    const remove = (): void => {
-      if (pendingReads.get(id) === started) pendingReads.delete(id);
-    };
-    started.answer.then(remove, remove);
-    return started.answer;
+    const answer = fromStore(id);
+    pendingReads.set(id, { at, answer });
+    return answer;
   }
 
   /** The user, once it is idle or has another token: a renewal under way may be what invalidated `token`. */
@@ -233,6 +240,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
     get(id: string, options?: WaitOptions, skipsMemory = false): Promise<HeldToken> {
       return withDeadline(options, async (wait) => {
         wait.signal.throwIfAborted();
+        checkId(id);
         return (await (skipsMemory ? fromStore(id) : atOnce(id))) ?? waitForToken(id, wait);
       });
     },

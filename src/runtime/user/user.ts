@@ -28,7 +28,19 @@ import {
   type Sealed,
   type StoredCause,
 } from "../../store/envelope.ts";
-import { isCount, isObject, isText, isTime, listOf, optional, shape } from "../../store/guards.ts";
+import {
+  isCount,
+  isFlag,
+  isObject,
+  isText,
+  isTime,
+  listOf,
+  oneOf,
+  optional,
+  orNull,
+  shape,
+  type Guard,
+} from "../../store/guards.ts";
 import type { Sealer, Secrets } from "../../store/sealing/sealer.ts";
 import { leavingAt, unexportedAt, type Departing } from "./departure.ts";
 import { isState, step, type Position } from "./step.ts";
@@ -136,10 +148,10 @@ interface SealedForm {
 
 /** Reads a record. @throws {LifecycleError} `RECORD_TOO_NEW`, `RECORD_DAMAGED` */
 export function readUser(record: StoredRecord, sealer: Sealer): User {
-  const { user, format, sealed } = readInClear(record, sealer);
-  const { oneupUserId } = user.position.context;
-  const secrets = sealer.open({ user: record.id, oneupUserId }, sealed, format);
-  return { ...user, secrets, asRead: { id: record.id, secrets, sealed, format, oneupUserId } };
+  return decoded(record, sealer, ({ format, sealed }, { oneupUserId }) => {
+    const secrets = sealer.open({ user: record.id, oneupUserId }, sealed, format);
+    return { secrets, asRead: { id: record.id, secrets, sealed, format, oneupUserId } };
+  }).user;
 }
 
 /** A record before its seal is opened. */
@@ -152,6 +164,20 @@ export interface InClear {
 
 /** Reads a record without its secrets. @throws {LifecycleError} as {@link readUser}, unless only the secrets do not open */
 export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
+  return decoded(record, sealer, () => unopened);
+}
+
+/** What the seal of a record held. */
+type Opened = Pick<User, "secrets" | "asRead">;
+
+const unopened: Opened = { secrets: noSecrets, asRead: undefined };
+
+/** `open` opens the seal. A user is large, so it is made once, with what that returns. */
+function decoded(
+  record: StoredRecord,
+  sealer: Sealer,
+  open: (kept: Pick<Envelope, "format" | "sealed">, context: UserContext) => Opened,
+): InClear {
   const alias = (): string => sealer.alias(record.id);
   const kept = readEnvelope(record.value, alias, sealer.newest);
   if (!isState(kept.state)) throw damaged(alias, "its state is none that the lifecycle knows");
@@ -160,6 +186,7 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
   if (!isContext(context)) throw damaged(alias, "what is known about it is of the wrong kind");
   if (isRenaming(kept.state) !== (context.rename !== null))
     throw damaged(alias, "its state and its rename contradict each other");
+  const { secrets, asRead } = open(kept, context);
   const user: User = {
     id: record.id,
     revision: record.revision,
@@ -175,8 +202,8 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     causes: keptAbout(kept.causes, kept.history.length, isCause),
     doers: keptAbout(kept.doers, kept.history.length, isText),
     calls: kept.calls,
-    secrets: noSecrets,
-    asRead: undefined,
+    secrets,
+    asRead,
     origin: kept.origin ?? null,
     former: kept.former ?? [],
     tombstoneRevision: undefined,
@@ -191,36 +218,43 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
   return { user, format, sealed };
 }
 
-/** Checks the type of every known fact. Unknown facts of a later release are ignored. */
-function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts is UserContext {
-  const { oneupUserId, unconfirmed, active, codeFrom, failure } = facts;
-  const counts = [facts.exchanges, facts.codesSpent, facts.codesRefused, facts.attempt, facts.shortGrants];
-  const marks = [facts.wasGranted, facts.lostGrant, facts.maybeSpent, facts.idTaken];
-  marks.push(facts.saidExists, facts.saidMissing);
-  const times = [facts.codeAt, facts.expiresAt, facts.grantedAt, facts.mayArriveUntil, facts.identifiedAt];
-  return (
-    (oneupUserId === null || isCount(oneupUserId)) &&
-    [null, "claimed", "answered", "doubted", "disputed"].includes(unconfirmed as string | null) &&
-    (active === null || typeof active === "boolean") &&
-    (codeFrom === null || codeFrom === "creation" || codeFrom === "request") &&
-    counts.every(isCount) &&
-    times.every((time) => time === null || isTime(time)) &&
-    marks.every((mark) => typeof mark === "boolean") &&
-    [facts.toPurge, facts.purged].every((versions) => versions === null || areVersions(versions)) &&
-    (facts.unpurged === null || isUnpurged(facts.unpurged)) &&
-    (facts.rejectedAt === null || (Array.isArray(facts.rejectedAt) && facts.rejectedAt.every(isTime))) &&
-    [facts.refusals, facts.absences].every((odd) => odd === null || isSpan(odd)) &&
-    (facts.search === null || isSearch(facts.search)) &&
-    (facts.rename === null || isRename(facts.rename)) &&
-    (failure === null || isFailure(failure))
-  );
-}
-
 const areVersions = listOf(isFhirVersion); // they become part of a URL, so only known versions pass
-const isUnpurged = shape({ versions: areVersions, why: isText });
 const isSpan = shape({ since: isTime, times: isCount, lastAt: optional(isTime) });
+const isKnownState: Guard = (state) => isText(state) && isState(state);
 const isRename = shape({ to: isText, from: (state) => isText(state) && isRenamable(state) });
-const isFailure = shape({ in: (state) => isText(state) && isState(state), reason: isText, why: isText });
+
+/** Checks the type of every known fact. Unknown facts of a later release are ignored. */
+const isContext = shape<UserContext>({
+  oneupUserId: orNull(isCount),
+  unconfirmed: oneOf(null, "claimed", "answered", "doubted", "disputed"),
+  wasGranted: isFlag,
+  lostGrant: isFlag,
+  active: orNull(isFlag),
+  codeFrom: oneOf(null, "creation", "request"),
+  codeAt: orNull(isTime),
+  exchanges: isCount,
+  maybeSpent: isFlag,
+  codesSpent: isCount,
+  codesRefused: isCount,
+  saidExists: isFlag,
+  saidMissing: isFlag,
+  attempt: isCount,
+  refusals: orNull(isSpan),
+  absences: orNull(isSpan),
+  search: orNull(isSearch),
+  expiresAt: orNull(isTime),
+  grantedAt: orNull(isTime),
+  shortGrants: isCount,
+  rejectedAt: orNull(listOf(isTime)),
+  mayArriveUntil: orNull(isTime),
+  failure: orNull(shape({ in: isKnownState, reason: isText, why: isText })),
+  toPurge: orNull(areVersions),
+  purged: orNull(areVersions),
+  unpurged: orNull(shape({ versions: areVersions, why: isText })),
+  identifiedAt: orNull(isTime),
+  rename: orNull(isRename),
+  idTaken: isFlag,
+});
 
 function isSearch(search: unknown): boolean {
   if (!isObject(search)) return false;

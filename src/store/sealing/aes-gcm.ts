@@ -19,8 +19,9 @@ export function encrypt(
 ): readonly Uint8Array[] {
   const cipher = createCipheriv("aes-256-gcm", key, nonce);
   cipher.setAAD(Buffer.from(bound));
-  const sealed = [cipher.update(plain), cipher.final()];
-  return [nonce, cipher.getAuthTag(), ...sealed];
+  const sealed = cipher.update(plain);
+  cipher.final(); // computes the tag, and returns nothing more in this mode
+  return [nonce, cipher.getAuthTag(), sealed];
 }
 
 /** The plaintext. @throws if it was sealed with another key or bound to another text, or was altered */
@@ -30,5 +31,7 @@ export function decrypt(key: CipherKey, bytes: Uint8Array, bound: string): Buffe
   const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, nonceBytes), options);
   decipher.setAAD(Buffer.from(bound));
   decipher.setAuthTag(bytes.subarray(nonceBytes, start));
-  return Buffer.concat([decipher.update(bytes.subarray(start)), decipher.final()]);
+  const plain = decipher.update(bytes.subarray(start));
+  decipher.final(); // verifies the tag, and returns nothing more in this mode
+  return plain;
 }

@@ -214,9 +214,9 @@ export class Sealer {
       const plain = this.#opened(sealed.key, sealed.text, bound);
       const values: unknown = JSON.parse(plain);
       if (!Array.isArray(values)) throw new TypeError("not a list");
-      return Object.fromEntries(
-        sealed.fields.map((name, index) => [name, new Secret(String(values[index]))]),
-      );
+      const secrets: Partial<Record<string, Secret>> = {};
+      for (const [index, name] of sealed.fields.entries()) secrets[name] = new Secret(String(values[index]));
+      return secrets;
     } catch {
       throw recordDamaged(
         `Cannot open the secrets of user ${this.alias(owner.user)}: they were sealed for another user or store, or were changed; reauthorize() gets a new grant`,
