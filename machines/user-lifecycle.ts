@@ -3,6 +3,8 @@
  *
  * The machine is pure: no call, no timer, no secret. A state names the call it needs in `meta.call`; the code that runs
  * the machine makes it and sends the outcome as an event. Waiting is no state, but a pause stored beside the snapshot.
+ * The guards are in `user-conditions.ts`; the actions are in `user-changes.ts`, those about codes and tokens in
+ * `grant-changes.ts`.
  *
  * @module
  */

@@ -302,7 +302,7 @@ local function slotAt(limit, holdMs, lane)
   return { limit = limit.name, windowMs = limit.windowMs, lane = lane, at = noted(limit.windowMs, now + holdMs) }
 end
 
--- The slot that add() would take; or nil and in how many milliseconds to ask again.
+-- The slot that this request would take; or nil and in how many milliseconds to ask again.
 local function freeSlot(ask)
   local limit, taken = ask.limit, used(ask.limit)
   local counted = ask.lane == null and 'interactive' or ask.lane

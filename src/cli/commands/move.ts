@@ -15,7 +15,7 @@ import { stoppable, type Standing } from "../stopped.ts";
 
 export const move: Command = {
   name: "move",
-  description: "move all users, with all that belongs to them, to another store, at no call",
+  description: "move all users, with all that belongs to them, to another store, without a call to 1upHealth",
   more: [
     "Workers may run: once it begins, every process that uses the first store gets STORE_MOVED for all but valid",
     "tokens. Start them again with the other store when it is done. That store must be empty.",

@@ -18,7 +18,7 @@ export function openedLog(tables: Tables, limit: Limit, { now, past }: Time): Ke
   return log;
 }
 
-/** The slot that `note` would take, or in how many milliseconds to ask again. */
+/** The slot that this request would take, or in how many milliseconds to ask again. */
 export function freeSlot(tables: Tables, time: Time, { limit, holdMs, lane }: SlotRequest): Slot | number {
   const { now } = time;
   const log = openedLog(tables, limit, time).moments;
