@@ -53,6 +53,27 @@ describe("sandbox entry points", () => {
     },
   );
 
+  it("a redirect to another origin goes on without the token, as with the fetch of the platform", async () => {
+    const { sandbox, url, onboard } = await open();
+    const { access } = await onboard("ada");
+    const other = await sandbox.listen();
+    onTestFinished(() => other.close());
+    for (const [fetches, own, another] of [
+      [fetch, url, other.url],
+      [sandbox.fetch, "https://api.1up.health", "https://elsewhere.example"],
+    ] as const) {
+      for (const [base, status] of [
+        [own, 200],
+        [another, 401],
+      ] as const) {
+        const location = `${base}/r4/Patient?gender=male`;
+        sandbox.fail({ call: "fhir.search", status: 307, headers: { location } });
+        const headers = { authorization: `Bearer ${access}` };
+        expect((await fetches(`${own}/r4/Patient`, { headers })).status).toBe(status);
+      }
+    }
+  });
+
   it("fetch() honours redirect and signal", async () => {
     const sandbox = createSandbox({ unauthorized: 302, latencyMs: 50 });
     expect((await sandbox.fetch(address, { redirect: "manual" })).status).toBe(302);

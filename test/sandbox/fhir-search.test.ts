@@ -172,6 +172,7 @@ describe("sandbox/fhir search", () => {
   it.each([
     "_text=bilbo",
     "birthdate=yesterday",
+    "birthdate=1980-02-30",
     "family:fuzzy=a",
     "_profile:below=http%3A%2F%2Fhl7.org",
     "gender:missing=perhaps",

@@ -23,6 +23,7 @@ export function spanOf(text: string): DateSpan | undefined {
   const found = form.exec(text);
   if (found === null) return undefined;
   const [, year = "", month, day, hour, minute, second, fraction, zone = "Z"] = found;
+  if (!isDate(`${year}-${month ?? "01"}-${day ?? "01"}`)) return undefined;
   const clock = `${hour ?? "00"}:${minute ?? "00"}:${second ?? "00"}.${(fraction ?? "").padEnd(3, "0").slice(0, 3)}`;
   const from = Date.parse(`${year}-${month ?? "01"}-${day ?? "01"}T${clock}${zone}`);
   if (Number.isNaN(from)) return undefined;

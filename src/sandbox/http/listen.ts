@@ -147,7 +147,7 @@ export async function answerRequest(
   request: Request,
   redirectsLeft = 20,
 ): Promise<Response> {
-  const { headers, signal } = request;
+  const { signal } = request;
   signal.throwIfAborted();
   const again = request.clone(); // its body can be read once
   const response = await untilAborted(signal, answerOnce(handler, sandbox, request));
@@ -157,12 +157,22 @@ export async function answerRequest(
   if (request.redirect === "manual") return response;
   // A fault may cause a redirect loop; fetch gives up after 20 too.
   if (redirectsLeft === 0) throw new TypeError("fetch failed: redirect count exceeded");
-  const followed = { headers, signal, ...(await redirected(response.status, again)) };
-  const next = new Request(new URL(location, request.url), followed);
+  const to = new URL(location, request.url);
+  const headers = headersTo(to, request);
+  const next = new Request(to, { headers, signal, ...(await redirected(response.status, again)) });
   return answerRequest(handler, sandbox, next, redirectsLeft - 1);
 }
 
 const redirects: readonly number[] = [301, 302, 303, 307, 308];
+
+/** Headers that a redirect to another origin drops (Fetch standard, HTTP-redirect fetch; Node drops the last two as well). */
+const ownOriginOnly = ["authorization", "cookie", "proxy-authorization"];
+
+function headersTo(to: URL, { url, headers }: Request): Headers {
+  const sent = new Headers(headers);
+  if (to.origin !== new URL(url).origin) for (const name of ownOriginOnly) sent.delete(name);
+  return sent;
+}
 
 /** What a redirect makes of a request: a GET, or the same with its body (Fetch standard, HTTP-redirect fetch). */
 async function redirected(status: number, request: Request): Promise<RequestInit> {
