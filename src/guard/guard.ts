@@ -6,6 +6,7 @@
  */
 import { sleep, type Clock } from "../clock.ts";
 import type { Commit, Forecast, Lane, Limit, Slot, SlotRequest, Store } from "../store/contract.ts";
+import { isServed } from "../store/lane-scheduler.ts";
 
 /**
  * A request for a slot, and the latest time at which the call may leave without breaking the limit of the rolling
@@ -151,6 +152,11 @@ export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardO
       await endSlot(slots, slot, fate);
       return value;
     },
-    forecast: (calls, lane) => slots.forecast({ limit: limits.management, calls, lane }),
+    forecast: (calls, lane) => slots.forecast({ limit: onceResumed(limits.management, lane), calls, lane }),
   };
+}
+
+/** The limit for a forecast of this lane. While it is paused its users wait too: they go before later ones once it is not. */
+function onceResumed(limit: Limit, lane: Lane): Limit {
+  return isServed(limit, lane) ? limit : { ...limit, paused: undefined };
 }

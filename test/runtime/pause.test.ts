@@ -187,6 +187,18 @@ describe("account.pause()", () => {
     expect([await inMs(), await inMs("bulk")]).toEqual([0, 2 * hour]);
   });
 
+  it("counts the users of a paused lane in its forecast: they wait as well, and go first", async () => {
+    const { lifecycle, clock } = await world({
+      lifecycle: { limits: { management: { calls: 10, windowMs: hour } } },
+    });
+    await lifecycle.account.pause({ reason, lane: "bulk", until: new Date(clock.now() + 2 * hour) });
+    for (let n = 0; n < 25; n++)
+      await lifecycle.onboard(`user ${n}`, { lane: "bulk", waitMs: 0 }).catch(() => {});
+    const { ahead, inMs } = await lifecycle.forecast(1, "bulk");
+    expect([ahead, inMs]).toEqual([25, expect.toSatisfy((ms: number) => ms > 4 * hour && ms < 5 * hour)]);
+    expect(await lifecycle.forecast(1)).toMatchObject({ inMs: 0 });
+  });
+
   it("pauses one lane, and the others neither wait for its users nor are stopped", async () => {
     const { lifecycle, clock, sandbox } = await workingWorld();
     await lifecycle.account.pause({ lane: "interactive", reason });
