@@ -44,10 +44,10 @@ export function readArguments(command: Command, words: readonly string[]): Given
       if (token.value !== undefined) throw new UsageError(`Option --${token.name} takes no value`);
       switches.add(token.name);
     } else {
-      if (token.value === undefined || token.value === "") {
-        throw new UsageError(`Option --${token.name} needs a value: --${token.name} ${known.value}`);
-      }
-      texts.set(token.name, token.value);
+      const { value = "", inlineValue = false } = token;
+      if (value === "" || (!inlineValue && value.startsWith("--")))
+        throw withoutValue(command, token.name, value);
+      texts.set(token.name, value);
     }
   }
   const missing = takes.find((one, index) => !one.startsWith("[") && (values[index] ?? "") === "");
@@ -55,6 +55,19 @@ export function readArguments(command: Command, words: readonly string[]): Given
     throw new UsageError(`${name} needs ${missing}: oneup-lifecycle ${example}`);
   const [argument = "", second = ""] = values;
   return { command, argument, second, texts, switches };
+}
+
+/**
+ * The error for an option without a value. `next`: the word behind it, if that is an option: in a shell an empty variable
+ * leaves no word, and `--name $NAME --dry-run` must not become an import of the name `--dry-run`.
+ */
+function withoutValue(command: Command, name: string, next: string): UsageError {
+  const options = optionsOf(command);
+  const needs = `Option --${name} needs a value: --${name} ${options[name]?.value}`;
+  if (next === "") return new UsageError(needs);
+  const isOption = Object.hasOwn(options, next.slice(2));
+  const behind = isOption ? `and ${next} follows` : "and a word that begins with -- follows";
+  return new UsageError(`${needs}, ${behind}; a value that begins with -- is written --${name}=VALUE`);
 }
 
 function unknownArgument(command: Command, kind: "argument" | "option", word: string): UsageError {

@@ -115,4 +115,26 @@ describe("cli help", () => {
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toContain(message);
   });
+
+  it.each([
+    [["onboard", "users.csv", "--name", "--dry-run"], "--name NAME, and --dry-run follows"],
+    [["leave", "--receipts", "r", "--by", "--dry-run"], "--by NAME, and --dry-run follows"],
+    [["move", "--to", "--json"], "--to PLACE, and --json follows"],
+    [["work", "--store", "--quiet"], "--store PLACE, and --quiet follows"],
+    [["onboard", "users.csv", "--name", "--"], "--name NAME, and a word that begins with -- follows"],
+    [["onboard", "users.csv", "--name", ""], "--name NAME\n"],
+    [["onboard", "users.csv", "--name="], "--name NAME\n"],
+  ])("%j lacks a value: the word behind the option is not taken for it", async (words, message) => {
+    const { code, out, err } = await performed(words);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain(`needs a value: ${message}`);
+  });
+
+  it("readArguments() takes a value that begins with -- if it is written behind =", () => {
+    const [command] = allCommands.filter(({ name }) => name === "onboard");
+    if (command === undefined) throw new Error("there is no onboard");
+    const { texts, switches } = readArguments(command, ["users.csv", "--name=--dry-run"]);
+    expect(Object.fromEntries(texts)).toEqual({ name: "--dry-run" });
+    expect([...switches]).toEqual([]);
+  });
 });
