@@ -34,7 +34,9 @@ export function readArguments(command: Command, words: readonly string[]): Given
   for (const token of tokens) {
     if (token.kind === "option-terminator") continue;
     if (token.kind === "positional") {
-      if (values.length === takes.length) throw unknownArgument(command, "argument", token.value);
+      const place = takes[values.length];
+      if (place === undefined) throw unknownArgument(command, "argument", token.value);
+      refuseForeignBytes(place.replaceAll(/[[\]]/g, ""), token.value);
       values.push(token.value);
       continue;
     }
@@ -47,6 +49,7 @@ export function readArguments(command: Command, words: readonly string[]): Given
       const { value = "", inlineValue = false } = token;
       if (value === "" || (!inlineValue && value.startsWith("--")))
         throw withoutValue(command, token.name, value);
+      refuseForeignBytes(`--${token.name}`, value);
       texts.set(token.name, value);
     }
   }
@@ -55,6 +58,18 @@ export function readArguments(command: Command, words: readonly string[]): Given
     throw new UsageError(`${name} needs ${missing}: oneup-lifecycle ${example}`);
   const [argument = "", second = ""] = values;
   return { command, argument, second, texts, switches };
+}
+
+/**
+ * Node gives each byte that is not UTF-8 as U+FFFD, which would make one user of two people. `place`: where the word stands.
+ *
+ * @throws {UsageError}
+ */
+function refuseForeignBytes(place: string, word: string): void {
+  if (!word.includes("\uFFFD")) return;
+  throw new UsageError(
+    `Cannot read ${place}: it must be text in UTF-8, without U+FFFD, which stands for a byte that is not; a library call takes an id that holds U+FFFD`,
+  );
 }
 
 /**

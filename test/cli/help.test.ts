@@ -130,6 +130,18 @@ describe("cli help", () => {
     expect(err).toContain(`needs a value: ${message}`);
   });
 
+  it.each([
+    [["onboard", "--user", "Andr\uFFFD@clinic"], "--user"],
+    [["offboard", "Andr\uFFFD@clinic", "--yes"], "ID"],
+    [["inspect", "Andr\uFFFD@clinic"], "ID"],
+    [["rename", "ada", "Andr\uFFFD@clinic"], "NEW-ID"],
+    [["work", "--store", "./Andr\uFFFD"], "--store"],
+  ])("%j was not UTF-8: two people would be one user, so it is refused", async (words, place) => {
+    const { code, out, err } = await performed(words);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain(`Cannot read ${place}: it must be text in UTF-8`);
+  });
+
   it("readArguments() takes a value that begins with -- if it is written behind =", () => {
     const [command] = allCommands.filter(({ name }) => name === "onboard");
     if (command === undefined) throw new Error("there is no onboard");
