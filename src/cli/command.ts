@@ -56,6 +56,8 @@ export interface Command {
   readonly asks?: boolean;
   /** It has no end of its own: Ctrl-C and SIGTERM end it with exit code 0, as supervisors of services expect. */
   readonly isEndless?: boolean;
+  /** Once its standard output cannot be written, it goes on without it. */
+  readonly outputIsOptional?: boolean;
   /** Its arguments may hold a secret by mistake, so an unknown one is not repeated. */
   readonly isDiscreet?: boolean;
   /** What exit code 1 means, beside an error. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { perform } from "./perform.ts";
+import { outputIsOptional, perform } from "./perform.ts";
 
 const stopping = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) {
@@ -13,16 +13,23 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
     stopping.abort();
   });
 }
+const words = process.argv.slice(2);
+const isOptional = outputIsOptional(words);
 let isCut = false;
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   const { code } = error;
+  if (isOptional) {
+    if (!isCut) console.error(`Cannot write the output: ${code}; the work goes on without it`);
+    isCut = true;
+    return;
+  }
   stopping.abort(error);
   if (code === "EPIPE" || isCut) return; // the reader is gone: `demo | head`
   isCut = true; // a full disk: `users --json > file`
   console.error(`Cannot write the output: ${code}`);
   process.exitCode = 1;
 });
-const code = await perform(process.argv.slice(2), stopping.signal, import.meta.url);
-process.exitCode = isCut ? 1 : code;
+const code = await perform(words, stopping.signal, import.meta.url);
+process.exitCode = isCut && !isOptional ? 1 : code;
 // In Deno, a cancelled read of a silent standard input stays pending and keeps the process alive.
 if ("Deno" in globalThis) process.exit();

@@ -42,6 +42,11 @@ function commandIn(words: readonly string[]): Command | undefined {
   return allCommands.find(({ name }) => name.split(" ").every((word, index) => word === words[index]));
 }
 
+/** Whether the command that the words begin with goes on once its standard output cannot be written. */
+export function outputIsOptional(words: readonly string[]): boolean {
+  return commandIn(words)?.outputIsOptional === true;
+}
+
 /** The commands of two words of which `name` is the first. */
 function actionsOf(name: string | undefined): readonly Command[] {
   return allCommands.filter((command) => command.name.startsWith(`${name} `));

@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { createSandbox, type Sandbox } from "oneup-lifecycle/sandbox";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { operatorAt, type Operator } from "./operator.ts";
 import { anyKey, type Place } from "../support/places.ts";
 import { afterwards, folder } from "../support/scene.ts";
@@ -220,6 +220,24 @@ describe("cli, acting on a store", () => {
       err: expect.stringContaining("the same command can be run again"),
     });
     expect(ended.err).not.toContain("by itself");
+  });
+
+  it("work goes on without a reader of its standard output, and says so once", async () => {
+    const { operator, there } = await stage({ type: "lmdb", path: folder("cli-work-unread") });
+    const worker = operator.begin(["work", ...there, "--poll", "50ms"]);
+    await worker.said(/Working/);
+    worker.leave();
+    await waiting(operator, "ada", "bob");
+    await vi.waitFor(async () => {
+      const { out } = await operator.run(["status", "--json"]);
+      expect(JSON.parse(out)).toMatchObject({ users: { tokenActive: 3 } });
+    });
+    worker.kill("SIGTERM");
+    const { code, err } = await worker.ended;
+    expect(code).toBe(0);
+    expect(err.match(/^Cannot write .*$/gm)).toEqual([
+      "Cannot write the output: EPIPE; the work goes on without it",
+    ]);
   });
 
   it("work makes no store when it cannot begin", async () => {

@@ -21,10 +21,11 @@ export const work: Command = {
     "Any number of workers may share a store. Prints every durable step it makes, with the user's alias",
     "instead of its app_user_id. On Ctrl-C or SIGTERM, users being processed finish their step first. A store",
     "that cannot be reached is waited for: at the start for five minutes, and later for as long as it takes. Each",
-    "outage is one line, and its end another one.",
+    "outage is one line, and its end another one. If the standard output cannot be written, it works on without it.",
   ],
   example: "work --concurrency 64",
   isEndless: true,
+  outputIsOptional: true, // users wait for their tokens, whether or not a log is read
   opens: "work",
   json: "lines",
   options: {
