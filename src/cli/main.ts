@@ -29,6 +29,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   console.error(`Cannot write the output: ${code}`);
   process.exitCode = 1;
 });
+process.stderr.on("error", () => {}); // its reader is gone: no warning is a reason to end the process
 const code = await perform(words, stopping.signal, import.meta.url);
 process.exitCode = isCut && !isOptional ? 1 : code;
 // In Deno, a cancelled read of a silent standard input stays pending and keeps the process alive.

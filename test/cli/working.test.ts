@@ -240,6 +240,23 @@ describe("cli, acting on a store", () => {
     ]);
   });
 
+  it("work goes on without a reader of its standard error, however many warnings there are", async () => {
+    const { operator, there } = await stage({ type: "lmdb", path: folder("cli-work-unheard") });
+    await waiting(operator);
+    const worker = operator.begin(["work", ...there, "--poll", "50ms"]);
+    await worker.said(/Working/);
+    worker.leave("stderr");
+    for (let pauses = 0; pauses < 3; pauses++) {
+      await operator.run(["pause", "--reason", "a test"]);
+      await setTimeout(1_500); // it is noticed, and a warning is printed
+      await operator.run(["unpause"]);
+    }
+    await waiting(operator, "ada");
+    await worker.said(/tokenActive/);
+    worker.kill("SIGTERM");
+    expect(await worker.ended).toMatchObject({ code: 0, signal: null });
+  });
+
   it("work makes no store when it cannot begin", async () => {
     const path = folder("cli-work-refuses");
     const { operator } = await stage({ type: "lmdb", path });

@@ -18,8 +18,8 @@ export interface Started {
   readonly pid: number;
   readonly ended: Promise<Ended>;
   kill(signal: NodeJS.Signals): void;
-  /** Stops reading its standard output, as `head` does. */
-  leave(): void;
+  /** Stops reading its standard output, as `head` does, or its standard error. */
+  leave(stream?: "stdout" | "stderr"): void;
   /** Resolves with what `pattern` found, once it was printed. */
   said(pattern: RegExp): Promise<string>;
 }
@@ -78,7 +78,7 @@ export function start(
     kill: (signal) => {
       if (isThere(pid)) process.kill(pid, signal); // it may have ended a moment ago
     },
-    leave: () => void child.stdout.destroy(),
+    leave: (stream = "stdout") => void child[stream].destroy(),
     said: (pattern) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
