@@ -15,6 +15,7 @@ import type { Transport } from "./http/transport.ts";
 import { isProxyUrl } from "./http/proxy-tunnel.ts";
 import { undiciRuns, undiciTransport } from "./http/undici-transport.ts";
 import { aTime, type EventsOption } from "./runtime/options/check-events.ts";
+import type { Credentials } from "./runtime/options/credentials.ts";
 import { checkOverrides, endpoint, type LifecycleOptions } from "./runtime/options/lifecycle-options.ts";
 
 /** Opens lifecycles. */
@@ -104,11 +105,7 @@ export async function optionsFromEnv(given?: Some<LifecycleOptions>): Promise<Li
   );
   return {
     ...overrides,
-    credentials: overrides.credentials ?? {
-      // Neither may hold white space, and a file that a secret was made from often ends with a line break.
-      clientId: required("ONEUP_CLIENT_ID").trim(),
-      clientSecret: required("ONEUP_CLIENT_SECRET").trim(),
-    },
+    credentials: overrides.credentials ?? credentialsFromEnv(),
     store: overrides.store ?? (await storeAt(required("ONEUP_STORE"), "ONEUP_STORE")),
     ...(encryption && { encryption }),
     ...(transport && { transport }),
@@ -118,6 +115,21 @@ export async function optionsFromEnv(given?: Some<LifecycleOptions>): Promise<Li
     // An `api` that is named here is not mixed with an `auth` from there.
     endpoints: { ...(overrides.endpoints?.api === undefined && endpointsFromEnv()), ...named },
   };
+}
+
+/** The client id and secret in the environment. @throws {LifecycleError} `INVALID_OPTION` naming a missing variable */
+export function credentialsFromEnv(): Credentials {
+  return { clientId: clientIdFromEnv(), clientSecret: required("ONEUP_CLIENT_SECRET").trim() };
+}
+
+/**
+ * The client id alone. Like the secret it holds no white space, and the file that a variable is made from often ends with
+ * a line break.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` if the variable is missing
+ */
+export function clientIdFromEnv(): string {
+  return required("ONEUP_CLIENT_ID").trim();
 }
 
 /** Variables that may be missing. */
@@ -193,7 +205,7 @@ function readable(name: string): string {
 }
 
 /** The value of a variable. @throws {LifecycleError} `INVALID_OPTION` if there is none */
-export function required(name: string): string {
+function required(name: string): string {
   const value = process.env[name];
   if (value !== undefined && value !== "") return value;
   const mistyped = allNames().find(

@@ -24,7 +24,8 @@ function live(words: readonly string[] = [], secret = "a-secret-of-its-own"): Pr
   return start(
     "src/cli/main.ts",
     ["demo", "--live", "--api", server.url, "--auth", server.url, "--store", folder, ...words],
-    { ONEUP_CLIENT_ID: "sandbox-client", ONEUP_CLIENT_SECRET: secret },
+    // A variable that is made from a file often ends with a line break.
+    { ONEUP_CLIENT_ID: "sandbox-client\n", ONEUP_CLIENT_SECRET: secret },
   ).ended;
 }
 
@@ -65,6 +66,8 @@ describe("cli demo --live", () => {
   it("ends with 2 and one clear line without credentials", async () => {
     const { code, out, err } = await start("src/cli/main.ts", ["demo", "--live"]).ended;
     expect({ code, out }).toEqual({ code: 2, out: "" });
-    expect(err).toMatch(/^demo --live needs ONEUP_CLIENT_ID and ONEUP_CLIENT_SECRET in the environment\n/);
+    expect(err).toMatch(
+      /^Cannot start: the environment variable ONEUP_CLIENT_ID must be set, and it is not.*\n$/,
+    );
   });
 });

@@ -49,6 +49,14 @@ describe("cli move", () => {
     expect(out).toContain("ada");
   });
 
+  it("takes a client id that ends with a line break, as other commands do", async () => {
+    const { operator, path, sandbox } = await operatorStage();
+    const env = { ONEUP_CLIENT_ID: `${sandbox.credentials.clientId}\n` };
+    expect(await operator.run(["users"], env)).toMatchObject({ code: 0 });
+    const moved = await operator.run(["move", "--to", join(path, "other")], env);
+    expect(moved).toMatchObject({ code: 0, err: "" });
+  });
+
   it("names what is missing", async () => {
     const { operator } = await operatorStage();
     const { code, err } = await operator.run(["move"]);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { keysFromEnv, required } from "../../env.ts";
+import { clientIdFromEnv, keysFromEnv } from "../../env.ts";
 import { abortMove, keyFile, moveStore, type Encryption, type MoveOptions } from "../../index.ts";
 import { isFenced } from "../../runtime/moving/move-store.ts";
 import { UsageError } from "../arguments.ts";
@@ -45,7 +45,7 @@ export const move: Command = {
     const encryption = keyOf(given, "key-file", "ONEUP_KEY");
     const newEncryption = keyOf(given, "new-key-file", "ONEUP_NEW_KEY");
     const sealing = { ...(encryption && { encryption }), ...(newEncryption && { newEncryption }) };
-    const about = { clientId: required("ONEUP_CLIENT_ID"), ...sealing };
+    const about = { clientId: clientIdFromEnv(), ...sealing };
     const options: MoveOptions = {
       ...about,
       signal,

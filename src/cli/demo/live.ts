@@ -5,8 +5,8 @@
  */
 import { join } from "node:path";
 import { randomName, systemClock } from "../../clock.ts";
+import { credentialsFromEnv } from "../../env.ts";
 import { createLifecycle, isLifecycleError, keyFile, type Lifecycle } from "../../index.ts";
-import { UsageError } from "../arguments.ts";
 import { folderStore } from "./worker.ts";
 import { createAndRead, patientSays, headline, lineOfLife } from "./prose.ts";
 import { plural } from "../format.ts";
@@ -18,21 +18,18 @@ const prefix = "oneup-lifecycle-demo-";
 /** How long to wait for the user, in ms: 1upHealth may throttle, and a code may take a second to register. */
 const waitMs = 90_000;
 
-/** Runs against 1upHealth and returns the exit code. @throws {UsageError} without credentials */
+/** Runs against 1upHealth and returns the exit code. @throws {LifecycleError} `INVALID_OPTION` without credentials */
 export async function live(
   screen: Screen,
   texts: ReadonlyMap<string, string>,
   signal: AbortSignal,
 ): Promise<number> {
-  const { ONEUP_CLIENT_ID: clientId = "", ONEUP_CLIENT_SECRET: clientSecret = "" } = process.env;
-  if (clientId === "" || clientSecret === "") {
-    throw new UsageError("demo --live needs ONEUP_CLIENT_ID and ONEUP_CLIENT_SECRET in the environment");
-  }
+  const credentials = credentialsFromEnv();
   const { paint } = screen;
   const folder = texts.get("store") ?? "./oneup-lifecycle-demo";
   const endpoints = endpointsIn(texts);
   const lifecycle = await createLifecycle({
-    credentials: { clientId, clientSecret },
+    credentials,
     endpoints,
     store: await folderStore(join(folder, "store")),
     encryption: keyFile(join(folder, "lifecycle.key")),
