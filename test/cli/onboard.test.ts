@@ -222,6 +222,21 @@ describe("cli onboard FILE", () => {
     expect(await onboardHere([file("ids", ""), "--dry-run"])).toMatchObject({ code: 0 });
   });
 
+  it.each([["--rejects"], ["--key-file"]])(
+    "%s refuses a pipe, for which it would wait for ever",
+    async (option) => {
+      const pipe = join(folder, "pipe");
+      execFileSync("mkfifo", [pipe]);
+      const running = onboard([file("people", "ada\n"), option, pipe]);
+      const late = setTimeout(() => running.kill("SIGKILL"), 60_000);
+      const { code, err } = await running.ended;
+      clearTimeout(late);
+      expect(code).toBe(2);
+      expect(err).toContain("must be a regular file, no pipe, device or folder");
+      expect(sandbox.users()).toEqual([]);
+    },
+  );
+
   it("--user refuses an id with white space around it, and other commands go on with a user that has one", async () => {
     for (const id of ["ada ", " ada", "ada\n", "\u00a0ada"]) {
       const { code, out, err } = await onboardHere(["--user", id]);

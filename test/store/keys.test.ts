@@ -122,7 +122,10 @@ describe("store/keys keyFile()", () => {
     const folder = folderOfTest();
     mkdirSync(join(folder, "a folder"));
     writeFileSync(join(folder, "a file"), "");
-    await expect(open(await emptyStore(), keyFile(join(folder, "a folder")))).rejects.toThrow(refused);
+    for (const other of [join(folder, "a folder"), "/dev/null"])
+      await expect(open(await emptyStore(), keyFile(other))).rejects.toThrow(
+        /must be a regular file, no pipe/,
+      );
     await expect(open(await emptyStore(), keyFile(join(folder, "a file", "key")))).rejects.toThrow(refused);
   });
 

@@ -59,6 +59,11 @@ function isSameFile(one: string, other: string): boolean {
 
 function opened(path: string): number {
   try {
+    // Opening or reading a pipe waits for its other end, and no signal ends that.
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() === false)
+      throw new UsageError(
+        `Cannot write ${path}: --rejects must be a regular file, no pipe, device or folder`,
+      );
     return openSync(path, isOurs(path) ? "w" : "wx", 0o600);
   } catch (error) {
     if (isSystemError(error) && error.code === "EEXIST")

@@ -153,7 +153,8 @@ function real(path: string): string {
 
 function readIfThere(file: string): string | null {
   try {
-    return readFileSync(file, "utf8");
+    // Reading a pipe waits for its other end, which no signal ends, and what it said once is not there to be read again.
+    if (statSync(file).isFile()) return readFileSync(file, "utf8");
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return null;
     throw keyRefused(`Cannot read the key file: it must be a readable file: ${file}`, {
@@ -161,6 +162,10 @@ function readIfThere(file: string): string | null {
       facts: { option: "encryption" },
     });
   }
+  throw keyRefused(
+    `Cannot read the key file: it must be a regular file, no pipe, device or folder, because it is read more than once: ${file}`,
+    { facts: { option: "encryption" } },
+  );
 }
 
 /**
