@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -124,6 +125,22 @@ describe("cli export, leave and receipts", () => {
       expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("line 2 holds a comma") });
     }
     expect(readdirSync(path).toSorted()).toEqual(["key", "store", "users"]);
+  });
+
+  it("refuse a list in a pipe, which can be read only once", async () => {
+    const { operator, path, server } = await operatorStage();
+    const pipe = join(path, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const env = { ONEUP_API: server.url };
+    for (const words of [
+      ["leave", "--receipts", join(path, "r"), "--dry-run"],
+      ["export", "--to", join(path, "export")],
+    ]) {
+      const ended = await operator.run([...words, "--users", pipe], env, AbortSignal.timeout(20_000));
+      const err = expect.stringContaining("--users takes a file: the list is read more than once");
+      expect(ended).toMatchObject({ code: 2, out: "", err });
+    }
+    expect(readdirSync(path).toSorted()).toEqual(["key", "pipe", "store"]);
   });
 
   it.each([

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { stat } from "node:fs/promises";
 import type { UnlistableTypes } from "../../index.ts";
 import { UsageError } from "../arguments.ts";
 import { option, type Given, type Options } from "../command.ts";
@@ -26,14 +27,21 @@ export function usersOf({ texts }: Given, signal: AbortSignal): AsyncIterable<st
   const column = texts.get("column");
   if (path === undefined && column !== undefined) throw new UsageError("--column goes with --users");
   if (path === undefined) return "all";
-  if (path === "-") throw new UsageError("--users takes a file: the list is read more than once");
+  if (path === "-") throw readOnce();
   return idsIn({ path, column }, signal);
 }
 
 /** Makes sure that the list can be read to its end, before a store is opened. @throws {UsageError} */
 export async function checkUsers(given: Given, signal: AbortSignal): Promise<void> {
   const [path, column] = [given.texts.get("users"), given.texts.get("column")];
-  if (usersOf(given, signal) !== "all" && path !== undefined) await checkReadable({ path, column }, signal);
+  if (usersOf(given, signal) === "all" || path === undefined) return;
+  const found = await stat(path).catch(() => null); // what is not there is named below
+  if (found?.isFile() === false) throw readOnce(); // such as <(…), which is a pipe
+  await checkReadable({ path, column }, signal);
+}
+
+function readOnce(): UsageError {
+  return new UsageError("--users takes a file: the list is read more than once");
 }
 
 /** Options that show how far it is: as JSON lines, or in one line of a terminal. */
