@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
@@ -116,6 +116,27 @@ describe("cli sandbox", () => {
     await second.said(/clock +2026-01-01T02:00:00\.000Z, stopped\n +users +3\n/);
     second.kill("SIGINT");
     expect(await second.ended).toMatchObject({ code: 0, err: "" });
+  });
+
+  it("goes on while its state cannot be saved, and tells what is lost at the end", async () => {
+    const path = join(folder("cli-sandbox-unsaved"), "states");
+    const state = join(path, "state.json");
+    const credentials = { client_id: "sandbox-client", client_secret: "sandbox-secret" };
+    mkdirSync(path);
+    const running = start(main, ["sandbox", "--state", state]);
+    const url = await running.said(/api and auth +(http:\/\/127\.0\.0\.1:\d+)/);
+    rmSync(path, { recursive: true }); // a disk that takes no file, as a full one
+    expect((await post(url, credentials, "app_user_id=ada")).status).toBe(200);
+    await running.said(/Cannot write .*state\.json: ENOENT; the sandbox goes on/);
+    mkdirSync(path);
+    await running.said(/The state is saved again/);
+    expect(readFileSync(state, "utf8")).toContain('"ada"');
+    rmSync(path, { recursive: true });
+    expect((await post(url, credentials, "app_user_id=bob")).status).toBe(200);
+    running.kill("SIGTERM");
+    const { code, err } = await running.ended;
+    expect(code).toBe(1);
+    expect(err).toMatch(/state\.json: ENOENT; what happened since the last save is lost\n$/);
   });
 
   it("refuses a port that is taken with exit code 2", async () => {

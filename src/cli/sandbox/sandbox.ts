@@ -21,7 +21,7 @@ import {
 } from "../../sandbox/index.ts";
 import { whole, cannotListen, portOption, duration, UsageError } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
-import { paintFor } from "../screen.ts";
+import { paintFor, printError } from "../screen.ts";
 import { describeEntry, controlLines, introduction } from "./introduction.ts";
 import { isObject } from "../../checks.ts";
 import { isLifecycleError } from "../../errors.ts";
@@ -80,8 +80,11 @@ export const sandbox: Command = {
       await follow(world, state, signal, (entry) => console.log(describeEntry(entry, paint)));
     } finally {
       await server.close();
-      await state?.keep(world);
     }
+    const failure = await state?.keep(world).catch(messageOf);
+    if (failure === undefined) return 0;
+    printError(`${failure}; what happened since the last save is lost`);
+    return 1;
   },
 };
 
@@ -90,6 +93,24 @@ const pollMs = 50;
 /** How often a changed state is saved with `--state`, in ms. */
 const keepMs = 1_000;
 
+/** The message of an error about the state file. @throws any other error */
+function messageOf(error: unknown): string {
+  if (error instanceof UsageError) return error.message;
+  throw error;
+}
+
+/** Saves the state; once that fails, prints so, and later that it works again. The sandbox needs the file only to start. */
+function patientlyKept(world: Sandbox, state: StateFile): () => Promise<void> {
+  let isKept = true;
+  return async () => {
+    const failure = await state.keep(world).catch(messageOf);
+    if (failure !== undefined && isKept)
+      printError(`${failure}; the sandbox goes on, and tries each second to save its state`);
+    if (failure === undefined && !isKept) printError("The state is saved again");
+    isKept = failure === undefined;
+  };
+}
+
 /** Passes every new entry of the journal to `use`, and saves the state, until `signal` aborts. */
 async function follow(
   world: Sandbox,
@@ -97,6 +118,7 @@ async function follow(
   signal: AbortSignal,
   use: (entry: JournalEntry) => void,
 ): Promise<void> {
+  const keep = state === null ? null : patientlyKept(world, state);
   let seen = 0;
   let keptAt = systemClock.monotonic();
   while (!signal.aborted) {
@@ -104,8 +126,8 @@ async function follow(
     if (count < seen) seen = 0; // it was reset
     if (count > seen) for (const entry of world.journal.entries().slice(seen)) use(entry);
     seen = count;
-    if (state !== null && systemClock.monotonic() - keptAt >= keepMs) {
-      await state.keep(world);
+    if (keep !== null && systemClock.monotonic() - keptAt >= keepMs) {
+      await keep();
       keptAt = systemClock.monotonic();
     }
     await sleep(systemClock, pollMs, signal).catch(() => {}); // the loop's condition sees the abort
