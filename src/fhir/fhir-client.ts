@@ -74,8 +74,8 @@ export interface FhirClient<V extends FhirVersion> {
    *
    * @throws {LifecycleError} `IN_DOUBT` if the response was lost, 5xx or unreadable: the resource may exist
    * (`facts.id`, if the server named it), so look for it before you repeat the call; with `findBy` that was done, and
-   * `facts.found` is the number of matches. `UNAVAILABLE` with `facts.id` if it was created but could not be read in
-   * time
+   * `facts.found` is the number of matches, unless the client was closed meanwhile. `UNAVAILABLE` with `facts.id` if it
+   * was created but could not be read in time, or before the client was closed
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -220,7 +220,7 @@ export interface FhirClient<V extends FhirVersion> {
    *
    * If the answer is lost, or does not fit the entries (fewer of them, another order, resources that were not asked for),
    * what became of each entry is found out by itself: reads and deletes are repeated, and creates with `findBy` are looked
-   * for. Creates without it, and updates, are `IN_DOUBT`. 1upHealth documents batches, but its capability statements
+   * for. Creates without it, and updates, are `IN_DOUBT`; if the client is closed meanwhile, all writes are. 1upHealth documents batches, but its capability statements
    * declare none.
    *
    * @throws {LifecycleError} `INVALID_OPTION` for no or more than 20 entries, or the same `findBy` twice; as a call that is

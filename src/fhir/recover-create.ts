@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { withSignals } from "../abort.ts";
 import { sleep, type Clock } from "../clock.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { invalid, isObject, kindOf, type Rule } from "../checks.ts";
@@ -29,19 +30,50 @@ const looksMs = [250, 500, 1_000, 1_500, 1_750];
 /** If the server asks for longer waits, ms, the search ends. */
 const mostMs = 10_000;
 
+/** How to search for a resource, and until when. */
+export interface Recovery {
+  readonly clock: Clock;
+  readonly find: Find;
+  /** The caller's. */
+  readonly signal: AbortSignal | undefined;
+  /** Aborts when the client's owner closes. */
+  readonly ending: AbortSignal;
+}
+
 /**
  * Finds the resource whose creation is in doubt.
  *
- * @throws {LifecycleError} `IN_DOUBT` with the message of `doubt` and the result of the search; `facts.found` is the
- * number of matches
+ * @throws {LifecycleError} `IN_DOUBT` with the message of `doubt` and the result of the search, also if it ends because
+ * the client's owner closes; `facts.found` is the number of matches
+ * @throws the reason of the caller's signal
  */
 export async function recoverCreate(
-  clock: Clock,
-  find: Find,
+  { clock, find, signal: callers, ending }: Recovery,
   resourceType: string,
   findBy: FindBy,
   doubt: LifecycleError,
-  signal: AbortSignal | undefined,
+): Promise<JsonObject> {
+  try {
+    return await withSignals(callers, ending, (signal) =>
+      search({ clock, find, signal }, resourceType, findBy, doubt),
+    );
+  } catch (error) {
+    if (!isEnded(callers, ending) || isLifecycleError(error, "IN_DOUBT")) throw error;
+    // No other process searches for it, so the doubt must reach the caller.
+    throw more(doubt, "the client was closed before a search found it", undefined);
+  }
+}
+
+/** Whether the client's owner has closed, and the caller still waits. */
+export function isEnded(callers: AbortSignal | undefined, ending: AbortSignal): boolean {
+  return ending.aborted && callers?.aborted !== true;
+}
+
+async function search(
+  { clock, find, signal }: Pick<Recovery, "clock" | "find" | "signal">,
+  resourceType: string,
+  findBy: FindBy,
+  doubt: LifecycleError,
 ): Promise<JsonObject> {
   let trouble: LifecycleError | undefined;
   let waitedMs = 0;

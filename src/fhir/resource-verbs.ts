@@ -33,7 +33,7 @@ import {
   shown,
   type Sendable,
 } from "./checks.ts";
-import { checkFindBy, recoverCreate, paramsOf, type Find } from "./recover-create.ts";
+import { checkFindBy, isEnded, recoverCreate, paramsOf, type Find } from "./recover-create.ts";
 import type {
   CreateOptions,
   FhirCallOptions,
@@ -119,18 +119,21 @@ export function resourceVerbs({ place, performer }: VerbParts, find: Find): Reso
         created = await executeForResource(performer, task, call, signal);
       } catch (error) {
         if (!isLifecycleError(error, "IN_DOUBT") || findBy === undefined) throw error;
-        created = await withSignals(signal, ending, (signal) =>
-          recoverCreate(clock, find, resourceType, findBy, error, signal),
-        );
+        created = await recoverCreate({ clock, find, signal, ending }, resourceType, findBy, error);
       }
       if (withinMs === null) return created;
       const id = String(created["id"]); // a FHIR id, as the reader has checked
       const readCall = calls.readResourceCall(place, resourceType, id);
       const read = (signal: AbortSignal | undefined): Promise<JsonObject> =>
         executeForResource(performer, reading(resourceType, id), readCall, signal);
-      return withSignals(signal, ending, (signal) =>
-        waitUntilReadable(clock, read, { resourceType, id }, withinMs, signal),
-      );
+      try {
+        return await withSignals(signal, ending, (signal) =>
+          waitUntilReadable(clock, read, { resourceType, id }, withinMs, signal),
+        );
+      } catch (error) {
+        if (!isEnded(signal, ending) || isLifecycleError(error, "UNAVAILABLE")) throw error;
+        throw unreadable({ resourceType, id }, "the client was closed before it became readable", error);
+      }
     },
 
     read: (resourceType, id, options) =>
@@ -308,14 +311,22 @@ async function waitUntilReadable(
       const passes = isLifecycleError(error) && (error.retryable || error.status === 404);
       const waitMs = Math.max(wait, (isLifecycleError(error) && error.retryAfterMs) || 0);
       if (!passes || clock.monotonic() + waitMs > until)
-        throw new LifecycleError(
-          "UNAVAILABLE",
-          `Cannot read the ${resourceType} that was created: it did not become readable within ${withinMs} ms; its id is in facts.id, so do not create it again`,
-          { cause: error, facts: { id } },
-        );
+        throw unreadable({ resourceType, id }, `it did not become readable within ${withinMs} ms`, error);
       await sleep(clock, waitMs, signal);
     }
   }
+}
+
+function unreadable(
+  { resourceType, id }: { readonly resourceType: string; readonly id: string },
+  why: string,
+  cause: unknown,
+): LifecycleError {
+  return new LifecycleError(
+    "UNAVAILABLE",
+    `Cannot read the ${resourceType} that was created: ${why}; its id is in facts.id, so do not create it again`,
+    { cause, facts: { id } },
+  );
 }
 
 /**

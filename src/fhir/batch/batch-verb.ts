@@ -13,7 +13,7 @@ import { execute, refuseUndeclared, type VerbParts } from "../execute.ts";
 import { readResponse } from "../fhir-response.ts";
 import { stringifyFhirJson } from "../lossless-json.ts";
 import { batching, type Operation } from "../operation.ts";
-import { recoverCreate, type Find } from "../recover-create.ts";
+import { isEnded, recoverCreate, type Find } from "../recover-create.ts";
 import type { ResourceVerbs } from "../resource-verbs.ts";
 import { answersIn, idIn, type EntryAnswer } from "./batch-answer.ts";
 import { bundleText, checkEntries, prepareEntries, type Prepared } from "./batch-entry.ts";
@@ -30,21 +30,26 @@ export function batchVerb(
   find: Find,
   { read, delete: erase }: Pick<ResourceVerbs, "read" | "delete">,
 ): Batch {
-  const { clock } = performer;
+  const { clock, ending } = performer;
   /** The result of an entry whose answer is lost or cannot be believed. */
-  async function resolved(entry: Prepared, doubt: Doubt, signal: AbortSignal): Promise<AnyResult> {
+  async function resolved(entry: Prepared, doubt: Doubt, callers: Callers): Promise<AnyResult> {
     const { type, resourceType, findBy, id = "" } = entry;
+    const beforeEnding = <T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+      withSignals(callers, ending, task);
     try {
       switch (type) {
-        case "read":
-          return { error: null, status: 200, id, resource: await read(resourceType, id, { signal }) };
+        case "read": {
+          const resource = await beforeEnding((signal) => read(resourceType, id, { signal }));
+          return { error: null, status: 200, id, resource };
+        }
         case "delete":
-          await gone(erase(resourceType, id, { signal }));
+          await beforeEnding((signal) => gone(erase(resourceType, id, { signal })));
           return { error: null, status: undefined, id, resource: null };
         case "create": {
           const error = inDoubt(entry.operation, doubt);
           if (findBy === undefined) throw error;
-          const found = await recoverCreate(clock, find, resourceType, findBy, error, signal);
+          const how = { clock, find, signal: callers, ending };
+          const found = await recoverCreate(how, resourceType, findBy, error);
           return { error: null, status: undefined, id: String(found["id"]), resource: found };
         }
         case "update":
@@ -53,27 +58,28 @@ export function batchVerb(
           return type satisfies never;
       }
     } catch (error) {
-      return failed(error, signal);
+      const isCut = isEnded(callers, ending) && !isLifecycleError(error, "IN_DOUBT");
+      return failed(isCut ? endedError(entry, doubt) : error, callers);
     }
   }
 
   /** The token ended within the batch, so the entry was not carried out: sent by itself, it renews the token. */
-  async function sentAgain(entry: Prepared, signal: AbortSignal): Promise<AnyResult> {
+  async function sentAgain(entry: Prepared, callers: Callers): Promise<AnyResult> {
     const { type, operation, call } = entry;
-    if (call === undefined) return resolved(entry, { why: "it was refused" }, signal);
+    if (call === undefined) return resolved(entry, { why: "it was refused" }, callers);
     try {
-      const { resource } = await execute(performer, operation, call, signal);
+      const { resource } = await execute(performer, operation, call, callers);
       const id = resource?.["id"] as string; // the reader has checked it
       return { error: null, status: undefined, id, resource };
     } catch (error) {
       const isDoubtful = type === "create" && isLifecycleError(error, "IN_DOUBT");
-      if (!isDoubtful) return failed(error, signal);
-      return resolved(entry, { why: "the answer was lost", cause: error, status: error.status }, signal);
+      if (!isDoubtful) return failed(error, callers);
+      return resolved(entry, { why: "the answer was lost", cause: error, status: error.status }, callers);
     }
   }
 
   /** The result of an entry whose answer is there. */
-  async function answered(entry: Prepared, part: EntryAnswer, signal: AbortSignal): Promise<AnyResult> {
+  async function answered(entry: Prepared, part: EntryAnswer, callers: Callers): Promise<AnyResult> {
     const { operation, type } = entry;
     const { status, location, body } = part;
     const id = idIn(entry, part) ?? entry.id;
@@ -93,10 +99,10 @@ export function batchVerb(
       performer.lossless,
     );
     if (response.type === "done") return { error: null, status, id, resource: response.resource };
-    if (response.type === "proofRefused") return sentAgain(entry, signal);
+    if (response.type === "proofRefused") return sentAgain(entry, callers);
     const { error } = response;
     if (error.code !== "IN_DOUBT") return { error, status, resource: null };
-    return resolved(entry, { why: `1upHealth answered ${status}`, status }, signal);
+    return resolved(entry, { why: `1upHealth answered ${status}`, status }, callers);
   }
 
   return async (given, options) => {
@@ -114,16 +120,17 @@ export function batchVerb(
       doubt = { why: "the answer to the batch was lost", cause: error, status: error.status };
     }
     const answers = answersIn(bundle, entries);
-    return withSignals(callers, performer.ending, (signal) =>
-      Promise.all(
-        entries.map((entry, index) => {
-          const part = answers[index];
-          return part === undefined ? resolved(entry, doubt, signal) : answered(entry, part, signal);
-        }),
-      ),
+    return Promise.all(
+      entries.map((entry, index) => {
+        const part = answers[index];
+        return part === undefined ? resolved(entry, doubt, callers) : answered(entry, part, callers);
+      }),
     );
   };
 }
+
+/** The caller's signal. */
+type Callers = AbortSignal | undefined;
 
 /** Why it is not known what became of an entry. */
 interface Doubt {
@@ -140,6 +147,13 @@ function inDoubt({ doubt, words }: Operation, { why, cause, status }: Doubt): Li
   });
 }
 
+/** The client's owner has closed before it was known what became of an entry. */
+function endedError({ type, operation }: Prepared, doubt: Doubt): LifecycleError {
+  const closed = "the client was closed before it could be repeated";
+  if (type !== "read") return inDoubt(operation, { ...doubt, why: `${doubt.why}, and ${closed}` });
+  return new LifecycleError("CLOSED", `Cannot ${operation.words}: ${doubt.why}, and ${closed}`);
+}
+
 /** A delete that is repeated may have been carried out by the batch. */
 async function gone(erased: Promise<void>): Promise<void> {
   try {
@@ -150,8 +164,8 @@ async function gone(erased: Promise<void>): Promise<void> {
   }
 }
 
-function failed(error: unknown, signal: AbortSignal): AnyResult {
-  signal.throwIfAborted();
+function failed(error: unknown, callers: Callers): AnyResult {
+  callers?.throwIfAborted();
   if (!isLifecycleError(error)) throw error;
   return { error, status: error.status, resource: null };
 }
