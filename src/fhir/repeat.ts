@@ -56,7 +56,8 @@ const firstWaitAfter429Ms = 2_000;
  * Makes a call, again and again if need be. If the server names a time that is too late, it fails at once. `once` gets the
  * time that is left, ms; `undefined`: no end. `ending` aborts the waits of all calls.
  *
- * @throws what `once` throws; the message tells how often it was tried, if more than once
+ * @throws what `once` throws; the message tells how often it was tried, if more than once; the reason of `ending`,
+ * instead of a failure that may pass
  */
 export function repeated<T>(
   { clock, ending }: { readonly clock: Clock; readonly ending: AbortSignal },
@@ -69,6 +70,7 @@ export function repeated<T>(
 
   async function repeat(error: unknown, times: number): Promise<T> {
     if (!isLifecycleError(error)) throw error;
+    if (error.retryable) ending.throwIfAborted(); // nothing of a closed client can be tried again
     const pauseMs = pauseAfter(error, times, clock.random());
     const isLast = times > retries || pauseMs > longestMs || clock.monotonic() + pauseMs > until;
     const isFinal = error.code === "PAUSED" || (error.code === "USER_NOT_READY" && needsToken === true);

@@ -43,7 +43,7 @@ export interface SenderOptions {
    * {@link smallAnswer}.
    */
   readonly maxBytes: number;
-  /** Receives the outcome of each call. */
+  /** Receives the outcome of each call, but for the calls that `close()` ended. */
   readonly seen?: ((call: Call, answered: Answer | Unanswered) => void) | undefined;
 }
 
@@ -101,6 +101,12 @@ export function createSender(options: SenderOptions): Sender {
   const underWay = new Set<Attempt>();
   const bounds = boundsOf(maxBytes);
   const open = transport.stream?.bind(transport);
+  let isClosed = false;
+
+  function note(call: Call, outcome: Answer | Unanswered): void {
+    // A call that ends with its transport says nothing about the endpoint.
+    if (!isClosed || outcome.type === "answer") seen?.(call, outcome);
+  }
 
   function answerTo(
     { endpoint }: Call,
@@ -161,7 +167,7 @@ export function createSender(options: SenderOptions): Sender {
       attempt.end();
       underWay.delete(attempt);
     }
-    if (publicOnly !== true) seen?.(call, answered);
+    if (publicOnly !== true) note(call, answered);
     return take(answered);
   }
 
@@ -174,7 +180,7 @@ export function createSender(options: SenderOptions): Sender {
       async stream(call: Call, options: StreamOptions): Promise<StreamedAnswer | Answer | Unanswered> {
         check(call);
         const opened = await openStream({ open, clock, timeoutMs }, call, options);
-        if (options.publicOnly !== true) seen?.(call, opened.type === "stream" ? startedOf(opened) : opened);
+        if (options.publicOnly !== true) note(call, opened.type === "stream" ? startedOf(opened) : opened);
         return opened;
       },
     }),
@@ -182,6 +188,7 @@ export function createSender(options: SenderOptions): Sender {
     renew: () => transport.renew?.(),
 
     async close() {
+      isClosed = true;
       for (const attempt of underWay) attempt.abort();
       await transport.close?.();
     },

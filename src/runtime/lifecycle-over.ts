@@ -150,8 +150,9 @@ export function lifecycleOver(
 
   /** Waits for all tasks and runs to end. A task may have started another one just before it ended. */
   async function drain(): Promise<void> {
-    do await Promise.allSettled([engine.lanes.settled(), ...working, ...engine.running.values()]);
-    while (working.size + engine.running.size > 0);
+    const { calls, lanes, running } = engine;
+    do await Promise.allSettled([lanes.settled(), ...working, ...running.values(), ...calls]);
+    while (working.size + running.size + calls.size > 0);
   }
 
   function onboardOne(appUserId: string, given: JoinOptions): Promise<JoinedStatus>;

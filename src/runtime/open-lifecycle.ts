@@ -183,6 +183,7 @@ async function openEngine(
       owner: `${process.pid}-${randomName(clock)}`,
       changes,
       running: new Map(),
+      calls: new Set(),
       lanes: laneService(() => engine),
       ...ends,
       gather: gathering(nextTurn),

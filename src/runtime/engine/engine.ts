@@ -80,6 +80,8 @@ export interface Engine extends CheckedStore, EndSignals {
   readonly changes: Changes;
   /** Users that this process is running. */
   readonly running: Map<string, Promise<RunResult>>;
+  /** Calls under way that belong to no user's record: FHIR, and lists of users. Closing waits for them. */
+  readonly calls: Set<Promise<unknown>>;
   /** Serves the lanes while a caller in this process waits in one. */
   readonly lanes: LaneService;
   /** Resolves at the end of this turn of the event loop, once for all waiters. */

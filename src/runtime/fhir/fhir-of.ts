@@ -125,7 +125,6 @@ function fhirSender(engine: Engine, notAfter: number | undefined): FhirSender {
     take: (answered: Answer | Begun | Unanswered) => T | Promise<T>,
     send?: (call: Call, options: SendOptions) => Promise<Answer | Begun | Unanswered>,
   ): Promise<T> {
-    if (engine.closing.aborted) return Promise.reject(engine.closing.reason);
     return callWithinLimits(
       engine,
       {

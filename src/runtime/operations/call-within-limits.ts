@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { withSignals } from "../../abort.ts";
 import { type Cause, isLifecycleError, type LifecycleError } from "../../errors.ts";
 import type { Answer, Call, SendOptions, Unanswered } from "../../http/call.ts";
 import { causeOf, printed } from "../../http/cause.ts";
@@ -44,17 +45,20 @@ export type LimitedOutcome<T extends Outcome> = (T | Unanswered | Shut) & {
 };
 
 /**
- * Gate, slot, gate, call, outcome. It ends soon after its signal aborts, even if the store does not respond.
+ * Gate, slot, gate, call, outcome. It ends soon after its signal aborts, even if the store does not respond. Once the
+ * lifecycle closes, what has been sent is still answered, and nothing else is sent.
  *
  * @param toResult makes the result of the outcome, or throws; in the same turn, which saves each FHIR call a promise
- * @throws {LifecycleError} `PAUSED` for a management call while its lane is paused; of the store; the signal's reason
+ * @throws {LifecycleError} `PAUSED` for a management call while its lane is paused; of the store; `CLOSED` if the
+ * lifecycle closes before it is sent; the signal's reason
  */
 export function callWithinLimits<T extends Outcome, Result, Begun extends StreamedAnswer = never>(
   engine: Engine,
   limited: LimitedCall<T, Begun>,
   toResult: (outcome: LimitedOutcome<T>) => Result | Promise<Result>,
 ): Promise<Result> {
-  const { account, clock, guard } = engine;
+  const { account, clock, closing, guard } = engine;
+  if (closing.aborted) return Promise.reject(closing.reason);
   const now = clock.monotonic();
   const permit = account.permitFor(limited.subject, now);
   const isFree =
@@ -62,7 +66,14 @@ export function callWithinLimits<T extends Outcome, Result, Begun extends Stream
   const result = isFree
     ? sendAtOnce(engine, limited, permit, toResult)
     : callOnce(engine, limited, permit).then(toResult);
-  return untilGivenUp(clock, limited.signal, result);
+  return awaitedByClosing(engine, untilGivenUp(clock, limited.signal, result));
+}
+
+function awaitedByClosing<T>({ calls }: Engine, call: Promise<T>): Promise<T> {
+  const end = (): void => void calls.delete(call);
+  calls.add(call);
+  call.then(end, end); // with `finally()` a failure would count as unhandled
+  return call;
 }
 
 async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
@@ -70,7 +81,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
   limited: LimitedCall<T, Begun>,
   permit: Permit,
 ): Promise<LimitedOutcome<T>> {
-  const { account, guard, sender } = engine;
+  const { account, closing, guard, sender } = engine;
   const { gated, subject, lane, signal, describe, notAfter: ownEnd = Infinity } = limited;
   const isFhir = gated === "fhir";
   const stop = isFhir ? null : await stopOfCall(engine, limited);
@@ -80,26 +91,30 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
   const stopServing = lane && engine.lanes.join(); // users in the lanes go first, so a process has to serve them
   let outcome: LimitedOutcome<T> | LifecycleError;
   try {
-    outcome = await guard.spend<LimitedOutcome<T> | LifecycleError>(
-      isFhir ? "fhir" : "management",
-      () => lane && laneOfCalls(engine, lane),
-      async (slotEnd) => {
-        // A gate may have closed, or a pause begun, while this call waited for its slot.
-        const stop = isFhir ? null : await stopOfCall(engine, limited);
-        if (stop !== null) return { slot: "givenBack", value: stop };
-        const shut = account.enterAtOnce(gated, permit) ? null : await account.enter(gated, permit);
-        if (shut !== null) return { slot: "givenBack", value: { ...shut, type: "shut" } };
-        const call = describe();
-        const notAfter = Math.min(slotEnd, ownEnd);
-        const { send = (call, how) => sender.send(call, how) } = limited;
-        const answer = isFhir // FHIR operations report themselves
-          ? await send(call, { notAfter, signal })
-          : await reported(engine.recorder, call, () => sender.send(call, { notAfter, signal }));
-        const value = outcomeOf(engine, limited, call, answer);
-        await account.recordOutcome(gated, value, permit);
-        return { slot: slotFate(answer.type), value };
-      },
-      signal,
+    outcome = await withSignals(signal, closing, (waiting) =>
+      guard.spend<LimitedOutcome<T> | LifecycleError>(
+        isFhir ? "fhir" : "management",
+        () => lane && laneOfCalls(engine, lane),
+        async (slotEnd) => {
+          // A gate may have closed, or a pause begun, while this call waited for its slot.
+          const stop = isFhir ? null : await stopOfCall(engine, limited);
+          if (stop !== null) return { slot: "givenBack", value: stop };
+          const shut = account.enterAtOnce(gated, permit) ? null : await account.enter(gated, permit);
+          if (shut !== null) return { slot: "givenBack", value: { ...shut, type: "shut" } };
+          // The reason that `close()` gives.
+          if (closing.aborted) return { slot: "givenBack", value: closing.reason as LifecycleError };
+          const call = describe();
+          const notAfter = Math.min(slotEnd, ownEnd);
+          const { send = (call, how) => sender.send(call, how) } = limited;
+          const answer = isFhir // FHIR operations report themselves
+            ? await send(call, { notAfter, signal })
+            : await reported(engine.recorder, call, () => sender.send(call, { notAfter, signal }));
+          const value = outcomeOf(engine, limited, call, answer);
+          await account.recordOutcome(gated, value, permit);
+          return { slot: slotFate(answer.type), value };
+        },
+        waiting,
+      ),
     );
   } finally {
     stopServing?.();

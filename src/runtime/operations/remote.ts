@@ -139,7 +139,7 @@ function ask<T extends { readonly type: string }>(
 
 /** The error for a failed outcome; `null` for a success. */
 function refusalOf(
-  { clock, endpoints }: Engine,
+  { clock, closing, endpoints }: Engine,
   outcome: Unanswered | Refusal | Shut,
   isPage: boolean,
 ): LifecycleError | null {
@@ -156,6 +156,8 @@ function refusalOf(
     case "lost":
     case "inDoubt": {
       const size = outcome.type === "inDoubt" ? null : sizeRuleIn(outcome.cause);
+      // Here it cannot be tried again; `close()` gives the signal this reason.
+      if (size === null && closing.aborted) return closing.reason as LifecycleError;
       if (size === null) return refused("UNAVAILABLE", "1upHealth did not respond", 1_000);
       if (!size.isBig) return refused("BAD_ANSWER", size.rule);
       const advice = `raise maxAnswerBytes${isPage ? ", or use a smaller pageSize" : ""}`;
