@@ -191,10 +191,12 @@ const saysCannot = new Set([400, 404, 405, 422]);
 
 /** Adds to a rejection that 1upHealth does not declare the call, if so. */
 function explained(version: FhirVersion, task: Operation, error: LifecycleError): LifecycleError {
-  if (error.code !== "FHIR_REFUSED" || !saysCannot.has(error.status ?? 0)) return error;
+  const { code } = error;
+  const isNo = code === "FHIR_REFUSED" || code === "BAD_ANSWER"; // a router may not know the address
+  if (!isNo || !saysCannot.has(error.status ?? 0)) return error;
   const why = undeclared(capabilitiesOf(version), task);
   if (why === null) return error;
   const { message, status, facts, cause } = error;
   const details = { status, facts: { ...facts, undeclared: true }, ...(cause !== undefined && { cause }) };
-  return new LifecycleError("FHIR_REFUSED", `${message}; ${why}`, details);
+  return new LifecycleError(code, `${message}; ${why}`, details);
 }

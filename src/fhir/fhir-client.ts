@@ -97,7 +97,7 @@ export interface FhirClient<V extends FhirVersion> {
    * Reads a resource by the id that 1upHealth assigned.
    *
    * @throws {LifecycleError} `FHIR_REFUSED` with `status` 404 if there is none; `BAD_ANSWER` if the response is not
-   * that resource
+   * that resource, or the 404 is a gateway's
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";

@@ -4,7 +4,7 @@
  * @module
  */
 import { LifecycleError, type ErrorCode, type LifecycleErrorDetails } from "../errors.ts";
-import { isHtml, readRefusal } from "../http/answer.ts";
+import { isHtml, isOwnForm, readRefusal } from "../http/answer.ts";
 import type { Answer, Unanswered } from "../http/call.ts";
 import { field, isObject, parseJson, text, type JsonObject } from "../http/json.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
@@ -48,6 +48,13 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   // seam: a-page-refuses-no-write
   if (task.doubt !== undefined && isPlainRefusal(status) && isHtml(answer))
     return unclear(task, "BAD_ANSWER", `a page (${status}) came that is not 1upHealth's`, details);
+  // A gateway that has lost its way to 1upHealth answers 404, too, and what was asked for may be there.
+  const isMissing = (status === 404 || status === 410) && refusal.type !== "throttled";
+  if (isMissing && task.doubt === undefined && task.isStored !== true && !isOwn(answer, body))
+    return unclear(task, "BAD_ANSWER", `the answer (${status}) is not 1upHealth's, perhaps of a gateway`, {
+      ...details,
+      retryable: true,
+    });
   if (refusal.type === "credentialsRefused") return { type: "proofRefused", status };
   if (refusal.type === "throttled") {
     const { retryAfterMs } = refusal;
@@ -190,6 +197,12 @@ function codesOf(issues: readonly FhirIssue[]): string {
 /** A refusal other than those of credentials, of a proxy, or of a call too many. */
 function isPlainRefusal(status: number): boolean {
   return status >= 400 && status < 500 && status !== 401 && status !== 407 && status !== 429;
+}
+
+/** Whether 1upHealth gave this refusal: in one of its formats, or without a body. */
+function isOwn(answer: Answer, body: unknown): boolean {
+  const isFhir = text(field(body, "resourceType")) !== undefined;
+  return isFhir || isOwnForm(body) || !/\S/.test(answer.text);
 }
 
 /** What `Retry-After` asks for; fields about a limit are no reason to wait after a failure. */

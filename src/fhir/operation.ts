@@ -46,6 +46,8 @@ export interface Operation {
   readonly params?: readonly string[] | undefined;
   /** The name of an operation, without its `$`. */
   readonly operation?: string | undefined;
+  /** It reads a file that may be in a storage service, which refuses in formats of its own. */
+  readonly isStored?: boolean | undefined;
 }
 
 /** `Cannot tell whether {whether}: the answer was lost; {advice}`. */

@@ -183,7 +183,7 @@ function limited(remarks: readonly string[]): boolean {
  * Whether the body gives a reason in one of 1upHealth's formats: `{ error: "…" }`, or an OperationOutcome. Gateways use
  * other formats.
  */
-function isOwnForm(body: unknown): boolean {
+export function isOwnForm(body: unknown): boolean {
   if (field(body, "resourceType") === "OperationOutcome") return true;
   const error = text(field(body, "error"));
   if (error === undefined || statusWords.test(error)) return false;

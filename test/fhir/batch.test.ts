@@ -196,6 +196,19 @@ describe("batch() whose answer is lost", () => {
     expect((await fhir.search("Patient", { identifier: `${system}|2` })).resources).toEqual([]);
   });
 
+  it.each(["<html>404 Not Found</html>", "default backend - 404"])(
+    "does not take a gateway's 404 for a delete that was carried out (%s)",
+    async (body) => {
+      const { fhir, sandbox } = await scene();
+      const { id = "" } = await fhir.create(person("kept"), { untilReadable: true });
+      sandbox.fail({ call: "fhir.batch", drop: "before" });
+      sandbox.fail({ call: "fhir.delete", status: 404, body });
+      const [deleted] = await fhir.batch([{ type: "delete", resourceType: "Patient", id }]);
+      expect(deleted.error).toMatchObject({ code: "BAD_ANSWER", status: 404, retryable: true });
+      expect(await fhir.read("Patient", id)).toMatchObject({ id });
+    },
+  );
+
   it("ends with the caller's signal", async () => {
     const { fhir, sandbox, clock } = await scene();
     sandbox.fail({ call: "fhir.batch", drop: "before" });

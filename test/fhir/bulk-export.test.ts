@@ -249,6 +249,18 @@ describe("a job", () => {
     expect((await all(exported)).map(({ id }) => id)).toEqual(ids);
   });
 
+  it("is not gone where a gateway answers 404, and is ended all the same", async () => {
+    const { fhir, world, ids } = await exporting(job);
+    const page = { status: 404, body: "<html>404 Not Found</html>" } as const;
+    world.sandbox.fail({ call: "fhir.exportState", ...page });
+    const exported = fhir.bulkExport();
+    expect((await all(exported)).map(({ id }) => id)).toEqual(ids);
+    world.sandbox.fail({ call: "fhir.exportEnd", ...page });
+    await exported.cancel();
+    const ends = world.sandbox.journal.entries().filter(({ call }) => call === "fhir.exportEnd");
+    expect(ends.map(({ status }) => status)).toEqual([404, 202]);
+  });
+
   it("is not started twice when the answer is lost", async () => {
     const { fhir, world } = await exporting(job);
     world.sandbox.fail({ call: "fhir.export", drop: "after" });

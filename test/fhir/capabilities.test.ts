@@ -76,6 +76,14 @@ describe("a refusal of what is not declared", () => {
     expect(param.message).toMatch(/ declares no search parameter shoe-size of Patient$/);
   });
 
+  it("names it too where a router does not know the address, and asks once", async () => {
+    const { fhir, sandbox } = await withAda("r4");
+    sandbox.fail({ call: "fhir.read", status: 404, body: "Cannot GET /", times: Infinity });
+    const error = await errorOf(fhir.read("Hobbit" as "Patient", "1"));
+    expect(error).toMatchObject({ code: "BAD_ANSWER", status: 404, facts: { undeclared: true } });
+    expect(sandbox.journal.count("fhir.read")).toBe(1);
+  });
+
   it("is left as it is where everything is declared", async () => {
     const { fhir } = await withAda("r4");
     const error = await errorOf(fhir.read("Patient", "none"));

@@ -41,6 +41,10 @@ const passing: readonly (readonly [name: string, fault: Fault, pauseMs: number])
   ["a response that was cut", { drop: "body" }, 125],
   ["JSON that was cut", { response: "truncated" }, 125],
   ["a 500", { status: 500 }, 125],
+  ["a gateway's page", { status: 404, body: "<html>404 Not Found</html>" }, 125],
+  ["a gateway's text", { status: 404, body: "default backend - 404" }, 125],
+  ["a gateway's JSON", { status: 410, body: { message: "no Route matched with those values" } }, 125],
+  ["a router's JSON", { status: 404, body: { statusCode: 404, error: "Not Found", message: "GET /" } }, 125],
   ["a 503 that names seconds", { status: 503, headers: { "retry-after": "7" } }, 7_000],
   ["a 503 that names a date", { status: 503, retryAfterMs: 9_000, retryAfter: "date" }, 8_000],
   ["a 429 that names seconds", { status: 429, retryAfterMs: 5_000 }, 5_000],
@@ -128,6 +132,16 @@ describe("retries", () => {
     sandbox.fail({ call: "fhir.read", status: 403, body: { message: "Forbidden" } });
     expect(await errorOf(fhir.read("Patient", "none"))).toMatchObject({ code: "FORBIDDEN" });
     expect(count("fhir.read")).toBe(2);
+  });
+
+  it.each([404, 410])("does not repeat a %i of 1upHealth", async (status) => {
+    const { fhir, sandbox, count } = await withPatient();
+    const bodies = ["", { error: "Resource not found" }, { resourceType: "OperationOutcome" }];
+    for (const body of bodies) {
+      sandbox.fail({ call: "fhir.read", status, body });
+      expect(await errorOf(fhir.read("Patient", "none"))).toMatchObject({ code: "FHIR_REFUSED", status });
+    }
+    expect(count("fhir.read")).toBe(bodies.length);
   });
 });
 

@@ -167,7 +167,7 @@ describe("searchAll()", () => {
 
   it("ends with the error when it does not pass, and its cursor goes on from there", async () => {
     const { fhir, sandbox } = await withPatients(5);
-    sandbox.fail({ call: "fhir.search", skip: 1, status: 404, body: "gone" });
+    sandbox.fail({ call: "fhir.search", skip: 1, status: 404, body: { error: "no such page" } });
     const walk = fhir.searchAll("Patient", { _count: 2 });
     expect(await errorOf(all(walk))).toMatchObject({ code: "FHIR_REFUSED", status: 404 });
     expect(await all(fhir.searchAll("Patient", { _count: 2 }, { cursor: walk.cursor }))).toHaveLength(5);

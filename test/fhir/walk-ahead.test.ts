@@ -49,7 +49,7 @@ describe("a walk", () => {
 
   it("throws an error of the page ahead where that page would come, and its cursor is never ahead", async () => {
     const { fhir, sandbox, walk, fetched } = await withPages();
-    sandbox.fail({ call: "fhir.search", skip: 1, status: 404, body: "gone" });
+    sandbox.fail({ call: "fhir.search", skip: 1, status: 404, body: { error: "no such page" } });
     const seen: (string | undefined)[] = [];
     const cursors = new Set<string | undefined>();
     const error = await errorOf(

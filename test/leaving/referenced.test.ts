@@ -119,6 +119,40 @@ describe("exportMany() of types that no search lists", () => {
     expect(allowed).toMatchObject({ exported: 1, dangling: 3 });
   });
 
+  it.each([
+    ["page", "<html>404 Not Found</html>"],
+    ["text", "default backend - 404"],
+    ["JSON", { message: "no Route matched with those values" }],
+  ])(
+    "takes a gateway's 404 (%s) for no dangling reference, and no purge erases what it hides",
+    async (_, body) => {
+      const test = await withAda();
+      const { lifecycle, sandbox } = test;
+      const [pdf = ""] = binaries(test, 1);
+      sandbox.addResources("ada", "r4", [letter(`Binary/${pdf}`)]);
+      sandbox.fail({ call: "fhir.read", status: 404, body, times: Infinity });
+      const write = folder("export");
+      const options = { name, write, versions: ["r4"], types } as const;
+      for (const allowShort of [false, true])
+        expect(await lifecycle.exportMany("all", { ...options, allowShort })).toMatchObject({
+          exported: 0,
+          dangling: 0,
+          unfinished: [{ code: "BAD_ANSWER" }],
+        });
+      const leave = {
+        name: "leave",
+        purge: ["r4"],
+        onlyAfterExport: name,
+        allowPartialExport: true,
+      } as const;
+      expect(await lifecycle.offboardMany("all", leave)).toMatchObject({ unexported: 1 });
+      sandbox.clearFaults();
+      sandbox.fail({ call: "fhir.read", status: 404, body });
+      expect(await lifecycle.exportMany("all", options)).toMatchObject({ exported: 1, dangling: 0 });
+      expect(idsIn(write, "r4.Binary.ndjson")).toEqual([pdf]);
+    },
+  );
+
   it("searches them where 1upHealth can, and reads nothing there", async () => {
     const test = await withAda();
     const { lifecycle, sandbox } = test;

@@ -38,7 +38,8 @@ export interface FileReading {
   readonly signal: AbortSignal | undefined;
 }
 
-const task = exporting("read a file of the export");
+const task = { ...exporting("read a file of the export"), isStored: true };
+
 /**
  * Opens a file behind a position.
  *

@@ -40,7 +40,8 @@ export function referencedReader<V extends FhirVersion>(
     try {
       return (await fhir.read(type as never, id, { signal })) as unknown as JsonObject; // the type is one of this version
     } catch (error) {
-      if (type === "Binary" && isLifecycleError(error, "BAD_ANSWER")) return binaryOf(id, error);
+      const isOther = isLifecycleError(error, "BAD_ANSWER") && !isGone(error);
+      if (type === "Binary" && isOther) return binaryOf(id, error);
       throw error;
     }
   }
