@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { exportFolder, LifecycleError, type ExportWriter } from "oneup-lifecycle";
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
-import { referenceFinder } from "../../src/fhir/attachment/reference-finder.ts";
+import { announcedTypes, referenceFinder } from "../../src/fhir/attachment/reference-finder.ts";
 import { referencedReader } from "../../src/runtime/fhir/referenced-reader.ts";
-import { afterwards, folder } from "../support/scene.ts";
+import { afterwards, folder, scene } from "../support/scene.ts";
 
 async function withAda(): Promise<TestLifecycle> {
   const test = await createTestLifecycle({ sandbox: { limit: { calls: Infinity } } });
@@ -15,7 +15,11 @@ async function withAda(): Promise<TestLifecycle> {
 }
 
 /** Adds Binaries and returns their ids. */
-function binaries({ sandbox }: TestLifecycle, count: number, version: "dstu2" | "r4" = "r4"): string[] {
+function binaries(
+  { sandbox }: Pick<TestLifecycle, "sandbox">,
+  count: number,
+  version: "dstu2" | "r4" = "r4",
+): string[] {
   const binary = { resourceType: "Binary", contentType: "application/pdf", data: "aGVsbG8=" };
   return [
     ...sandbox.addResources(
@@ -26,8 +30,9 @@ function binaries({ sandbox }: TestLifecycle, count: number, version: "dstu2" | 
   ];
 }
 
-function letter(url: string): object {
-  return { resourceType: "DocumentReference", status: "current", content: [{ attachment: { url } }] };
+function letter(url: string, contentType?: string): object {
+  const attachment = { url, ...(contentType !== undefined && { contentType }) };
+  return { resourceType: "DocumentReference", status: "current", content: [{ attachment }] };
 }
 
 /** The ids in the file of a type. */
@@ -153,6 +158,30 @@ describe("exportMany() of types that no search lists", () => {
     },
   );
 
+  it.each([
+    ["writes no page of a gateway as a document", "application/pdf", "hello"],
+    ["writes the HTML that an Attachment announces", "text/html", "<html>A page</html>"],
+  ])("%s", async (_, contentType, written) => {
+    const { sandbox, open } = await scene({ limit: { calls: Infinity } }); // a real connection, which brings bytes
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    const letters = binaries({ sandbox }, 2).map((id) => letter(`Binary/${id}`, contentType));
+    sandbox.addResources("ada", "r4", letters);
+    const pdf = { status: 200, headers: { "content-type": "application/pdf" }, body: "%PDF-1.4" };
+    // Four reads and the one of the bytes, after which the export asks for bytes at once.
+    sandbox.fail({ call: "fhir.read", ...pdf, times: 5 });
+    sandbox.fail({ call: "fhir.read", status: 200, body: "<html>A page</html>" });
+    const write = folder("export");
+    const options = { name, write, versions: ["r4"], types } as const;
+    expect(await lifecycle.exportMany("all", options)).toMatchObject({ exported: 1 });
+    const [user = ""] = readdirSync(write).filter((one) => one !== "export.json");
+    const lines = readFileSync(join(write, user, "r4.Binary.ndjson"), "utf8")
+      .trimEnd()
+      .split("\n");
+    const contents = lines.map((line) => (JSON.parse(line) as { readonly data: string }).data);
+    expect(contents.map((data) => Buffer.from(data, "base64").toString())).toEqual([pdf.body, written]);
+  });
+
   it("searches them where 1upHealth can, and reads nothing there", async () => {
     const test = await withAda();
     const { lifecycle, sandbox } = test;
@@ -233,6 +262,18 @@ describe("referenceFinder()", () => {
     expect(find(JSON.stringify({ url }))).toEqual([]);
   });
 
+  it("tells which media type an Attachment announces", () => {
+    const contentType = "text/html";
+    const content = [
+      { attachment: { url: "https://api.1up.health/r4/Binary/1/_history/2", contentType } },
+      { attachment: { url: "Binary/2" } },
+      { attachment: { url: "https://elsewhere.example/r4/Binary/3", contentType } },
+    ];
+    expect([...announcedTypes(JSON.stringify({ content, other: null }), find)]).toEqual([
+      ["Binary/1", contentType],
+    ]);
+  });
+
   it("reads a Binary of 16 MiB in no time", () => {
     const began = performance.now();
     expect(find(JSON.stringify({ data: "Binary/".repeat(2_400_000) }))).toEqual([]);
@@ -244,15 +285,16 @@ describe("referencedReader()", () => {
   const how = { refusedAsNone: false, maxBytes: 10, signal: new AbortController().signal };
   const unreadable = new LifecycleError("BAD_ANSWER", "Cannot read the Binary");
 
-  /** A client of a server that sends bytes. */
-  function client(contentType: string) {
+  /** A client of a server that sends bytes: of these types one after the other, and of the last one from then on. */
+  function client(...contentTypes: string[]) {
     const calls: string[] = [];
     const fhir = {
       read: async () => (calls.push("read"), Promise.reject(unreadable)),
-      attachment: async () => (
-        calls.push("attachment"),
-        { contentType, bytes: async () => Buffer.from("hello") }
-      ),
+      attachment: async () => {
+        calls.push("attachment");
+        const contentType = contentTypes.length > 1 ? contentTypes.shift() : contentTypes[0];
+        return { contentType, bytes: async () => Buffer.from("hello"), cancel: () => calls.push("cancel") };
+      },
     };
     return { calls, fhir: fhir as unknown as Parameters<typeof referencedReader>[0] }; // the part that it uses
   }
@@ -273,5 +315,24 @@ describe("referencedReader()", () => {
   it("does not take the page of a gateway for a Binary, nor bytes for another resource", async () => {
     await expect(referencedReader(client("text/html").fhir, how)("Binary", "1")).rejects.toBe(unreadable);
     await expect(referencedReader(client("image/png").fhir, how)("Provenance", "1")).rejects.toBe(unreadable);
+  });
+
+  it("takes no page for a Binary after one of bytes either, but asks for the resource", async () => {
+    const { calls, fhir } = client("application/pdf", "text/html; charset=utf-8");
+    const read = referencedReader(fhir, how);
+    await read("Binary", "1", "application/pdf");
+    calls.length = 0;
+    for (const mediaType of [undefined, "application/pdf"]) {
+      await expect(read("Binary", "2", mediaType)).rejects.toBe(unreadable);
+      expect(calls.splice(0)).toEqual(["attachment", "cancel", "read", "attachment", "cancel"]);
+    }
+  });
+
+  it("takes HTML for a Binary that its Attachment announces as HTML", async () => {
+    const read = referencedReader(client("text/html").fhir, how);
+    for (const id of ["1", "2"])
+      expect(await read("Binary", id, "text/html; charset=utf-8")).toMatchObject({
+        contentType: "text/html",
+      });
   });
 });

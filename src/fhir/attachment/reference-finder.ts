@@ -5,6 +5,7 @@
  * @module
  */
 import { baseOf, contentUrl } from "./attachment-link.ts";
+import { isObject, parseJson } from "../../http/json.ts";
 import type { FhirPlace } from "../calls.ts";
 
 /** What a text refers to: `Binary/1`. */
@@ -29,4 +30,19 @@ export function referenceFinder(types: readonly string[], places: readonly FhirP
 function isAt(place: FhirPlace, start: string, address: string): boolean {
   const target = contentUrl(place, start + address);
   return typeof target !== "string" && target.href === new URL(address, baseOf(place)).href;
+}
+
+/** The media types that the Attachments in a resource announce, by what `find` finds in their `url`. */
+export function announcedTypes(resource: string, find: ReferenceFinder): ReadonlyMap<string, string> {
+  const types = new Map<string, string>();
+  const values = [parseJson(resource)];
+  for (const value of values) {
+    if (typeof value !== "object" || value === null) continue;
+    for (const one of Object.values(value)) if (typeof one === "object") values.push(one); // which this loop reaches
+    if (!isObject(value)) continue;
+    const { url, contentType } = value;
+    if (typeof url !== "string" || typeof contentType !== "string") continue;
+    for (const one of find(JSON.stringify(url))) types.set(one, contentType);
+  }
+  return types;
 }

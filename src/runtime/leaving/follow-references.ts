@@ -6,7 +6,7 @@
  * @module
  */
 import { parseFhirJson, stringifyFhirJson } from "../../fhir/lossless-json.ts";
-import type { ReferenceFinder } from "../../fhir/attachment/reference-finder.ts";
+import { announcedTypes, type ReferenceFinder } from "../../fhir/attachment/reference-finder.ts";
 import type { JsonObject } from "../../http/json.ts";
 import type { OpenExportFile } from "./export-many-options.ts";
 import { idOf, type Filled, type Filling } from "./fill-file.ts";
@@ -16,8 +16,8 @@ export interface Following extends Pick<Filling, "goOn" | "mayFinish"> {
   readonly find: ReferenceFinder;
   /** The lines of the files of the other types. */
   readonly lines: AsyncIterable<string>;
-  /** Reads a resource; `null`: there is none. */
-  readonly read: (type: string, id: string) => Promise<JsonObject | null>;
+  /** Reads a resource; `null`: there is none. `mediaType`: the one that the Attachment announces which refers to it. */
+  readonly read: (type: string, id: string, mediaType: string | undefined) => Promise<JsonObject | null>;
 }
 
 /** Fills and finishes the files of these types. @throws what the files and the calls throw */
@@ -28,36 +28,42 @@ export async function followReferences(
   const known = new Set<string>();
   const all = new Map([...files].map(([type, file]) => [type, { file, ...nothing }]));
 
-  async function follow(references: Iterable<string>): Promise<void> {
-    const found: string[] = [...references];
-    for (const one of found) {
+  function referencesIn(line: string): readonly Reference[] {
+    const found = find(line);
+    const types = found.length === 0 ? null : announcedTypes(line, find);
+    return found.map((one) => [one, types?.get(one)]);
+  }
+
+  async function follow(references: Iterable<Reference>): Promise<void> {
+    const found = [...references];
+    for (const [one, mediaType] of found) {
       const [type = "", id = ""] = one.split("/"); // as a finder returns it
       const to = all.get(type);
       // A file that is whole has what was found of its type.
       if (to === undefined || to.file.isWhole || known.has(one)) continue;
       known.add(one);
       goOn();
-      const resource = await read(type, id);
+      const resource = await read(type, id, mediaType);
       if (resource === null) to.dangling++;
       if (resource === null) continue;
       const line = `${stringifyFhirJson(resource)}\n`;
       await to.file.append(line, id);
       to.lines++;
       to.resources++;
-      found.push(...find(line)); // which this loop reaches
+      found.push(...referencesIn(line)); // which this loop reaches
     }
   }
 
-  const before = new Set<string>();
+  const before = new Map<string, string | undefined>();
   for (const [type, to] of all)
     for await (const line of await to.file.lines()) {
       to.lines++;
       known.add(`${type}/${idOf(parseFhirJson(line))}`);
-      for (const one of find(line)) before.add(one);
+      for (const [one, mediaType] of referencesIn(line)) before.set(one, mediaType ?? before.get(one));
     }
   await follow(before);
   // seam: what-others-refer-to-is-exported
-  for await (const line of lines) await follow(find(line));
+  for await (const line of lines) await follow(referencesIn(line));
   for (const { file, ...filled } of all.values()) {
     if (file.isWhole) continue;
     if (filled.lines > 0) await mayFinish();
@@ -66,5 +72,8 @@ export async function followReferences(
   }
   return [...all.values()];
 }
+
+/** What a line refers to, as a finder returns it, and the media type that its Attachment announces. */
+type Reference = readonly [to: string, mediaType: string | undefined];
 
 const nothing = { resources: 0, lines: 0, isShort: false, dangling: 0 };
