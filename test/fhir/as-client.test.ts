@@ -33,6 +33,17 @@ describe('fhir(id, version, { as: "client" })', () => {
     expect(await errorOf(fhir.read("Patient", "1"))).toMatchObject({ code: "USER_UNKNOWN" });
   });
 
+  it("ends once the user is being purged: what it created in an erased version would stay", async () => {
+    const { lifecycle, sandbox } = await withAda("dstu2");
+    const fhir = lifecycle.fhir(ada, "dstu2", { as: "client" });
+    await fhir.create<"Patient">({ resourceType: "Patient" });
+    sandbox.fail({ call: "fhir.purge", times: 1_000, status: 503 });
+    await lifecycle.offboard(ada, { purge: true, waitMs: 0 });
+    expect(await errorOf(fhir.create<"Patient">({ resourceType: "Patient" }))).toMatchObject({
+      code: "USER_OFFBOARDED",
+    });
+  });
+
   it("takes rotated credentials where they are a function, and repeats the call once", async () => {
     const { sandbox, open } = await scene();
     let current = sandbox.credentials;

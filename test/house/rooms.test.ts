@@ -17,7 +17,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     telemetry: ["user", "options"],
     engine: ["telemetry", "user", "gates", "account", "options"],
     operations: ["events", "engine", "telemetry", "user", "gates", "account", "options"],
-    fhir: ["operations", "engine", "telemetry", "account", "options"],
+    fhir: ["operations", "engine", "telemetry", "user", "account", "options"],
     watching: ["operations", "engine", "user", "options"],
     bulk: ["operations", "engine", "user", "account", "options"],
     events: ["engine", "user", "options"],

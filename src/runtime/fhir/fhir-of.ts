@@ -36,6 +36,7 @@ import {
   type Holder,
 } from "../operations/access-tokens.ts";
 import { notUsable } from "../engine/user-errors.ts";
+import { hasLeft } from "../user/step.ts";
 import { batchWithEnsures } from "./batch-with-ensures.ts";
 import { ensure, type EnsureVerbs } from "./ensure.ts";
 
@@ -241,7 +242,8 @@ function clientFor(engine: Engine, id: string, person: OnePerson): ClientSource 
     await engine.refuseMoved();
     const { user } = await loadUser(engine, id);
     const { oneupUserId } = user.position.context;
-    if (oneupUserId === null || user.position.state === "offboarded") throw notUsable(engine, user);
+    // What is created while a purge runs may land in a version that is already erased.
+    if (oneupUserId === null || hasLeft(user.position.state)) throw notUsable(engine, user);
     person.check(holderOf(user));
     const until = engine.clock.monotonic() + confirmWaitMs;
     await confirmNumber(engine, user, "call FHIR as the client for", {
