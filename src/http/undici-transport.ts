@@ -42,7 +42,7 @@ export interface UndiciTransportOptions {
   readonly dispatcher?: Pick<Dispatcher, "dispatch"> | undefined;
   /**
    * Maximum number of connections per origin, if the transport creates the dispatcher. Further calls wait for a free
-   * one.
+   * one. Answers that are read piece by piece, as attachments are, have as many of their own.
    *
    * @default 64
    */
@@ -99,56 +99,73 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       "Cannot create a transport: this runtime must support undici, and it replaces undici with a stub; use fetchTransport() instead",
     );
   const route = { connections, proxy, noProxy };
-  let own: Promise<OwnAgent> | undefined;
+  const calls = lazyAgent(route);
+  /** Apart from the calls: streams that are read slowly would keep all connections from them. */
+  const streams = lazyAgent(route);
   /** For hosts that another server chose. */
-  let foreign: Promise<OwnAgent> | undefined;
-  let dispatcher = options.dispatcher;
+  const foreign = lazyAgent(route, true);
+  const { dispatcher } = options;
   const headersOf = dispatcher === undefined ? memoized(uncoded) : uncoded; // an application's may change what it gets
-  async function open(): Promise<Agent> {
-    const opening = (own ??= newAgent(route));
-    try {
-      const { agent } = await opening;
-      if (own === opening) dispatcher = agent; // unless close() came in between
-      return agent;
-    } catch (error) {
-      if (own === opening) own = undefined; // the next call tries again
-      throw error;
-    }
-  }
-  async function openForeign(): Promise<Agent> {
-    const opening = (foreign ??= newAgent(route, true));
-    try {
-      return (await opening).agent;
-    } catch (error) {
-      if (foreign === opening) foreign = undefined;
-      throw error;
-    }
-  }
   return hearsAborts({
     sendsGetBody: true,
-    send: (request) =>
-      dispatcher === undefined
-        ? open().then((agent) => exchange(request, agent, headersOf))
-        : exchange(request, dispatcher, headersOf),
+    send(request) {
+      const way = dispatcher ?? calls.agent();
+      return way === undefined
+        ? calls.open().then((agent) => exchange(request, agent, headersOf))
+        : exchange(request, way, headersOf);
+    },
     async stream(request) {
-      const isForeign = request.publicOnly === true && options.dispatcher === undefined;
-      const way = isForeign ? await openForeign() : (dispatcher ?? (await open()));
-      return streamed(request, way);
+      return streamed(
+        request,
+        dispatcher ?? (await (request.publicOnly === true ? foreign : streams).open()),
+      );
     },
     turn: () => turn(),
     renew() {
-      const before = own;
-      own = undefined;
-      dispatcher = options.dispatcher;
-      void before?.then(({ agent, close }) => agent.close().then(close)).catch(() => {}); // once its calls are over
+      for (const one of [calls, streams])
+        void one
+          .release()
+          ?.then(({ agent, close }) => agent.close().then(close)) // once its calls are over
+          .catch(() => {});
     },
     async close() {
-      const opened = [own, foreign];
-      own = foreign = undefined;
-      dispatcher = options.dispatcher;
+      const opened = [calls, streams, foreign].map((one) => one.release());
       for (const one of opened) await (await one?.catch(() => undefined))?.close(); // its calls have failed
     },
   });
+}
+
+/** An agent that is opened by its first call. */
+interface LazyAgent {
+  /** `undefined` until it is open. */
+  agent(): Agent | undefined;
+  open(): Promise<Agent>;
+  /** The next call opens another one. Returns the one that has been opened, or is about to be. */
+  release(): Promise<OwnAgent> | undefined;
+}
+
+function lazyAgent(route: Route, publicOnly = false): LazyAgent {
+  let own: Promise<OwnAgent> | undefined;
+  let current: Agent | undefined;
+  return {
+    agent: () => current,
+    async open() {
+      const opening = (own ??= newAgent(route, publicOnly));
+      try {
+        const { agent } = await opening;
+        if (own === opening) current = agent; // unless it was released in between
+        return agent;
+      } catch (error) {
+        if (own === opening) own = undefined; // the next call tries again
+        throw error;
+      }
+    },
+    release() {
+      const before = own;
+      own = current = undefined;
+      return before;
+    },
+  };
 }
 
 /** An agent, and what else ends with it. */
@@ -166,7 +183,7 @@ interface Route {
 }
 
 /** undici is loaded by the first call: to read and start it takes as long as all else that this package needs. */
-async function newAgent({ connections, proxy, noProxy }: Route, publicOnly = false): Promise<OwnAgent> {
+async function newAgent({ connections, proxy, noProxy }: Route, publicOnly: boolean): Promise<OwnAgent> {
   const { Agent, buildConnector } = await loadUndici();
   const tls = publicOnly ? { ...verifying, lookup: publicLookup } : verifying;
   const tunnels = proxy === undefined ? null : tunnelsThrough(proxy, noProxy, buildConnector(tls));
@@ -359,10 +376,21 @@ async function streamed(
   const { origin, path } = splitUrl(url);
   const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
   const call = { origin, path, method, headers: uncoded(headers), signal, ...timeouts, ...noRedirects };
-  if (!onSending()) throw heldBack();
+  let sent = false;
+  const asked: Pick<Dispatcher, "dispatch"> = {
+    dispatch: (options, handler) =>
+      dispatcher.dispatch(
+        options,
+        onStart(handler, () => {
+          if (!onSending()) return sent ? aborted(true) : heldBack();
+          sent = true;
+          return null;
+        }),
+      ),
+  };
   try {
     // `request()` needs no other method of its dispatcher than `dispatch()`.
-    const answer = await Agent.prototype.request.call(dispatcher as Dispatcher, call);
+    const answer = await Agent.prototype.request.call(asked as Dispatcher, call);
     if (isRedirected(answer.context)) {
       answer.body.on("error", () => {}).destroy(); // ends the connection
       throw redirected();
@@ -370,8 +398,41 @@ async function streamed(
     return { status: answer.statusCode, headers: flatten(answer.headers), body: answer.body };
   } catch (error) {
     if (error instanceof TransportError) throw error;
-    throw signal.aborted ? aborted(true) : networkError(error, true);
+    throw signal.aborted ? aborted(sent) : networkError(error, sent);
   }
+}
+
+/**
+ * Asks `refusal` in the tick in which undici writes the request, which may have waited for a free connection. The handler
+ * that `request()` makes has one of two methods for it, depending on the version of undici.
+ */
+function onStart(
+  handler: Dispatcher.DispatchHandler,
+  refusal: () => TransportError | null,
+): Dispatcher.DispatchHandler {
+  const { onRequestStart, onConnect } = handler as LegacyHandler;
+  const replaced: LegacyHandler =
+    onRequestStart === undefined
+      ? {
+          onConnect(abort, context) {
+            const error = refusal();
+            if (error === null) onConnect?.call(handler, abort, context);
+            else abort(error);
+          },
+        }
+      : {
+          onRequestStart(controller, context) {
+            const error = refusal();
+            if (error === null) onRequestStart.call(handler, controller, context);
+            else controller.abort(error);
+          },
+        };
+  return Object.assign(handler, replaced);
+}
+
+/** A handler as undici 6 had it, and `request()` of undici 7 still has. The types of the method lack the context. */
+interface LegacyHandler extends Omit<Dispatcher.DispatchHandler, "onConnect"> {
+  onConnect?(abort: (error?: Error) => void, context: unknown): void;
 }
 
 /** Headers that came several times, each as one text. */

@@ -1,5 +1,8 @@
 import { Agent } from "undici";
 import { expect, it, vi } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { describeCall } from "../../src/http/call.ts";
+import { createSender } from "../../src/http/send.ts";
 import type { TransportRequest } from "../../src/http/transport.ts";
 import { undiciTransport } from "../../src/http/undici-transport.ts";
 import { serve } from "./local-server.ts";
@@ -69,4 +72,63 @@ it("a dispatcher of an application may change the headers of one call, and those
     ["one", "Bearer other"],
     [undefined, "Bearer own"],
   ]);
+});
+
+/** A request of a stream, and whether it has been written. */
+function streamOf(
+  url: string,
+  signal: AbortSignal,
+): TransportRequest & { readonly isWritten: () => boolean } {
+  let written = false;
+  return {
+    method: "GET",
+    url: `${url}/file`,
+    headers: {},
+    signal,
+    maxBytes: Infinity,
+    onSending: () => (written = true),
+    isWritten: () => written,
+  };
+}
+
+it("undiciTransport() leaves calls their connections while streams are read slowly", async () => {
+  const { url } = await serve((response, { path }) => {
+    if (path === "/file") response.write("the first piece");
+    else response.end("{}");
+  });
+  const transport = undiciTransport({ connections: 1 });
+  const signal = AbortSignal.timeout(5_000);
+  const stream = await transport.stream?.(streamOf(url, signal));
+  expect(stream?.status).toBe(200);
+  expect(await transport.send({ ...streamOf(url, signal), url: `${url}/user` })).toMatchObject({
+    text: "{}",
+  });
+  transport.renew?.();
+  expect((await transport.stream?.(streamOf(url, signal)))?.status).toBe(200); // over another connection
+  await transport.close?.();
+});
+
+it("undiciTransport() says of a stream that waited for a connection that it was not sent", async () => {
+  const { url, seen } = await serve((response) => response.write("the first piece"));
+  const transport = undiciTransport({ connections: 1 });
+  await transport.stream?.(streamOf(url, new AbortController().signal));
+  const call = describeCall({
+    name: "fhirExportFile",
+    endpoint: "fhir",
+    method: "GET",
+    url: `${url}/file`,
+    template: "/{file}",
+    headers: {},
+  });
+  const { stream } = createSender({ transport, clock: systemClock, timeoutMs: 200, maxBytes: 1_000 });
+  expect(await stream?.(call, { isWanted: () => true })).toMatchObject({
+    type: "notSent",
+    cause: { code: "TIMEOUT", sent: false },
+  });
+  const request = streamOf(url, AbortSignal.timeout(5_000));
+  const waiting = transport.stream?.(request).catch((error: unknown) => error);
+  expect(request.isWritten()).toBe(false);
+  await transport.close?.();
+  expect(await waiting).toMatchObject({ sent: false });
+  expect(seen).toHaveLength(1);
 });

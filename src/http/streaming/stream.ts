@@ -49,6 +49,7 @@ export async function openStream(
 ): Promise<StreamedAnswer | Answer | Unanswered> {
   const own = new AbortController();
   let sentAt = clock.now();
+  let sent = false;
   const unhear = signal === undefined ? undefined : onAbort(signal, () => own.abort());
 
   /** One step of the exchange, limited in time. */
@@ -62,13 +63,13 @@ export async function openStream(
     let unrace = (): void => {};
     try {
       return await new Promise<T>((resolve, reject) => {
-        unrace = onAbort(own.signal, () => reject(aborted(true))); // some bodies ignore the signal
+        unrace = onAbort(own.signal, () => reject(aborted(sent))); // some bodies ignore the signal
         task().then(resolve, reject);
       });
     } catch (error) {
       signal?.throwIfAborted();
       const message = `Cannot wait longer for the answer: a part of it may take ${timeoutMs} ms`;
-      if (late) throw new TransportError(message, { sent: true, code: "TIMEOUT", timeoutMs });
+      if (late) throw new TransportError(message, { sent, code: "TIMEOUT", timeoutMs });
       throw error instanceof TransportError ? error : networkError(error, true);
     } finally {
       cancel();
@@ -105,12 +106,14 @@ export async function openStream(
     onSending() {
       if (own.signal.aborted || clock.monotonic() > notAfter) return false;
       sentAt = clock.now();
+      sent = true;
       return true;
     },
     publicOnly,
   };
   try {
     const { status, headers, body } = await step(() => open(request));
+    sent = true; // also by a transport that did not say so
     const [receivedAt, all] = [clock.now(), pieces(body)];
     if (isWanted(status)) return { type: "stream", status, headers, body: all, receivedAt };
     const cancel = clock.timer(timeoutMs, () => own.abort()); // what has come by then is enough
