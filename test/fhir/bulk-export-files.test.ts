@@ -227,6 +227,17 @@ describe("a link", () => {
     expect(sent.at(-1)?.url.href).toBe(`${analytics}/job/7?page=1`);
   });
 
+  it("to the state of a job may have two slashes, as a joined base does, and its cursor is accepted", async () => {
+    const { fhir, world, another, sent } = await exporting({});
+    const { origin } = new URL(analytics);
+    const headers = { "content-location": `${origin}//bulk-data/job/7` };
+    world.sandbox.fail({ call: "fhir.export", status: 202, headers });
+    const exported = fhir.bulkExport();
+    await exported.start();
+    await errorOf(another().bulkExport({ cursor: exported.cursor }).files());
+    expect(sent.at(-1)?.url.href).toBe(`${origin}//bulk-data/job/7`);
+  });
+
   it.each([
     "file:///etc/passwd",
     "ftp://files.example.net/x",

@@ -60,9 +60,9 @@ export function exportPlaceAt(print: string, cursor: unknown): ExportPlace {
   return { status, at: isPrint(set) && isPrint(file) ? { set, file, position } : null };
 }
 
-/** A path and a query that stay at the host that they are put behind. */
+/** A path and a query that stay at the host that they are put behind, also with two slashes, as a joined base may have. */
 function isPath(value: unknown): value is string {
-  return typeof value === "string" && /^\/(?![/\\])[!-[\]-~]{0,16000}$/.test(value);
+  return typeof value === "string" && /^\/[!-[\]-~]{0,16000}$/.test(value);
 }
 
 function refused(rule: string): LifecycleError {
