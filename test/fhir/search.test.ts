@@ -19,6 +19,18 @@ async function withPatients(count: number) {
 }
 
 describe("search()", () => {
+  it.each<[unknown, string]>([
+    [{ signal: {} }, "signal must be an AbortSignal"],
+    [{ sginal: AbortSignal.abort() }, 'got "sginal": did you mean signal?'],
+    [null, "options must be"],
+  ])("has pages whose next() refuses %j", async (options, rule) => {
+    const { fhir } = await withPatients(2);
+    const page = await fhir.search("Patient", { _count: 1 });
+    const error = await errorOf(page.next(options as object));
+    expect(error).toMatchObject({ code: "INVALID_OPTION" });
+    expect(error.message).toContain(rule);
+  });
+
   it("finds what matches, ten on a page, and leads on", async () => {
     const { fhir } = await withPatients(25);
     const pages = [await fhir.search("Patient")];

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { aSignal, check } from "../../checks.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { JsonObject } from "../../http/json.ts";
 import type { PageContent } from "./read-bundle.ts";
@@ -97,6 +98,8 @@ export interface PageSource {
 /** A walk fails after this many consecutive pages that are empty, or hold one resource that came before. */
 const mostIdle = 10;
 
+const ofNext = { signal: aSignal };
+
 /** Fetches the first page, or that of a cursor. */
 export function firstPage(
   source: PageSource,
@@ -151,7 +154,8 @@ async function pageAt(
     },
     bundle,
     async next(options) {
-      return (await nextHere(options?.signal))?.page ?? null;
+      const { signal } = check(source.task, options, ofNext);
+      return (await nextHere(signal))?.page ?? null;
     },
   };
   return { page, here, length: content.length, next: nextHere };
