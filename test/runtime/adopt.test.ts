@@ -209,6 +209,7 @@ describe("adopt()", () => {
       { ...grant, expiresAt: undefined },
       { ...grant, expiresAt: "tomorrow" },
       { ...grant, expiresAt: new Date(Number.NaN) },
+      { ...grant, expiresAt: new Date(-8.64e15) }, // earlier than which there is no Date for its refresh
       { ...grant, clientSecret: "planted secret" },
     ];
     for (const each of wrong) {

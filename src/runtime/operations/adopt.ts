@@ -53,8 +53,9 @@ export function checkGrant(grant: Grant): CheckedGrant {
   if ((accessToken === undefined) !== (expiresAt === undefined)) {
     throw refused("accessToken and expiresAt must come together, or neither");
   }
-  if (expiresAt !== undefined && !(expiresAt instanceof Date && Number.isFinite(expiresAt.getTime()))) {
-    throw refused("expiresAt must be a valid Date");
+  // What is reckoned from it, such as when to refresh, must be a Date as well.
+  if (expiresAt !== undefined && !(expiresAt instanceof Date && expiresAt.getTime() >= 0)) {
+    throw refused("expiresAt must be a valid Date, not before 1970");
   }
   return {
     oneupUserId: checkValue(verb, "oneupUserId", oneupUserId as number, whole(1)),
