@@ -69,7 +69,7 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
       try {
         const response = direct(await fetch(request.url, init));
         const body = piecesOf(response, request.signal);
-        return { status: statusOf(response), headers: headersOf(response), body };
+        return { status: statusOf(response), headers: headersOfPieces(response), body };
       } catch (error) {
         if (error instanceof TransportError) throw error;
         throw request.signal.aborted ? aborted(true) : networkError(error, true);
@@ -129,6 +129,22 @@ function headersOf(response: Response): Record<string, string> {
   const headers: Record<string, string> = {};
   response.headers.forEach((value, name) => (headers[name.toLowerCase()] = value));
   return headers;
+}
+
+/** The codings that every `fetch` decodes. */
+const decoded = new Set(["gzip", "x-gzip", "deflate", "br"]);
+
+/**
+ * The headers of a body that is read piece by piece, without those of a coding that `fetch` has decoded: they are about other
+ * bytes. A response without a URL was not fetched, so nothing has decoded it, and a part of a file is one of its coded bytes.
+ */
+function headersOfPieces(response: Response): Record<string, string> {
+  const headers = headersOf(response);
+  const codings = headers["content-encoding"]?.split(",") ?? [];
+  const isDecoded = codings.length > 0 && codings.every((one) => decoded.has(one.trim().toLowerCase()));
+  if (!isDecoded || response.url === "" || response.status === 206) return headers;
+  const { "content-encoding": _, "content-length": __, ...others } = headers;
+  return others;
 }
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
