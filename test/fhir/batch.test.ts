@@ -150,6 +150,29 @@ describe("batch() of a lifecycle's user", () => {
     expect((await fhir.search("Patient")).resources).toHaveLength(3);
   });
 
+  const by = { identifier: `${system}|9` };
+  it.each<[string, object]>([
+    ["a number that JSON cannot hold", { ...person("9"), multipleBirthInteger: Number.NaN }],
+    ["a type that cannot be searched", { ...person("9"), resourceType: "Binary" }],
+  ])("refuses an entry to ensure with %s before anything is sent", async (_, resource) => {
+    const { sandbox, lifecycle } = await scene();
+    const before = sandbox.journal.entries().length;
+    const entries = [creating("3"), { type: "ensure", resource, by }] as unknown as [];
+    const error = await errorOf(lifecycle.fhir(ada, "r4").batch(entries));
+    expect(["INVALID_RESOURCE", "NOT_DECLARED"]).toContain(error.code);
+    expect(sandbox.journal.entries()).toHaveLength(before);
+  });
+
+  it("ensures a resource as it was when batch() was called", async () => {
+    const { lifecycle } = await scene();
+    const resource = { ...person("9"), gender: "female" as "female" | "male" };
+    const sending = lifecycle
+      .fhir(ada, "r4")
+      .batch([creating("3"), { type: "ensure" as const, resource, by }]);
+    resource.gender = "male";
+    expect((await sending)[1].resource).toMatchObject({ gender: "female" });
+  });
+
   it("is the only one that ensures", async () => {
     const { sandbox, lifecycle } = await scene();
     const token = { get: () => lifecycle.accessToken(ada) };

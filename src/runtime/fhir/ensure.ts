@@ -66,13 +66,13 @@ export async function ensure(
   options: EnsureOptions,
 ): Promise<JsonObject> {
   const sent = serialise("ensure the resource", checkResource("ensure the resource", given));
-  const resource = parseFhirJson(sent) as Sendable; // it was one: a copy of it as it is now, with its digits
+  const resource = asSent(sent);
   const resourceType = String(resource["resourceType"]); // a name, as was checked
   const words = `ensure the ${resourceType}`;
   const longestMs = longestLeaseMs(engine) + 30_000;
   const { by, signal: callers, waitMs = longestMs } = check(words, options, rules);
   const identifier = checkBy(words, by, resource);
-  refuseUndeclared(version, searching(resourceType, ["identifier"]));
+  refuseUnfound(version, resource);
   const { clock, store } = engine;
   /**
    * The name of the lease, once a search was answered: while its user is being created the number is not known, and to
@@ -203,6 +203,16 @@ const anIdentifier: Rule = {
 export function checkBy(words: string, by: unknown, resource: Sendable): string {
   const key = checkKey(words, "by", by, resource, { identifier: anIdentifier });
   return "identifier" in key ? key.identifier : "";
+}
+
+/** A copy of a resource as it was serialised, with its digits. */
+export function asSent(serialised: string): Sendable {
+  return parseFhirJson(serialised) as Sendable; // it was one
+}
+
+/** @throws {LifecycleError} `NOT_DECLARED` if 1upHealth finds no resource of its type by identifier */
+export function refuseUnfound(version: FhirVersion, resource: Sendable): void {
+  refuseUndeclared(version, searching(String(resource["resourceType"]), ["identifier"]));
 }
 
 function ambiguous(words: string, resourceType: string, found: readonly JsonObject[]): LifecycleError {

@@ -86,7 +86,7 @@ export function fhirOf<V extends FhirVersion>(
     ensure({ engine, id, version, verbs }, resource, options);
   const single = client();
   const batch = (entries: readonly object[], options?: BatchOptions): Promise<readonly AnyResult[]> =>
-    batchWithEnsures(single.batch as Batch, ensuring, entries, options);
+    batchWithEnsures({ batch: single.batch as Batch, ensure: ensuring, version }, entries, options);
   return { ...single, ensure: ensuring, batch } as unknown as UserFhirClient<V>;
 }
 
