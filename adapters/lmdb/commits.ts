@@ -8,7 +8,16 @@ import { isLifecycleError } from "../../src/errors.ts";
 import type { SteadyTime, Time } from "../../src/store/steady-time.ts";
 import type { TableEngine, Tables } from "../../src/store/table-store/tables.ts";
 import type { Share } from "./environments.ts";
-import { astray, closedStore, full, inVain, reading, unavailable, unlocked } from "./failures.ts";
+import {
+  astray,
+  closedStore,
+  full,
+  inVain,
+  reading,
+  refuseBroken,
+  unavailable,
+  unlocked,
+} from "./failures.ts";
 import { hasRoom } from "./folder.ts";
 import type { LmdbTables } from "./tables.ts";
 import { writing } from "./writing.ts";
@@ -44,6 +53,16 @@ export function groupCommits(
   async function refuseLost(): Promise<void> {
     refuseAstray();
     if (!isLocked()) throw unlocked();
+    refuseBroken(root);
+  }
+
+  function whyLate(): unknown {
+    try {
+      refuseBroken(root);
+      return inVain("write to", timeoutMs);
+    } catch (error) {
+      return error;
+    }
   }
 
   async function commitAll(): Promise<void> {
@@ -80,7 +99,7 @@ export function groupCommits(
       const isLate = ({ until }: Unit): boolean => until <= at;
       const late = [...begun, ...waiting].filter(isLate);
       waiting = waiting.filter((unit) => !isLate(unit)); // it will not be started
-      for (const unit of late) unit.reject(inVain("write to", timeoutMs));
+      for (const unit of late) unit.reject(whyLate());
       const next = [...begun, ...waiting].find((unit) => !isLate(unit));
       watch(next === undefined ? timeoutMs : Math.max(1, next.until - at));
     });

@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers";
 import type { RootDatabase } from "lmdb";
 import { endsWithin, sleep, systemClock } from "../../src/clock.ts";
-import { inVain, unusable } from "./failures.ts";
+import { inVain, refuseBroken, unusable } from "./failures.ts";
 import { endAtExit } from "./leaving.ts";
 import { openOrClose } from "./open-or-close.ts";
 import { processTable, type Environment, type ProcessTable } from "./process-table.ts";
@@ -77,7 +77,10 @@ export async function shareOf(folder: string, opening: Opening): Promise<Share> 
   for (;;) {
     const known = knownIn(folder, table);
     if (known !== undefined && known.closing === undefined) {
-      if (known.native === native) return share(folder, known, timeoutMs, table);
+      if (known.native === native) {
+        refuseBroken(known.root);
+        return share(folder, known, timeoutMs, table);
+      }
       throw unusable(
         folder,
         "another copy of the package lmdb in this process has it open, and each would destroy the locks of the other; install one copy (npm ls lmdb), or open the store in one place",

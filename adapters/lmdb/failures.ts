@@ -28,6 +28,7 @@ export function unusable(folder: string, rule: string, cause?: unknown): Lifecyc
 }
 
 export function unavailable(doing: string, cause: unknown): LifecycleError {
+  if (isBroken(cause)) return broken(cause);
   if (isFull(cause)) return full(cause);
   if (isWithoutPlace(cause)) return withoutPlace(cause);
   return storeUnavailable(`Cannot ${doing} the LMDB store`, { cause });
@@ -87,6 +88,31 @@ function withoutPlace(cause: unknown): LifecycleError {
 /** Why that is, and what to do. */
 export const placeTaken =
   "this process lost its place among the readers (MDB_BAD_RSLOT), because another copy of the package lmdb in it closed the folder, or other code in it opened and closed lock.mdb; what was acknowledged is kept; install one copy (npm ls lmdb), leave the files in the folder alone, and start this process again";
+
+/** LMDB could not write its meta page, and has no transactions for this process until the folder is opened anew. */
+function isBroken(cause: unknown): boolean {
+  return cause instanceof Error && cause.message.includes("MDB_PANIC");
+}
+
+/** Final for this process, like {@link withoutPlace}; other processes go on. */
+function broken(cause: unknown): LifecycleError {
+  const why =
+    "a write to its disk failed at the last step (MDB_PANIC), as on a full disk, and LMDB refuses this process every read and write since; what was acknowledged is kept; check the disk, and start this process again";
+  return storeUnusable(`Cannot use the LMDB store any more: ${why}`, { cause, facts: { storeLost: true } });
+}
+
+/**
+ * Throws if LMDB has no transactions for this process any more. A write would not say so: it would never end.
+ *
+ * @throws {LifecycleError} `STORE_UNUSABLE`
+ */
+export function refuseBroken(root: RootDatabase): void {
+  try {
+    root.get("/");
+  } catch (cause) {
+    if (isBroken(cause)) throw broken(cause);
+  }
+}
 
 export function closedStore(): LifecycleError {
   return new LifecycleError("CLOSED", "Cannot use the LMDB store: it was closed");
