@@ -37,8 +37,8 @@ export interface KeyvOptions {
  * nothing and show the data as it was when they started.
  *
  * Each user is stored under `<account>:users:<id>` as text in Keyv's own format, so keys can reach about 550 bytes
- * (`keySize` of `@keyv/postgres` and `@keyv/mysql`), and the store must be case-sensitive. The Keyv's default TTL does
- * not apply. `close()` leaves the Keyv connected.
+ * (`keySize` of `@keyv/postgres` and `@keyv/mysql`). Keys must differ in case, accents and trailing spaces, and what was
+ * deleted must be gone: opening tries both. The Keyv's default TTL does not apply. `close()` leaves the Keyv connected.
  *
  * Errors do not include the messages of the underlying storage, because these may quote keys, and so user ids. Listen
  * to the Keyv's `error` event to see them.
@@ -49,7 +49,7 @@ export interface KeyvOptions {
  * @param store a Keyv, or a Keyv storage adapter, which is not modified: keys are written in namespace `keyv` unless it has
  *   a namespace of its own
  * @throws {LifecycleError} `INVALID_OPTION` at once, also for a Keyv version other than 5 and 6. On opening: `STORE_UNUSABLE`
- *   without a working iterator, or if the account is there more than once, or where another Keyv writes;
+ *   without a working iterator, for keys or deletions that do not work as above, or if the account is there more than once, or where another Keyv writes;
  *   `STORE_UNAVAILABLE` if the Keyv store does not answer, `RECORD_DAMAGED` if the account record or a log cannot be read
  * @example
  * ```ts
