@@ -35,12 +35,21 @@ function refused(rule: string, value: string): LifecycleError {
 }
 
 function checkedUrl(where: string): URL {
+  let withParameters = false;
   try {
     const url = new URL(where);
     decodeURIComponent(url.username + url.password); // throws for a stray %
     const fits = /^rediss?:$/.test(url.protocol) && url.hostname !== "" && /^(\/\d*)?$/.test(url.pathname);
-    if (fits && url.hash === "" && !url.search.includes("@")) return url;
+    if (fits && url.hash === "" && !url.search.includes("@")) {
+      if (url.search === "") return url;
+      withParameters = true; // node-redis would ignore them, and use database 0 for ?db=3
+    }
   } catch {} // the parser's error would contain the password
+  if (withParameters)
+    throw refused(
+      "a URL without parameters, with the database as its path (redis://host:6379/3)",
+      secretless(where),
+    );
   // Unless it is encoded, a "#", "?" or "/" in a password ends the host.
   const encoded = where.includes("@") ? ", whose user and password are percent-encoded (a # is %23)" : "";
   throw refused(`a URL like redis://host:6379/0${encoded}`, secretless(where));

@@ -52,6 +52,8 @@ describe("adapters/redis without a server", () => {
     }
     for (const where of ["redis://a:12#secret@h", "redis://a:12?secret@h", "redis://:a/b@h"])
       expect(() => redis(where)).toThrow(/percent-encoded \(a # is %23\), not/);
+    for (const where of ["redis://h?db=3", "redis://:secret@h:6379/0?prefix=clinic&database=3"])
+      expect(() => redis(where)).toThrow(/a URL without parameters.*\(redis:\/\/host:6379\/3\), not "redis/);
     for (const where of [7, null, {}, new KeyvRedis({ sentinelRootNodes: [], name: "s" })]) {
       expect(() => redis(where as Where)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
     }
