@@ -101,6 +101,8 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
         await current.client.connect();
         opened = true;
         if (!(await isOfCluster(current.client, signal))) return;
+        // A cluster client asks the same, and hides why it is refused.
+        await current.client.sendCommand(["CLUSTER", "SLOTS"], { abortSignal: signal, typeMapping: {} });
         const all = dialAll();
         cluster = clusterLink(all, clock, asked.end);
         await all.connect();

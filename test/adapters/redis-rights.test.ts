@@ -68,6 +68,30 @@ for (const name of ["redis", "valkey"] as const) {
       },
     );
 
+    it("on a cluster open() names CLUSTER SLOTS, and works with the rights of docs/stores.md", async () => {
+      const { url, port } = await server({ "cluster-enabled": "yes" });
+      const operator = await createClient({ url }).connect();
+      onTestFinished(() => operator.destroy());
+      await operator.sendCommand(["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+      await expect
+        .poll(async () => String(await operator.sendCommand(["CLUSTER", "INFO"])), { timeout: 10_000 })
+        .toContain("cluster_state:ok");
+      const rights =
+        "on >secret ~oneup:* +@read +@write +@connection +time +info +script|load +evalsha +eval";
+      await operator.sendCommand(["ACL", "SETUSER", "app", ...rights.split(" ")]);
+      const open = () =>
+        redis(`redis://app:secret@127.0.0.1:${port}`).open({ account: "account", clock: systemClock });
+      await expect(open()).rejects.toMatchObject({
+        code: "STORE_UNUSABLE",
+        retryable: false,
+        message: expect.stringContaining("to run CLUSTER SLOTS"),
+      });
+      await operator.sendCommand(["ACL", "SETUSER", "app", "+cluster|slots"]);
+      const store = await open();
+      onTestFinished(() => store.close());
+      expect(await store.commit(write("ada"))).toMatchObject({ type: "committed" });
+    });
+
     it.each(["HSET", "ZREM"])(
       "of which the server has no %s writes nothing, and names it",
       async (command) => {
