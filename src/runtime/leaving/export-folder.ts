@@ -236,7 +236,7 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
 }
 
 /** Gives the part its name. @throws `EEXIST` if there is a file of that name */
-async function nameOnce(part: string, final: string): Promise<void> {
+export async function nameOnce(part: string, final: string): Promise<void> {
   try {
     await link(part, final);
   } catch (error) {

@@ -8,11 +8,11 @@
  * @module
  */
 import { createReadStream } from "node:fs";
-import { link, lstat, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { lstat, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { codeOf, ifMissing, namesToDisk } from "./export-folder.ts";
+import { codeOf, ifMissing, nameOnce, namesToDisk } from "./export-folder.ts";
 import type { ReceiptLog } from "./offboard-many-options.ts";
 import { invalidOption, LifecycleError } from "../../errors.ts";
 import { linesIn } from "../../lines-in.ts";
@@ -55,7 +55,7 @@ export function receiptFile(path: string): ReceiptLog {
             yield line;
           }
         await handle.sync();
-        await link(`${mine}.new`, path).catch((error: unknown) => {
+        await nameOnce(`${mine}.new`, path).catch((error: unknown) => {
           throw ["EEXIST", "ENOENT"].includes(String(codeOf(error))) ? takenOver() : error;
         });
         isCopied = true;
@@ -110,11 +110,7 @@ function foreign(got: string): LifecycleError {
 async function restoreName(path: string, from: string | null, mine: string): Promise<void> {
   await rm(mine, { force: true });
   if (from === null) return;
-  const isBack = await link(from, path).then(
-    () => true,
-    () => false,
-  );
-  if (isBack) await rm(from, { force: true });
+  await nameOnce(from, path).catch(() => {}); // the next opening finds it by its name
 }
 
 /** Renames the file; `null`: there is none. One that a process renamed before it died is found by its name. */

@@ -193,9 +193,15 @@ function makeKeyFile(file: string): string {
     return readFileSync(file, "utf8");
   } catch (cause) {
     const { code = "" } = cause as NodeJS.ErrnoException;
-    const must =
-      code === "ENOSPC" || code === "EDQUOT"
-        ? "its disk must have space left"
+    const isFull = code === "ENOSPC" || code === "EDQUOT";
+    // The draft could be written, so the folder is writable.
+    const hasNoLinks =
+      (cause as NodeJS.ErrnoException).syscall === "link" &&
+      ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(code);
+    const must = isFull
+      ? "its disk must have space left"
+      : hasNoLinks
+        ? `its file system must have hard links (${code}); put it on another one, or make it yourself (openssl rand -base64 32)`
         : "its folder must be writable";
     throw keyRefused(`Cannot make a key file: ${must}: ${file}`, { cause });
   }
