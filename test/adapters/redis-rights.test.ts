@@ -74,7 +74,9 @@ for (const name of ["redis", "valkey"] as const) {
       onTestFinished(() => operator.destroy());
       await operator.sendCommand(["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
       await expect
-        .poll(async () => String(await operator.sendCommand(["CLUSTER", "INFO"])), { timeout: 10_000 })
+        .poll(async () => JSON.stringify(await operator.sendCommand(["CLUSTER", "INFO"])), {
+          timeout: 10_000,
+        })
         .toContain("cluster_state:ok");
       const rights =
         "on >secret ~oneup:* +@read +@write +@connection +time +info +script|load +evalsha +eval";
