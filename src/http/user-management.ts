@@ -8,8 +8,8 @@
 import { Secret } from "../secret.ts";
 import { oauthCode, readAccountRefusal, type Refusal } from "./answer.ts";
 import { describeCall, form, formType, under, type Answer, type Call, type Client } from "./call.ts";
-import { isEcho } from "./echo.ts";
-import { field, isObject, numeric, parseJson, text, truth } from "./json.ts";
+import { isEcho, mayStandFor, parseWithIds, roundedIn } from "./echo.ts";
+import { field, isObject, numeric, text, truth } from "./json.ts";
 import { phraseIn, type Phrase } from "./phrases.ts";
 import { tokensIn, type Tokens } from "./token.ts";
 
@@ -134,7 +134,7 @@ function namesOne(body: unknown): boolean {
 
 /** The `app_user_id` in an answer; `undefined`: none. */
 function echoIn(body: unknown): unknown {
-  const echo = field(body, "app_user_id", "appUserId");
+  const echo = namedIn(body);
   return echo === null || echo === "" ? undefined : echo;
 }
 
@@ -162,7 +162,7 @@ export function readCreatedUser(
   answer: Answer,
   asked: AskedFor,
 ): UserCreated | UserAuthorized | { readonly type: "exists" } | Refusal {
-  const body = parseJson(answer.text);
+  const body = parseWithIds(answer.text);
   const success = succeeded(answer, body);
   const oneupUserId = success ? idIn(body) : undefined;
   const code = codeIn(body);
@@ -194,7 +194,7 @@ export function readIssuedCode(
   answer: Answer,
   asked: AskedFor,
 ): CodeIssued | { readonly type: "missing" } | Refusal {
-  const body = parseJson(answer.text);
+  const body = parseWithIds(answer.text);
   const code = succeeded(answer, body) ? codeIn(body) : undefined;
   const phrase = phraseIn(answer, body, asked.appUserId);
   const isMissing = code === undefined && phrase === "missing";
@@ -235,6 +235,8 @@ export interface UserList {
   readonly entries: number;
   /** The answer was a 400 without a message about users: either the end of the list or a refused page. */
   readonly isUnexplained?: true;
+  /** A user without an `appUserId` may be the requested one: the last digits of its id may be lost. */
+  readonly isUnclear?: true;
 }
 
 const none: UserList = { type: "users", users: [], entries: 0 };
@@ -246,13 +248,15 @@ const none: UserList = { type: "users", users: [], entries: 0 };
  *   match": for one user it means that there is none (`none`); for a page after the first it may be the end (`end`);
  *   for the first page it is a refusal (`refused`)
  * @param appUserId the requested one, if any
+ * @param known the ids that the user may have
  */
 export function readUserList(
   answer: Answer,
   unexplained: "none" | "end" | "refused" = "refused",
   appUserId = "",
+  known: readonly string[] = [appUserId],
 ): UserList | Refusal {
-  const body = parseJson(answer.text);
+  const body = parseWithIds(answer.text);
   if (phraseIn(answer, body, appUserId) === "missing") return none;
   const noMatch =
     unexplained !== "refused" &&
@@ -269,9 +273,10 @@ export function readUserList(
     : (field(body, "entry") ?? (idIn(body) !== undefined ? body : undefined));
   if (entry === undefined) return refusal;
   const entries: readonly unknown[] = Array.isArray(entry) ? entry : [entry];
-  const users = entries.flatMap((one) => userIn(one) ?? []);
+  const users = entries.flatMap((one) => userIn(one, known) ?? []);
   if (users.length === 0 && entries.length > 0) return { type: "inDoubt", why: "unreadable_body" };
-  return { type: "users", users, entries: entries.length };
+  const isUnclear = entries.some((one) => isRoundedTo(known, one));
+  return { type: "users", users, entries: entries.length, ...(isUnclear && { isUnclear }) };
 }
 
 /** Reads the answer to {@link updateUserCall}; `asked`: the new id. `conflict`: another user has that `app_user_id`. */
@@ -279,13 +284,13 @@ export function readUpdatedUser(
   answer: Answer,
   asked: AskedFor,
 ): { readonly type: "updated" } | { readonly type: "conflict" } | { readonly type: "missing" } | Refusal {
-  const body = parseJson(answer.text);
+  const body = parseWithIds(answer.text);
   const phrase = phraseIn(answer, body, asked.appUserId);
   if (phrase === "exists") return { type: "conflict" };
   if (phrase === "missing") return { type: "missing" };
   const entry = field(body, "entry") ?? body;
   const user: unknown = Array.isArray(entry) ? entry[0] : entry;
-  const confirmed = truth(field(body, "success"), false) || userIn(user) !== undefined;
+  const confirmed = truth(field(body, "success"), false) || idIn(user) !== undefined;
   if (!succeeded(answer, body) || !confirmed) {
     const refusal = readUserRefusal(answer, body, phrase);
     // A success that denies the rename in unknown words may have carried it out: a look-up decides.
@@ -314,14 +319,29 @@ function idIn(body: unknown): number | undefined {
   return id !== undefined && Number.isSafeInteger(id) && id > 0 ? id : undefined;
 }
 
-function userIn(body: unknown): RemoteUser | undefined {
+/** The user of an entry, without an `app_user_id` where it does not tell which one. */
+function userIn(body: unknown, known: readonly string[]): RemoteUser | undefined {
   const oneupUserId = idIn(body);
   if (oneupUserId === undefined) return undefined;
-  const named = field(body, "app_user_id", "appUserId");
-  const appUserId = Number.isSafeInteger(named) ? String(named) : text(named, longestText);
+  const named = namedIn(body);
+  const rounded = roundedIn(named);
+  const isKnown = rounded !== undefined && known.includes(rounded);
+  const digits = Number.isSafeInteger(named) ? String(named) : undefined;
+  const appUserId = (isKnown ? rounded : digits) ?? text(named, longestText);
   return {
     oneupUserId,
     ...(appUserId !== undefined && { appUserId }),
     active: truth(field(body, "active"), true),
   };
+}
+
+/** Whether the id of an entry may be one of these, or another one: its last digits may be lost. */
+function isRoundedTo(known: readonly string[], body: unknown): boolean {
+  const rounded = roundedIn(namedIn(body));
+  if (rounded === undefined || known.includes(rounded)) return false;
+  return known.some((id) => mayStandFor(rounded, id));
+}
+
+function namedIn(body: unknown): unknown {
+  return field(body, "app_user_id", "appUserId");
 }

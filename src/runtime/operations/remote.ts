@@ -88,10 +88,11 @@ export async function lookUp(
   options: QueryOptions,
 ): Promise<RemoteUser | null> {
   const { forms } = engine;
+  const known = options.subject === undefined ? [] : [options.subject];
   for (let search = forms.first(); ;) {
     const asked = search;
     const seen = await ask(engine, queryOf(asked, sought), options, (answer) =>
-      readSeen(answer, asked, sought, forms),
+      readSeen(answer, asked, sought, forms, "none", known),
     );
     forms.note(asked, seen);
     if (seen.type === "user") return seen.user;

@@ -62,7 +62,9 @@ export function readLocated(answer: Answer, locating: Locating, forms: SearchFor
   const { appUserId, oneupUserId, newId, search, absent, isLeaving } = locating;
   // If a create follows, its response settles the doubt. Before a purge, "missing" would report a purge as done that
   // never started.
-  const seen = readSeen(answer, search, soughtBy(locating), forms, isLeaving ? "refused" : "none");
+  const unexplained = isLeaving ? "refused" : "none";
+  const known = newId === null ? [appUserId] : [appUserId, newId];
+  const seen = readSeen(answer, search, soughtBy(locating), forms, unexplained, known);
   if (absent === 0) forms.note(search, seen); // the form that answers with an empty list is not at fault for good
   if (seen.type === "none") return { type: "missing" };
   if (seen.type !== "user") return seen;

@@ -45,6 +45,7 @@ export function queryOf(search: Search | null, sought: Sought): UserQuery {
  * Reads the response to {@link queryOf}.
  *
  * @param unexplained the meaning of a 400 that does not mention the user, where the filter was in the query
+ * @param known the ids that the user may have, see {@link readUserList}
  */
 export function readSeen(
   answer: Answer,
@@ -52,10 +53,11 @@ export function readSeen(
   sought: Sought,
   forms: Pick<SearchForms, "canSendBody">,
   unexplained: "none" | "refused" = "none",
+  known: readonly string[] = sought.appUserId === undefined ? [] : [sought.appUserId],
 ): Seen | Refusal {
   const isLater = search?.form === "pages" && search.skip > 0;
   const otherwise = isLater ? "end" : search === null ? unexplained : "refused";
-  const list = readUserList(answer, otherwise, sought.appUserId);
+  const list = readUserList(answer, otherwise, sought.appUserId, known);
   if (list.type !== "users") {
     // A firewall or the server may refuse a GET because of its body: that says nothing about the user. A 400 may also
     // mean that the filter matched no user; where that is not conclusive, the list decides.
@@ -68,6 +70,7 @@ export function readSeen(
   }
   const user = list.users.find((one) => isSought(one, sought));
   if (user !== undefined) return { type: "user", user };
+  if (list.isUnclear === true && sought.appUserId !== undefined) return provesNothing;
   if (search?.form === "pages") return afterPage(search, list);
   // seam: a-list-of-others-is-no-answer
   if (list.entries === 0 || list.users.some((one) => excludes(one, sought))) return { type: "none" };
