@@ -4,7 +4,7 @@
  * @module
  */
 import { untilAborted, withSignals } from "../abort.ts";
-import { checkValue, type Rule } from "../checks.ts";
+import { anObject, checkValue, invalid, kindOf, whole, type Rule } from "../checks.ts";
 import { inTime, type Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
 import { describeCall, type Call } from "../http/call.ts";
@@ -104,15 +104,40 @@ export function withTokens(tokens: TokenSource, wait: Wait): Auth {
   };
 }
 
+const aUserNumber: Rule = {
+  must: `${whole(1).must}, or "client"`,
+  holds: (one) => one === "client" || whole(1).holds(one),
+};
+
+/**
+ * The headers for the client's credentials. Without a user's number the server would choose which data they open.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+function clientHeaders(access: ClientAccess): Readonly<Record<string, string>> {
+  const verb = "call 1upHealth";
+  const source = "client.get() or client.rejected() returns";
+  const { clientId, clientSecret, oneupUserId } = checkValue(verb, `what ${source}`, access, anObject);
+  const visible = (name: string, value: unknown): string => {
+    if (typeof value === "string" && /^[\x21-\x7e]+$/.test(value)) return value;
+    // It may be a secret, so the message gives only its kind.
+    const kind = typeof value === "string" ? "another text" : kindOf(value);
+    throw invalid(verb, `the ${name} that ${source} must be visible ASCII text without spaces`, kind);
+  };
+  return {
+    client_id: visible("clientId", clientId),
+    client_secret: visible(
+      "clientSecret",
+      clientSecret instanceof Secret ? clientSecret.reveal() : clientSecret,
+    ),
+    "x-oneup-user-id": String(checkValue(verb, `the oneupUserId that ${source}`, oneupUserId, aUserNumber)),
+  };
+}
+
 /** Authenticates as the client. */
 export function asClient(source: ClientSource, wait: Wait): Auth {
   const proof = (access: ClientAccess): Proof => ({
-    on: withHeaders({
-      client_id: access.clientId,
-      client_secret:
-        access.clientSecret instanceof Secret ? access.clientSecret.reveal() : access.clientSecret,
-      "x-oneup-user-id": String(access.oneupUserId),
-    }),
+    on: withHeaders(clientHeaders(access)),
     async another(signal) {
       return source.rejected === undefined
         ? null

@@ -3,7 +3,17 @@
  *
  * @module
  */
-import { anything, aSignal, aSwitch, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
+import {
+  aFunction,
+  anything,
+  aSignal,
+  aSwitch,
+  check,
+  invalid,
+  whole,
+  withMethods,
+  type Rules,
+} from "../checks.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import { defaultTransport } from "../http/undici-transport.ts";
 import {
@@ -32,7 +42,7 @@ import { createBulkExport } from "./export/create-bulk-export.ts";
 import { pageVerbs } from "./pages/page-verbs.ts";
 import type { Report, VerbParts } from "./execute.ts";
 import type { Find } from "./recover-create.ts";
-import { anAnalyticsBase } from "./export/export-link.ts";
+import { aBase } from "./export/export-link.ts";
 import { aRetryCount } from "./repeat.ts";
 import { resourceVerbs } from "./resource-verbs.ts";
 import type { FhirVersion } from "./fhir-version.ts";
@@ -45,7 +55,8 @@ export interface FhirClientOptions<V extends FhirVersion> {
   /** Authenticates calls with the client's id and secret and the user's number in headers; no token is needed. */
   readonly client?: ClientSource | undefined;
   /**
-   * Base without the version; `https://api.1up.health/fhir` is an older alias.
+   * Base without the version, by https (http on loopback only), without query and credentials;
+   * `https://api.1up.health/fhir` is an older alias.
    * @default "https://api.1up.health"
    */
   readonly api?: string | undefined;
@@ -96,18 +107,18 @@ const rules: Rules<FhirClientOptions<FhirVersion>> = {
   version: anything,
   token: withMethods("get"),
   client: withMethods("get"),
-  api: { must: "a URL", holds: (value) => typeof value === "string" && URL.canParse(value) },
+  api: aBase,
   strict: aSwitch,
   lossless: aSwitch,
   retries: aRetryCount,
-  analytics: anAnalyticsBase,
-  transport: anything,
+  analytics: aBase,
+  transport: withMethods("send"),
   timeoutMs: anything,
   maxAnswerBytes: whole(leastAnswerBytes, mostAnswerBytes),
-  clock: anything,
+  clock: withMethods("now", "monotonic", "timer", "random"),
   signal: aSignal,
-  sender: anything,
-  report: anything,
+  sender: withMethods("send"),
+  report: aFunction,
 };
 
 /**

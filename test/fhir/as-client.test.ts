@@ -110,7 +110,7 @@ describe("createFhirClient()", () => {
     [{}, "either token or client must be given, got neither"],
     [{ token: { get: async () => "" }, client: { get: async () => "" } }, "got both"],
     [{ token: "hush" }, "token must be an object with the method get, got a text of 4 characters"],
-    [{ token: { get: async () => "" }, api: "api.1up.health" }, "api must be a URL"],
+    [{ token: { get: async () => "" }, api: "api.1up.health" }, "api must be an https URL"],
     [{ token: { get: async () => "" }, strict: "yes" }, 'strict must be one of true, false, got "yes"'],
     [{ token: { get: async () => "" }, timeoutMs: -1 }, "timeoutMs must be a positive number"],
   ])("refuses %j", (options, rule) => {

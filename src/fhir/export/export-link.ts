@@ -11,7 +11,7 @@ import { isLoopback } from "../../http/safety.ts";
 import { withoutSecrets } from "../query.ts";
 
 /** Credentials are sent there, so only by https, or to this machine. */
-export const anAnalyticsBase: Rule = {
+export const aBase: Rule = {
   must: "an https URL without query and credentials (http on loopback only)",
   holds(value) {
     if (typeof value !== "string" || !URL.canParse(value) || /[?#\\\s]/.test(value)) return false;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { anAnalyticsBase } from "../../fhir/export/export-link.ts";
+import { aBase } from "../../fhir/export/export-link.ts";
 import { fhirVersions, type FhirVersion } from "../../fhir/fhir-version.ts";
 import { lanes, type TransactionClient } from "../../store/contract.ts";
 import { isId } from "../options/check-id.ts";
@@ -70,7 +70,7 @@ export const calling: Rules<FhirOptions> = {
   strict: aSwitch,
   lossless: aSwitch,
   retries: whole(0, 100),
-  analytics: anAnalyticsBase,
+  analytics: aBase,
 };
 export const filtering: Rules<UserFilter> = {
   state: among(...userStates),
