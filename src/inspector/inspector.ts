@@ -47,7 +47,7 @@ export interface InspectorOptions {
   readonly basePath?: string | undefined;
   /**
    * Whether ids are shown as `a…@example.org`.
-   * @default false for requests to this machine without a proxy, true for all others
+   * @default true with `authorize`; without it, false for requests that came without a proxy
    */
   readonly maskIds?: boolean | undefined;
 }
@@ -179,7 +179,8 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
     if ("status" in person) return refuse(person, as);
     if (!isData) return servePage(basePath);
     if (!isApi) return serveAsset(path.slice("assets/".length), request);
-    const masked = maskIds ?? !isLocal(request, url);
+    // A person whom authorize admits may choose the Host header, so it decides nothing then.
+    const masked = maskIds ?? (hasAuthorize || !isLocal(request, url));
     if (path === "api/live") return live.open(request, masked);
     const asked = { masked, person };
     if (path === "api/act") return acts.answer(request, asked);

@@ -1,5 +1,6 @@
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { createInspector } from "oneup-lifecycle/inspector";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { maskId } from "../../src/inspector/views.ts";
 import { anyKey } from "../support/places.ts";
@@ -80,6 +81,23 @@ describe("inspector/ids", () => {
       expect(users[0].appUserId).toBe("a…@example.org");
     }
     expect((await ask("users")).body.users[0].appUserId).toBe("ada@example.org");
+  });
+
+  it("with authorize, ids are masked whatever host is named, unless maskIds is false", async () => {
+    const { lifecycle } = await createTestLifecycle();
+    await lifecycle.onboard("ada@example.org");
+    const shown = async (host: string, maskIds?: boolean): Promise<string> => {
+      const inspector = createInspector(lifecycle, { authorize: () => ({ who: "eve" }), maskIds });
+      const headers = { "content-type": "application/json", host };
+      const asked = new Request(`http://${host}/api/users`, { method: "POST", headers, body: "{}" });
+      const { users } = (await (await inspector.fetch(asked)).json()) as any;
+      await inspector.close();
+      return users[0].appUserId;
+    };
+    for (const host of ["localhost", "127.0.0.1:3000", "[::1]", "tools.example"]) {
+      expect(await shown(host)).toBe("a…@example.org");
+      expect(await shown(host, false)).toBe("ada@example.org");
+    }
   });
 
   it("maskIds decides, where it is given", async () => {
