@@ -90,7 +90,7 @@ describe("inspector/ids", () => {
       const inspector = createInspector(lifecycle, { authorize: () => ({ who: "eve" }), maskIds });
       const headers = { "content-type": "application/json", host };
       const asked = new Request(`http://${host}/api/users`, { method: "POST", headers, body: "{}" });
-      const { users } = (await (await inspector.fetch(asked)).json()) as any;
+      const { users } = (await answerOf(await inspector.fetch(asked))).body;
       await inspector.close();
       return users[0].appUserId;
     };
