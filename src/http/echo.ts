@@ -51,6 +51,7 @@ const longIds = /(?<!\\)("(?:app_user_id|appUserId)"\s*:\s*)([1-9]\d{15,})(?=[\s
 
 /** As {@link parseJson}, but the digits of a long `app_user_id` are kept. */
 export function parseWithIds(text: string): unknown {
+  if (!/\d{16}/.test(text)) return parseJson(text);
   // A server that has written one number that no double prints has rounded none.
   let isExact = false;
   for (const [, , digits = ""] of text.matchAll(longIds)) isExact ||= !isPrintedByDouble(digits);
