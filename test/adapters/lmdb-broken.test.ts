@@ -9,6 +9,7 @@ import { createLifecycle } from "oneup-lifecycle";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
+import { onDeno } from "../support/built.ts";
 import { write } from "../support/commits.ts";
 import { silentLogger } from "../support/loggers.ts";
 import { folderOfTest, openStore } from "./lmdb-scene.ts";
@@ -46,7 +47,10 @@ function isSynced(fd: number, file: string): boolean {
   }
 }
 
-describe.runIf(process.platform === "linux")("adapters/lmdb after a failed write of the meta page", () => {
+// Deno closes no descriptor that it did not open.
+const canFill = process.platform === "linux" && !onDeno;
+
+describe.runIf(canFill)("adapters/lmdb after a failed write of the meta page", () => {
   it("rejects every read and write as final, and works once the folder is opened anew", async () => {
     const folder = folderOfTest();
     const store = await openStore(folder);

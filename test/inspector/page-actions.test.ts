@@ -23,7 +23,7 @@ describe("the inspector's page, with actions", needing(["chromium"]), () => {
     options: InspectorOptions = { actions: true },
     context: BrowserContextOptions = {},
   ): Promise<{ readonly page: Page; readonly faults: string[]; readonly acts: any[] }> {
-    const inspector = createInspector(lifecycle, options);
+    const inspector = createInspector(lifecycle, { maskIds: false, ...options });
     const server = await serve(inspector.fetch, 0);
     const itsOwn = await browser().newContext(context);
     afterwards(async () => {
