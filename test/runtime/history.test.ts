@@ -116,7 +116,7 @@ describe("lifecycle.explain()", () => {
       /^The user is tokenActive .* Its access token works until /,
     );
     expect(await lifecycle.explain("bob")).toMatch(
-      /waits in the lane interactive .* no other user is ahead: its turn comes at .*, in 1 h at the latest/,
+      /waits in the lane interactive .* no other user is ahead: its turn comes at .*, in (?:1 h|60 min) at the latest/,
     );
     expect(await Promise.all([opened.load("ada"), opened.load("bob"), opened.account.load()])).toMatchObject(
       before.map((one) =>
