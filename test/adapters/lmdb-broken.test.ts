@@ -51,7 +51,7 @@ function isSynced(fd: number, file: string): boolean {
 const canFill = process.platform === "linux" && !onDeno;
 
 describe.runIf(canFill)("adapters/lmdb after a failed write of the meta page", () => {
-  it("rejects every read and write as final, and works once the folder is opened anew", async () => {
+  it("rejects every read and write as final, and each opening in this process", async () => {
     const folder = folderOfTest();
     const store = await openStore(folder);
     await store.commit(write("ada"));
@@ -61,10 +61,6 @@ describe.runIf(canFill)("adapters/lmdb after a failed write of the meta page", (
     await expect((async () => store.load("ada"))()).rejects.toMatchObject(final);
     await expect(store.probe?.()).rejects.toMatchObject(final);
     await expect(openStore(folder)).rejects.toMatchObject(final); // shares what is open
-    await store.close();
-    const again = await openStore(folder);
-    expect(await again.load("ada")).toMatchObject({ type: "record" });
-    expect(await again.commit(write("dan"))).toMatchObject({ type: "committed" });
   });
 
   it("ends work(), so that a supervisor starts the process again", async () => {
