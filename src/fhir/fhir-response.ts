@@ -50,6 +50,7 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
     return unclear(task, "BAD_ANSWER", `a page (${status}) came that is not 1upHealth's`, details);
   // A gateway that has lost its way to 1upHealth answers 404, too, and what was asked for may be there.
   const isMissing = (status === 404 || status === 410) && refusal.type !== "throttled";
+  // seam: the-404-of-a-gateway-is-no-answer
   if (isMissing && task.doubt === undefined && task.isStored !== true && !isOwn(answer, body))
     return unclear(task, "BAD_ANSWER", `the answer (${status}) is not 1upHealth's, perhaps of a gateway`, {
       ...details,

@@ -71,6 +71,8 @@ export interface Sender {
   readonly sendsGetBody: boolean;
   /** Later calls leave over new connections, if the transport can do that. */
   renew(): void;
+  /** Resolves once each call that is under way has its outcome; streams do not count. */
+  settled(): Promise<void>;
   /** Ends the calls that are under way, and closes the transport. */
   close(): Promise<void>;
 }
@@ -102,6 +104,14 @@ export function createSender(options: SenderOptions): Sender {
   const bounds = boundsOf(maxBytes);
   const open = transport.stream?.bind(transport);
   let isClosed = false;
+  /** How many calls have no outcome yet: a set of their promises would cost each read CPU. */
+  let pending = 0;
+  const whenSettled: (() => void)[] = [];
+
+  function end(): void {
+    if (--pending > 0) return;
+    for (const resolve of whenSettled.splice(0)) resolve();
+  }
 
   function note(call: Call, outcome: Answer | Unanswered): void {
     // A call that ends with its transport says nothing about the endpoint.
@@ -146,13 +156,14 @@ export function createSender(options: SenderOptions): Sender {
     if (!isHeard) underWay.add(attempt);
     let late = false;
     const longestMs = Math.min(timeoutMs, withinMs);
-    const end = (): void => {
+    const expire = (): void => {
       late = true;
       attempt.abort();
     };
-    const cancel = longestMs === timeoutMs ? onTimeout(end) : clock.timer(longestMs, end);
+    const cancel = longestMs === timeoutMs ? onTimeout(expire) : clock.timer(longestMs, expire);
     const unhear = signal && onAbort(signal, () => attempt.abort());
     let answered: Answer | Unanswered;
+    pending++;
     try {
       const response = await (isHeard ? transport.send(attempt) : sendByOther(transport, attempt, clock));
       if (!isResponse(response)) throw malformed();
@@ -165,7 +176,8 @@ export function createSender(options: SenderOptions): Sender {
       cancel();
       unhear?.();
       attempt.end();
-      underWay.delete(attempt);
+      if (!isHeard) underWay.delete(attempt);
+      end();
     }
     if (publicOnly !== true) note(call, answered);
     return take(answered);
@@ -186,6 +198,8 @@ export function createSender(options: SenderOptions): Sender {
     }),
 
     renew: () => transport.renew?.(),
+
+    settled: () => (pending === 0 ? Promise.resolve() : new Promise((resolve) => whenSettled.push(resolve))),
 
     async close() {
       isClosed = true;

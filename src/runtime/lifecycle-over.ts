@@ -150,8 +150,15 @@ export function lifecycleOver(
 
   /** Waits for all tasks and runs to end. A task may have started another one just before it ended. */
   async function drain(): Promise<void> {
-    const { calls, lanes, running } = engine;
-    do await Promise.allSettled([lanes.settled(), ...working, ...running.values(), ...calls]);
+    const { calls, lanes, running, sender } = engine;
+    do
+      await Promise.allSettled([
+        lanes.settled(),
+        sender.settled(),
+        ...working,
+        ...running.values(),
+        ...calls,
+      ]);
     while (working.size + running.size + calls.size > 0);
   }
 

@@ -10,6 +10,7 @@ import { elsewhere } from "./attaching.ts";
 import { doubtKinds } from "./doubt-kinds.ts";
 import { blocks, refusedOnes, type Passing } from "./blocks.ts";
 import { askedBy, isManagement } from "./faults.ts";
+import { gateways } from "./gateways.ts";
 import { sandboxKinds } from "./sandbox-kinds.ts";
 import type { Stage } from "./stage.ts";
 import { silences } from "./silences.ts";
@@ -116,6 +117,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
   /** In the end the application asks without time to wait: see `hasty.ts`. */
   hasty: { share: 0.1 },
   ...silences,
+  ...gateways,
   /** An operator takes the right to write from the store's user, again and again, and gives it back. */
   withoutRight: {
     share: 0.05,

@@ -30,6 +30,9 @@ interface Kept {
 const versions = ["dstu2", "r4"] as const;
 const types = ["Patient", "Binary"] as const;
 
+/** The picture in each scan, base64. */
+const scanned = "aGk=";
+
 /** Signs up once the leave is over, while a process that has begun it stands still. */
 const newcomer = "newcomer";
 
@@ -91,8 +94,10 @@ export class Leaves {
           types,
         };
         const { waiting, failed } = await lifecycle.exportMany("all", options);
-        if (failed > 0) judge.blame(`P7: ${failed} users with a token are not exported`);
-        return waiting === 0;
+        // A gateway that loses its way for minutes outlives the repetitions of a call: the export is made again.
+        if (failed > 0 && !scenario.kinds.includes("lostWays"))
+          judge.blame(`P7: ${failed} users with a token are not exported`);
+        return waiting + failed === 0;
       },
       // The export is of two types only.
       async (lifecycle, life) => {
@@ -155,7 +160,7 @@ export class Leaves {
           world.now(),
           true,
         ).id;
-      const scan = add("Binary", { contentType: "image/png", data: "aGk=" });
+      const scan = add("Binary", { contentType: "image/png", data: scanned });
       add("Patient", { photo: [{ url: `Binary/${scan}` }] });
       this.#scans.set(oneupUserId, scan);
     }
@@ -347,7 +352,8 @@ export class Leaves {
           this.#stage.judge.blame(`P7: ${id} is purged, and its ${version} file of ${type} is not whole`);
     const scan = this.#scans.get(oneupUserId);
     const scans = fileOf("r4", "Binary")?.lines ?? [];
-    if (scan !== undefined && !scans.some((line) => line.includes(`"${scan}"`)))
+    const isScan = (line: string): boolean => line.includes(`"${scan}"`) && line.includes(`"${scanned}"`);
+    if (scan !== undefined && !scans.some(isScan))
       this.#stage.judge.blame(`P7: ${id} is purged, and its scan is not exported`);
   }
 }

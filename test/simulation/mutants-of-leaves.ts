@@ -38,6 +38,16 @@ export const mutantsOfLeaves: readonly Mutant[] = [
     skip: true,
   },
   {
+    name: "takes a gateway's 404 for the answer that there is no such document",
+    at: "the-404-of-a-gateway-is-no-answer",
+    when: "never",
+  },
+  {
+    name: "exports a gateway's page as a document",
+    at: "a-page-that-was-not-announced-is-no-document",
+    when: "never",
+  },
+  {
     name: "goes on with an export of other types",
     at: "an-export-is-of-what-it-was-begun-for",
     when: "never",

@@ -63,10 +63,12 @@ export function callWithinLimits<T extends Outcome, Result, Begun extends Stream
   const permit = account.permitFor(limited.subject, now);
   const isFree =
     limited.gated === "fhir" && guard.limits.fhir === null && account.enterAtOnce("fhir", permit, now);
+  const { send, signal } = limited;
   const result = isFree
     ? sendAtOnce(engine, limited, permit, toResult)
     : callOnce(engine, limited, permit).then(toResult);
-  return awaitedByClosing(engine, untilGivenUp(clock, limited.signal, result));
+  const call = untilGivenUp(clock, signal, result);
+  return isFree && send === undefined ? call : awaitedByClosing(engine, call); // the sender waits for most calls itself
 }
 
 function awaitedByClosing<T>({ calls }: Engine, call: Promise<T>): Promise<T> {
@@ -140,7 +142,10 @@ function sendAtOnce<T extends Outcome, Result, Begun extends StreamedAnswer>(
   const take = (answer: Answer | Begun | Unanswered): Result | Promise<Result> => {
     const outcome = outcomeOf(engine, limited, call, answer);
     if (account.recordAtOnce(gated, outcome, permit)) return toResult(outcome);
-    return account.recordOutcome(gated, outcome, permit).then(() => toResult(outcome));
+    return awaitedByClosing(
+      engine,
+      account.recordOutcome(gated, outcome, permit).then(() => toResult(outcome)),
+    );
   };
   if (send === undefined) return sender.sendAndTake(call, { notAfter, signal }, take);
   return send(call, { notAfter, signal }).then(take);
