@@ -114,7 +114,7 @@ describe("lifecycle.explain()", () => {
     );
   });
 
-  it("agrees with forecast() after the clock was set", async () => {
+  it("agrees with forecast() after the clock was set, and the status names no time beyond the window", async () => {
     const clock = manualClock();
     const { sandbox, open } = await scene();
     const hour = 3_600_000;
@@ -133,6 +133,8 @@ describe("lifecycle.explain()", () => {
       expect(inMs, `${hours} hours`).toBeGreaterThan(0.8 * hour);
       const minutes = new Date(now + inMs).toISOString().slice(0, 16).replace("T", " ");
       expect(await lifecycle.explain("cy")).toContain(`its turn comes at ${minutes}`);
+      const { pause } = await lifecycle.inspect("cy");
+      expect(pause?.until?.getTime()).toBeLessThanOrEqual(now + hour);
     }
   });
 

@@ -24,7 +24,8 @@ export function statusOf(engine: Engine, user: User): UserStatus {
   const blocked = blockedUser(engine, user);
   const met = blocked === null ? null : troubleAt(blocked.by, engine.endpoints);
   const now = tokenTime(engine, user);
-  const seen = engine.running.has(user.id) ? { ...user, leaseMs: undefined } : user;
+  const leaseMs = engine.running.has(user.id) ? undefined : user.leaseMs;
+  const seen = { ...user, pause: ownPause(engine, user), leaseMs };
   return describeUser(seen, engine.settings.refreshWindowMs, now, blocked, stopOf(engine, user), met);
 }
 
@@ -155,7 +156,7 @@ export function sharedNumber({ sealer }: Engine, id: string): LifecycleError {
 
 /** The retryable error for onboarding a user again whose data are still being erased. */
 export function stillPurged(engine: Engine, user: User): LifecycleError {
-  const pause = longer(blockedUser(engine, user), user.pause);
+  const pause = longer(blockedUser(engine, user), ownPause(engine, user));
   const stop = stopOf(engine, user);
   const until = stop === null ? "" : `, once what an operator has stopped goes on (${stop.reason})`;
   return new LifecycleError(
@@ -211,13 +212,21 @@ function nextGatedCall(engine: Engine, user: User): GatedCall | undefined {
   return call && gatedCall(state, call);
 }
 
+/** The user's own pause. A slot is free within a window: a later end is of a clock that has been set back since. */
+function ownPause({ clock, guard }: Engine, { pause }: User): Pause | null {
+  if (pause?.reason !== "rateLimit") return pause;
+  const { management, token, fhir } = guard.limits;
+  const windows = [management, token, fhir].map((limit) => limit?.windowMs ?? 0);
+  return { ...pause, until: Math.min(pause.until, clock.now() + Math.max(...windows)) };
+}
+
 /** The longer of the account's gate and the user's own pause. */
 function longer(blocked: Blocked | null, pause: Pause | null): Blocked | Pause | null {
   return blocked !== null && blocked.until >= (pause?.until ?? 0) ? blocked : pause;
 }
 
 function notReady(engine: Engine, user: User): LifecycleError {
-  const pause = longer(blockedUser(engine, user), user.pause);
+  const pause = longer(blockedUser(engine, user), ownPause(engine, user));
   const wait = pause === null ? undefined : leftMs(engine, pause);
   const cause = failedCall(engine, user);
   const met = cause === null ? "" : `: ${causeInWords(cause)}`;
