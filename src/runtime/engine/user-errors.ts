@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { isPurging, type Gate } from "../../../machines/index.ts";
+import { isPurging } from "../../../machines/index.ts";
 import { causeInWords, LifecycleError, type Cause } from "../../errors.ts";
+import type { Lane } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
-import { gatesBefore, type GatedCall, type GateName } from "../../guard/gates.ts";
+import type { GatedCall, GateName } from "../../guard/gates.ts";
 import type { Blocked } from "../gates/account.ts";
 import { troubleAt } from "../gates/gate-rules.ts";
 import type { Engine } from "./engine.ts";
@@ -29,13 +30,16 @@ export function statusOf(engine: Engine, user: User): UserStatus {
   return describeUser(seen, engine.settings.refreshWindowMs, now, blocked, stopOf(engine, user), met);
 }
 
-/** The gate that the next call of the user must pass and that is not open, even if it may be probed now; and why. */
-export function gateAhead(engine: Engine, user: User): GateAhead | null {
+/**
+ * The gate that the next call of the user must pass and that is not open, even if it may be probed now; and why. A lane is
+ * served once a registration may leave, whatever the user's own call passes.
+ */
+export function gateAhead(engine: Engine, user: User, lane: Lane | null): GateAhead | null {
+  const { account, endpoints } = engine;
   const call = nextGatedCall(engine, user);
-  const gates = engine.account.gates();
-  const isShut = ({ state, reason }: Gate): boolean => state !== "open" && reason !== "rateLimit"; // which a slot ends
-  const gate = call && gatesBefore[call].find((name) => isShut(gates[name]));
-  return gate === undefined ? null : { gate, cause: troubleAt(gate, engine.endpoints) };
+  if (call === undefined) return null;
+  const gate = account.shutBefore(call) ?? (lane === null ? null : account.shutBefore("createUser"));
+  return gate && { gate, cause: troubleAt(gate, endpoints) };
 }
 
 /** See {@link gateAhead}. */

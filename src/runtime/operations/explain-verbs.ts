@@ -77,7 +77,7 @@ async function circumstancesOf(engine: Engine, { user, record }: LoadedUser): Pr
   return {
     now,
     shut: shutGates(account.gates()),
-    ahead: gateAhead(engine, user),
+    ahead: gateAhead(engine, user, lane),
     cause: rootCause(user),
     text: user.secrets.causeText?.reveal() ?? null,
     unwritable: refusal,
