@@ -199,6 +199,7 @@ export type {
   JoinVerb,
   Json,
   Lane,
+  LaterLimit,
   Lease,
   LeaseMode,
   Limit,

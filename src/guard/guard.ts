@@ -5,7 +5,16 @@
  * @module
  */
 import { sleep, type Clock } from "../clock.ts";
-import type { Commit, Forecast, Lane, Limit, Slot, SlotRequest, Store } from "../store/contract.ts";
+import type {
+  Commit,
+  Forecast,
+  Lane,
+  LaterLimit,
+  Limit,
+  Slot,
+  SlotRequest,
+  Store,
+} from "../store/contract.ts";
 import { isServed } from "../store/lane-scheduler.ts";
 
 /**
@@ -25,11 +34,17 @@ export interface Limits {
   readonly fhir: Limit | null;
 }
 
+/** Limits of which one may still grow. */
+export interface GrowingLimits extends Limits {
+  /** How the management limit grows from now on. @default not */
+  readonly growth?: readonly LaterLimit[];
+}
+
 /** Options of {@link createGuard}. */
 export interface GuardOptions {
   readonly slots: Store["slots"];
   readonly clock: Clock;
-  readonly limits: Limits;
+  readonly limits: GrowingLimits;
   /** The time-out of a call, ms. */
   readonly timeoutMs: number;
   /** How much later than its time-out a request may still reach the server, ms. */
@@ -64,7 +79,7 @@ export async function endSlot(slots: Store["slots"], slot: Slot | null, fate: Sl
 
 /** Grants calls within the account's limits: see {@link createGuard}. */
 export interface Guard {
-  readonly limits: Limits;
+  readonly limits: GrowingLimits;
   /** How long a slot counts while its call is under way, ms. */
   readonly holdMs: number;
   /**
@@ -152,7 +167,13 @@ export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardO
       await endSlot(slots, slot, fate);
       return value;
     },
-    forecast: (calls, lane) => slots.forecast({ limit: onceResumed(limits.management, lane), calls, lane }),
+    forecast: (calls, lane) =>
+      slots.forecast({
+        limit: onceResumed(limits.management, lane),
+        later: limits.growth?.map(([inMs, limit]) => [inMs, onceResumed(limit, lane)]),
+        calls,
+        lane,
+      }),
   };
 }
 

@@ -73,7 +73,7 @@ export interface Lifecycle
   onboard(appUserId: string, options: JoinOptions): Promise<JoinedStatus>;
   /**
    * Registers a user, or resumes an interrupted registration. Resolves once the user has a working access token, or
-   * when `waitMs` elapses; `usable` is then false and `pause.until` tells how long it is paused. A user that already
+   * when `waitMs` elapses; `usable` is then false and `pause.until` tells until when it is paused at least. A user that already
    * exists here costs no call. Safe to call any number of times.
    *
    * @param appUserId your own id for the user, 1–512 bytes of UTF-8 without control characters

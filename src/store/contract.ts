@@ -41,6 +41,9 @@ export interface Limit {
   readonly paused?: readonly Lane[] | undefined;
 }
 
+/** A limit that will replace another one with the same name and window, and in how many ms. */
+export type LaterLimit = readonly [inMs: number, limit: Limit];
+
 /** An entry in the log of calls. `at` (store time, ms): the latest time at which the call can have arrived, as far as known. */
 export interface Slot {
   /** The name of its limit, and the limit's window. */
@@ -291,8 +294,13 @@ export interface Store {
     >;
     settle(slot: Slot): Promise<void>;
     giveBack(slot: Slot): Promise<void>;
-    /** Read-only. */
-    forecast(ask: { readonly limit: Limit; readonly calls: number; readonly lane: Lane }): Promise<Forecast>;
+    /** Read-only. `later`: the limits that will apply instead, the earliest first. */
+    forecast(ask: {
+      readonly limit: Limit;
+      readonly later?: readonly LaterLimit[] | undefined;
+      readonly calls: number;
+      readonly lane: Lane;
+    }): Promise<Forecast>;
   };
   /**
    * Renames a record, with the lease and slot rules of a commit. Afterwards `load` of the old id returns `renamed`.

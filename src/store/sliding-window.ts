@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { lanes, type Counts, type Lane, type Limit, type Slot } from "./contract.ts";
+import { lanes, type Counts, type Lane, type LaterLimit, type Limit, type Slot } from "./contract.ts";
 import { none, served, total, turn } from "./lane-scheduler.ts";
 
 /** Moments (ms, ascending) with the number of calls per lane that count from each. */
@@ -87,9 +87,11 @@ export function forecastInMs(
   log: SlotLog,
   limit: Limit,
   now: number,
-  { calls, lane, waiting = none }: { readonly calls: number; readonly lane: Lane; readonly waiting?: Counts },
+  { calls, lane, waiting = none, later = [] }: Forecasted,
 ): number {
   const { windowMs } = limit;
+  let current = limit;
+  let grown = 0;
   const moments = prune(log, windowMs, now).map((moment): Moment => [...moment]);
   const counts: Tallied = { ...used(moments, windowMs, now) };
   const left: Tallied = { ...served(limit, waiting) };
@@ -97,10 +99,14 @@ export function forecastInMs(
   let at = now;
   let before: Scene = { at, moments: [], left };
   for (let steps = 1, next = 1; ; steps++) {
-    note(moments, noted(windowMs, at), grantAll(limit, counts, left));
+    note(moments, noted(windowMs, at), grantAll(current, counts, left));
     if (left[lane] === 0) return at - now;
     const scene = { at, moments, left };
-    if (isRepetition(before, scene) && noted(windowMs, at - before.at) === at - before.at) {
+    if (
+      grown === later.length &&
+      isRepetition(before, scene) &&
+      noted(windowMs, at - before.at) === at - before.at
+    ) {
       at += skipRepetitions(before, scene);
       next = steps;
     }
@@ -108,11 +114,30 @@ export function forecastInMs(
       before = { at, moments: moments.map((moment): Moment => [...moment]), left: { ...left } };
       next = steps * 2;
     }
-    const freed = moments.shift();
-    if (freed === undefined) return Number.POSITIVE_INFINITY; // no slot is left to this lane
-    at = freed[0] + windowMs;
-    for (const each of lanes) counts[each] -= freed[column[each]];
+    const grows = later[grown];
+    const growsAt = now + (grows?.[0] ?? Number.POSITIVE_INFINITY);
+    const freesAt = (moments[0]?.[0] ?? Number.POSITIVE_INFINITY) + windowMs;
+    at = Math.min(growsAt, freesAt);
+    if (at === Number.POSITIVE_INFINITY) return at; // no slot is left to this lane
+    if (grows !== undefined && growsAt === at) {
+      current = grows[1];
+      grown++;
+    }
+    if (freesAt === at) {
+      const freed = moments.shift();
+      for (const each of lanes) counts[each] -= freed?.[column[each]] ?? 0;
+    }
   }
+}
+
+/** The calls whose time {@link forecastInMs} tells. */
+interface Forecasted {
+  readonly calls: number;
+  readonly lane: Lane;
+  /** The users who wait before them. */
+  readonly waiting?: Counts;
+  /** The limits that will apply instead of the present one, the earliest first. */
+  readonly later?: readonly LaterLimit[] | undefined;
 }
 
 type Moment = [at: number, interactive: number, recovery: number, bulk: number];

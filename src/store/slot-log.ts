@@ -241,7 +241,7 @@ export function withoutSlot(log: KeptLog, slot: Slot, now: number): KeptLog {
  */
 export function forecastOf(
   log: KeptLog,
-  { limit, calls, lane }: Parameters<Store["slots"]["forecast"]>[0],
+  { limit, later, calls, lane }: Parameters<Store["slots"]["forecast"]>[0],
   { now, past }: Time,
   { waiting, since }: { readonly waiting: Counts; readonly since: Readonly<Partial<Counts>> },
 ): Forecast {
@@ -250,7 +250,7 @@ export function forecastOf(
     used: used(moments, limit.windowMs, now),
     waiting,
     oldestMs: waitedMs(now, since),
-    inMs: forecastInMs(moments, limit, now, { calls, lane, waiting }),
+    inMs: forecastInMs(moments, limit, now, { later, calls, lane, waiting }),
   };
 }
 

@@ -73,6 +73,9 @@ describe("runtime/explain", () => {
     expect(line(1, 0)).toContain(
       "where no other user is ahead: a slot is free now. Then comes the call createUser.",
     );
+    expect(line(1, 14_400_000), "whatever its own pause says").toContain(
+      "at 2026-11-25 18:00:00 UTC, in 4 h",
+    );
   });
 
   it.each([

@@ -1,11 +1,12 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
+import { createTestLifecycle, manualClock } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { accountOf } from "../../src/store/account-of.ts";
 import type { Json, StoredRecord } from "../../src/store/contract.ts";
 import { historyOf } from "../../src/runtime/user/history-of.ts";
 import { newUser, readUser, stepped, writeUser } from "../../src/runtime/user/user.ts";
 import { sealerOf } from "../store/sample.ts";
-import { heldBack, scene } from "../support/scene.ts";
+import { afterwards, heldBack, scene } from "../support/scene.ts";
 
 const sealer = sealerOf(2, [new Uint8Array(32)]);
 
@@ -101,6 +102,42 @@ describe("lifecycle.history()", () => {
 });
 
 describe("lifecycle.explain()", () => {
+  it("counts a user who waits once, and tells the turn of the last one in line", async () => {
+    const { lifecycle, close } = await createTestLifecycle({
+      lifecycle: { limits: { management: { calls: 2, windowMs: 3_600_000 } } },
+    });
+    afterwards(close);
+    for (const id of ["ada", "bob"]) await lifecycle.onboard(id);
+    for (const id of ["cy", "dee"]) await lifecycle.onboard(id, { waitMs: 0 });
+    expect(await lifecycle.explain("dee")).toMatch(
+      /one other user is ahead: .*, in (?:1 h|60 min) at the latest/,
+    );
+  });
+
+  it("agrees with forecast() after the clock was set, and the status names no time beyond the window", async () => {
+    const clock = manualClock();
+    const { sandbox, open } = await scene();
+    const hour = 3_600_000;
+    const lifecycle = await open({ clock, limits: { management: { calls: 2, windowMs: hour } } });
+    for (const id of ["ada", "bob"]) await lifecycle.onboard(id);
+    await lifecycle.onboard("cy", { waitMs: 0 });
+    expect(sandbox.journal.spent().management).toBe(2);
+    for (const hours of [3, -9]) {
+      clock.jumpTo(clock.now() + hours * hour);
+      for (let minute = 0; minute < 4; minute++) {
+        await clock.advance(60_000);
+        await lifecycle.forecast(); // reads the clock
+      }
+      const now = clock.now();
+      const { inMs } = await lifecycle.forecast(); // of one more call, in the same window
+      expect(inMs, `${hours} hours`).toBeGreaterThan(0.8 * hour);
+      const minutes = new Date(now + inMs).toISOString().slice(0, 16).replace("T", " ");
+      expect(await lifecycle.explain("cy")).toContain(`its turn comes at ${minutes}`);
+      const { pause } = await lifecycle.inspect("cy");
+      expect(pause?.until?.getTime()).toBeLessThanOrEqual(now + hour);
+    }
+  });
+
   it("tells of a user, with the account's gates and the line before its limit, and writes nothing", async () => {
     const { open, sandbox } = await scene({ limit: { calls: 1 } });
     const store = memory();

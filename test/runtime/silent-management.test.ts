@@ -177,6 +177,19 @@ describe("user management that", () => {
     expect(await shutOf(made)).toMatchObject([{ gate: "management", reason: "unavailable" }]);
   });
 
+  it("lists users while nothing can be written is no gate before a look-up, and explain() names none", async () => {
+    const made = await world(roomy);
+    down(made, { status: 503, body: "" }, ["createUser", "issueAuthCode"]);
+    for (const id of some("user", 20)) void made.lifecycle.onboard(id, { waitMs: 0 });
+    await made.clock.advance(5 * minute);
+    const lifecycle = await made.restart(); // no worker runs users any more
+    expect(await shutOf(made)).toMatchObject([{ gate: "management", reason: "unavailable" }]);
+    await made.arrange("ada", "locating");
+    await made.arrange("bob", "reauthorizing");
+    expect(await lifecycle.explain("ada")).not.toContain("user management is shut");
+    expect(await lifecycle.explain("bob")).toContain("user management is shut");
+  });
+
   it("lists users while nothing can be written, and later none either, spends no more on those that leave", async () => {
     const made = await world(roomy);
     const { lifecycle, clock, sandbox } = made;

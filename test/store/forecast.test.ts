@@ -2,7 +2,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
-import { lanes, type Counts, type Lane, type Limit, type Store } from "../../src/store/contract.ts";
+import {
+  lanes,
+  type Counts,
+  type Lane,
+  type LaterLimit,
+  type Limit,
+  type Store,
+} from "../../src/store/contract.ts";
 import { turn } from "../../src/store/lane-scheduler.ts";
 import { add, emptyLog, forecastInMs, noted, used, type SlotLog } from "../../src/store/sliding-window.ts";
 import { manualClock } from "../../src/testing/index.ts";
@@ -42,11 +49,14 @@ describe("store/forecast", () => {
     const scene = fc.record({
       limit: limits(8),
       before: fc.array(calls, { maxLength: 12 }),
+      growth: fc.array(fc.tuple(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 4 })), {
+        maxLength: 3,
+      }),
       waiting: waitingUpTo(12),
       lane: fc.constantFrom(...lanes),
     });
     await fc.assert(
-      fc.asyncProperty(scene, async ({ limit: { paused, ...limit }, before, waiting, lane }) => {
+      fc.asyncProperty(scene, async ({ limit: { paused, ...limit }, before, growth, waiting, lane }) => {
         const clock = manualClock();
         const store = await memory().open({ account: "account", clock });
         for (const { afterMs, isOver, lane: of } of before) {
@@ -58,18 +68,31 @@ describe("store/forecast", () => {
         for (const each of lanes) {
           for (let n = 0; n < waiting[each]; n++) await wait(store, `${each} ${n}`, each);
         }
-        const { inMs } = await store.slots.forecast({ limit: asked, calls: 1, lane });
+        const later: LaterLimit[] = [];
+        for (const [afterMs, more] of growth) {
+          const [inMs, from] = later.at(-1) ?? [0, asked];
+          later.push([inMs + afterMs, { ...from, calls: from.calls + more }]);
+        }
+        const { inMs } = await store.slots.forecast({ limit: asked, later, calls: 1, lane });
         await wait(store, "the last", lane);
-        expect(inMs).toBe(await grantedAfter(store, asked, "the last"));
+        expect(inMs).toBe(await grantedAfter(store, asked, later, "the last"));
 
         /** Serves all users whose turn comes, and ends each call at once, until this one is served. */
-        async function grantedAfter(from: Store, under: Limit, id: string): Promise<number> {
+        async function grantedAfter(
+          from: Store,
+          first: Limit,
+          others: readonly LaterLimit[],
+          id: string,
+        ): Promise<number> {
           const start = clock.monotonic();
           for (;;) {
+            const passed = clock.monotonic() - start;
+            const under = others.findLast(([at]) => at <= passed)?.[1] ?? first;
+            const growsInMs = (others.find(([at]) => at > passed)?.[0] ?? Number.POSITIVE_INFINITY) - passed;
             const { claimed, nextInMs } = await from.grant({ limit: under, max: 100, holdMs, lease });
             for (const { slot } of claimed) if (slot !== null) await from.slots.settle(slot);
             if (claimed.some(({ record }) => record.id === id)) return clock.monotonic() - start;
-            if (claimed.length === 0) await clock.advance(nextInMs ?? Number.NaN);
+            if (claimed.length === 0) await clock.advance(Math.min(nextInMs ?? growsInMs, growsInMs));
           }
         }
       }),

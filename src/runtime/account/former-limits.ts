@@ -46,8 +46,26 @@ export function formerOf(
 /** The limit that applies at `now`: at least one call, so that calls never stop altogether. */
 export function limitWhileExtending(limit: Ceiling, former: FormerLimit | undefined, now: number): Ceiling {
   if (former === undefined) return limit;
-  const unknownMs = former.at - former.windowMs - (now - limit.windowMs);
-  if (unknownMs <= 0) return limit;
-  const used = former.calls * Math.ceil(unknownMs / former.windowMs);
-  return { ...limit, calls: Math.max(1, limit.calls - used) };
+  const used = former.calls * Math.ceil(unknownMs(limit, former, now) / former.windowMs);
+  return used === 0 ? limit : { ...limit, calls: Math.max(1, limit.calls - used) };
+}
+
+/** How it grows after `now`: in how many ms, and to what. */
+export function growthOf(
+  limit: Ceiling,
+  former: FormerLimit | undefined,
+  now: number,
+): readonly (readonly [inMs: number, limit: Ceiling])[] {
+  if (former === undefined) return [];
+  const ms = unknownMs(limit, former, now);
+  const windows = Math.min(Math.ceil(ms / former.windowMs), Math.ceil(limit.calls / former.calls));
+  return Array.from({ length: windows }, (_, index) => {
+    const left = windows - 1 - index;
+    return [ms - left * former.windowMs, { ...limit, calls: limit.calls - left * former.calls }];
+  });
+}
+
+/** How much of the window that ends at `now` is from before the log, ms. */
+function unknownMs({ windowMs }: Ceiling, former: FormerLimit, now: number): number {
+  return Math.max(0, former.at - former.windowMs - (now - windowMs));
 }

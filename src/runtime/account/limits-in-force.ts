@@ -5,11 +5,11 @@
  * @module
  */
 import { inWords, isLifecycleError } from "../../errors.ts";
-import type { Limits } from "../../guard/guard.ts";
-import type { AccountRecord, Json, Lane, Limit } from "../../store/contract.ts";
+import type { GrowingLimits, Limits } from "../../guard/guard.ts";
+import type { AccountRecord, Json, Lane, LaterLimit, Limit } from "../../store/contract.ts";
 import { isCount, isObject, objectIn } from "../../store/guards.ts";
 import { changeAccount, type RecordParts } from "./change-account.ts";
-import { formerOf, limitWhileExtending, readFormer, type FormerLimits } from "./former-limits.ts";
+import { formerOf, growthOf, limitWhileExtending, readFormer, type FormerLimits } from "./former-limits.ts";
 import { errorField } from "../options/logger.ts";
 import {
   usualCeiling,
@@ -83,7 +83,7 @@ export interface LimitsParts extends RecordParts {
 }
 
 /** The limits that this process applies. They follow the account's record, which other processes may change. */
-export class LimitsInForce implements Limits {
+export class LimitsInForce implements GrowingLimits {
   readonly #parts: LimitsParts;
   #configured: ConfiguredLimits;
   #recorded: ConfiguredLimits = { management: null, token: null, fhir: null };
@@ -126,9 +126,7 @@ export class LimitsInForce implements Limits {
   }
 
   get management(): Limit {
-    const { management } = this.#now();
-    const paused = this.#parts.paused();
-    return paused.length === 0 ? management : { ...management, paused };
+    return this.#paused(this.#now().management);
   }
 
   get token(): Limit | null {
@@ -137,6 +135,16 @@ export class LimitsInForce implements Limits {
 
   get fhir(): Limit | null {
     return this.#now().fhir;
+  }
+
+  /** How the management limit grows if its window was extended. */
+  get growth(): readonly LaterLimit[] {
+    const former = this.#former["management"];
+    const limit = former && this.#ceiling("management");
+    if (!limit) return [];
+    return growthOf(limit, former, this.#parts.clock.now()).map(
+      ([inMs, ceiling]) => [inMs, this.#paused(sharedLimit(ceiling, this.#parts.lanes))] as const,
+    );
   }
 
   /** Where the configuration of this process and the account's record differ. */
@@ -207,15 +215,24 @@ export class LimitsInForce implements Limits {
     return Object.fromEntries(all);
   }
 
+  #paused(limit: Limit): Limit {
+    const paused = this.#parts.paused();
+    return paused.length === 0 ? limit : { ...limit, paused };
+  }
+
+  /** The limit once it is in force in full. */
+  #ceiling(name: LimitName): Ceiling | null {
+    const [configured, recorded] = [this.#configured[name], this.#recorded[name]];
+    return configured === null || recorded === null
+      ? (configured ?? recorded)
+      : // seam: the-stricter-limit-is-kept-to
+        stricter(configured, recorded);
+  }
+
   #compute(): Limits {
     const { lanes, clock } = this.#parts;
     const of = (name: LimitName): Ceiling | null => {
-      const [configured, recorded] = [this.#configured[name], this.#recorded[name]];
-      const limit =
-        configured === null || recorded === null
-          ? (configured ?? recorded)
-          : // seam: the-stricter-limit-is-kept-to
-            stricter(configured, recorded);
+      const limit = this.#ceiling(name);
       return limit && limitWhileExtending(limit, this.#former[name], clock.now());
     };
     const [token, fhir] = [of("token"), of("fhir")];

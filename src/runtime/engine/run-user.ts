@@ -162,7 +162,9 @@ async function runLoop(
     });
     if (done.type === "conflict") return { type: "overtaken" };
     if (done.type === "refused") {
-      user = { ...user, pause: { reason: "rateLimit", until: clock.now() + done.retryInMs } };
+      const growsInMs = endpoint === "management" ? guard.limits.growth?.[0]?.[0] : undefined;
+      const until = clock.now() + Math.min(done.retryInMs, growsInMs ?? done.retryInMs);
+      user = { ...user, pause: { reason: "rateLimit", until } };
       return await finishRun(endpoint === "management" ? "slot" : null, done.retryInMs);
     }
     if (slotRequest !== null) {

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { isPurging, type Gate } from "../../../machines/index.ts";
+import { isPurging } from "../../../machines/index.ts";
 import { causeInWords, LifecycleError, type Cause } from "../../errors.ts";
+import type { Lane } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
-import { gatesBefore, type GatedCall, type GateName } from "../../guard/gates.ts";
+import type { GatedCall, GateName } from "../../guard/gates.ts";
 import type { Blocked } from "../gates/account.ts";
 import { troubleAt } from "../gates/gate-rules.ts";
 import type { Engine } from "./engine.ts";
@@ -24,17 +25,21 @@ export function statusOf(engine: Engine, user: User): UserStatus {
   const blocked = blockedUser(engine, user);
   const met = blocked === null ? null : troubleAt(blocked.by, engine.endpoints);
   const now = tokenTime(engine, user);
-  const seen = engine.running.has(user.id) ? { ...user, leaseMs: undefined } : user;
+  const leaseMs = engine.running.has(user.id) ? undefined : user.leaseMs;
+  const seen = { ...user, pause: ownPause(engine, user), leaseMs };
   return describeUser(seen, engine.settings.refreshWindowMs, now, blocked, stopOf(engine, user), met);
 }
 
-/** The gate that the next call of the user must pass and that is not open, even if it may be probed now; and why. */
-export function gateAhead(engine: Engine, user: User): GateAhead | null {
+/**
+ * The gate that the next call of the user must pass and that is not open, even if it may be probed now; and why. A lane is
+ * served once a registration may leave, whatever the user's own call passes.
+ */
+export function gateAhead(engine: Engine, user: User, lane: Lane | null): GateAhead | null {
+  const { account, endpoints } = engine;
   const call = nextGatedCall(engine, user);
-  const gates = engine.account.gates();
-  const isShut = ({ state, reason }: Gate): boolean => state !== "open" && reason !== "rateLimit"; // which a slot ends
-  const gate = call && gatesBefore[call].find((name) => isShut(gates[name]));
-  return gate === undefined ? null : { gate, cause: troubleAt(gate, engine.endpoints) };
+  if (call === undefined) return null;
+  const gate = account.shutBefore(call) ?? (lane === null ? null : account.shutBefore("createUser"));
+  return gate && { gate, cause: troubleAt(gate, endpoints) };
 }
 
 /** See {@link gateAhead}. */
@@ -155,7 +160,7 @@ export function sharedNumber({ sealer }: Engine, id: string): LifecycleError {
 
 /** The retryable error for onboarding a user again whose data are still being erased. */
 export function stillPurged(engine: Engine, user: User): LifecycleError {
-  const pause = longer(blockedUser(engine, user), user.pause);
+  const pause = longer(blockedUser(engine, user), ownPause(engine, user));
   const stop = stopOf(engine, user);
   const until = stop === null ? "" : `, once what an operator has stopped goes on (${stop.reason})`;
   return new LifecycleError(
@@ -211,13 +216,21 @@ function nextGatedCall(engine: Engine, user: User): GatedCall | undefined {
   return call && gatedCall(state, call);
 }
 
+/** The user's own pause. A slot is free within a window: a later end is of a clock that has been set back since. */
+function ownPause({ clock, guard }: Engine, { pause }: User): Pause | null {
+  if (pause?.reason !== "rateLimit") return pause;
+  const { management, token, fhir } = guard.limits;
+  const windows = [management, token, fhir].map((limit) => limit?.windowMs ?? 0);
+  return { ...pause, until: Math.min(pause.until, clock.now() + Math.max(...windows)) };
+}
+
 /** The longer of the account's gate and the user's own pause. */
 function longer(blocked: Blocked | null, pause: Pause | null): Blocked | Pause | null {
   return blocked !== null && blocked.until >= (pause?.until ?? 0) ? blocked : pause;
 }
 
 function notReady(engine: Engine, user: User): LifecycleError {
-  const pause = longer(blockedUser(engine, user), user.pause);
+  const pause = longer(blockedUser(engine, user), ownPause(engine, user));
   const wait = pause === null ? undefined : leftMs(engine, pause);
   const cause = failedCall(engine, user);
   const met = cause === null ? "" : `: ${causeInWords(cause)}`;

@@ -159,6 +159,16 @@ export class Account {
     return highest;
   }
 
+  /** The first gate that the call must pass and that is not open, even if it may be probed now; `null` = none. */
+  shutBefore(call: GatedCall): GateName | null {
+    const isShut = (name: GateName): boolean => {
+      const { state, reason } = this.#sharedGates.gate(name);
+      const isPassed = reason === "rateLimit" || this.#probing.passes(name, call); // by a slot, or without a probe
+      return state !== "open" && !isPassed;
+    };
+    return this.#processGate.gatesBefore(call).find(isShut) ?? null;
+  }
+
   /** Whether the last read of what other processes have written is no older than `ms`. */
   isFresh(ms: number): boolean {
     return this.#sharedGates.ageMs <= ms;

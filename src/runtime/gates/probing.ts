@@ -54,7 +54,7 @@ export class Probing {
     const { sharedGates, clock, exchangeOutage, processGate } = this.#parts;
     const neutralInMs = name === "region" ? processGate.probesInMs : null;
     if (neutralInMs !== null) return clock.now() + neutralInMs;
-    if (this.#passes(name, call)) return 0;
+    if (this.passes(name, call)) return 0;
     return probesFrom(name, exchangeOutage.withoutOldCode(sharedGates.gate(name), clock.now()), call);
   }
 
@@ -65,7 +65,7 @@ export class Probing {
     if (name === "secret") await credentials.renew(false);
     const gate = sharedGates.gate(name);
     const now = clock.now();
-    if (gate.state === "open" || this.#passes(name, call)) return null;
+    if (gate.state === "open" || this.passes(name, call)) return null;
     if (neutralInMs !== null) return { ...blockedBy(name, gate), until: now + Math.max(1, neutralInMs) };
     if (!mayProbe(name, exchangeOutage.withoutOldCode(gate, now), call, now)) return blockedBy(name, gate);
     const isOutage = name === "management" && gate.reason === "unavailable";
@@ -85,7 +85,7 @@ export class Probing {
   }
 
   /** Whether the call passes the shut gate without a probe: it reads a list of users, and lists are answered. */
-  #passes(name: GateName, call: GatedCall): boolean {
+  passes(name: GateName, call: GatedCall): boolean {
     const { sharedGates, managementOutage } = this.#parts;
     const isOutage = name === "management" && sharedGates.gate(name).reason === "unavailable";
     return isOutage && readsList(call) && managementOutage.answersLists;

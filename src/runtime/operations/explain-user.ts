@@ -32,7 +32,7 @@ export interface Circumstances {
   readonly dueAt: Date | null;
   /** Why the store takes no writes; `null`: it takes them. */
   readonly unwritable: string | null;
-  /** The lane it waits in, if any, at most how many users are ahead of it, and how long that takes. */
+  /** The lane it waits in, if any, at most how many users are ahead of it, and in how many ms all of them and it have a slot. */
   readonly queue: { readonly lane: Lane; readonly ahead: number; readonly inMs: number } | null;
 }
 
@@ -157,7 +157,7 @@ function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
     return `${reason}; ${next} can leave at ${momentInWords(until, now)}, as attempt ${pause.attempt}. ${continuation}`;
   }
   const gate = aheadInWords(circumstances);
-  if (queue !== null) return `${inLine(queue, next, status, now)}${gate} ${continuation}`;
+  if (queue !== null) return `${inLine(queue, next, now)}${gate} ${continuation}`;
   return `Next is ${next}, ${dueInWords(circumstances)}.${gate}`;
 }
 
@@ -221,7 +221,6 @@ const continuation = "Any process that calls work(), or that asks for this user,
 function inLine(
   { lane, ahead, inMs }: NonNullable<Circumstances["queue"]>,
   next: string,
-  { pause }: UserStatus,
   now: number,
 ): string {
   const others = Math.max(0, ahead - 1); // the store's count includes the user itself
@@ -231,17 +230,12 @@ function inLine(
       : others === 1
         ? "one other user is ahead"
         : `${others.toLocaleString("en-US")} other users are ahead`;
-  // The first user waits for the next slot. For the others the store knows only when all of them will have
-  // been served.
-  const isFirst = pause?.reason === "rateLimit" && others === 0;
-  const soonest = isFirst && pause.until !== null ? pause.until.getTime() - now : inMs;
-  const waitMs = Math.min(inMs, soonest);
   const when =
-    waitMs <= 0
+    inMs <= 0
       ? "a slot is free now"
-      : waitMs === Infinity
+      : inMs === Infinity
         ? "its turn comes once the lane is unpaused"
-        : `its turn comes at ${momentInWords(new Date(now + waitMs), now)} at the latest, unless more urgent users arrive`;
+        : `its turn comes at ${momentInWords(new Date(now + inMs), now)} at the latest, unless more urgent users arrive`;
   return `It waits in the lane ${lane} for a slot of the account's limit, where ${first}: ${when}. Then comes ${next}.`;
 }
 

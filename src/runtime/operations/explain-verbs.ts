@@ -69,7 +69,7 @@ async function circumstancesOf(engine: Engine, { user, record }: LoadedUser): Pr
   const { account, clock, running, guard } = engine;
   const { dueInMs, lane, lease } = record;
   const [forecast, refusal] = await Promise.all([
-    lane && guard.forecast(1, lane),
+    lane && guard.forecast(0, lane), // the user is one of those that wait
     unwritable(engine),
     account.refresh(),
   ]);
@@ -77,7 +77,7 @@ async function circumstancesOf(engine: Engine, { user, record }: LoadedUser): Pr
   return {
     now,
     shut: shutGates(account.gates()),
-    ahead: gateAhead(engine, user),
+    ahead: gateAhead(engine, user, lane),
     cause: rootCause(user),
     text: user.secrets.causeText?.reveal() ?? null,
     unwritable: refusal,

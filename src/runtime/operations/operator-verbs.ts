@@ -35,7 +35,7 @@ export interface PauseOptions extends ReopenOptions {
   readonly reason: string;
   /** Only users that wait in this lane. @default all management calls */
   readonly lane?: Lane | undefined;
-  /** When it ends by itself. @default with `unpause()` */
+  /** When it ends by itself, in each process by its own clock. @default with `unpause()` */
   readonly until?: Date | undefined;
 }
 

@@ -18,7 +18,10 @@ export interface UserPause {
    * runs it; if that has died, others continue it when its lease ends, at `until`.
    */
   readonly reason: PauseReason | "paused" | "held" | "lease";
-  /** Until then at least; `null`: until an operator lets it go on. */
+  /**
+   * Until then at least; `null`: until an operator lets it go on. With `rateLimit`, the next slot is free then, and those
+   * ahead of the user get it first: `explain()` tells its turn, and `forecast()` that of one more user.
+   */
   readonly until: Date | null;
   /** The number of the next attempt. */
   readonly attempt: number;

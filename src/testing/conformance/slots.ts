@@ -156,6 +156,17 @@ export const slots: Chapter = (it) => {
     bench.about((await bench.forecast(1, "bulk")).inMs, 20, "rounded up"); // a window after the first of three
   });
 
+  it("slots.forecast() counts with the limits that come later", async (bench) => {
+    const { calls } = bench.limit;
+    for (let call = 1; call <= calls; call++) await bench.take();
+    const told = async (growsInMs: number): Promise<number> => {
+      const later = [[growsInMs, { ...bench.limit, calls: calls + 1 }]] as const;
+      return (await bench.store.slots.forecast({ limit: bench.limit, later, calls: 1, lane: "bulk" })).inMs;
+    };
+    assert.equal(await told(1), 1);
+    bench.about(await told(5 * bench.limit.windowMs), 25, "rounded up"); // a slot is free before that
+  });
+
   it("commit({ take }) takes a slot with the write", async (bench) => {
     const { slot } = committed(await bench.commit("ada", { take: bench.ask() }));
     assert.deepEqual(
