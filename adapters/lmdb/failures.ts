@@ -107,6 +107,7 @@ function broken(cause: unknown): LifecycleError {
  * @throws {LifecycleError} `STORE_UNUSABLE`
  */
 export function refuseBroken(root: RootDatabase): void {
+  root.resetReadTxn(); // one that began before still reads, and lmdb ends it by a timer, when a machine may have gone on
   try {
     root.get("/");
   } catch (cause) {
