@@ -100,6 +100,15 @@ describe("exportMany()", () => {
     );
   });
 
+  it.each([undefined, null, 7, {}])("refuses a writer that names its place %s", async (place) => {
+    const { lifecycle } = await withData(1, 1);
+    const write = { ...exportFolder(folder("export")), begin: async () => place as string };
+    await expect(lifecycle.exportMany("all", { name: "spring", write, types })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringMatching(/what begin\(\) of write resolves with must be a text that names/),
+    });
+  });
+
   it("goes on where it stopped when the disk was full, and leaves nothing else behind", async () => {
     const { lifecycle, sandbox } = await withData(1, 350);
     const write = folder("export");

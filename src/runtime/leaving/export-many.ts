@@ -5,6 +5,7 @@
  * @module
  */
 import { linkSignals } from "../../abort.ts";
+import { checkValue, type Rule } from "../../checks.ts";
 import { sleep } from "../../clock.ts";
 import { isLifecycleError, type LifecycleError } from "../../errors.ts";
 import { fhirVersions } from "../../fhir/fhir-version.ts";
@@ -47,7 +48,8 @@ export async function exportMany(
   const { name, versions = fhirVersions, types, allowShort = false, concurrency = 8, onProgress } = options;
   const writer = typeof options.write === "string" ? exportFolder(options.write) : options.write;
   refuseUnsearched(versions, types);
-  const target = await writer.begin(name);
+  const place = await writer.begin(name);
+  const target = checkValue("export users", "what begin() of write resolves with", place, aPlace);
   const patiently = <T>(task: () => Promise<T>): Promise<T> =>
     retryWrite(engine, given, "export users", task);
   const run = await patiently(() =>
@@ -170,6 +172,12 @@ export async function exportMany(
     unfinished: unfinished.map(([appUserId, { code, message }]) => ({ appUserId, code, why: message })),
   };
 }
+
+/** The account's record keeps it: a run with another value would be none, and count as taken over. */
+const aPlace: Rule = {
+  must: "a text that names the place",
+  holds: (value) => typeof value === "string",
+};
 
 /** Errors that concern more than one user. */
 const ending: ReadonlySet<string> = new Set([
