@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { exportFolder, type ExportWriter, type OpenExportFile } from "oneup-lifecycle";
+import { exportFolder, type ExportProgress, type ExportWriter, type OpenExportFile } from "oneup-lifecycle";
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards, folder } from "../support/scene.ts";
@@ -78,7 +78,18 @@ describe("exportMany()", () => {
     const { lifecycle, sandbox } = await withData(2, 1);
     const write = folder("export");
     const options = { name: "spring", write, types };
-    await lifecycle.exportMany(["user-0", "user-0", ""], options);
+    const seen: unknown[] = [];
+    const onProgress = ({ of, exported, present, failed }: ExportProgress): number =>
+      seen.push([of, exported, present, failed]);
+    const twice = ["user-0", "", "user-0", "", "unknown", "unknown", "user-0"];
+    const counted = { of: 3, exported: 1, present: 0, failed: 2 };
+    expect(
+      await lifecycle.exportMany(twice, { ...options, concurrency: 1, everyMs: 10, onProgress }),
+    ).toMatchObject(counted);
+    expect(seen).toContainEqual([3, 1, 0, 2]);
+    await lifecycle.offboardMany(twice, { name: "leave" }).then((dry) => {
+      expect(dry).toMatchObject({ count: 1, unusable: 2 });
+    });
     const calls = sandbox.journal.count("fhir.search");
     expect(await lifecycle.exportMany(["user-0"], options)).toMatchObject({ exported: 0, present: 1 });
     expect(sandbox.journal.count("fhir.search")).toBe(calls);

@@ -61,7 +61,6 @@ export async function exportMany(
   const pace = throttle(engine, options.everyMs);
   const began = clock.monotonic();
   const inHand: InHand = new Map();
-  const users = new Map<string, Promise<void>>();
   /** Users that are put off, and those that failed, with the reason. */
   const waiting = new Map<string, LifecycleError>();
   const failures = new Map<string, LifecycleError>();
@@ -123,15 +122,6 @@ export async function exportMany(
     if (pace.isDue()) report("exporting");
   }
 
-  /** A list may name a user twice. */
-  function once(id: string): Promise<void> {
-    const under = users.get(id);
-    if (under !== undefined) return under;
-    const own = one(id).finally(() => users.delete(id));
-    users.set(id, own);
-    return own;
-  }
-
   function endsAll(error: LifecycleError): boolean {
     return ending.has(error.code) || engine.keys.isTrouble(error);
   }
@@ -139,7 +129,7 @@ export async function exportMany(
   /** Up to `concurrency` at a time. The first error stops the others at their next page. */
   async function each(rows: Rows<string>): Promise<void> {
     await forEachRow(rows, concurrency, signal, async (row) => {
-      await once(row).catch((error: unknown) => {
+      await one(row).catch((error: unknown) => {
         stop.abort(error);
         throw error;
       });
