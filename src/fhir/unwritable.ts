@@ -51,7 +51,7 @@ function isBoxed(value: object): boolean {
 }
 
 /** The name of its class, as the programmer wrote it. */
-function classOf(value: object): string {
+export function classOf(value: object): string {
   const { constructor } = value as { readonly constructor?: unknown };
   return typeof constructor === "function" && /^\w{1,40}$/.test(constructor.name)
     ? constructor.name
