@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { types } from "node:util";
 import { isElementName } from "../capabilities/element-names.ts";
 import { isPlain } from "./checks.ts";
 
@@ -28,7 +29,7 @@ function find(given: unknown, name: string, place: string, above: Set<object>): 
     return `the ${typeof value} at ${place}`;
   if (typeof value !== "object" || value === null || above.has(value)) return null; // a cycle has an error of its own
   const entries = Object.entries(value);
-  if (entries.length === 0 && !Array.isArray(value) && !isPlain(value) && !isBoxed(value))
+  if (entries.length === 0 && !Array.isArray(value) && !isPlain(value) && !types.isBoxedPrimitive(value))
     return `the ${classOf(value)} at ${place}`;
   above.add(value);
   for (const [name, one] of entries) {
@@ -44,10 +45,6 @@ function find(given: unknown, name: string, place: string, above: Set<object>): 
 function inJson(value: unknown, name: string): unknown {
   const { toJSON } = Object(value) as { readonly toJSON?: unknown };
   return typeof toJSON === "function" ? (Reflect.apply(toJSON, value, [name]) as unknown) : value;
-}
-
-function isBoxed(value: object): boolean {
-  return value instanceof String || value instanceof Number || value instanceof Boolean;
 }
 
 /** The name of its class, as the programmer wrote it. */

@@ -37,5 +37,7 @@ export function shown(value: unknown): string {
     return /^[^:@]{0,40}$/.test(value) ? JSON.stringify(value) : `a text of ${value.length} characters`;
   if (typeof value === "function") return "a function";
   if (typeof value === "object") return Array.isArray(value) ? "an array" : "an object";
-  return typeof value === "bigint" ? `${value}n` : String(value as number | boolean | symbol | undefined);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "symbol") return value.toString();
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : "undefined";
 }

@@ -87,9 +87,7 @@ describe("exportMany()", () => {
       await lifecycle.exportMany(twice, { ...options, concurrency: 1, everyMs: 10, onProgress }),
     ).toMatchObject(counted);
     expect(seen).toContainEqual([3, 1, 0, 2]);
-    await lifecycle.offboardMany(twice, { name: "leave" }).then((dry) => {
-      expect(dry).toMatchObject({ count: 1, unusable: 2 });
-    });
+    expect(await lifecycle.offboardMany(twice, { name: "leave" })).toMatchObject({ count: 1, unusable: 2 });
     const calls = sandbox.journal.count("fhir.search");
     expect(await lifecycle.exportMany(["user-0"], options)).toMatchObject({ exported: 0, present: 1 });
     expect(sandbox.journal.count("fhir.search")).toBe(calls);
