@@ -5,6 +5,7 @@
  */
 import type { Keyv, KeyvStoreAdapter } from "keyv";
 import { invalidOption, isLifecycleError, LifecycleError, underneath } from "../src/errors.ts";
+import { checkTimeout, optionsOf, shown, unfitOption } from "../src/store/adapter-options.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { escapeColons } from "../src/store/table-store/places.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
@@ -67,17 +68,15 @@ export function keyv(
   store: Keyv | KeyvStoreAdapter | Keyv6 | Keyv6Storage,
   options: KeyvOptions = {},
 ): StoreAdapter {
-  const { timeoutMs = 5_000 } = options;
-  if (!(Number.isFinite(timeoutMs) && timeoutMs > 0)) {
-    throw invalidOption(
-      `Cannot use a Keyv store: timeoutMs must be a number above 0, not ${String(timeoutMs)}`,
-    );
-  }
+  const { timeoutMs = 5_000, durable } = optionsOf(verb, options);
+  checkTimeout(verb, timeoutMs);
+  if (durable !== undefined && typeof durable !== "boolean")
+    throw unfitOption(verb, "`durable` must be true or false", durable);
   const given = layouts(store);
   const { storage } = given;
   return {
     name: "keyv",
-    durable: options.durable ?? !(storage instanceof Map),
+    durable: durable ?? !(storage instanceof Map),
     timeoutMs,
     async open({ account, clock, readOnly = false }): Promise<Store> {
       const prefix = `${escapeColons(account)}:`;
@@ -113,6 +112,8 @@ export function keyv(
   };
 }
 
+const verb = "use a Keyv store";
+
 /**
  * The application's own storage, and where the keys are in it. Openings with the same storage share their state, whether
  * they were given a Keyv or the storage adapter.
@@ -122,9 +123,10 @@ function layouts(store: Parameters<typeof keyv>[0]): Layouts {
     return layoutsOf(store);
   } catch (cause) {
     if (isLifecycleError(cause)) throw cause;
-    throw invalidOption("Cannot use a Keyv store: Keyv does not accept this", {
-      cause: underneath(cause),
-    });
+    throw invalidOption(
+      `Cannot use a Keyv store: it must be a Keyv or a storage adapter of Keyv, not ${shown(store)}`,
+      { cause: underneath(cause) },
+    );
   }
 }
 

@@ -4,7 +4,8 @@
  * @module
  */
 import { resolve } from "node:path";
-import { invalidOption, type LifecycleError, storeUnusable } from "../src/errors.ts";
+import { type LifecycleError, storeUnusable } from "../src/errors.ts";
+import { checkCount, checkTimeout, optionsOf, unfitOption } from "../src/store/adapter-options.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { keyvView, type KeyvBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
@@ -61,17 +62,12 @@ export interface LmdbOptions {
  */
 export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & KeyvView & Backup {
   if (typeof path !== "string" || path === "") {
-    throw invalidOption(
-      `Cannot use an LMDB store: its path must be a folder, got ${path === "" ? "an empty text" : String(path)}`,
-    );
+    throw unfitOption(verb, "its path must be a folder", path);
   }
   const folder = resolve(path);
-  const { maxAccounts = 8, timeoutMs = 5_000 } = options;
-  if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
-    throw invalidOption(
-      `Cannot use an LMDB store: \`timeoutMs\` must be a number of milliseconds above 0, not ${String(timeoutMs)}`,
-    );
-  }
+  const { maxAccounts = 8, timeoutMs = 5_000 } = optionsOf(verb, options);
+  checkCount(verb, "maxAccounts", maxAccounts);
+  checkTimeout(verb, timeoutMs);
   const measures = { maxAccounts, timeoutMs };
   const accounts = new Set<string>();
   const backend = async (): Promise<KeyvBackend> =>
@@ -95,6 +91,8 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
     },
   };
 }
+
+const verb = "use an LMDB store";
 
 /** The error of a read-only opening that finds no data. */
 function nothingThere(what: string, folder: string): LifecycleError {

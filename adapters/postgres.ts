@@ -4,7 +4,7 @@
  * @module
  */
 import { systemClock, type Clock } from "../src/clock.ts";
-import { invalidOption, type LifecycleError } from "../src/errors.ts";
+import { checkCount, checkTimeout, optionsOf, unfitOption } from "../src/store/adapter-options.ts";
 import type {
   AccountRecord,
   Batch,
@@ -119,15 +119,12 @@ export interface PostgresAdapter extends StoreAdapter, KeyvView {
  * ```
  */
 export function postgres(where: Where, options: PostgresOptions = {}): PostgresAdapter {
-  const { schema = "oneup_lifecycle", timeoutMs = 5_000, connections = 5 } = options;
-  if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
-    throw invalid("`timeoutMs` must be a number of milliseconds above 0", timeoutMs);
-  }
-  if (!Number.isSafeInteger(connections) || connections < 1) {
-    throw invalid("`connections` must be a whole number from 1", connections);
-  }
+  const { schema = "oneup_lifecycle", timeoutMs = 5_000, connections = 5 } = optionsOf(verb, options);
+  checkTimeout(verb, timeoutMs);
+  checkCount(verb, "connections", connections);
   if (typeof schema !== "string" || !/^[a-z_][a-z0-9_]{0,62}$/.test(schema) || schema.startsWith("pg_")) {
-    throw invalid(
+    throw unfitOption(
+      verb,
       "`schema` must be 1 to 63 lower-case letters, digits and _, not beginning with pg_",
       schema,
     );
@@ -167,9 +164,7 @@ export function postgres(where: Where, options: PostgresOptions = {}): PostgresA
   };
 }
 
-function invalid(rule: string, value: unknown): LifecycleError {
-  return invalidOption(`Cannot use a PostgreSQL store: ${rule}, not ${String(value)}`);
-}
+const verb = "use a PostgreSQL store";
 
 function postgresStore(connection: Connection, s: string, account: string, clock: Clock): MovableStore {
   const time = new ServerTime(clock);

@@ -5,7 +5,8 @@
  */
 import { Buffer } from "node:buffer";
 import { systemClock, type Clock } from "../src/clock.ts";
-import { invalidOption, unlessDamaged, type LifecycleError } from "../src/errors.ts";
+import { unlessDamaged } from "../src/errors.ts";
+import { checkTimeout, optionsOf, unfitOption } from "../src/store/adapter-options.ts";
 import {
   lanes,
   type AccountRecord,
@@ -93,12 +94,14 @@ export interface RedisOptions {
  * ```
  */
 export function redis(where: Where, options: RedisOptions = {}): StoreAdapter & KeyvView {
-  const { timeoutMs = 5_000, prefix = "oneup" } = options;
-  if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
-    throw invalid("`timeoutMs` must be a number of milliseconds above 0", timeoutMs);
-  }
+  const { timeoutMs = 5_000, prefix = "oneup" } = optionsOf(verb, options);
+  checkTimeout(verb, timeoutMs);
   if (typeof prefix !== "string" || !/^[^{}]+$/.test(prefix)) {
-    throw invalid("`prefix` must be a string without braces, which Redis reads as a hash tag", prefix);
+    throw unfitOption(
+      verb,
+      "`prefix` must be a string without braces, which Redis reads as a hash tag",
+      prefix,
+    );
   }
   const target = targetOf(where);
   const accounts = new Set<string>();
@@ -126,9 +129,7 @@ export function redis(where: Where, options: RedisOptions = {}): StoreAdapter & 
   };
 }
 
-function invalid(rule: string, value: unknown): LifecycleError {
-  return invalidOption(`Cannot use a Redis store: ${rule}, not ${String(value)}`);
-}
+const verb = "use a Redis store";
 
 /** Key names. All keys of one account share a hash tag, so a cluster keeps them on one server. */
 type Keys = ReturnType<typeof keysOf>;

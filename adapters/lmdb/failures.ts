@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { constants } from "node:os";
 import process from "node:process";
 import type { RootDatabase } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
@@ -29,8 +30,9 @@ export function unusable(folder: string, rule: string, cause?: unknown): Lifecyc
 
 export function unavailable(doing: string, cause: unknown): LifecycleError {
   if (isBroken(cause)) return broken(cause);
-  if (isFull(cause)) return full(cause);
   if (isWithoutPlace(cause)) return withoutPlace(cause);
+  const why = writeRefused(cause);
+  if (why !== undefined) return refused(why, cause);
   return storeUnavailable(`Cannot ${doing} the LMDB store`, { cause });
 }
 
@@ -41,18 +43,41 @@ export function inVain(doing: string, timeoutMs: number): LifecycleError {
 }
 
 export function full(cause?: unknown): LifecycleError {
-  return storeUnavailable("Cannot write to the LMDB store: its disk is full", { cause });
+  return refused(whyRefused.ENOSPC, cause);
 }
 
-/** `ENOSPC` or `EDQUOT`, as lmdb reports them: by number or in words. */
-export function isFull(cause: unknown): boolean {
-  if (!(cause instanceof Error)) return false;
+function refused(why: string, cause: unknown): LifecycleError {
+  return storeUnavailable(`Cannot write to the LMDB store: ${why}`, { cause });
+}
+
+/** Why the system takes no write, and what to do. */
+const whyRefused = {
+  ENOSPC: "its disk is full; make room there",
+  EDQUOT: "the disk quota of its user is used up; raise it, or make room",
+  EFBIG:
+    "its data.mdb is as large as this process may make a file, or as the file system takes; raise the limit (ulimit -f, LimitFSIZE), or move to another disk",
+  EROFS: "its disk has become read-only, as after an error; mount it for writing again",
+  // LMDB also says so of a write that was cut short.
+  EIO: "its disk failed, or took only a part (EIO): make room there, see whether a limit on the size of files is reached (ulimit -f), and look for the disk in the system's log",
+} as const;
+
+/** The same errors in the words of the system, where lmdb gives no number. */
+const wordsFor: Readonly<Record<keyof typeof whyRefused, RegExp>> = {
+  ENOSPC: /no space left/i,
+  EDQUOT: /quota exceeded/i,
+  EFBIG: /file too large/i,
+  EROFS: /read-only file system/i,
+  EIO: /^(?:input\/output|i\/o) error/i,
+};
+
+/** Why the system took no write, from the error as lmdb reports it: by name, by number or in words. */
+export function writeRefused(cause: unknown): string | undefined {
+  if (!(cause instanceof Error)) return undefined;
   const code = "code" in cause ? cause.code : undefined;
-  return (
-    ["ENOSPC", "EDQUOT", 28, 122].some((known) => known === code) ||
-    /no space left|disk quota exceeded/i.test(cause.message) ||
-    (cause.cause !== undefined && isFull(cause.cause))
-  );
+  for (const name of Object.keys(whyRefused) as (keyof typeof whyRefused)[])
+    if (code === name || code === constants.errno[name] || wordsFor[name].test(cause.message))
+      return whyRefused[name];
+  return writeRefused(cause.cause);
 }
 
 /** Retryable while the folder is gone, because it may be moved back; final once another store is in its place. */
@@ -107,6 +132,7 @@ function broken(cause: unknown): LifecycleError {
  * @throws {LifecycleError} `STORE_UNUSABLE`
  */
 export function refuseBroken(root: RootDatabase): void {
+  root.resetReadTxn(); // one that began before still reads, and lmdb ends it by a timer, when a machine may have gone on
   try {
     root.get("/");
   } catch (cause) {

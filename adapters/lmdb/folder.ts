@@ -22,7 +22,7 @@ import { isLifecycleError } from "../../src/errors.ts";
 import type { Kept } from "../../src/store/expiring-texts.ts";
 import { makeFolder } from "../../src/store/make-folder.ts";
 import { shareOf, type Share } from "./environments.ts";
-import { astray, isWithoutPlace, placeTaken, unavailable, unusable } from "./failures.ts";
+import { astray, isWithoutPlace, placeTaken, unavailable, unusable, writeRefused } from "./failures.ts";
 import { databasesPerAccount } from "./tables.ts";
 import { leftBehind, limited, onceAtLatest, patienceMs } from "./writing.ts";
 
@@ -183,5 +183,7 @@ function ruleBroken(cause: unknown, maxAccounts = 0): string {
   if (code === "EACCES" || code === "EPERM" || code === "EROFS") return `it must be writable (${code})`;
   if (code === "EMFILE" || code === "ENFILE") return `too many files are open (${code})`;
   if (code === "ENOTDIR" || code === "EEXIST") return `its path must be a folder (${code})`;
+  const why = writeRefused(cause);
+  if (why !== undefined) return `it must take writes, and ${why}`;
   return `LMDB or the system refused (${cause.message})`;
 }

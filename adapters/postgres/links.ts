@@ -13,6 +13,7 @@ import {
   storeUnavailable,
   storeUnusable,
 } from "../../src/errors.ts";
+import { shown } from "../../src/store/adapter-options.ts";
 import { isMissing, loadPackage } from "../../src/load-package.ts";
 
 /** A statement in the format of `pg`. */
@@ -69,7 +70,7 @@ export function targetOf(where: Where, connections: number): (timeoutMs: number)
   if (typeof where === "string") return ownTarget(checkedUrl(where), connections);
   const pool: unknown = where;
   if (isPool(pool)) return () => givenLink(pool);
-  throw refused("a postgres: URL or a pool", typeof where);
+  throw refused("a postgres: URL or a pool", shown(where));
 }
 
 function refused(rule: string, value: string): LifecycleError {

@@ -6,6 +6,7 @@
 import { onAbort } from "../../src/abort.ts";
 import type { Clock } from "../../src/clock.ts";
 import { invalidOption, secretless, type LifecycleError } from "../../src/errors.ts";
+import { shown } from "../../src/store/adapter-options.ts";
 import { clusterLink } from "./cluster-link.ts";
 import { ownLink } from "./own-link.ts";
 import { endable, type RootNode } from "./root-nodes.ts";
@@ -27,7 +28,7 @@ export function targetOf(where: Where): Target {
   if (isClient(client)) {
     return { link: (clock) => ("slots" in client ? likeGiven(client, clock) : givenLink(client)) };
   }
-  throw refused("a redis: or rediss: URL, a KeyvRedis, a client or a cluster", typeof where);
+  throw refused("a redis: or rediss: URL, a KeyvRedis, a client or a cluster", shown(where));
 }
 
 function refused(rule: string, value: string): LifecycleError {

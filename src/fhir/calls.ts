@@ -9,7 +9,8 @@ import { isElementName } from "../capabilities/element-names.ts";
 import { LifecycleError } from "../errors.ts";
 import { describeCall, formType, under, type Call, type CallFields } from "../http/call.ts";
 import { type Sendable, refuse } from "./checks.ts";
-import { stringifyFhirJson } from "./lossless-json.ts";
+import { writeFhirJson, type Written } from "./lossless-json.ts";
+import { unwritableIn } from "./unwritable.ts";
 import type { FhirVersion } from "./fhir-version.ts";
 
 /** The base of one client's FHIR calls. */
@@ -166,35 +167,22 @@ export function pathUnder({ version }: FhirPlace, base: URL, { pathname }: URL):
 
 /** @throws {LifecycleError} `INVALID_RESOURCE` */
 export function serialise(task: string, resource: Sendable): string {
-  let text: string | undefined;
+  let written: Written | undefined;
   try {
-    text = stringifyFhirJson(resource);
+    written = writeFhirJson(resource);
   } catch {} // the engine's message would quote field names of the resource
-  if (text === undefined)
-    throw refuse(
-      task,
-      "a resource must serialise as JSON",
-      "one with a cycle or a value that JSON cannot hold",
-    );
+  const { text, isPlain = false } = written ?? {};
   // JSON writes numbers that it has no text for as null.
-  const place = text.includes("null") ? placeOfNoNumber(resource, String(resource["resourceType"])) : null;
-  if (place === null) return text;
-  throw new LifecycleError(
-    "INVALID_RESOURCE",
-    `Cannot ${task}: JSON cannot hold the number or date at ${place}`,
+  const unwritable =
+    text === undefined || !isPlain || text.includes("null")
+      ? unwritableIn(resource, String(resource["resourceType"]))
+      : null;
+  if (unwritable !== null)
+    throw new LifecycleError("INVALID_RESOURCE", `Cannot ${task}: JSON cannot hold ${unwritable}`);
+  if (text !== undefined) return text;
+  throw refuse(
+    task,
+    "a resource must serialise as JSON",
+    "one with a cycle or a value that JSON cannot hold",
   );
-}
-
-/** Where NaN, an infinite number or an invalid Date stands, without names that are none of FHIR. */
-function placeOfNoNumber(value: unknown, place: string): string | null {
-  if (typeof value === "number") return Number.isFinite(value) ? null : place;
-  if (typeof value !== "object" || value === null) return null;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? place : null;
-  const isList = Array.isArray(value);
-  for (const [name, one] of Object.entries(value)) {
-    const step = isElementName(name.replace(/^_/, "")) ? `.${name}` : ".…";
-    const found = placeOfNoNumber(one, place + (isList ? `[${name}]` : step));
-    if (found !== null) return found;
-  }
-  return null;
 }

@@ -103,7 +103,8 @@ export function own(value: Sendable, name: string): unknown {
   return Object.hasOwn(value, name) ? value[name] : undefined;
 }
 
-function isPlain(value: unknown): value is Sendable {
+/** Whether it is an object without a class. */
+export function isPlain(value: unknown): value is Sendable {
   if (!isObject(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   // An object of another realm (a worker, a test runner's sandbox) has another Object.prototype.

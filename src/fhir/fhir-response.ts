@@ -8,7 +8,8 @@ import { isHtml, isOwnForm, readRefusal } from "../http/answer.ts";
 import type { Answer, Unanswered } from "../http/call.ts";
 import { field, isObject, parseJson, text, type JsonObject } from "../http/json.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
-import { sizeRuleIn } from "../http/transport.ts";
+import { unreadCode } from "../http/streaming/stream.ts";
+import { sizeRuleIn, TransportError } from "../http/transport.ts";
 import { readBundle, type PageContent } from "./pages/read-bundle.ts";
 import { idAt, isResourceId } from "./checks.ts";
 import { parseFhirJson, parseKnown, remember } from "./lossless-json.ts";
@@ -30,7 +31,7 @@ export type FhirResponse =
  */
 export function readResponse(task: Operation, answer: Answer | Unanswered, lossless = true): FhirResponse {
   if (answer.type === "notSent")
-    return failed(task, "UNAVAILABLE", "1upHealth could not be reached", {
+    return failed(task, "UNAVAILABLE", unsentWords(answer.cause), {
       retryable: true,
       cause: answer.cause,
     });
@@ -100,6 +101,11 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
       : `the answer (${status}) must be uncompressed, as was asked for, got content-encoding ${coding}`;
   // Truncated, empty, or a page of a proxy: the next response may be complete.
   return unclear(task, "BAD_ANSWER", rule, { status, facts, retryable: !isObject(body) });
+}
+
+function unsentWords(cause: unknown): string {
+  const isOurs = cause instanceof TransportError && cause.code === unreadCode;
+  return isOurs ? cause.message : "1upHealth could not be reached";
 }
 
 /** Reads a successful response; returns a description of what it lacks if it is incomplete. */

@@ -96,7 +96,23 @@ export function parseKnown(text: string, isAllExact: boolean): unknown {
  * ```
  */
 export function stringifyFhirJson(value: unknown): string | undefined {
-  if (!holdsDigits(value)) return JSON.stringify(value);
+  return writeFhirJson(value).text;
+}
+
+/** A value as text, as {@link stringifyFhirJson} writes it. */
+export interface Written {
+  readonly text: string | undefined;
+  /** It holds nothing but objects and lists without a class, texts, numbers and the like, of which JSON leaves nothing out. */
+  readonly isPlain: boolean;
+}
+
+/** @throws {TypeError} for a cycle */
+export function writeFhirJson(value: unknown): Written {
+  const { holdsDigits, isPlain } = lookInto(value);
+  return { text: holdsDigits ? withDigits(value) : JSON.stringify(value), isPlain };
+}
+
+function withDigits(value: unknown): string | undefined {
   const kept: string[] = [];
   const text = JSON.stringify(value, function (this: unknown, name: string, one: unknown) {
     const digits = digitsIn(this, name);
@@ -218,13 +234,19 @@ function note(holder: object, name: string, digits: string): void {
   else Remembered.set(holder, new Map([[known.name, known.digits]]).set(name, digits));
 }
 
-function holdsDigits(value: unknown): boolean {
+function lookInto(value: unknown): { readonly holdsDigits: boolean; readonly isPlain: boolean } {
   const found = new Set<object>(isHolder(value) ? [value] : []);
+  let holdsDigits = false;
+  let isPlain = true;
   for (const holder of found) {
-    if (Remembered.of(holder) !== undefined) return true;
-    for (const one of Object.values(holder)) if (isHolder(one)) found.add(one); // the loop visits it later
+    holdsDigits ||= Remembered.of(holder) !== undefined;
+    isPlain &&= Array.isArray(holder) || Object.getPrototypeOf(holder) === Object.prototype;
+    for (const one of Object.values(holder)) {
+      if (isHolder(one)) found.add(one); // the loop visits it later
+      else if (typeof one === "function" || typeof one === "symbol") isPlain = false;
+    }
   }
-  return false;
+  return { holdsDigits, isPlain };
 }
 
 function isHolder(value: unknown): value is Record<string, unknown> {

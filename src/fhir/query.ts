@@ -4,7 +4,8 @@
  * @module
  */
 import { among, checkValue, invalid, isObject, kindOf, whole, wrong } from "../checks.ts";
-import { shown } from "./checks.ts";
+import { isPlain, shown } from "./checks.ts";
+import { classOf } from "./unwritable.ts";
 
 /**
  * One value: `true`, `100`, `"ge2026-01-01"`, `"http://example.org/mrn|42"`. You write prefixes and modifiers
@@ -64,9 +65,11 @@ const paramName = /^[A-Za-z_][\w.:-]{0,127}$/;
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function pairsOf(task: string, params: SearchParams): Pairs {
-  // A Map and URLSearchParams hold theirs elsewhere: without them the search would return everything.
-  if (!isObject(params) || Symbol.iterator in params)
-    throw wrong(task, "search parameters", "an object with a property for each", params);
+  const must = 'an object with a property for each, such as { name: "Ada" }';
+  if (!isObject(params)) throw wrong(task, "search parameters", must, params);
+  // A Map, URLSearchParams or a promise hold theirs elsewhere: without them the search would return everything.
+  if (Symbol.iterator in params || (!isPlain(params) && Object.keys(params).length === 0))
+    throw invalid(task, `search parameters must be ${must}`, `an instance of ${classOf(params)}`);
   return Object.entries(params).flatMap(([name, given]) => {
     if (!paramName.test(name))
       throw invalid(task, `the name of a search parameter must match ${paramName.source}`, shown(name));
@@ -86,12 +89,21 @@ function valuesOf(name: string, given: unknown): readonly unknown[] {
 function textOf(task: string, name: string, value: unknown): string {
   if (name === "_count") return within(task, name, value, 1, longestPage);
   if (name === "_skip") return within(task, name, value, 0, deepestSkip);
-  if (name === "_summary") return String(checkValue(task, name, String(value), aSummary));
+  if (name === "_summary")
+    return String(checkValue(task, name, typeof value === "boolean" ? String(value) : value, aSummary));
   if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value)))
     return String(value);
   if (typeof value === "string" && value !== "" && value.isWellFormed()) return value;
-  const got = value === "" ? "an empty text" : typeof value === "string" ? "half a character" : kindOf(value);
-  throw invalid(task, `${name} must be text, a finite number, a boolean, or a list of them`, got);
+  throw invalid(task, `${name} must be text, a finite number, a boolean, or a list of them`, unfit(value));
+}
+
+/** In words, without what may identify a person. */
+function unfit(value: unknown): string {
+  if (typeof value === "string") return value === "" ? "an empty text" : "half a character";
+  if (typeof value === "number") return String(value); // NaN, or without end
+  if (Array.isArray(value)) return "a list in a list";
+  if (value instanceof Date) return 'a Date; write it as text, such as "ge2026-01-31"';
+  return isObject(value) && !isPlain(value) ? `an instance of ${classOf(value)}` : kindOf(value);
 }
 
 const aSummary = among("true", "text", "data", "count", "false");

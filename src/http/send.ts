@@ -14,9 +14,16 @@ import { timersOf } from "../shared-timer.ts";
 import { readingOf } from "./charset.ts";
 import { parseJson } from "./json.ts";
 import { callCheck, splitUrl } from "./safety.ts";
-import { openStream, startedOf, type StreamedAnswer, type StreamOptions } from "./streaming/stream.ts";
+import {
+  openStream,
+  startedOf,
+  unreadCode,
+  type StreamedAnswer,
+  type StreamOptions,
+} from "./streaming/stream.ts";
 import { openList, openObject, survey, surveyParsed, type JsonBounds } from "./survey.ts";
 import {
+  codeOf,
   aborted,
   isListening,
   isResponse,
@@ -192,7 +199,9 @@ export function createSender(options: SenderOptions): Sender {
       async stream(call: Call, options: StreamOptions): Promise<StreamedAnswer | Answer | Unanswered> {
         check(call);
         const opened = await openStream({ open, clock, timeoutMs }, call, options);
-        if (options.publicOnly !== true) note(call, opened.type === "stream" ? startedOf(opened) : opened);
+        const isOurs = opened.type === "notSent" && codeOf(opened.cause) === unreadCode; // no fault of 1upHealth's
+        if (options.publicOnly !== true && !isOurs)
+          note(call, opened.type === "stream" ? startedOf(opened) : opened);
         return opened;
       },
     }),

@@ -9,10 +9,11 @@ import { createLifecycle } from "oneup-lifecycle";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
+import { sleep, systemClock } from "../../src/clock.ts";
 import { onDeno } from "../support/built.ts";
 import { write } from "../support/commits.ts";
 import { silentLogger } from "../support/loggers.ts";
-import { folderOfTest, openStore } from "./lmdb-scene.ts";
+import { folderOfTest, linesOf, openStore } from "./lmdb-scene.ts";
 
 const final = {
   code: "STORE_UNUSABLE",
@@ -61,6 +62,34 @@ describe.runIf(canFill)("adapters/lmdb after a failed write of the meta page", (
     await expect((async () => store.load("ada"))()).rejects.toMatchObject(final);
     await expect(store.probe?.()).rejects.toMatchObject(final);
     await expect(openStore(folder)).rejects.toMatchObject(final); // shares what is open
+  });
+
+  it("rejects a write at once also where lmdb has not ended its read transaction yet", async () => {
+    const folder = folderOfTest();
+    const store = await openStore(folder);
+    await store.commit(write("ada"));
+    fillMetaPage(folder);
+    await sleep(systemClock, 20); // earlier timers are over
+    // lmdb ends it by a timer, which is too late on a fast machine. A write that was begun then would never end.
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    await expect(store.commit(write("bob"))).rejects.toMatchObject(full);
+    await expect(store.commit(write("cleo"))).rejects.toMatchObject(final);
+  }, 5_000);
+
+  it("keeps what was acknowledged for a process that is started again", async () => {
+    const folder = folderOfTest();
+    const store = await openStore(folder);
+    for (const id of ["ada", "dan"]) await store.commit(write(id));
+    fillMetaPage(folder);
+    await expect(store.commit(write("bob"))).rejects.toMatchObject(full);
+    await expect(store.commit(write("cleo"))).rejects.toMatchObject(final);
+    const counted = async (): Promise<unknown> =>
+      JSON.parse((await linesOf(folder, "read", "next"))[0] ?? "");
+    expect(await counted()).toEqual({ created: 2 }); // while this process still has it open
+    await store.close();
+    expect(await linesOf(folder, "take slots", "next")).toHaveLength(30); // it writes, too
+    expect(await counted()).toEqual({ created: 32 });
   });
 
   it("ends work(), so that a supervisor starts the process again", async () => {

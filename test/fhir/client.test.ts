@@ -141,6 +141,15 @@ describe("create()", () => {
           return BigInt(1);
         },
       }),
+      /JSON cannot hold the bigint at Patient\.…$/,
+    ],
+    [
+      "a cycle",
+      Object.assign({}, bilbo, {
+        get self(): unknown {
+          return this;
+        },
+      }),
       /must serialise as JSON/,
     ],
   ])("refuses %s before it asks for a token", async (_, resource, message) => {

@@ -1,4 +1,5 @@
 import type { Observation, Patient } from "fhir/r4.js";
+import { parseFhirJson } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { errorOf, withAda } from "./ada.ts";
 
@@ -103,6 +104,59 @@ describe("numbers that JSON cannot hold", () => {
       expect(error.message.endsWith(`: JSON cannot hold the number or date at ${place}`)).toBe(true);
     }
     expect(sandbox.journal.entries()).toEqual([]);
+  });
+
+  class Hidden {
+    readonly #value = 1;
+    value(): number {
+      return this.#value;
+    }
+  }
+  it.each<[string, object]>([
+    ["the Map at Observation.extension", { ...weight, extension: new Map([["url", "x"]]) }],
+    ["the Set at Observation.category", { ...weight, category: new Set([{ text: "x" }]) }],
+    ["the function at Observation.note[0].text", { ...weight, note: [{ text: () => "x" }] }],
+    ["the function at Observation.note[0]", { ...weight, note: [() => "x"] }],
+    ["the symbol at Observation.status", { ...weight, status: Symbol("final") }],
+    ["the bigint at Observation.valueInteger", { ...weight, valueInteger: 1n }],
+    ["the Hidden at Observation.valueQuantity", { ...weight, valueQuantity: new Hidden() }],
+    ["the Promise at Observation.subject", { ...weight, subject: Promise.resolve({}) }],
+    [
+      "the bytes at Observation.valueAttachment.data; give them as text in base64",
+      { ...weight, valueAttachment: { data: Buffer.from("x") } },
+    ],
+    [
+      "the Map at Observation.extension",
+      { ...weight, valueQuantity: parseFhirJson('{"value":1.50}'), extension: new Map() },
+    ],
+    ["the Map at Observation.subject", { ...weight, subject: { toJSON: () => new Map() } }],
+  ])("and other values are named: %s", async (what, resource) => {
+    const { fhir, sandbox } = await withAda("r4");
+    sandbox.journal.clear();
+    const given = resource as Observation & { readonly id: string };
+    const calls = [
+      () => fhir.create(given),
+      () => fhir.update(given),
+      () => fhir.batch([{ type: "create", resource: given }]),
+    ];
+    for (const call of calls) {
+      const error = await errorOf(call());
+      expect(error.code).toBe("INVALID_RESOURCE");
+      expect(error.message.endsWith(`: JSON cannot hold ${what}`)).toBe(true);
+    }
+    expect(sandbox.journal.entries()).toEqual([]);
+  });
+
+  it("are not those of a class with fields, a Date, or what has a toJSON()", async () => {
+    const { fhir } = await withAda("r4");
+    class Name {
+      readonly family = "Lovelace";
+      readonly given = [new String("Ada")];
+    }
+    const birthDate = { toJSON: () => "1815-12-10" };
+    const patient = { resourceType: "Patient", name: [new Name()], birthDate, active: undefined };
+    const made = await fhir.create(patient as unknown as Patient);
+    expect(made).toMatchObject({ name: [{ family: "Lovelace", given: ["Ada"] }], birthDate: "1815-12-10" });
   });
 
   it("are not those of a null, a text or a list with a gap", async () => {

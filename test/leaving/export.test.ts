@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { exportFolder, type ExportWriter, type OpenExportFile } from "oneup-lifecycle";
+import { exportFolder, type ExportProgress, type ExportWriter, type OpenExportFile } from "oneup-lifecycle";
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards, folder } from "../support/scene.ts";
@@ -78,7 +78,16 @@ describe("exportMany()", () => {
     const { lifecycle, sandbox } = await withData(2, 1);
     const write = folder("export");
     const options = { name: "spring", write, types };
-    await lifecycle.exportMany(["user-0", "user-0", ""], options);
+    const seen: unknown[] = [];
+    const onProgress = ({ of, exported, present, failed }: ExportProgress): number =>
+      seen.push([of, exported, present, failed]);
+    const twice = ["user-0", "", "user-0", "", "unknown", "unknown", "user-0"];
+    const counted = { of: 3, exported: 1, present: 0, failed: 2 };
+    expect(
+      await lifecycle.exportMany(twice, { ...options, concurrency: 1, everyMs: 10, onProgress }),
+    ).toMatchObject(counted);
+    expect(seen).toContainEqual([3, 1, 0, 2]);
+    expect(await lifecycle.offboardMany(twice, { name: "leave" })).toMatchObject({ count: 1, unusable: 2 });
     const calls = sandbox.journal.count("fhir.search");
     expect(await lifecycle.exportMany(["user-0"], options)).toMatchObject({ exported: 0, present: 1 });
     expect(sandbox.journal.count("fhir.search")).toBe(calls);
@@ -98,6 +107,15 @@ describe("exportMany()", () => {
     expect(summary.unfinished.map(({ appUserId, code }) => [appUserId, code])).toEqual(
       expect.arrayContaining([["user-1", "USER_OFFBOARDED"]]),
     );
+  });
+
+  it.each([undefined, null, 7, {}])("refuses a writer that names its place %s", async (place) => {
+    const { lifecycle } = await withData(1, 1);
+    const write = { ...exportFolder(folder("export")), begin: async () => place as string };
+    await expect(lifecycle.exportMany("all", { name: "spring", write, types })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringMatching(/what begin\(\) of write resolves with must be a text that names/),
+    });
   });
 
   it("goes on where it stopped when the disk was full, and leaves nothing else behind", async () => {

@@ -215,6 +215,23 @@ describe("moveStore()", () => {
 });
 
 describe("abortMove()", () => {
+  it("tells in each error that a move was to be called off", async () => {
+    const { from, to, move } = await twoStores();
+    const told = { message: expect.stringMatching(/^Cannot call a move off: /) };
+    const { open, ...others } = memory();
+    const bare: StoreAdapter = {
+      ...others,
+      open: async (how) => ({ ...(await open(how)), transfer: undefined }) as never,
+    };
+    for (const options of [undefined, {}, { ...move, lost: 1 }, { ...move, speed: 9 }])
+      await expect(abortMove(from, to, options as never)).rejects.toMatchObject(told);
+    await expect(abortMove(null as never, to, move)).rejects.toMatchObject(told);
+    await expect(abortMove(from, to, move)).rejects.toMatchObject(told);
+    await expect(abortMove(from, bare, move)).rejects.toMatchObject(told);
+    await moveStore(from, to, move);
+    await expect(abortMove(from, memory(), move)).rejects.toMatchObject(told);
+  });
+
   it("opens the first store again, for processes that had it open, too, and empties the other", async () => {
     const { from, to, move, lifecycle, open } = await twoStores();
     for (let round = 0; round < 2; round++) {

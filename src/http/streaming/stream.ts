@@ -38,6 +38,17 @@ export function startedOf({ status, headers, receivedAt }: StreamedAnswer): Answ
   return { type: "answer", status, headers, text: "", sentAt: receivedAt, receivedAt };
 }
 
+/** How many answers are open, of each transport. */
+const unread = new WeakMap<Streaming["open"], number>();
+
+/** The code of a call that was not sent in time while others, which are open, held connections. */
+export const unreadCode = "ANSWERS_UNREAD";
+
+function unreadWords(count: number): string {
+  const those = count === 1 ? "1 answer is open and not read" : `${count} answers are open and not read`;
+  return `it found no connection in time, as ${those} to the end; read or cancel them, or open fewer at once`;
+}
+
 /** The longest error that is read, in bytes. */
 const longestError = 65_536;
 
@@ -68,6 +79,9 @@ export async function openStream(
       });
     } catch (error) {
       signal?.throwIfAborted();
+      const count = unread.get(open) ?? 0;
+      if (late && !sent && count > 0)
+        throw new TransportError(unreadWords(count), { sent, code: unreadCode });
       const message = `Cannot wait longer for the answer: a part of it may take ${timeoutMs} ms`;
       if (late) throw new TransportError(message, { sent, code: "TIMEOUT", timeoutMs });
       throw error instanceof TransportError ? error : networkError(error, true);
@@ -115,7 +129,11 @@ export async function openStream(
     const { status, headers, body } = await step(() => open(request));
     sent = true; // also by a transport that did not say so
     const [receivedAt, all] = [clock.now(), pieces(body)];
-    if (isWanted(status)) return { type: "stream", status, headers, body: all, receivedAt };
+    if (isWanted(status)) {
+      unread.set(open, (unread.get(open) ?? 0) + 1);
+      onAbort(own.signal, () => unread.set(open, (unread.get(open) ?? 1) - 1)); // its end aborts it, too
+      return { type: "stream", status, headers, body: all, receivedAt };
+    }
     const cancel = clock.timer(timeoutMs, () => own.abort()); // what has come by then is enough
     const text = await startOf(all).finally(cancel);
     return { type: "answer", status, headers, text, sentAt, receivedAt };

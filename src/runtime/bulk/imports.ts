@@ -63,7 +63,7 @@ export interface RowCounts {
   readonly read: number;
   /** Users that it added. */
   readonly added: number;
-  /** Users that existed here already, whether of this list or not; they stay as they are. */
+  /** Users that existed here already, whether of this list or not; they stay as they are. So a row that repeats one counts here. */
   readonly present: number;
   /**
    * Users that were offboarded or forgotten. A list may be older than that, so they stay as they are; `onboard()` of one

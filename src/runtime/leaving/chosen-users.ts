@@ -13,7 +13,7 @@ import { byState, sumOf } from "../user/index-key.ts";
 /** Users listed per request to the store. */
 const pageSize = 200;
 
-/** The ids of all users, or the given ones. `unusable` is called for each that is not a valid id. */
+/** The ids of all users, or the given ones, each once. `unusable` is called for each that is not a valid id. */
 export async function* chosenUsers(
   engine: UserPages,
   ids: Rows<string> | "all",
@@ -23,7 +23,10 @@ export async function* chosenUsers(
     yield* listUserIds(engine, pageSize);
     return;
   }
+  const seen = new Set<string>();
   for await (const id of ids) {
+    if (seen.has(id)) continue;
+    seen.add(id);
     try {
       checkId(id);
     } catch (error) {
@@ -38,5 +41,5 @@ export async function* chosenUsers(
 /** How many there are; `null`: unknown until all of them were read. */
 export async function countOfUsers({ store }: Engine, ids: Rows<string> | "all"): Promise<number | null> {
   if (ids === "all") return sumOf(byState(await store.counts()));
-  return Array.isArray(ids) ? ids.length : null;
+  return Array.isArray(ids) ? new Set(ids).size : null;
 }

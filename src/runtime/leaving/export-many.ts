@@ -5,6 +5,7 @@
  * @module
  */
 import { linkSignals } from "../../abort.ts";
+import { checkValue, type Rule } from "../../checks.ts";
 import { sleep } from "../../clock.ts";
 import { isLifecycleError, type LifecycleError } from "../../errors.ts";
 import { fhirVersions } from "../../fhir/fhir-version.ts";
@@ -47,7 +48,8 @@ export async function exportMany(
   const { name, versions = fhirVersions, types, allowShort = false, concurrency = 8, onProgress } = options;
   const writer = typeof options.write === "string" ? exportFolder(options.write) : options.write;
   refuseUnsearched(versions, types);
-  const target = await writer.begin(name);
+  const place = await writer.begin(name);
+  const target = checkValue("export users", "what begin() of write resolves with", place, aPlace);
   const patiently = <T>(task: () => Promise<T>): Promise<T> =>
     retryWrite(engine, given, "export users", task);
   const run = await patiently(() =>
@@ -59,7 +61,6 @@ export async function exportMany(
   const pace = throttle(engine, options.everyMs);
   const began = clock.monotonic();
   const inHand: InHand = new Map();
-  const users = new Map<string, Promise<void>>();
   /** Users that are put off, and those that failed, with the reason. */
   const waiting = new Map<string, LifecycleError>();
   const failures = new Map<string, LifecycleError>();
@@ -121,15 +122,6 @@ export async function exportMany(
     if (pace.isDue()) report("exporting");
   }
 
-  /** A list may name a user twice. */
-  function once(id: string): Promise<void> {
-    const under = users.get(id);
-    if (under !== undefined) return under;
-    const own = one(id).finally(() => users.delete(id));
-    users.set(id, own);
-    return own;
-  }
-
   function endsAll(error: LifecycleError): boolean {
     return ending.has(error.code) || engine.keys.isTrouble(error);
   }
@@ -137,7 +129,7 @@ export async function exportMany(
   /** Up to `concurrency` at a time. The first error stops the others at their next page. */
   async function each(rows: Rows<string>): Promise<void> {
     await forEachRow(rows, concurrency, signal, async (row) => {
-      await once(row).catch((error: unknown) => {
+      await one(row).catch((error: unknown) => {
         stop.abort(error);
         throw error;
       });
@@ -170,6 +162,12 @@ export async function exportMany(
     unfinished: unfinished.map(([appUserId, { code, message }]) => ({ appUserId, code, why: message })),
   };
 }
+
+/** The account's record keeps it: a run with another value would be none, and count as taken over. */
+const aPlace: Rule = {
+  must: "a text that names the place",
+  holds: (value) => typeof value === "string",
+};
 
 /** Errors that concern more than one user. */
 const ending: ReadonlySet<string> = new Set([

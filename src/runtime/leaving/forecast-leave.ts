@@ -43,7 +43,6 @@ export async function countLeave(
   if (run !== null) refuseOtherPurge(run, leave);
   const fixed = run?.count ?? null;
   const strangers: string[] = [];
-  const seen = new Set<number>();
   const counted = new Set<number>();
   const { onlyAfterExport } = leave;
   const isBegun = async (name: string): Promise<boolean> => (await findRun(engine, "export", name)) !== null;
@@ -51,9 +50,6 @@ export async function countLeave(
   const counts = { count: 0, done: 0, unexported: 0, leftOut: 0, unusable: 0, toIdentify: 0 };
   for await (const id of chosenUsers(engine, ids, () => counts.unusable++)) {
     signal?.throwIfAborted();
-    const hash = hashOf(id);
-    if (ids !== "all" && seen.has(hash)) continue;
-    if (ids !== "all") seen.add(hash);
     const user = (await loadUser(engine, id, readOrDamaged).catch(nullIfPermanent))?.user;
     if (user === undefined) counts.unusable++;
     else if (isLeftOut(user, leave)) counts.leftOut++;

@@ -48,7 +48,7 @@ export interface LeaveVerbs {
    * offboarded and has started over since is exported again, into a folder of its own. A resource that changes while its
    * type is read is in its file in one of its versions; what is written after its user was finished is in no file.
    *
-   * @param ids `app_user_id`s, or `"all"` users here
+   * @param ids `app_user_id`s, or `"all"` users here; one that is listed twice counts once
    * @throws {LifecycleError} `INVALID_OPTION`; `TAKEN_OVER` if another process begins the same name; `STORE_UNUSABLE`;
    * `KEY_REFUSED` of the account. Transient errors are retried. Also throws what the writer throws (a disk that is full),
    * what the ids throw, and the signal's reason
@@ -84,7 +84,7 @@ export interface LeaveVerbs {
    * answers. Each receipt has the hash of the one before, and a signature that {@link receiptsKey} verifies; once every
    * user has one, they are closed with their count. `verifyReceipts()` notices one that is missing, changed or cut off.
    *
-   * @param ids `app_user_id`s, which are held in memory, or `"all"` users here
+   * @param ids `app_user_id`s, which are held in memory, or `"all"` users here; one that is listed twice counts once
    * @throws {LifecycleError} `INVALID_OPTION`, also if `count` is not their number now; `TAKEN_OVER` if another process
    * begins the same name; `STORE_UNUSABLE`; `KEY_REFUSED` of the account. Transient errors are retried. Also throws what
    * the receipts and the ids throw, and the signal's reason

@@ -7,10 +7,11 @@
  * @module
  */
 import { aSwitch, checkValue } from "../../checks.ts";
+import { type LifecycleError, storeUnusable } from "../../errors.ts";
 import type { AccountRecord, StoreAdapter } from "../../store/contract.ts";
 import { isLostStore } from "../../store/lost-store.ts";
 import { withMarks, type ArrivedMark, type Marks, type MovedMark } from "../../store/moved-store.ts";
-import { markedRecord, unfit, withBoth, type BothStores, type Marked } from "./both-stores.ts";
+import { markedRecord, withBoth, type BothStores, type Marked } from "./both-stores.ts";
 import { heldBy, limitNames, logsOf } from "./copy.ts";
 import type { AbortOptions, MoveOptions } from "./move-options.ts";
 
@@ -42,11 +43,18 @@ import type { AbortOptions, MoveOptions } from "./move-options.ts";
  */
 export async function abortMove(from: StoreAdapter, to: StoreAdapter, options: AbortOptions): Promise<void> {
   const { lost = false, ...others } = options ?? ({} as Partial<AbortOptions>);
-  checkValue("move a store", "lost", lost, aSwitch);
-  await withBoth(from, to, others, async (both) => {
+  checkValue(verb, "lost", lost, aSwitch);
+  await withBoth(verb, from, to, others, async (both) => {
     let id: string | null | undefined;
     while (id !== null) id = await step(both, id, options);
   });
+}
+
+const verb = "call a move off";
+
+/** An error about the state of one of the stores. */
+function unfit(why: string): LifecycleError {
+  return storeUnusable(`Cannot ${verb}: ${why}`);
 }
 
 const holdsNothing =
@@ -135,7 +143,7 @@ async function refuseWritten(
     writeId: `arrived ${moved.id} ${record.revision}`,
     identity: `arrived ${moved.id}`,
   });
-  throw unfit("the other store was written to since, so the move cannot be called off; use that store");
+  throw unfit("the other store was written to since; use that store");
 }
 
 function openSource(

@@ -16,7 +16,7 @@ import {
   type Rules,
 } from "../../checks.ts";
 import { systemClock, type Clock } from "../../clock.ts";
-import { type LifecycleError, storeUnusable } from "../../errors.ts";
+import { storeUnusable } from "../../errors.ts";
 import { accountOf } from "../../store/account-of.ts";
 import type { AccountRecord, StoreAdapter } from "../../store/contract.ts";
 import { isMovable, type MovableStore } from "../../store/movable.ts";
@@ -40,10 +40,11 @@ export interface Marked {
 }
 
 /**
- * Opens both stores, runs `task`, and closes them.
+ * Opens both stores, runs `task`, and closes them. `verb`: what was asked for, for messages.
  * @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED`; `STORE_UNUSABLE` if one of them cannot be moved; as their `open()`
  */
 export async function withBoth<T>(
+  verb: string,
   from: StoreAdapter,
   to: StoreAdapter,
   options: MoveOptions,
@@ -51,7 +52,7 @@ export async function withBoth<T>(
 ): Promise<T> {
   checkValue(verb, "the store that is left", from, anAdapter);
   checkValue(verb, "the other store", to, anAdapter);
-  refuseNested(from, to);
+  refuseNested(verb, from, to);
   const given = check(verb, options, rules);
   const clientId = checkValue(verb, "clientId", given.clientId ?? "", someText);
   const { clock = systemClock, encryption, newEncryption = encryption } = given;
@@ -60,9 +61,9 @@ export async function withBoth<T>(
   const account = accountOf(clientId);
   const looked = await from.open({ account, clock, readOnly: true }); // a place that is mistyped is not created
   await looked.close();
-  const source = movable(from, await from.open({ account, clock }));
+  const source = movable(verb, from, await from.open({ account, clock }));
   try {
-    const target = movable(to, await to.open({ account, clock }));
+    const target = movable(verb, to, await to.open({ account, clock }));
     try {
       return await task({ from: source, to: target, account, clock });
     } finally {
@@ -73,10 +74,8 @@ export async function withBoth<T>(
   }
 }
 
-const verb = "move a store";
-
 /** @throws {LifecycleError} `INVALID_OPTION` if one folder is the other, or in it: who removes one would remove both */
-function refuseNested({ folder: from }: StoreAdapter, { folder: to }: StoreAdapter): void {
+function refuseNested(verb: string, { folder: from }: StoreAdapter, { folder: to }: StoreAdapter): void {
   if (from === undefined || to === undefined) return;
   const holds = (folder: string, other: string): boolean => isInside(folder, join(other, "store"));
   if (!holds(from, to) && !holds(to, from)) return;
@@ -102,18 +101,17 @@ const rules: Rules<MoveOptions> = {
   clock: anything,
 };
 
-function movable({ name }: StoreAdapter, store: Awaited<ReturnType<StoreAdapter["open"]>>): MovableStore {
+function movable(
+  verb: string,
+  { name }: StoreAdapter,
+  store: Awaited<ReturnType<StoreAdapter["open"]>>,
+): MovableStore {
   if (isMovable(store)) return store;
-  throw storeUnusable(`Cannot move the ${name} store: it has no verbs for that`);
+  throw storeUnusable(`Cannot ${verb}: the ${name} store has no verbs for that`);
 }
 
 /** The account's record with its marks; `null`: there is none. */
 export async function markedRecord({ account }: MovableStore): Promise<Marked | null> {
   const record = await account.load();
   return record && { record, marks: marksOf(record.value) };
-}
-
-/** An error about the state of one of the stores. */
-export function unfit(why: string): LifecycleError {
-  return storeUnusable(`Cannot move the store: ${why}`);
 }

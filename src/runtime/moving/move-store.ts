@@ -13,7 +13,7 @@
  * @module
  */
 import { randomName } from "../../clock.ts";
-import type { LifecycleError } from "../../errors.ts";
+import { type LifecycleError, storeUnusable } from "../../errors.ts";
 import type { StoreAdapter } from "../../store/contract.ts";
 import type { WrappedStoreKey } from "../../store/sealing/key-record.ts";
 import { isLostStore } from "../../store/lost-store.ts";
@@ -24,7 +24,7 @@ import {
   type MovedMark,
   type MovingMark,
 } from "../../store/moved-store.ts";
-import { markedRecord, unfit, withBoth, type BothStores, type Marked } from "./both-stores.ts";
+import { markedRecord, withBoth, type BothStores, type Marked } from "./both-stores.ts";
 import { compare, copy, copyLogs, type Sides } from "./copy.ts";
 import type { MoveOptions, MoveSummary } from "./move-options.ts";
 import { beginKeys, checkKeys, movingKeys } from "./moving-keys.ts";
@@ -57,16 +57,23 @@ export async function moveStore(
   to: StoreAdapter,
   options: MoveOptions,
 ): Promise<MoveSummary> {
-  return withBoth(from, to, options, async (both) => {
+  return withBoth(verb, from, to, options, async (both) => {
     const { arrived, moved } = await untilArrived(both, to.name, options);
     const { users, formerIds, events, digest } = arrived;
     return { users, formerIds, events, digest, interruptedMs: Math.max(0, arrived.at - moved.at) };
   });
 }
 
+const verb = "move a store";
+
+/** An error about the state of one of the stores. */
+function unfit(why: string): LifecycleError {
+  return storeUnusable(`Cannot move the store: ${why}`);
+}
+
 /** Whether the first store takes no writes, because a move away from it has begun or is done. */
 export async function isFenced(from: StoreAdapter, to: StoreAdapter, options: MoveOptions): Promise<boolean> {
-  return withBoth(from, to, options, async (both) => {
+  return withBoth(verb, from, to, options, async (both) => {
     const source = await markedRecord(both.from);
     return source?.marks.moved !== undefined;
   });
