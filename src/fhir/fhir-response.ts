@@ -44,17 +44,21 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
 
   const refusal = readRefusal(answer, body);
   const details = { status, facts: { issues: issuesIn(body) } };
-  // A gateway may put a page of its own in the place of the answer to a call that was carried out.
-  // seam: a-page-refuses-no-write
-  if (task.doubt !== undefined && isPlainRefusal(status) && isHtml(answer))
-    return unclear(task, "BAD_ANSWER", `a page (${status}) came that is not 1upHealth's`, details);
-  // A gateway that has lost its way to 1upHealth answers 404, too, and what was asked for may be there.
-  const isMissing = (status === 404 || status === 410) && refusal.type !== "throttled";
-  if (isMissing && task.doubt === undefined && task.isStored !== true && !isOwn(answer, body))
-    return unclear(task, "BAD_ANSWER", `the answer (${status}) is not 1upHealth's, perhaps of a gateway`, {
+  const notOwn = (): FhirResponse =>
+    unclear(task, "BAD_ANSWER", `the answer (${status}) is not 1upHealth's, perhaps of a gateway`, {
       ...details,
       retryable: true,
     });
+  // A gateway may put a page of its own in the place of the answer to a call that was carried out.
+  // seam: a-page-refuses-no-write
+  if (task.doubt !== undefined && isPlainRefusal(status) && isHtml(answer)) return notOwn();
+  // A gateway that wants a login of its own knows nothing about the token.
+  // seam: a-page-refuses-no-token
+  if ((status === 401 || status === 407) && isPage(answer)) return notOwn();
+  // A gateway that has lost its way to 1upHealth answers 404, too, and what was asked for may be there.
+  const isMissing = (status === 404 || status === 410) && refusal.type !== "throttled";
+  if (isMissing && task.doubt === undefined && task.isStored !== true && !isOwn(answer, body))
+    return notOwn();
   if (refusal.type === "credentialsRefused") return { type: "proofRefused", status };
   if (refusal.type === "throttled") {
     const { retryAfterMs } = refusal;
@@ -197,6 +201,11 @@ function codesOf(issues: readonly FhirIssue[]): string {
 /** A refusal other than those of credentials, of a proxy, or of a call too many. */
 function isPlainRefusal(status: number): boolean {
   return status >= 400 && status < 500 && status !== 401 && status !== 407 && status !== 429;
+}
+
+/** Whether it is an HTML page, and not empty, as a 401 for a dead token may be. */
+function isPage(answer: Answer): boolean {
+  return isHtml(answer) && /\S/.test(answer.text);
 }
 
 /** Whether 1upHealth gave this refusal: in one of its formats, or without a body. */

@@ -310,13 +310,20 @@ describe("a create", () => {
     }
   });
 
-  it.each([400, 403, 404, 413, 499])("is not refused by a page of a gateway (%d)", async (status) => {
+  it.each([
+    [400, "FHIR_REFUSED"],
+    [401, "BAD_ANSWER"],
+    [403, "FORBIDDEN"],
+    [404, "BAD_ANSWER"],
+    [407, "BAD_ANSWER"],
+    [413, "FHIR_REFUSED"],
+    [499, "FHIR_REFUSED"],
+  ])("is not refused by a page of a gateway (%d), as a read may be (%s)", async (status, code) => {
     const page = (): Response =>
       new Response("<html>Sorry</html>", { status, headers: { "content-type": "text/html" } });
     const { fhir } = client(page);
     expect(await errorOf(fhir.create(person("1")))).toMatchObject({ code: "IN_DOUBT", status });
     expect(await errorOf(fhir.update({ ...person("1"), id: "a" }))).toMatchObject({ code: "IN_DOUBT" });
-    const code = { 403: "FORBIDDEN", 404: "BAD_ANSWER" }[status] ?? "FHIR_REFUSED";
     expect(await errorOf(fhir.read("Patient", "a", { retries: 0 }))).toMatchObject({ code });
 
     const { lifecycle, sandbox } = await createTestLifecycle({ sandbox: { readLagMs: 2_000 } });
