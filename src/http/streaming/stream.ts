@@ -112,10 +112,11 @@ export async function openStream(
     publicOnly,
   };
   try {
-    const { status, headers, body } = await step(() => open(request));
+    const { status, headers, body, endsWithConnection } = await step(() => open(request));
     sent = true; // also by a transport that did not say so
     const [receivedAt, all] = [clock.now(), pieces(body)];
-    if (isWanted(status)) return { type: "stream", status, headers, body: all, receivedAt };
+    if (isWanted(status))
+      return { type: "stream", status, headers, body: all, endsWithConnection, receivedAt };
     const cancel = clock.timer(timeoutMs, () => own.abort()); // what has come by then is enough
     const text = await startOf(all).finally(cancel);
     return { type: "answer", status, headers, text, sentAt, receivedAt };
