@@ -192,7 +192,7 @@ const saysCannot = new Set([400, 404, 405, 422]);
 /** Adds to a rejection that 1upHealth does not declare the call, if so. */
 function explained(version: FhirVersion, task: Operation, error: LifecycleError): LifecycleError {
   const { code } = error;
-  const isNo = code === "FHIR_REFUSED" || code === "BAD_ANSWER"; // a router may not know the address
+  const isNo = code === "FHIR_REFUSED" || code === "BAD_ANSWER" || code === "IN_DOUBT"; // a router may not know the address
   if (!isNo || !saysCannot.has(error.status ?? 0)) return error;
   const why = undeclared(capabilitiesOf(version), task);
   if (why === null) return error;

@@ -4,7 +4,7 @@
  * @module
  */
 import { LifecycleError, type ErrorCode, type LifecycleErrorDetails } from "../errors.ts";
-import { isHtml, isOwnForm, readRefusal } from "../http/answer.ts";
+import { isHtml, isOwnForm, readRefusal, type Refusal } from "../http/answer.ts";
 import type { Answer, Unanswered } from "../http/call.ts";
 import { field, isObject, parseJson, text, type JsonObject } from "../http/json.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
@@ -45,6 +45,7 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
 
   const refusal = readRefusal(answer, body);
   const details = { status, facts: { issues: issuesIn(body) } };
+<<<<<<< HEAD
   // A gateway may put a page of its own in the place of the answer to a call that was carried out.
   // seam: a-page-refuses-no-write
   if (task.doubt !== undefined && isPlainRefusal(status) && isHtml(answer))
@@ -54,9 +55,23 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   // seam: the-404-of-a-gateway-is-no-answer
   if (isMissing && task.doubt === undefined && task.isStored !== true && !isOwn(answer, body))
     return unclear(task, "BAD_ANSWER", `the answer (${status}) is not 1upHealth's, perhaps of a gateway`, {
+=======
+  const notOwn = (): FhirResponse =>
+    unclear(task, "BAD_ANSWER", `the answer (${status}) is not 1upHealth's, perhaps of a gateway`, {
+>>>>>>> 3bf06805d24079dfdc8663f03eb539cbc3d2019b
       ...details,
       retryable: true,
     });
+  // A gateway may put an answer of its own in the place of the answer to a call that was carried out.
+  // seam: a-page-refuses-no-write
+  if (task.doubt !== undefined && isPlainRefusal(status, refusal) && !isOwn(answer, body)) return notOwn();
+  // A gateway that wants a login of its own knows nothing about the token.
+  // seam: a-page-refuses-no-token
+  if ((status === 401 || status === 407) && isPage(answer)) return notOwn();
+  // A gateway that has lost its way to 1upHealth answers 404, too, and what was asked for may be there.
+  const isMissing = (status === 404 || status === 410) && refusal.type !== "throttled";
+  if (isMissing && task.doubt === undefined && task.isStored !== true && !isOwn(answer, body))
+    return notOwn();
   if (refusal.type === "credentialsRefused") return { type: "proofRefused", status };
   if (refusal.type === "throttled") {
     const { retryAfterMs } = refusal;
@@ -201,13 +216,24 @@ function codesOf(issues: readonly FhirIssue[]): string {
   return [...new Set(issues.map((issue) => issue.code ?? "unknown"))].join(", ");
 }
 
-/** A refusal other than those of credentials, of a proxy, or of a call too many. */
-function isPlainRefusal(status: number): boolean {
-  return status >= 400 && status < 500 && status !== 401 && status !== 407 && status !== 429;
+/** A refusal other than those of credentials, or of a call too many. */
+function isPlainRefusal(status: number, { type }: Refusal): boolean {
+  return (
+    status >= 400 && status < 500 && status !== 401 && type !== "credentialsRefused" && type !== "throttled"
+  );
 }
+
+/** Whether it is an HTML page, and not empty, as a 401 for a dead token may be. */
+function isPage(answer: Answer): boolean {
+  return isHtml(answer) && /\S/.test(answer.text);
+}
+
+/** Statuses that only something on the way sends. */
+const ofGateways: ReadonlySet<number> = new Set([407, 499]);
 
 /** Whether 1upHealth gave this refusal: in one of its formats, or without a body. */
 function isOwn(answer: Answer, body: unknown): boolean {
+  if (ofGateways.has(answer.status)) return false;
   const isFhir = text(field(body, "resourceType")) !== undefined;
   return isFhir || isOwnForm(body) || !/\S/.test(answer.text);
 }

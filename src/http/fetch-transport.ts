@@ -11,6 +11,7 @@ import {
   aborted,
   codeOf,
   heldBack,
+  lacksItsEnd,
   networkError,
   redirected,
   tooBig,
@@ -68,8 +69,14 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
       const init = begun(request);
       try {
         const response = direct(await fetch(request.url, init));
-        const body = piecesOf(response, request.signal);
-        return { status: statusOf(response), headers: headersOfPieces(response), body };
+        const headers = headersOf(response);
+        const isFetched = response.url !== ""; // any other comes over no connection
+        return {
+          status: statusOf(response),
+          headers: isFetched ? withoutDecoded(headers, response) : headers,
+          body: piecesOf(response, request.signal),
+          endsWithConnection: isFetched && lacksItsEnd(headers),
+        };
       } catch (error) {
         if (error instanceof TransportError) throw error;
         throw request.signal.aborted ? aborted(true) : networkError(error, true);
@@ -136,13 +143,12 @@ const decoded = new Set(["gzip", "x-gzip", "deflate", "br"]);
 
 /**
  * The headers of a body that is read piece by piece, without those of a coding that `fetch` has decoded: they are about other
- * bytes. A response without a URL was not fetched, so nothing has decoded it, and a part of a file is one of its coded bytes.
+ * bytes. A part of a file is one of its coded bytes.
  */
-function headersOfPieces(response: Response): Record<string, string> {
-  const headers = headersOf(response);
+function withoutDecoded(headers: Record<string, string>, { status }: Response): Record<string, string> {
   const codings = headers["content-encoding"]?.split(",") ?? [];
   const isDecoded = codings.length > 0 && codings.every((one) => decoded.has(one.trim().toLowerCase()));
-  if (!isDecoded || response.url === "" || response.status === 206) return headers;
+  if (!isDecoded || status === 206) return headers;
   const { "content-encoding": _, "content-length": __, ...others } = headers;
   return others;
 }

@@ -31,6 +31,17 @@ export interface TransportStream {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: AsyncIterable<Uint8Array>;
+  /**
+   * Only the end of the connection ends the body, and nothing tells whether it was cut: it has neither a length nor chunks.
+   *
+   * @default false
+   */
+  readonly endsWithConnection?: boolean | undefined;
+}
+
+/** Whether these headers leave the end of a body to the connection. HTTP/2 marks it, but only in its frames. */
+export function lacksItsEnd(headers: Readonly<Record<string, string>>): boolean {
+  return headers["content-length"] === undefined && headers["transfer-encoding"] === undefined;
 }
 
 /** The key under which a request accepts a task for its abort; an AbortSignal costs more than the rest of a request. */

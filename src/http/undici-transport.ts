@@ -27,6 +27,7 @@ import {
   type TransportRequest,
   type TransportResponse,
   uncoded,
+  lacksItsEnd,
   type TransportStream,
 } from "./transport.ts";
 
@@ -395,7 +396,9 @@ async function streamed(
       answer.body.on("error", () => {}).destroy(); // ends the connection
       throw redirected();
     }
-    return { status: answer.statusCode, headers: flatten(answer.headers), body: answer.body };
+    const headers = flatten(answer.headers);
+    const { statusCode: status, body } = answer;
+    return { status, headers, body, endsWithConnection: lacksItsEnd(headers) };
   } catch (error) {
     if (error instanceof TransportError) throw error;
     throw signal.aborted ? aborted(sent) : networkError(error, sent);

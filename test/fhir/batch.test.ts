@@ -214,7 +214,7 @@ describe("batch() whose answer is lost", () => {
     const { fhir, sandbox } = await scene();
     sandbox.fail({ call: "fhir.batch", status: 502, commit: true });
     expect(await fhir.batch([creating("1")])).toMatchObject([{ error: null, status: undefined }]);
-    sandbox.fail({ call: "fhir.batch", status: 403, body: {} });
+    sandbox.fail({ call: "fhir.batch", status: 403, body: { error: "not allowed" } });
     expect(await errorOf(fhir.batch([creating("2")]))).toMatchObject({ code: "FORBIDDEN" });
     expect((await fhir.search("Patient", { identifier: `${system}|2` })).resources).toEqual([]);
   });

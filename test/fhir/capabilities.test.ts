@@ -82,6 +82,9 @@ describe("a refusal of what is not declared", () => {
     const error = await errorOf(fhir.read("Hobbit" as "Patient", "1"));
     expect(error).toMatchObject({ code: "BAD_ANSWER", status: 404, facts: { undeclared: true } });
     expect(sandbox.journal.count("fhir.read")).toBe(1);
+    sandbox.fail({ call: "fhir.create", status: 404, body: "Cannot POST /" });
+    const doubt = await errorOf(fhir.create({ resourceType: "Binary", contentType: "text/plain" }));
+    expect(doubt).toMatchObject({ code: "IN_DOUBT", status: 404, facts: { undeclared: true } });
   });
 
   it("is left as it is where everything is declared", async () => {

@@ -280,7 +280,7 @@ describe("a refused token", () => {
     [401, ""],
     [401, { error: "invalid token" }],
     [401, { resourceType: "OperationOutcome", issue: [{ severity: "error", code: "login" }] }],
-    [401, "<html>Unauthorized</html>"],
+    [401, "Unauthorized"],
   ])("is reported once and the call is repeated with another one (%i %j)", async (status, body) => {
     const { fhir, seen, refused } = await answered([status, body], [200, { ...bilbo, id: "1" }]);
     expect((await fhir.create(bilbo)).id).toBe("1");
@@ -294,7 +294,9 @@ describe("a refused token", () => {
     [302, "<html>Please log in</html>"],
     [200, "<html>Please log in</html>"],
     [200, ""],
+    [401, "<html>Please log in</html>"],
     [404, "<html>Please log in</html>"],
+    [407, "<html>Please log in</html>"],
   ])("is not what a redirect or another server's page means (%i %j)", async (status, body) => {
     const { fhir, seen, refused } = await answered([status, body]);
     const calls: readonly Promise<unknown>[] = [

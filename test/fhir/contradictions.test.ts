@@ -310,13 +310,20 @@ describe("a create", () => {
     }
   });
 
-  it.each([400, 403, 404, 413, 499])("is not refused by a page of a gateway (%d)", async (status) => {
+  it.each([
+    [400, "FHIR_REFUSED"],
+    [401, "BAD_ANSWER"],
+    [403, "FORBIDDEN"],
+    [404, "BAD_ANSWER"],
+    [407, "BAD_ANSWER"],
+    [413, "FHIR_REFUSED"],
+    [499, "FHIR_REFUSED"],
+  ])("is not refused by a page of a gateway (%d), as a read may be (%s)", async (status, code) => {
     const page = (): Response =>
       new Response("<html>Sorry</html>", { status, headers: { "content-type": "text/html" } });
     const { fhir } = client(page);
     expect(await errorOf(fhir.create(person("1")))).toMatchObject({ code: "IN_DOUBT", status });
     expect(await errorOf(fhir.update({ ...person("1"), id: "a" }))).toMatchObject({ code: "IN_DOUBT" });
-    const code = { 403: "FORBIDDEN", 404: "BAD_ANSWER" }[status] ?? "FHIR_REFUSED";
     expect(await errorOf(fhir.read("Patient", "a", { retries: 0 }))).toMatchObject({ code });
 
     const { lifecycle, sandbox } = await createTestLifecycle({ sandbox: { readLagMs: 2_000 } });
@@ -326,7 +333,45 @@ describe("a create", () => {
     expect(await ensured).toMatchObject(person("1"));
     expect(sandbox.journal.count("fhir.create")).toBe(1);
   });
+
+  it.each([
+    [400, "Bad Request"],
+    [403, "Access denied"],
+    [403, { message: "Forbidden" }],
+    [404, { message: "no Route matched with those values" }],
+    [404, { statusCode: 404, error: "Not Found", message: "POST /" }],
+    [407, ""],
+    [409, {}],
+    [499, ""],
+  ])("is not refused by a gateway in its own form (%d %j)", async (status, body) => {
+    const { fhir } = client(() => answerOf(status, body));
+    const doubted = { code: "IN_DOUBT", status, retryable: false };
+    expect(await errorOf(fhir.create(person("1")))).toMatchObject(doubted);
+    expect(await errorOf(fhir.update({ ...person("1"), id: "a" }))).toMatchObject(doubted);
+    const [entry] = await fhir.batch([{ type: "create", resource: person("1") }]);
+    expect(entry.error).toMatchObject(doubted);
+  });
+
+  it.each([
+    [
+      400,
+      { resourceType: "OperationOutcome", issue: [{ severity: "error", code: "invalid" }] },
+      "FHIR_REFUSED",
+    ],
+    [404, { error: "no such type" }, "FHIR_REFUSED"],
+    [413, "", "FHIR_REFUSED"],
+    [403, { error: "not yours" }, "FORBIDDEN"],
+    [429, "slow down", "RATE_LIMITED"],
+    [400, { message: "Rate limit exceeded" }, "RATE_LIMITED"],
+  ])("is refused by 1upHealth (%d %j: %s)", async (status, body, code) => {
+    const { fhir } = client(() => answerOf(status, body));
+    expect(await errorOf(fhir.create(person("1")))).toMatchObject({ code, status });
+    expect(await errorOf(fhir.update({ ...person("1"), id: "a" }))).toMatchObject({ code, status });
+  });
 });
+
+const answerOf = (status: number, body: object | string): Response =>
+  new Response(typeof body === "string" ? body : JSON.stringify(body), { status });
 
 describe("a client of a lifecycle that is closed", () => {
   it("sends nothing any more", async () => {

@@ -130,4 +130,16 @@ describe("a refused token", () => {
     expect((await read(await fhir.attachment(id))).toString()).toBe("hello");
     expect(sandbox.journal.count("refreshToken")).toBe(1);
   });
+
+  it("is not what a gateway's page with 401 means, which passes", async () => {
+    const here = await withScan();
+    const { sandbox, fhir, id, clock } = here;
+    await clock.advance("2m");
+    for (const call of ["fhir.read", "fhir.export", "fhir.exportFile"] as const)
+      sandbox.fail({ call, status: 401, body: "<html>Log in</html>" });
+    expect(await errorOf(fhir.attachment(id))).toMatchObject({ code: "BAD_ANSWER", retryable: true });
+    expect(await errorOf(all(fhir.bulkExport()))).toMatchObject({ code: "BAD_ANSWER", retryable: true });
+    expect(await all(fhir.bulkExport())).toHaveLength(1); // with fresh links
+    expect(sandbox.journal.count("refreshToken")).toBe(0);
+  });
 });

@@ -18,6 +18,7 @@ const login = { status: 302, headers: { location: "/login" } } as const;
 const loginPage = { status: 200, body: "<!doctype html><title>Log in</title><input type=password>" } as const;
 const gatewayPage = { status: 502, body: "<html><body>Bad Gateway</body></html>" } as const;
 const customPage = { status: 404, body: "<html><body>Sorry, nothing here</body></html>" } as const;
+const gatewayLogin = { status: 401, body: "<html><body>Log in to the gateway</body></html>" } as const;
 const serverError = { status: 503, body: { error: "server_error" } } as const;
 
 /** For every call. */
@@ -76,8 +77,13 @@ const special: Readonly<Record<Asked | "fhirCreate", readonly Fault[]>> = {
     { ...serverError },
     { ...serverError, commit: true },
   ],
-  fhir: [{ status: 401 }, { response: "incompletePage" }],
-  fhirCreate: [{ status: 401 }, { ...customPage, commit: true }],
+  fhir: [{ status: 401 }, { ...gatewayLogin }, { response: "incompletePage" }],
+  fhirCreate: [
+    { status: 401 },
+    { ...gatewayLogin },
+    { ...gatewayLogin, commit: true },
+    { ...customPage, commit: true },
+  ],
 };
 
 /** The fault that affects this call, if any. */

@@ -29,4 +29,9 @@ export const mutantsOfEnsuring: readonly Mutant[] = [
     at: "a-page-refuses-no-write",
     when: "never",
   },
+  {
+    name: "takes a gateway's page with 401 for the refusal of a token, and sends a create that was carried out again",
+    at: "a-page-refuses-no-token",
+    when: "never",
+  },
 ];

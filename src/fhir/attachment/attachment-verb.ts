@@ -109,9 +109,11 @@ export function attachmentVerb({ place, performer }: VerbParts, longestJson: num
           open(source, expected, signal, async (linked) => {
             const answer = await openContent(request, linked.signal);
             seen?.(answer.status, answer.receivedAt);
-            let isJoined = false;
+            let [isJoined, isInJson] = [false, false];
+            const isHashed = expected.hash !== undefined;
             const body = continued(answer, {
-              isHashed: expected.hash !== undefined,
+              isHashed,
+              showsItsEnd: () => isHashed || expected.size !== undefined || isInJson,
               retries: repetition.retries,
               open: (part) => {
                 isJoined ||= part.etag === undefined;
@@ -119,7 +121,9 @@ export function attachmentVerb({ place, performer }: VerbParts, longestJson: num
               },
               again: (first, once) => repeated(performer, { ...repetition, first }, linked.signal, once),
             });
-            return { ...(await contentOf({ ...answer, body }, announced)), isJoined: () => isJoined };
+            const content = await contentOf({ ...answer, body }, announced);
+            isInJson = content.isInJson === true;
+            return { ...content, isJoined: () => isJoined };
           });
         if (report === undefined) return run();
         return report(call, (seen) =>

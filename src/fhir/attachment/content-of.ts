@@ -31,6 +31,8 @@ export interface Content {
   readonly pieces: AsyncIterable<Uint8Array>;
   /** Whether all of the answer has come, by its `content-length`. */
   readonly isWhole: () => boolean;
+  /** Whether it is the data of a Binary: the JSON around it shows whether it is whole. */
+  readonly isInJson?: boolean;
   /** Whether it was put together of several answers, and only its hash shows whether they belong together. */
   readonly isJoined?: () => boolean;
 }
@@ -78,7 +80,7 @@ export async function contentOf(answer: StreamedAnswer, announced: Announced): P
   };
   if (!isJson(media)) return raw(counted());
   const data = await binaryIn(counted(), media, announced);
-  return "raw" in data ? raw(data.raw) : { ...data, size: undefined, isWhole };
+  return "raw" in data ? raw(data.raw) : { ...data, size: undefined, isWhole, isInJson: true };
 }
 
 type Found =

@@ -7,6 +7,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { LifecycleError, isLifecycleError } from "../../errors.ts";
 import { type StreamedAnswer, isStrong } from "../../http/streaming/stream.ts";
 import { TransportError } from "../../http/transport.ts";
@@ -29,11 +30,16 @@ export interface Part {
 export interface Continuing {
   /** Whether a hash is compared at the end. */
   readonly isHashed: boolean;
+  /** Whether the content shows by itself that it is whole, or is compared with a size or a hash at the end. */
+  readonly showsItsEnd: () => boolean;
   /** The most attempts in a row that bring next to nothing. */
   readonly retries: number;
   readonly open: (part: Part) => Promise<StreamedAnswer>;
-  /** Makes a call, and repeats it like a read; the error counts as the first attempt. */
-  readonly again: (first: LifecycleError, once: () => Promise<StreamedAnswer>) => Promise<StreamedAnswer>;
+  /** Makes a call, and repeats it like a read; an error counts as the first attempt. */
+  readonly again: (
+    first: LifecycleError | undefined,
+    once: () => Promise<StreamedAnswer>,
+  ) => Promise<StreamedAnswer>;
 }
 
 /** After so many bytes the attempts are counted anew. */
@@ -42,7 +48,7 @@ const progressBytes = 1_048_576;
 /** The bytes of the answer. @throws {LifecycleError} once it cannot be continued; the reason of the signal */
 export async function* continued(
   first: StreamedAnswer,
-  { isHashed, retries, open, again }: Continuing,
+  { isHashed, showsItsEnd, retries, open, again }: Continuing,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { headers } = first;
   const [length, etag] = [lengthIn(headers["content-length"]), headers["etag"]];
@@ -51,6 +57,7 @@ export async function* continued(
   const isContinuable = hasProof && headers["accept-ranges"] !== "none";
   let { body } = first;
   let [at, skipped, attempts, countedFrom] = [0, 0, 0, 0];
+  const print = first.endsWithConnection === true ? createHash("sha256") : undefined;
   for (;;) {
     let failure: LifecycleError;
     try {
@@ -58,9 +65,14 @@ export async function* continued(
         const rest = piece.subarray(skipped);
         skipped -= piece.length - rest.length;
         at += rest.length;
+        print?.update(rest);
         if (rest.length > 0) yield rest;
       }
-      if (length === undefined && skipped === 0) return;
+      if (length === undefined && skipped === 0) {
+        if (print === undefined || showsItsEnd()) return;
+        const next = await again(undefined, () => open({ from: at, etag: strong }));
+        if (await isAllThereIs(next, at, print.copy().digest("base64"))) return;
+      }
       failure = cut();
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
@@ -77,6 +89,28 @@ export async function* continued(
     ({ body } = next);
     skipped = next.status === 206 ? 0 : at;
   }
+}
+
+/** Whether an answer shows that no content is behind that byte: it has none, or the same once more and nothing else. */
+async function isAllThereIs(
+  { status, headers, body }: StreamedAnswer,
+  at: number,
+  print: string,
+): Promise<boolean> {
+  if (status === 416) {
+    for await (const _ of body) break; // ends the connection
+    const total = /^bytes \*\/(\d{1,15})$/.exec(headers["content-range"] ?? "")?.[1];
+    return total === undefined || Number(total) === at;
+  }
+  const most = status === 206 ? 0 : at;
+  const digest = createHash("sha256");
+  let length = 0;
+  for await (const piece of body) {
+    length += piece.length;
+    if (length > most) return false;
+    digest.update(piece);
+  }
+  return status === 206 || (length === at && digest.digest("base64") === print);
 }
 
 /** Whether an answer holds the rest of the same content, or all of it. */

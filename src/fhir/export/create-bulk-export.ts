@@ -146,6 +146,8 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     let ahead = start;
     /** The resources up to each of the two: an empty line is none. Before a cursor, lines are taken for resources. */
     let [found, foundAhead] = [start.line, start.line];
+    /** Where the file ended the last time, if nothing showed that it was whole. */
+    let endedAt = -1;
     const linked = linkSignals(signal, executor.ending, ended.signal, left);
     const open = async (): Promise<OpenFile> => {
       const { needsAccess } = await listed(left);
@@ -160,25 +162,38 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     };
     const next = async (): Promise<Read[] | null> => {
       try {
-        opened ??= await open().catch(async (error: unknown) => {
-          if (isFresh || !isLifecycleError(error) || !expired.has(error.status)) throw error;
-          isFresh = true;
-          await refresh(left);
-          return open();
-        });
-        const { done, value } = await opened.lines.next();
-        if (done !== true) {
-          const { etag } = opened;
-          return value.flatMap((one) => {
+        for (;;) {
+          opened ??= await open().catch(async (error: unknown) => {
+            if (isFresh || !isLifecycleError(error) || !expired.has(error.status)) throw error;
+            isFresh = true;
+            await refresh(left);
+            return open();
+          });
+          const { done, value } = await opened.lines.next();
+          const { etag, showsItsEnd } = opened;
+          const last = value?.find((one) => !one.isEnded);
+          if (done === true || last !== undefined) {
             // Cut before a line feed: the line is read again, with its end.
-            if (!one.isEnded && file.count !== undefined && foundAhead + 1 < file.count) throw cut();
+            const isShort =
+              file.count !== undefined && foundAhead + (last === undefined ? 0 : 1) < file.count;
+            if (isShort) throw cut();
+            const end = last?.end ?? ahead.byte;
+            // Otherwise it must end there twice.
+            if (!showsItsEnd && file.count === undefined && end !== endedAt) {
+              const isFurther = end > endedAt;
+              endedAt = end;
+              await close();
+              if (isFurther) continue;
+              throw cut();
+            }
+          }
+          if (done === true) return null;
+          return value.flatMap((one) => {
             const resource = resourceIn(one, resourceTypeIn(file), longestLine, executor.lossless);
             ahead = { line: ahead.line + 1, byte: one.end, etag };
             return resource === null ? [] : [{ resource, here: ahead, found: ++foundAhead }];
           });
         }
-        if (file.count !== undefined && foundAhead < file.count) throw cut();
-        return null;
       } catch (error) {
         await close();
         if (isLifecycleError(error) || linked.signal.aborted) throw error;

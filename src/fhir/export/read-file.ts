@@ -24,6 +24,8 @@ export interface OpenFile {
   readonly etag: string | null;
   /** Its lines, from the position on. */
   readonly lines: AsyncGenerator<readonly Line[], void, undefined>;
+  /** Whether the answer shows where the file ends: if not, a cut one looks whole. */
+  readonly showsItsEnd: boolean;
 }
 
 /** What files are read with. */
@@ -50,7 +52,7 @@ export async function openFile(
   link: ExportLink,
   position: Position,
 ): Promise<OpenFile> {
-  const { status, headers, body } = await followed(reading, link, position);
+  const { status, headers, body, endsWithConnection = false } = await followed(reading, link, position);
   if ((headers["content-encoding"] ?? "identity") !== "identity")
     throw unreadableFile("it is compressed, though that was not asked for");
   const etag = isStrong(headers["etag"]) ? headers["etag"] : null;
@@ -58,8 +60,10 @@ export async function openFile(
   if (position.byte > 0 && (hasChanged || status === 416))
     throw unreadableFile("it has changed since it was begun");
   if (status === 416) throw unreadableFile("the server refuses to send it from its start");
-  if (status === 200)
-    return { etag, lines: behind(linesOf(body, 0, reading.longest), position.line, position.byte) };
+  if (status === 200) {
+    const lines = behind(linesOf(body, 0, reading.longest), position.line, position.byte);
+    return { etag, lines, showsItsEnd: !endsWithConnection };
+  }
   if (position.etag !== null && etag === null)
     throw unreadableFile("the server does not tell whether it has changed");
   // A part begins with the line feed before the position, which shows that it lies between two lines.
@@ -68,14 +72,23 @@ export async function openFile(
     /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(headers["content-range"] ?? "")?.map(Number) ?? [];
   if (from !== start || end === undefined || total === undefined)
     throw unreadableFile("another part of it came than was asked for");
-  const lines = behind(linesOf(body, start, reading.longest), 1, position.byte);
-  return { etag, lines: end + 1 < total ? cutAtItsEnd(lines) : lines };
+  const isTotal = !Number.isNaN(total);
+  const all = asLongAs(body, (isTotal ? total : end + 1) - start);
+  const lines = behind(linesOf(all, start, reading.longest), 1, position.byte);
+  return { etag, lines, showsItsEnd: isTotal || !endsWithConnection };
 }
 
-/** The lines of a part that is shorter than what was asked for: the file goes on. */
-async function* cutAtItsEnd(lines: OpenFile["lines"]): OpenFile["lines"] {
-  yield* lines;
-  throw cut();
+/** The same bytes. A part may be cut, and it may be shorter than what was asked for: then the file goes on. */
+async function* asLongAs(
+  body: AsyncIterable<Uint8Array>,
+  length: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let left = length;
+  for await (const piece of body) {
+    left -= piece.length;
+    yield piece;
+  }
+  if (left > 0) throw cut();
 }
 
 /** The same lines without the first ones, which must end at this byte. */

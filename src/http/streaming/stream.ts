@@ -126,13 +126,13 @@ export async function openStream(
     publicOnly,
   };
   try {
-    const { status, headers, body } = await step(() => open(request));
+    const { status, headers, body, endsWithConnection } = await step(() => open(request));
     sent = true; // also by a transport that did not say so
     const [receivedAt, all] = [clock.now(), pieces(body)];
     if (isWanted(status)) {
       unread.set(open, (unread.get(open) ?? 0) + 1);
       onAbort(own.signal, () => unread.set(open, (unread.get(open) ?? 1) - 1)); // its end aborts it, too
-      return { type: "stream", status, headers, body: all, receivedAt };
+      return { type: "stream", status, headers, body: all, endsWithConnection, receivedAt };
     }
     const cancel = clock.timer(timeoutMs, () => own.abort()); // what has come by then is enough
     const text = await startOf(all).finally(cancel);
