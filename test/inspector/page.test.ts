@@ -362,6 +362,27 @@ describe("the inspector's page", needing(["chromium"]), () => {
     expect(page.faults).toEqual([]);
   });
 
+  it("prints nothing of a row over something else, however wide the screen and long the ids", async () => {
+    const { lifecycle } = await worldOf(["ada", "x".repeat(200)]);
+    for (const maskIds of [false, true]) {
+      const page = await opened(await inspect(lifecycle, { maskIds }));
+      await lifecycle.reauthorize("ada");
+      const base = new URL(page.url());
+      for (const view of ["", "users", "account", "sandbox"]) {
+        await page.goto(new URL(view, base).href);
+        await page.locator(".steps li, .users td, .endpoints td").first().waitFor();
+        for (const width of [360, 768, 1024, 1280, 1920]) {
+          await page.setViewportSize({ width, height: 850 });
+          expect({ view, width, printedOver: await printedOver(page) }).toEqual({
+            view,
+            width,
+            printedOver: [],
+          });
+        }
+      }
+    }
+  });
+
   always.each(
     oneIn(2, [
       ["light", oneIn(4, widths)],
@@ -433,6 +454,28 @@ async function drawn(page: Page, text: string): Promise<readonly number[]> {
     });
   })()`;
   return page.evaluate<readonly number[]>(look);
+}
+
+/** The rows in which a part is printed over another one. */
+async function printedOver(page: Page): Promise<readonly string[]> {
+  const look = `(() => {
+    const printed = (part) => {
+      const range = document.createRange();
+      range.selectNodeContents(part);
+      return [...range.getClientRects()].filter(({ width }) => width > 0);
+    };
+    const meet = (one, other) =>
+      one.left < other.right - 1 && other.left < one.right - 1 &&
+      one.top < other.bottom - 1 && other.top < one.bottom - 1;
+    return [...document.querySelectorAll(".steps li, tbody tr")]
+      .filter((row) => {
+        const parts = [...row.children].map(printed);
+        return parts.some((part, at) =>
+          parts.slice(at + 1).some((other) => part.some((one) => other.some((two) => meet(one, two)))));
+      })
+      .map((row) => row.innerText);
+  })()`;
+  return page.evaluate<readonly string[]>(look);
 }
 
 /** Waits until an element has this text. */
