@@ -383,6 +383,36 @@ describe("the inspector's page", needing(["chromium"]), () => {
     }
   });
 
+  it("fits a small phone with reasons, names and ids of one long word", async () => {
+    const word = "x".repeat(200);
+    const { lifecycle, sandbox } = await worldOf(["ada", word]);
+    await lifecycle.hold("ada", word, { by: word.slice(100) });
+    await lifecycle.account.pause({ reason: word, by: word.slice(100) });
+    sandbox.fail({ call: "refreshToken", status: 503, times: Infinity });
+    const stop = new AbortController();
+    const running = lifecycle.onboardMany(["eve"], { name: word.slice(136), signal: stop.signal });
+    const page = await opened(await inspect(lifecycle, { actions: true }), {
+      viewport: { width: 360, height: 740 },
+    });
+    const base = new URL(page.url());
+    const users: string[] = [];
+    for (const id of ["ada", word]) {
+      await page.goto(new URL("users", base).href);
+      await page.getByRole("link", { name: id, exact: true }).click();
+      await page.locator(".timeline").waitFor();
+      users.push(page.url().slice(base.href.length));
+    }
+    for (const view of [...views, ...users]) {
+      await page.goto(new URL(view, base).href);
+      await page.locator(".card").first().waitFor();
+      await page.getByText("live", { exact: true }).waitFor();
+      const over = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+      expect({ view, over }).toEqual({ view, over: 0 });
+    }
+    stop.abort();
+    await running.catch(() => {});
+  });
+
   always.each(
     oneIn(2, [
       ["light", oneIn(4, widths)],
