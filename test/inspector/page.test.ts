@@ -362,6 +362,40 @@ describe("the inspector's page", needing(["chromium"]), () => {
     expect(page.faults).toEqual([]);
   });
 
+  it("says which numbers of the last hour are the least, and since when it counts", async () => {
+    const { lifecycle } = await worldOf([]);
+    const inspector = createInspector(lifecycle, { authorize: () => ({ who: "ada" }) });
+    const steps = { from: "created", to: "codeIssued", hour: 12_345, recent: 1_234 };
+    const since = new Date(Date.now() - 1_200_000);
+    const busy = { name: "1-a", isThis: false, users: 7, steps: 9, lastAt: since };
+    const server = await serve(async (request) => {
+      if (!request.url.endsWith("api/live")) return inspector.fetch(request);
+      const asked = new Request(new URL("overview", request.url), {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: "{}",
+      });
+      const overview = await (await inspector.fetch(asked)).json();
+      overview.flow = { since, isPartial: true, arrows: [steps], processes: [busy] };
+      const text = `event: overview\ndata: ${JSON.stringify(overview)}\n\n`;
+      const body = new ReadableStream({ start: (it) => it.enqueue(text) });
+      const headers = { "content-type": "text/event-stream" };
+      return new Response(body.pipeThrough(new TextEncoderStream()), { headers });
+    }, 0);
+    afterwards(async () => {
+      await inspector.close();
+      await server.close();
+    });
+    const page = await (await browser().newContext()).newPage();
+    afterwards(() => page.close());
+    await page.goto(server.origin);
+    await expectText(page.locator(".diagram .passed"), "≥12.3K");
+    const row = page.locator("tr", { hasText: "codeIssued" });
+    expect(await row.locator("td").allTextContents()).toEqual(["1,234", "≥ 12,345"]);
+    expect(await page.getByText("at least, counted since 20 min").count()).toBe(2);
+    expect(await page.locator("tr", { hasText: "1-a" }).locator("td").nth(1).textContent()).toBe("9");
+  });
+
   it("prints nothing of a row over something else, however wide the screen and long the ids", async () => {
     const { lifecycle } = await worldOf(["ada", "x".repeat(200)]);
     for (const maskIds of [false, true]) {
