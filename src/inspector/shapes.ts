@@ -70,6 +70,8 @@ export interface ImportView extends OpenImport {
 export interface Flow {
   /** From when on they are counted, if that is less than an hour ago. */
   readonly since: Date | null;
+  /** Whether there are steps of the hour before `since` that are not counted, or not yet: the numbers are the least. */
+  readonly isPartial: boolean;
   /** The transitions that users passed, most often passed first. */
   readonly arrows: readonly Arrow[];
   /** The processes that took them, the last one first. */

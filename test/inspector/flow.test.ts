@@ -1,6 +1,8 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
+import type { Lifecycle } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { flowCounter, type Step } from "../../src/inspector/change-feed.ts";
+import { internals, internalsOf } from "../../src/runtime/internals.ts";
 import { scene } from "../support/scene.ts";
 import { openedOn } from "./support.ts";
 
@@ -23,6 +25,7 @@ describe("the inspector's flow", () => {
     flow.add(step(1, { from: "tokenActive", to: "tokenActive", process: null }));
     expect(flow.view(now, "1-a")).toEqual({
       since: null,
+      isPartial: false,
       arrows: [
         { from: "created", to: "codeIssued", hour: 3, recent: 2 },
         { from: "codeIssued", to: "tokenActive", hour: 1, recent: 1 },
@@ -32,20 +35,37 @@ describe("the inspector's flow", () => {
         { name: "1-a", isThis: true, users: 2, steps: 2, lastAt: new Date(now - 3 * minute) },
       ],
     });
-    expect(flow.view(now + 61 * minute, "1-a")).toEqual({ since: null, arrows: [], processes: [] });
+    expect(flow.view(now + 61 * minute, "1-a")).toEqual({
+      since: null,
+      isPartial: false,
+      arrows: [],
+      processes: [],
+    });
   });
 
-  it("tells from when on it counts, and counts the last steps if there are too many", () => {
+  it("tells from when on it counts, and that numbers are the least until all steps were told", () => {
     const flow = flowCounter();
     expect(flow.view(now, null).since).toBeNull();
-    flow.add(step(30));
-    expect(flow.view(now, null).since).toEqual(new Date(now - 30 * minute));
-    for (let n = 0; n < 50_000; n++) flow.add(step(20 - n / 5_000));
-    const { since, arrows } = flow.view(now, null);
-    expect(Number(since)).toBeGreaterThan(now - 20 * minute);
-    expect(arrows[0]?.hour).toBeLessThanOrEqual(40_000);
     flow.clear();
-    expect(flow.view(now, null)).toEqual({ since: null, arrows: [], processes: [] });
+    flow.add(step(20));
+    flow.add(step(30));
+    expect(flow.view(now, null)).toMatchObject({ since: new Date(now - 30 * minute), isPartial: true });
+    for (let n = 0; n < 50_000; n++) flow.add(step(20 - n / 5_000));
+    expect(flow.view(now, null).arrows).toMatchObject([{ hour: 50_002 }]);
+    expect(flow.view(now + 31 * minute, null)).toMatchObject({ since: null, isPartial: false });
+    flow.complete();
+    expect(flow.view(now, null)).toMatchObject({ since: new Date(now - 30 * minute), isPartial: false });
+    flow.clear();
+    expect(flow.view(now, null)).toEqual({ since: null, isPartial: false, arrows: [], processes: [] });
+  });
+
+  it("keeps what is counted of the last hours only, however long it runs and whatever a process takes for now", () => {
+    const flow = flowCounter();
+    flow.add(step(-5_000, { alias: "#eve", process: "2-b" }));
+    for (let n = 10_000; n > 0; n--) flow.add(step(n / 2));
+    const { arrows, processes } = flow.view(now, null);
+    expect(arrows).toMatchObject([{ hour: 121, recent: 11 }]);
+    expect(processes).toMatchObject([{ name: "2-b" }, { name: "1-a", users: 1, steps: 10 }]);
   });
 
   it("shows the steps of this process, and of all processes where events are on", async () => {
@@ -69,4 +89,62 @@ describe("the inspector's flow", () => {
       });
     }
   });
+
+  it("counts all steps of the last hour that were taken before it looks, however many", async () => {
+    const stage = await scene({ limit: { calls: 10_000, windowMs: 3_600_000 } });
+    const lifecycle = await stage.open({
+      events: { keep: "1d" },
+      limits: { management: { calls: 10_000, windowMs: 3_600_000 } },
+    });
+    const ids = Array.from({ length: 700 }, (_, n) => `user-${n}`);
+    await Promise.all(ids.slice(0, 300).map((id) => lifecycle.onboard(id)));
+    await stage.sandbox.clock.advance(2 * 3_600_000);
+    await Promise.all(ids.slice(300).map((id) => lifecycle.onboard(id)));
+    const view = await openedOn({ lifecycle });
+    await view.live();
+    const seen = async () => {
+      await view.clock.advance(1_000);
+      return (await view.ask("overview")).body.flow;
+    };
+    await expect.poll(seen, { timeout: 20_000 }).toMatchObject({
+      isPartial: false,
+      arrows: [{ hour: 400 }, { hour: 400 }],
+      processes: [{ users: 400, steps: 1_200 }],
+    });
+  });
+
+  it("counts 100,000 steps back of an hour that had more, and says that numbers are the least", async () => {
+    const stage = await scene();
+    const lifecycle = await stage.open({ events: { keep: "1d" } });
+    const at = stage.sandbox.clock.now() - 20 * minute;
+    let pieces = 0;
+    const busy = {
+      ...internalsOf(lifecycle),
+      recentEvents: async () => ({
+        events: until(new Promise(() => {})),
+        isNew: () => true,
+        async *earlier() {
+          for (; ; pieces++)
+            yield Array.from({ length: 500 }, () => ({ ...step(0), at: at - pieces * 1_000 }));
+        },
+      }),
+    };
+    const view = await openedOn({ lifecycle: { ...lifecycle, [internals]: busy } as Lifecycle });
+    await view.live();
+    const seen = async () => {
+      await view.clock.advance(1_000);
+      return (await view.ask("overview")).body.flow;
+    };
+    await expect.poll(seen).toMatchObject({
+      since: new Date(at - 199_000).toISOString(),
+      isPartial: true,
+      arrows: [{ hour: 100_000 }],
+    });
+    expect(pieces).toBe(200);
+  });
 });
+
+/** No event, until something happens. */
+async function* until(over: Promise<never>): AsyncGenerator<never, void, undefined> {
+  yield await over;
+}

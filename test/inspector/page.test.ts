@@ -82,6 +82,10 @@ describe("the inspector's page", needing(["chromium"]), () => {
     await page.getByText("The user is reauthorized").waitFor();
     await there.hold("bob@example.org", "a complaint"); // without events, and no number of users changes
     await page.getByText("“a complaint”").waitFor();
+    await page.getByRole("link", { name: "Users" }).click();
+    await page.locator("tr", { hasText: "bob@example.org" }).getByText("an operator holds it").waitFor();
+    await page.goBack();
+    await page.getByText("“a complaint”").waitFor();
     await there.unhold("bob@example.org");
     await page.getByText("“a complaint”").waitFor({ state: "detached" });
     const link = page.url();
@@ -362,6 +366,94 @@ describe("the inspector's page", needing(["chromium"]), () => {
     expect(page.faults).toEqual([]);
   });
 
+  it("says which numbers of the last hour are the least, and since when it counts", async () => {
+    const { lifecycle } = await worldOf([]);
+    const inspector = createInspector(lifecycle, { authorize: () => ({ who: "ada" }) });
+    const steps = { from: "created", to: "codeIssued", hour: 12_345, recent: 1_234 };
+    const since = new Date(Date.now() - 1_200_000);
+    const busy = { name: "1-a", isThis: false, users: 7, steps: 9, lastAt: since };
+    const server = await serve(async (request) => {
+      if (!request.url.endsWith("api/live")) return inspector.fetch(request);
+      const asked = new Request(new URL("overview", request.url), {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: "{}",
+      });
+      const overview = await (await inspector.fetch(asked)).json();
+      overview.flow = { since, isPartial: true, arrows: [steps], processes: [busy] };
+      const text = `event: overview\ndata: ${JSON.stringify(overview)}\n\n`;
+      const body = new ReadableStream({ start: (it) => it.enqueue(text) });
+      const headers = { "content-type": "text/event-stream" };
+      return new Response(body.pipeThrough(new TextEncoderStream()), { headers });
+    }, 0);
+    afterwards(async () => {
+      await inspector.close();
+      await server.close();
+    });
+    const page = await (await browser().newContext()).newPage();
+    afterwards(() => page.close());
+    await page.goto(server.origin);
+    await expectText(page.locator(".diagram .passed"), "≥12.3K");
+    const row = page.locator("tr", { hasText: "codeIssued" });
+    expect(await row.locator("td").allTextContents()).toEqual(["1,234", "≥ 12,345"]);
+    expect(await page.getByText("at least, counted since 20 min").count()).toBe(2);
+    expect(await page.locator("tr", { hasText: "1-a" }).locator("td").nth(1).textContent()).toBe("9");
+  });
+
+  it("prints nothing of a row over something else, however wide the screen and long the ids", async () => {
+    const { lifecycle } = await worldOf(["ada", "x".repeat(200)]);
+    for (const maskIds of [false, true]) {
+      const page = await opened(await inspect(lifecycle, { maskIds }));
+      await lifecycle.reauthorize("ada");
+      const base = new URL(page.url());
+      for (const view of ["", "users", "account", "sandbox"]) {
+        await page.goto(new URL(view, base).href);
+        await page.locator(".steps li, .users td, .endpoints td").first().waitFor();
+        for (const width of [360, 768, 1024, 1280, 1920]) {
+          await page.setViewportSize({ width, height: 850 });
+          expect({ view, width, printedOver: await printedOver(page) }).toEqual({
+            view,
+            width,
+            printedOver: [],
+          });
+        }
+      }
+    }
+  });
+
+  it("fits a small phone with reasons, names and ids of one long word", async () => {
+    const word = "x".repeat(200);
+    const { lifecycle, sandbox } = await worldOf(["ada", word]);
+    await lifecycle.hold("ada", word, { by: word.slice(100) });
+    await lifecycle.account.pause({ reason: word, by: word.slice(100) });
+    sandbox.fail({ call: "refreshToken", status: 503, times: Infinity });
+    const stop = new AbortController();
+    const running = lifecycle.onboardMany(["eve"], { name: word.slice(136), signal: stop.signal });
+    const page = await opened(await inspect(lifecycle, { actions: true }), {
+      viewport: { width: 360, height: 740 },
+    });
+    const base = new URL(page.url());
+    const users: string[] = [];
+    for (const id of ["ada", word]) {
+      await page.goto(new URL("users", base).href);
+      await page.getByRole("link", { name: id, exact: true }).click();
+      await page.locator(".timeline").waitFor();
+      users.push(page.url().slice(base.href.length));
+    }
+    for (const view of [...views, ...users]) {
+      await page.goto(new URL(view, base).href);
+      await page.locator(".card").first().waitFor();
+      await page.getByText("live", { exact: true }).waitFor();
+      const over = await page.evaluate(`[
+        document.documentElement.scrollWidth - innerWidth,
+        ...Array.from(document.querySelectorAll(".card"), (card) => card.scrollWidth - card.clientWidth),
+      ].filter((pixels) => pixels > 0)`);
+      expect({ view, over }).toEqual({ view, over: [] });
+    }
+    stop.abort();
+    await running.catch(() => {});
+  });
+
   always.each(
     oneIn(2, [
       ["light", oneIn(4, widths)],
@@ -433,6 +525,28 @@ async function drawn(page: Page, text: string): Promise<readonly number[]> {
     });
   })()`;
   return page.evaluate<readonly number[]>(look);
+}
+
+/** The rows in which a part is printed over another one. */
+async function printedOver(page: Page): Promise<readonly string[]> {
+  const look = `(() => {
+    const printed = (part) => {
+      const range = document.createRange();
+      range.selectNodeContents(part);
+      return [...range.getClientRects()].filter(({ width }) => width > 0);
+    };
+    const meet = (one, other) =>
+      one.left < other.right - 1 && other.left < one.right - 1 &&
+      one.top < other.bottom - 1 && other.top < one.bottom - 1;
+    return [...document.querySelectorAll(".steps li, tbody tr")]
+      .filter((row) => {
+        const parts = [...row.children].map(printed);
+        return parts.some((part, at) =>
+          parts.slice(at + 1).some((other) => part.some((one) => other.some((two) => meet(one, two)))));
+      })
+      .map((row) => row.innerText);
+  })()`;
+  return page.evaluate<readonly string[]>(look);
 }
 
 /** Waits until an element has this text. */

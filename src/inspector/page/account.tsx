@@ -106,9 +106,15 @@ export function Account(props: {
             {health.endpoints.map(({ endpoint, works, lastSuccess, lastFailure }) => (
               <tr key={endpoint}>
                 <th scope="row">{endpoint}</th>
-                <td class={works ? "good" : "bad"} data-label="works">
-                  {lastSuccess === null && lastFailure === null ? "not called yet" : works ? "yes" : "no"}
-                </td>
+                {lastSuccess === null && lastFailure === null ? (
+                  <td class="soft" data-label="works">
+                    not called yet
+                  </td>
+                ) : (
+                  <td class={works ? "good" : "bad"} data-label="works">
+                    {works ? "yes" : "no"}
+                  </td>
+                )}
                 <td data-label="last success">
                   {lastSuccess === null ? "–" : <When at={lastSuccess} now={now} />}
                 </td>

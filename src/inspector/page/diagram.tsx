@@ -6,8 +6,8 @@
  */
 import type { JSX } from "preact";
 import type { UserState } from "../../index.ts";
-import type { Arrow } from "../shapes.ts";
-import { count, stateNames, states, toneOf } from "./words.ts";
+import type { Flow } from "../shapes.ts";
+import { count, shortAtLeast, stateNames, states, toneOf } from "./words.ts";
 
 /** The centre of each state. */
 const places: Readonly<Record<UserState, readonly [x: number, y: number]>> = {
@@ -98,12 +98,14 @@ export interface Shown {
   readonly current?: string;
   readonly path?: readonly { readonly from: string | null; readonly to: string }[];
   /** How often each transition was passed. */
-  readonly flow?: readonly Arrow[];
+  readonly flow?: Pick<Flow, "arrows" | "isPartial">;
   /** The address of a state's users. */
   readonly href?: (state: UserState) => string;
 }
 
-export function Diagram({ counts, current, path = [], flow = [], href }: Shown): JSX.Element {
+const noFlow: NonNullable<Shown["flow"]> = { arrows: [], isPartial: false };
+
+export function Diagram({ counts, current, path = [], flow = noFlow, href }: Shown): JSX.Element {
   const visited = new Set(path.flatMap(({ from, to }) => [from, to]));
   const isLit = ({ from, to }: Edge): boolean =>
     path.some(
@@ -115,7 +117,7 @@ export function Diagram({ counts, current, path = [], flow = [], href }: Shown):
   const passed = (edge: Edge): { readonly hour: number; readonly recent: number } => {
     const stands = (end: Edge["from"], state: string): boolean =>
       end === state || (end === "authorized" && inGrant.has(state));
-    const along = flow.filter(({ from, to }) => stands(edge.from, from) && stands(edge.to, to));
+    const along = flow.arrows.filter(({ from, to }) => stands(edge.from, from) && stands(edge.to, to));
     const sum = (of: "hour" | "recent"): number => along.reduce((all, one) => all + one[of], 0);
     return { hour: sum("hour"), recent: sum("recent") };
   };
@@ -157,7 +159,7 @@ export function Diagram({ counts, current, path = [], flow = [], href }: Shown):
               />
               {hour > 0 && (
                 <text class={recent > 0 ? "passed recent" : "passed"} x={x} y={y} text-anchor={anchor}>
-                  {count(hour)}
+                  {shortAtLeast(hour, flow.isPartial)}
                 </text>
               )}
             </g>

@@ -10,7 +10,7 @@ import { AccountActions } from "./actions.tsx";
 import type { Me, Overview as Data } from "./data.ts";
 import { Diagram } from "./diagram.tsx";
 import { AsOf, By, Change, Foreign, Head, NextTry, Problem, Section, State, When, Why } from "./parts.tsx";
-import { count, duration } from "./words.ts";
+import { atLeast, count, duration } from "./words.ts";
 
 const lanes: readonly { readonly lane: Lane; readonly about: string }[] = [
   { lane: "interactive", about: "a person at the screen" },
@@ -37,7 +37,7 @@ export function Overview(props: {
         }
         wide
       >
-        <Diagram counts={counts} flow={flow.arrows} href={(state) => `users?state=${state}`} />
+        <Diagram counts={counts} flow={flow} href={(state) => `users?state=${state}`} />
       </Section>
       <Quota data={data} />
       <HeldBack data={data} me={me} now={now} />
@@ -123,32 +123,42 @@ function Quota({ data }: { readonly data: Data }): JSX.Element {
 /** Transitions in one list. */
 const mostArrows = 12;
 
+/** The time that is counted. */
+function Counted({ data, now }: { readonly data: Data; readonly now: number }): JSX.Element {
+  const { since, isPartial } = data.flow;
+  if (since === null) return <>the last hour</>;
+  return (
+    <>
+      {isPartial && "at least, counted "}since <When at={since} now={now} />
+    </>
+  );
+}
+
+const recentMs = 300_000;
+
+/** Whether some of the last five minutes is not counted. */
+function isRecentPartial({ flow: { since, isPartial } }: Data, now: number): boolean {
+  return isPartial && since !== null && new Date(since).getTime() > now - recentMs;
+}
+
 /** How many users passed each transition. */
 function Passed({ data, now }: { readonly data: Data; readonly now: number }): JSX.Element {
-  const { since, arrows } = data.flow;
-  const aside =
-    since === null ? (
-      "the last hour"
-    ) : (
-      <>
-        since <When at={since} now={now} />
-      </>
-    );
+  const { isPartial, arrows } = data.flow;
   return (
-    <Section title="Flow" aside={aside}>
+    <Section title="Flow" aside={<Counted data={data} now={now} />}>
       {arrows.length === 0 ? (
         <p class="empty">No user has passed from one state to another.</p>
       ) : (
         <table class="lanes">
-          <Head of={["transition", "5 min", "hour"]} />
+          <Head of={["transition", "5\u00a0min", "hour"]} />
           <tbody>
             {arrows.slice(0, mostArrows).map(({ from, to, recent, hour }) => (
               <tr key={`${from} ${to}`}>
                 <th scope="row">
                   <State state={from} /> → <State state={to} />
                 </th>
-                <td>{count(recent)}</td>
-                <td>{count(hour)}</td>
+                <td>{atLeast(recent, isRecentPartial(data, now))}</td>
+                <td>{atLeast(hour, isPartial)}</td>
               </tr>
             ))}
           </tbody>
@@ -165,14 +175,14 @@ const silentMs = 60_000;
 function Processes({ data, now }: { readonly data: Data; readonly now: number }): JSX.Element {
   const { processes } = data.flow;
   return (
-    <Section title="Processes at work" aside="the last hour">
+    <Section title="Processes at work" aside={<Counted data={data} now={now} />}>
       {processes.length === 0 ? (
         <p class="empty">
           None has taken a step. Those of other processes are seen where <code>events</code> are on.
         </p>
       ) : (
         <table class="lanes">
-          <Head of={["process", "users in 5 min", "steps", "last step"]} />
+          <Head of={["process", "users in 5\u00a0min", "steps", "last step"]} />
           <tbody>
             {processes.slice(0, mostArrows).map(({ name, isThis, users, steps, lastAt }) => (
               <tr key={name} class={now - new Date(lastAt).getTime() > silentMs ? "silent" : undefined}>
@@ -180,8 +190,8 @@ function Processes({ data, now }: { readonly data: Data; readonly now: number })
                   <code>{name}</code>
                   {isThis && <span class="soft"> (this one)</span>}
                 </th>
-                <td>{count(users)}</td>
-                <td>{count(steps)}</td>
+                <td>{atLeast(users, isRecentPartial(data, now))}</td>
+                <td>{atLeast(steps, isRecentPartial(data, now))}</td>
                 <td>
                   <When at={lastAt} now={now} />
                 </td>

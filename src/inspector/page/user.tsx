@@ -150,7 +150,7 @@ function Facts({ user, now }: { readonly user: UserView; readonly now: number })
         </div>
       )}
       {hold !== null && (
-        <div>
+        <div class="broad">
           <dt>Held</dt>
           <dd>
             “<Foreign text={hold.reason} />”

@@ -129,9 +129,9 @@ function Cell(props: { readonly label: string; readonly children: ComponentChild
   );
 }
 
-function waits({ pause, failure }: UserRow, now: number): JSX.Element | string | null {
+function waits({ pause, failure, hold }: UserRow, now: number): JSX.Element | string | null {
   if (failure !== null) return failure.why;
-  if (pause === null) return null;
+  if (pause === null) return hold === null ? null : (pauseInWords["held"] ?? null);
   return (
     <>
       {pauseInWords[pause.reason] ?? pause.reason}

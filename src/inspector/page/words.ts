@@ -59,6 +59,18 @@ export function count(value: number): string {
   return numbers.format(value);
 }
 
+const shortNumbers = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+/** A number of which only a part may have been counted: `≥ 1,234`. */
+export function atLeast(value: number, isPartial: boolean): string {
+  return `${isPartial ? "≥ " : ""}${count(value)}`;
+}
+
+/** The same in at most six characters, for a narrow place: `≥1.2K`. */
+export function shortAtLeast(value: number, isPartial: boolean): string {
+  const full = `${isPartial ? "≥" : ""}${count(value)}`;
+  return full.length <= 5 ? full : `${isPartial ? "≥" : ""}${shortNumbers.format(value)}`;
+}
+
 const units = [
   ["d", 86_400_000],
   ["h", 3_600_000],
