@@ -45,20 +45,8 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
 
   const refusal = readRefusal(answer, body);
   const details = { status, facts: { issues: issuesIn(body) } };
-<<<<<<< HEAD
-  // A gateway may put a page of its own in the place of the answer to a call that was carried out.
-  // seam: a-page-refuses-no-write
-  if (task.doubt !== undefined && isPlainRefusal(status) && isHtml(answer))
-    return unclear(task, "BAD_ANSWER", `a page (${status}) came that is not 1upHealth's`, details);
-  // A gateway that has lost its way to 1upHealth answers 404, too, and what was asked for may be there.
-  const isMissing = (status === 404 || status === 410) && refusal.type !== "throttled";
-  // seam: the-404-of-a-gateway-is-no-answer
-  if (isMissing && task.doubt === undefined && task.isStored !== true && !isOwn(answer, body))
-    return unclear(task, "BAD_ANSWER", `the answer (${status}) is not 1upHealth's, perhaps of a gateway`, {
-=======
   const notOwn = (): FhirResponse =>
     unclear(task, "BAD_ANSWER", `the answer (${status}) is not 1upHealth's, perhaps of a gateway`, {
->>>>>>> 3bf06805d24079dfdc8663f03eb539cbc3d2019b
       ...details,
       retryable: true,
     });
@@ -70,6 +58,7 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   if ((status === 401 || status === 407) && isPage(answer)) return notOwn();
   // A gateway that has lost its way to 1upHealth answers 404, too, and what was asked for may be there.
   const isMissing = (status === 404 || status === 410) && refusal.type !== "throttled";
+  // seam: the-404-of-a-gateway-is-no-answer
   if (isMissing && task.doubt === undefined && task.isStored !== true && !isOwn(answer, body))
     return notOwn();
   if (refusal.type === "credentialsRefused") return { type: "proofRefused", status };
