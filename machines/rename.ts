@@ -109,6 +109,9 @@ export const back: readonly (Transition & { readonly guard: BeganIn })[] = renam
   actions: "endRename",
 }));
 
+/** … unless it may have been carried out. */
+export const inDoubt = { target: "renameInDoubt", actions: "startOver" } as const;
+
 /** How long, and how often, 1upHealth must not list the user before its rename counts as not done … */
 const unlistedForMs = 3_600_000;
 const fewestAbsences = 5;

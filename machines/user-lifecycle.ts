@@ -9,7 +9,7 @@
  * @module
  */
 import { assign, setup } from "xstate";
-import { back, renameFrom } from "./rename.ts";
+import { back, inDoubt, renameFrom } from "./rename.ts";
 import { changes } from "./user-changes.ts";
 import { conditions } from "./user-conditions.ts";
 import {
@@ -250,13 +250,17 @@ export const userLifecycle: UserLifecycle = life.createMachine({
       meta: { call: "updateUser", description: "1upHealth is asked to give it another app_user_id" },
       on: {
         USER_RENAMED: back,
-        // seam: a-refused-rename-ends-where-it-began
-        USER_MISSING: back,
         POSTPONED: back,
+        // seam: a-refused-rename-ends-where-it-began
         REFUSED: back,
-        REFUSED_WITHOUT_REASON: back,
+        // A proxy may have repeated the call: then the user that has the new id is this one.
+        // seam: a-rename-to-a-taken-id-is-looked-up
+        USER_EXISTS: inDoubt,
+        USER_MISSING: inDoubt,
+        // seam: a-rename-refused-without-a-reason-is-looked-up
+        REFUSED_WITHOUT_REASON: inDoubt,
         // seam: a-rename-in-doubt-is-looked-up
-        IN_DOUBT: { target: "renameInDoubt", actions: "startOver" },
+        IN_DOUBT: inDoubt,
       },
     },
     renameInDoubt: {

@@ -279,11 +279,18 @@ export function readUserList(
   return { type: "users", users, entries: entries.length, ...(isUnclear && { isUnclear }) };
 }
 
-/** Reads the answer to {@link updateUserCall}; `asked`: the new id. `conflict`: another user has that `app_user_id`. */
+/** The refusal of a rename. `isBare`: a 429 without JSON, which a balancer may have sent after a try that succeeded. */
+type RenameRefusal = Refusal & { readonly isBare?: boolean };
+
+/** Reads the answer to {@link updateUserCall}; `asked`: the new id. `conflict`: a user has that `app_user_id`. */
 export function readUpdatedUser(
   answer: Answer,
   asked: AskedFor,
-): { readonly type: "updated" } | { readonly type: "conflict" } | { readonly type: "missing" } | Refusal {
+):
+  | { readonly type: "updated" }
+  | { readonly type: "conflict" }
+  | { readonly type: "missing" }
+  | RenameRefusal {
   const body = parseWithIds(answer.text);
   const phrase = phraseIn(answer, body, asked.appUserId);
   if (phrase === "exists") return { type: "conflict" };
@@ -295,7 +302,8 @@ export function readUpdatedUser(
     const refusal = readUserRefusal(answer, body, phrase);
     // A success that denies the rename in unknown words may have carried it out: a look-up decides.
     const isUnclear = refusal.type === "unexplained" && answer.status < 300;
-    return isUnclear ? { type: "inDoubt", why: refusal.why } : refusal;
+    if (isUnclear) return { type: "inDoubt", why: refusal.why };
+    return refusal.type === "throttled" && !isObject(body) ? { ...refusal, isBare: true } : refusal;
   }
   if (namesAnother(user, asked) || namesAnother(body, asked)) return anotherUser;
   // seam: a-rename-is-done-if-its-answer-names-the-user

@@ -346,14 +346,14 @@ export interface Lifecycle
   retry(appUserId: string, options?: RetryOptions): Promise<UserStatus>;
   /**
    * Gives the user another `app_user_id`, at 1upHealth and here; afterwards the old one throws `RENAMED`. A rename
-   * that has begun is completed even if the process dies: if its response was lost, 1upHealth is asked for the user,
-   * which is in `renameInDoubt` until then. Its access token works meanwhile.
+   * that has begun is completed even if the process dies: if its response was lost or came from a gateway, 1upHealth is
+   * asked for the user, which is in `renameInDoubt` until then. Its access token works meanwhile.
    * A number that only `adopt()` has named is looked up first, once, for one more management call.
    *
    * @throws {LifecycleError} `USER_CONFLICT` if another user has the new id, here or at 1upHealth, or has its number
    * (if another user took the id here while 1upHealth was giving it to this one, `inspect()` shows `conflict` from
    * then on); `USER_NOT_READY` while a call for the user is under way or 1upHealth does not know it, or while the user
-   * is being connected, looked up or purged; `UNAVAILABLE` if it was not done; `RATE_LIMITED`, `CREDENTIALS_REFUSED`,
+   * is being connected, looked up or purged; `UNAVAILABLE` if it was not done, or is in doubt; `RATE_LIMITED`, `CREDENTIALS_REFUSED`,
    * `FORBIDDEN`, also while a shut gate stops it
    * @example
    * ```ts

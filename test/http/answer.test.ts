@@ -17,7 +17,8 @@ const ada = { appUserId: "ada" };
 const readers = {
   readCreatedUser: (answer: Answer) => readCreatedUser(answer, ada),
   readIssuedCode: (answer: Answer) => readIssuedCode(answer, ada),
-  readUpdatedUser: (answer: Answer) => readUpdatedUser(answer, ada),
+  // Of a limit it also tells whether the answer is bare: see user-management.test.ts.
+  readUpdatedUser: (answer: Answer) => ({ ...readUpdatedUser(answer, ada), isBare: undefined }),
   readUserList,
   readTokens,
 };

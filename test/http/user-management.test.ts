@@ -203,6 +203,9 @@ describe("readUpdatedUser()", () => {
     ["a denial in unknown words", 200, no("E17"), { type: "inDoubt", why: "http_200" }],
     ["a refusal in unknown words", 400, no("E17"), { type: "unexplained", why: "http_400" }],
     ["nothing", 200, {}, { type: "inDoubt", why: "not_stated" }],
+    ["a limit", 429, { message: "Too Many Requests" }, { type: "throttled" }],
+    ["a limit of a balancer", 429, "", { type: "throttled", isBare: true }],
+    ["a limit of a firewall", 429, "<html>", { type: "throttled", isBare: true }],
   ])("reads %s", (_, status, body, expected) => {
     expect(readUpdatedUser(answer(status, body), { appUserId: "bob", oneupUserId: 251 })).toEqual(expected);
   });

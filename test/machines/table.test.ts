@@ -86,8 +86,8 @@ EXPECT_EXISTING | -             | -             |
 ADOPTED         | -             | -             |
 USER_CREATED    | -             | -             |
 USER_AUTHORIZED | -             | -             |
-USER_EXISTS     | -             | -             |
-USER_MISSING    | refreshed     | stays         |
+USER_EXISTS     | renameInDoubt | -             |
+USER_MISSING    | renameInDoubt | stays         |
 FOUND_OTHERS    | -             | stays         |
 USER_FOUND      | -             | refreshed     |
 FOUND_ELSEWHERE | -             | refreshed     |
@@ -105,7 +105,7 @@ GRANT_LOST      | -             | -             |
 IN_DOUBT        | renameInDoubt | stays         |
 POSTPONED       | refreshed     | stays         |
 REFUSED         | refreshed     | refreshed     |
-REFUSED_WITHOUT_REASON | refreshed     | stays         |
+REFUSED_WITHOUT_REASON | renameInDoubt | stays         |
 DUE             | -             | -             |
 REAUTHORIZE     | -             | stays         |
 RETRY           | -             | -             |

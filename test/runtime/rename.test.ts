@@ -352,10 +352,8 @@ describe("a user whose number another user here has, since a rename", () => {
 
 describe("rename() that 1upHealth refuses", () => {
   it.each([
-    [{ status: 404, body: { success: false, error: "this user does not exist" } }, "BAD_ANSWER", false],
     [{ status: 400, body: { success: false, error: "app_user_id is not allowed" } }, "BAD_ANSWER", false],
-    [{ status: 429, body: "" }, "RATE_LIMITED", true],
-    [{ status: 403, body: { message: "Forbidden" } }, "FORBIDDEN", true],
+    [{ status: 429, body: { message: "Too Many Requests" } }, "RATE_LIMITED", true],
     [{ status: 401, body: { message: "Unauthorized" } }, "CREDENTIALS_REFUSED", false],
   ] as const)("rejects with the reason (%o) and changes nothing", async (fault, code, retryable) => {
     const { sandbox, open } = await scene();

@@ -2,7 +2,7 @@
 import type { Fault } from "oneup-lifecycle/sandbox";
 import type { Incoming } from "../../src/sandbox/base/message.ts";
 import type { SandboxUser } from "../../src/sandbox/state/users.ts";
-import { askedBy, isManagement, userOf } from "./faults.ts";
+import { askedBy, hidden, isManagement, userOf } from "./faults.ts";
 import type { Kind } from "./kinds.ts";
 import type { Stage } from "./stage.ts";
 import { beginning, Dice, hour, minute, timeoutMs } from "./time.ts";
@@ -119,8 +119,15 @@ export const answerKinds: Readonly<Record<string, Kind>> = {
       const isOn = call === hit && ms >= from && ms < from + forMs;
       if (!isOn && !dice.hits(0.03)) return undefined;
       // It may stand behind 1upHealth as well as before it.
-      return { ...dice.pick(withoutReason), commit: call === "createUser" && dice.hits(0.5) };
+      const isUnsure = call === "createUser" || call === "updateUser";
+      return { ...dice.pick(withoutReason), commit: isUnsure && dice.hits(0.5) };
     },
+  },
+  /** A rename that was carried out, and is answered by something on the way. */
+  hiddenRenames: {
+    share: 0.15,
+    answer: (incoming, dice) =>
+      askedBy(incoming) === "updateUser" && dice.hits(0.7) ? dice.pick(hidden) : undefined,
   },
   /** For a while every code is refused, or a new user is said to exist, and has no code. */
   databaseTrouble: {
@@ -143,8 +150,8 @@ export const answerKinds: Readonly<Record<string, Kind>> = {
       const call = askedBy(incoming);
       if (call === "fhir" || call === "listUsers" || !dice.hits(0.06)) return undefined;
       const fault = dice.pick([...unknown, ...(misplaced[call] ?? [])]);
-      // It may be about a call that was carried out, where it is a success that denies itself.
-      const isUnsure = call === "createUser" || (call === "updateUser" && fault.status === 200);
+      // It may be about a call that was carried out.
+      const isUnsure = call === "createUser" || call === "updateUser";
       return { ...fault, commit: isUnsure && dice.hits(0.5) };
     },
   },

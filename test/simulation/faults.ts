@@ -17,9 +17,21 @@ export type Asked =
 const login = { status: 302, headers: { location: "/login" } } as const;
 const loginPage = { status: 200, body: "<!doctype html><title>Log in</title><input type=password>" } as const;
 const gatewayPage = { status: 502, body: "<html><body>Bad Gateway</body></html>" } as const;
+const forbidden = { status: 403, body: { message: "Forbidden" } } as const;
 const customPage = { status: 404, body: "<html><body>Sorry, nothing here</body></html>" } as const;
 const gatewayLogin = { status: 401, body: "<html><body>Log in to the gateway</body></html>" } as const;
 const serverError = { status: 503, body: { error: "server_error" } } as const;
+
+/** What hides a rename that was carried out. */
+export const hidden: readonly Fault[] = [
+  { ...login, commit: true },
+  { ...loginPage, commit: true },
+  { ...forbidden, commit: true },
+  { status: 401, body: "", commit: true },
+  { status: 400, body: "", commit: true },
+  { status: 429, body: "", commit: true },
+  { response: "alreadyExists", commit: true },
+];
 
 /** For every call. */
 const always: readonly Fault[] = [
@@ -43,7 +55,7 @@ const refusals: readonly Fault[] = [
   { ...loginPage },
   { status: 401, body: { message: "Unauthorized" } },
   { status: 401, body: { error: "invalid_client" } },
-  { status: 403, body: { message: "Forbidden" } },
+  { ...forbidden },
   { status: 429, body: { message: "Too Many Requests" } },
   { status: 429, headers: { "retry-after": "90" } },
   { status: 429, headers: { "retry-after": "Tue, 24 Nov 2026 02:00:00 GMT" } },
@@ -58,11 +70,11 @@ const special: Readonly<Record<Asked | "fhirCreate", readonly Fault[]>> = {
     { status: 404, body: { success: false, error: "This user already exists" } },
     { ...login, commit: true },
     { ...loginPage, commit: true },
-    { status: 403, body: { message: "Forbidden" }, commit: true },
+    { ...forbidden, commit: true },
   ],
   issueAuthCode: [{ omit: ["code"] }, { status: 200, body: { success: false, code: null } }],
   listUsers: [],
-  updateUser: [{ status: 200, body: { success: true } }], // it names no user
+  updateUser: [{ status: 200, body: { success: true } }, ...hidden], // it names no user
   exchangeCode: [
     { omit: ["expires_in"] },
     { omit: ["refresh_token"] },
@@ -91,7 +103,7 @@ export function faultFor(stage: Stage, incoming: Incoming, dice: Dice): Fault | 
   const call = askedBy(incoming);
   const token = call === "exchangeCode" || call === "refreshToken";
   if (token && stage.isOn("tokenDown")) return serverError;
-  if (call !== "fhir" && stage.isOn("forbidden")) return { status: 403, body: { message: "Forbidden" } };
+  if (call !== "fhir" && stage.isOn("forbidden")) return forbidden;
   if (call !== "fhir" && stage.isOn("loginPage")) return login;
   const drawn = stage.kinds.answer(incoming, stage);
   if (drawn !== undefined) return drawn;

@@ -24,6 +24,7 @@ import { LookUpJudge } from "./look-up-judge.ts";
 import { NumberJudge } from "./number-judge.ts";
 import { PauseJudge } from "./pause-judge.ts";
 import { OutageJudge } from "./outage-judge.ts";
+import { RenameJudge } from "./rename-judge.ts";
 import type { Scenario } from "./scenario.ts";
 import { minute, type Time } from "./time.ts";
 import type { Trace } from "./trace.ts";
@@ -41,6 +42,7 @@ export class Judge {
   readonly lists: ListJudge;
   readonly #outage: OutageJudge;
   readonly #causes: CauseJudge;
+  readonly #renames: RenameJudge;
   /** What may come of calls that are blocked before they reach 1upHealth. */
   readonly blocks: BlockJudge;
   /** What look-ups of one user may cost. */
@@ -68,6 +70,7 @@ export class Judge {
     this.numbers = new NumberJudge(this, time, this.#byRemote, world);
     this.#causes = new CauseJudge(this, scenario);
     this.#outage = new OutageJudge(this, scenario, time);
+    this.#renames = new RenameJudge(this, world);
     this.lookUps = new LookUpJudge(this, time, world);
     this.grants = new GrantJudge(this, time, world, this.#byRemote);
   }
@@ -290,6 +293,7 @@ export class Judge {
     this.events.written(commit, commit.expectedRevision + 1, steps, from); // an event has no other revision
     for (const [at, state, event] of steps) {
       this.#step(dossier, state, event, at, before?.state ?? null);
+      this.#renames.step(dossier, state, event, before);
       if (before !== null) this.lists.step(dossier.id, before, event);
     }
     if (before === null) this.lists.added(life, dossier.id, after);

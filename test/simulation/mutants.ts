@@ -140,6 +140,21 @@ export const mutants: readonly Mutant[] = [
     becomes: (_, { at }) => at("a-refused-rename-ends-where-it-began"),
   },
   {
+    name: "leaves a user under its old id whose rename a gateway answered",
+    at: "a-rename-that-something-else-answers-is-looked-up",
+    becomes: no,
+  },
+  {
+    name: "leaves a user under its old id whose rename was refused without a reason",
+    at: "a-rename-refused-without-a-reason-is-looked-up",
+    becomes: (_, { at }) => at("a-refused-rename-ends-where-it-began"),
+  },
+  {
+    name: "leaves a user under its old id whose new one it has itself",
+    at: "a-rename-to-a-taken-id-is-looked-up",
+    becomes: (_, { at }) => at("a-refused-rename-ends-where-it-began"),
+  },
+  {
     name: "writes a token into its log",
     all: [
       { at: "a-secret-is-redacted", becomes: (_, { at }) => at("a-secret-is-revealed") },

@@ -80,15 +80,25 @@ function pauseBetween(
   // The caller of a rename decides whether to try again; only the wait for another code goes on.
   if (isRenaming(user.position.state) && !isRenaming(after.position.state))
     return pauseOf("nextCode", after.position, now);
-  const pause = pauseAfter(outcome, after, now, scope);
-  return isUnsureCreate(user, outcome) && after.position.state !== "failed"
+  // The look-up of a rename waits for nothing else.
+  const pause = user.position.state === "renaming" ? null : pauseAfter(outcome, after, now, scope);
+  return isUnsure(user.position.state, outcome) && after.position.state !== "failed"
     ? extendToArrival(pause, after.position, now)
     : pause;
 }
 
-/** Whether something other than 1upHealth answered a create, which may have been carried out. */
-function isUnsureCreate({ position }: User, { type }: CallOutcome): boolean {
-  return callOf(position.state) === "createUser" && (type === "blocked" || type === "unexplained");
+/** Whether something other than 1upHealth answered a create or a rename, which may have been carried out. */
+function isUnsure(state: UserState, outcome: CallOutcome): boolean {
+  const isOthers = outcome.type === "blocked" || outcome.type === "unexplained";
+  switch (callOf(state)) {
+    case "createUser":
+      return isOthers;
+    case "updateUser":
+      // seam: a-rename-that-something-else-answers-is-looked-up
+      return isOthers || (outcome.type === "throttled" && "isBare" in outcome);
+    default:
+      return false;
+  }
 }
 
 /** After its first token a user only returns to recover, and its import no longer waits for it. */
@@ -159,7 +169,7 @@ function eventOf(
     case "updated":
       return { type: "USER_RENAMED", at };
     case "conflict":
-      return { type: "REFUSED", at, why: "app_user_id_taken" };
+      return { type: "USER_EXISTS", at };
     case "corrected":
       return { type: "NUMBER_CORRECTED", at, user: outcome.user };
     case "refuted":
@@ -172,12 +182,12 @@ function eventOf(
       return { type: "TOKEN_GRANTED", at, expiresAt: outcome.tokens.expiresAt };
     case "grantRefused":
       return state === "codeIssued" ? { type: "CODE_REFUSED", at, askedAt } : { type: "GRANT_LOST", at };
-    case "throttled":
     case "credentialsRefused":
       return { type: "POSTPONED", at };
+    case "throttled":
     case "blocked":
       // seam: a-blocked-create-is-not-repeated-blindly
-      return state === "created" ? { type: "IN_DOUBT", at } : { type: "POSTPONED", at };
+      return isUnsure(state, outcome) ? { type: "IN_DOUBT", at } : { type: "POSTPONED", at };
     case "others":
       return { type: "FOUND_OTHERS", at, search: outcome.search };
     case "unexplained":

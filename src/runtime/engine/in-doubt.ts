@@ -181,7 +181,9 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   },
 
   // The user may have its new id now. It is looked up by its `oneup_user_id`, which never changes, and the record is
-  // moved or stays; a rename that did not happen is not repeated. Its tokens work meanwhile.
+  // moved or stays; a rename that did not happen is not repeated. Its tokens work meanwhile. The same applies to a
+  // response that is not 1upHealth's own, also a 429 of a balancer, and to "already exists" and "does not exist", with
+  // which 1upHealth may answer a call that a proxy has repeated (`apply-outcome.ts`, and the machine).
   updateUser: {
     notSent: { event: "POSTPONED", waits: "atOnce", next: null, slots: 0 },
     lost: { event: "IN_DOUBT", waits: "arrival", next: "findUser", slots: 1 },

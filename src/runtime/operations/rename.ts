@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isRenamable } from "../../../machines/index.ts";
+import { isRenamable, isRenaming } from "../../../machines/index.ts";
 import { sleep } from "../../clock.ts";
 import { because, isLifecycleError, LifecycleError, type ErrorCode } from "../../errors.ts";
 import { beforeAskingAgain } from "../../guard/guard.ts";
@@ -15,13 +15,13 @@ import { hasItsId, waitForUser } from "../engine/wait-for-user.ts";
 import type { CallOutcome } from "../user/call-outcome.ts";
 import { whenIdle } from "../engine/when-idle.ts";
 import { inTimeFor } from "../engine/deadline.ts";
-import { doubtOf, mayArriveForMs } from "../engine/in-doubt.ts";
+import { mayArriveForMs } from "../engine/in-doubt.ts";
 import { heldBy, stopOfLane, whenNotStopped, type OperatorStop } from "../engine/stop.ts";
 import { runUser } from "../engine/run-user.ts";
 import { tooSoon } from "../engine/user-errors.ts";
 import { newLease, type Engine, type RunResult, type Deadline } from "../engine/engine.ts";
 import { isBusy, loadUser, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
-import { causeOfLastStep } from "../user/causes.ts";
+import { lastCause } from "../user/causes.ts";
 import { stepped, type User } from "../user/user.ts";
 
 /** The new id, and who asks for it, if that was named. */
@@ -62,9 +62,18 @@ export async function rename(
   const { result, outcome } = await makeCall(engine, user, { to, by }, deadline);
   if (outcome === null) throw notNow(engine, id, "a call for it is under way");
   if (result.type === "rested" && result.user.id === to) return;
-  if (outcome.type !== "updated" && doubtOf("updateUser", outcome.type)?.next !== "findUser")
-    throw withCause(renameRefused(engine, id, outcome), result);
-  await awaitOutcome(engine, id, to, deadline);
+  const isDecided = result.type === "rested" && result.user.id === id && hasItsId(engine, result.user, null);
+  const ended = isDecided ? result.user : await awaitOutcome(engine, id, to, deadline);
+  if (ended === null) return;
+  if (ended.position.context.idTaken) throw taken(engine, id);
+  throw withCause(keptItsId(ended) ? renameRefused(engine, id, outcome) : unconfirmed(engine, id), result);
+}
+
+/** Whether 1upHealth has refused the last rename in its own words, or still lists the user under its id. */
+function keptItsId({ history, position }: User): boolean {
+  const before = (index: number): string => history[index - 1]?.[1] ?? "";
+  const end = history.findLastIndex(([, state], index) => !isRenaming(state) && isRenaming(before(index)));
+  return !isRenaming(position.state) && (before(end) === "renaming" || history[end]?.[2] === "USER_FOUND");
 }
 
 /** @throws {LifecycleError} `USER_CONFLICT` if a user here has this id, or one that was forgotten here had it */
@@ -128,14 +137,17 @@ function whenAllowed(engine: Engine, { id, hold }: User, deadline: Deadline): Pr
   return whenNotStopped(engine, stop, `Cannot rename user ${engine.sealer.alias(id)}`, deadline);
 }
 
-/** The error for a rename that 1upHealth has refused or never received. */
+/** The error for a rename that 1upHealth has refused or never received, or that a look-up shows as not done. */
 function renameRefused(engine: Engine, id: string, outcome: CallOutcome): LifecycleError {
   const no = refusing(engine, id);
   switch (outcome.type) {
     case "conflict":
       return conflicting(engine, id, "another user has the new app_user_id");
     case "missing":
-      return no("BAD_ANSWER", "1upHealth has no user with its number; reconcile() shows which users it has");
+      return no(
+        "BAD_ANSWER",
+        "1upHealth answered that it has no user with its number; reconcile() shows which users it has",
+      );
     case "throttled":
     case "credentialsRefused":
     case "blocked":
@@ -157,17 +169,19 @@ function refusing({ sealer }: Engine, id: string) {
 }
 
 function withCause(error: LifecycleError, result: RunResult): LifecycleError {
-  const cause = result.type === "rested" ? causeOfLastStep(result.user) : null;
+  const cause = result.type === "rested" ? lastCause(result.user) : null;
   return cause === null ? error : because(error, cause);
 }
 
-/** Waits until the rename in doubt is resolved, and helps to resolve it. 1upHealth may know the user by a third id. */
-async function awaitOutcome(engine: Engine, id: string, to: string, deadline: Deadline): Promise<void> {
-  const user = await waitForUser(engine, id, deadline, hasItsId).catch((error: unknown) => {
+/**
+ * Waits until the rename in doubt is resolved, and helps to resolve it; `null`: it was carried out. 1upHealth may know the
+ * user by a third id.
+ */
+function awaitOutcome(engine: Engine, id: string, to: string, deadline: Deadline): Promise<User | null> {
+  return waitForUser(engine, id, deadline, hasItsId).catch((error: unknown) => {
     if (isLifecycleError(error, "RENAMED") && error.facts.renamedTo === to) return null;
     throw error;
   });
-  if (user !== null) throw user.position.context.idTaken ? taken(engine, id) : unanswered(engine, id);
 }
 
 function notNow(engine: Engine, id: string, why: string): LifecycleError {
@@ -205,10 +219,15 @@ function conflicting({ sealer }: Engine, id: string, why: string): LifecycleErro
   return new LifecycleError("USER_CONFLICT", `Cannot rename user ${sealer.alias(id)}: ${why}`);
 }
 
-function unanswered(engine: Engine, id: string): LifecycleError {
-  return new LifecycleError(
-    "UNAVAILABLE",
-    `Cannot rename user ${engine.sealer.alias(id)} yet: 1upHealth did not confirm it; the user keeps its id until it does`,
-    { retryable: true },
-  );
+function unanswered({ sealer }: Engine, id: string): LifecycleError {
+  const message = `Cannot rename user ${sealer.alias(id)}: 1upHealth did not carry it out; it keeps its id`;
+  return new LifecycleError("UNAVAILABLE", message, { retryable: true });
+}
+
+function unconfirmed({ sealer }: Engine, id: string): LifecycleError {
+  const why = "1upHealth did not confirm it, and may have carried it out";
+  const andSo = "give the new id to no other person unless a later rename() says that the user keeps its id";
+  return new LifecycleError("UNAVAILABLE", `Cannot rename user ${sealer.alias(id)} yet: ${why}; ${andSo}`, {
+    retryable: true,
+  });
 }
