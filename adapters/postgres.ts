@@ -33,6 +33,7 @@ import { postgresJoins } from "./postgres/joins.ts";
 import { probing } from "./postgres/probing.ts";
 import {
   claimedOf,
+  committedOf,
   idsOf,
   limitOf,
   loaded,
@@ -228,7 +229,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     verb: verbs.commit,
     ids: idsOf,
     values: (writes) => valuesOf(account, writes, time.known()),
-    answers: (reply) => reply as readonly Committed[],
+    answers: (reply) => (reply as Parameters<typeof committedOf>[0][]).map(committedOf), // as the function returns it
     // Each write may lock a name, and PostgreSQL has room for 64 locks per connection by default
     // (max_locks_per_transaction).
     most: 48,

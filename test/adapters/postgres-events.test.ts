@@ -19,15 +19,6 @@ function outboxOf({ events }: Store): EventOutbox {
   return events;
 }
 
-/** Adds events of ten users that no reader has seen. */
-async function unread(url: string, schema: string, count: number): Promise<void> {
-  await sql(
-    url,
-    `INSERT INTO "${schema}".arrivals (account, key, at, value)
-      SELECT 'account', to_json('user ' || n % 10)::text, "${schema}".now_ms(), to_json(n) FROM generate_series(1, ${count}) AS n`,
-  );
-}
-
 async function valuesOf(store: Store, after = 0): Promise<readonly unknown[]> {
   return (await outboxOf(store).read({ after, limit: 1_000 })).events.map(({ value }) => value);
 }

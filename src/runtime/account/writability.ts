@@ -41,7 +41,8 @@ export class Writability {
 
   /** A write failed. */
   failed(error: unknown): void {
-    if (!isLifecycleError(error, "STORE_UNAVAILABLE")) return;
+    // A user whose row another transaction holds says nothing about the others.
+    if (!isLifecycleError(error, "STORE_UNAVAILABLE") || error.facts["waitsFor"] === "row") return;
     this.#failed = true;
     this.#note(error);
   }
