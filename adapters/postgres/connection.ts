@@ -34,6 +34,8 @@ export class Connection {
   /** Is told the server's time, and when the request that brought it left, on the monotonic clock. */
   heardTime: (at: number, sentAt: number) => void = () => {};
   readonly #link: Link;
+  /** Why the last statement failed that got no answer; `undefined`: it was answered. */
+  #failure: unknown;
   /** Connections whose statement the server may still carry out. */
   #kept = 0;
   #underWay = 0;
@@ -60,7 +62,7 @@ export class Connection {
 
   /** As {@link within}; an error of `task` becomes that of a failed verb. @throws {LifecycleError} */
   during<T>(doing: Verb["doing"], task: (until: number) => Promise<T>): Promise<T> {
-    return this.within((error) => storeError(doing, this.place, error), task);
+    return this.within((error) => storeError(doing, this.place, error, this.#failure), task);
   }
 
   /**
@@ -107,12 +109,15 @@ export class Connection {
           return (await client.query({ text, values: values() })).rows;
         };
         const [row] = await this.lend(until, ask, true);
+        this.#failure = undefined;
         // Every verb returns a column named answer, and some return whether there are users to take in.
         const { answer, joins } = row as { readonly answer: string | null; readonly joins?: boolean };
         const parsed: unknown = answer === null ? null : JSON.parse(answer);
         if (verb.isTimed === true) this.heardTime((parsed as readonly [number, ...unknown[]])[0], sentAt);
         return joins === undefined ? parsed : { answer: parsed, joins };
       } catch (error) {
+        if (!(error instanceof Silence))
+          this.#failure = error instanceof NotSent || isLost(error) ? error : undefined;
         const at = unsureAt(error);
         if (at !== undefined) {
           this.heardTime(at, sentAt);

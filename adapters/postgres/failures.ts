@@ -152,15 +152,18 @@ export function unsureAt(error: unknown): number | undefined {
 
 /** A short description of an error. */
 function wordsOf(error: unknown): string {
-  const beneath = error instanceof NotSent || error instanceof Silence ? (error.cause ?? error) : error;
+  if (error instanceof Silence && error.cause !== undefined) return wordsOf(error.cause);
+  const beneath = error instanceof NotSent ? error.cause : error;
   if (!(beneath instanceof Error)) return typeof beneath;
   if ("code" in beneath && typeof beneath.code === "string") return beneath.code;
   return masked(beneath.message).slice(0, 200).trim();
 }
 
-/** The error of a failed verb. */
-export function storeError(doing: string, place: string, error: unknown): LifecycleError {
-  if (isLifecycleError(error)) return error;
+/** The error of a failed verb. `failure`: why statements have failed since the last one that was answered. */
+export function storeError(doing: string, place: string, failed: unknown, failure: unknown): LifecycleError {
+  if (isLifecycleError(failed)) return failed;
+  const isBare = failed instanceof Silence && failed.cause === undefined && failure !== undefined;
+  const error = isBare ? Object.assign(failed, { cause: failure }) : failed;
   const code = refusalOf(error);
   if (code === lostState) return lostStore();
   const text =
@@ -171,7 +174,7 @@ export function storeError(doing: string, place: string, error: unknown): Lifecy
       : error instanceof RowHeld
         ? error.message
         : error instanceof Silence
-          ? `${error.message} from ${place}`
+          ? `${error.message} from ${place}${error.cause === undefined ? "" : ` (${wordsOf(error)})`}`
           : `the connection to ${place} was lost`;
   return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the PostgreSQL store: ${text}`, {
     retryable: code === undefined || isPassing(code),

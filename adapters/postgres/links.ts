@@ -264,7 +264,7 @@ function encryptionOf(words: URLSearchParams): false | { rejectUnauthorized: tru
 async function loadPg(): Promise<Pg> {
   try {
     const pg = await loadPackage("pg", () => import("pg"));
-    return "default" in pg ? pg.default : (pg as typeof import("pg"));
+    return "default" in pg ? pg.default : pg;
   } catch (cause) {
     if (!isMissing(cause))
       throw storeUnavailable("Cannot use a PostgreSQL store: the package pg could not be loaded", { cause });

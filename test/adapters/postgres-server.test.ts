@@ -100,6 +100,22 @@ withPostgres("adapters/postgres and its server", (server) => {
     expect(committed).toMatchObject({ type: "committed" });
   });
 
+  it("verbs name why there is no connection while the server is gone", async () => {
+    const { url, kill, restart } = await server(forgetful);
+    const store = await newStore(url, { timeoutMs: 1_500 });
+    await kill("SIGKILL");
+    const why = /no answer within 1500 ms from PostgreSQL at \S+ \(ECONNREFUSED\)$/;
+    await Promise.all([
+      expect(store.commit(write("ada"))).rejects.toThrow(why),
+      expect(store.load("ada")).rejects.toThrow(why),
+      expect(store.counts()).rejects.toThrow(why),
+    ]);
+    await restart();
+    await kill("SIGSTOP");
+    await expect(store.load("ada")).rejects.toMatchObject(unavailable);
+    await kill("SIGCONT");
+  });
+
   it("verbs that wait for a lock reject and name it, and leave nothing behind on the server", async () => {
     const { url } = await server(forgetful);
     const store = await newStore(url, { timeoutMs: 600 });
