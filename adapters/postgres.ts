@@ -30,9 +30,9 @@ import { targetOf, type Where } from "./postgres/links.ts";
 import { look, migrate, quoted } from "./postgres/migrate.ts";
 import { postgresOutbox } from "./postgres/outbox.ts";
 import { postgresJoins } from "./postgres/joins.ts";
-import { probing } from "./postgres/probing.ts";
 import {
   claimedOf,
+  committedOf,
   idsOf,
   limitOf,
   loaded,
@@ -60,6 +60,7 @@ export interface PostgresOptions {
   readonly schema?: string;
   /**
    * Timeout of one store call in milliseconds, including reconnecting; the call then rejects with `STORE_UNAVAILABLE`.
+   * A little earlier the server gives up waiting for a lock (`lock_timeout`, for this statement alone).
    * @default 5000
    */
   readonly timeoutMs?: number;
@@ -93,7 +94,8 @@ export interface PostgresAdapter extends StoreAdapter, KeyvView {
  * A store in PostgreSQL (14 or later). `where` is
  * - a URL: `postgres://user:password@host:5432/database`, with `?sslmode=verify-full` for TLS. Every opening has a few
  *   connections of its own. The package `pg` must be installed;
- * - a `Pool` of `pg`, or a compatible object, for any other configuration. You end it, after the lifecycle.
+ * - a `Pool` of `pg`, or a compatible object, for any other configuration. You end it, after the lifecycle. Give its role a
+ *   `CONNECTION LIMIT`: a COMMIT that waits for a replica outlives its call, and the pool opens another connection.
  *
  * Every call is a single statement and leaves no session state, so poolers in transaction mode (PgBouncer) may stand in
  * front of the server. Call `migrate()` once before the first opening.
@@ -200,7 +202,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     tally: telling("read", true, "tally_users($1)"),
     loadAccount: verb("read", true, "load_account($1)"),
     commitAccount: verb("write to", true, "commit_account($1, $2, $3, $4, $5)"),
-    probe: { text: probing(s), doing: "write to", repeatable: true } as const,
+    probe: verb("write to", true, "takes_writes()"),
     takeSpace: verb("write to", true, "take_space()"),
   };
   /** Results have the shape that the functions in `verbs.ts` return. */
@@ -223,7 +225,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     verb: verbs.commit,
     ids: idsOf,
     values: (writes) => valuesOf(account, writes, time.known()),
-    answers: (reply) => reply as readonly Committed[],
+    answers: (reply) => (reply as Parameters<typeof committedOf>[0][]).map(committedOf), // as the function returns it
     // Each write may lock a name, and PostgreSQL has room for 64 locks per connection by default
     // (max_locks_per_transaction).
     most: 48,

@@ -38,10 +38,13 @@ const steps = {
   code: "wait: a fresh code is requested by itself",
   transaction:
     "end the application's transaction that onboards a user: pg_stat_activity shows it, mostly as idle in transaction; then start the move again, which goes on where it stopped",
+  lock: "end the transaction that holds the lock: pg_stat_activity shows it, mostly as idle in transaction; nothing is lost, and work continues by itself",
   folder:
     "put the folder, or the volume that holds it, back where it was, and work continues by itself; if it is lost, stop every process that uses it, and restore the newest backup",
   right:
     "give the store's user the right that the message names; nothing is lost, and work continues by itself",
+  whileOpen:
+    "do what the message names, and work continues by itself; only where the URL or an option must change, start the process again with it",
   odd: "compare with 1upHealth's own list: call reconcile(); it is tried again",
 } as const;
 
@@ -169,7 +172,10 @@ export function nextStepOf(error: LifecycleError): string {
   if (error.failedCall) return nextStepAfter(error.failedCall, { alone: error.facts["alone"] === true });
   if (error.facts["reason"] === "noRight") return steps.right;
   if (error.facts["reason"] === "noFolder") return steps.folder;
-  return error.facts["waitsFor"] === "transaction" ? steps.transaction : nextSteps[error.code];
+  if (error.facts["reason"] === "whileOpen") return steps.whileOpen;
+  const { waitsFor } = error.facts;
+  if (waitsFor === "row" || waitsFor === "lock") return steps.lock;
+  return waitsFor === "transaction" ? steps.transaction : nextSteps[error.code];
 }
 
 /** The end of a log line about an error that is met again: `; what to do: …`. */

@@ -5,8 +5,9 @@
  * @module
  */
 import { setImmediate } from "node:timers";
+import { sleep } from "../../src/clock.ts";
 import type { Connection, Verb } from "./connection.ts";
-import { isOfData, Silence } from "./failures.ts";
+import { isOfData, RowHeld, Silence } from "./failures.ts";
 
 /** A verb that handles many requests in one statement. */
 export interface Grouped<Ask, Answer> {
@@ -15,8 +16,8 @@ export interface Grouped<Ask, Answer> {
   ids?(ask: Ask): readonly string[];
   /** The parameters of the statement. */
   values(asks: readonly Ask[]): unknown[];
-  /** One answer per request, in the same order. */
-  answers(reply: unknown, asks: readonly Ask[]): readonly Answer[];
+  /** One answer per request, in the same order; `undefined`: it is to be sent again, as a row that it needs is locked. */
+  answers(reply: unknown, asks: readonly Ask[]): readonly (Answer | undefined)[];
   /** Maximum number of requests per statement. */
   readonly most: number;
   /** Maximum number of statements in flight. */
@@ -30,6 +31,8 @@ interface Waiting<Ask, Answer> {
   readonly reject: (error: unknown) => void;
   /** The caller no longer waits for the answer. */
   over: boolean;
+  /** How long to wait before it is sent again, ms; 0: no row that it needs was locked. */
+  pauseMs: number;
 }
 
 /** Batches the requests of one verb. The returned function asks for one. */
@@ -87,14 +90,23 @@ export function batches<Ask, Answer>(
       const reply = await connection.run(verb, valuesAboard, until);
       const asked = aboard.map(({ ask }) => ask);
       const all = answers(reply, asked);
-      for (const [n, { resolve }] of aboard.entries()) {
+      for (const [n, waiting] of aboard.entries()) {
         const answer = all[n];
-        if (answer !== undefined) resolve(answer);
+        if (answer === undefined) void sendAgain(waiting);
+        else waiting.resolve(answer);
       }
     } catch (error) {
       if (batch.length > 1 && isOfData(error)) for (const each of batch) await fly([each]);
       else for (const { reject } of batch) reject(error);
     }
+  }
+
+  /** Puts it into the queue again after a pause; the caller's time limit ends that. */
+  async function sendAgain(waiting: Waiting<Ask, Answer>): Promise<void> {
+    waiting.pauseMs = Math.min(2 * waiting.pauseMs + 5, 250);
+    await sleep(connection.clock, waiting.pauseMs);
+    queue.push(waiting);
+    board();
   }
 
   return (ask) => {
@@ -107,6 +119,7 @@ export function batches<Ask, Answer>(
             ask,
             until,
             over: false,
+            pauseMs: 0,
             resolve(answer) {
               cancel();
               resolve(answer);
@@ -118,7 +131,7 @@ export function batches<Ask, Answer>(
           };
           const cancel = clock.timer(timeoutMs, () => {
             waiting.over = true;
-            reject(new Silence(timeoutMs));
+            reject(waiting.pauseMs > 0 ? new RowHeld(timeoutMs) : new Silence(timeoutMs));
           });
           queue.push(waiting);
           board();

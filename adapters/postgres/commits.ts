@@ -8,6 +8,12 @@ import { settings } from "./functions.ts";
 
 /** The SQL that creates the function. @param s the schema, quoted */
 export function commitFunction(s: string): string {
+  const locked = (how: string): string => `FROM (
+      SELECT asked_id FROM json_array_elements_text(_locks->'users') AS asked (asked_id)
+      ORDER BY asked_id COLLATE "C" OFFSET 0
+    ) AS sorted, LATERAL (
+      SELECT id FROM ${s}.users WHERE account = _account AND id = asked_id LIMIT 1 FOR UPDATE${how}
+    ) AS locked`;
   const change = `UPDATE ${s}.users SET revision = _ask.next, write_id = _ask.write_id, state = _ask.state,
         due_at = _now + _ask.due_in, stale_at = _now + _ask.stale_in, lane = _ask.lane, waits_since = _since, lease_id = _ask.leased_to,
         lease_owner = _ask.lease_owner, lease_until = _now + _ask.lease_ms, took = _took,
@@ -17,7 +23,8 @@ export function commitFunction(s: string): string {
 -- Commits and moves of different users. Everything that can fail for a write is checked before that write changes
 -- anything.
 -- _locks: names of new users, of existing users and of limits; known: what the calling process knows about the server's
--- time. _values: one line per write.
+-- time; skips: a user whose row another transaction has locked is answered busy, and does not hold up the others.
+-- Without it, as earlier releases call it, all wait for that row. _values: one line per write.
 CREATE OR REPLACE FUNCTION ${s}.commit_users(_account text, _locks json, _heads json, _lines text, _identity text) RETURNS text
 LANGUAGE plpgsql ${settings} AS $$
 DECLARE
@@ -43,15 +50,15 @@ DECLARE
   _waited text;
   _waiting text;
   _events json[] := '{}';
+  _own text[]; -- the ids of locked rows; NULL: all are
 BEGIN
   PERFORM ${s}.same_account(_account, _identity);
   PERFORM ${s}.lock_names(1, _account, _locks->'comers');
-  PERFORM FROM (
-    SELECT asked_id FROM json_array_elements_text(_locks->'users') AS asked (asked_id)
-    ORDER BY asked_id COLLATE "C" OFFSET 0
-  ) AS sorted, LATERAL (
-    SELECT FROM ${s}.users WHERE account = _account AND id = asked_id LIMIT 1 FOR UPDATE
-  ) AS locked;
+  IF _locks->'skips' IS NULL THEN
+    PERFORM ${locked("")};
+  ELSE
+    _own := ARRAY(SELECT locked.id ${locked(" SKIP LOCKED")});
+  END IF;
   PERFORM ${s}.lock_names(2, _account, _locks->'limits');
   _now := ${s}.now_ms(); -- read after acquiring the locks, so that time never goes back between two lock holders
 
@@ -86,11 +93,19 @@ BEGIN
     ) AS u ON true
     ORDER BY h.take_name NULLS FIRST, h.n
   LOOP
+    IF _ask.there AND NOT _ask.was = ANY (_own) THEN
+      _answers[_ask.n] := '{"type":"busy"}';
+      CONTINUE;
+    END IF;
     _overwrites := _ask.there;
     IF _ask.moves THEN
       SELECT revision, write_id, took, renamed_to INTO _target FROM ${s}.users
       WHERE account = _account AND id = _ask.id;
       _overwrites := FOUND;
+      IF FOUND AND NOT _ask.id = ANY (_own) THEN
+        _answers[_ask.n] := '{"type":"busy"}';
+        CONTINUE;
+      END IF;
       IF FOUND AND _target.renamed_to IS NULL THEN
         IF _target.write_id = _ask.write_id THEN
           _answers[_ask.n] := json_build_object('type', 'committed', 'revision', _target.revision, 'slot', _target.took);

@@ -24,6 +24,9 @@ export function calling(s: string): (doing: Verb["doing"], repeatable: boolean, 
   return (doing, repeatable, call) => ({ text: `SELECT ${s}.${call} AS answer`, doing, repeatable });
 }
 
+/** How often the server is asked whether it still carries out a statement, ms. */
+const askAgainMs = 1_000;
+
 /** The connections of one store. */
 export class Connection {
   readonly clock: Clock;
@@ -31,9 +34,15 @@ export class Connection {
   /** Is told the server's time, and when the request that brought it left, on the monotonic clock. */
   heardTime: (at: number, sentAt: number) => void = () => {};
   readonly #link: Link;
+  /** Why the last statement failed that got no answer; `undefined`: it was answered. */
+  #failure: unknown;
+  /** Connections whose statement the server may still carry out. */
+  #kept = 0;
   #underWay = 0;
   #idle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
+  #end: () => void = () => {};
+  readonly #ended = new Promise<void>((resolve) => (this.#end = resolve));
 
   constructor(link: Link, clock: Clock, timeoutMs: number) {
     this.#link = link;
@@ -53,7 +62,7 @@ export class Connection {
 
   /** As {@link within}; an error of `task` becomes that of a failed verb. @throws {LifecycleError} */
   during<T>(doing: Verb["doing"], task: (until: number) => Promise<T>): Promise<T> {
-    return this.within((error) => storeError(doing, this.place, error), task);
+    return this.within((error) => storeError(doing, this.place, error, this.#failure), task);
   }
 
   /**
@@ -88,16 +97,27 @@ export class Connection {
       let failure: unknown;
       let sentAt = 0;
       try {
-        const [row] = await this.lend(until, (client) => {
+        if (verb.doing === "write to") await this.#fewKept(until);
+        const ask = async (client: PostgresClient): Promise<readonly unknown[]> => {
           sentAt = this.clock.monotonic();
-          return client.query({ text: verb.text, values: values() }).then(({ rows }) => rows);
-        });
+          // Without a limit the server would go on waiting for a lock after the caller has given up.
+          const lockMs = Math.max(1, Math.floor(0.9 * (until - sentAt)));
+          const text = verb.text.replace(
+            /^SELECT /,
+            `SELECT set_config('lock_timeout', '${lockMs}', true), `,
+          );
+          return (await client.query({ text, values: values() })).rows;
+        };
+        const [row] = await this.lend(until, ask, true);
+        this.#failure = undefined;
         // Every verb returns a column named answer, and some return whether there are users to take in.
         const { answer, joins } = row as { readonly answer: string | null; readonly joins?: boolean };
         const parsed: unknown = answer === null ? null : JSON.parse(answer);
         if (verb.isTimed === true) this.heardTime((parsed as readonly [number, ...unknown[]])[0], sentAt);
         return joins === undefined ? parsed : { answer: parsed, joins };
       } catch (error) {
+        if (!(error instanceof Silence))
+          this.#failure = error instanceof NotSent || isLost(error) ? error : undefined;
         const at = unsureAt(error);
         if (at !== undefined) {
           this.heardTime(at, sentAt);
@@ -116,16 +136,48 @@ export class Connection {
   /**
    * Lends a connection to `task` until the deadline. The connection is destroyed if `task` is late or has left it
    * unusable.
+   *
+   * @param isStatement `task` is one statement: if it is late, the connection is kept until the server has ended it
    */
-  async lend<T>(until: number, task: (client: PostgresClient) => Promise<T>): Promise<T> {
+  async lend<T>(
+    until: number,
+    task: (client: PostgresClient) => Promise<T>,
+    isStatement = false,
+  ): Promise<T> {
     const client = await this.#connected(until);
+    const doing = task(client);
     try {
-      const done = await this.#before(until, () => task(client));
+      const done = await this.#before(until, () => doing);
       client.release();
       return done;
     } catch (error) {
-      client.release(!isUsable(error));
+      if (isStatement && error instanceof Silence) void this.#keep(client, doing);
+      else client.release(!isUsable(error));
       throw error;
+    }
+  }
+
+  /**
+   * Keeps the place of a connection in the pool while the server carries out its statement, such as a COMMIT that waits
+   * for a replica. A new one in its place would be one more for the server, each time that the call is repeated.
+   */
+  async #keep(client: PostgresClient, statement: Promise<unknown>): Promise<void> {
+    this.#kept++;
+    let isOver = false;
+    const over = Promise.race([statement.catch(() => {}), this.#ended]).then(() => (isOver = true));
+    while (!isOver && (await this.#link.isRunning(client))) {
+      await Promise.race([over, sleep(this.clock, askAgainMs)]);
+    }
+    this.#kept--;
+    client.release(true);
+  }
+
+  /** Waits while the server carries out several statements that were not answered: reads need connections, too. */
+  async #fewKept(until: number): Promise<void> {
+    while (this.#kept >= this.#link.mostKept) {
+      if (this.clock.monotonic() > until)
+        throw new Silence(this.timeoutMs, new Error("the server still carries out earlier statements"));
+      await sleep(this.clock, askAgainMs / 20);
     }
   }
 
@@ -157,12 +209,13 @@ export class Connection {
 
   /** Waits for pending calls, which all have a time limit. */
   close(): Promise<void> {
-    this.#closing ??= this.#end();
+    this.#closing ??= this.#close();
     return this.#closing;
   }
 
-  async #end(): Promise<void> {
+  async #close(): Promise<void> {
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    this.#end();
     // On a silently cut connection the closing handshake would never complete.
     await this.#before(this.clock.monotonic() + this.timeoutMs, () => this.#link.close()).catch(() => {});
   }

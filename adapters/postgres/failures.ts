@@ -31,6 +31,14 @@ export class NotSent extends Error {
   }
 }
 
+/** Another transaction held a row that the call needs until its time was over. */
+export class RowHeld extends Error {
+  constructor(timeoutMs: number) {
+    super(`another transaction holds this user's row, and has for ${timeoutMs} ms`);
+    this.name = "RowHeld";
+  }
+}
+
 /** The five-character SQLSTATE with which PostgreSQL refused; `undefined`: it did not answer. */
 export function refusalOf(error: unknown): string | undefined {
   const beneath = error instanceof NotSent ? error.cause : error;
@@ -62,7 +70,7 @@ const passing: Readonly<Record<string, string>> = {
   "53200": "PostgreSQL is out of memory",
   "53300":
     "PostgreSQL has no connection left (max_connections, or the CONNECTION LIMIT of the role or the database)",
-  [lockTimeout]: "PostgreSQL waited too long for a lock (lock_timeout)",
+  [lockTimeout]: "another transaction holds a lock that this needs (55P03)",
   "57014": "PostgreSQL cancelled the statement (statement_timeout, or an administrator)",
   "57P01": "PostgreSQL is shutting down",
   "57P02": "PostgreSQL crashed and is starting again",
@@ -144,15 +152,18 @@ export function unsureAt(error: unknown): number | undefined {
 
 /** A short description of an error. */
 function wordsOf(error: unknown): string {
-  const beneath = error instanceof NotSent || error instanceof Silence ? (error.cause ?? error) : error;
+  if (error instanceof Silence && error.cause !== undefined) return wordsOf(error.cause);
+  const beneath = error instanceof NotSent ? error.cause : error;
   if (!(beneath instanceof Error)) return typeof beneath;
   if ("code" in beneath && typeof beneath.code === "string") return beneath.code;
   return masked(beneath.message).slice(0, 200).trim();
 }
 
-/** The error of a failed verb. */
-export function storeError(doing: string, place: string, error: unknown): LifecycleError {
-  if (isLifecycleError(error)) return error;
+/** The error of a failed verb. `failure`: why statements have failed since the last one that was answered. */
+export function storeError(doing: string, place: string, failed: unknown, failure: unknown): LifecycleError {
+  if (isLifecycleError(failed)) return failed;
+  const isBare = failed instanceof Silence && failed.cause === undefined && failure !== undefined;
+  const error = isBare ? Object.assign(failed, { cause: failure }) : failed;
   const code = refusalOf(error);
   if (code === lostState) return lostStore();
   const text =
@@ -160,13 +171,17 @@ export function storeError(doing: string, place: string, error: unknown): Lifecy
       ? missing.has(code)
         ? `what migrate() creates is missing (${code}): ${toMigrateOrRestore}`
         : (passing[code] ?? lasting[code] ?? `PostgreSQL answered ${code}`) + rightIn(code, error)
-      : error instanceof Silence
-        ? `${error.message} from ${place}`
-        : `the connection to ${place} was lost`;
+      : error instanceof RowHeld
+        ? error.message
+        : error instanceof Silence
+          ? `${error.message} from ${place}${error.cause === undefined ? "" : ` (${wordsOf(error)})`}`
+          : `the connection to ${place} was lost`;
   return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the PostgreSQL store: ${text}`, {
     retryable: code === undefined || isPassing(code),
     cause: underneath(error),
     ...(code === "42501" && { facts: noRight }),
+    ...(code === lockTimeout && { facts: { waitsFor: "lock" } }),
+    ...(error instanceof RowHeld && { facts: { waitsFor: "row" } }),
   });
 }
 

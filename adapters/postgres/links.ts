@@ -55,6 +55,10 @@ export interface Link {
   readonly place: string;
   /** Lends a connection. */
   connect(): Promise<PostgresClient>;
+  /** Whether the server still carries out the statement of this connection, as far as that can be found out. */
+  isRunning(client: PostgresClient): Promise<boolean>;
+  /** While so many connections wait for the end of statements that were not answered, nothing is written. */
+  readonly mostKept: number;
   close(): Promise<void>;
 }
 
@@ -63,6 +67,16 @@ interface OwnPool extends PostgresPool {
   on(event: "error", listener: (error: Error) => void): unknown;
   on(event: "acquire" | "connect", listener: (client: PostgresClient) => void): unknown;
   end(): Promise<void>;
+}
+
+/** The part of the package `pg` that is used. */
+interface Pg {
+  readonly Pool: new (options: object) => OwnPool;
+  readonly Client: new (options: object) => Pick<PostgresClient, "query"> & {
+    on(event: "error", listener: (error: Error) => void): unknown;
+    connect(): Promise<unknown>;
+    end(): Promise<void>;
+  };
 }
 
 /** How to connect. @throws {LifecycleError} `INVALID_OPTION` if it is neither the URL of a PostgreSQL server nor a pool */
@@ -141,6 +155,8 @@ function givenLink(pool: PostgresPool): Link {
   return {
     place: "PostgreSQL",
     connect: async () => ignoreErrors(await pool.connect()),
+    isRunning: async () => false, // the other connections of the pool are the application's
+    mostKept: Number.POSITIVE_INFINITY,
     close: async () => {},
   };
 }
@@ -166,7 +182,7 @@ function ownTarget(url: URL, connections: number): (timeoutMs: number) => Link {
     let dialled: Promise<OwnPool> | undefined;
     const sockets = new Set<Socket>();
     const dial = async (): Promise<OwnPool> => {
-      const Pool = await poolOfPg();
+      const { Pool } = await loadPg();
       const pool = hearPool(new Pool({ ...options, connectionTimeoutMillis: timeoutMs }));
       pool.on("connect", (client) => {
         const { connection } = client as { readonly connection?: { readonly stream: Socket } }; // missing from its types
@@ -177,12 +193,38 @@ function ownTarget(url: URL, connections: number): (timeoutMs: number) => Link {
       });
       return pool;
     };
+    let asking: Promise<ReadonlySet<number> | null> | undefined;
+    /** The processes of the server that carry out statements, asked over a connection outside of the pool; `null`: unknown. */
+    const active = async (): Promise<ReadonlySet<number> | null> => {
+      const { Client } = await loadPg();
+      const limits = { connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs };
+      const client = new Client({ ...options, ...limits });
+      client.on("error", () => {});
+      try {
+        await client.connect();
+        const { rows } = await client.query({
+          text: "SELECT pid FROM pg_stat_activity WHERE state = 'active'",
+        });
+        return new Set(rows.map((row) => (row as { readonly pid: number }).pid)); // as selected
+      } catch {
+        return null;
+      } finally {
+        client.end().catch(() => {});
+      }
+    };
     return {
       place: `PostgreSQL at ${url.protocol}//${url.host}${url.pathname}`,
       async connect() {
         const pool = await (dialled ??= dial());
         return ignoreErrors(await pool.connect());
       },
+      async isRunning(client) {
+        const { processID } = client as { readonly processID?: number }; // missing from its types
+        const found = await (asking ??= active().finally(() => (asking = undefined)));
+        // While the server cannot be asked, no other connection could take its place either.
+        return processID !== undefined && (found?.has(processID) ?? true);
+      },
+      mostKept: Math.max(1, Math.floor(connections / 2)),
       async close() {
         const pool = await dialled?.catch(() => undefined);
         await pool?.end();
@@ -220,10 +262,10 @@ function encryptionOf(words: URLSearchParams): false | { rejectUnauthorized: tru
  * Imported lazily, because `pg` is an optional dependency. @throws {LifecycleError} `STORE_UNUSABLE` if it is not
  * installed, `STORE_UNAVAILABLE` if it cannot be read now
  */
-async function poolOfPg(): Promise<new (options: object) => OwnPool> {
+async function loadPg(): Promise<Pg> {
   try {
     const pg = await loadPackage("pg", () => import("pg"));
-    return "default" in pg ? pg.default.Pool : (pg as typeof import("pg")).Pool;
+    return "default" in pg ? pg.default : pg;
   } catch (cause) {
     if (!isMissing(cause))
       throw storeUnavailable("Cannot use a PostgreSQL store: the package pg could not be loaded", { cause });

@@ -11,7 +11,7 @@ import { sharedFunctions } from "./functions.ts";
 import { joinFunctions } from "./join-functions.ts";
 import { query, type PostgresClient } from "./links.ts";
 import { outboxFunctions } from "./outbox-functions.ts";
-import { spaceTaking } from "./probing.ts";
+import { probing } from "./probing.ts";
 import { oldest, tables, upgrades, version } from "./tables.ts";
 import { textFunctions } from "./texts.ts";
 import { verbs } from "./verbs.ts";
@@ -21,7 +21,7 @@ const functions = [
   sharedFunctions,
   commitFunction,
   verbs,
-  spaceTaking,
+  probing,
   outboxFunctions,
   joinFunctions,
   textFunctions,

@@ -3,7 +3,17 @@
  *
  * @module
  */
-import type { Claimed, Commit, Json, Lane, Limit, Loaded, Move, Slot } from "../../src/store/contract.ts";
+import type {
+  Claimed,
+  Commit,
+  Committed,
+  Json,
+  Lane,
+  Limit,
+  Loaded,
+  Move,
+  Slot,
+} from "../../src/store/contract.ts";
 import {
   encodeValue,
   loadedFrom,
@@ -76,6 +86,11 @@ export interface Write {
   readonly events: readonly SentEvent[];
 }
 
+/** The answer to a write; `undefined`: another transaction holds a row that it needs. */
+export function committedOf(sent: Committed | { readonly type: "busy" }): Committed | undefined {
+  return sent.type === "busy" ? undefined : sent;
+}
+
 /** @throws {LifecycleError} `INVALID_OPTION` if the value cannot be represented as JSON */
 export function writeOf({ from, commit }: { readonly from?: Move["from"]; readonly commit: Commit }): Write {
   return { commit, from, value: encodeValue(commit.value), events: sentEvents(commit.events ?? []) };
@@ -100,6 +115,7 @@ export function valuesOf(account: string, writes: readonly Write[], known: Known
     users: writes.flatMap(idsOf),
     limits: [...new Set(limits)].filter((name) => name !== undefined),
     known,
+    skips: true,
   };
   const lines = writes.map(({ value }) => value).join("\n");
   const identity = writes[0]?.commit.identity ?? null; // all writes of one process

@@ -230,5 +230,6 @@ async function refuseEviction(doing: string, asked: Promise<Reply>): Promise<voi
   throw storeUnusable(
     `Cannot ${doing} the Redis store: maxmemory-policy must be noeviction, or Redis would evict users ` +
       `(CONFIG SET maxmemory-policy noeviction, or a setting of your provider), not ${policy}`,
+    { facts: { reason: "whileOpen" } },
   );
 }

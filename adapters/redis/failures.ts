@@ -86,6 +86,12 @@ function beneath(error: unknown, failure: unknown): unknown {
   return error instanceof Silence && entrance.has(whyOf(failure)) ? failure : error;
 }
 
+/** A short description of a failure of the connection: its code, such as `CERT_HAS_EXPIRED`, or its message. */
+function wordsOf(failure: unknown): string {
+  if (!(failure instanceof Error)) return typeof failure;
+  return masked("code" in failure ? String(failure.code) : failure.message).trim();
+}
+
 /** The error of a failed verb. `failure`: why the client has been without a connection since the call began. */
 export function storeError(doing: string, link: Link, failed: unknown, failure: unknown): LifecycleError {
   if (isLifecycleError(failed)) return failed;
@@ -95,13 +101,14 @@ export function storeError(doing: string, link: Link, failed: unknown, failure: 
   const text = isAnswer(why)
     ? (passing[why] ?? lasting[why] ?? `Redis answered ${why}`) + lackIn(why, error)
     : error instanceof Silence
-      ? `${error.message} from ${link.place}`
+      ? `${error.message} from ${link.place}${failure === undefined ? "" : ` (${wordsOf(failure)})`}`
       : `the connection to ${link.place} was lost`;
   const code = entrance.has(why) ? "STORE_UNUSABLE" : "STORE_UNAVAILABLE";
   return new LifecycleError(code, `Cannot ${doing} the Redis store: ${text}`, {
     retryable: !isAnswer(why) || why in passing,
     ...(why === "NOPERM" && { facts: { reason: "noRight" } }),
-    cause: underneath(error instanceof Silence ? (link.failure() ?? error) : error),
+    ...(entrance.has(why) && { facts: { reason: "whileOpen" } }),
+    cause: underneath(error instanceof Silence ? (failure ?? error) : error),
   });
 }
 
@@ -118,16 +125,14 @@ export function openError(link: Link, failed: unknown): LifecycleError {
   const error = beneath(failed, link.failure());
   const why = whyOf(error);
   const cause = error instanceof Silence ? (link.failure() ?? error) : error;
-  const details = masked(
-    cause instanceof Error ? ("code" in cause ? String(cause.code) : cause.message) : typeof cause,
-  );
+  const details = wordsOf(cause);
   if (!isAnswer(why) && !/CERT|UNABLE_TO_/.test(details)) {
     return storeUnavailable(`Cannot reach ${link.place}: ${details}${aboutTls(link, cause)}`, {
       cause: underneath(cause),
     });
   }
   const known = passing[why] ?? lasting[why];
-  const text = known === undefined ? details.trim() : known + lackIn(why, error);
+  const text = known === undefined ? details : known + lackIn(why, error);
   return new LifecycleError(
     why in passing ? "STORE_UNAVAILABLE" : "STORE_UNUSABLE",
     `Cannot open the store in ${link.place}: ${text}`,

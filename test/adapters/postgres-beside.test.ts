@@ -1,8 +1,9 @@
 /** Many at once on one PostgreSQL: in each other's way, and behind poolers. */
-import { Pool } from "pg";
+import { Client, Pool } from "pg";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { postgres, type PostgresPool } from "../../adapters/postgres.ts";
 import { systemClock } from "../../src/clock.ts";
+import { headOf, writeOf } from "../../adapters/postgres/rows.ts";
 import type { Limit, Slot, Store } from "../../src/store/contract.ts";
 import { each } from "../support/child.ts";
 import { write } from "../support/commits.ts";
@@ -79,6 +80,16 @@ async function agrees(store: Store, held: readonly Slot[]): Promise<void> {
   expect(held.length).toBeLessThanOrEqual(limit.calls);
 }
 
+/** A transaction that stays open after this statement. */
+async function sessionThat(url: string, statement: string): Promise<Client> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  onTestFinished(() => client.end());
+  await client.query("BEGIN");
+  await client.query(statement);
+  return client;
+}
+
 withSharedPostgres("adapters/postgres among many", (place) => {
   it("every verb of five processes at once leaves counts, pages and slots exact, without a deadlock", async () => {
     const { url, schema } = place();
@@ -100,6 +111,61 @@ withSharedPostgres("adapters/postgres among many", (place) => {
     );
     const { waiting: counted } = await store.slots.forecast({ limit, calls: 1, lane: "bulk" });
     expect(waiting).toEqual([{ n: counted.bulk }]);
+  });
+
+  it("a row that an operator's transaction holds fails its own user, and no other of the batch", async () => {
+    const { url, schema } = place();
+    const store = await newStore(url, { schema, timeoutMs: 1_500 });
+    for (const id of ["ada", "bob"]) await store.commit(write(id));
+    const operator = await sessionThat(url, `SELECT FROM "${schema}".users WHERE id = 'ada' FOR UPDATE`);
+    const second = (id: string) => write(id, { expectedRevision: 1, writeId: "second" });
+    const moved = { from: "bob", commit: { ...second("ada"), writeId: "third" } };
+    const [held, ...others] = await Promise.allSettled([
+      store.commit(second("ada")),
+      store.commit(second("bob")),
+      store.commit(write("eve")),
+      store.move(moved),
+    ]);
+    const message =
+      "Cannot write to the PostgreSQL store: another transaction holds this user's row, and has for 1500 ms";
+    const refused = {
+      status: "rejected",
+      reason: { code: "STORE_UNAVAILABLE", retryable: true, message, facts: { waitsFor: "row" } },
+    };
+    expect(held).toMatchObject(refused);
+    expect(others).toMatchObject([
+      { value: { type: "committed", revision: 2 } },
+      { value: { type: "committed", revision: 1 } },
+      refused,
+    ]);
+    const waited = store.commit(second("ada"));
+    await operator.query("ROLLBACK");
+    expect(await waited).toEqual({ type: "committed", revision: 2, slot: null });
+    expect(await store.load("bob")).toMatchObject({ record: { revision: 2 } });
+  });
+
+  it("commit() of the release before, which knows no busy user, waits for the row", async () => {
+    const { url, schema } = place();
+    const store = await newStore(url, { schema });
+    await store.commit(write("ada"));
+    const operator = await sessionThat(url, `SELECT FROM "${schema}".users WHERE id = 'ada' FOR UPDATE`);
+    const pool = new Pool({ connectionString: url });
+    onTestFinished(() => pool.end());
+    const [head, locks] = [
+      headOf(writeOf({ commit: write("ada", { expectedRevision: 1, writeId: "b" }) }), 0),
+      { users: ["ada"] },
+    ];
+    const waited = pool.query<{ answer: string }>(
+      `SELECT "${schema}".commit_users('account', $1, $2, '1', NULL) AS answer`,
+      [JSON.stringify({ comers: [], limits: [], ...locks }), JSON.stringify([head])],
+    );
+    await vi.waitUntil(
+      async () => (await sql(url, "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).length > 0,
+    );
+    await operator.query("ROLLBACK");
+    expect(JSON.parse((await waited).rows[0]?.answer ?? "")).toEqual([
+      { type: "committed", revision: 2, slot: null },
+    ]);
   });
 
   it("every verb works where each statement has another connection", async () => {

@@ -162,6 +162,21 @@ withSharedPostgres("adapters/postgres with events", (place) => {
     expect(left).toHaveLength(6_001);
     expect(left.at(-1)).toMatchObject({ number: last, key: "ada", value: "forgotten" });
   });
+
+  it("trim() gives numbers to events that no reader has seen, and asks to be called again for the rest", async () => {
+    const { url, schema } = place();
+    const store = await newStore(url, { schema, timeoutMs: patientMs });
+    await sql(
+      url,
+      `INSERT INTO "${schema}".arrivals (account, key, at, value)
+        SELECT 'account', '"ada"', "${schema}".now_ms(), to_json(n) FROM generate_series(1, 12500) AS n`,
+    );
+    const trimmed = [];
+    for (let times = 0; times < 2; times++)
+      trimmed.push(await outboxOf(store).trim({ olderThanMs: 60_000, limit: 10 }));
+    expect(trimmed).toEqual([10, 0]);
+    expect(await sql(url, `SELECT count(*)::integer AS n FROM "${schema}".arrivals`)).toEqual([{ n: 0 }]);
+  });
 });
 
 withPostgres("adapters/postgres with events, on a server of its own", (server) => {

@@ -6,12 +6,21 @@ import { sleep, systemClock } from "../../src/clock.ts";
 import type { Limit } from "../../src/store/contract.ts";
 import { startChild } from "../support/child.ts";
 import { write } from "../support/commits.ts";
-import { forgetful, withPostgres, withSharedPostgres } from "../support/postgres.ts";
+import { forgetful, sql, withPostgres, withSharedPostgres } from "../support/postgres.ts";
 import { lineTo, newStore, openStore, refusal } from "./postgres-scene.ts";
 
 const limit: Limit = { name: "calls", calls: 3, windowMs: 3_600_000 };
 const { lease } = write("nobody");
 const unavailable = { code: "STORE_UNAVAILABLE", retryable: true };
+
+/** How many connections stores have, and how many of them wait for locks. */
+function backends(url: string): Promise<readonly object[]> {
+  return sql(
+    url,
+    `SELECT count(*)::integer AS all, (count(*) FILTER (WHERE wait_event_type = 'Lock'))::integer AS waiting
+      FROM pg_stat_activity WHERE application_name = 'oneup-lifecycle'`,
+  );
+}
 
 withPostgres("adapters/postgres and its server", (server) => {
   it("commit() of 64 writers loses nothing acknowledged to kill -9 of the server, and writes nothing twice", async () => {
@@ -89,6 +98,63 @@ withPostgres("adapters/postgres and its server", (server) => {
     const bob = write("bob");
     const committed = await vi.waitUntil(() => store.commit(bob).catch(() => false), 5_000);
     expect(committed).toMatchObject({ type: "committed" });
+  });
+
+  it("verbs name why there is no connection while the server is gone", async () => {
+    const { url, kill, restart } = await server(forgetful);
+    const store = await newStore(url, { timeoutMs: 1_500 });
+    await kill("SIGKILL");
+    const why = /no answer within 1500 ms from PostgreSQL at \S+ \(ECONNREFUSED\)$/;
+    await Promise.all([
+      expect(store.commit(write("ada"))).rejects.toThrow(why),
+      expect(store.load("ada")).rejects.toThrow(why),
+      expect(store.counts()).rejects.toThrow(why),
+    ]);
+    await restart();
+    await kill("SIGSTOP");
+    await expect(store.load("ada")).rejects.toMatchObject(unavailable);
+    await kill("SIGCONT");
+  });
+
+  it("verbs that wait for a lock reject and name it, and leave nothing behind on the server", async () => {
+    const { url } = await server(forgetful);
+    const store = await newStore(url, { timeoutMs: 600 });
+    const operator = new Client({ connectionString: url });
+    await operator.connect();
+    onTestFinished(() => operator.end());
+    await operator.query("BEGIN; LOCK TABLE oneup_lifecycle.users IN ACCESS EXCLUSIVE MODE");
+    for (let round = 0; round < 4; round++) {
+      const asked = [store.commit(write(`${round}`)), store.load("ada"), store.counts(), store.probe?.()];
+      const [committed, loaded, counted, probed] = await Promise.allSettled(asked);
+      for (const held of [committed, loaded, probed]) {
+        expect(held).toMatchObject({ reason: { ...unavailable, facts: { waitsFor: "lock" } } });
+        expect(String((held as PromiseRejectedResult).reason)).toMatch(/another transaction holds a lock/);
+      }
+      expect(counted).toMatchObject({ status: "fulfilled" });
+    }
+    expect(await backends(url)).toMatchObject([{ waiting: 0 }]);
+    await operator.query("ROLLBACK");
+    expect(await store.commit(write("ada"))).toMatchObject({ type: "committed" });
+  });
+
+  it("commits that wait for a replica take no more connections than the store may have, and reads go on", async () => {
+    const { url } = await server(forgetful);
+    const store = await newStore(url, { timeoutMs: 300 });
+    await store.commit(write("ada"));
+    await sql(url, "ALTER SYSTEM SET synchronous_standby_names = 'gone'");
+    await sql(url, "SELECT pg_reload_conf()");
+    await vi.waitFor(() => expect(store.commit(write("first"))).rejects.toMatchObject(unavailable));
+    for (let round = 0; round < 12; round++) {
+      await Promise.allSettled([store.commit(write(`${round}`)), store.claim({ limit: 1, lease })]);
+      expect(await store.load("ada")).toMatchObject({ type: "record" });
+    }
+    const [left] = await backends(url);
+    expect((left as { readonly all: number }).all).toBeLessThanOrEqual(5);
+    await sql(url, "ALTER SYSTEM RESET synchronous_standby_names");
+    await sql(url, "SELECT pg_reload_conf()");
+    const bob = write("bob");
+    await vi.waitFor(async () => expect(await store.commit(bob)).toMatchObject({ type: "committed" }));
+    expect(await store.load("first")).toMatchObject({ type: "record" });
   });
 
   it("close() lets the process end while the server is paused with its connections open", async () => {

@@ -3,6 +3,8 @@ import KeyvRedis, { createClient } from "@keyv/redis";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { redis, type Where } from "../../adapters/redis.ts";
 import { systemClock } from "../../src/clock.ts";
+import { isLifecycleError } from "../../src/errors.ts";
+import { nextStepOf } from "../../src/next-step.ts";
 import type { Store } from "../../src/store/contract.ts";
 import { write } from "../support/commits.ts";
 import { withServer } from "../support/servers.ts";
@@ -34,6 +36,10 @@ withServer("redis", "adapters/redis and a password that is refused", (server) =>
       expect(String(error)).toContain("Redis refused the user or the password");
       expect(inspect(error, { depth: null })).not.toContain("secret");
     }
+    const refused: unknown = await store.load("ada").catch((reason: unknown) => reason);
+    expect(isLifecycleError(refused) && nextStepOf(refused)).toMatch(
+      /^do what the message names, and work continues by itself; /,
+    );
     await user("resetpass", ">secret");
     await vi.waitFor(async () => expect(await store.commit(write("cleo"))).toBeTruthy(), 5_000);
   });

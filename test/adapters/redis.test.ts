@@ -232,6 +232,16 @@ withServer("redis", "adapters/redis and its server", (server) => {
     expect(await store.commit(write("ada"))).toMatchObject({ type: "committed" });
   });
 
+  it("a verb names why there is no connection while the server is gone", async () => {
+    const { url, kill } = await server();
+    const store = await openStore(url, { timeoutMs: 1_000 });
+    await kill("SIGKILL");
+    await store.load("ada").catch(() => {}); // it may have been lost with the connection
+    await expect(store.commit(write("ada"))).rejects.toThrow(
+      /no answer within 1000 ms from Redis at \S+ \(ECONNREFUSED\)$/,
+    );
+  });
+
   it("a verb after a silent loss of the connection rejects, and the next one has a new connection", async () => {
     const { port } = await server();
     const line = await lineTo(port);

@@ -140,7 +140,10 @@ function steady(text: string): string {
       .replaceAll(/\b[0-9a-f]{12}\b/g, "HEX")
       .replaceAll(/#[0-9a-f]{20}\b/g, "#ALIAS")
       // A command that is under way as the server ends is lost, a later one gets no answer.
-      .replaceAll(/the connection to (Redis at \S+) was lost/g, "no answer within 1000 ms from $1")
+      .replaceAll(
+        /the connection to (Redis at \S+) was lost/g,
+        "no answer within 1000 ms from $1 (ECONNREFUSED)",
+      )
       // A call that could not be sent is soon tried again: what is next depends on how fast this machine is.
       .replaceAll(
         /(?:It waits because|Next is|Now the call|The call \w+ was begun) .*?(?= What to do: |$)/gm,

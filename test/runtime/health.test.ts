@@ -61,6 +61,29 @@ describe("health()", () => {
     expect(asked).toBe(1);
   });
 
+  it("names the last failure of a read, of the last minute, while the store answers nothing", async () => {
+    let isOn = false;
+    const store = troubled(
+      () => isOn,
+      () => ({
+        load: () => Promise.reject(new LifecycleError("STORE_UNAVAILABLE", "Cannot read: ECONNREFUSED")),
+        tally: never,
+        probe: never,
+      }),
+    );
+    const { lifecycle, clock } = await open(store);
+    isOn = true;
+    await expect(lifecycle.inspect("ada")).rejects.toThrow("ECONNREFUSED");
+    const why: unknown[] = [];
+    for (const waitMs of [2_000, 60_000]) {
+      await clock.advance(waitMs);
+      void lifecycle.health().then((answer) => why.push(answer.why));
+      await clock.advance(500);
+    }
+    const silent = "Cannot determine the health: the memory store did not respond within 500 ms";
+    expect(why).toEqual([`${silent}, after: Cannot read: ECONNREFUSED`, silent]);
+  });
+
   it("a late refusal of the store is no unhandled rejection", async () => {
     let fail = (): void => {};
     let isOn = false;

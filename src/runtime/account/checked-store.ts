@@ -194,6 +194,7 @@ function checked(
   /** A call failed. Resolves if it is to be made once more. @throws {LifecycleError} otherwise */
   async function refused(verb: string, thrown: unknown, isWrite: boolean, attempt: number): Promise<void> {
     const error = explained(verb, thrown);
+    writability.heard(error);
     if (isWrite) writability.failed(error);
     if (!isLostStore(error)) throw lost ?? error;
     const found = verb === "account.load" ? null : await load(); // throws if it is lost

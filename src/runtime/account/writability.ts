@@ -13,12 +13,17 @@ import type { Store } from "../../store/contract.ts";
 /** How long a result is reused, ms: health probes may come every second and from many processes. */
 const freshMs = 1_000;
 
+/** How long a failed call explains a store that does not answer, ms. */
+const heardMs = 60_000;
+
 export class Writability {
   readonly #store: Pick<Store, "probe" | "account">;
   readonly #clock: Clock;
   readonly #logger: Logger;
   /** A real write failed, and none has succeeded since. */
   #failed = false;
+  /** The last call that failed, also a read, and its time. */
+  #heard: { readonly at: number; readonly error: Error } | null = null;
   /** The last result, and its time. */
   #found: { readonly at: number; readonly refusal: Error | null } | null = null;
   #asking: Promise<void> | null = null;
@@ -26,6 +31,12 @@ export class Writability {
   /** Why the last write or probe failed; `null`: it did not. */
   get refusal(): Error | null {
     return this.#found?.refusal ?? null;
+  }
+
+  /** Why the store may be silent: that refusal, or the failure of any call of late. */
+  get trouble(): Error | null {
+    const isRecent = this.#heard !== null && this.#clock.monotonic() - this.#heard.at < heardMs;
+    return this.refusal ?? (isRecent ? (this.#heard?.error ?? null) : null);
   }
 
   constructor(store: Pick<Store, "probe" | "account">, clock: Clock, logger: Logger) {
@@ -39,9 +50,16 @@ export class Writability {
     this.#note(null);
   }
 
+  /** A call failed. */
+  heard(error: Error): void {
+    if (isLifecycleError(error, "STORE_UNAVAILABLE") || isLifecycleError(error, "STORE_UNUSABLE"))
+      this.#heard = { at: this.#clock.monotonic(), error };
+  }
+
   /** A write failed. */
   failed(error: unknown): void {
-    if (!isLifecycleError(error, "STORE_UNAVAILABLE")) return;
+    // A user whose row another transaction holds says nothing about the others.
+    if (!isLifecycleError(error, "STORE_UNAVAILABLE") || error.facts["waitsFor"] === "row") return;
     this.#failed = true;
     this.#note(error);
   }
@@ -82,7 +100,7 @@ export class Writability {
   }
 
   #note(refusal: Error | null): void {
-    if (refusal === null) this.#failed = false;
+    if (refusal === null) [this.#failed, this.#heard] = [false, null];
     const isUnavailable = isLifecycleError(refusal, "STORE_UNAVAILABLE");
     if (isUnavailable && this.refusal === null) {
       const message = `The store does not work: ${refusal.message}${todoAbout(refusal)}`;

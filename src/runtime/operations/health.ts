@@ -155,9 +155,9 @@ function whyIn(error: unknown): string {
 }
 
 function tooLate({ settings, writability }: Engine): LifecycleError {
-  const { refusal } = writability;
-  if (isLifecycleError(refusal, "STORE_UNUSABLE")) return refusal; // the store would not say anything else
-  const before = refusal === null ? "" : `, after: ${inWords(refusal).replace(/^LifecycleError: /, "")}`;
+  const { trouble } = writability;
+  if (isLifecycleError(trouble, "STORE_UNUSABLE")) return trouble; // the store would not say anything else
+  const before = trouble === null ? "" : `, after: ${inWords(trouble).replace(/^LifecycleError: /, "")}`;
   return storeUnavailable(
     `Cannot determine the health: the ${settings.store.name} store did not respond within ${longestMs} ms${before}`,
   );
