@@ -9,7 +9,8 @@ import { checkTimeout, optionsOf, shown, unfitOption } from "../src/store/adapte
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { escapeColons } from "../src/store/table-store/places.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
-import { tableStore } from "../src/store/table-store/table-store.ts";
+import { openTableStore } from "../src/store/table-store/table-store.ts";
+import type { TableEngine } from "../src/store/table-store/tables.ts";
 import { fullKey } from "./keyv/entries.ts";
 import { layoutInUse, layoutsOf, type Layouts } from "./keyv/layouts.ts";
 import { openLedger, type Ledger } from "./keyv/ledger.ts";
@@ -89,7 +90,7 @@ export function keyv(
       const openOnly = (): void => {
         if (closed) throw new LifecycleError("CLOSED", "Cannot use the Keyv store: it was closed");
       };
-      return tableStore({
+      const engine: TableEngine = {
         async write(unit) {
           openOnly();
           return ledger.write((tables) => unit(tables, { now: time.now(), past: time.past() }));
@@ -107,7 +108,8 @@ export function keyv(
           closed = true;
           await leave();
         },
-      });
+      };
+      return openTableStore(engine, readOnly);
     },
   };
 }

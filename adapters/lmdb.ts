@@ -9,7 +9,7 @@ import { checkCount, checkTimeout, optionsOf, unfitOption } from "../src/store/a
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { keyvView, type KeyvBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
-import { tableStore } from "../src/store/table-store/table-store.ts";
+import { openTableStore } from "../src/store/table-store/table-store.ts";
 import { backUp } from "./lmdb/backup.ts";
 import type { Backup } from "./lmdb/backup-verb.ts";
 import { groupCommits } from "./lmdb/commits.ts";
@@ -87,7 +87,8 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
       });
       accounts.add(account);
       const time = steadyTime(clock);
-      return tableStore(groupCommits(opened, opened.used, time, { folder, timeoutMs }));
+      const engine = groupCommits(opened, opened.used, time, { folder, timeoutMs });
+      return openTableStore(engine, readOnly);
     },
   };
 }

@@ -8,7 +8,8 @@ import { expiringTexts, type Kept } from "../src/store/expiring-texts.ts";
 import { keyvView, type KeyvBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { memoryTables, type MemoryTables } from "../src/store/table-store/memory-tables.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
-import { tableStore } from "../src/store/table-store/table-store.ts";
+import { openTableStore } from "../src/store/table-store/table-store.ts";
+import type { TableEngine } from "../src/store/table-store/tables.ts";
 
 /**
  * An in-memory store. All lifecycles that are given the same object share its users, so a test can simulate a restart
@@ -34,15 +35,16 @@ export function memory(): StoreAdapter & KeyvView {
     durable: false,
     timeoutMs: 5_000, // it answers at once, however fast a test lets time pass
     keyv: (options) => keyvView(options, () => backend, accounts.keys()),
-    async open({ account, clock }): Promise<Store> {
+    async open({ account, clock, readOnly = false }): Promise<Store> {
       const tables = accounts.get(account) ?? memoryTables();
       accounts.set(account, tables);
       const time = steadyTime(clock);
-      return tableStore({
+      const engine: TableEngine = {
         write: async (unit) => unit(tables, { now: time.now(), past: time.past() }),
         read: (unit) => unit(tables, { now: time.now(), past: time.past() }),
         close: async () => {},
-      });
+      };
+      return openTableStore(engine, readOnly);
     },
   };
 }

@@ -3,8 +3,9 @@
 //   deno run -A examples/04-deno.ts
 //   curl localhost:8000/sign-up -d '{"email":"ada@example.org"}'     curl localhost:8000/sign-up/ada@example.org
 //
-// In production fewer permissions than -A suffice: --allow-net for 1upHealth and your port, --allow-env, --allow-read
-// and --allow-write for the folder of the store, --allow-ffi and --allow-sys=uid for LMDB.
+// In production fewer permissions than -A suffice: --allow-net for 1upHealth and your port, --allow-env, --allow-read,
+// --allow-write for the folder of the store and, on the first start, for that of the key file, and for LMDB --allow-ffi and
+// --allow-sys=uid (with uid,statfs it also notices a full disk before it writes).
 import { createLifecycle, isLifecycleError, type UserStatus } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";

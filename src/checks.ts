@@ -167,7 +167,14 @@ export function wrong(verb: string, name: string, must: string, value: unknown):
   const isWord = (text: string): boolean => must.startsWith("one ") && text.length <= 30;
   const isHarmless =
     typeof value !== "string" || isWord(value) || /^-?[\d.]{0,6}(?:(?<=\d)[a-z]{1,2})?$/.test(value);
-  return invalid(verb, `${name} must be ${must}`, isHarmless ? plainly(value) : textOf(value));
+  // Of a number without a named bound only one above it is told what the bound is.
+  const isTooLarge = typeof value === "number" && value > Number.MAX_SAFE_INTEGER && value < Infinity;
+  const most = isTooLarge ? ` to ${Number.MAX_SAFE_INTEGER}` : "";
+  return invalid(
+    verb,
+    `${name} must be ${must.replace(/ from \d+$/, `$&${most}`)}`,
+    isHarmless ? plainly(value) : textOf(value),
+  );
 }
 
 function plainly(value: unknown): string {
@@ -188,5 +195,6 @@ function textOf(text: string): string {
 export function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "an array";
+  if (value instanceof Promise) return "a promise";
   return value === undefined ? "nothing" : `${/^[aeiou]/.test(typeof value) ? "an" : "a"} ${typeof value}`;
 }

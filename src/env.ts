@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import process from "node:process";
-import { checkValue, type Some } from "./checks.ts";
+import { pathToFileURL } from "node:url";
+import { checkValue, isObject, type Some } from "./checks.ts";
 import { invalidOption, type LifecycleError, storeUnusable } from "./errors.ts";
 import { type Encryption, type KeyProvider, keyFile } from "./store/sealing/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
@@ -46,7 +48,7 @@ export interface CreateLifecycle {
    * | variable | meaning |
    * |---|---|
    * | `ONEUP_CLIENT_ID`, `ONEUP_CLIENT_SECRET` | from the developer console |
-   * | `ONEUP_STORE` | the folder of an LMDB store, or the `redis:`, `rediss:` or `postgres:` URL of a server, or the `redis:` URL of a node of a cluster |
+   * | `ONEUP_STORE` | the folder of an LMDB store, or the `redis:`, `rediss:` or `postgres:` URL of a server, or the `redis:` URL of a node of a cluster, or a module (`.js`, `.mjs`; `.ts` where the runtime imports it) whose default export is an adapter |
    * | `ONEUP_KEY` | 32 bytes as base64 or hexadecimal; several are separated by commas, newest first |
    * | `ONEUP_KEY_FILE` | instead of `ONEUP_KEY`: the file that holds the key |
    * | `ONEUP_HIDE_IDS` | `1` hides the ids of users in the store, see `hideIds`; `0`, the default, does not |
@@ -250,12 +252,13 @@ export function keysFromEnv(
 }
 
 /**
- * The store at a folder path or server URL. `from`: the setting that named it, for the error.
+ * The store at a folder path or server URL, or of a module. `from`: the setting that named it, for the error.
  * @throws {LifecycleError} `INVALID_OPTION`, which names `from`
  */
 export async function storeAt(place: string, from: string): Promise<StoreAdapter> {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1]?.toLowerCase();
   const flaw = flawIn(place);
+  if (flaw === undefined && /^[^:]*\.[cm]?[jt]s$/.test(place)) return adapterIn(place);
   // Imported lazily: an adapter loads its driver only when it is used.
   if (scheme === undefined && flaw === undefined) {
     const { lmdb } = await import("../adapters/lmdb.ts").catch(unloaded);
@@ -268,6 +271,27 @@ export async function storeAt(place: string, from: string): Promise<StoreAdapter
   throw unfit(
     `${from} must be the path of a folder, a redis: or a postgres: URL, and it ${flaw ?? `is a ${scheme}: URL`}`,
   );
+}
+
+/** The default export of a module. */
+async function adapterIn(path: string): Promise<StoreAdapter> {
+  const refused = (why: string): LifecycleError => invalidOption(`Cannot use the store of ${path}: ${why}`);
+  const { href } = pathToFileURL(resolve(path));
+  // Bundlers leave it as it is: the file is known only when the program runs.
+  const module = (await import(/* webpackIgnore: true */ /* @vite-ignore */ href).catch((error: unknown) => {
+    if (isObject(error) && error["code"] === "ERR_UNKNOWN_FILE_EXTENSION")
+      throw refused(
+        "this version of Node cannot import TypeScript; name a .js or .mjs file, or use Node 22.18 or later",
+      );
+    throw refused(error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : "it cannot be loaded");
+  })) as { readonly default?: unknown }; // every module is an object
+  const { default: adapter } = module;
+  if (isAdapter(adapter)) return adapter;
+  throw refused("its default export must be a store adapter, with a name and open()");
+}
+
+function isAdapter(thing: unknown): thing is StoreAdapter {
+  return isObject(thing) && typeof thing["open"] === "function" && typeof thing["name"] === "string";
 }
 
 /** LMDB's own packages make functions of texts, which some runtimes are told to refuse. */

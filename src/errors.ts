@@ -347,7 +347,12 @@ export function secretless(url: string): string {
  * });
  * ```
  */
-export function isLifecycleError(error: unknown, code?: ErrorCode): error is LifecycleError {
+export function isLifecycleError<C extends ErrorCode>(
+  error: unknown,
+  code: C,
+): error is LifecycleError & { readonly code: C };
+export function isLifecycleError(error: unknown, code?: ErrorCode): error is LifecycleError;
+export function isLifecycleError(error: unknown, code?: ErrorCode): boolean {
   return (
     typeof error === "object" &&
     error !== null &&

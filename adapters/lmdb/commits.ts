@@ -23,6 +23,12 @@ import type { LmdbTables } from "./tables.ts";
 import { writing } from "./writing.ts";
 
 /**
+ * How often the places of readers are given up whose process died in a read, ms. Until then no page is used again that was
+ * freed since, and each write makes the file larger.
+ */
+const readersCheckedMs = 60_000;
+
+/**
  * Runs all pending units in one transaction, so they share its sync, which is the main cost of a commit. A unit that is
  * not done within `timeoutMs` rejects; if it has not started by then, it never will.
  */
@@ -44,6 +50,14 @@ export function groupCommits(
   let running: Promise<void> | null = null;
   let cancel = (): void => {};
   let closed = false;
+  let checkedAt = systemClock.monotonic(); // opening the folder has done so
+
+  function checkReaders(): void {
+    const now = systemClock.monotonic();
+    if (now - checkedAt < readersCheckedMs) return;
+    checkedAt = now;
+    root.readerCheck();
+  }
 
   function refuseAstray(): void {
     if (!isThere()) throw astray("write to", isReplaced());
@@ -70,6 +84,7 @@ export function groupCommits(
     while (waiting.length > 0) {
       try {
         await refuseLost();
+        checkReaders();
         await writing(
           share,
           () => waiting.length > 0,

@@ -140,10 +140,18 @@ function checkDescriptors(): void {
   }
 }
 
-/** Whether the file system has room for LMDB's first write. Some file systems do not report their size. */
+/**
+ * Whether the file system has room for LMDB's first write. Some file systems do not report their size, and Deno may not be
+ * allowed to ask.
+ */
 export function hasRoom(folder: string): boolean {
-  const { bavail, blocks, bsize } = statfsSync(folder);
-  return blocks === 0 || bavail * bsize >= 65_536;
+  try {
+    const { bavail, blocks, bsize } = statfsSync(folder);
+    return blocks === 0 || bavail * bsize >= 65_536;
+  } catch (error) {
+    if (error instanceof Error && error.name === "NotCapable") return true;
+    throw error;
+  }
 }
 
 /** Whether the file starts with two LMDB pages. Opening it is safe: LMDB locks only `lock.mdb`. */

@@ -131,8 +131,8 @@ export function usageOf({ name, takes = [] }: Command): string {
 const environment: readonly string[] = [
   "Credentials, store and key come from the environment: ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET,",
   "ONEUP_STORE, ONEUP_KEY_FILE or ONEUP_KEY; ONEUP_API and ONEUP_AUTH name other endpoints. PLACE is a folder, redis://…, postgres://…, or a module",
-  "(.js, .mjs, .ts) whose default export is a store adapter. Put a URL with a password into the",
-  "environment: other users of this machine can see command lines.",
+  "(.js, .mjs; .ts on Node 22.18 and later) whose default export is a store adapter. Put a URL with a",
+  "password into the environment: other users of this machine can see command lines.",
 ];
 
 const tails: Readonly<Record<Way | "place", readonly string[]>> = {

@@ -4,9 +4,6 @@
  *
  * @module
  */
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { isObject } from "../checks.ts";
 import { endpointsFromEnv, optionsFromEnv, storeAt } from "../env.ts";
 import {
   isLifecycleError,
@@ -37,27 +34,12 @@ export async function adapterOf(
 ): Promise<StoreAdapter> {
   const place = placeOf(given, flag, variable);
   if (place === "") throw new UsageError(`No store given: set ${variable} or use --${flag} PLACE`);
-  if (/^[^:]*\.[cm]?[jt]s$/.test(place)) return adapterIn(place);
   return storeAt(place, given.texts.has(flag) ? `--${flag}` : variable);
 }
 
 /** Where the store is, as it was named; empty if it was not. */
 export function placeOf({ texts }: Pick<Given, "texts">, flag = "store", variable = "ONEUP_STORE"): string {
   return texts.get(flag) ?? process.env[variable] ?? "";
-}
-
-async function adapterIn(path: string): Promise<StoreAdapter> {
-  const refused = (why: string): UsageError => new UsageError(`Cannot use the store of ${path}: ${why}`);
-  const module = (await import(pathToFileURL(resolve(path)).href).catch((error: unknown) => {
-    throw refused(error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : "it cannot be loaded");
-  })) as { readonly default?: unknown }; // every module is an object
-  const { default: adapter } = module;
-  if (isAdapter(adapter)) return adapter;
-  throw refused("its default export must be a store adapter, with a name and open()");
-}
-
-function isAdapter(thing: unknown): thing is StoreAdapter {
-  return isObject(thing) && typeof thing["open"] === "function" && typeof thing["name"] === "string";
 }
 
 /** How {@link withStore} opens the store. */

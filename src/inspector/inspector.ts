@@ -12,6 +12,7 @@ import {
   checkValue,
   type Rule,
   type Rules,
+  kindOf,
 } from "../checks.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import { isLoopbackHost } from "../cross-site.ts";
@@ -225,7 +226,8 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
       const at = URL.canParse(origin) ? new URL(origin) : null;
       if (at === null || at.origin !== origin || !isLoopbackHost(at.host)) {
         const rule = "origin must be one of this machine, e.g. http://127.0.0.1:3000";
-        throw invalid("make a link", rule, "something else");
+        const other = at?.origin === origin ? origin : "a URL with more than an origin";
+        throw invalid("make a link", rule, at === null ? kindOf(origin) : other);
       }
       checkValue("make a link", "who", who, aPersonName);
       return `${origin}${basePath}?token=${links.create(who)}`;

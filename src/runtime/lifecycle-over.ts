@@ -215,9 +215,12 @@ export function lifecycleOver(
 
     async accessToken(appUserId, options) {
       assertOpen();
-      const rejected =
-        options === undefined ? undefined : check("get an access token", options, ofToken).rejected;
-      if (rejected !== undefined) return (await tokens.rejected(checkId(appUserId), rejected, options)).token;
+      if (options !== undefined) {
+        const { rejected, signal } = check("get an access token", options, ofToken);
+        signal?.throwIfAborted(); // also where the token is in memory
+        if (rejected !== undefined)
+          return (await tokens.rejected(checkId(appUserId), rejected, options)).token;
+      }
       return (tokens.inMemory(appUserId) ?? (await tokens.get(appUserId, options))).token;
     },
 

@@ -53,6 +53,9 @@ export interface Tombstone {
 /** Maximum lease, ms: an hour, plus tolerance for clock differences. A longer one was written with a wrong clock. */
 export const longestLeaseMs = 3_660_000;
 
+/** No wait that the library sets itself is longer, ms: the longest window of a limit. */
+export const longestWaitMs: number = 31 * 24 * 3_600_000;
+
 /** When `claim` may take the row: at the end of its lease, otherwise when it is due; `null` = never. */
 export function claimableAt(row: Head): number | null {
   if (row.lease !== null) return row.lease.until;

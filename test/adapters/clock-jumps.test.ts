@@ -62,6 +62,33 @@ describe.each(adapters)("adapters/%s", (_name, make) => {
     expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
   });
 
+  it("corrects what was written while the clock was a month ahead, when it is opened again", async () => {
+    const { store, clock, adapter } = await opened(make);
+    await store.account.commit({ value: {}, expectedRevision: 0, writeId: "first" });
+    await store.close();
+    clock.jumpTo(clock.now() + 30 * day);
+    const ahead = await adapter.open({ account: "account", clock });
+    await ahead.commit(write("ada", { dueInMs: 5_000 }));
+    await ahead.commit(write("bob", { mode: "take", lease }));
+    await ahead.commit(write("eve", { dueInMs: day }));
+    await ahead.account.commit({ value: {}, expectedRevision: 1, writeId: "second" });
+    await ahead.close();
+    clock.jumpTo(clock.now() - 30 * day);
+    const right = await adapter.open({ account: "account", clock });
+    onTestFinished(() => right.close());
+    expect(await right.load("ada")).toMatchObject({ record: { dueInMs: 5_000 } });
+    expect(await right.load("eve")).toMatchObject({ record: { dueInMs: day } });
+    await right.commit(write("joe", { dueInMs: 20 * minute }));
+    await clock.advance(minute);
+    expect(await claimed(right)).toEqual(["ada", "bob"]);
+    await right.close();
+    const again = await adapter.open({ account: "account", clock });
+    onTestFinished(() => again.close());
+    expect(await again.load("joe")).toMatchObject({ record: { dueInMs: 19 * minute } });
+    await clock.advance(day);
+    expect(await claimed(again)).toEqual(expect.arrayContaining(["eve", "joe"]));
+  });
+
   it("ends no lease early when a clock that insists on its jump is believed", async () => {
     const { store, clock } = await opened(make);
     clock.jumpTo(clock.now() + day);

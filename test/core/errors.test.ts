@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, expectTypeOf, it, onTestFinished, vi } from "vitest";
 import { inWords, isLifecycleError, LifecycleError, underneath, withoutWords } from "../../src/errors.ts";
 
 describe("errors", () => {
@@ -49,6 +49,14 @@ describe("errors", () => {
     expect(isLifecycleError(error)).toBe(true);
     expect(isLifecycleError(error, "CLOSED")).toBe(true);
     expect(isLifecycleError(error, "RENAMED")).toBe(false);
+  });
+
+  it("isLifecycleError() leaves an error of another code a LifecycleError, in types, too", () => {
+    const error: unknown = new LifecycleError("CLOSED", "Cannot go on: closed");
+    if (!isLifecycleError(error)) throw error;
+    if (isLifecycleError(error, "RENAMED")) expectTypeOf(error.code).toEqualTypeOf<"RENAMED">();
+    else expectTypeOf(error).toEqualTypeOf<LifecycleError>();
+    expect(error.retryable).toBe(false);
   });
 
   it("isLifecycleError() knows errors of another copy of the library", async () => {

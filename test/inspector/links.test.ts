@@ -85,15 +85,16 @@ describe("inspector/link()", () => {
   });
 
   it.each([
-    "http://tools.example",
-    "http://localhost:3000/",
-    "http://localhost:3000/path",
-    "http://ada@localhost:3000",
-    "localhost:3000",
-    "",
-  ])("is not made for %j", async (wrong) => {
+    ["http://tools.example", "http://tools.example"],
+    ["http://localhost:3000/", "a URL with more than an origin"],
+    ["http://localhost:3000/path", "a URL with more than an origin"],
+    ["http://ada@localhost:3000", "a URL with more than an origin"],
+    ["localhost:3000", "a URL with more than an origin"],
+    ["", "a string"],
+  ])("is not made for %j", async (wrong, got) => {
     const { inspector } = await opened();
-    expect(() => inspector.link(wrong)).toThrow("Cannot make a link: origin must be one of this machine");
+    const rule = "Cannot make a link: origin must be one of this machine, e.g. http://127.0.0.1:3000";
+    expect(() => inspector.link(wrong)).toThrow(`${rule}, got ${got}`);
   });
 
   it("opens no other inspector, on whatever port", async () => {

@@ -76,6 +76,7 @@ describe("every call with options", () => {
   it.each<[string, object, string]>([
     ["onboard", { waitMs: -1 }, "waitMs must be a finite number from 0"],
     ["onboard", { waitMs: "soon" }, "waitMs must be a finite number from 0"],
+    ["onboard", { waitMs: 1e300 }, "waitMs must be a finite number from 0 to 9007199254740991, got 1e+300"],
     ["onboard", { lane: "fast" }, "lane must be one of interactive, recovery, bulk"],
     ["onboard", { expect: "maybe" }, "expect must be one of new, existing"],
     ["onboard", { signal: 5 }, "signal must be an AbortSignal"],
@@ -87,6 +88,7 @@ describe("every call with options", () => {
     ["rotate keys", { onProgress: true }, "onProgress must be a function"],
     ["list users", { state: "nope" }, "state must be one of created, codeIssued"],
     ["list users ", { pageSize: 0 }, "pageSize must be a whole number from 1"],
+    ["find a user ", {}, "the query must have an appUserId or a oneupUserId, got neither"],
     ["find a user ", { oneupUserId: "7" }, "oneupUserId must be a whole number from 1"],
   ])("cannot %s with %o", async (name, options, rule) => {
     const { sandbox, open } = await scene();

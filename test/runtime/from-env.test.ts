@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { createLifecycle, type Lifecycle } from "oneup-lifecycle";
@@ -23,6 +23,37 @@ describe("createLifecycle.fromEnv()", () => {
     afterwards(() => lifecycle.close());
     expect(await lifecycle.counts()).toEqual({});
     expect(readdirSync(path).sort()).toEqual(["key", "store"]);
+  });
+
+  it("opens the store of a module, as the command does", async () => {
+    const path = folder("env-module");
+    vi.stubEnv("ONEUP_STORE", join(path, "store.mjs"));
+    const from = new URL("../../adapters/memory.ts", import.meta.url).href;
+    writeFileSync(
+      join(path, "store.mjs"),
+      `import { memory } from ${JSON.stringify(from)};\nexport default { ...memory(), name: "mine" };\n`,
+    );
+    const lifecycle = await createLifecycle.fromEnv({ credentials });
+    afterwards(() => lifecycle.close());
+    expect(await lifecycle.counts()).toEqual({});
+    expect(readdirSync(path)).toEqual(["store.mjs"]);
+  });
+
+  it.each([
+    ["missing.mjs", null, /^Cannot use the store of .*missing\.mjs: /],
+    ["empty.mjs", "export default 1;", /its default export must be a store adapter/],
+    [
+      "typed.mjs", // as Node 20 answers for a .ts file
+      'throw Object.assign(new Error("Unknown"), { code: "ERR_UNKNOWN_FILE_EXTENSION" });',
+      /this version of Node cannot import TypeScript; name a \.js or \.mjs file/,
+    ],
+  ])("refuses the module %s, and creates no folder of this name", async (name, text, message) => {
+    const path = folder("env-no-module");
+    vi.stubEnv("ONEUP_STORE", join(path, name));
+    if (text !== null) writeFileSync(join(path, name), text);
+    const error: unknown = await createLifecycle.fromEnv({ credentials }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "INVALID_OPTION", message: expect.stringMatching(message) });
+    expect(readdirSync(path)).toEqual(text === null ? [] : [name]);
   });
 
   it("hides ids for ONEUP_HIDE_IDS=1, and refuses what is neither 1 nor 0", async () => {

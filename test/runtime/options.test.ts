@@ -80,6 +80,7 @@ describe("createLifecycle()", () => {
     [{ refresh: { window: 1 } }, /an option in refresh .*"window"/],
     [{ credentials: { ...credentials, secret: "planted" } }, /an option in credentials .*"secret"/],
     [{ surprise: 1 }, /an option must be one of credentials, store, .*, got "surprise"$/],
+    [{ credentials: Promise.resolve(credentials) }, /credentials must be .*, got a promise/],
     [{ credentials: null }, /credentials must be an object, got null/],
     [{ events: { keep: "30m" } }, /events.keep must be a time from 1 hour .*, got "30m"/],
     [{ limits: [] }, /limits must be an object, got an empty list/],

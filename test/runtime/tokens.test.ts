@@ -19,6 +19,16 @@ describe("accessToken()", () => {
     expect(refreshes(sandbox)).toBe(0);
   });
 
+  it("rejects with the reason of an aborted signal, also where the token is in memory", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard(id);
+    await lifecycle.accessToken(id);
+    const reason = new Error("left");
+    const signal = AbortSignal.abort(reason);
+    await expect(lifecycle.accessToken(id, { signal })).rejects.toBe(reason);
+  });
+
   it("hands out the old token within the refresh window, at once, while one refresh goes on", async () => {
     const { sandbox, open } = await scene({ latencyMs: 30 });
     const lifecycle = await open();

@@ -73,6 +73,8 @@ describe("sandbox/remote-clock", () => {
     const advance = (advanceMs: unknown) => control("POST", "clock", { advanceMs });
     expect((await advance(hour)).body["offset"]).toBe(hour);
     expect((await advance("much")).status).toBe(400);
+    const { body } = await control("POST", "clock", { advance: 1 });
+    expect(body["message"]).toContain("advanceMs must be a finite number from 0");
     const read = (await control("GET", "clock")).body;
     expect(read).toEqual({ now: expect.any(Number), offset: hour, running: true });
     expect(sandbox.clock.offset).toBe(hour);

@@ -7,7 +7,9 @@ import { isRenaming } from "../../../machines/index.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { Loaded, Store, StoredRecord } from "../../store/contract.ts";
 import type { Engine } from "./engine.ts";
+import { longestPauseMs } from "../options/backoff.ts";
 import { formerIn, isTombstone, isTombstoneId, tombstoneId } from "../user/tombstone.ts";
+import { furthestAheadMs } from "../user/user-status.ts";
 import { readUser, type User } from "../user/user.ts";
 
 /** A user and its stored record. */
@@ -33,7 +35,7 @@ export async function findUser(
   read: typeof readUser = readUser,
 ): Promise<LoadedUser | null> {
   const record = await recordOf(engine, id);
-  return record === null ? null : { user: read(record, engine.sealer), record };
+  return record === null ? null : decoded(engine, record, read);
 }
 
 /** The user of this id, or a {@link MissingUser}. @throws {LifecycleError} as {@link findUser} */
@@ -44,7 +46,7 @@ export async function lookForUser(
 ): Promise<LoadedUser | MissingUser> {
   const loaded = await engine.store.load(id);
   const record = loaded.type === "absent" ? null : await recordIn(engine, id, loaded);
-  if (record !== null) return { user: read(record, engine.sealer), record };
+  if (record !== null) return decoded(engine, record, read);
   const revision = revisionIn(await engine.store.load(tombstoneId(engine, id)));
   return { user: null, isForgotten: revision > 0, revision };
 }
@@ -142,7 +144,33 @@ export async function loadUser(
   read: typeof readUser = readUser,
 ): Promise<LoadedUser> {
   const record = await loadRecord(engine, id);
-  return { user: read(record, engine.sealer), record };
+  return decoded(engine, record, read);
+}
+
+/**
+ * The user of the record. A pause that ends later than any that the lifecycle sets was written with a wrong clock: it lasts
+ * as long as the store says, and is over if that is as wrong.
+ */
+function decoded({ sealer, clock }: Engine, record: StoredRecord, read: typeof readUser): LoadedUser {
+  const user = read(record, sealer);
+  const { pause } = user;
+  if (pause === null) return { user, record };
+  const now = clock.now();
+  const longestMs = longestPauseMs(pause.reason) + furthestAheadMs;
+  const dueInMs = record.dueInMs ?? 0;
+  if (pause.until <= now + longestMs && dueInMs <= longestMs) return { user, record };
+  const leftMs = dueInMs <= longestMs ? Math.max(0, dueInMs) : 0;
+  const by = now + leftMs - pause.until;
+  const { until, arrivedAt } = pause;
+  const right = {
+    ...pause,
+    until: until + by,
+    ...(arrivedAt !== undefined && { arrivedAt: arrivedAt + by }),
+  };
+  return {
+    user: { ...user, pause: leftMs > 0 ? right : null },
+    record: { ...record, dueInMs: record.dueInMs && leftMs },
+  };
 }
 
 /** The part of an engine that lists users. */

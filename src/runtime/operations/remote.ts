@@ -12,7 +12,7 @@ import { listUsersCall, readUserList, type RemoteUser, type UserQuery } from "..
 import { troubleAt } from "../gates/gate-rules.ts";
 import { refusalError, shutError } from "../gates/refusal-error.ts";
 import { checkId } from "../options/check-id.ts";
-import { aSignal, check, checkValue, only, whole, type Rules } from "../../checks.ts";
+import { aSignal, check, checkValue, invalid, only, whole, type Rules } from "../../checks.ts";
 import { clientOf, type Engine } from "../engine/engine.ts";
 import { queryOf, readSeen, type Sought } from "../user/search-forms.ts";
 import { callWithinLimits, type LimitedCall, type Shut } from "./call-within-limits.ts";
@@ -197,7 +197,9 @@ const findVerb = "find a user";
 function checkFind(query: FindQuery): Sought {
   const names = { appUserId: true, oneupUserId: true };
   const { appUserId, oneupUserId } = only<Sought>(findVerb, "the query", query, names);
-  const numbered = oneupUserId !== undefined || appUserId === undefined;
+  const numbered = oneupUserId !== undefined;
+  if (!numbered && appUserId === undefined)
+    throw invalid(findVerb, "the query must have an appUserId or a oneupUserId", "neither");
   return {
     ...(appUserId !== undefined && { appUserId: checkId(appUserId) }),
     ...(numbered && { oneupUserId: checkValue(findVerb, "oneupUserId", oneupUserId, whole(1)) }),

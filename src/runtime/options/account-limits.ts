@@ -5,6 +5,7 @@
  */
 import type { Some } from "../../checks.ts";
 import type { Limits } from "../../guard/guard.ts";
+import { longestWaitMs } from "../../store/row-rules.ts";
 
 /** A number of calls in any rolling window. */
 export interface Ceiling {
@@ -57,4 +58,4 @@ export type NewLimits = Some<AccountLimits>;
 export const usualCeiling: Ceiling = { calls: 300, windowMs: 3_600_000 };
 
 /** The longest window that a limit may have, ms. */
-export const longestWindowMs: number = 31 * 24 * 3_600_000;
+export const longestWindowMs: number = longestWaitMs;

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { PauseReason } from "../../store/envelope.ts";
+import { longestWaitMs } from "../../store/row-rules.ts";
 
 const second = 1_000;
 const minute = 60 * second;
@@ -30,6 +32,10 @@ export const afterThrottling: Backoff = { firstMs: minute, longestMs: hour };
 export const afterNamedThrottling: Backoff = { firstMs: second, longestMs: hour };
 /** A `Retry-After` is honoured up to a day, ms. */
 export const longestThrottlingMs: number = 24 * hour;
+/** No pause of a user is longer, ms: a limit's own window is waited for, anything else for a `Retry-After` at most. */
+export function longestPauseMs(reason: PauseReason): number {
+  return reason === "rateLimit" ? longestWaitMs : longestThrottlingMs;
+}
 /** 1upHealth refuses the client's credentials. */
 export const afterRefusedCredentials: Backoff = { firstMs: minute, longestMs: hour };
 /** Calls are blocked before they reach 1upHealth: those of one user, or of this process. */

@@ -6,7 +6,7 @@
 import { inTime, type Clock } from "../../clock.ts";
 import { invalidOption, inWords, legible, type LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
-import { only } from "../../checks.ts";
+import { only, wrong } from "../../checks.ts";
 
 /** From the 1upHealth developer console. */
 export interface Credentials {
@@ -51,6 +51,8 @@ function notGiven(why: string): LifecycleError {
 export function credentialSource(
   given: Credentials | (() => Credentials | Promise<Credentials>),
 ): CredentialSource {
+  if (given instanceof Promise)
+    throw wrong("start", "credentials", "an object, or a function that may return a promise of one", given);
   if (typeof given !== "function") {
     const known = check(only("start", "credentials", given, { clientId: true, clientSecret: true }));
     return { mayChange: false, ask: () => Promise.resolve(known) };

@@ -11,7 +11,7 @@
  * and may be called by other names: from a container (`host.docker.internal`), through a proxy, or as
  * `api.1up.health` in a hosts file.
  */
-import { aSwitch, checkValue, whole } from "../../checks.ts";
+import { aSwitch, between, checkValue, whole } from "../../checks.ts";
 import { invalidOption, isLifecycleError } from "../../errors.ts";
 import { aName, infinite } from "../options/behaviour.ts";
 import { controlBase, controlRoutes } from "./control-routes.ts";
@@ -60,7 +60,8 @@ const calls: Readonly<Record<string, (sandbox: Sandbox, incoming: Incoming) => u
     controlRoutes.map(({ path, isUsual: _, ...route }) => ({ ...route, path: controlBase + path })),
   "GET clock": ({ clock }) => readClock(clock),
   "POST clock"({ clock }, incoming) {
-    clock.advance(bodyOf(incoming)["advanceMs"] as number);
+    const { advanceMs } = bodyOf(incoming);
+    clock.advance(checkValue(verb, "advanceMs", advanceMs as number, between(0)));
     return readClock(clock);
   },
   "PUT clock"({ clock }, incoming) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unlessDamaged } from "../../errors.ts";
 import {
   claimableAt,
   decodeHead,
@@ -37,6 +38,14 @@ export function headOf(tables: Tables, id: string): Head | Tombstone | undefined
 
 export function isRecord(row: Head | Tombstone | undefined): row is Head {
   return row !== undefined && !("renamedTo" in row);
+}
+
+/**
+ * The row an index entry points at; `undefined` if it is missing or unreadable. One bad row must not stop the others.
+ */
+export function readableRow(tables: Tables, id: string): Row | undefined {
+  const row = unlessDamaged(() => rowOf(tables, id));
+  return row === undefined || "renamedTo" in row ? undefined : row;
 }
 
 /** Writes a row and updates its index entries. */

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { unlessDamaged } from "../../errors.ts";
 import {
   lanes,
   type Claimed,
@@ -28,7 +27,6 @@ import {
   loadedFrom,
   nextRevision,
   withLeaseAcrossJump,
-  shiftedBy,
   storedRecordOf,
   verdict,
   waitsIn,
@@ -39,15 +37,27 @@ import {
 } from "../row-rules.ts";
 import { isServed, turn } from "../lane-scheduler.ts";
 import { forecastOf, newLog, withSlot } from "../slot-log.ts";
-import type { Jump, Time } from "../steady-time.ts";
+import type { Time } from "../steady-time.ts";
 import { sameAccount } from "./same-account.ts";
-import { headOf, isRecord, put, rowOf, storeRow } from "./table-rows.ts";
+import { correctRows, correctSetBack, noteTime } from "./set-back.ts";
+import { headOf, isRecord, put, readableRow, rowOf, storeRow } from "./table-rows.ts";
 import { append, encodeEvents, tableOutbox } from "./table-outbox.ts";
 import { freeSlot, giveBack, note, openedLog, settle } from "./table-slots.ts";
 import { tableTransfer } from "./table-transfer.ts";
 import { freeInMs, slotAt, used } from "../sliding-window.ts";
 import type { MovableStore } from "../movable.ts";
 import type { TableEngine, Tables } from "./tables.ts";
+
+/** Opens the store contract over an {@link TableEngine}. If that fails, the engine is closed. */
+export async function openTableStore(engine: TableEngine, readOnly: boolean): Promise<Store> {
+  try {
+    if (!readOnly) await correctSetBack(engine);
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  return tableStore(engine);
+}
 
 /** The store contract over an {@link TableEngine}. */
 export function tableStore(engine: TableEngine): Required<Omit<Store, "join">> & MovableStore {
@@ -87,7 +97,8 @@ export function tableStore(engine: TableEngine): Required<Omit<Store, "join">> &
           if (row?.writeId === writeId) return true;
           if ((row?.revision ?? 0) !== expectedRevision) return false;
           const isFrom = row?.identity ?? writeId;
-          tables.account.set({ value, revision: expectedRevision + 1, writeId, identity: isFrom });
+          const revision = expectedRevision + 1;
+          tables.account.set({ value, revision, writeId, identity: isFrom, lastAt: row?.lastAt });
           return true;
         }),
     },
@@ -157,6 +168,7 @@ function change(
   const slot = commit.take === undefined ? null : freeSlot(tables, time, commit.take);
   if (typeof slot === "number") return { type: "refused", retryInMs: slot };
   const events = encodeEvents(commit.events);
+  noteTime(tables, now);
   put(tables, oldId, before, commit.id, written(before, commit, now, slot));
   append(tables, now, events, { id: commit.id, revision });
   if (slot !== null) note(tables, slot, now);
@@ -188,32 +200,6 @@ function claim(
   }
   const next = tables.due.first(1)[0];
   return { claimed, nextInMs: next === undefined ? null : Math.max(0, next.at - now) };
-}
-
-/** Number of rows checked per unit after a jump. */
-const rowsPerUnit = 100;
-/** Leases, pauses and most other waits are shorter than this, ms. */
-const longestWaitMs = 6 * 3_600_000;
-/** How far the rows were corrected after each jump. */
-const correctedTo = new WeakMap<Jump, number>();
-
-/**
- * Corrects rows after the clock was set back. Rows written before that, while the clock was ahead, would become due too
- * late, so every row that is due in that range is made due earlier. For rows that were meant to be due then this is
- * harmless: they are only checked too early.
- */
-function correctRows(tables: Tables, jump: Jump): void {
-  const end = jump.from + longestWaitMs;
-  const from = correctedTo.get(jump) ?? jump.since;
-  if (from > end) return;
-  const found = tables.due.first(rowsPerUnit, from);
-  for (const { at, id } of found) {
-    if (at > end) break;
-    const row = readableRow(tables, id);
-    if (row !== undefined && claimableAt(row) === at) put(tables, id, row, id, shiftedBy(row, jump.by));
-  }
-  const last = found.length < rowsPerUnit ? undefined : found.at(-1)?.at;
-  correctedTo.set(jump, last ?? Number.POSITIVE_INFINITY);
 }
 
 /**
@@ -269,16 +255,9 @@ function forecast(tables: Tables, time: Time, ask: Parameters<Store["slots"]["fo
   return forecastOf(tables.logs.get(ask.limit.name) ?? newLog, ask, time, { waiting, since });
 }
 
-/**
- * The row an index entry points at; `undefined` if it is missing or unreadable. One bad row must not stop the others.
- */
-function readableRow(tables: Tables, id: string): Row | undefined {
-  const row = unlessDamaged(() => rowOf(tables, id));
-  return row === undefined || "renamedTo" in row ? undefined : row;
-}
-
 function leaseOut(tables: Tables, now: number, id: string, row: Row, lease: Lease): Claimed["record"] {
   const after = leasedTo(row, lease, now);
+  noteTime(tables, now);
   put(tables, id, row, id, after);
   return storedRecordOf(id, after, now);
 }

@@ -25,6 +25,8 @@ export interface LaneQueue extends Queue {
 /** The account's record with the id of its last write. */
 export interface AccountRow extends AccountRecord {
   readonly writeId: string;
+  /** The store's time at a write of the last minutes. If it lies ahead of now, the clock was set back since. */
+  readonly lastAt?: number | undefined;
 }
 
 /** Numbers of events, 0: none. */
