@@ -1,22 +1,20 @@
 /** The inspector's page in a real browser. */
 import { randomBytes } from "node:crypto";
-import axe from "axe-core";
-import type { Lifecycle } from "oneup-lifecycle";
-import { createInspector, type InspectorOptions } from "oneup-lifecycle/inspector";
+import { createInspector } from "oneup-lifecycle/inspector";
 import type { BrowserContextOptions, Page } from "playwright-core";
-import { describe, expect, it as always } from "vitest";
-import { serve, type Serving } from "../../src/cli/inspector/serve.ts";
+import { describe, expect } from "vitest";
+import { serve } from "../../src/cli/inspector/serve.ts";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { memory } from "../../adapters/memory.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 import { altered } from "../support/altered.ts";
 import { startChild } from "../support/child.ts";
 import { drawnTests } from "../support/drawn-test.ts";
-import { draw, oneIn } from "../support/effort.ts";
 import { needing } from "../support/needs.ts";
 import { onDisk } from "../support/on-disk.ts";
-import { afterwards, folder, scene, type Scene } from "../support/scene.ts";
+import { afterwards, folder, scene } from "../support/scene.ts";
 import { untilLive, useBrowser } from "./browser.ts";
+import { inspect, openedPage, worldOf, type Inspected } from "./opened-page.ts";
 
 const hostile = [
   "<script>document.title = 'broken'</script>",
@@ -26,34 +24,12 @@ const hostile = [
   "x".repeat(512),
 ];
 const worker = new URL("worker.child.ts", import.meta.url);
-const views = ["", "users", "users?state=tokenActive", "imports", "account", "sandbox"];
-/** A phone, a small screen, a large one, and 4k. */
-const widths = [390, 1280, 1920, 3840];
-
 describe("the inspector's page", needing(["chromium"]), () => {
   const browser = useBrowser();
   const it = drawnTests(3);
 
-  /** A page that was opened with a link. */
-  async function opened(
-    { inspector, server }: Inspected,
-    options: BrowserContextOptions = {},
-  ): Promise<Page & { readonly faults: string[] }> {
-    const context = await browser().newContext(options);
-    afterwards(() => context.close());
-    const page = await context.newPage();
-    const faults: string[] = [];
-    const logged: string[] = [];
-    page.on("pageerror", ({ message }) => logged.push(message) && faults.push(message));
-    page.on("console", (line) => {
-      logged.push(line.text());
-      if (line.type() === "error" && !/ERR_CONNECTION|Failed to load/.test(line.text()))
-        faults.push(line.text());
-    });
-    await page.goto(inspector.link(server.origin));
-    await untilLive(page, logged);
-    return Object.assign(page, { faults });
-  }
+  const opened = (inspected: Inspected, options?: BrowserContextOptions) =>
+    openedPage(browser(), inspected, options);
 
   it("shows users and steps live, also those of another process, and a user's path by a link that lasts", async () => {
     const at = folder("inspector-page");
@@ -399,118 +375,7 @@ describe("the inspector's page", needing(["chromium"]), () => {
     expect(await page.getByText("at least, counted since 20 min").count()).toBe(2);
     expect(await page.locator("tr", { hasText: "1-a" }).locator("td").nth(1).textContent()).toBe("9");
   });
-
-  it("prints nothing of a row over something else, however wide the screen and long the ids", async () => {
-    const { lifecycle } = await worldOf(["ada", "x".repeat(200)]);
-    for (const maskIds of [false, true]) {
-      const page = await opened(await inspect(lifecycle, { maskIds }));
-      await lifecycle.reauthorize("ada");
-      const base = new URL(page.url());
-      for (const view of ["", "users", "account", "sandbox"]) {
-        await page.goto(new URL(view, base).href);
-        await page.locator(".steps li, .users td, .endpoints td").first().waitFor();
-        for (const width of [360, 768, 1024, 1280, 1920]) {
-          await page.setViewportSize({ width, height: 850 });
-          expect({ view, width, printedOver: await printedOver(page) }).toEqual({
-            view,
-            width,
-            printedOver: [],
-          });
-        }
-      }
-    }
-  });
-
-  it("fits a small phone with reasons, names and ids of one long word", async () => {
-    const word = "x".repeat(200);
-    const { lifecycle, sandbox } = await worldOf(["ada", word]);
-    await lifecycle.hold("ada", word, { by: word.slice(100) });
-    await lifecycle.account.pause({ reason: word, by: word.slice(100) });
-    sandbox.fail({ call: "refreshToken", status: 503, times: Infinity });
-    const stop = new AbortController();
-    const running = lifecycle.onboardMany(["eve"], { name: word.slice(136), signal: stop.signal });
-    const page = await opened(await inspect(lifecycle, { actions: true }), {
-      viewport: { width: 360, height: 740 },
-    });
-    const base = new URL(page.url());
-    const users: string[] = [];
-    for (const id of ["ada", word]) {
-      await page.goto(new URL("users", base).href);
-      await page.getByRole("link", { name: id, exact: true }).click();
-      await page.locator(".timeline").waitFor();
-      users.push(page.url().slice(base.href.length));
-    }
-    for (const view of [...views, ...users]) {
-      await page.goto(new URL(view, base).href);
-      await page.locator(".card").first().waitFor();
-      await page.getByText("live", { exact: true }).waitFor();
-      const over = await page.evaluate(`[
-        document.documentElement.scrollWidth - innerWidth,
-        ...Array.from(document.querySelectorAll(".card"), (card) => card.scrollWidth - card.clientWidth),
-      ].filter((pixels) => pixels > 0)`);
-      expect({ view, over }).toEqual({ view, over: [] });
-    }
-    stop.abort();
-    await running.catch(() => {});
-  });
-
-  always.each(
-    oneIn(2, [
-      ["light", oneIn(4, widths)],
-      ["dark", oneIn(4, widths, draw + 2)],
-    ] as const),
-  )("is accessible and fits every screen, with %s colours, %j pixels wide", async (colorScheme, some) => {
-    const { lifecycle, sandbox } = await worldOf(hostile);
-    sandbox.fail({ call: "createUser", status: 503, times: Infinity });
-    await lifecycle.onboard("late", { waitMs: 0 });
-    await lifecycle.account.pause({ reason: "a bill" });
-    const inspected = await inspect(lifecycle);
-    const page = await opened(inspected, { colorScheme, bypassCSP: true }); // for axe itself
-    const stop = new AbortController();
-    const running = lifecycle.onboardMany(["eve"], { name: "x".repeat(64), signal: stop.signal });
-    const base = new URL(page.url());
-    await page.getByRole("link", { name: "Users" }).click();
-    await page.getByRole("link", { name: "late" }).click();
-    await page.locator(".timeline").waitFor();
-    const user = page.url().slice(base.href.length);
-    for (const view of [...views, user]) {
-      await page.goto(new URL(view, base).href);
-      await page.locator(".card").first().waitFor();
-      await page.evaluate(axe.source);
-      for (const width of some) {
-        await page.setViewportSize({ width, height: 850 });
-        const { violations } = await page.evaluate<{ violations: { id: string }[] }>("axe.run()");
-        expect({ view, width, ids: violations.map(({ id }) => id) }).toEqual({ view, width, ids: [] });
-        const over = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-        expect({ view, width, over: Number(over) > 0 }).toEqual({ view, width, over: false });
-      }
-    }
-    stop.abort();
-    await running.catch(() => {});
-  });
 });
-
-interface Inspected {
-  readonly inspector: ReturnType<typeof createInspector>;
-  readonly server: Serving;
-}
-
-async function inspect(lifecycle: Lifecycle, options: InspectorOptions = {}): Promise<Inspected> {
-  const inspector = createInspector(lifecycle, options);
-  const server = await serve(inspector.fetch, 0);
-  afterwards(async () => {
-    await inspector.close();
-    await server.close();
-  });
-  return { inspector, server };
-}
-
-async function worldOf(ids: readonly string[]): Promise<Scene & { readonly lifecycle: Lifecycle }> {
-  const stage = await scene();
-  const lifecycle = await stage.open();
-  for (const id of ids) await lifecycle.onboard(id);
-  return { ...stage, lifecycle };
-}
 
 /** Where each character of a text is drawn, from the left. */
 async function drawn(page: Page, text: string): Promise<readonly number[]> {
@@ -525,28 +390,6 @@ async function drawn(page: Page, text: string): Promise<readonly number[]> {
     });
   })()`;
   return page.evaluate<readonly number[]>(look);
-}
-
-/** The rows in which a part is printed over another one. */
-async function printedOver(page: Page): Promise<readonly string[]> {
-  const look = `(() => {
-    const printed = (part) => {
-      const range = document.createRange();
-      range.selectNodeContents(part);
-      return [...range.getClientRects()].filter(({ width }) => width > 0);
-    };
-    const meet = (one, other) =>
-      one.left < other.right - 1 && other.left < one.right - 1 &&
-      one.top < other.bottom - 1 && other.top < one.bottom - 1;
-    return [...document.querySelectorAll(".steps li, tbody tr")]
-      .filter((row) => {
-        const parts = [...row.children].map(printed);
-        return parts.some((part, at) =>
-          parts.slice(at + 1).some((other) => part.some((one) => other.some((two) => meet(one, two)))));
-      })
-      .map((row) => row.innerText);
-  })()`;
-  return page.evaluate<readonly string[]>(look);
 }
 
 /** Waits until an element has this text. */
