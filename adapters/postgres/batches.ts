@@ -5,7 +5,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { sleep } from "../../src/clock.ts";
+import { sleep, systemClock } from "../../src/clock.ts";
 import type { Connection, Verb } from "./connection.ts";
 import { isOfData, RowHeld, Silence } from "./failures.ts";
 
@@ -43,6 +43,8 @@ export function batches<Ask, Answer>(
   let queue: Waiting<Ask, Answer>[] = [];
   let flying = 0;
   let isBoarding = false;
+  /** Ids in flight: another request for one of them would find its row locked. */
+  const aloft = new Set<string>();
 
   /** Sends the next batch at the end of this turn, with all requests that arrive until then. */
   function board(): void {
@@ -52,9 +54,12 @@ export function batches<Ask, Answer>(
       isBoarding = false;
       const batch = next();
       if (batch.length === 0) return;
+      const own = batch.flatMap(({ ask }) => ids(ask));
+      for (const id of own) aloft.add(id);
       flying++;
       void fly(batch).finally(() => {
         flying--;
+        for (const id of own) aloft.delete(id);
         board();
       });
       board();
@@ -64,7 +69,7 @@ export function batches<Ask, Answer>(
   /** Removes the next batch from the queue. */
   function next(): readonly Waiting<Ask, Answer>[] {
     const batch: Waiting<Ask, Answer>[] = [];
-    const known = new Set<string>();
+    const known = new Set(aloft);
     const left: Waiting<Ask, Answer>[] = [];
     for (const waiting of queue) {
       if (waiting.over) continue;
@@ -104,7 +109,7 @@ export function batches<Ask, Answer>(
   /** Puts it into the queue again after a pause; the caller's time limit ends that. */
   async function sendAgain(waiting: Waiting<Ask, Answer>): Promise<void> {
     waiting.pauseMs = Math.min(2 * waiting.pauseMs + 5, 250);
-    await sleep(connection.clock, waiting.pauseMs);
+    await sleep(systemClock, waiting.pauseMs); // the lock is one of the server, whatever clock the store has
     queue.push(waiting);
     board();
   }
