@@ -283,5 +283,5 @@ function wordsToMask(engine: Engine, { id, position, secrets, former }: User): r
   const { oneupUserId } = position.context;
   const { code, accessToken, refreshToken } = secrets;
   const held = [clientSecret, code, accessToken, refreshToken].map((secret) => secret?.reveal() ?? "");
-  return [...held, clientId, id, encodeURIComponent(id), ...former, String(oneupUserId ?? "")];
+  return [...held, clientId, id, ...former, String(oneupUserId ?? "")];
 }
