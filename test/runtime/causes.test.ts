@@ -307,6 +307,17 @@ describe("the text of a response", () => {
     );
   });
 
+  it("hides a refused refresh token, which the user no longer holds", async () => {
+    const limits = { management: { calls: 1, windowMs: 3_600_000 } }; // no code in this hour
+    const { lifecycle, sandbox } = await world({ lifecycle: { limits, causes: { text: true } } });
+    await lifecycle.onboard("ada");
+    const body = { error: "invalid_grant", error_description: "no grant for short-token" };
+    sandbox.fail({ call: "refreshToken", status: 400, body });
+    const grant = { oneupUserId: 700, refreshToken: "short-token" };
+    expect(await lifecycle.adopt("mary", grant, { waitMs: 1_000 })).toMatchObject({ state: "reauthorizing" });
+    expect(await lifecycle.explain("mary")).toContain('the response reads "no grant for ***"');
+  });
+
   it("is sealed in the record, and erased with it", async () => {
     const store = memory();
     const made = await world({ lifecycle: { store, causes: { text: true } } });
