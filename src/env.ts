@@ -8,7 +8,7 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { checkValue, isObject, type Some } from "./checks.ts";
 import { invalidOption, type LifecycleError, storeUnusable } from "./errors.ts";
-import { type Encryption, type KeyProvider, keyFile } from "./store/sealing/keys.ts";
+import { type Encryption, type KeyProvider, keyFile, looksLikeKeys } from "./store/sealing/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
 import { nearest } from "./nearest.ts";
 import { openLifecycle } from "./runtime/open-lifecycle.ts";
@@ -245,8 +245,9 @@ export function keysFromEnv(
   }
   if (keys !== "") return { keys: keys.split(",") };
   if (file === "") return undefined;
-  const isKey = /^(?:[0-9a-f]{64}|[\w+/-]{43}=)$/i.test(file); // no path looks like that, and a key of this name would be made
-  const flaw = isKey ? `looks like a key, which belongs in ${name}` : flawIn(file.replaceAll(/\/+/g, "/"));
+  const flaw = looksLikeKeys(file)
+    ? `looks like a key, which belongs in ${name}`
+    : flawIn(file.replaceAll(/\/+/g, "/"));
   if (flaw === undefined) return keyFile(file);
   throw unfit(`the environment variable ${name}_FILE must be the path of a file, and it ${flaw}`);
 }

@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
 import { isAnyArrayBuffer } from "node:util/types";
 import { invalidOption } from "../errors.ts";
+import { spellingsOf } from "../runtime/user/spellings-of.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 
 /** A secret of the sandbox. */
@@ -91,24 +92,6 @@ const shortestPiece = 6;
 
 function formsOf(text: string): readonly string[] {
   return [...new Set(spellingsOf(text).flatMap((spelling) => [spelling, ...encodingsOf(spelling)]))];
-}
-
-/** How often an escaped text may have been escaped again: a line of JSON in JSON that is printed. */
-const mostEscapes = 3;
-
-/** As is and escaped. Most secrets have nothing to escape, and one spelling. */
-function spellingsOf(text: string): readonly string[] {
-  const inForms = new URLSearchParams({ "": text }).toString().slice(1);
-  let spellings = [text, encodeURIComponent(text.toWellFormed()), inForms];
-  for (let times = 0; times < mostEscapes; times++)
-    spellings = [...new Set(spellings.flatMap((each) => [each, ...escapesOf(each)]))];
-  return spellings;
-}
-
-/** As in JSON, and as a part of a printed text, which decides how single quotes in it are written. */
-function escapesOf(text: string): readonly string[] {
-  const parts = text.split("'").map((part) => inspect(part, { breakLength: Infinity }).slice(1, -1));
-  return [JSON.stringify(text).slice(1, -1), parts.join("'"), parts.join("\\'")];
 }
 
 function encodingsOf(text: string): readonly string[] {

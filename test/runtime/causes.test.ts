@@ -265,7 +265,7 @@ describe("the text of a response", () => {
   it("is kept if asked for, without what looks like a secret, an address or a number, for explain() alone", async () => {
     const { lifecycle, lines } = await refused(true);
     expect(await lifecycle.explain("mary")).toContain(
-      'and the response reads "Mary Shelley born *** pays with ***, see ***"',
+      'and the response reads "*** Shelley born *** pays with ***, see ***"',
     );
     const others = [
       await lifecycle.inspect("mary"),
@@ -284,8 +284,38 @@ describe("the text of a response", () => {
     ["Authorization: Bearer abcDEF", "Authorization: Bearer ***"],
     ["api_key=kkkkkk, client_secret abcdef", "api_key=***, client_secret ***"],
     ["invalid client secret", "invalid client secret"],
-  ])("hides a secret behind its name: %s", (text, kept) => {
+    ["malformed q3%2BZt0%2F9kLw%2BXv2%2FRb7yA", "malformed ***"],
+  ])("hides what looks like a secret: %s", (text, kept) => {
     expect(keptText(new Secret(text), []).reveal()).toBe(kept);
+  });
+
+  it.each<[string, (secret: string) => string]>([
+    ["as it was sent, in a form", (secret) => new URLSearchParams({ "": secret }).toString().slice(1)],
+    ["as in a URL", encodeURIComponent],
+    ["as in a URL, in small letters", (secret) => encodeURIComponent(secret).toLowerCase()],
+    ["as in JSON", (secret) => JSON.stringify(secret)],
+    ["as in JSON that escapes each slash", (secret) => JSON.stringify(secret).replaceAll("/", "\\/")],
+    ["in capitals", (secret) => secret.toUpperCase()],
+  ])("hides the client secret %s", async (_, quoted) => {
+    const clientSecret = 'pl+u"s/A(1)';
+    const made = await world({ sandbox: { clientSecret }, lifecycle: { causes: { text: true } } });
+    const error = `malformed value ${quoted(clientSecret)} found`;
+    made.sandbox.fail({ call: "exchangeCode", status: 400, body: { error }, times: 9 });
+    await made.lifecycle.onboard("mary", { waitMs: 0 });
+    expect(await made.lifecycle.explain("mary")).toMatch(
+      /the response reads "malformed value (?:\\")?\*\*\*(?:\\")? found"/,
+    );
+  });
+
+  it("hides a refused refresh token, which the user no longer holds", async () => {
+    const limits = { management: { calls: 1, windowMs: 3_600_000 } }; // no code in this hour
+    const { lifecycle, sandbox } = await world({ lifecycle: { limits, causes: { text: true } } });
+    await lifecycle.onboard("ada");
+    const body = { error: "invalid_grant", error_description: "no grant for short-token" };
+    sandbox.fail({ call: "refreshToken", status: 400, body });
+    const grant = { oneupUserId: 700, refreshToken: "short-token" };
+    expect(await lifecycle.adopt("mary", grant, { waitMs: 1_000 })).toMatchObject({ state: "reauthorizing" });
+    expect(await lifecycle.explain("mary")).toContain('the response reads "no grant for ***"');
   });
 
   it("is sealed in the record, and erased with it", async () => {

@@ -194,6 +194,19 @@ describe("store/keys keyFile()", () => {
     }
   });
 
+  it.each([
+    ["hexadecimal digits", "aB".repeat(32)],
+    ["base64", `${"Ab+/".repeat(10)}AbE=`],
+    ["two of them", `${"ab".repeat(32)},${"cd".repeat(32)}`],
+    ["the text of a key file", `${"Ab+/".repeat(10)}AbE=\n`],
+  ])("keyFile() refuses a key in place of a path, and does not repeat it: %s", (_, key) => {
+    const refused =
+      "Cannot use a key file: its path must be a file name, and it looks like a key, which belongs in";
+    expect(() => keyFile(key)).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTION", message: `${refused} encryption.keys or ONEUP_KEY` }),
+    );
+  });
+
   it("keyFile() gives one key to several processes that start at once", async () => {
     const folder = folderOfTest();
     const script = fileURLToPath(new URL("./key.child.ts", import.meta.url));

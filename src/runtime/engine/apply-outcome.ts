@@ -256,16 +256,17 @@ function grantIn(
   }
 }
 
-/** The user after the outcome of its call; `failed`: why that brought nothing, if so. */
-export function noteCause(engine: Engine, user: User, failed: CallCause | null): User {
+/** The user after the outcome of its call, which `caller` made; `failed`: why that brought nothing, if so. */
+export function noteCause(engine: Engine, caller: User, user: User, failed: CallCause | null): User {
   const { sealer, settings } = engine;
   const cause = failed && printed(failed, (text) => sealer.textPrint(text));
   // seam: texts-are-kept-if-asked-for
   const isAskedFor = settings.keepsTexts;
   const { state } = user.position;
   const mayKeep = isAskedFor && !hasLeft(state); // which erase what is known of a user
+  // The user may hold the refused code or token no longer, which the text may quote.
   const text =
-    failed?.text !== undefined && mayKeep ? keptText(failed.text, wordsToMask(engine, user)) : null;
+    failed?.text !== undefined && mayKeep ? keptText(failed.text, wordsToMask(engine, caller)) : null;
   return withCause(user, cause, text);
 }
 
@@ -274,14 +275,14 @@ export function afterDeath(engine: Engine, user: User): User {
   const after = applyNoOutcome(user, momentOf(engine));
   const call = callOf(user.position.state);
   if (call === undefined || after.history === user.history) return after;
-  return noteCause(engine, after, causeWithoutCall(engine, call, "process_died"));
+  return noteCause(engine, user, after, causeWithoutCall(engine, call, "process_died"));
 }
 
-/** What a response about the user may quote. */
+/** What a response to a call of the user may quote. */
 function wordsToMask(engine: Engine, { id, position, secrets, former }: User): readonly string[] {
   const { clientId, clientSecret } = clientOf(engine);
   const { oneupUserId } = position.context;
   const { code, accessToken, refreshToken } = secrets;
   const held = [clientSecret, code, accessToken, refreshToken].map((secret) => secret?.reveal() ?? "");
-  return [...held, clientId, id, encodeURIComponent(id), ...former, String(oneupUserId ?? "")];
+  return [...held, clientId, id, ...former, String(oneupUserId ?? "")];
 }

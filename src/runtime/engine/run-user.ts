@@ -184,7 +184,7 @@ async function runLoop(
     const isPlain = isTooEarly || reportOutcomeAtOnce(engine, user, call, outcome, permit);
     const scope = isPlain ? "plain" : await reportOutcome(engine, user, call, outcome, permit);
     if (outcome.type === "notSent") user = { ...user, calls: adjustedCalls(user, call, -1) };
-    user = noteCause(engine, applyOutcome(user, outcome, momentOf(engine), scope), failed);
+    user = noteCause(engine, user, applyOutcome(user, outcome, momentOf(engine), scope), failed);
     // Once the fresh code has registered, unless the lifecycle closes first.
     if (isTooEarly && (await slept(clock, codeRegistersMs, engine.closing))) user = { ...user, pause: null };
     hasOutcome = true;

@@ -6,6 +6,7 @@
 import { masked, type Cause } from "../../errors.ts";
 import type { PrintedCause } from "../../http/cause.ts";
 import { Secret } from "../../secret.ts";
+import { spellingsOf } from "./spellings-of.ts";
 import type { User } from "./user.ts";
 
 /**
@@ -66,17 +67,24 @@ const named =
   /((?:\b|_)(?:authorization|(?:client_)?secret|api[_-]?key)["']?\s*[:=]\s*["']?(?:(?:bearer|basic)\s+)?|\b(?:bearer|basic|passw(?:or)?d|pwd|client_secret|api[_-]?key)["']?[\s:=]+["']?)[^\s"'<>,;]+/gi;
 
 /**
- * What may be kept of a text: without the words in `secrets`, and without whatever looks like a password, a token, an
- * address or a number. It can still hold a name.
+ * What may be kept of a text: without the words in `secrets`, as they are or escaped, in capitals or not, and without
+ * whatever looks like a password, a token, an address or a number. It can still hold a name.
  */
 export function keptText(text: Secret, secrets: readonly string[]): Secret {
   let words = text.reveal();
-  for (const secret of secrets) if (secret !== "") words = words.replaceAll(secret, "***");
+  for (const secret of secrets) if (secret !== "") words = words.replaceAll(anySpellingOf(secret), "***");
   const shown = masked(words)
     .replaceAll(named, "$1***")
     .replaceAll(/[^\s"'<>@]{1,100}@[^\s"'<>@]{1,100}/g, "***")
-    .replaceAll(/[\w+/=.-]{20,}/g, "***")
+    .replaceAll(/[\w+/=.%\\-]{20,}/g, "***")
     .replaceAll(/\d(?:[\d ./:-]*\d){3,}/g, "***")
     .replaceAll(/[\p{Cc}\p{Cf}]+/gu, " ");
   return new Secret(shown.length > longestText ? `${shown.slice(0, longestText - 1)}…` : shown);
+}
+
+/** Matches a text as a response may quote it: the longest spelling first, which may begin with a shorter one. */
+function anySpellingOf(text: string): RegExp {
+  const longestFirst = spellingsOf(text).toSorted((one, other) => other.length - one.length);
+  const literals = longestFirst.map((spelling) => spelling.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+  return new RegExp(literals.join("|"), "gi");
 }

@@ -97,6 +97,10 @@ export function keyFile(path: string): KeySource {
   if (typeof path !== "string" || path === "") {
     throw invalidOption("Cannot use a key file: its path must be a file name");
   }
+  if (looksLikeKeys(path)) {
+    const flaw = "it looks like a key, which belongs in encryption.keys or ONEUP_KEY";
+    throw invalidOption(`Cannot use a key file: its path must be a file name, and ${flaw}`);
+  }
   const file = resolve(path);
   return {
     path: file,
@@ -113,6 +117,14 @@ export function keyFile(path: string): KeySource {
       return lines.map((line, index) => parseKey(line, index === 0 ? file : `${file}, line ${index + 1}`));
     },
   };
+}
+
+/** Whether a path is a key, or several: no path looks like that, and a new key would be made in a file of this name. */
+export function looksLikeKeys(path: string): boolean {
+  return path
+    .trim()
+    .split(/[\s,]+/)
+    .every((part) => /^(?:[0-9a-f]{64}|[\w+/-]{43}=)$/i.test(part));
 }
 
 /** The error for a store that is not empty, without the key file. `by`: the id of the key that it was written with. */
