@@ -286,7 +286,7 @@ describe("a rename in doubt whose user an empty list does not name", () => {
       const { lifecycle, sandbox, clock } = await world();
       const { oneupUserId } = await lifecycle.onboard("old");
       sandbox.fail({ call: "updateUser", status: 429, commit: true });
-      await expect(lifecycle.rename("old", "new")).rejects.toMatchObject({ code: "RATE_LIMITED" });
+      await expect(lifecycle.rename("old", "new")).rejects.toMatchObject({ code: "UNAVAILABLE" });
       await clock.advance("10m");
       sandbox.fail({ call: "listUsers", times, ...emptyList });
       await lifecycle.reauthorize("old", { waitMs: 0 }).catch(() => {});
