@@ -6,6 +6,7 @@ import process from "node:process";
 import { buildSync } from "esbuild";
 import { bundled, onDeno } from "../support/built.ts";
 import { folder } from "../support/scene.ts";
+import { withoutWatchdog } from "../support/without-watchdog.ts";
 import { read, root } from "./repository.ts";
 
 /** The TypeScript in a Markdown file, by its path from the root. */
@@ -51,5 +52,6 @@ export function ran(code: string): { readonly stdout: string; readonly stderr: s
     ? ["run", "-A", "--config", join(root, "deno.json"), "--node-modules-dir=manual", "program.ts"]
     : ["program.mjs"];
   const env = { ...process.env, NO_COLOR: "1" };
-  return spawnSync(process.execPath, args, { cwd: path, encoding: "utf8", env });
+  const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: path, encoding: "utf8", env });
+  return { stdout, stderr: withoutWatchdog(stderr) };
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { runs } from "./built.ts";
 import { installedDeno } from "./needs.ts";
+import { withoutWatchdog } from "./without-watchdog.ts";
 
 /** How a process ended. */
 export interface Ended {
@@ -23,10 +24,6 @@ export interface Started {
   /** Resolves with what `pattern` found, once it was printed. */
   said(pattern: RegExp): Promise<string>;
 }
-
-/** What Node prints when the watchdog looks into a process that has been silent for long, as on a busy machine. */
-const byTheWatchdog =
-  /^(?:Debugger (?:attached|listening|ending).*|For help, see: .*inspector.*|Starting inspector .*|Waiting for the debugger .*)\n/gm;
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -67,7 +64,7 @@ export function start(
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) =>
-      resolve({ code, signal, out, err: err.replaceAll(byTheWatchdog, "") }),
+      resolve({ code, signal, out, err: withoutWatchdog(err) }),
     );
   });
   const pid = child.pid ?? 0;
