@@ -70,7 +70,11 @@ async function played({ before, call, nth, meanwhile }: Story, again = false): P
     purge: (it) => it.offboard("ada", { purge: ["r4"], waitMs }),
     forget: (it) => it.forget("ada"),
     async refuseRename(it) {
-      sandbox.fail({ call: "updateUser", status: 400, body: { error: "invalid_request" } });
+      sandbox.fail({
+        call: "updateUser",
+        status: 400,
+        body: { success: false, error: "app_user_id is not allowed" },
+      });
       await expect(it.rename("ada", "eve", { waitMs })).rejects.toThrow("it keeps its id");
     },
     async hold(it) {
