@@ -2,7 +2,7 @@
 import type { Fault } from "oneup-lifecycle/sandbox";
 import type { Incoming } from "../../src/sandbox/base/message.ts";
 import type { SandboxUser } from "../../src/sandbox/state/users.ts";
-import { askedBy, hidden, isManagement, userOf } from "./faults.ts";
+import { askedBy, hidden, isManagement, nameless, userOf } from "./faults.ts";
 import type { Kind } from "./kinds.ts";
 import type { Stage } from "./stage.ts";
 import { beginning, Dice, hour, minute, timeoutMs } from "./time.ts";
@@ -123,11 +123,11 @@ export const answerKinds: Readonly<Record<string, Kind>> = {
       return { ...dice.pick(withoutReason), commit: isUnsure && dice.hits(0.5) };
     },
   },
-  /** A rename that was carried out, and is answered by something on the way. */
+  /** A rename that was carried out, and is answered by something on the way; or the other way round. */
   hiddenRenames: {
     share: 0.15,
     answer: (incoming, dice) =>
-      askedBy(incoming) === "updateUser" && dice.hits(0.7) ? dice.pick(hidden) : undefined,
+      askedBy(incoming) === "updateUser" && dice.hits(0.7) ? dice.pick([...hidden, nameless]) : undefined,
   },
   /** For a while every code is refused, or a new user is said to exist, and has no code. */
   databaseTrouble: {

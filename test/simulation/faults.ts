@@ -33,6 +33,9 @@ export const hidden: readonly Fault[] = [
   { response: "alreadyExists", commit: true },
 ];
 
+/** A success that names no user: the rename was not carried out. */
+export const nameless = { status: 200, body: { success: true } } as const;
+
 /** For every call. */
 const always: readonly Fault[] = [
   { status: 500 },
@@ -74,7 +77,7 @@ const special: Readonly<Record<Asked | "fhirCreate", readonly Fault[]>> = {
   ],
   issueAuthCode: [{ omit: ["code"] }, { status: 200, body: { success: false, code: null } }],
   listUsers: [],
-  updateUser: [{ status: 200, body: { success: true } }, ...hidden], // it names no user
+  updateUser: [{ ...nameless }],
   exchangeCode: [
     { omit: ["expires_in"] },
     { omit: ["refresh_token"] },

@@ -43,11 +43,6 @@ export const mutantsOfLeaves: readonly Mutant[] = [
     when: "never",
   },
   {
-    name: "exports a gateway's page as a document",
-    at: "a-page-that-was-not-announced-is-no-document",
-    when: "never",
-  },
-  {
     name: "goes on with an export of other types",
     at: "an-export-is-of-what-it-was-begun-for",
     when: "never",

@@ -63,9 +63,7 @@ export function start(
   child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code, signal) =>
-      resolve({ code, signal, out, err: withoutWatchdog(err) }),
-    );
+    child.once("close", (code, signal) => resolve({ code, signal, out, err: withoutWatchdog(err) }));
   });
   const pid = child.pid ?? 0;
   return {

@@ -33,7 +33,6 @@ export function referencedReader<V extends FhirVersion>(
   async function binaryOf(id: string, mediaType: string | undefined): Promise<JsonObject | null> {
     const content = await fhir.attachment(id, { maxBytes, signal });
     const { contentType } = content;
-    // seam: a-page-that-was-not-announced-is-no-document
     if (isHtml(contentType) && !isHtml(mediaType)) {
       content.cancel();
       return null;
