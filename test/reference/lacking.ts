@@ -53,8 +53,12 @@ const filledByUsers = new Set([
 export function lacking({ nodes }: Documented): readonly string[] {
   const gaps = new Set<string>();
   for (const { symbols } of Object.values(nodes))
-    for (const { name, declarations } of symbols)
-      for (const declared of declarations) for (const gap of gapsOf(name, declared)) gaps.add(gap);
+    for (const { name, declarations } of symbols) {
+      // One form of an overloaded function may describe and show all of them.
+      const described = declarations.find((one) => one.kind === "function" && examples(one) !== "");
+      const asked = declarations.filter((one) => one.kind !== "function" || (described ?? one) === one);
+      for (const declared of asked) for (const gap of gapsOf(name, declared)) gaps.add(gap);
+    }
   return [...gaps].sort();
 }
 
