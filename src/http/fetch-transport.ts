@@ -139,6 +139,9 @@ function headersOf(response: Response): Record<string, string> {
 }
 
 /** The codings that every `fetch` decodes. */
+/** Deno decodes only what its `fetch` has asked for itself, and a call here asks for no coding. */
+const decodesUnasked = !("Deno" in globalThis);
+
 const decoded = new Set(["gzip", "x-gzip", "deflate", "br"]);
 
 /**
@@ -147,7 +150,8 @@ const decoded = new Set(["gzip", "x-gzip", "deflate", "br"]);
  */
 function withoutDecoded(headers: Record<string, string>, { status }: Response): Record<string, string> {
   const codings = headers["content-encoding"]?.split(",") ?? [];
-  const isDecoded = codings.length > 0 && codings.every((one) => decoded.has(one.trim().toLowerCase()));
+  const isDecoded =
+    decodesUnasked && codings.length > 0 && codings.every((one) => decoded.has(one.trim().toLowerCase()));
   if (!isDecoded || status === 206) return headers;
   const { "content-encoding": _, "content-length": __, ...others } = headers;
   return others;

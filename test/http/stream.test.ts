@@ -5,6 +5,7 @@ import { expect, it } from "vitest";
 import { describeCall } from "../../src/http/call.ts";
 import { openStream } from "../../src/http/streaming/stream.ts";
 import { serve } from "./local-server.ts";
+import { onDeno } from "../support/built.ts";
 
 it("a stream that is left unread for a minute ends its connection, and fails when it is read again", async () => {
   const clock = manualClock();
@@ -43,7 +44,8 @@ it("a stream that is left unread for a minute ends its connection, and fails whe
   await expect(pieces.next()).rejects.toMatchObject({ name: "TransportError", sent: true });
 });
 
-it("a stream that fetch has decoded is not taken for a compressed one", async () => {
+// Deno decodes nothing that was not asked for: see ../fhir/open-ends.test.ts.
+it.skipIf(onDeno)("a stream that fetch has decoded is not taken for a compressed one", async () => {
   const { url } = await serve((response, { path }) => {
     const coding = { "content-encoding": path === "/unknown" ? "x-own" : "gzip" };
     response.writeHead(path === "/part" ? 206 : 200, coding).end(gzipSync("a letter"));
