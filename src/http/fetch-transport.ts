@@ -138,10 +138,10 @@ function headersOf(response: Response): Record<string, string> {
   return headers;
 }
 
-/** The codings that every `fetch` decodes. */
-/** Deno decodes only what its `fetch` has asked for itself, and a call here asks for no coding. */
+/** Deno's `fetch` decodes only what it has asked for itself, and a call here asks for no coding. */
 const decodesUnasked = !("Deno" in globalThis);
 
+/** The codings that every other `fetch` decodes. */
 const decoded = new Set(["gzip", "x-gzip", "deflate", "br"]);
 
 /**

@@ -80,7 +80,10 @@ export interface Engine extends CheckedStore, EndSignals {
   readonly changes: Changes;
   /** Users that this process is running. */
   readonly running: Map<string, Promise<RunResult>>;
-  /** Calls under way that neither a user nor the sender alone accounts for: those that wait for a slot, a gate or a stream. Closing waits for them. */
+  /**
+   * Calls under way that neither a user nor the sender alone accounts for: those that wait for a slot, a gate or a stream.
+   * Closing waits for them.
+   */
   readonly calls: Set<Promise<unknown>>;
   /** Serves the lanes while a caller in this process waits in one. */
   readonly lanes: LaneService;
