@@ -154,6 +154,7 @@ DECLARE
   _steps float8 := (_known->'steps'->>'ms')::float8;
   _back float8 := (_known->'steps'->>'backMs')::float8;
   _seen json;
+  _own float8; -- how far this process alone would have moved it
   _due float8;
 BEGIN
   SELECT window_ms, taken_at, moved_ms, moves, seen INTO _head FROM ${s}.logs WHERE account = _account AND name = _name;
@@ -168,13 +169,14 @@ BEGIN
     SELECT coalesce(sum((made->>1)::float8), 0) FROM json_array_elements(_head.moves) AS made
     WHERE (made->>0)::float8 > (_known->'steps'->>'since')::float8
   ), '-Infinity'::float8)); -- what it would have seen when it began
-  IF (_seen->>0)::float8 = _steps AND (_seen->>1)::float8 = _back AND (_seen->>2)::float8 = _head.moved_ms
+  _own := (_seen->>2)::float8 + _steps - (_seen->>0)::float8;
+  IF (_seen->>0)::float8 = _steps AND (_seen->>1)::float8 = _back AND _own - _head.moved_ms <= ${stepMs}
     AND _now - (_seen->>3)::float8 < ${seenAgainMs}
   THEN
     RETURN; -- the usual case
   END IF;
-  -- What others have moved it too far is not undone: that would go back and forth.
-  _due := greatest(_steps - (_seen->>0)::float8 - (_head.moved_ms - (_seen->>2)::float8), (_seen->>1)::float8 - _back);
+  -- What others have moved it too far is not undone, that would go back and forth: see laterMs().
+  _due := greatest(_own - _head.moved_ms, (_seen->>1)::float8 - _back);
   IF _due > ${stepMs} THEN
     PERFORM ${s}.move_moments(_account, _name, '-Infinity', ${s}.noted(_head.window_ms, _due), _latest);
     UPDATE ${s}.logs SET asked_at = least(asked_at + _due, _now), taken_at = CASE WHEN taken_at > 0 THEN _now ELSE 0 END
@@ -193,7 +195,7 @@ BEGIN
     SELECT json_object_agg(process, each) FROM (
       SELECT process, each FROM json_each(_head.seen) AS others (process, each)
       WHERE process <> _process AND _now - (each->>3)::float8 < ${seenForMs}
-      UNION ALL SELECT _process, json_build_array(_steps, _back, moved_ms, _now)
+      UNION ALL SELECT _process, json_build_array(_steps, _back, _own, _now)
     ) AS kept
   ) WHERE account = _account AND name = _name;
 END
@@ -225,6 +227,25 @@ BEGIN
   DELETE FROM ${s}.slots WHERE account = _account AND name = _name AND at <= _now - _widest;
   RETURN (SELECT ${sums} FROM ${s}.slots WHERE account = _account AND name = _name AND at > _now - _window);
 END
+$$;
+
+-- How much later the slots of the calling process count, see laterMs().
+CREATE OR REPLACE FUNCTION ${s}.later_ms(_account text, _name text, _known json) RETURNS float8 LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN coalesce((
+    SELECT least(greatest(0, moved_ms - (seen->(_known->'steps'->>'process')->>2)::float8), ${longestHoldMs})
+    FROM ${s}.logs WHERE account = _account AND name = _name
+  ), 0);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION ${s}.slot_at(
+  _name text, _window float8, _now float8, _hold float8, _later float8, _lane text
+) RETURNS json LANGUAGE sql STABLE AS $$
+  SELECT json_strip_nulls(json_build_object(
+    'limit', _name, 'windowMs', _window, 'lane', _lane, 'at', ${s}.noted(_window, _now + _hold + _later),
+    'settles', CASE WHEN _later > 0 THEN false END
+  ))
 $$;
 
 -- In how many milliseconds the first of the requesting lanes may get a slot; null: never.

@@ -154,12 +154,13 @@ export function headOf({ commit, from, events }: Write, index: number): Readonly
       take_hold: take.holdMs,
       take_lane: take.lane,
     }),
-    ...(settle && {
-      settle_name: settle.limit,
-      settle_window: settle.windowMs,
-      settle_lane: settle.lane,
-      settle_at: settle.at,
-    }),
+    ...(settle?.settles !== false &&
+      settle && {
+        settle_name: settle.limit,
+        settle_window: settle.windowMs,
+        settle_lane: settle.lane,
+        settle_at: settle.at,
+      }),
     ...(giveBack && {
       back_name: giveBack.limit,
       back_window: giveBack.windowMs,

@@ -18,8 +18,11 @@ import type { Past, Steps, Time } from "./steady-time.ts";
 import { isObject } from "./guards.ts";
 import { add, emptyLog, forecastInMs, noted, prune, settled, used, type SlotLog } from "./sliding-window.ts";
 
-/** The steps that a process had noticed ({@link Steps}), how far the log had been moved, and when that was. */
-export type Seen = readonly [stepsMs: number, backMs: number, movedMs: number, at: number];
+/**
+ * The steps that a process had noticed ({@link Steps}) when it last used the log, how far the log would have been moved
+ * by them alone, and when that was.
+ */
+export type Seen = readonly [stepsMs: number, backMs: number, ownMs: number, at: number];
 
 /** A log with its head. Times are store time, ms. */
 export interface KeptLog {
@@ -97,14 +100,25 @@ export const newLog: KeptLog = {
 export function redated(kept: KeptLog, now: number, { steps }: Past): KeptLog {
   const log = kept.takenAt > now + aheadMs ? correctedAhead(kept, now) : kept;
   if (steps === undefined) return log;
-  const [stepsMs, backMs, movedMs, at] = log.seen[steps.process] ?? atStartOf(steps, log);
+  const [stepsMs, backMs, ownMs, at] = log.seen[steps.process] ?? atStartOf(steps, log);
+  const own = ownMs + steps.ms - stepsMs;
   // seam: a-log-is-moved-as-its-clock-was-set
-  const dueMs = steps.ms - stepsMs - (log.movedMs - movedMs);
-  const isSame = stepsMs === steps.ms && backMs === steps.backMs && movedMs === log.movedMs;
+  const dueMs = own - log.movedMs;
+  const isSame = stepsMs === steps.ms && backMs === steps.backMs && dueMs <= stepMs;
   if (isSame && now - at < seenAgainMs) return log;
-  // What others have moved it too far is not undone: that would go back and forth.
+  // What others have moved it too far is not undone, that would go back and forth: see laterMs().
   const ms = Math.max(dueMs, backMs - steps.backMs);
-  return withSeen(Math.abs(ms) > stepMs ? movedBy(log, ms, now) : log, steps, now);
+  return withSeen(Math.abs(ms) > stepMs ? movedBy(log, ms, now) : log, steps, own, now);
+}
+
+/**
+ * How much later this process's slots count. Others have moved the log further than its own steps would: maybe they have
+ * not noticed that the clock was set back, and once it is set forward they move the log by less than that.
+ */
+export function laterMs({ seen, movedMs }: KeptLog, { steps }: Past): number {
+  const own = steps === undefined ? undefined : seen[steps.process]?.[2];
+  // seam: a-slot-counts-as-if-the-clock-was-set-as-others-believe
+  return own === undefined ? 0 : Math.min(Math.max(0, movedMs - own), longestHoldMs);
 }
 
 /** What a process that has not used the log yet would have seen when it began. */
@@ -135,11 +149,11 @@ function movedBy(kept: KeptLog, ms: number, now: number): KeptLog {
   };
 }
 
-function withSeen(log: KeptLog, { process, ms, backMs }: Steps, now: number): KeptLog {
+function withSeen(log: KeptLog, { process, ms, backMs }: Steps, ownMs: number, now: number): KeptLog {
   const others = Object.entries(log.seen).filter(
     ([name, [, , , at]]) => name !== process && now - at < seenForMs,
   );
-  return { ...log, seen: { ...Object.fromEntries(others), [process]: [ms, backMs, log.movedMs, now] } };
+  return { ...log, seen: { ...Object.fromEntries(others), [process]: [ms, backMs, ownMs, now] } };
 }
 
 /**

@@ -18,7 +18,11 @@ async function takeAll(store: Store): Promise<void> {
 
 /** The ways to a slot. Each is true if it brought one. */
 const ways: Readonly<Record<string, (store: Store) => Promise<boolean>>> = {
-  take: async (store) => (await store.slots.take(ask)).type === "taken",
+  take: async (store) => {
+    const taken = await store.slots.take(ask);
+    if (taken.type === "taken") await store.slots.settle(taken.slot);
+    return taken.type === "taken";
+  },
   commit: async (store) =>
     (await store.commit(write("new", { mode: "take", lease, take: ask }))).type === "committed",
   grant: async (store) =>
@@ -78,6 +82,25 @@ function tests(server: () => Promise<ServerWithClock>): void {
     await clock.advance(20 * minute);
     expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
   });
+
+  it.sequential.each(Object.keys(ways))(
+    "frees no slot of %s early to a process that did not look while it was set back and forward",
+    async (way) => {
+      const { clock, process, set } = await server();
+      const [store, other] = [await process(), await process()];
+      for (const each of [store, other]) await each.claim({ limit: 9, lease });
+      await set(clock.now() + 55_000);
+      for (let call = 1; call < limit.calls; call++) await other.slots.take(ask);
+      await set(clock.now() - 55_000);
+      if (way === "grant") await store.commit(write("ada", { lane: "bulk" }));
+      expect(await ways[way]?.(store)).toBe(true);
+      await set(clock.now() + 55_000);
+      await clock.advance(60 * minute - 5_000);
+      expect(await other.slots.take(ask)).toMatchObject({ type: "refused" });
+      await clock.advance(5 * minute);
+      expect(await other.slots.take(ask)).toMatchObject({ type: "taken" });
+    },
+  );
 
   it.sequential.each(Object.keys(ways))(
     "frees no slot early where %s is the first that is asked since",

@@ -47,15 +47,18 @@ export const storeKinds = {
 
 /** Kinds of fault with a store's server. */
 export const serverKinds = {
-  /** Its clock is set by seconds or minutes, mostly forward, while its processes run. */
+  /** Its clock is set by seconds or minutes, forward or back, while its processes run, and often set right later. */
   serverClock: {
     share: 0.04,
     alone: 1, // a process that has just started cannot know
     serverClock: (dice) => {
-      const steps = Array.from({ length: dice.between(1, 12) }, () => ({
-        atMs: dice.between(minute, 5 * hour),
-        by: dice.pick([3, 8, 20, 50, 59, 59, 90, 180, 1_000, -2, -40]) * second,
-      }));
+      const steps = Array.from({ length: dice.between(1, 12) }, () => {
+        const atMs = dice.between(minute, 5 * hour);
+        const by = dice.pick([3, 8, 20, 50, 59, 59, 90, 180, 1_000, -2, -40, -58, -58]) * second;
+        const undone = { atMs: atMs + dice.between(minute, hour), by: -by };
+        const isUndone = Math.abs(by) > 2 * second && Math.abs(by) < minute && dice.hits(0.4);
+        return isUndone ? [{ atMs, by }, undone] : [{ atMs, by }];
+      }).flat();
       return (ms) => steps.reduce((sum, { atMs, by }) => (ms >= atMs ? sum + by : sum), 0);
     },
   },

@@ -19,13 +19,50 @@ const turn = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       setMs: fc
-        .constantFrom(3, 8, 20, 59, 90, 600, 3_600, 86_400, -2, -40)
+        .constantFrom(3, 8, 20, 40, 59, 90, 600, 3_600, 86_400, -2, -3, -8, -40)
         .map((seconds) => seconds * second),
     }),
   },
   { weight: 6, arbitrary: fc.record({ looks: fc.nat(processes - 1) }) },
   { weight: 8, arbitrary: fc.record({ takes: fc.nat(processes - 1) }) },
 );
+
+type Turn = typeof turn extends fc.Arbitrary<infer Each> ? Each : never;
+
+/** A process did not look while the clock was set back, another took a slot, and the clock was set forward. */
+const sleptThroughBoth: readonly (readonly Turn[])[] = [
+  [
+    { setMs: 600 * second },
+    { takes: 1 },
+    { setMs: -40 * second },
+    { takes: 0 },
+    { setMs: 59 * second },
+    { waitMs: 3_468 * second },
+    { looks: 0 },
+    { setMs: 3 * second },
+    { waitMs: 98 * second },
+    { looks: 0 },
+    { takes: 1 },
+    { setMs: 3 * second },
+    { looks: 0 },
+    ...[0, 0, 0].map((takes) => ({ takes })),
+    { setMs: 9 * second },
+    { takes: 0 },
+  ],
+  [
+    { setMs: 59 * second },
+    { takes: 0 },
+    { setMs: -40 * second },
+    { takes: 1 },
+    { waitMs: 1_047 * second },
+    { setMs: 600 * second },
+    { waitMs: 2_515 * second },
+    ...[0, 0].map((takes) => ({ takes })),
+    { setMs: 3 * second },
+    { looks: 0 },
+    { takes: 0 },
+  ],
+];
 
 it("slots.take() keeps to the limit in every hour, wherever the server's clock is set, and frees slots again", () =>
   fc.assert(
@@ -71,5 +108,5 @@ it("slots.take() keeps to the limit in every hour, wherever the server's clock i
       await clock.advance(limit.windowMs + 11 * minute);
       expect(await take(0)).toBe(true);
     }),
-    { numRuns: thorough ? 1_000 : 100 },
+    { numRuns: thorough ? 1_000 : 100, examples: sleptThroughBoth.map((turns) => [[...turns]]) },
   ));

@@ -133,15 +133,16 @@ local function redate(log, noticed)
     end
     seen = { 0, 0, head.moved - moved, -math.huge }
   end
-  local due = noticed.ms - seen[1] - (head.moved - seen[3])
-  local isSame = seen[1] == noticed.ms and seen[2] == noticed.backMs and seen[3] == head.moved
+  local own = seen[3] + noticed.ms - seen[1]
+  local due = own - head.moved
+  local isSame = seen[1] == noticed.ms and seen[2] == noticed.backMs and due <= stepMs
   if isSame and now - seen[4] < seenAgainMs then return isMoved end
-  due = math.max(due, seen[2] - noticed.backMs) -- what others have moved it too far is not undone
+  due = math.max(due, seen[2] - noticed.backMs) -- what others have moved it too far is not undone, see laterMs()
   if math.abs(due) > stepMs then moveBy(log, due) end
   for process, each in pairs(head.seen) do
     if now - each[4] >= seenForMs then head.seen[process] = nil end
   end
-  head.seen[noticed.process], head.changed, head.isSeen = { noticed.ms, noticed.backMs, head.moved, now }, true, true
+  head.seen[noticed.process], head.changed, head.isSeen = { noticed.ms, noticed.backMs, own, now }, true, true
   return isMoved or due > stepMs
 end
 
@@ -157,6 +158,12 @@ local function readHead(log, field)
     moves = texts[9] and cjson.decode(texts[9]) or {},
   }
   return texts[10], redate(log, nil)
+end
+
+-- How much later the calling process's slots count.
+local function laterMs(log)
+  local seen = steps and log.head.seen[steps.process]
+  return seen and math.min(math.max(0, log.head.moved - seen[3]), longestHoldMs) or 0
 end
 
 local function held(log, field)
@@ -190,6 +197,7 @@ local function giveBack(slot)
 end
 
 local function settle(slot)
+  if slot.settles == false then return end
   local at = noted(slot.windowMs, now)
   if at >= slot.at then return end
   local log, moment, field = logOf(slot.limit), json(at), json(slot.at) .. ':' .. slot.lane
@@ -299,7 +307,11 @@ local function served(limit, asks)
 end
 
 local function slotAt(limit, holdMs, lane)
-  return { limit = limit.name, windowMs = limit.windowMs, lane = lane, at = noted(limit.windowMs, now + holdMs) }
+  local later = laterMs(logOf(limit.name))
+  return {
+    limit = limit.name, windowMs = limit.windowMs, lane = lane, at = noted(limit.windowMs, now + holdMs + later),
+    settles = later == 0,
+  }
 end
 
 -- The slot that this request would take; or nil and in how many milliseconds to ask again.

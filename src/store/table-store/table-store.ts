@@ -36,7 +36,7 @@ import {
   type Tombstone,
 } from "../row-rules.ts";
 import { isServed, turn } from "../lane-scheduler.ts";
-import { forecastOf, newLog, withSlot } from "../slot-log.ts";
+import { forecastOf, laterMs, newLog, withSlot } from "../slot-log.ts";
 import type { Time } from "../steady-time.ts";
 import { sameAccount } from "./same-account.ts";
 import { correctRows, correctSetBack, noteTime } from "./set-back.ts";
@@ -235,7 +235,7 @@ function grant(
       tables.waiting[lane].delete(first.at, first.id);
       continue;
     }
-    const slot = slotAt(limit, now, ask.holdMs, lane);
+    const slot = slotAt(limit, now, { holdMs: ask.holdMs, lane, laterMs: laterMs(log, past) });
     claimed.push({ record: leaseOut(tables, now, first.id, row, lease), slot });
     log = withSlot(log, slot, now);
     // seam: each-granted-slot-leaves-one-less
