@@ -12,7 +12,7 @@ import { bareSide, durableSide } from "./sides.ts";
 const { side, work, url, times } = JSON.parse(process.argv[2] ?? "") as Counted; // by instructions.ts
 const path = ["Patient", "0a0cee5487a8"] as const;
 const one = side === "bare" ? await bareWork() : await durableWork();
-await inLoops(Array(times).keys(), 64, one);
+await inLoops(Array(times).keys(), Number(process.env.LOOPS ?? 64), one);
 process.exit(0); // nothing that closes is counted
 
 async function bareWork(): Promise<(index: number) => Promise<unknown>> {

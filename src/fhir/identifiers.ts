@@ -28,6 +28,7 @@ export function textOf({ system, value }: Identifier): string {
 
 /** Whether a resource has another value in the place of an identifier that was sent: one of the same system. */
 export function replacesIdentifier(resource: Sendable, sent: readonly Identifier[]): boolean {
+  if (sent.length === 0) return false; // such as each read
   const received = identifiersIn(resource);
   const lacking = (some: readonly Identifier[], others: readonly Identifier[]): readonly unknown[] => {
     const known = new Set(others.map(textOf));
