@@ -7,7 +7,7 @@
 import { startApart, type Apart } from "./apart.ts";
 import type { Place } from "./places.ts";
 import { startProvider } from "./provider.ts";
-import { median, pairs, type Pair, type Round } from "./rounds.ts";
+import { median, pairs, type Ask, type Pair, type Round } from "./rounds.ts";
 import { loops, type Effort } from "./settings.ts";
 
 /** A kind of work that both sides can do. */
@@ -44,6 +44,8 @@ export interface Scene {
   readonly latencyMs: number;
   /** @default 128 */
   readonly loops?: number;
+  /** All loops begin at once in a cold process, see {@link warmUps}. @default false */
+  readonly burst?: boolean;
   /** @default LMDB */
   readonly place?: Told["place"];
 }
@@ -62,15 +64,17 @@ export async function compare({
   ...scene
 }: Scene): Promise<readonly Pair[]> {
   const provider = await startProvider(latencyMs, pagesOfWalk);
-  const { work, loops: atATime = loops } = scene;
+  const { work, loops: atATime = loops, burst = false } = scene;
   const onePair = { ...effort, pairs: 1 };
   const done: Pair[] = [];
   try {
     for (let index = 0; index < effort.pairs; index++) {
       const told = (side: Told["side"]): Told => ({ side, url: provider.url, place });
       const [bare, durable] = [await start(told("bare")), await start(told("durable"))];
-      const ask = (side: Apart<Task, Round>) => (each: Effort) =>
-        side.ask({ work, loops: atATime, rampMs: each.rampMs, roundMs: each.roundMs });
+      const ask =
+        (side: Apart<Task, Round>): Ask =>
+        ({ rampMs, roundMs }, isFirst) =>
+          side.ask({ work, loops: isFirst && !burst ? 1 : atATime, rampMs, roundMs });
       try {
         done.push(...(await pairs(ask(bare), ask(durable), onePair)));
       } finally {

@@ -46,7 +46,10 @@ const measurables: readonly Measurable[] = [
   { names: ["token.warm"], take: tokenFromMemory },
   { names: ["token.store"], take: tokenFromStore },
   { names: ["fhir.ratio.25ms"], take: fhirAt25Ms },
-  { names: ["fhir.read.0ms", "fhir.read.cpu", "fhir.read.in_time.cpu"], take: fhirReads },
+  {
+    names: ["fhir.read.0ms", "fhir.read.cpu", "fhir.read.burst.cpu", "fhir.read.in_time.cpu"],
+    take: fhirReads,
+  },
   { names: ["fhir.walk.25ms"], take: fhirWalkAt25Ms },
   { names: ofWalks.map((what) => `fhir.walk.${what}`), take: fhirWalks },
   { names: ["redis.onboard.ratio.50ms"], take: redisAt50Ms },

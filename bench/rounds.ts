@@ -67,33 +67,37 @@ export async function inLoops<T>(
   await Promise.all(Array.from({ length: loops }, loop));
 }
 
+/** Runs a round of one side. `isFirst`: it is the first in its process. */
+export type Ask = (effort: Effort, isFirst: boolean) => Promise<Round>;
+
 /** Two consecutive rounds. */
 export interface Pair {
   readonly bare: Round;
   readonly durable: Round;
 }
 
-/** Rounds that do not count: until the code is compiled. */
+/**
+ * Rounds that do not count: until the code is compiled. The first has one loop. If all begin at once in a cold process, V8
+ * may find most of their objects alive when it first collects garbage, and allocates such objects among old ones from then
+ * on: in every second process, calls take up to half as much CPU again until it ends.
+ */
 export const warmUps = 2;
 
 /**
  * Rounds of both sides in turn, after a warm-up. Other load on the machine affects both, so the ratio within a pair is
  * steadier than either number; which side goes first alternates.
  */
-export async function pairs(
-  bare: (effort: Effort) => Promise<Round>,
-  durable: (effort: Effort) => Promise<Round>,
-  effort: Effort,
-): Promise<readonly Pair[]> {
+export async function pairs(bare: Ask, durable: Ask, effort: Effort): Promise<readonly Pair[]> {
   const done: Pair[] = [];
   for (let index = -warmUps; index < effort.pairs; index++) {
+    const isFirst = index === -warmUps;
     let measured: Pair;
     if (index % 2 === 0) {
-      const first = await bare(effort);
-      measured = { bare: first, durable: await durable(effort) };
+      const first = await bare(effort, isFirst);
+      measured = { bare: first, durable: await durable(effort, isFirst) };
     } else {
-      const first = await durable(effort);
-      measured = { bare: await bare(effort), durable: first };
+      const first = await durable(effort, isFirst);
+      measured = { bare: await bare(effort, isFirst), durable: first };
     }
     if (index >= 0) done.push(measured);
   }

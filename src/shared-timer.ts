@@ -8,7 +8,7 @@ import { isRealTime, systemClock, type Clock } from "./clock.ts";
 /** One of the tasks of {@link sharedTimer}, in a ring in the order of their times. */
 interface Waiting {
   readonly until: number;
-  readonly task: () => void;
+  task: () => void;
   before: Waiting;
   after: Waiting;
 }
@@ -28,6 +28,8 @@ export function timersOf(clock: Clock, ms: number): TimersOf {
   return (task) => (isRealTime() ? shared(task) : single(task));
 }
 
+const none = (): void => {};
+
 /** A timer is so late only in a process that was suspended or busy, ms. */
 const lateMs = 500;
 
@@ -43,7 +45,9 @@ export function sharedTimer(clock: Pick<Clock, "monotonic" | "timer">, ms: numbe
   function remove(one: Waiting): void {
     one.before.after = one.after;
     one.after.before = one.before;
-    one.before = one.after = one; // one that has grown old would keep others in memory
+    // One that has grown old would keep others in memory.
+    one.before = one.after = one;
+    one.task = none;
   }
   function fire(until: number, isAgain = false): void {
     const monotonic = clock.monotonic();
@@ -55,8 +59,9 @@ export function sharedTimer(clock: Pick<Clock, "monotonic" | "timer">, ms: numbe
     const now = Math.max(until, monotonic); // Node's timers may be early by a millisecond
     try {
       for (let { after: first } = ring; first !== ring && first.until <= now; { after: first } = ring) {
+        const { task } = first;
         remove(first);
-        first.task();
+        task();
       }
     } finally {
       arm(); // also for the others that are due, after a task that threw

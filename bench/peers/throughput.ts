@@ -61,7 +61,8 @@ async function inProcesses(programs: readonly Program[], effort: Effort, block: 
     const apart = await start();
     try {
       for (let turn = -warmUps; turn < Math.ceil(pairs / processes); turn++) {
-        const measured = await apart.ask({ loops: its.contender.underWay, rampMs, roundMs });
+        const loops = turn === -warmUps ? 1 : its.contender.underWay;
+        const measured = await apart.ask({ loops, rampMs, roundMs });
         if (turn >= 0) its.rounds.push(measured);
       }
     } finally {

@@ -233,7 +233,7 @@ function exchange(
   headersOf: (headers: Headers) => Headers,
 ): Promise<TransportResponse> {
   return new Promise((resolve, reject) =>
-    new Exchange(request, resolve, reject).begin(dispatcher, headersOf(request.headers)),
+    new Exchange(request, resolve, reject).begin(dispatcher, request, headersOf(request.headers)),
   );
 }
 
@@ -247,17 +247,21 @@ export function defaultTransport(): Transport {
   return undiciRuns() ? undiciTransport() : fetchTransport();
 }
 
+const noHeaders: Headers = {};
+const ignore = (): void => {};
+
 /** One request in progress. undici calls the `on…` methods in order, each at most once unless noted otherwise. */
 class Exchange implements Dispatcher.DispatchHandler {
-  readonly #request: TransportRequest;
-  readonly #resolve: (response: TransportResponse) => void;
-  readonly #reject: (error: TransportError) => void;
+  #request: TransportRequest | undefined;
+  #resolve: (response: TransportResponse) => void;
+  #reject: (error: TransportError) => void;
+  readonly #maxBytes: number;
   #controller: Dispatcher.DispatchController | undefined;
   /** Stays true once set, even if a dispatcher starts the request a second time. */
   #sent = false;
   #settled = false;
   #status = 0;
-  #headers: Readonly<Record<string, string>> = {};
+  #headers = noHeaders;
   #body: Buffer | undefined;
   #rest: Buffer[] | undefined;
   #bytes = 0;
@@ -268,13 +272,14 @@ class Exchange implements Dispatcher.DispatchHandler {
     reject: (error: TransportError) => void,
   ) {
     this.#request = request;
+    this.#maxBytes = request.maxBytes;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
-  begin(dispatcher: Pick<Dispatcher, "dispatch">, headers: Headers): void {
-    const { method, url, body = null } = this.#request;
-    onRequestAbort(this.#request, () => this.#fail(aborted(this.#sent)));
+  begin(dispatcher: Pick<Dispatcher, "dispatch">, request: TransportRequest, headers: Headers): void {
+    const { method, url, body = null } = request;
+    onRequestAbort(request, () => this.#fail(aborted(this.#sent)));
     if (this.#settled) return;
     const { origin, path } = splitUrl(url);
     // The sender's time-out covers the whole call, so undici's own two time-outs are disabled.
@@ -297,10 +302,10 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   /** undici writes the request as soon as this returns, unless it was aborted. */
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
-    this.#controller = controller;
+    if (!this.#settled) this.#controller = controller;
     if (isRedirected(context)) this.#fail(redirected());
     else if (this.#settled) controller.abort(aborted(this.#sent));
-    else if (this.#request.onSending()) this.#sent = true;
+    else if (this.#request?.onSending() === true) this.#sent = true;
     else this.#fail(this.#sent ? aborted(true) : heldBack());
   }
 
@@ -318,7 +323,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#settled) return;
     this.#bytes += chunk.length;
-    if (this.#bytes > this.#request.maxBytes) this.#fail(tooBig(this.#request.maxBytes));
+    if (this.#bytes > this.#maxBytes) this.#fail(tooBig(this.#maxBytes));
     else if (this.#body === undefined) this.#body = chunk;
     else (this.#rest ??= [this.#body]).push(chunk);
   }
@@ -335,16 +340,31 @@ class Exchange implements Dispatcher.DispatchHandler {
     } catch (error) {
       this.#reject(error instanceof TransportError ? error : networkError(error, true));
     }
+    this.#letGo();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.#settle()) this.#reject(networkError(error, this.#sent));
+    if (!this.#settle()) return;
+    this.#reject(networkError(error, this.#sent));
+    this.#letGo();
   }
 
   #fail(error: TransportError): void {
     if (!this.#settle()) return;
+    const controller = this.#controller;
     this.#reject(error);
-    this.#controller?.abort(error);
+    this.#letGo();
+    controller?.abort(error);
+  }
+
+  /**
+   * Lets go of the call and its answer. undici's queue holds this in literals, and after a burst V8 allocates those among
+   * old objects, which keep what they refer to until the next full collection.
+   */
+  #letGo(): void {
+    this.#resolve = this.#reject = ignore;
+    this.#headers = noHeaders;
+    this.#request = this.#controller = this.#body = this.#rest = undefined;
   }
 
   #settle(): boolean {
