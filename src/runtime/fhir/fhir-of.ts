@@ -122,7 +122,7 @@ function fhirSender(engine: Engine, notAfter: number | undefined): FhirSender {
 
   function withinLimits<T, Begun extends StreamedAnswer>(
     call: Call,
-    signal: AbortSignal | undefined,
+    { signal, onText }: SendOptions,
     take: (answered: Answer | Begun | Unanswered) => T | Promise<T>,
     send?: (call: Call, options: SendOptions) => Promise<Answer | Begun | Unanswered>,
   ): Promise<T> {
@@ -132,6 +132,7 @@ function fhirSender(engine: Engine, notAfter: number | undefined): FhirSender {
         gated: "fhir",
         lane: null,
         signal,
+        onText,
         // seam: a-create-leaves-within-its-lease
         notAfter,
         describe: () => call,
@@ -154,10 +155,8 @@ function fhirSender(engine: Engine, notAfter: number | undefined): FhirSender {
   }
 
   function sendAndTake<T>(call: Call, options: SendOptions, take: Take<T>): Promise<T> {
-    const { onText, publicOnly, signal } = options;
-    if (publicOnly === true) return sender.sendAndTake(call, options, take);
-    if (onText === undefined) return withinLimits<T, never>(call, signal, take);
-    return withinLimits<T, never>(call, signal, take, (call, how) => sender.send(call, { ...how, onText }));
+    if (options.publicOnly === true) return sender.sendAndTake(call, options, take);
+    return withinLimits<T, never>(call, options, take);
   }
 
   return {
@@ -169,7 +168,7 @@ function fhirSender(engine: Engine, notAfter: number | undefined): FhirSender {
           ? stream(call, options)
           : withinLimits<Answer | StreamedAnswer | Unanswered, StreamedAnswer>(
               call,
-              options.signal,
+              { signal: options.signal },
               (answered) => answered,
               (call, how) => stream(call, { ...options, ...how }),
             ),

@@ -27,6 +27,7 @@ export interface LimitedCall<T extends Outcome, Begun extends StreamedAnswer = n
   /** The lane in which a management call queues. */
   readonly lane: Lane | null;
   readonly signal: AbortSignal | undefined;
+  readonly onText?: SendOptions["onText"];
   /** The latest time on `clock.monotonic()` at which it may leave, beside that of its slot. */
   readonly notAfter?: number | undefined;
   /** Describes the call at the moment of sending, with the credentials in use then. */
@@ -68,7 +69,9 @@ export function callWithinLimits<T extends Outcome, Result, Begun extends Stream
     ? sendAtOnce(engine, limited, permit, toResult)
     : callOnce(engine, limited, permit).then(toResult);
   const call = untilGivenUp(clock, signal, result);
-  return isFree && send === undefined ? call : awaitedByClosing(engine, call); // the sender waits for most calls itself
+  // The sender waits for most calls itself. A Set would keep their answers in memory: a table that it has outgrown refers
+  // to the next one, so that once one has grown old, all that follow are kept until the next full collection.
+  return isFree && send === undefined ? call : awaitedByClosing(engine, call);
 }
 
 function awaitedByClosing<T>({ calls }: Engine, call: Promise<T>): Promise<T> {
@@ -107,7 +110,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
           if (closing.aborted) return { slot: "givenBack", value: closing.reason as LifecycleError };
           const call = describe();
           const notAfter = Math.min(slotEnd, ownEnd);
-          const { send = (call, how) => sender.send(call, how) } = limited;
+          const { onText, send = (call, how) => sender.send(call, { ...how, onText }) } = limited;
           const answer = isFhir // FHIR operations report themselves
             ? await send(call, { notAfter, signal })
             : await reported(engine.recorder, call, () => sender.send(call, { notAfter, signal }));
@@ -136,7 +139,7 @@ function sendAtOnce<T extends Outcome, Result, Begun extends StreamedAnswer>(
   toResult: (outcome: LimitedOutcome<T>) => Result | Promise<Result>,
 ): Promise<Result> {
   const { account, guard, sender } = engine;
-  const { gated, send, signal, notAfter: ownEnd = Infinity } = limited;
+  const { gated, send, signal, onText, notAfter: ownEnd = Infinity } = limited;
   const call = limited.describe();
   const notAfter = Math.min(guard.ask("fhir", null, permit.enteredAt).notAfter, ownEnd); // it has just entered
   const take = (answer: Answer | Begun | Unanswered): Result | Promise<Result> => {
@@ -147,7 +150,7 @@ function sendAtOnce<T extends Outcome, Result, Begun extends StreamedAnswer>(
       account.recordOutcome(gated, outcome, permit).then(() => toResult(outcome)),
     );
   };
-  if (send === undefined) return sender.sendAndTake(call, { notAfter, signal }, take);
+  if (send === undefined) return sender.sendAndTake(call, { notAfter, signal, onText }, take);
   return send(call, { notAfter, signal }).then(take);
 }
 
