@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Agent } from "undici";
 import { expect, it, vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
@@ -72,6 +74,40 @@ it("a dispatcher of an application may change the headers of one call, and those
     ["one", "Bearer other"],
     [undefined, "Bearer own"],
   ]);
+});
+
+it("a call that has ended holds on to neither its request nor the headers of its answer", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void; // what the flag brings
+  const { url } = await serve((response) => response.end("{}"));
+  const agent = new Agent();
+  const handlers: unknown[] = []; // as undici's queue holds them
+  const refs: WeakRef<object>[] = [];
+  const dispatcher: Pick<Agent, "dispatch"> = {
+    dispatch(options, handler) {
+      handlers.push(handler);
+      return agent.dispatch(options, handler);
+    },
+  };
+  const transport = undiciTransport({ dispatcher });
+  async function call(): Promise<void> {
+    const request: TransportRequest = {
+      method: "GET",
+      url: `${url}/user`,
+      headers: {},
+      signal: new AbortController().signal,
+      maxBytes: 100,
+      onSending: () => true,
+    };
+    const { headers } = await transport.send(request);
+    refs.push(new WeakRef(request), new WeakRef(headers));
+  }
+  await call();
+  await agent.close();
+  await new Promise((resolve) => setTimeout(resolve, 10)); // a turn in which what is not held can go
+  collect();
+  expect(handlers).toHaveLength(1);
+  expect(refs.map((ref) => ref.deref())).toEqual([undefined, undefined]);
 });
 
 /** A request of a stream, and whether it has been written. */
