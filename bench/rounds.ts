@@ -79,7 +79,7 @@ export interface Pair {
 /**
  * Rounds that do not count: until the code is compiled. The first has one loop. If all begin at once in a cold process, V8
  * may find most of their objects alive when it first collects garbage, and allocates such objects among old ones from then
- * on: in every second process, calls take up to half as much CPU again until it ends.
+ * on: in every second process, calls take up to a third more CPU until it ends.
  */
 export const warmUps = 2;
 

@@ -9,6 +9,17 @@ import type { TransportRequest } from "../../src/http/transport.ts";
 import { undiciTransport } from "../../src/http/undici-transport.ts";
 import { serve } from "./local-server.ts";
 
+function requestTo(url: string): TransportRequest {
+  return {
+    method: "GET",
+    url: `${url}/user`,
+    headers: {},
+    signal: new AbortController().signal,
+    maxBytes: 100,
+    onSending: () => true,
+  };
+}
+
 it("undiciTransport() goes on after it was closed while its first call loaded undici", async () => {
   const { url } = await serve((response) => response.end("{}"));
   const transport = undiciTransport();
@@ -33,14 +44,7 @@ it("undiciTransport() names undici where it cannot be loaded, and goes on once i
   vi.doMock("undici", () => ({})); // as a bundler leaves it
   const { undiciTransport } = await import("../../src/http/undici-transport.ts");
   const transport = undiciTransport();
-  const request = (): TransportRequest => ({
-    method: "GET",
-    url: `${url}/user`,
-    headers: {},
-    signal: new AbortController().signal,
-    maxBytes: 100,
-    onSending: () => true,
-  });
+  const request = (): TransportRequest => requestTo(url);
   await expect(transport.send(request())).rejects.toMatchObject({ code: "UNDICI_MISSING", sent: false });
   vi.doUnmock("undici");
   expect(await transport.send(request())).toMatchObject({ status: 200 });
@@ -59,15 +63,7 @@ it("a dispatcher of an application may change the headers of one call, and those
   };
   const transport = undiciTransport({ dispatcher });
   const headers = Object.freeze({ authorization: "Bearer own" }); // as calls with one token share them
-  for (let call = 0; call < 2; call++)
-    await transport.send({
-      method: "GET",
-      url: `${url}/user`,
-      headers,
-      signal: new AbortController().signal,
-      maxBytes: 100,
-      onSending: () => true,
-    });
+  for (let call = 0; call < 2; call++) await transport.send({ ...requestTo(url), headers });
   await agent.close();
   const arrived = seen.map(({ headers }) => [headers["x-trace"], headers.authorization]);
   expect(arrived).toEqual([
@@ -91,14 +87,7 @@ it("a call that has ended holds on to neither its request nor the headers of its
   };
   const transport = undiciTransport({ dispatcher });
   async function call(): Promise<void> {
-    const request: TransportRequest = {
-      method: "GET",
-      url: `${url}/user`,
-      headers: {},
-      signal: new AbortController().signal,
-      maxBytes: 100,
-      onSending: () => true,
-    };
+    const request = requestTo(url);
     const { headers } = await transport.send(request);
     refs.push(new WeakRef(request), new WeakRef(headers));
   }
