@@ -7,7 +7,7 @@
 import { startApart, type Apart } from "./apart.ts";
 import type { Place } from "./places.ts";
 import { startProvider } from "./provider.ts";
-import { median, pairs, type Ask, type Pair, type Round } from "./rounds.ts";
+import { median, pair, warmUps, type Ask, type Pair, type Round } from "./rounds.ts";
 import { loops, type Effort } from "./settings.ts";
 
 /** A kind of work that both sides can do. */
@@ -65,7 +65,6 @@ export async function compare({
 }: Scene): Promise<readonly Pair[]> {
   const provider = await startProvider(latencyMs, pagesOfWalk);
   const { work, loops: atATime = loops, burst = false } = scene;
-  const onePair = { ...effort, pairs: 1 };
   const done: Pair[] = [];
   try {
     for (let index = 0; index < effort.pairs; index++) {
@@ -76,7 +75,7 @@ export async function compare({
         ({ rampMs, roundMs }, isFirst) =>
           side.ask({ work, loops: isFirst && !burst ? 1 : atATime, rampMs, roundMs });
       try {
-        done.push(...(await pairs(ask(bare), ask(durable), onePair)));
+        done.push(await warmPair(ask(bare), ask(durable), effort, index % 2 !== 0));
       } finally {
         await bare.close();
         await durable.close();
@@ -86,6 +85,16 @@ export async function compare({
   } finally {
     await provider.close();
   }
+}
+
+/**
+ * The first pair after the warm-up. The same side goes first in every round, so that both processes rest for one round
+ * before each of theirs: after a rest of five seconds V8 has discarded compiled code, and work takes half as much CPU again.
+ */
+async function warmPair(bare: Ask, durable: Ask, effort: Effort, isDurableFirst: boolean): Promise<Pair> {
+  for (let index = 0; index < warmUps; index++)
+    await pair(bare, durable, effort, { isFirst: index === 0, isDurableFirst });
+  return pair(bare, durable, effort, { isDurableFirst });
 }
 
 function start(told: Told): Promise<Apart<Task, Round>> {

@@ -83,22 +83,37 @@ export interface Pair {
  */
 export const warmUps = 2;
 
+/** Which round of its process it is, and which side runs first. */
+export interface Turn {
+  /** @default false */
+  readonly isFirst?: boolean;
+  readonly isDurableFirst: boolean;
+}
+
+/** A round of each side, one after the other. */
+export async function pair(
+  bare: Ask,
+  durable: Ask,
+  effort: Effort,
+  { isFirst = false, isDurableFirst }: Turn,
+): Promise<Pair> {
+  if (isDurableFirst) {
+    const first = await durable(effort, isFirst);
+    return { bare: await bare(effort, isFirst), durable: first };
+  }
+  const first = await bare(effort, isFirst);
+  return { bare: first, durable: await durable(effort, isFirst) };
+}
+
 /**
- * Rounds of both sides in turn, after a warm-up. Other load on the machine affects both, so the ratio within a pair is
- * steadier than either number; which side goes first alternates.
+ * Rounds of both sides in turn in one process, after a warm-up. Other load on the machine affects both, so the ratio within
+ * a pair is steadier than either number; which side goes first alternates.
  */
 export async function pairs(bare: Ask, durable: Ask, effort: Effort): Promise<readonly Pair[]> {
   const done: Pair[] = [];
   for (let index = -warmUps; index < effort.pairs; index++) {
-    const isFirst = index === -warmUps;
-    let measured: Pair;
-    if (index % 2 === 0) {
-      const first = await bare(effort, isFirst);
-      measured = { bare: first, durable: await durable(effort, isFirst) };
-    } else {
-      const first = await durable(effort, isFirst);
-      measured = { bare: await bare(effort, isFirst), durable: first };
-    }
+    const turn = { isFirst: index === -warmUps, isDurableFirst: index % 2 !== 0 };
+    const measured = await pair(bare, durable, effort, turn);
     if (index >= 0) done.push(measured);
   }
   return done;
