@@ -30,10 +30,19 @@ export function textOf({ system, value }: Identifier): string {
 export function replacesIdentifier(resource: Sendable, sent: readonly Identifier[]): boolean {
   if (sent.length === 0) return false; // such as each read
   const received = identifiersIn(resource);
+  if (areSame(received, sent)) return false;
   const lacking = (some: readonly Identifier[], others: readonly Identifier[]): readonly unknown[] => {
     const known = new Set(others.map(textOf));
     return some.flatMap((one) => (known.has(textOf(one)) ? [] : [one.system]));
   };
   const added = new Set(lacking(received, sent));
   return lacking(sent, received).some((system) => added.has(system));
+}
+
+/** Whether both have the same identifiers in one order, as an answer and what was sent nearly always do. */
+function areSame(some: readonly Identifier[], others: readonly Identifier[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ system, value }, at) => value === others[at]?.value && system === others[at]?.system)
+  );
 }
