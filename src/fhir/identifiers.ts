@@ -14,12 +14,17 @@ export interface Identifier {
 
 /** Each identifier that has a value. */
 export function identifiersIn(resource: Sendable): readonly Identifier[] {
-  const all: readonly unknown[] = [own(resource, "identifier")].flat();
-  return all.flatMap((one) => {
+  const given = own(resource, "identifier");
+  if (given === undefined) return none;
+  const found: Identifier[] = [];
+  for (const one of Array.isArray(given) ? given : [given]) {
     const value = field(one, "value");
-    return typeof value === "string" ? [{ system: field(one, "system") ?? "", value }] : [];
-  });
+    if (typeof value === "string") found.push({ system: field(one, "system") ?? "", value });
+  }
+  return found;
 }
+
+const none: readonly Identifier[] = [];
 
 /** An identifier as a text. */
 export function textOf({ system, value }: Identifier): string {
