@@ -5,7 +5,13 @@
  */
 import type { Keyv, KeyvStoreAdapter } from "keyv";
 import { invalidOption, isLifecycleError, LifecycleError, underneath } from "../src/errors.ts";
-import { checkTimeout, optionsOf, shown, unfitOption } from "../src/store/adapter-options.ts";
+import {
+  checkTimeout,
+  optionsOf,
+  type OptionNames,
+  shown,
+  unfitOption,
+} from "../src/store/adapter-options.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { escapeColons } from "../src/store/table-store/places.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
@@ -69,7 +75,7 @@ export function keyv(
   store: Keyv | KeyvStoreAdapter | Keyv6 | Keyv6Storage,
   options: KeyvOptions = {},
 ): StoreAdapter {
-  const { timeoutMs = 5_000, durable } = optionsOf(verb, options);
+  const { timeoutMs = 5_000, durable } = optionsOf(verb, options, names);
   checkTimeout(verb, timeoutMs);
   if (durable !== undefined && typeof durable !== "boolean")
     throw unfitOption(verb, "`durable` must be true or false", durable);
@@ -114,6 +120,7 @@ export function keyv(
   };
 }
 
+const names: OptionNames<KeyvOptions> = { timeoutMs: true, durable: true };
 const verb = "use a Keyv store";
 
 /**

@@ -5,7 +5,13 @@
  */
 import { resolve } from "node:path";
 import { type LifecycleError, storeUnusable } from "../src/errors.ts";
-import { checkCount, checkTimeout, optionsOf, unfitOption } from "../src/store/adapter-options.ts";
+import {
+  checkCount,
+  checkTimeout,
+  optionsOf,
+  type OptionNames,
+  unfitOption,
+} from "../src/store/adapter-options.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { keyvView, type KeyvBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
@@ -65,7 +71,7 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
     throw unfitOption(verb, "its path must be a folder", path);
   }
   const folder = resolve(path);
-  const { maxAccounts = 8, timeoutMs = 5_000 } = optionsOf(verb, options);
+  const { maxAccounts = 8, timeoutMs = 5_000 } = optionsOf(verb, options, names);
   checkCount(verb, "maxAccounts", maxAccounts);
   checkTimeout(verb, timeoutMs);
   const measures = { maxAccounts, timeoutMs };
@@ -93,6 +99,7 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
   };
 }
 
+const names: OptionNames<LmdbOptions> = { maxAccounts: true, timeoutMs: true };
 const verb = "use an LMDB store";
 
 /** The error of a read-only opening that finds no data. */

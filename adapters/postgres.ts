@@ -4,7 +4,13 @@
  * @module
  */
 import { systemClock, type Clock } from "../src/clock.ts";
-import { checkCount, checkTimeout, optionsOf, unfitOption } from "../src/store/adapter-options.ts";
+import {
+  checkCount,
+  checkTimeout,
+  optionsOf,
+  type OptionNames,
+  unfitOption,
+} from "../src/store/adapter-options.ts";
 import type {
   AccountRecord,
   Batch,
@@ -121,7 +127,7 @@ export interface PostgresAdapter extends StoreAdapter, KeyvView {
  * ```
  */
 export function postgres(where: Where, options: PostgresOptions = {}): PostgresAdapter {
-  const { schema = "oneup_lifecycle", timeoutMs = 5_000, connections = 5 } = optionsOf(verb, options);
+  const { schema = "oneup_lifecycle", timeoutMs = 5_000, connections = 5 } = optionsOf(verb, options, names);
   checkTimeout(verb, timeoutMs);
   checkCount(verb, "connections", connections);
   if (typeof schema !== "string" || !/^[a-z_][a-z0-9_]{0,62}$/.test(schema) || schema.startsWith("pg_")) {
@@ -166,6 +172,7 @@ export function postgres(where: Where, options: PostgresOptions = {}): PostgresA
   };
 }
 
+const names: OptionNames<PostgresOptions> = { schema: true, timeoutMs: true, connections: true };
 const verb = "use a PostgreSQL store";
 
 function postgresStore(connection: Connection, s: string, account: string, clock: Clock): MovableStore {

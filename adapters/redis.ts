@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { systemClock, type Clock } from "../src/clock.ts";
 import { unlessDamaged } from "../src/errors.ts";
-import { checkTimeout, optionsOf, unfitOption } from "../src/store/adapter-options.ts";
+import { checkTimeout, optionsOf, type OptionNames, unfitOption } from "../src/store/adapter-options.ts";
 import {
   lanes,
   type AccountRecord,
@@ -94,7 +94,7 @@ export interface RedisOptions {
  * ```
  */
 export function redis(where: Where, options: RedisOptions = {}): StoreAdapter & KeyvView {
-  const { timeoutMs = 5_000, prefix = "oneup" } = optionsOf(verb, options);
+  const { timeoutMs = 5_000, prefix = "oneup" } = optionsOf(verb, options, names);
   checkTimeout(verb, timeoutMs);
   if (typeof prefix !== "string" || !/^[^{}]+$/.test(prefix)) {
     throw unfitOption(
@@ -129,6 +129,7 @@ export function redis(where: Where, options: RedisOptions = {}): StoreAdapter & 
   };
 }
 
+const names: OptionNames<RedisOptions> = { timeoutMs: true, prefix: true };
 const verb = "use a Redis store";
 
 /** Key names. All keys of one account share a hash tag, so a cluster keeps them on one server. */

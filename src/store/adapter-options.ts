@@ -5,10 +5,21 @@
  */
 import { invalidOption, type LifecycleError } from "../errors.ts";
 
-/** The options of an adapter, of which each may be missing. @throws {LifecycleError} `INVALID_OPTION` if they are no object */
-export function optionsOf<T extends object>(verb: string, options: T): T {
-  if (typeof options === "object" && options !== null && !Array.isArray(options)) return options;
-  throw unfitOption(verb, "the options must be an object", options);
+/** The name of each option that an adapter knows. */
+export type OptionNames<T> = Readonly<Record<keyof T, true>>;
+
+/**
+ * The options of an adapter, of which each may be missing. A mistyped one is reported: a store without the `prefix` that was
+ * meant would be shared with others.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` if they are no object, or one of them is not known
+ */
+export function optionsOf<T extends object>(verb: string, options: T, names: OptionNames<T>): T {
+  if (typeof options !== "object" || options === null || Array.isArray(options))
+    throw unfitOption(verb, "the options must be an object", options);
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(names, name));
+  if (unknown === undefined) return options;
+  throw unfitOption(verb, `an option must be one of ${Object.keys(names).join(", ")}`, unknown);
 }
 
 /** Checks a time limit. @throws {LifecycleError} `INVALID_OPTION` */

@@ -48,6 +48,14 @@ describe.each(Object.entries(factories))("the arguments of %s()", (_, [factory, 
     ] as const)
       expect(() => made(where, value)).toThrow(refusal(got));
   });
+
+  it("name an option that is mistyped, and those that there are", () => {
+    for (const option of options) {
+      const typed = option.slice(1);
+      expect(() => made(where, { [typed]: 1 })).toThrow(refusal(JSON.stringify(typed)));
+      expect(() => made(where, { [typed]: 1 })).toThrow(option);
+    }
+  });
 });
 
 it("keyv() quotes no URL, which may hold a password", () => {
