@@ -307,7 +307,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
           identity,
           limit.paused ?? null,
         ]),
-      settle: async (slot) => void (slot.settles !== false && (await endSlot("settle", slot))),
+      settle: (slot) => endSlot("settle", slot),
       giveBack: (slot) => endSlot("back", slot),
       async forecast(asked): Promise<Forecast> {
         const [now, waits, sent, head, since] = await read<

@@ -43,7 +43,7 @@ DECLARE
   _used float8[];
   _waits boolean[];
   _ms float8;
-  _later float8;
+  _at float8;
   _lane text;
   _took json;
   _since float8;
@@ -129,7 +129,6 @@ BEGIN
         _limit := _ask.take_name;
         _window := _ask.take_window;
         _used := ${s}.used(_account, _limit, _window, _now, _locks->'known');
-        _later := ${s}.later_ms(_account, _limit, _locks->'known');
       END IF;
       IF _waits IS NULL OR _paused IS DISTINCT FROM _ask.take_paused THEN
         _paused := _ask.take_paused;
@@ -148,8 +147,9 @@ BEGIN
           CONTINUE;
         END IF;
       END IF;
-      _took := ${s}.slot_at(_limit, _window, _now, _ask.take_hold, _later, _lane);
-      _notes := _notes || ROW('take', _limit, _window, _lane, (_took->>'at')::float8)::${s}.slot_note;
+      _at := ${s}.noted(_ask.take_window, _now + _ask.take_hold);
+      _took := json_build_object('limit', _limit, 'windowMs', _ask.take_window, 'lane', _lane, 'at', _at);
+      _notes := _notes || ROW('take', _limit, _ask.take_window, _lane, _at)::${s}.slot_note;
       CASE _lane
         WHEN 'interactive' THEN _used[1] := _used[1] + 1;
         WHEN 'recovery' THEN _used[2] := _used[2] + 1;

@@ -16,6 +16,7 @@ import {
   aheadMs,
   keptMoves,
   longestHoldMs,
+  mostSeen,
   seenAgainMs,
   seenForMs,
   stepMs,
@@ -143,6 +144,29 @@ BEGIN
 END
 $$;
 
+-- What a process that has not used a log yet would have seen when it began, see firstSeen().
+CREATE OR REPLACE FUNCTION ${s}.first_seen(_steps float8, _since float8, _moved float8, _moves json) RETURNS float8[]
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+  _own float8 := _moved;
+  _sum float8 := 0;
+  _told boolean := false;
+  _before boolean := false;
+  _move json;
+BEGIN
+  FOR _move IN
+    SELECT made FROM json_array_elements(_moves) WITH ORDINALITY AS kept (made, n) ORDER BY n DESC
+  LOOP
+    _sum := _sum + (_move->>1)::float8;
+    _told := _told OR abs(_sum - _steps) <= ${stepMs};
+    _before := _before OR (_move->>0)::float8 <= _since;
+    IF NOT _before THEN _own := _moved - _sum; END IF;
+  END LOOP;
+  IF _steps < -${stepMs} AND _told THEN RETURN ARRAY[_steps, _moved, _moved, 0, '-Infinity'::float8]; END IF;
+  RETURN ARRAY[0, _own, _own, 0, '-Infinity'::float8];
+END
+$$;
+
 -- Corrects the moments of a log for what the clock was set since it was used, see redated(). _known: what the calling
 -- process knows about the server's time.
 CREATE OR REPLACE FUNCTION ${s}.redate(_account text, _name text, _now float8, _known json) RETURNS void
@@ -152,10 +176,13 @@ DECLARE
   _latest float8;
   _process text := _known->'steps'->>'process';
   _steps float8 := (_known->'steps'->>'ms')::float8;
-  _back float8 := (_known->'steps'->>'backMs')::float8;
-  _seen json;
-  _own float8; -- how far this process alone would have moved it
+  _seen float8[]; -- the steps, how far it would have moved the log, how far that was moved, what it took back, when
+  _new float8;
+  _others float8;
+  _accepts boolean;
+  _own float8;
   _due float8;
+  _forward float8;
 BEGIN
   SELECT window_ms, taken_at, moved_ms, moves, seen INTO _head FROM ${s}.logs WHERE account = _account AND name = _name;
   IF NOT FOUND THEN RETURN; END IF;
@@ -165,24 +192,27 @@ BEGIN
     UPDATE ${s}.logs SET asked_at = least(asked_at, _now), taken_at = _now WHERE account = _account AND name = _name;
   END IF;
   IF _process IS NULL THEN RETURN; END IF;
-  _seen := coalesce(_head.seen->_process, json_build_array(0, 0, _head.moved_ms - (
-    SELECT coalesce(sum((made->>1)::float8), 0) FROM json_array_elements(_head.moves) AS made
-    WHERE (made->>0)::float8 > (_known->'steps'->>'since')::float8
-  ), '-Infinity'::float8)); -- what it would have seen when it began
-  _own := (_seen->>2)::float8 + _steps - (_seen->>0)::float8;
-  IF (_seen->>0)::float8 = _steps AND (_seen->>1)::float8 = _back AND _own - _head.moved_ms <= ${stepMs}
-    AND _now - (_seen->>3)::float8 < ${seenAgainMs}
-  THEN
-    RETURN; -- the usual case
-  END IF;
-  -- What others have moved it too far is not undone, that would go back and forth: see laterMs().
-  _due := greatest(_own - _head.moved_ms, (_seen->>1)::float8 - _back);
-  IF _due > ${stepMs} THEN
-    PERFORM ${s}.move_moments(_account, _name, '-Infinity', ${s}.noted(_head.window_ms, _due), _latest);
-    UPDATE ${s}.logs SET asked_at = least(asked_at + _due, _now), taken_at = CASE WHEN taken_at > 0 THEN _now ELSE 0 END
-    WHERE account = _account AND name = _name;
-  END IF;
+  _seen := ARRAY(
+    SELECT each::float8 FROM json_array_elements_text(_head.seen->_process) WITH ORDINALITY AS kept (each, n) ORDER BY n
+  );
+  IF cardinality(_seen) < 5 THEN _seen := ${s}.first_seen(_steps, (_known->'steps'->>'since')::float8, _head.moved_ms, _head.moves); END IF;
+  _new := _steps - _seen[1];
+  _others := _head.moved_ms - _seen[3];
+  IF _new = 0 AND _others = 0 AND _now - _seen[5] < ${seenAgainMs} THEN RETURN; END IF; -- the usual case
+  _accepts := abs(_seen[2] + _new - _head.moved_ms) > ${stepMs} AND EXISTS (
+    SELECT FROM json_each(_head.seen) AS kept (process, each)
+    WHERE (each->>3)::float8 > 0 AND abs(_others - (each->>3)::float8) <= ${stepMs}
+  );
+  _own := _new + CASE WHEN _accepts THEN _head.moved_ms ELSE _seen[2] END;
+  _due := _own - _head.moved_ms;
   IF abs(_due) > ${stepMs} THEN
+    _forward := CASE WHEN _others > ${stepMs} THEN greatest(_new, _due) ELSE _due END; -- it may have been for other steps
+    IF _forward > ${stepMs} THEN
+      PERFORM ${s}.move_moments(_account, _name, '-Infinity', ${s}.noted(_head.window_ms, _forward), _latest);
+      UPDATE ${s}.logs SET asked_at = least(asked_at + _forward, _now), taken_at = CASE WHEN taken_at > 0 THEN _now ELSE 0 END
+      WHERE account = _account AND name = _name;
+    END IF;
+    IF _due < 0 AND _others > ${stepMs} AND NOT _accepts THEN _seen[4] := -_due; END IF;
     UPDATE ${s}.logs SET moved_ms = moved_ms + _due, moves = (
       SELECT json_agg(made ORDER BY n) FROM (
         SELECT made, n FROM json_array_elements(_head.moves) WITH ORDINALITY AS kept (made, n)
@@ -193,23 +223,28 @@ BEGIN
   END IF;
   UPDATE ${s}.logs SET seen = (
     SELECT json_object_agg(process, each) FROM (
-      SELECT process, each FROM json_each(_head.seen) AS others (process, each)
-      WHERE process <> _process AND _now - (each->>3)::float8 < ${seenForMs}
-      UNION ALL SELECT _process, json_build_array(_steps, _back, _own, _now)
+      SELECT process, each FROM (
+        SELECT process, each FROM json_each(_head.seen) AS others (process, each)
+        WHERE process <> _process AND _now - (each->>4)::float8 < ${seenForMs}
+        ORDER BY (each->>4)::float8 DESC LIMIT ${mostSeen - 1}
+      ) AS latest
+      UNION ALL SELECT _process, json_build_array(_steps, _own, moved_ms, _seen[4], _now)
     ) AS kept
   ) WHERE account = _account AND name = _name;
 END
 $$;
 
 -- The number of slots that count now, by lane. Also prunes the log, by the widest window that was recently used for it.
--- Refuses if this request was slow or the clock was set forward: the calling process must look at that first.
+-- Refuses if this request was slow or the clock was set: the calling process must look at that first.
 CREATE OR REPLACE FUNCTION ${s}.used(_account text, _name text, _window float8, _now float8, _known json) RETURNS float8[]
 LANGUAGE plpgsql AS $$
 DECLARE
   _head record;
   _widest float8 := _window;
 BEGIN
-  IF _now - (_known->>'latest')::float8 > (_known->>'slackMs')::float8 THEN
+  IF _now - (_known->>'latest')::float8 > (_known->>'slackMs')::float8
+    OR (_known->>'earliest')::float8 - _now > ${stepMs}
+  THEN
     RAISE EXCEPTION 'the time is unsure: %', _now USING ERRCODE = '${unsureState}';
   END IF;
   INSERT INTO ${s}.logs (account, name, window_ms, asked_at, taken_at)
@@ -227,25 +262,6 @@ BEGIN
   DELETE FROM ${s}.slots WHERE account = _account AND name = _name AND at <= _now - _widest;
   RETURN (SELECT ${sums} FROM ${s}.slots WHERE account = _account AND name = _name AND at > _now - _window);
 END
-$$;
-
--- How much later the slots of the calling process count, see laterMs().
-CREATE OR REPLACE FUNCTION ${s}.later_ms(_account text, _name text, _known json) RETURNS float8 LANGUAGE plpgsql AS $$
-BEGIN
-  RETURN coalesce((
-    SELECT least(greatest(0, moved_ms - (seen->(_known->'steps'->>'process')->>2)::float8), ${longestHoldMs})
-    FROM ${s}.logs WHERE account = _account AND name = _name
-  ), 0);
-END
-$$;
-
-CREATE OR REPLACE FUNCTION ${s}.slot_at(
-  _name text, _window float8, _now float8, _hold float8, _later float8, _lane text
-) RETURNS json LANGUAGE sql STABLE AS $$
-  SELECT json_strip_nulls(json_build_object(
-    'limit', _name, 'windowMs', _window, 'lane', _lane, 'at', ${s}.noted(_window, _now + _hold + _later),
-    'settles', CASE WHEN _later > 0 THEN false END
-  ))
 $$;
 
 -- In how many milliseconds the first of the requesting lanes may get a slot; null: never.
@@ -316,12 +332,13 @@ BEGIN
   LOOP
     _to := ${s}.noted(_slots.window_ms, _now);
     CONTINUE WHEN _slots.backs = 0 AND _to >= _slots.at;
-    PERFORM ${s}.redate(_account, _slots.name, _now, NULL);
     SELECT calls INTO _held FROM ${s}.slots
     WHERE account = _account AND name = _slots.name AND at = _slots.at AND lane = _slots.lane;
     CONTINUE WHEN coalesce(_held, 0) = 0;
     _back := least(_slots.backs, _held);
-    _moved := CASE WHEN _to < _slots.at THEN least(_slots.settles, _held - _back) ELSE 0 END;
+    _moved := CASE WHEN _to < _slots.at AND NOT EXISTS (
+      SELECT FROM ${s}.logs WHERE account = _account AND name = _slots.name AND taken_at > _now + ${aheadMs}
+    ) THEN least(_slots.settles, _held - _back) ELSE 0 END; -- a clock that was set back may have been by mistake
     CONTINUE WHEN _back + _moved = 0;
     UPDATE ${s}.slots SET calls = calls - _back - _moved
     WHERE account = _account AND name = _slots.name AND at = _slots.at AND lane = _slots.lane;

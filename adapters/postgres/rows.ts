@@ -125,7 +125,6 @@ export function valuesOf(account: string, writes: readonly Write[], known: Known
 /** A write without its value, with the column names of `commit_users`. */
 export function headOf({ commit, from, events }: Write, index: number): Readonly<Record<string, unknown>> {
   const { take, settle, giveBack } = commit;
-  const settled = settle?.settles === false ? undefined : settle;
   const leases = commit.mode === "take" || commit.mode === "keep";
   return {
     n: index + 1,
@@ -155,11 +154,11 @@ export function headOf({ commit, from, events }: Write, index: number): Readonly
       take_hold: take.holdMs,
       take_lane: take.lane,
     }),
-    ...(settled && {
-      settle_name: settled.limit,
-      settle_window: settled.windowMs,
-      settle_lane: settled.lane,
-      settle_at: settled.at,
+    ...(settle && {
+      settle_name: settle.limit,
+      settle_window: settle.windowMs,
+      settle_lane: settle.lane,
+      settle_at: settle.at,
     }),
     ...(giveBack && {
       back_name: giveBack.limit,

@@ -101,7 +101,7 @@ DECLARE
   _places_of_lane tid[];
   _order text[] := '{}';
   _slots json[] := '{}';
-  _later float8;
+  _at float8;
   _lane integer;
   _rows json;
   _waits boolean[];
@@ -112,7 +112,6 @@ BEGIN
   PERFORM ${s}.lock_names(2, _account, json_build_array(_name));
   _now := ${s}.now_ms();
   _used := ${s}.used(_account, _name, _window, _now, _known);
-  _later := ${s}.later_ms(_account, _name, _known);
   FOR _place IN 1..3 LOOP
     CONTINUE WHEN _lanes[_place] = ANY (_paused);
     _left[_place] := (SELECT count(*) FROM (
@@ -128,6 +127,7 @@ BEGIN
     _given[_lane] := _given[_lane] + 1;
     _used[_lane] := _used[_lane] + 1;
   END LOOP;
+  _at := ${s}.noted(_window, _now + _hold);
   FOR _place IN 1..3 LOOP
     CONTINUE WHEN _given[_place] = 0;
     SELECT array_agg(id), array_agg(ctid) INTO _of_lane, _places_of_lane FROM (
@@ -147,7 +147,7 @@ BEGIN
       CONTINUE WHEN _left[_lane] = _given[_lane];
       _left[_lane] := _left[_lane] + 1;
       _order := _order || _ids[_left[_lane]];
-      _slots := _slots || ${s}.slot_at(_name, _window, _now, _hold, _later, _lanes[_lane]);
+      _slots := _slots || json_build_object('limit', _name, 'windowMs', _window, 'lane', _lanes[_lane], 'at', _at);
     END LOOP;
     WITH leased AS (
       UPDATE ${s}.users SET lease_id = _lease_id, lease_owner = _lease_owner, lease_until = _now + _lease_ms
@@ -156,8 +156,7 @@ BEGIN
     SELECT json_agg(json_build_array(${row}, _slots[array_position(_order, id)]) ORDER BY array_position(_order, id))
     INTO _rows FROM leased;
     PERFORM ${s}.note_slots(_account, _now, ARRAY(
-      SELECT ROW('take', _name, _window, slot->>'lane', (slot->>'at')::float8)::${s}.slot_note
-      FROM unnest(_slots) AS slot
+      SELECT ROW('take', _name, _window, slot->>'lane', _at)::${s}.slot_note FROM unnest(_slots) AS slot
     ));
     PERFORM ${s}.count_changes(
       _account, ARRAY(SELECT 'l:' || (slot->>'lane') FROM unnest(_slots) AS slot),
@@ -179,7 +178,7 @@ CREATE OR REPLACE FUNCTION ${s}.take_slot(
 DECLARE
   _now float8;
   _ms float8;
-  _slot json;
+  _at float8;
 BEGIN
   PERFORM ${s}.same_account(_account, _identity);
   PERFORM ${s}.lock_names(2, _account, json_build_array(_name));
@@ -188,11 +187,10 @@ BEGIN
     ${s}.used(_account, _name, _window, _now, _known), ${s}.waiting(_account, _paused), _now);
   IF _ms IS NOT NULL THEN RETURN json_build_object('type', 'refused', 'retryInMs', _ms); END IF;
   _lane := coalesce(_lane, 'interactive');
-  _slot := ${s}.slot_at(_name, _window, _now, _hold, ${s}.later_ms(_account, _name, _known), _lane);
-  PERFORM ${s}.note_slots(
-    _account, _now, ARRAY[ROW('take', _name, _window, _lane, (_slot->>'at')::float8)::${s}.slot_note]
-  );
-  RETURN json_build_object('type', 'taken', 'slot', _slot);
+  _at := ${s}.noted(_window, _now + _hold);
+  PERFORM ${s}.note_slots(_account, _now, ARRAY[ROW('take', _name, _window, _lane, _at)::${s}.slot_note]);
+  RETURN json_build_object('type', 'taken',
+    'slot', json_build_object('limit', _name, 'windowMs', _window, 'lane', _lane, 'at', _at));
 END
 $$;
 

@@ -9,6 +9,7 @@ import {
   aheadMs,
   keptMoves,
   longestHoldMs,
+  mostSeen,
   seenAgainMs,
   seenForMs,
   stepMs,
@@ -32,7 +33,8 @@ export interface Script {
 /** Bounds for clock differences, ms. */
 const bounds = `local longestLeaseMs, longestHoldMs = ${longestLeaseMs}, ${longestHoldMs}
 local aheadMs, takenNoteMs = ${aheadMs}, ${takenNoteMs}
-local stepMs, seenForMs, seenAgainMs, keptMoves = ${stepMs}, ${seenForMs}, ${seenAgainMs}, ${keptMoves}
+local stepMs, seenForMs, seenAgainMs = ${stepMs}, ${seenForMs}, ${seenAgainMs}
+local keptMoves, mostSeen = ${keptMoves}, ${mostSeen}
 `;
 
 /** A script of these parts. */

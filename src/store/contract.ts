@@ -52,8 +52,6 @@ export interface Slot {
   /** The lane it was taken in. */
   readonly lane: Lane;
   readonly at: number;
-  /** `false`: settling does not change it. */
-  readonly settles?: false;
 }
 
 /** A request for a slot. */

@@ -8,9 +8,10 @@ import { machineSuspendedMs, uniqueName, type Clock } from "../clock.ts";
 import { aheadMs as longBackMs, stepMs } from "./slot-log.ts";
 import type { Past, Steps } from "./steady-time.ts";
 
-/** Sent with requests for slots, so that the server can tell whether its clock may have been set forward. */
+/** Sent with requests for slots, so that the server can tell whether its clock may have been set. */
 export interface KnownTime {
-  /** The latest time that it can be at the server when the request is sent, if its clock was not set forward. */
+  /** The earliest and the latest time that it can be at the server when the request is sent, if its clock was not set. */
+  readonly earliest: number;
   readonly latest: number;
   /** Arriving later than that by more than this, a request is not granted a slot: it may be slow, or the clock was set. */
   readonly slackMs: number;
@@ -56,7 +57,7 @@ export class ServerTime {
   constructor(clock: Clock, suspended: () => number = machineSuspendedMs) {
     this.#clock = clock;
     this.#suspended = suspended;
-    this.#steps = { process: uniqueName(), ms: 0, backMs: 0, since: Number.POSITIVE_INFINITY };
+    this.#steps = { process: uniqueName(), ms: 0, since: Number.POSITIVE_INFINITY };
     this.#suspendedMs = suspended();
   }
 
@@ -107,8 +108,7 @@ export class ServerTime {
   }
 
   #setBack(at: number, byMs: number, now: number): void {
-    const { ms, backMs } = this.#steps;
-    this.#steps = { ...this.#steps, ms: ms + byMs, backMs: backMs - byMs };
+    this.#steps = { ...this.#steps, ms: this.#steps.ms + byMs };
     if (byMs >= -longBackMs) return; // rows wait for that
     this.#behind = { start: this.#writtenSince, stop: at - byMs + longestWaitMs, byMs };
     this.#begin(at, at - (now - this.#heardAt));
@@ -117,8 +117,10 @@ export class ServerTime {
   /** What is known now; `null`: nothing yet. */
   known(): KnownTime | null {
     if (this.#ahead === null) return null;
+    const now = this.#clock.monotonic();
     return {
-      latest: this.#clock.monotonic() + this.#ahead.mostMs,
+      earliest: now + this.#ahead.leastMs,
+      latest: now + this.#ahead.mostMs,
       slackMs: stepMs + this.#slowestMs,
       steps: this.#steps,
     };

@@ -207,22 +207,13 @@ function skipRepetitions(before: Scene, { at, moments, left }: Scene): number {
   return most * (at - before.at);
 }
 
-/**
- * The slot of a call that is granted at `now` and may arrive up to `holdMs` later. With `laterMs` it counts for longer by
- * that, and until its hold has passed.
- */
-export function slotAt(
-  limit: Limit,
-  now: number,
-  { holdMs, lane, laterMs = 0 }: { readonly holdMs: number; readonly lane: Lane; readonly laterMs?: number },
-): Slot {
-  const at = noted(limit.windowMs, now + holdMs + laterMs);
-  return { limit: limit.name, windowMs: limit.windowMs, lane, at, ...(laterMs > 0 && { settles: false }) };
+/** The slot of a call that is granted at `now` and may arrive up to `holdMs` later. */
+export function slotAt(limit: Limit, now: number, holdMs: number, lane: Lane): Slot {
+  return { limit: limit.name, windowMs: limit.windowMs, lane, at: noted(limit.windowMs, now + holdMs) };
 }
 
 /** The log after the call of `slot` has ended at `now`: it cannot have arrived later than that. */
 export function settled(log: SlotLog, slot: Slot, now: number): SlotLog {
-  if (slot.settles === false) return log;
   const at = noted(slot.windowMs, now);
   const held = log.some((moment) => moment[0] === slot.at && moment[column[slot.lane]] > 0);
   return held && at < slot.at ? add(add(log, slot.at, slot.lane, -1), at, slot.lane, 1) : log;

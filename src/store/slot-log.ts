@@ -19,10 +19,17 @@ import { isObject } from "./guards.ts";
 import { add, emptyLog, forecastInMs, noted, prune, settled, used, type SlotLog } from "./sliding-window.ts";
 
 /**
- * The steps that a process had noticed ({@link Steps}) when it last used the log, how far the log would have been moved
- * by them alone, and when that was.
+ * What a process knew when it last used the log: the steps that it had noticed ({@link Steps}), how far the log would have
+ * been moved by these alone, how far it had been moved, what the process took back of what others had moved it, and when
+ * that was.
  */
-export type Seen = readonly [stepsMs: number, backMs: number, ownMs: number, at: number];
+export type Seen = readonly [
+  stepsMs: number,
+  ownMs: number,
+  movedMs: number,
+  takenBackMs: number,
+  at: number,
+];
 
 /** A log with its head. Times are store time, ms. */
 export interface KeptLog {
@@ -33,9 +40,9 @@ export interface KeptLog {
   /** When a slot was last taken. */
   readonly takenAt: number;
   readonly moments: SlotLog;
-  /** By how much its moments were moved in all, because clocks were set, ms. */
+  /** How far the clock had been set in all when its moments were right, ms. */
   readonly movedMs: number;
-  /** When it was moved, and by how much, ms; the latest last. */
+  /** When that was changed, and by how much, ms; the latest last. */
   readonly moves: readonly (readonly [at: number, ms: number])[];
   /** What each process had noticed when it last used it. */
   readonly seen: Readonly<Record<string, Seen>>;
@@ -53,11 +60,13 @@ export const aheadMs = 60_000;
 export const stepMs = 2_000;
 
 /** How many moves of a log are kept. */
-export const keptMoves = 16;
+export const keptMoves = 64;
 
 /** What a process has seen is kept for this long, and written once more after a part of it, ms. */
 export const seenForMs: number = 26 * 3_600_000;
 export const seenAgainMs: number = seenForMs / 26;
+/** Of how many processes: those that asked last. */
+export const mostSeen = 256;
 
 /** Precision of `takenAt`, ms. */
 export const takenNoteMs = 10_000;
@@ -78,8 +87,6 @@ export function isEmpty({ moments, takenAt }: KeptLog): boolean {
   return moments.length === 0 && takenAt === 0;
 }
 
-const noJump: Past = { since: 0, jump: null };
-
 /** An unused log. */
 export const newLog: KeptLog = {
   windowMs: 0,
@@ -93,51 +100,59 @@ export const newLog: KeptLog = {
 };
 
 /**
- * The log at the time `now`, for a process that has noticed these steps of the clock. What the clock was set since the
- * process last used the log, and by which no other process has moved it since, moves all moments: they count as if it
- * had not been set.
+ * The log at the time `now`, for a process that has noticed these steps of the clock, all up to now. Moments are moved
+ * forward by what the clock was set forward since they were right, so that they count as if it had not been set. Where it
+ * was set back, those from before count for longer, and the next ones are right by the new time.
+ *
+ * Each process follows the clock by its own steps. If its clock agrees with those of the others, it finds the log moved as
+ * far as it would move it, or moves it there. If they do not agree (a machine stood still, or a process began after a step
+ * that others had not noticed yet), it takes back what they moved too far. What others then move again without a step that
+ * it has noticed, it accepts: else they would move the log for ever.
  */
 export function redated(kept: KeptLog, now: number, { steps }: Past): KeptLog {
   const log = kept.takenAt > now + aheadMs ? correctedAhead(kept, now) : kept;
   if (steps === undefined) return log;
-  const [stepsMs, backMs, ownMs, at] = log.seen[steps.process] ?? atStartOf(steps, log);
-  const own = ownMs + steps.ms - stepsMs;
+  const [stepsMs, ownMs, movedMs, takenBackMs, at] = log.seen[steps.process] ?? firstSeen(steps, log);
+  const newMs = steps.ms - stepsMs;
+  const byOthersMs = log.movedMs - movedMs;
+  if (newMs === 0 && byOthersMs === 0 && now - at < seenAgainMs) return log;
+  // Another process, or this one, has taken it back before.
+  const wasTakenBack = Object.values(log.seen).some(
+    ([, , , ms]) => ms > 0 && Math.abs(byOthersMs - ms) <= stepMs,
+  );
+  const accepts = wasTakenBack && Math.abs(ownMs + newMs - log.movedMs) > stepMs;
+  const own = newMs + (accepts ? log.movedMs : ownMs);
   // seam: a-log-is-moved-as-its-clock-was-set
   const dueMs = own - log.movedMs;
-  const isSame = stepsMs === steps.ms && backMs === steps.backMs && dueMs <= stepMs;
-  if (isSame && now - at < seenAgainMs) return log;
-  // What others have moved it too far is not undone, that would go back and forth: see laterMs().
-  const ms = Math.max(dueMs, backMs - steps.backMs);
-  return withSeen(Math.abs(ms) > stepMs ? movedBy(log, ms, now) : log, steps, own, now);
+  const isMoved = Math.abs(dueMs) > stepMs;
+  const takesBack = dueMs < -stepMs && byOthersMs > stepMs && !accepts;
+  // What others have moved it may have been for other steps than these.
+  const dated = isMoved ? movedForward(log, byOthersMs > stepMs ? Math.max(newMs, dueMs) : dueMs, now) : log;
+  const moved = isMoved ? withMove(dated, dueMs, now) : log;
+  const backMs = takesBack ? -dueMs : takenBackMs;
+  return withSeen(moved, steps.process, [steps.ms, own, moved.movedMs, backMs, now]);
 }
 
 /**
- * How much later this process's slots count. Others have moved the log further than its own steps would: maybe they have
- * not noticed that the clock was set back, and once it is set forward they move the log by less than that.
+ * What a process that has not used the log yet would have seen when it began: before the moves since then. If its clock was
+ * set back, times do not tell which these are, but what they come to may.
  */
-export function laterMs({ seen, movedMs }: KeptLog, { steps }: Past): number {
-  const own = steps === undefined ? undefined : seen[steps.process]?.[2];
-  // seam: a-slot-counts-as-if-the-clock-was-set-as-others-believe
-  return own === undefined ? 0 : Math.min(Math.max(0, movedMs - own), longestHoldMs);
+function firstSeen({ ms, since }: Steps, { movedMs, moves }: KeptLog): Seen {
+  const sums = moves.map((_, first) => moves.slice(first).reduce((sum, [, each]) => sum + each, 0));
+  const isTold = ms < -stepMs && sums.some((sum) => Math.abs(sum - ms) <= stepMs);
+  if (isTold) return [ms, movedMs, movedMs, 0, Number.NEGATIVE_INFINITY];
+  const moved = movedMs - (sums[moves.findLastIndex(([at]) => at <= since) + 1] ?? 0);
+  return [0, moved, moved, 0, Number.NEGATIVE_INFINITY];
 }
 
-/** What a process that has not used the log yet would have seen when it began. */
-function atStartOf({ since }: Steps, { movedMs, moves }: KeptLog): Seen {
-  const moved = moves.reduce((sum, [at, ms]) => (at > since ? sum + ms : sum), 0);
-  return [0, 0, movedMs - moved, Number.NEGATIVE_INFINITY];
+function withMove(log: KeptLog, ms: number, now: number): KeptLog {
+  const moves = [...log.moves, [now, ms] as const].slice(-keptMoves);
+  return { ...log, movedMs: log.movedMs + ms, moves };
 }
 
-/**
- * The log with all moments moved, none beyond what a call that left now may reach. Those from before a clock was set back
- * stay: they only count for longer.
- */
-function movedBy(kept: KeptLog, ms: number, now: number): KeptLog {
-  const log = {
-    ...kept,
-    movedMs: kept.movedMs + ms,
-    moves: [...kept.moves, [now, ms] as const].slice(-keptMoves),
-  };
-  if (ms < 0) return log;
+/** The log with all moments moved, none beyond what a call that left now may reach. */
+function movedForward(log: KeptLog, ms: number, now: number): KeptLog {
+  if (ms <= stepMs) return log;
   const latest = noted(log.windowMs, now + longestHoldMs);
   const by = noted(log.windowMs, ms);
   const moved = log.moments.map((moment) => shifted(moment, by, Math.max(latest, moment[0])));
@@ -149,11 +164,13 @@ function movedBy(kept: KeptLog, ms: number, now: number): KeptLog {
   };
 }
 
-function withSeen(log: KeptLog, { process, ms, backMs }: Steps, ownMs: number, now: number): KeptLog {
-  const others = Object.entries(log.seen).filter(
-    ([name, [, , , at]]) => name !== process && now - at < seenForMs,
-  );
-  return { ...log, seen: { ...Object.fromEntries(others), [process]: [ms, backMs, ownMs, now] } };
+function withSeen(log: KeptLog, process: string, seen: Seen): KeptLog {
+  const now = seen[4];
+  const others = Object.entries(log.seen)
+    .filter(([name, [, , , , at]]) => name !== process && now - at < seenForMs)
+    .toSorted(([, one], [, other]) => other[4] - one[4])
+    .slice(0, mostSeen - 1);
+  return { ...log, seen: { ...Object.fromEntries(others), [process]: seen } };
 }
 
 /**
@@ -237,16 +254,15 @@ export function withSlot(log: KeptLog, slot: Slot, now: number): KeptLog {
 /** The log after the call of `slot` has ended at `now`. */
 export function withSettled(log: KeptLog, slot: Slot, now: number): KeptLog {
   if (noted(slot.windowMs, now) >= slot.at) return log; // settling would not make it expire sooner
-  const dated = redated(log, now, noJump);
-  const moments = settled(dated.moments, slot, now);
-  return moments === dated.moments ? dated : { ...dated, moments };
+  if (log.takenAt > now + aheadMs) return log; // the clock was set back, perhaps by mistake
+  const moments = settled(log.moments, slot, now);
+  return moments === log.moments ? log : { ...log, moments };
 }
 
 /** The log without `slot`, whose call was not sent. */
-export function withoutSlot(log: KeptLog, slot: Slot, now: number): KeptLog {
-  const dated = redated(log, now, noJump);
-  const moments = add(dated.moments, slot.at, slot.lane, -1);
-  return moments === dated.moments ? dated : { ...dated, moments };
+export function withoutSlot(log: KeptLog, slot: Slot): KeptLog {
+  const moments = add(log.moments, slot.at, slot.lane, -1);
+  return moments === log.moments ? log : { ...log, moments };
 }
 
 /**
@@ -296,7 +312,7 @@ function isMoments(log: unknown): log is SlotLog {
 }
 
 function isSeen(seen: unknown): seen is KeptLog["seen"] {
-  return isObject(seen) && Object.values(seen).every((each) => Array.isArray(each) && each.length === 4);
+  return isObject(seen) && Object.values(seen).every((each) => Array.isArray(each));
 }
 
 function areMoves(moves: unknown): moves is KeptLog["moves"] {

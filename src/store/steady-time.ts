@@ -31,8 +31,6 @@ export interface Steps {
   /** A random name. */
   readonly process: string;
   readonly ms: number;
-  /** How much of that was back, ms. */
-  readonly backMs: number;
   /** When the process began to count. */
   readonly since: number;
 }
@@ -72,7 +70,7 @@ export function steadyTime(clock: Clock): SteadyTime {
   let start = middle([clock.now(), clock.now(), clock.now()]); // a single wrong reading must not become the start
   const first = start;
   let past: Omit<Past, "steps"> = { since: start, jump: null };
-  let [stepsMs, backMs] = [0, 0];
+  let stepsMs = 0;
   /** The same with the steps, for those who ask. */
   let told: Past | null = null;
   let process: string | undefined;
@@ -104,7 +102,6 @@ export function steadyTime(clock: Clock): SteadyTime {
     const { since } = past;
     past = { since: wall, jump: { from: expected, by, since } };
     stepsMs += by;
-    backMs += Math.max(0, -by);
     told = null;
     start += by;
     return wall;
@@ -114,7 +111,7 @@ export function steadyTime(clock: Clock): SteadyTime {
     past: () =>
       (told ??= {
         ...past,
-        steps: { process: (process ??= uniqueName()), ms: stepsMs, backMs, since: first },
+        steps: { process: (process ??= uniqueName()), ms: stepsMs, since: first },
       }),
     latest(since) {
       const steady = now();

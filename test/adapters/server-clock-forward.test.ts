@@ -1,4 +1,4 @@
-/** A server's clock may be set forward, by seconds or minutes: no slot becomes free before a window has passed. */
+/** A server's clock may be set, by seconds, minutes or an hour: no slot becomes free before a window has passed. */
 import { expect, it } from "vitest";
 import type { Limit, Store } from "../../src/store/contract.ts";
 import { write } from "../support/commits.ts";
@@ -102,6 +102,64 @@ function tests(server: () => Promise<ServerWithClock>): void {
     },
   );
 
+  it.sequential.each(Object.keys(ways))("notices by %s alone that it was set back", async (way) => {
+    const { clock, process, set } = await server();
+    const store = await process();
+    await store.claim({ limit: 9, lease });
+    if (way === "grant") await store.commit(write("ada", { lane: "bulk" }));
+    await set(clock.now() - 55_000);
+    expect(await ways[way]?.(store)).toBe(true);
+    for (let call = 1; call < limit.calls; call++) expect(await ways["take"]?.(store)).toBe(true);
+    await clock.advance(5 * minute);
+    await set(clock.now() + 55_000);
+    await clock.advance(54 * minute + 10_000);
+    expect(await store.slots.take(ask)).toMatchObject({ type: "refused" });
+    await clock.advance(5 * minute);
+    expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
+  });
+
+  it.sequential.each(["settle", "giveBack"] as const)(
+    "frees nothing early where it was an hour behind by mistake, and %s() ended a slot meanwhile",
+    async (end) => {
+      const { clock, process, set } = await server();
+      const store = await process();
+      for (let call = 1; call < limit.calls; call++) await ways["take"]?.(store);
+      const last = await store.slots.take(ask);
+      await set(clock.now() - 60 * minute);
+      await store.load("ada");
+      if (last.type === "taken") await store.slots[end](last.slot);
+      await clock.advance(10 * minute);
+      await set(clock.now() + 60 * minute);
+      await store.load("ada");
+      if (end === "giveBack") expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
+      expect(await store.slots.take(ask)).toMatchObject({ type: "refused" });
+      await clock.advance(71 * minute);
+      expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
+    },
+  );
+
+  it.sequential("frees no slot early to a process whose clock disagrees with another's", async () => {
+    const { clock, process, set } = await server();
+    let pausedMs = 0;
+    const [store, other] = [await process(() => pausedMs), await process()];
+    for (const each of [store, other]) await each.claim({ limit: 9, lease });
+    expect(await other.slots.take(ask)).toMatchObject({ type: "taken" });
+    await clock.advance(60 * minute);
+    pausedMs = 50_000;
+    for (const each of [store, other, store, other]) {
+      await each.claim({ limit: 9, lease });
+      await each.slots.take({ ...ask, limit: { ...limit, calls: 1 } });
+    }
+    await clock.advance(180 * minute);
+    await takeAll(store);
+    await clock.advance(5 * minute);
+    await set(clock.now() + 45_000);
+    await clock.advance(54 * minute + 28_000);
+    expect(await other.slots.take(ask)).toMatchObject({ type: "refused" });
+    await clock.advance(2 * minute);
+    expect(await other.slots.take(ask)).toMatchObject({ type: "taken" });
+  });
+
   it.sequential.each(Object.keys(ways))(
     "frees no slot early where %s is the first that is asked since",
     async (way) => {
@@ -121,4 +179,4 @@ function tests(server: () => Promise<ServerWithClock>): void {
   );
 }
 
-whenServersClockIsSet("is set forward", tests);
+whenServersClockIsSet("is set forward, or forward again", tests);

@@ -14,7 +14,8 @@ export interface ServerWithClock {
   readonly clock: ManualClock;
   /** Sets its time. */
   set(ms: number): Promise<void>;
-  process(): Promise<Store>;
+  /** A process on it. `pausedMs`: how long its machine has stood still without a trace. */
+  process(pausedMs?: () => number): Promise<Store>;
 }
 
 /** Defines the tests for Redis and for PostgreSQL. `what`: what its clock does. */
@@ -29,7 +30,12 @@ export function whenServersClockIsSet(
       onTestFinished(() => client.destroy());
       const clock = manualClock();
       const adapter: StoreAdapter = redisOnTestsClock(client, { prefix });
-      return { clock, set: async (ms) => clock.jumpTo(ms), process: () => opened(adapter, clock) };
+      return {
+        clock,
+        set: async (ms) => clock.jumpTo(ms),
+        process: (pausedMs = never) =>
+          opened(adapter, { ...clock, monotonic: () => clock.monotonic() - pausedMs() }),
+      };
     });
   });
 
@@ -45,11 +51,17 @@ export function whenServersClockIsSet(
         await clock.advance(0);
       };
       // Time-outs are real; what passes is the time of the test.
-      const own = { ...systemClock, monotonic: () => clock.monotonic() };
-      return { clock, set, process: () => opened(postgres(url, { schema }), own) };
+      const process = (pausedMs = never): Promise<Store> =>
+        opened(postgres(url, { schema }), {
+          ...systemClock,
+          monotonic: () => clock.monotonic() - pausedMs(),
+        });
+      return { clock, set, process };
     });
   });
 }
+
+const never = (): number => 0;
 
 async function opened(adapter: StoreAdapter, clock: Clock): Promise<Store> {
   const store = await adapter.open({ account: "account", clock });

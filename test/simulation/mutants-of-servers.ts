@@ -12,9 +12,4 @@ export const mutantsOfServers: readonly Mutant[] = [
     at: "a-log-is-moved-as-its-clock-was-set",
     becomes: () => "0",
   },
-  {
-    name: "lets slots expire by the clock of a process that others have moved the log further than",
-    at: "a-slot-counts-as-if-the-clock-was-set-as-others-believe",
-    becomes: () => "0",
-  },
 ];

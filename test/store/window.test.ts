@@ -70,7 +70,7 @@ function play({
     closeUntil(now);
     log = prune(log, limit.windowMs, now);
     if (free(log, limit, now) === 0) continue;
-    const slot = slotAt(limit, now, { holdMs, lane: "bulk" });
+    const slot = slotAt(limit, now, holdMs, "bulk");
     log = add(log, slot.at, "bulk", 1);
     if (fate !== "notSent") arrivals.push(now + arrives * holdMs);
     if (fate !== "lost")
@@ -137,7 +137,7 @@ describe("store/window", () => {
 
   it("forecastInMs() counts that a slot which is free now is free again before one whose call is under way", () => {
     const limit: Limit = { name: "calls", calls: 2, windowMs: 100 };
-    const log = add(emptyLog, slotAt(limit, 1_000, { holdMs: 50, lane: "bulk" }).at, "bulk", 1);
+    const log = add(emptyLog, slotAt(limit, 1_000, 50, "bulk").at, "bulk", 1);
     expect(forecastInMs(log, limit, 1_000, { calls: 2, lane: "bulk" })).toBe(waitedFor(log, limit, 1_000, 2));
   });
 
@@ -195,7 +195,7 @@ describe("store/window", () => {
 
   it("settled() never lets a call count longer than its hold, nor loses one", () => {
     const limit: Limit = { name: "calls", calls: 3, windowMs: 100 };
-    const slot = slotAt(limit, 1_000, { holdMs: 50, lane: "bulk" });
+    const slot = slotAt(limit, 1_000, 50, "bulk");
     const log = add(emptyLog, slot.at, "bulk", 1);
     expect(settled(log, slot, 1_010)).toEqual([[1_010, 0, 0, 1]]);
     expect(settled(log, slot, 1_080)).toBe(log);
@@ -218,7 +218,7 @@ describe("store/window", () => {
     let longest = 0;
     for (let now = 0; now < 3 * limit.windowMs; now += 1_777) {
       log = prune(log, limit.windowMs, now);
-      const slot = slotAt(limit, now, { holdMs: 40_000, lane: "bulk" });
+      const slot = slotAt(limit, now, 40_000, "bulk");
       log = settled(add(log, slot.at, "bulk", 1), slot, now + 300);
       longest = Math.max(longest, log.length);
     }
@@ -239,12 +239,12 @@ describe("store/window", () => {
       let held = 0;
       for (let now = 0; grants.length <= windows * limit.calls;) {
         while (open[0] !== undefined && open[0].at <= now) {
-          const { at, slot } = open.shift() ?? { at: 0, slot: slotAt(limit, 0, { holdMs: 0, lane: "bulk" }) };
+          const { at, slot } = open.shift() ?? { at: 0, slot: slotAt(limit, 0, 0, "bulk") };
           log = settled(log, slot, at);
         }
         log = prune(log, limit.windowMs, now);
         while (free(log, limit, now) > 0) {
-          const slot = slotAt(limit, now, { holdMs: 40_000, lane: "bulk" });
+          const slot = slotAt(limit, now, 40_000, "bulk");
           const took = latency(grants.length);
           log = add(log, slot.at, "bulk", 1);
           held += took;

@@ -95,7 +95,7 @@ export function accountStart(identity: string | undefined): string {
 export const reading: string = String.raw`
 local function slotText(slot)
   return '{"limit":' .. json(slot.limit) .. ',"windowMs":' .. json(slot.windowMs) .. ',"lane":' .. json(slot.lane)
-    .. ',"at":' .. json(slot.at) .. (slot.settles == false and ',"settles":false' or '') .. '}'
+    .. ',"at":' .. json(slot.at) .. '}'
 end
 
 local function isHead(row)

@@ -12,11 +12,11 @@ local logs = {}
 local steps = nil -- by how much the server's clock was set, as the calling process has noticed
 
 -- What the calling process knows of the server's time, see KnownTime. False: it must look at that first, since this
--- request was slow or the clock was set forward, which would free slots early.
+-- request was slow or the clock was set: forward would free slots early, and so would back, once it is set right.
 local function knows(text)
   if not text or text == '' then return true end
   local known = cjson.decode(text)
-  if now - known.latest > known.slackMs then return false end
+  if now - known.latest > known.slackMs or known.earliest - now > stepMs then return false end
   steps = known.steps
   return true
 end
@@ -35,7 +35,7 @@ local function seenText(seen)
   local texts = {}
   for process, each in pairs(seen) do
     local numbers = {}
-    for n = 1, 4 do numbers[n] = json(each[n]) end
+    for n = 1, 5 do numbers[n] = json(each[n]) end
     texts[#texts + 1] = json(process) .. ':[' .. table.concat(numbers, ',') .. ']'
   end
   return '{' .. table.concat(texts, ',') .. '}'
@@ -101,17 +101,39 @@ local function moveMoments(log, to)
   writeLog(log)
 end
 
--- Moves the moments of a log by 'ms', but none beyond what a call that left now may reach, and none back.
-local function moveBy(log, ms)
+-- Moves the moments of a log forward, but none beyond what a call that left now may reach.
+local function moveForward(log, ms)
   local head = log.head
-  head.moved = head.moved + ms
-  head.moves[#head.moves + 1] = { now, ms }
-  if #head.moves > keptMoves then table.remove(head.moves, 1) end
-  if ms < 0 then return end
   local latest, by = noted(head.window, now + longestHoldMs), noted(head.window, ms)
   moveMoments(log, function(at) return math.min(at + by, math.max(latest, at)) end)
   head.asked = math.min(head.asked + ms, now)
   if head.taken > 0 then head.taken = now end
+end
+
+-- What a process that has not used the log yet would have seen when it began, see firstSeen().
+local function firstSeen(head, noticed)
+  local sum, moved, isTold, isBefore = 0, head.moved, false, false
+  for n = #head.moves, 1, -1 do
+    sum = sum + head.moves[n][2]
+    isTold = isTold or math.abs(sum - noticed.ms) <= stepMs
+    isBefore = isBefore or head.moves[n][1] <= noticed.since
+    if not isBefore then moved = head.moved - sum end
+  end
+  if noticed.ms < -stepMs and isTold then return { noticed.ms, head.moved, head.moved, 0, -math.huge } end
+  return { 0, moved, moved, 0, -math.huge }
+end
+
+-- Forgets what processes have seen that asked too long ago, and of too many the one that asked first.
+local function forgetSeen(head, process)
+  local count, first = 0, nil
+  for other, each in pairs(head.seen) do
+    if not each[5] or now - each[5] >= seenForMs then head.seen[other] = nil
+    elseif other ~= process then
+      count = count + 1
+      if not first or each[5] < head.seen[first][5] then first = other end
+    end
+  end
+  if count >= mostSeen then head.seen[first] = nil end
 end
 
 -- Corrects the moments for what the clock was set since the log was used, see redated(). 'noticed': the steps that the
@@ -126,27 +148,34 @@ local function redate(log, noticed)
   end
   if not noticed then return isMoved end
   local seen = head.seen[noticed.process]
-  if not seen then -- what it would have seen when it began
-    local moved = 0
-    for _, each in ipairs(head.moves) do
-      if each[1] > noticed.since then moved = moved + each[2] end
+  if not seen or not seen[5] then seen = firstSeen(head, noticed) end
+  local new, byOthers = noticed.ms - seen[1], head.moved - seen[3]
+  if new == 0 and byOthers == 0 and now - seen[5] < seenAgainMs then return isMoved end
+  local isUndone = false
+  for _, each in pairs(head.seen) do
+    isUndone = isUndone or each[5] and each[4] > 0 and math.abs(byOthers - each[4]) <= stepMs
+  end
+  local accepts = isUndone and math.abs(seen[2] + new - head.moved) > stepMs
+  local own = new + (accepts and head.moved or seen[2])
+  local due, back = own - head.moved, seen[4]
+  if math.abs(due) > stepMs then
+    local forward = byOthers > stepMs and math.max(new, due) or due -- it may have been for other steps than these
+    if forward > stepMs then
+      moveForward(log, forward)
+      isMoved = true
     end
-    seen = { 0, 0, head.moved - moved, -math.huge }
+    if due < 0 and byOthers > stepMs and not accepts then back = -due end
+    head.moved = head.moved + due
+    head.moves[#head.moves + 1] = { now, due }
+    if #head.moves > keptMoves then table.remove(head.moves, 1) end
   end
-  local own = seen[3] + noticed.ms - seen[1]
-  local due = own - head.moved
-  local isSame = seen[1] == noticed.ms and seen[2] == noticed.backMs and due <= stepMs
-  if isSame and now - seen[4] < seenAgainMs then return isMoved end
-  due = math.max(due, seen[2] - noticed.backMs) -- what others have moved it too far is not undone, see laterMs()
-  if math.abs(due) > stepMs then moveBy(log, due) end
-  for process, each in pairs(head.seen) do
-    if now - each[4] >= seenForMs then head.seen[process] = nil end
-  end
-  head.seen[noticed.process], head.changed, head.isSeen = { noticed.ms, noticed.backMs, own, now }, true, true
-  return isMoved or due > stepMs
+  forgetSeen(head, noticed.process)
+  head.seen[noticed.process] = { noticed.ms, own, head.moved, back, now }
+  head.changed, head.isSeen = true, true
+  return isMoved
 end
 
--- Reads the head of a log, its sums by lane, and one field. Returns the field, and whether redate() may have moved it.
+-- Reads the head of a log, its sums by lane, and one field, which it returns.
 local function readHead(log, field)
   local texts = redis.call(
     'HMGET', log.key, 'interactive', 'recovery', 'bulk', 'window', 'asked', 'taken', 'moved', 'seen', 'moves', field or 'taken'
@@ -157,20 +186,13 @@ local function readHead(log, field)
     moved = tonumber(texts[7]) or 0, seen = texts[8] and cjson.decode(texts[8]) or {},
     moves = texts[9] and cjson.decode(texts[9]) or {},
   }
-  return texts[10], redate(log, nil)
-end
-
--- How much later the calling process's slots count.
-local function laterMs(log)
-  local seen = steps and log.head.seen[steps.process]
-  return seen and math.min(math.max(0, log.head.moved - seen[3]), longestHoldMs) or 0
+  return texts[10]
 end
 
 local function held(log, field)
   if log.held[field] then return log.held[field] end
-  local text, moved = nil, true
-  if not log.head then text, moved = readHead(log, field) end
-  if moved then text = redis.call('HGET', log.key, field) end
+  local text
+  if log.head then text = redis.call('HGET', log.key, field) else text = readHead(log, field) end
   log.held[field] = (tonumber(text) or 0) + (log.changes[field] or 0)
   return log.held[field]
 end
@@ -197,11 +219,11 @@ local function giveBack(slot)
 end
 
 local function settle(slot)
-  if slot.settles == false then return end
   local at = noted(slot.windowMs, now)
   if at >= slot.at then return end
   local log, moment, field = logOf(slot.limit), json(at), json(slot.at) .. ':' .. slot.lane
   if held(log, field) <= 0 then return end
+  if log.head.taken > now + aheadMs then return end -- the clock was set back, perhaps by mistake
   note(log, field, -1)
   note(log, moment .. ':' .. slot.lane, 1)
   log.fresh[moment] = true
@@ -307,11 +329,7 @@ local function served(limit, asks)
 end
 
 local function slotAt(limit, holdMs, lane)
-  local later = laterMs(logOf(limit.name))
-  return {
-    limit = limit.name, windowMs = limit.windowMs, lane = lane, at = noted(limit.windowMs, now + holdMs + later),
-    settles = later == 0,
-  }
+  return { limit = limit.name, windowMs = limit.windowMs, lane = lane, at = noted(limit.windowMs, now + holdMs) }
 end
 
 -- The slot that this request would take; or nil and in how many milliseconds to ask again.

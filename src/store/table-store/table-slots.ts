@@ -5,16 +5,7 @@
  */
 import { lanes, type Lane, type Limit, type Slot, type SlotRequest } from "../contract.ts";
 import { isServed, mayTake, turn } from "../lane-scheduler.ts";
-import {
-  differs,
-  laterMs,
-  newLog,
-  opened,
-  withoutSlot,
-  withSettled,
-  withSlot,
-  type KeptLog,
-} from "../slot-log.ts";
+import { differs, newLog, opened, withoutSlot, withSettled, withSlot, type KeptLog } from "../slot-log.ts";
 import type { Time } from "../steady-time.ts";
 import type { Tables } from "./tables.ts";
 import { freeInMs, slotAt, used } from "../sliding-window.ts";
@@ -30,19 +21,17 @@ export function openedLog(tables: Tables, limit: Limit, { now, past }: Time): Ke
 /** The slot that this request would take, or in how many milliseconds to ask again. */
 export function freeSlot(tables: Tables, time: Time, { limit, holdMs, lane }: SlotRequest): Slot | number {
   const { now } = time;
-  const kept = openedLog(tables, limit, time);
-  const log = kept.moments;
+  const log = openedLog(tables, limit, time).moments;
   const counted = lane ?? "interactive";
-  const free = (): Slot => slotAt(limit, now, { holdMs, lane: counted, laterMs: laterMs(kept, time.past) });
   if (lane === null || hasNoQueue(tables)) {
-    if (mayTake(limit, used(log, limit.windowMs, now), counted)) return free();
+    if (mayTake(limit, used(log, limit.windowMs, now), counted)) return slotAt(limit, now, holdMs, counted);
   }
   const waits = (other: Lane): boolean =>
     lane !== null && isServed(limit, other) && tables.waiting[other].first(1).length > 0;
   const asks = (other: Lane): boolean => other === counted || waits(other);
   const queued = lanes.slice(0, lanes.indexOf(counted) + 1).some(waits);
   if (!queued && turn(limit, used(log, limit.windowMs, now), asks) === counted) {
-    return free();
+    return slotAt(limit, now, holdMs, counted);
   }
   return freeInMs(log, limit, now, asks) ?? limit.windowMs;
 }
@@ -67,6 +56,6 @@ export function settle(tables: Tables, slot: Slot, now: number): void {
   changeLog(tables, slot, (log) => withSettled(log, slot, now));
 }
 
-export function giveBack(tables: Tables, slot: Slot, now: number): void {
-  changeLog(tables, slot, (log) => withoutSlot(log, slot, now));
+export function giveBack(tables: Tables, slot: Slot): void {
+  changeLog(tables, slot, (log) => withoutSlot(log, slot));
 }

@@ -36,7 +36,7 @@ import {
   type Tombstone,
 } from "../row-rules.ts";
 import { isServed, turn } from "../lane-scheduler.ts";
-import { forecastOf, laterMs, newLog, withSlot } from "../slot-log.ts";
+import { forecastOf, newLog, withSlot } from "../slot-log.ts";
 import type { Time } from "../steady-time.ts";
 import { sameAccount } from "./same-account.ts";
 import { correctRows, correctSetBack, noteTime } from "./set-back.ts";
@@ -75,7 +75,7 @@ export function tableStore(engine: TableEngine): Required<Omit<Store, "join">> &
           return { type: "taken", slot };
         }),
       settle: (slot) => engine.write((tables, { now }) => settle(tables, slot, now)),
-      giveBack: (slot) => engine.write((tables, { now }) => giveBack(tables, slot, now)),
+      giveBack: (slot) => engine.write((tables) => giveBack(tables, slot)),
       forecast: async (ask) => engine.read((tables, time) => forecast(tables, time, ask)),
     },
     move: (move) => engine.write((tables, time) => rename(sameAccount(tables, move.commit), time, move)),
@@ -172,7 +172,7 @@ function change(
   put(tables, oldId, before, commit.id, written(before, commit, now, slot));
   append(tables, now, events, { id: commit.id, revision });
   if (slot !== null) note(tables, slot, now);
-  if (commit.giveBack !== undefined) giveBack(tables, commit.giveBack, now);
+  if (commit.giveBack !== undefined) giveBack(tables, commit.giveBack);
   if (commit.settle !== undefined) settle(tables, commit.settle, now);
   return { type: "committed", revision, slot };
 }
@@ -235,7 +235,7 @@ function grant(
       tables.waiting[lane].delete(first.at, first.id);
       continue;
     }
-    const slot = slotAt(limit, now, { holdMs: ask.holdMs, lane, laterMs: laterMs(log, past) });
+    const slot = slotAt(limit, now, ask.holdMs, lane);
     claimed.push({ record: leaseOut(tables, now, first.id, row, lease), slot });
     log = withSlot(log, slot, now);
     // seam: each-granted-slot-leaves-one-less
