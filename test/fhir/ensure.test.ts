@@ -2,6 +2,7 @@ import type { Patient } from "fhir/r4.js";
 import type { UserFhirClient } from "oneup-lifecycle";
 import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
+import { sleep } from "../../src/clock.ts";
 import { afterwards, scene } from "../support/scene.ts";
 import { errorOf } from "./ada.ts";
 
@@ -123,11 +124,37 @@ describe("ensure()", () => {
       const began = here.clock.now();
       await here.fhir().ensure(patient, { by });
       expect(here.sandbox.journal.count("fhir.create")).toBe(2);
-      // With an answer the call is over: what is left is a gateway that gave up on it, and the search.
-      expect(here.clock.now() - began).toBeGreaterThanOrEqual("drop" in fault ? 70_000 : 20_000);
+      expect(here.clock.now() - began).toBeGreaterThanOrEqual(70_000);
       expect(await found(here)).toBe(1);
     },
   );
+
+  it.each([
+    { status: 504 },
+    { status: 408 },
+    { status: 499 },
+    { status: 500, body: { resourceType: "OperationOutcome", issue: [] } },
+    { status: 202, body: {} },
+    { status: 403, body: "<html><body>Forbidden</body></html>" },
+  ])(
+    "sends no second create while one that a gateway has given up may still be carried out (%j)",
+    async (fault) => {
+      const here = await world();
+      here.sandbox.fail({ call: "fhir.create", ...fault });
+      void sleep(here.clock, 30_000).then(() => here.fhir().create(patient));
+      expect(await here.fhir().ensure(patient, { by })).toMatchObject(patient);
+      expect(await found(here)).toBe(1);
+    },
+  );
+
+  it("sends none for an entry of a batch either", async () => {
+    const here = await world();
+    here.sandbox.fail({ call: "fhir.create", status: 504 });
+    void sleep(here.clock, 30_000).then(() => here.fhir().create(patient));
+    const [result] = await here.fhir().batch([{ type: "ensure", resource: patient, by }]);
+    expect(result).toMatchObject({ error: null });
+    expect(await found(here)).toBe(1);
+  });
 
   it.each(["before", "after"] as const)(
     "creates one although the process dies %s its create, and none before that can have arrived",

@@ -16,7 +16,7 @@ import type { Stage } from "./stage.ts";
 import { silences } from "./silences.ts";
 import { serverKinds, storeKinds } from "./store-kinds.ts";
 import { throttlings } from "./throttling.ts";
-import { Dice, hour, minute } from "./time.ts";
+import { Dice, hour, minute, timeoutMs } from "./time.ts";
 import { clockKinds } from "./wrong-days.ts";
 
 /** The limits that the account's record holds. */
@@ -34,6 +34,8 @@ export interface Kind {
   readonly answer?: (incoming: Incoming, dice: Dice, stage: Stage) => Fault | undefined;
   /** How long after it was begun a call arrives, ms: later than any other, even if its process dies. */
   readonly late?: (incoming: Incoming, dice: Dice) => number | undefined;
+  /** How long after it was begun a call is carried out that a gateway gives up with a 504, ms. */
+  readonly givenUp?: (incoming: Incoming, dice: Dice) => number | undefined;
   /** What something on the way answers in place of 1upHealth, while things go wrong. */
   readonly between?: (dice: Dice) => (passing: Passing) => Fault | undefined;
   /** Can this process send nothing, so long after the beginning? `process`: from 0. */
@@ -97,10 +99,17 @@ export const kinds: Readonly<Record<string, Kind>> = {
     share: 0.12,
     moves: (dice) => Array.from({ length: dice.between(1, 2) }, () => dice.between(minute, 4 * hour)),
   },
-  /** The same resources are ensured again and again, and 1upHealth shows late what was created: see `ensuring.ts`. */
+  /**
+   * The same resources are ensured again and again, and 1upHealth shows late what was created: see `ensuring.ts`. A gateway
+   * gives up some of the creates, which are carried out while they can still arrive.
+   */
   ensuring: {
     share: 0.15,
     sandbox: (dice) => ({ readLagMs: dice.pick([0, 900, 3_000, 9_000]) }),
+    givenUp: ({ method, body }, dice) =>
+      method === "POST" && body.includes('"urn:ensured"') && dice.hits(0.2)
+        ? timeoutMs + dice.between(0, 9_900)
+        : undefined,
   },
   /** In the end people come back while they are being forgotten: see `returning.ts`. */
   returning: { share: 0.1, process: () => ({ events: { keep: "7d" } }) },
@@ -220,6 +229,15 @@ export class Kinds {
     return undefined;
   }
 
+  /** How long after it was begun a call is carried out that a gateway gives up, ms. */
+  givenUp(incoming: Incoming): number | undefined {
+    for (const [{ givenUp }, dice] of this.#on) {
+      const ms = givenUp?.(incoming, dice);
+      if (ms !== undefined) return ms;
+    }
+    return undefined;
+  }
+
   sandbox(): SandboxOptions {
     return Object.assign({}, ...this.#on.map(([{ sandbox }, dice]) => sandbox?.(dice))) as SandboxOptions; // merged
   }
@@ -265,7 +283,7 @@ export class Kinds {
 
 /** The kind, which notes that its faults occur. */
 function watched(name: string, kind: Kind, occurred: Set<string>): Kind {
-  const { answer, late, between, cutOff, writes, rights } = kind;
+  const { answer, late, givenUp, between, cutOff, writes, rights } = kind;
   const note =
     <A extends unknown[], T>(what: string, fault: (...its: A) => T, isFault: (found: T) => boolean) =>
     (...its: A): T => {
@@ -279,6 +297,7 @@ function watched(name: string, kind: Kind, occurred: Set<string>): Kind {
     ...kind,
     ...(answer && { answer: note("answer", answer, isGiven) }),
     ...(late && { late: note("late", late, isGiven) }),
+    ...(givenUp && { givenUp: note("givenUp", givenUp, isGiven) }),
     ...(between && { between: (dice: Dice) => note("between", between(dice), isGiven) }),
     ...(cutOff && { cutOff: (dice: Dice, seed: number) => note("cutOff", cutOff(dice, seed), Boolean) }),
     ...(writes && { writes: (dice: Dice) => note("writes", writes(dice), not) }),
@@ -289,6 +308,6 @@ function watched(name: string, kind: Kind, occurred: Set<string>): Kind {
 /** The faults of a kind, by the names under which {@link Kinds.occurred} notes them. */
 export function faultsOf(name: string): readonly string[] {
   const kind = kinds[name] ?? { share: 0 };
-  const noted = ["answer", "late", "between", "cutOff", "writes", "rights"];
+  const noted = ["answer", "late", "givenUp", "between", "cutOff", "writes", "rights"];
   return noted.filter((what) => what in kind).map((what) => `${name}: ${what}`);
 }

@@ -13,6 +13,11 @@ export const mutantsOfEnsuring: readonly Mutant[] = [
     skip: true,
   },
   {
+    name: "takes a gateway's answer for the end of an ensured create",
+    at: "a-gateways-answer-ends-no-create",
+    becomes: (it) => it.replace('"counts"', '"settled"'),
+  },
+  {
     name: "ends the lease of an ensured resource before a search shows it",
     all: [
       { at: "a-created-resource-is-seen-before-its-lease-ends", becomes: () => "null" },

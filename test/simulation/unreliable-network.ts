@@ -129,7 +129,14 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
 
         const arrive = (): void => {
           judge.grants.isOver(life, incoming.path, incoming.body);
-          const fault = inBetween(incoming) ?? faultFor(stage, incoming, dice);
+          const outlivesMs = stage.isOver ? undefined : stage.kinds.givenUp(incoming);
+          if (outlivesMs !== undefined)
+            time.after(
+              Math.max(0, begunAt + outlivesMs - time.now),
+              () => void handler.handle(incoming).then(arrived),
+            );
+          const givenUp = outlivesMs === undefined ? undefined : { status: 504 };
+          const fault = givenUp ?? inBetween(incoming) ?? faultFor(stage, incoming, dice);
           if (fault !== undefined) handler.faults.add(fault);
           const isFaulty = fault !== undefined;
           void handler.handle(incoming).then((delivery) => back(delivery, arrived(delivery), isFaulty));

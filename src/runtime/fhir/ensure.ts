@@ -183,11 +183,14 @@ export async function ensure(
   });
 }
 
-/** What becomes of the lease of a create that failed. */
+/**
+ * What becomes of the lease of a create that failed. An answer that leaves it in doubt does not end it: where a gateway has
+ * given up waiting, 1upHealth may carry it out later.
+ */
 function fateAfter(error: unknown): SlotFate {
-  if (!isLifecycleError(error)) return "counts";
-  if (error.code !== "IN_DOUBT") return "givenBack"; // it was refused, or not sent
-  return error.status === undefined ? "counts" : "settled";
+  const isOver = isLifecycleError(error) && error.code !== "IN_DOUBT"; // it was refused, or not sent
+  // seam: a-gateways-answer-ends-no-create
+  return isOver ? "givenBack" : "counts";
 }
 
 /**
