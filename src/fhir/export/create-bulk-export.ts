@@ -188,11 +188,12 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
             }
           }
           if (done === true) return null;
-          return value.flatMap((one) => {
+          const batch = value.flatMap((one) => {
             const resource = resourceIn(one, resourceTypeIn(file), longestLine, executor.lossless);
             ahead = { line: ahead.line + 1, byte: one.end, etag };
             return resource === null ? [] : [{ resource, here: ahead, found: ++foundAhead }];
           });
+          if (batch.length > 0) return batch; // empty lines alone are no progress: `here` stays before them
         }
       } catch (error) {
         await close();
