@@ -80,6 +80,18 @@ describe("a file", () => {
     expect((await part(fhir, { types: ["Observation"] }, 9)).ids).toEqual(["a", "b", "c"]);
   });
 
+  it("that is read from its start again is read to its end, though it is cut there, too", async () => {
+    const { fhir, world } = await exporting({ exportRanges: false });
+    const body = ["a", "b", "c"].map((id) => `{"resourceType":"Observation","id":"${id}"}\n`).join("");
+    const line = body.length / 3;
+    const output = [{ type: "Observation", url: `${analytics}/r4/$export/Observation/x.ndjson` }];
+    world.sandbox.fail({ call: "fhir.export", status: 200, body: { output } });
+    for (const end of [2 * line + 5, line + 5, line - 5])
+      world.sandbox.fail({ call: "fhir.exportFile", status: 200, body: body.slice(0, end) });
+    world.sandbox.fail({ call: "fhir.exportFile", times: Infinity, status: 200, body });
+    expect((await part(fhir, { types: ["Observation"] }, 9)).ids).toEqual(["a", "b", "c"]);
+  });
+
   it("with empty lines is noticed to be cut by its count of resources", async () => {
     const { fhir, world } = await exporting();
     const output = [{ type: "Observation", url: `${analytics}/r4/$export/Observation/x.ndjson`, count: 3 }];
