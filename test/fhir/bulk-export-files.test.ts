@@ -1,6 +1,6 @@
 /** The files of a bulk export, their links and lists, as servers send them. */
 import { createServer } from "node:http";
-import { createFhirClient, undiciTransport, type BulkExportOptions } from "oneup-lifecycle";
+import { createFhirClient, fetchTransport, undiciTransport, type BulkExportOptions } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { all, errorOf } from "./ada.ts";
 import { analytics, exporting, part } from "./exporting.ts";
@@ -246,6 +246,98 @@ describe("a link", () => {
         expect(headers.get(name)).toBeNull();
     expect(sent.filter(({ url }) => url.pathname.endsWith("/r4/$export"))).toHaveLength(3);
   });
+
+  it.each(["files", "job"] as const)(
+    "that has expired is renewed once for all that read side by side (%s)",
+    async (exportKickOff) => {
+      const { another, world, ids } = await exporting({
+        exportLinks: { origin },
+        exportLinkMs: 60_000,
+        exportOutcomes: true,
+        exportKickOff,
+      });
+      const { clock, sandbox } = world;
+      const list = exportKickOff === "job" ? "fhir.exportState" : "fhir.export";
+      let turns = 0; // by which the second one notices it later
+      const transport = fetchTransport(async (input, init) => {
+        const request = new Request(input, init);
+        const answer = await sandbox.fetch(request);
+        if (answer.status === 403 && request.url.includes("OperationOutcome"))
+          for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+        return answer;
+      });
+      const fhir = another({ transport });
+      for (; turns < 20; turns++) {
+        const exported = fhir.bulkExport();
+        await exported.files();
+        await clock.advance("2m");
+        sandbox.journal.clear();
+        const [resources, outcomes] = await Promise.all([all(exported), all(exported.outcomes())]);
+        expect(resources.map(({ id }) => id)).toEqual(ids);
+        expect(outcomes).toHaveLength(1);
+        expect(sandbox.journal.count(list)).toBe(1);
+      }
+    },
+  );
+
+  it("that has expired is renewed by another reader if the first one leaves meanwhile", async () => {
+    const { fhir, world, ids } = await exporting({
+      exportLinks: { origin },
+      exportLinkMs: 3_600_000,
+      exportOutcomes: true,
+      exportKickOff: "job",
+    });
+    const exported = fhir.bulkExport();
+    await exported.files();
+    await world.clock.advance("2h");
+    world.sandbox.behave({ exportMs: Infinity });
+    const count = (call: "fhir.exportState" | "fhir.exportFile"): number => world.sandbox.journal.count(call);
+    const outcomes = exported.outcomes();
+    const first = outcomes.next();
+    await expect.poll(() => count("fhir.exportState")).toBeGreaterThan(1);
+    const rest = all(exported);
+    await expect.poll(() => count("fhir.exportFile")).toBe(2); // both links were refused
+    await outcomes.return();
+    expect((await first).done).toBe(true);
+    world.sandbox.behave({ exportMs: 0 });
+    expect((await rest).map(({ id }) => id)).toEqual(ids);
+  });
+
+  it("that has expired and is renewed by a job leaves no job at the server if the export is cancelled meanwhile", async () => {
+    const { another, world } = await exporting({ exportLinks: { origin }, exportLinkMs: 3_600_000 });
+    let cancelled: Promise<void> | undefined;
+    const transport = fetchTransport(async (input, init) => {
+      const answer = await world.sandbox.fetch(new Request(input, init));
+      if (answer.status === 202) cancelled ??= exported.cancel();
+      return answer;
+    });
+    const exported = another({ transport }).bulkExport();
+    await exported.files();
+    await world.clock.advance("2h");
+    world.sandbox.behave({ exportKickOff: "job" });
+    expect((await errorOf(all(exported))).message).toContain("it was cancelled");
+    await cancelled;
+    expect(world.sandbox.journal.count("fhir.exportEnd")).toBe(1);
+  });
+
+  it.each(["files", "job"] as const)(
+    "that has expired is not replaced by that of another export (%s)",
+    async (exportKickOff) => {
+      const { fhir, world } = await exporting({
+        exportLinks: { origin },
+        exportLinkMs: 3_600_000,
+        exportFileSize: 1,
+        exportKickOff,
+      });
+      const exported = fhir.bulkExport();
+      await exported.files();
+      await world.clock.advance("2h");
+      world.sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }]);
+      for (let times = 0; times < 2; times++)
+        expect(await errorOf(all(exported))).toMatchObject({ code: "CURSOR_EXPIRED" });
+      expect(exported.progress).toMatchObject({ phase: "reading", resources: 0 });
+    },
+  );
 
   it("to the state of a job is stored and asked for without a token that stands in it", async () => {
     const { fhir, world, sent } = await exporting({});

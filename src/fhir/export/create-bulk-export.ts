@@ -89,6 +89,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
   let [filesRead, resources, bytes] = [0, 0, 0];
 
   let starting: Promise<void> | undefined;
+  let renewing: Promise<void> | undefined;
   const ended = new AbortController();
 
   /** Once, however many ask for it at the same time. */
@@ -110,27 +111,46 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
 
   /** @param left aborts when the sequence that needs them is left; a start is not undone by it: others may wait for it */
   async function listed(left?: AbortSignal): Promise<Manifest> {
-    await start();
-    if (manifest !== undefined) return manifest;
+    for (;;) {
+      await start();
+      if (manifest !== undefined) return manifest;
+      if (status !== null) manifest = await prepared(status, left);
+    }
+  }
+
+  async function prepared(status: string, left: AbortSignal | undefined): Promise<Manifest> {
     const linked = linkSignals(signal, ended.signal, left);
     try {
       linked.signal.throwIfAborted(); // it was cancelled while it started
       const waiting = { ...job, signal: linked.signal };
-      // `start()` has set one of the two.
-      manifest = await untilReady(waiting, status ?? "", waitMs, (words) => (server = words));
-      return manifest;
+      return await untilReady(waiting, status, waitMs, (words) => (server = words));
     } finally {
       linked.release();
     }
   }
 
-  /** Asks for the list again, for fresh links. */
-  async function refresh(left: AbortSignal): Promise<void> {
+  function linkOf(file: ListedFile): ListedFile {
+    return fresh.get(file.name) ?? file;
+  }
+
+  /** Replaces a link that was refused. One reader at a time asks for the list; if it fails or is left, the next one asks. */
+  async function refresh(file: ListedFile, refused: ListedFile, left: AbortSignal): Promise<void> {
+    while (linkOf(file) === refused) {
+      if (renewing === undefined) await (renewing = renew(left).finally(() => (renewing = undefined)));
+      else await renewing.catch(() => {});
+    }
+  }
+
+  /** Asks for the list again, for fresh links. The one of before stays until it is known to name the same files. */
+  async function renew(left: AbortSignal): Promise<void> {
     const before = await listed(left);
-    manifest = undefined;
-    if (setOf(await listed(left)) !== setOf(before)) throw outdated();
-    const { files } = await listed(left);
-    fresh = new Map(files.map((file) => [file.name, file]));
+    left.throwIfAborted();
+    const begun = status === null ? await begin(job) : { status };
+    if ("status" in begun) ({ status } = begun);
+    const list = "status" in begun ? await prepared(begun.status, left) : begun.manifest;
+    if (setOf(list) !== setOf(before)) throw outdated();
+    manifest = list;
+    fresh = new Map(list.files.map((file) => [file.name, file]));
   }
 
   /** The resources of a file from a position, whatever cuts it on the way. */
@@ -149,9 +169,8 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     /** Where the file ended the last time, if nothing showed that it was whole. */
     let endedAt = -1;
     const linked = linkSignals(signal, executor.ending, ended.signal, left);
-    const open = async (): Promise<OpenFile> => {
+    const open = async (link: ListedFile): Promise<OpenFile> => {
       const { needsAccess } = await listed(left);
-      const link = fresh.get(file.name) ?? file;
       const reading = { executor, base: address, needsAccess, longest: longestLine, signal: linked.signal };
       [ahead, foundAhead] = [here, found];
       return openFile(reading, link, here);
@@ -163,11 +182,12 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     const next = async (): Promise<Read[] | null> => {
       try {
         for (;;) {
-          opened ??= await open().catch(async (error: unknown) => {
+          const link = linkOf(file);
+          opened ??= await open(link).catch(async (error: unknown) => {
             if (isFresh || !isLifecycleError(error) || !expired.has(error.status)) throw error;
             isFresh = true;
-            await refresh(left);
-            return open();
+            await refresh(file, link, left);
+            return open(linkOf(file));
           });
           const { done, value } = await opened.lines.next();
           const { etag, showsItsEnd } = opened;
@@ -273,7 +293,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
       if (phase === "new" && starting === undefined) return; // nothing has begun
       const why = "Cannot go on with the export: it was cancelled; start another one";
       ended.abort(new LifecycleError("INVALID_OPTION", why));
-      await starting?.catch(() => {}); // it may have begun at the server
+      await Promise.allSettled([starting, renewing]); // it may have begun at the server
       if (status !== null) await end(job, status);
     },
     [Symbol.asyncIterator]: () => leavable(all),
