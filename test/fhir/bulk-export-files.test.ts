@@ -280,6 +280,38 @@ describe("a link", () => {
     },
   );
 
+  it.each(["files", "job"] as const)(
+    "that has expired is renewed though the list fails at first, as often as retries allow (%s)",
+    async (exportKickOff) => {
+      const { fhir, world, ids } = await exporting({
+        exportLinks: { origin },
+        exportLinkMs: 3_600_000,
+        exportKickOff,
+      });
+      const { clock, sandbox } = world;
+      const call = exportKickOff === "job" ? "fhir.exportState" : "fhir.export";
+      for (const [status, times, isEnough] of [
+        [503, 2, true],
+        [429, 2, true],
+        [503, 3, false],
+      ] as const) {
+        const exported = fhir.bulkExport({ retries: 2 });
+        await exported.files();
+        await clock.advance("2h");
+        sandbox.journal.clear();
+        sandbox.fail({ call, times, status });
+        if (isEnough) expect((await all(exported)).map(({ id }) => id)).toEqual(ids);
+        else {
+          const error = await errorOf(all(exported));
+          expect(error).toMatchObject({ code: "UNAVAILABLE", status, retryable: true });
+          expect(error.message).toMatch(/; tried 3 times$/);
+        }
+        const failed = sandbox.journal.entries().filter((one) => one.call === call && one.status === status);
+        expect(failed).toHaveLength(times);
+      }
+    },
+  );
+
   it("that has expired is renewed by another reader if the first one leaves meanwhile", async () => {
     const { fhir, world, ids } = await exporting({
       exportLinks: { origin },
@@ -333,6 +365,8 @@ describe("a link", () => {
       await exported.files();
       await world.clock.advance("2h");
       world.sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }]);
+      const call = exportKickOff === "job" ? "fhir.exportState" : "fhir.export";
+      world.sandbox.fail({ call, status: 503 });
       for (let times = 0; times < 2; times++)
         expect(await errorOf(all(exported))).toMatchObject({ code: "CURSOR_EXPIRED" });
       expect(exported.progress).toMatchObject({ phase: "reading", resources: 0 });

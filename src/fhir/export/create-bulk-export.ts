@@ -145,7 +145,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
   async function renew(left: AbortSignal): Promise<void> {
     const before = await listed(left);
     left.throwIfAborted();
-    const begun = status === null ? await begin(job) : { status };
+    const begun = status === null ? await repeated(executor, repetition, left, () => begin(job)) : { status };
     if ("status" in begun) ({ status } = begun);
     const list = "status" in begun ? await prepared(begun.status, left) : begun.manifest;
     if (setOf(list) !== setOf(before)) throw outdated();
@@ -160,6 +160,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     left: AbortSignal,
   ): AsyncGenerator<Read, void, undefined> {
     let here = start;
+    let link = file;
     let opened: OpenFile | undefined;
     let isFresh = false;
     /** The position behind the lines that came, of which the last may not have been asked for yet. */
@@ -169,26 +170,26 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     /** Where the file ended the last time, if nothing showed that it was whole. */
     let endedAt = -1;
     const linked = linkSignals(signal, executor.ending, ended.signal, left);
-    const open = async (link: ListedFile): Promise<OpenFile> => {
+    /** `undefined`: the link has expired. */
+    const open = async (): Promise<OpenFile | undefined> => {
       const { needsAccess } = await listed(left);
+      link = linkOf(file);
       const reading = { executor, base: address, needsAccess, longest: longestLine, signal: linked.signal };
       [ahead, foundAhead] = [here, found];
-      return openFile(reading, link, here);
+      return openFile(reading, link, here).catch((error: unknown) => {
+        if (!isFresh && isLifecycleError(error) && expired.has(error.status)) return undefined;
+        throw error;
+      });
     };
     const close = async (): Promise<void> => {
       await opened?.lines.return();
       opened = undefined;
     };
-    const next = async (): Promise<Read[] | null> => {
+    const next = async (): Promise<Read[] | "expired" | null> => {
       try {
         for (;;) {
-          const link = linkOf(file);
-          opened ??= await open(link).catch(async (error: unknown) => {
-            if (isFresh || !isLifecycleError(error) || !expired.has(error.status)) throw error;
-            isFresh = true;
-            await refresh(file, link, left);
-            return open(linkOf(file));
-          });
+          opened ??= await open();
+          if (opened === undefined) return "expired";
           const { done, value } = await opened.lines.next();
           const { etag, showsItsEnd } = opened;
           const last = value?.find((one) => !one.isEnded);
@@ -225,7 +226,11 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
       for (;;) {
         const batch = await repeated(executor, repetition, linked.signal, next);
         if (batch === null) return;
-        isFresh = false;
+        isFresh = batch === "expired";
+        if (batch === "expired") {
+          await refresh(file, link, linked.signal); // repeats its calls itself
+          continue;
+        }
         for (const one of batch) {
           linked.signal.throwIfAborted();
           yield one;
