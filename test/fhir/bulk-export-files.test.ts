@@ -80,6 +80,18 @@ describe("a file", () => {
     expect((await part(fhir, { types: ["Observation"] }, 9)).ids).toEqual(["a", "b", "c"]);
   });
 
+  it("that is read from its start again is read to its end, though it is cut there, too", async () => {
+    const { fhir, world } = await exporting({ exportRanges: false });
+    const body = ["a", "b", "c"].map((id) => `{"resourceType":"Observation","id":"${id}"}\n`).join("");
+    const line = body.length / 3;
+    const output = [{ type: "Observation", url: `${analytics}/r4/$export/Observation/x.ndjson` }];
+    world.sandbox.fail({ call: "fhir.export", status: 200, body: { output } });
+    for (const end of [2 * line + 5, line + 5, line - 5])
+      world.sandbox.fail({ call: "fhir.exportFile", status: 200, body: body.slice(0, end) });
+    world.sandbox.fail({ call: "fhir.exportFile", times: Infinity, status: 200, body });
+    expect((await part(fhir, { types: ["Observation"] }, 9)).ids).toEqual(["a", "b", "c"]);
+  });
+
   it("with empty lines is noticed to be cut by its count of resources", async () => {
     const { fhir, world } = await exporting();
     const output = [{ type: "Observation", url: `${analytics}/r4/$export/Observation/x.ndjson`, count: 3 }];
@@ -93,6 +105,25 @@ describe("a file", () => {
     });
     expect((await part(fhir, { types: ["Observation"] }, 9)).ids).toEqual(["a", "b", "c"]);
   });
+
+  it.each([
+    ["whose last line stays cut", '\n{"resourceType":"Obs', undefined],
+    ["that has fewer resources than its count", "\n", 2],
+  ])(
+    "%s is an error after as many attempts as retries allow, also behind an empty line",
+    async (_, end, count) => {
+      const { fhir, world } = await exporting();
+      const output = [{ type: "Observation", url: `${analytics}/r4/$export/Observation/x.ndjson`, count }];
+      world.sandbox.fail({ call: "fhir.export", status: 200, body: { output } });
+      const body = `{"resourceType":"Observation","id":"a"}\n${end}`;
+      const headers = { "content-length": String(body.length) };
+      world.sandbox.fail({ call: "fhir.exportFile", times: 9, status: 200, body, headers });
+      const error = await errorOf(all(fhir.bulkExport({ retries: 2 })));
+      expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: true });
+      expect(error.message).toContain("it was cut; tried 3 times");
+      expect(world.sandbox.journal.count("fhir.exportFile")).toBe(3);
+    },
+  );
 
   it("may have empty lines, spaces and no line end at its end", async () => {
     const { fhir, another, world } = await exporting();

@@ -89,6 +89,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
   let [filesRead, resources, bytes] = [0, 0, 0];
 
   let starting: Promise<void> | undefined;
+  let renewing: Promise<void> | undefined;
   const ended = new AbortController();
 
   /** Once, however many ask for it at the same time. */
@@ -110,27 +111,46 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
 
   /** @param left aborts when the sequence that needs them is left; a start is not undone by it: others may wait for it */
   async function listed(left?: AbortSignal): Promise<Manifest> {
-    await start();
-    if (manifest !== undefined) return manifest;
+    for (;;) {
+      await start();
+      if (manifest !== undefined) return manifest;
+      if (status !== null) manifest = await prepared(status, left);
+    }
+  }
+
+  async function prepared(status: string, left: AbortSignal | undefined): Promise<Manifest> {
     const linked = linkSignals(signal, ended.signal, left);
     try {
       linked.signal.throwIfAborted(); // it was cancelled while it started
       const waiting = { ...job, signal: linked.signal };
-      // `start()` has set one of the two.
-      manifest = await untilReady(waiting, status ?? "", waitMs, (words) => (server = words));
-      return manifest;
+      return await untilReady(waiting, status, waitMs, (words) => (server = words));
     } finally {
       linked.release();
     }
   }
 
-  /** Asks for the list again, for fresh links. */
-  async function refresh(left: AbortSignal): Promise<void> {
+  function linkOf(file: ListedFile): ListedFile {
+    return fresh.get(file.name) ?? file;
+  }
+
+  /** Replaces a link that was refused. One reader at a time asks for the list; if it fails or is left, the next one asks. */
+  async function refresh(file: ListedFile, refused: ListedFile, left: AbortSignal): Promise<void> {
+    while (linkOf(file) === refused) {
+      if (renewing === undefined) await (renewing = renew(left).finally(() => (renewing = undefined)));
+      else await renewing.catch(() => {});
+    }
+  }
+
+  /** Asks for the list again, for fresh links. The one of before stays until it is known to name the same files. */
+  async function renew(left: AbortSignal): Promise<void> {
     const before = await listed(left);
-    manifest = undefined;
-    if (setOf(await listed(left)) !== setOf(before)) throw outdated();
-    const { files } = await listed(left);
-    fresh = new Map(files.map((file) => [file.name, file]));
+    left.throwIfAborted();
+    const begun = status === null ? await repeated(executor, repetition, left, () => begin(job)) : { status };
+    if ("status" in begun) ({ status } = begun);
+    const list = "status" in begun ? await prepared(begun.status, left) : begun.manifest;
+    if (setOf(list) !== setOf(before)) throw outdated();
+    manifest = list;
+    fresh = new Map(list.files.map((file) => [file.name, file]));
   }
 
   /** The resources of a file from a position, whatever cuts it on the way. */
@@ -140,6 +160,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     left: AbortSignal,
   ): AsyncGenerator<Read, void, undefined> {
     let here = start;
+    let link = file;
     let opened: OpenFile | undefined;
     let isFresh = false;
     /** The position behind the lines that came, of which the last may not have been asked for yet. */
@@ -149,26 +170,26 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     /** Where the file ended the last time, if nothing showed that it was whole. */
     let endedAt = -1;
     const linked = linkSignals(signal, executor.ending, ended.signal, left);
-    const open = async (): Promise<OpenFile> => {
+    /** `undefined`: the link has expired. */
+    const open = async (): Promise<OpenFile | undefined> => {
       const { needsAccess } = await listed(left);
-      const link = fresh.get(file.name) ?? file;
+      link = linkOf(file);
       const reading = { executor, base: address, needsAccess, longest: longestLine, signal: linked.signal };
       [ahead, foundAhead] = [here, found];
-      return openFile(reading, link, here);
+      return openFile(reading, link, here).catch((error: unknown) => {
+        if (!isFresh && isLifecycleError(error) && expired.has(error.status)) return undefined;
+        throw error;
+      });
     };
     const close = async (): Promise<void> => {
       await opened?.lines.return();
       opened = undefined;
     };
-    const next = async (): Promise<Read[] | null> => {
+    const next = async (): Promise<Read[] | "expired" | null> => {
       try {
         for (;;) {
-          opened ??= await open().catch(async (error: unknown) => {
-            if (isFresh || !isLifecycleError(error) || !expired.has(error.status)) throw error;
-            isFresh = true;
-            await refresh(left);
-            return open();
-          });
+          opened ??= await open();
+          if (opened === undefined) return "expired";
           const { done, value } = await opened.lines.next();
           const { etag, showsItsEnd } = opened;
           const last = value?.find((one) => !one.isEnded);
@@ -188,11 +209,12 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
             }
           }
           if (done === true) return null;
-          return value.flatMap((one) => {
+          const batch = value.flatMap((one) => {
             const resource = resourceIn(one, resourceTypeIn(file), longestLine, executor.lossless);
             ahead = { line: ahead.line + 1, byte: one.end, etag };
             return resource === null ? [] : [{ resource, here: ahead, found: ++foundAhead }];
           });
+          if (batch.length > 0) return batch; // empty lines alone are no progress: `here` stays before them
         }
       } catch (error) {
         await close();
@@ -204,7 +226,11 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
       for (;;) {
         const batch = await repeated(executor, repetition, linked.signal, next);
         if (batch === null) return;
-        isFresh = false;
+        isFresh = batch === "expired";
+        if (batch === "expired") {
+          await refresh(file, link, linked.signal); // repeats its calls itself
+          continue;
+        }
         for (const one of batch) {
           linked.signal.throwIfAborted();
           yield one;
@@ -272,7 +298,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
       if (phase === "new" && starting === undefined) return; // nothing has begun
       const why = "Cannot go on with the export: it was cancelled; start another one";
       ended.abort(new LifecycleError("INVALID_OPTION", why));
-      await starting?.catch(() => {}); // it may have begun at the server
+      await Promise.allSettled([starting, renewing]); // it may have begun at the server
       if (status !== null) await end(job, status);
     },
     [Symbol.asyncIterator]: () => leavable(all),

@@ -101,7 +101,7 @@ async function* behind(
   for await (const lines of all) {
     const last = lines[left - 1];
     if (left > 0 && last !== undefined && last.end !== byte)
-      throw unreadableFile("it has changed since it was begun");
+      throw !last.isEnded && last.end < byte ? cut() : unreadableFile("it has changed since it was begun");
     const rest = left === 0 ? lines : lines.slice(left);
     left = Math.max(0, left - lines.length);
     if (rest.length > 0) yield rest;
