@@ -172,9 +172,9 @@ export function serialise(task: string, resource: Sendable): string {
     written = writeFhirJson(resource);
   } catch {} // the engine's message would quote field names of the resource
   const { text, isPlain = false } = written ?? {};
-  // JSON writes numbers that it has no text for as null.
+  // JSON writes what it has no text for as null, and half a character by its code.
   const unwritable =
-    text === undefined || !isPlain || text.includes("null")
+    text === undefined || !isPlain || text.includes("null") || text.includes("\\ud")
       ? unwritableIn(resource, String(resource["resourceType"]))
       : null;
   if (unwritable !== null)

@@ -1,5 +1,5 @@
 /**
- * Finds what JSON would leave out of a resource in silence, or write as `null` or `{}`.
+ * Finds what JSON would leave out of a resource in silence, or write as `null` or `{}`, and texts that are no Unicode.
  *
  * @module
  */
@@ -20,21 +20,23 @@ export function unwritableIn(resource: object, resourceType: string): string | n
 }
 
 function find(given: unknown, name: string, place: string, above: Set<object>): string | null {
-  if (typeof given === "string" || given === null) return null;
-  if (typeof given === "number") return Number.isFinite(given) ? null : `the number or date at ${place}`;
   if (given instanceof Date && Number.isNaN(given.getTime())) return `the number or date at ${place}`;
   if (ArrayBuffer.isView(given)) return `the bytes at ${place}; give them as text in base64`;
   const value = inJson(given, name);
+  if (typeof value === "string") return value.isWellFormed() ? null : `half a character at ${place}`;
+  if (typeof value === "number") return Number.isFinite(value) ? null : `the number or date at ${place}`;
   if (typeof value === "function" || typeof value === "symbol" || typeof value === "bigint")
     return `the ${typeof value} at ${place}`;
   if (typeof value !== "object" || value === null || above.has(value)) return null; // a cycle has an error of its own
-  const entries = Object.entries(value);
-  if (entries.length === 0 && !Array.isArray(value) && !isPlain(value) && !types.isBoxedPrimitive(value))
-    return `the ${classOf(value)} at ${place}`;
+  const isList = Array.isArray(value);
+  const entries = Object.entries(isList ? [...(value as readonly unknown[])] : value); // the copy has no holes
+  if (entries.length === 0 && !isList && !isPlain(value)) return `the ${classOf(value)} at ${place}`;
   above.add(value);
   for (const [name, one] of entries) {
     const step = isElementName(name.replace(/^_/, "")) ? `.${name}` : ".…";
-    const found = find(one, name, place + (Array.isArray(value) ? `[${name}]` : step), above);
+    const at = place + (isList ? `[${name}]` : step);
+    if (isList && inJson(one, name) === undefined) return `undefined at ${at}; leave it out`;
+    const found = name.isWellFormed() ? find(one, name, at, above) : `half a character at ${at}`;
     if (found !== null) return found;
   }
   above.delete(value);
@@ -42,9 +44,11 @@ function find(given: unknown, name: string, place: string, above: Set<object>): 
 }
 
 /** What JSON writes in its place. */
-function inJson(value: unknown, name: string): unknown {
-  const { toJSON } = Object(value) as { readonly toJSON?: unknown };
-  return typeof toJSON === "function" ? (Reflect.apply(toJSON, value, [name]) as unknown) : value;
+function inJson(given: unknown, name: string): unknown {
+  if (typeof given === "string") return given;
+  const { toJSON } = Object(given) as { readonly toJSON?: unknown };
+  const value = typeof toJSON === "function" ? (Reflect.apply(toJSON, given, [name]) as unknown) : given;
+  return types.isBoxedPrimitive(value) ? value.valueOf() : value;
 }
 
 /** The name of its class, as the programmer wrote it. */

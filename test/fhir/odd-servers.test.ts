@@ -87,6 +87,24 @@ describe("a walk", () => {
     expect(ids).toEqual(["last"]);
   });
 
+  it("goes through a history whose versions have no numbers, and ends where a page of it comes again", async () => {
+    const walked = async (last: number) => {
+      const { fhir } = client(({ path }) => {
+        const page = Number(/page=(\d+)/.exec(path)?.[1] ?? 0);
+        const entry = [1, 2].map((place) => ({
+          resource: { ...patient("a"), birthDate: `19${10 + 2 * Math.min(page, last) + place}` },
+        }));
+        const next = page === 5 ? undefined : `/Patient/a/_history?page=${page + 1}`;
+        return { ...bundle(entry, next), type: "history" };
+      });
+      const dates: (string | undefined)[] = [];
+      for await (const { birthDate } of fhir.historyAll("Patient", "a")) dates.push(birthDate);
+      return dates;
+    };
+    expect(new Set(await walked(5)).size).toBe(12);
+    expect((await errorOf(walked(3))).message).toContain("a page must not come again");
+  });
+
   it("goes on where a new resource has moved the last one on to the next page", async () => {
     const all = ["c", "b", "a"];
     const { fhir } = client(({ path }) => {

@@ -13,6 +13,8 @@ interface Sent {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer | string;
+  /** Chunks without the last one. */
+  readonly isTorn?: boolean;
 }
 
 interface Here {
@@ -43,9 +45,13 @@ async function serving(
       status = 200,
       headers,
       body = "",
+      isTorn = false,
     } = serve(from === undefined ? null : Number(from), asked.length);
-    response.writeHead(status, { connection: "close", "content-type": "application/pdf", ...headers });
-    response.end(body);
+    const chunks = isTorn ? { "transfer-encoding": "chunked" } : {};
+    const usual = { connection: "close", "content-type": "application/pdf" };
+    response.writeHead(status, { ...usual, ...chunks, ...headers });
+    if (isTorn) response.write(body, () => response.destroy());
+    else response.end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   afterwards(() => void server.close());
@@ -80,7 +86,10 @@ describe.each([
   it.each<[string, Sent]>([
     ["there is no such range", none(content.length)],
     ["there is no such range, and no length is named", { status: 416 }],
-    ["the range is empty", { status: 206 }],
+    [
+      "the range is empty, and names the same length",
+      { status: 206, headers: { "content-range": `bytes */${content.length}` } },
+    ],
     ["the same comes once more", { body: content }],
   ])("an attachment is whole if %s", async (_, behind) => {
     const { asked, read } = await attached((from) => (from === null ? { body: content } : behind));
@@ -91,6 +100,12 @@ describe.each([
   it.each<[string, (from: number) => Sent]>([
     ["more is behind it", (from) => rest(content, from)],
     ["the range lies in something longer", () => none(content.length)],
+    ["what is behind it is cut before its first byte", (from) => ({ ...rest(content, from), body: "" })],
+    [
+      "what is behind it is cut before its first byte, and no length is named",
+      (from) => ({ status: 206, headers: { "content-range": `bytes ${from}-${from + 4}/*` } }),
+    ],
+    ["an empty range names nothing", () => ({ status: 206 })],
     ["more comes without ranges", () => ({ body: content })],
     ["less comes without ranges", () => ({ body: content.subarray(0, 999) })],
     ["as much of other content comes", () => ({ body: other.subarray(0, 1000) })],
@@ -114,6 +129,19 @@ describe.each([
     const whole = await all(await fhir.attachment("1", { retries: 1 }));
     expect(content.equals(Buffer.concat(whole))).toBe(true);
     expect(asked).toEqual([undefined, "bytes=1000-", "bytes=1000-", `bytes=${content.length}-`]);
+  });
+
+  it("the rest of an attachment that was cut may be cut too, and have no length", async () => {
+    const { fhir, asked } = await attached((from, time) => {
+      if (from === null) return { body: content.subarray(0, 1000), headers: strong, isTorn: true };
+      if (from === content.length) return none(content.length);
+      const sent = rest(content, from, strong);
+      return time === 2 ? { ...sent, body: content.subarray(1000, 1100) } : sent;
+    });
+    const whole = await all(await fhir.attachment("1", { retries: 2 }));
+    expect(content.equals(Buffer.concat(whole))).toBe(true);
+    const end = `bytes=${content.length}-`;
+    expect(asked).toEqual([undefined, "bytes=1000-", "bytes=1100-", "bytes=1100-", end]);
   });
 
   it.each<[string, object, Sent]>([

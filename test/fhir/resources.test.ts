@@ -116,6 +116,19 @@ describe("values that JSON cannot hold", () => {
       { ...weight, valueQuantity: parseFhirJson('{"value":1.50}'), extension: new Map() },
     ],
     ["the Map at Observation.subject", { ...weight, subject: { toJSON: () => new Map() } }],
+    ["the number or date at Observation.valueInteger", { ...weight, valueInteger: new Number(Number.NaN) }],
+    ["undefined at Observation.note[1]; leave it out", { ...weight, note: [{ text: "x" }, undefined] }],
+    [
+      "undefined at Observation.note[0]; leave it out",
+      { ...weight, note: Object.assign([], { 1: { text: "after a hole" } }) },
+    ],
+    [
+      "undefined at Observation.performer[0].identifier.extension[1]; leave it out",
+      { ...weight, performer: [{ identifier: { extension: [null, { toJSON: () => undefined }] } }] },
+    ],
+    ["half a character at Observation.note[1].text", { ...weight, note: [{}, { text: "\u{1f600}\ud83d" }] }],
+    ["half a character at Observation.status", { ...weight, status: new String("\udc00") }],
+    ["half a character at Observation.…", { ...weight, "\ud800": 1 }],
   ])("are refused before anything is sent: %s", async (what, resource) => {
     const { fhir, sandbox } = await withAda("r4");
     sandbox.journal.clear();
@@ -150,8 +163,13 @@ describe("values that JSON cannot hold", () => {
   it("are not those of a null, a text or a list with a gap", async () => {
     const { fhir } = await withAda("r4");
     const given = [null, "Nulla"] as unknown as string[];
-    const { name } = await fhir.create({ resourceType: "Patient", name: [{ given, text: "null" }] });
-    expect(name).toEqual([{ given, text: "null" }]);
+    const paired = [{ extension: [{ url: "urn:unknown", valueCode: "masked" }] }, null];
+    const all = [
+      { given, _given: paired, text: "null, \\ud800, \u{1f600}" },
+      { text: new String("\u{1f600}") },
+    ];
+    const { name } = await fhir.create({ resourceType: "Patient", name: all } as unknown as Patient);
+    expect(name).toEqual([all[0], { text: "\u{1f600}" }]);
   });
 });
 

@@ -57,7 +57,9 @@ export async function* continued(
   const isContinuable = hasProof && headers["accept-ranges"] !== "none";
   let { body } = first;
   let [at, skipped, attempts, countedFrom] = [0, 0, 0, 0];
-  const print = first.endsWithConnection === true ? createHash("sha256") : undefined;
+  /** Only the end of its connection shows where an answer ends. */
+  let isOpen = first.endsWithConnection === true;
+  const print = isOpen ? createHash("sha256") : undefined;
   for (;;) {
     let failure: LifecycleError;
     try {
@@ -69,9 +71,9 @@ export async function* continued(
         if (rest.length > 0) yield rest;
       }
       if (length === undefined && skipped === 0) {
-        if (print === undefined || showsItsEnd()) return;
+        if (!isOpen || showsItsEnd()) return;
         const next = await again(undefined, () => open({ from: at, etag: strong }));
-        if (await isAllThereIs(next, at, print.copy().digest("base64"))) return;
+        if (await isAllThereIs(next, at, print?.copy().digest("base64"))) return;
       }
       failure = cut();
     } catch (error) {
@@ -87,6 +89,7 @@ export async function* continued(
     if (!isSame)
       throw unreadableAttachment("it was cut, and the server has other content now", { retryable: true }); // another request may bring it whole
     ({ body } = next);
+    isOpen ||= next.endsWithConnection === true;
     skipped = next.status === 206 ? 0 : at;
   }
 }
@@ -95,11 +98,11 @@ export async function* continued(
 async function isAllThereIs(
   { status, headers, body }: StreamedAnswer,
   at: number,
-  print: string,
+  print: string | undefined,
 ): Promise<boolean> {
+  const total = /^bytes (?:\*|\d{1,15}-\d{1,15})\/(\d{1,15})$/.exec(headers["content-range"] ?? "")?.[1];
   if (status === 416) {
     for await (const _ of body) break; // ends the connection
-    const total = /^bytes \*\/(\d{1,15})$/.exec(headers["content-range"] ?? "")?.[1];
     return total === undefined || Number(total) === at;
   }
   const most = status === 206 ? 0 : at;
@@ -110,7 +113,8 @@ async function isAllThereIs(
     if (length > most) return false;
     digest.update(piece);
   }
-  return status === 206 || (length === at && digest.digest("base64") === print);
+  if (status === 206) return Number(total) === at; // an empty one may have been cut before its first byte
+  return length === at && digest.digest("base64") === print;
 }
 
 /** Whether an answer holds the rest of the same content, or all of it. */

@@ -17,7 +17,10 @@ export interface PageContent {
   readonly total: number | undefined;
   /** The link to the next page, as received. */
   readonly next: string | undefined;
-  /** Identifies the page by the ids, versions and deletions on it, in order. `""` if it is empty. */
+  /**
+   * Identifies the page by the ids, versions and deletions on it, in order. `""` if it is empty. Of a history, what names
+   * no version is identified by all that it holds.
+   */
   readonly mark: string;
   /** Characters of the response. */
   readonly length: number;
@@ -41,6 +44,7 @@ export function readBundle(
   const included: JsonObject[] = [];
   const issues: FhirIssue[] = [];
   const marks = new Fingerprint();
+  const isHistory = bundle["type"] === "history";
   let deletions = 0;
   let hasError = false;
   // JSON.parse() has made these objects, so a name is their own or on no object; asking each of them takes longer.
@@ -68,7 +72,8 @@ export function readBundle(
     if (type !== resourceType) marks.add(type);
     const { id, meta } = resource;
     const { versionId, lastUpdated }: JsonObject = isObject(meta) ? meta : {};
-    marks.add(String(id)).add(String(versionId ?? lastUpdated));
+    const version = versionId ?? lastUpdated;
+    marks.add(String(id)).add(version === undefined && isHistory ? JSON.stringify(one) : String(version));
   }
   const next = nextLink(link);
   if (next === null) return "one URL in the link to the next page";
