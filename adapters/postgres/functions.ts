@@ -199,7 +199,8 @@ BEGIN
   _new := _steps - _seen[1];
   _others := _head.moved_ms - _seen[3];
   IF _new = 0 AND _others = 0 AND _now - _seen[5] < ${seenAgainMs} THEN RETURN; END IF; -- the usual case
-  _accepts := abs(_seen[2] + _new - _head.moved_ms) > ${stepMs} AND EXISTS (
+  -- Not where it has just been brought back to this time.
+  _accepts := _head.taken_at <= _now + ${aheadMs} AND abs(_seen[2] + _new - _head.moved_ms) > ${stepMs} AND EXISTS (
     SELECT FROM json_each(_head.seen) AS kept (process, each)
     WHERE (each->>3)::float8 > 0 AND abs(_others - (each->>3)::float8) <= ${stepMs}
   );

@@ -120,7 +120,8 @@ export function redated(kept: KeptLog, now: number, { steps }: Past): KeptLog {
   const wasTakenBack = Object.values(log.seen).some(
     ([, , , ms]) => ms > 0 && Math.abs(byOthersMs - ms) <= stepMs,
   );
-  const accepts = wasTakenBack && Math.abs(ownMs + newMs - log.movedMs) > stepMs;
+  const disagrees = Math.abs(ownMs + newMs - log.movedMs) > stepMs;
+  const accepts = wasTakenBack && disagrees && log === kept; // not where it has just been brought back to this time
   const own = newMs + (accepts ? log.movedMs : ownMs);
   // seam: a-log-is-moved-as-its-clock-was-set
   const dueMs = own - log.movedMs;

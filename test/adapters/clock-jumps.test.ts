@@ -62,6 +62,40 @@ describe.each(adapters)("adapters/%s", (_name, make) => {
     expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
   });
 
+  it("grants no second limit after a machine has slept, to processes that were idle since", async () => {
+    const { store: worker, clock, adapter } = await opened(make);
+    const idle = await Promise.all([1, 2].map(() => adapter.open({ account: "account", clock })));
+    onTestFinished(() => Promise.all(idle.map((each) => each.close())).then(() => {}));
+    const calls: number[] = [];
+    const takeAll = async (store: Store): Promise<void> => {
+      for (let call = 1; call <= limit.calls; call++) {
+        const taken = await store.slots.take(ask);
+        if (taken.type !== "taken") return;
+        calls.push(clock.monotonic());
+        await store.slots.settle(taken.slot);
+      }
+    };
+    for (const each of [worker, ...idle]) await each.slots.take(ask);
+    await clock.advance(120 * minute);
+    clock.jumpTo(clock.now() + day / 3);
+    for (let passed = 0; passed < 80; passed++) {
+      await worker.load("ada");
+      await clock.advance(minute);
+    }
+    await takeAll(worker);
+    for (let round = 0; round < 3; round++)
+      for (const each of idle) {
+        await clock.advance(5_000);
+        await takeAll(each);
+        await clock.advance(1_000);
+        await takeAll(worker);
+      }
+    expect(calls.length).toBe(limit.calls);
+    await clock.advance(limit.windowMs + 11 * minute);
+    await takeAll(worker);
+    expect(calls.length).toBeGreaterThan(limit.calls);
+  });
+
   it("corrects what was written while the clock was a month ahead, when it is opened again", async () => {
     const { store, clock, adapter } = await opened(make);
     await store.account.commit({ value: {}, expectedRevision: 0, writeId: "first" });

@@ -151,11 +151,12 @@ local function redate(log, noticed)
   if not seen or not seen[5] then seen = firstSeen(head, noticed) end
   local new, byOthers = noticed.ms - seen[1], head.moved - seen[3]
   if new == 0 and byOthers == 0 and now - seen[5] < seenAgainMs then return isMoved end
-  local isUndone = false
+  local wasTakenBack = false
   for _, each in pairs(head.seen) do
-    isUndone = isUndone or each[5] and each[4] > 0 and math.abs(byOthers - each[4]) <= stepMs
+    wasTakenBack = wasTakenBack or each[5] and each[4] > 0 and math.abs(byOthers - each[4]) <= stepMs
   end
-  local accepts = isUndone and math.abs(seen[2] + new - head.moved) > stepMs
+  local disagrees = math.abs(seen[2] + new - head.moved) > stepMs
+  local accepts = wasTakenBack and disagrees and not isMoved -- not where it has just been brought back to this time
   local own = new + (accepts and head.moved or seen[2])
   local due, back = own - head.moved, seen[4]
   if math.abs(due) > stepMs then

@@ -188,9 +188,9 @@ export async function ensure(
  * given up waiting, 1upHealth may carry it out later.
  */
 function fateAfter(error: unknown): SlotFate {
-  const isOver = isLifecycleError(error) && error.code !== "IN_DOUBT"; // it was refused, or not sent
   // seam: a-gateways-answer-ends-no-create
-  return isOver ? "givenBack" : "counts";
+  if (isLifecycleError(error, "IN_DOUBT")) return "counts";
+  return isLifecycleError(error) ? "givenBack" : "counts"; // it was refused, or not sent
 }
 
 /**
