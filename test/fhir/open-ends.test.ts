@@ -50,7 +50,7 @@ async function serving(
     const chunks = isTorn ? { "transfer-encoding": "chunked" } : {};
     const usual = { connection: "close", "content-type": "application/pdf" };
     response.writeHead(status, { ...usual, ...chunks, ...headers });
-    if (isTorn) response.write(body, () => response.destroy());
+    if (isTorn) response.write(body, () => response.socket?.end()); // a reset could overtake the body
     else response.end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
