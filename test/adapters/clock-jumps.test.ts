@@ -65,7 +65,9 @@ describe.each(adapters)("adapters/%s", (_name, make) => {
   it("grants no second limit after a machine has slept, to processes that were idle since", async () => {
     const { store: worker, clock, adapter } = await opened(make);
     const idle = await Promise.all([1, 2].map(() => adapter.open({ account: "account", clock })));
-    onTestFinished(() => Promise.all(idle.map((each) => each.close())).then(() => {}));
+    onTestFinished(async () => {
+      for (const each of idle) await each.close();
+    });
     const calls: number[] = [];
     const takeAll = async (store: Store): Promise<void> => {
       for (let call = 1; call <= limit.calls; call++) {
