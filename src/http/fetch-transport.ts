@@ -75,7 +75,7 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
           status: statusOf(response),
           headers: isFetched ? withoutDecoded(headers, response) : headers,
           body: piecesOf(response, request.signal),
-          endsWithConnection: isFetched && lacksItsEnd(headers),
+          endsWithConnection: isFetched && (lacksItsEnd(headers) || mayLoseChunks(headers)),
         };
       } catch (error) {
         if (error instanceof TransportError) throw error;
@@ -143,6 +143,11 @@ const decodesUnasked = !("Deno" in globalThis);
 
 /** The codings that every other `fetch` decodes. */
 const decoded = new Set(["gzip", "x-gzip", "deflate", "br"]);
+
+/** Whether `fetch` may miss that the last chunk of a body is lost: that of Node 20 does where the connection closes after it. */
+function mayLoseChunks({ connection, "transfer-encoding": coding }: Record<string, string>): boolean {
+  return coding !== undefined && /\bclose\b/i.test(connection ?? "");
+}
 
 /**
  * The headers of a body that is read piece by piece, without those of a coding that `fetch` has decoded: they are about other

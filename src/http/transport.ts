@@ -32,7 +32,8 @@ export interface TransportStream {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: AsyncIterable<Uint8Array>;
   /**
-   * Only the end of the connection ends the body, and nothing tells whether it was cut: it has neither a length nor chunks.
+   * Only the end of the connection ends the body, and nothing tells whether it was cut: it has neither a length nor chunks,
+   * or the transport does not notice that the last chunk is missing.
    *
    * @default false
    */

@@ -74,8 +74,8 @@ const other = Buffer.from(content.map((byte) => byte ^ 1));
 const strong = { etag: '"v1"' };
 
 describe.each([
+  ["fetch", () => fetchTransport()], // first, as undici replaces the dispatcher of a `fetch` that was not used yet
   ["undici", () => undiciTransport()],
-  ["fetch", () => fetchTransport()],
 ])("with %s", (_, transport) => {
   const attached = async (serve: Serve, source: object = {}) => {
     const { fhir, asked } = await serving(transport(), serve);
@@ -136,12 +136,20 @@ describe.each([
       if (from === null) return { body: content.subarray(0, 1000), headers: strong, isTorn: true };
       if (from === content.length) return none(content.length);
       const sent = rest(content, from, strong);
-      return time === 2 ? { ...sent, body: content.subarray(1000, 1100) } : sent;
+      return time < 4 && from === 1000 ? { ...sent, body: content.subarray(1000, 1100) } : sent;
     });
     const whole = await all(await fhir.attachment("1", { retries: 2 }));
     expect(content.equals(Buffer.concat(whole))).toBe(true);
-    const end = `bytes=${content.length}-`;
-    expect(asked).toEqual([undefined, "bytes=1000-", "bytes=1100-", "bytes=1100-", end]);
+    expect(new Set(asked)).toEqual(
+      new Set([undefined, "bytes=1000-", "bytes=1100-", `bytes=${content.length}-`]),
+    );
+  });
+
+  it("a body whose last chunk is missing was cut, also where nothing shows that it can go on", async () => {
+    const { read } = await attached((from) =>
+      from === null ? { body: content.subarray(0, 1000), isTorn: true } : rest(content, from),
+    );
+    expect(await errorOf(read())).toMatchObject({ retryable: true });
   });
 
   it.each<[string, object, Sent]>([
