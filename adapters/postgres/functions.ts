@@ -145,25 +145,33 @@ END
 $$;
 
 -- What a process that has not used a log yet would have seen when it began, see firstSeen().
-CREATE OR REPLACE FUNCTION ${s}.first_seen(_steps float8, _since float8, _moved float8, _moves json) RETURNS float8[]
+CREATE OR REPLACE FUNCTION ${s}.first_seen(_noticed json, _moved float8, _moves json) RETURNS float8[]
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-  _own float8 := _moved;
-  _sum float8 := 0;
-  _told boolean := false;
-  _before boolean := false;
-  _move json;
+  _since float8 := (_noticed->>'since')::float8;
+  _steps float8 := (_noticed->>'ms')::float8;
+  _least float8 := coalesce((_noticed->>'leastMs')::float8, 0);
+  _sums float8[] := '{0}';
+  _certain integer := 1;
+  _at float8;
+  _each float8;
+  _told float8;
 BEGIN
-  FOR _move IN
-    SELECT made FROM json_array_elements(_moves) WITH ORDINALITY AS kept (made, n) ORDER BY n DESC
+  FOR _at, _each IN
+    SELECT (made->>0)::float8, (made->>1)::float8
+    FROM json_array_elements(_moves) WITH ORDINALITY AS kept (made, n) ORDER BY n DESC
   LOOP
-    _sum := _sum + (_move->>1)::float8;
-    _told := _told OR abs(_sum - _steps) <= ${stepMs};
-    _before := _before OR (_move->>0)::float8 <= _since;
-    IF NOT _before THEN _own := _moved - _sum; END IF;
+    EXIT WHEN _at <= _since AND _at - _each <= _since;
+    _sums := _sums || (_sums[cardinality(_sums)] + _each);
+    IF _at > _since AND _certain = cardinality(_sums) - 1 THEN _certain := _certain + 1; END IF;
   END LOOP;
-  IF _steps < -${stepMs} AND _told THEN RETURN ARRAY[_steps, _moved, _moved, 0, '-Infinity'::float8]; END IF;
-  RETURN ARRAY[0, _own, _own, 0, '-Infinity'::float8];
+  _sums := _sums[_certain:];
+  SELECT noticed INTO _told FROM (VALUES (1, _least), (2, _steps)) AS each (place, noticed)
+  WHERE (place = 2 OR noticed < -${stepMs})
+    AND EXISTS (SELECT FROM unnest(_sums) AS sum WHERE abs(sum - noticed) <= ${stepMs})
+  ORDER BY place LIMIT 1;
+  IF _told IS NULL THEN _moved := _moved - (SELECT min(sum) FROM unnest(_sums) AS sum); END IF;
+  RETURN ARRAY[coalesce(_told, 0), _moved, _moved, 0, '-Infinity'::float8];
 END
 $$;
 
@@ -195,7 +203,7 @@ BEGIN
   _seen := ARRAY(
     SELECT each::float8 FROM json_array_elements_text(_head.seen->_process) WITH ORDINALITY AS kept (each, n) ORDER BY n
   );
-  IF cardinality(_seen) < 5 THEN _seen := ${s}.first_seen(_steps, (_known->'steps'->>'since')::float8, _head.moved_ms, _head.moves); END IF;
+  IF cardinality(_seen) < 5 THEN _seen := ${s}.first_seen(_known->'steps', _head.moved_ms, _head.moves); END IF;
   _new := _steps - _seen[1];
   _others := _head.moved_ms - _seen[3];
   IF _new = 0 AND _others = 0 AND _now - _seen[5] < ${seenAgainMs} THEN RETURN; END IF; -- the usual case
@@ -338,7 +346,7 @@ BEGIN
     CONTINUE WHEN coalesce(_held, 0) = 0;
     _back := least(_slots.backs, _held);
     _moved := CASE WHEN _to < _slots.at AND NOT EXISTS (
-      SELECT FROM ${s}.logs WHERE account = _account AND name = _slots.name AND taken_at > _now + ${aheadMs}
+      SELECT FROM ${s}.logs WHERE account = _account AND name = _slots.name AND taken_at > _now + ${stepMs}
     ) THEN least(_slots.settles, _held - _back) ELSE 0 END; -- a clock that was set back may have been by mistake
     CONTINUE WHEN _back + _moved = 0;
     UPDATE ${s}.slots SET calls = calls - _back - _moved

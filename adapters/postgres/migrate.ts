@@ -27,6 +27,11 @@ const functions = [
   textFunctions,
 ];
 
+/** The SQL that creates or replaces the functions. @param s the schema, quoted */
+export function allFunctions(s: string): string {
+  return functions.map((make) => make(s)).join("\n");
+}
+
 function failed({ place }: Connection, schema: string): (error: unknown) => LifecycleError {
   return (error) => openError(place, schema, error);
 }
@@ -62,7 +67,7 @@ export async function migrate(connection: Connection, schema: string): Promise<v
           found === undefined
             ? `${tables(s)} INSERT INTO ${s}.meta (version, oldest) VALUES (${version}, ${oldest});`
             : `${upgrades(s)} UPDATE ${s}.meta SET version = ${version}, oldest = ${oldest};`;
-        await query(client, [record, ...functions.map((make) => make(s))].join("\n"));
+        await query(client, `${record}\n${allFunctions(s)}`);
       });
     }),
   );

@@ -20,7 +20,7 @@
  */
 
 /** The version of the schema, incremented with every change of it. */
-export const version = 4;
+export const version = 5;
 
 /**
  * The oldest version whose releases work on a schema of this one: in a rolling update they are restarted on it. Raise it
@@ -157,5 +157,6 @@ CREATE INDEX joins_by_id ON ${s}.joins (account, id);
 export function upgrades(s: string): string {
   return `ALTER TABLE ${s}.logs ADD COLUMN IF NOT EXISTS moved_ms float8 NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS moves json NOT NULL DEFAULT '[]',
-    ADD COLUMN IF NOT EXISTS seen json NOT NULL DEFAULT '{}';`; // since 2
+    ADD COLUMN IF NOT EXISTS seen json NOT NULL DEFAULT '{}'; -- since 2
+    DROP FUNCTION IF EXISTS ${s}.first_seen(float8, float8, float8, json); /* until 4 */`;
 }

@@ -57,7 +57,7 @@ export class ServerTime {
   constructor(clock: Clock, suspended: () => number = machineSuspendedMs) {
     this.#clock = clock;
     this.#suspended = suspended;
-    this.#steps = { process: uniqueName(), ms: 0, since: Number.POSITIVE_INFINITY };
+    this.#steps = { process: uniqueName(), ms: 0, leastMs: 0, since: Number.POSITIVE_INFINITY };
     this.#suspendedMs = suspended();
   }
 
@@ -108,7 +108,8 @@ export class ServerTime {
   }
 
   #setBack(at: number, byMs: number, now: number): void {
-    this.#steps = { ...this.#steps, ms: this.#steps.ms + byMs };
+    const ms = this.#steps.ms + byMs;
+    this.#steps = { ...this.#steps, ms, leastMs: Math.min(ms, this.#steps.leastMs) };
     if (byMs >= -longBackMs) return; // rows wait for that
     this.#behind = { start: this.#writtenSince, stop: at - byMs + longestWaitMs, byMs };
     this.#begin(at, at - (now - this.#heardAt));

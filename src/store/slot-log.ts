@@ -135,15 +135,23 @@ export function redated(kept: KeptLog, now: number, { steps }: Past): KeptLog {
 }
 
 /**
- * What a process that has not used the log yet would have seen when it began: before the moves since then. If its clock was
- * set back, times do not tell which these are, but what they come to may.
+ * What a process that has not used the log yet would have seen when it began: before the moves since then. Where the clock
+ * was set back, their times do not tell for sure which these are, but what they come to may: all that the process has
+ * noticed, or as much as it had when the clock was furthest back. Otherwise they are those that free slots the latest.
  */
-function firstSeen({ ms, since }: Steps, { movedMs, moves }: KeptLog): Seen {
-  const sums = moves.map((_, first) => moves.slice(first).reduce((sum, [, each]) => sum + each, 0));
-  const isTold = ms < -stepMs && sums.some((sum) => Math.abs(sum - ms) <= stepMs);
-  if (isTold) return [ms, movedMs, movedMs, 0, Number.NEGATIVE_INFINITY];
-  const moved = movedMs - (sums[moves.findLastIndex(([at]) => at <= since) + 1] ?? 0);
-  return [0, moved, moved, 0, Number.NEGATIVE_INFINITY];
+function firstSeen({ ms, leastMs, since }: Steps, { movedMs, moves }: KeptLog): Seen {
+  const sums = [0];
+  let certain = 0;
+  for (const [at, each] of moves.toReversed()) {
+    if (at <= since && at - each <= since) break;
+    sums.push((sums.at(-1) ?? 0) + each);
+    if (at > since && certain === sums.length - 2) certain++;
+  }
+  const possible = sums.slice(certain);
+  const noticed = leastMs < -stepMs ? [leastMs, ms] : [ms];
+  const told = noticed.find((each) => possible.some((sum) => Math.abs(sum - each) <= stepMs));
+  const moved = told === undefined ? movedMs - Math.min(...possible) : movedMs;
+  return [told ?? 0, moved, moved, 0, Number.NEGATIVE_INFINITY];
 }
 
 function withMove(log: KeptLog, ms: number, now: number): KeptLog {
@@ -255,7 +263,7 @@ export function withSlot(log: KeptLog, slot: Slot, now: number): KeptLog {
 /** The log after the call of `slot` has ended at `now`. */
 export function withSettled(log: KeptLog, slot: Slot, now: number): KeptLog {
   if (noted(slot.windowMs, now) >= slot.at) return log; // settling would not make it expire sooner
-  if (log.takenAt > now + aheadMs) return log; // the clock was set back, perhaps by mistake
+  if (log.takenAt > now + stepMs) return log; // the clock was set back, perhaps by mistake
   const moments = settled(log.moments, slot, now);
   return moments === log.moments ? log : { ...log, moments };
 }

@@ -31,6 +31,8 @@ export interface Steps {
   /** A random name. */
   readonly process: string;
   readonly ms: number;
+  /** The least that it was in between: 0, or how far back it was set. */
+  readonly leastMs: number;
   /** When the process began to count. */
   readonly since: number;
 }
@@ -71,6 +73,7 @@ export function steadyTime(clock: Clock): SteadyTime {
   const first = start;
   let past: Omit<Past, "steps"> = { since: start, jump: null };
   let stepsMs = 0;
+  let leastMs = 0;
   /** The same with the steps, for those who ask. */
   let told: Past | null = null;
   let process: string | undefined;
@@ -102,6 +105,7 @@ export function steadyTime(clock: Clock): SteadyTime {
     const { since } = past;
     past = { since: wall, jump: { from: expected, by, since } };
     stepsMs += by;
+    leastMs = Math.min(leastMs, stepsMs);
     told = null;
     start += by;
     return wall;
@@ -111,7 +115,7 @@ export function steadyTime(clock: Clock): SteadyTime {
     past: () =>
       (told ??= {
         ...past,
-        steps: { process: (process ??= uniqueName()), ms: stepsMs, since: first },
+        steps: { process: (process ??= uniqueName()), ms: stepsMs, leastMs, since: first },
       }),
     latest(since) {
       const steady = now();

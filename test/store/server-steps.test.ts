@@ -102,13 +102,16 @@ function processOn(tables: Tables, clock: ManualClock, serverNow: () => number) 
   return { store, look, pause: (ms: number) => (pausedMs += ms) };
 }
 
-async function play(turns: readonly Turn[]): Promise<{ windowsUntilFree: number }> {
+async function play(
+  turns: readonly Turn[],
+  startedMs = 120 * minute, // all steps back together do not reach to before a process began
+): Promise<{ windowsUntilFree: number }> {
   const clock = manualClock();
   let setMs = 0;
   const tables = memoryTables();
   const start = () => processOn(tables, clock, () => clock.now() + setMs);
   const all = Array.from({ length: processes }, start);
-  await clock.advance(120 * minute); // all steps back together do not reach to before a process began
+  await clock.advance(startedMs);
   const calls: number[] = [];
   const underWay: Slot[] = [];
   const begin = async (by: number): Promise<Slot | undefined> => {
@@ -173,3 +176,36 @@ it("slots.take() keeps to it where processes disagree about the clock, and they 
     ),
     runs,
   ));
+
+const three = (turn: Turn): readonly Turn[] => [turn, turn, turn];
+
+it.each<[string, Turn[]]>([
+  [
+    "its step forward is noticed by a process that asks for the first time",
+    [
+      ...three({ takes: 0 }),
+      { looks: 1 },
+      { waitMs: 30 * minute },
+      { setMs: 2_400 * second },
+      { looks: 1 },
+      { takes: 1 },
+    ],
+  ],
+  [
+    "only what both steps come to is noticed by a process that asks for the first time",
+    [{ takes: 0 }, { setMs: 2_460 * second }, { waitMs: 30 * minute }, { takes: 1 }, ...three({ takes: 0 })],
+  ],
+])("slots.take() keeps to it where a clock is set back just after a start, and %s", async (_, turns) => {
+  await play([{ setMs: -2_400 * second }, ...turns], second);
+});
+
+it("slots.settle() frees no slot early while the clock is back for less than a call may take", async () => {
+  const during: readonly Turn[] = [{ setMs: -60 * second }, { waitMs: 5 * second }, ...three({ ends: 0 })];
+  await play([
+    ...three({ begins: 0 }),
+    ...during,
+    { setMs: 60 * second },
+    { waitMs: 3_570 * second },
+    { takes: 1 },
+  ]);
+});

@@ -112,15 +112,22 @@ end
 
 -- What a process that has not used the log yet would have seen when it began, see firstSeen().
 local function firstSeen(head, noticed)
-  local sum, moved, isTold, isBefore = 0, head.moved, false, false
+  local sums, certain, since, least = { 0 }, 1, noticed.since, noticed.leastMs or 0
   for n = #head.moves, 1, -1 do
-    sum = sum + head.moves[n][2]
-    isTold = isTold or math.abs(sum - noticed.ms) <= stepMs
-    isBefore = isBefore or head.moves[n][1] <= noticed.since
-    if not isBefore then moved = head.moved - sum end
+    local at, each = head.moves[n][1], head.moves[n][2]
+    if at <= since and at - each <= since then break end
+    sums[#sums + 1] = sums[#sums] + each
+    if at > since and certain == #sums - 1 then certain = certain + 1 end
   end
-  if noticed.ms < -stepMs and isTold then return { noticed.ms, head.moved, head.moved, 0, -math.huge } end
-  return { 0, moved, moved, 0, -math.huge }
+  local lowest, told, isLeast = math.huge, nil, false
+  for n = certain, #sums do
+    lowest = math.min(lowest, sums[n])
+    isLeast = isLeast or least < -stepMs and math.abs(sums[n] - least) <= stepMs
+    if math.abs(sums[n] - noticed.ms) <= stepMs then told = noticed.ms end
+  end
+  if isLeast then told = least end
+  local moved = told and head.moved or head.moved - lowest
+  return { told or 0, moved, moved, 0, -math.huge }
 end
 
 -- Forgets what processes have seen that asked too long ago, and of too many the one that asked first.
@@ -224,7 +231,7 @@ local function settle(slot)
   if at >= slot.at then return end
   local log, moment, field = logOf(slot.limit), json(at), json(slot.at) .. ':' .. slot.lane
   if held(log, field) <= 0 then return end
-  if log.head.taken > now + aheadMs then return end -- the clock was set back, perhaps by mistake
+  if log.head.taken > now + stepMs then return end -- the clock was set back, perhaps by mistake
   note(log, field, -1)
   note(log, moment .. ':' .. slot.lane, 1)
   log.fresh[moment] = true
