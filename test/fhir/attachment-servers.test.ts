@@ -47,6 +47,7 @@ describe("a server", () => {
     ['{"resourceType":"Binary","id":"1","data":"aG\\"sbG8="}', "no base64", false],
     ['{"resourceType":"Binary","id":"1","data":"YQ==","data":"YQ=="}', "its data twice", false],
     ['{"resourceType":"Binary","id":"1"}', "holds no data", false],
+    ['{"resourceType":"Binary","id":"1","da', "was cut", true],
     ['{"resourceType":"Binary","id":"1","data":"aGVsbG8=', "was cut", true],
     ['{"resourceType":"Binary","id":"1","data":"aGVsbG8="', "was cut", true],
     ['{"resourceType":"OperationOutcome","issue":[]}', "an OperationOutcome came", false],
@@ -56,6 +57,16 @@ describe("a server", () => {
     expect(error).toMatchObject({ code: "BAD_ANSWER", retryable });
     expect(error.message).toContain(message);
   });
+
+  it.each(["{", '{"resourceType":"Bin'])(
+    "that cuts a resource before it shows its type fails: %s",
+    async (text) => {
+      const { fhir } = await against(json(text, "application/fhir+json"));
+      const error = await errorOf((async () => read(await fhir.attachment({ url: "Binary/1", size: 1 })))());
+      expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: true });
+      expect(error.message).toContain("was cut");
+    },
+  );
 
   it("that drips its error is not waited for longer than for an answer", async () => {
     const drip: RequestListener = (_, response) => {

@@ -125,6 +125,7 @@ async function binaryIn(
     checkBinary(frame(text.replace(/^\u00EF\u00BB\u00BF/, "")), binaryId);
     throw bad("holds no data");
   }
+  if (isDone && text !== "" && isFhir(media) && parseJson(text) === undefined) throw cut();
   if (resourceType !== undefined || data === null) return { raw: all };
   return wholeBinary(await joined(all, longestJson), binaryId, longestJson);
 }
