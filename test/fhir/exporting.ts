@@ -8,15 +8,15 @@ import {
   type FhirClientOptions,
 } from "oneup-lifecycle";
 import type { Behaviour } from "oneup-lifecycle/sandbox";
-import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type ManualClock, type TestLifecycle } from "oneup-lifecycle/testing";
 
 /** Of a call, ms: no pause is that long. */
-const timeoutMs = 29_999;
+export const timeoutMs = 29_999;
 /** After which a file that is not read is closed, ms. */
 const restMs = 60_000;
 
 /** The clock of the test. Every pause is over at once, after its time; a call takes none. */
-function hurried({ clock }: TestLifecycle): Clock {
+export function hurried({ clock }: { readonly clock: Pick<ManualClock, keyof Clock | "advance"> }): Clock {
   return {
     now: () => clock.now(),
     monotonic: () => clock.monotonic(),
