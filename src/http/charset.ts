@@ -60,7 +60,8 @@ export function isDecoded(text: string, contentType: string | undefined, body: U
 export function textOf(contentType: string | undefined, body: Uint8Array, asUtf8: () => string): string {
   const reading = readingOf(contentType);
   if (reading === "utf-8") return asUtf8();
-  if (reading instanceof TextDecoder) return reading.decode(body);
+  // In two steps, because Node 20 takes windows-1252 for Latin-1 in one.
+  if (reading instanceof TextDecoder) return reading.decode(body, { stream: true }) + reading.decode();
   if (body.every((byte) => byte < 0x80)) return asUtf8();
   throw unknownCharset();
 }

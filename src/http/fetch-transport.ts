@@ -13,27 +13,43 @@ import {
   heldBack,
   lacksItsEnd,
   networkError,
+  proxyCodeOf,
   redirected,
   tooBig,
   TransportError,
   type Transport,
   type TransportRequest,
   type TransportResponse,
+  uncoded,
   unknownCharset,
 } from "./transport.ts";
 
-/** Codes of errors that occur before a connection exists (undici, Node's sockets, Bun). */
+/** Codes of errors that occur before a connection exists (undici, Node's sockets, Bun), or before its server is trusted. */
 const beforeConnection = new Set(
   wordsIn(
     "ECONNREFUSED ENOTFOUND EAI_AGAIN EAI_FAIL EAI_NODATA EAI_NONAME UND_ERR_CONNECT_TIMEOUT ConnectionRefused " +
-      "FailedToOpenSocket",
+      "FailedToOpenSocket NotCapable CERT_HAS_EXPIRED CERT_NOT_YET_VALID CERT_REJECTED CERT_REVOKED CERT_UNTRUSTED " +
+      "CERT_SIGNATURE_FAILURE DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_GET_ISSUER_CERT " +
+      "UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE ERR_TLS_CERT_ALTNAME_INVALID",
   ),
 );
+
+/** Errors of Deno's `fetch` have no code; their words, and the code that others have. */
+const words: readonly (readonly [said: RegExp, code: string])[] = [
+  [/dns error/i, "ENOTFOUND"],
+  [/connection refused/i, "ECONNREFUSED"],
+  [/certificate.*expired/i, "CERT_HAS_EXPIRED"],
+  [/certificate/i, "CERT_UNTRUSTED"],
+  [/client error \(Connect\)/, "CONNECT_FAILED"],
+  [/connection reset|broken pipe|connection closed before|unexpected end|end of file before/i, "ECONNRESET"],
+];
 
 /**
  * A {@link Transport} on `fetch`. It is less precise than `undiciTransport`: a call counts as sent once `fetch` was
  * called, unless the error proves that there was no connection. On Deno it opens a new connection for every call,
- * because Deno's `fetch` silently repeats a call, even a POST, when a kept connection breaks before the answer.
+ * because Deno's `fetch` silently repeats a call, even a POST, when a kept connection breaks before the answer. On Node a
+ * `fetch` sends a call again that is answered by 421, makes an error without a code of a 407, and gives up a call that is not
+ * answered within 300 s.
  *
  * It asks `fetch` with each call not to follow redirects. An answer of one that did is refused (`REDIRECT_FOLLOWED`), but
  * by then it has sent the secrets of the call to where the redirect leads.
@@ -50,7 +66,7 @@ const beforeConnection = new Set(
  * ```
  */
 export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch): Transport {
-  const once = sendsOnce();
+  const client = denoClient();
   if (checksNothing()) throw invalidOption(`Cannot create a transport: ${mustCheck}`);
 
   /** What `fetch` is called with, once the call may be sent. */
@@ -61,7 +77,13 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
         code: "CERTIFICATES_UNCHECKED",
       });
     if (!onSending()) throw heldBack();
-    return { method, headers: { ...headers }, signal, redirect: "manual", ...once };
+    return {
+      method,
+      headers: uncoded(headers),
+      signal,
+      redirect: "manual",
+      ...(client !== undefined && { client }),
+    };
   }
 
   return {
@@ -73,13 +95,12 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
         const isFetched = response.url !== ""; // any other comes over no connection
         return {
           status: statusOf(response),
-          headers: isFetched ? withoutDecoded(headers, response) : headers,
+          headers,
           body: piecesOf(response, request.signal),
           endsWithConnection: isFetched && (lacksItsEnd(headers) || mayLoseChunks(headers)),
         };
       } catch (error) {
-        if (error instanceof TransportError) throw error;
-        throw request.signal.aborted ? aborted(true) : networkError(error, true);
+        throw failure(error, request.signal);
       }
     },
     async send(request) {
@@ -95,13 +116,22 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
           exchange().then(resolve, reject);
         });
       } catch (error) {
-        if (error instanceof TransportError) throw error;
-        if (signal.aborted) throw aborted(true);
-        if (!failedToConnect(error)) throw networkError(error, true);
-        throw networkError({ code: codeOf(error) ?? "CONNECT_FAILED" }, false);
+        throw failure(error, signal);
       }
     },
+    ...(client !== undefined && { close: async () => client.close() }),
   };
+}
+
+/** The error of a call that may have been sent. */
+function failure(error: unknown, signal: AbortSignal): TransportError {
+  if (error instanceof TransportError) return error;
+  if (signal.aborted) return aborted(true);
+  const said = saysIn(error);
+  if (said.includes("bad port")) return networkError({ code: "BAD_PORT" }, false);
+  const code = proxyCodeOf(error) ?? codeOf(error);
+  const spoken = words.find(([its]) => said.some((each) => its.test(each)))?.[1];
+  return networkError({ code: code ?? spoken }, !isBeforeConnection(error, code, said));
 }
 
 const mustCheck =
@@ -114,10 +144,14 @@ function checksNothing(): boolean {
   return process?.env?.["NODE_TLS_REJECT_UNAUTHORIZED"] === "0";
 }
 
-/** Options with which `fetch` sends a call only once. */
-function sendsOnce(): object {
-  const { Deno } = globalThis as unknown as { Deno?: { createHttpClient(options: object): unknown } }; // its types exist only in Deno
-  return Deno === undefined ? {} : { client: Deno.createHttpClient({ poolMaxIdlePerHost: 0 }) };
+/**
+ * With which Deno's `fetch` sends a call only once, over HTTP/1.1: over HTTP/2 it repeats a POST whose stream the server
+ * refuses, and takes an answer for whole whose stream it cancels.
+ */
+function denoClient(): { close(): void } | undefined {
+  type Opening = { createHttpClient(options: object): { close(): void } };
+  const { Deno } = globalThis as unknown as { Deno?: Opening }; // its types exist only in Deno
+  return Deno?.createHttpClient({ poolMaxIdlePerHost: 0, http2: false });
 }
 
 /** The answer, if no redirect led to it. @throws {TransportError} */
@@ -138,28 +172,24 @@ function headersOf(response: Response): Record<string, string> {
   return headers;
 }
 
-/** Deno's `fetch` decodes only what it has asked for itself, and a call here asks for no coding. */
-const decodesUnasked = !("Deno" in globalThis);
-
-/** The codings that every other `fetch` decodes. */
-const decoded = new Set(["gzip", "x-gzip", "deflate", "br"]);
-
 /** Whether `fetch` may miss that the last chunk of a body is lost: that of Node 20 does where the connection closes after it. */
-function mayLoseChunks({ connection, "transfer-encoding": coding }: Record<string, string>): boolean {
-  return coding !== undefined && /\bclose\b/i.test(connection ?? "");
+function mayLoseChunks(headers: Record<string, string>): boolean {
+  const { connection = "", "proxy-connection": ofProxy = "", "transfer-encoding": coding } = headers;
+  return coding !== undefined && /\bclose\b/i.test(`${connection},${ofProxy}`);
 }
 
+/** Statuses of answers without a body, and those that are understood without it: a new token answers a 401. */
+const needNoText: ReadonlySet<number> = new Set([204, 205, 304, 401, 429]);
+
 /**
- * The headers of a body that is read piece by piece, without those of a coding that `fetch` has decoded: they are about other
- * bytes. A part of a file is one of its coded bytes.
+ * Whether an empty answer may have lost its text, which would show that it is no answer of 1upHealth but a gateway's page.
+ * One whose end nothing shows is believed if it is no error: over HTTP/2, and on Node a `fetch` may use that, many are empty
+ * and have no length.
  */
-function withoutDecoded(headers: Record<string, string>, { status }: Response): Record<string, string> {
-  const codings = headers["content-encoding"]?.split(",") ?? [];
-  const isDecoded =
-    decodesUnasked && codings.length > 0 && codings.every((one) => decoded.has(one.trim().toLowerCase()));
-  if (!isDecoded || status === 206) return headers;
-  const { "content-encoding": _, "content-length": __, ...others } = headers;
-  return others;
+function mayLackText(status: number, headers: Record<string, string>): boolean {
+  if (needNoText.has(status)) return false;
+  const isUnproven = lacksItsEnd(headers) || headers["content-encoding"] !== undefined; // Node decodes what was cut
+  return mayLoseChunks(headers) || (status >= 400 && isUnproven);
 }
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
@@ -218,19 +248,34 @@ async function read(response: Response, maxBytes: number, signal: AbortSignal): 
     text += decode(part.value);
   }
   text += decode();
+  if (bytes === 0 && response.url !== "" && mayLackText(status, headers))
+    throw networkError({ code: "ANSWER_CUT" }, true);
   return decoder.fatal ? { status, headers, text } : { status, headers, text, isDecoded: false };
 }
 
-/** Whether the error proves that no connection was ever established. */
-function failedToConnect(error: unknown): boolean {
-  const code = codeOf(error);
-  if (code !== undefined && beforeConnection.has(code)) return true;
+/** The error and its causes. */
+function* causesOf(error: unknown): Generator<object> {
   for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth++) {
-    if ("syscall" in at && (at.syscall === "connect" || at.syscall === "getaddrinfo")) return true;
-    // Deno's errors have no code, but name the phase.
-    if ("message" in at && typeof at.message === "string" && at.message.includes("client error (Connect)"))
-      return true;
+    yield at;
     at = "cause" in at ? at.cause : undefined;
   }
-  return false;
+}
+
+/** The messages of the error and of its causes. */
+function saysIn(error: unknown): string[] {
+  return [...causesOf(error)].flatMap((at) =>
+    "message" in at && typeof at.message === "string" ? [at.message] : [],
+  );
+}
+
+/** Whether the error proves that no byte of the request left. Deno's errors name the phase. */
+function isBeforeConnection(error: unknown, code = "", said: readonly string[]): boolean {
+  return (
+    beforeConnection.has(code) ||
+    code.startsWith("proxy_") ||
+    said.some((each) => each.includes("client error (Connect)")) ||
+    [...causesOf(error)].some(
+      (at) => "syscall" in at && (at.syscall === "connect" || at.syscall === "getaddrinfo"),
+    )
+  );
 }

@@ -42,7 +42,8 @@ export interface TransportStream {
 
 /** Whether these headers leave the end of a body to the connection. HTTP/2 marks it, but only in its frames. */
 export function lacksItsEnd(headers: Readonly<Record<string, string>>): boolean {
-  return headers["content-length"] === undefined && headers["transfer-encoding"] === undefined;
+  const { "content-length": length, "transfer-encoding": coding } = headers;
+  return coding === undefined ? length === undefined : !/\bchunked\s*$/i.test(coding);
 }
 
 /** The key under which a request accepts a task for its abort; an AbortSignal costs more than the rest of a request. */
@@ -153,7 +154,7 @@ export function networkError(error: unknown, sent: boolean): TransportError {
 }
 
 /** A proxy that grants no tunnel: `proxy_407`. undici reports its status in a message alone. */
-function proxyCodeOf(error: unknown): string | undefined {
+export function proxyCodeOf(error: unknown): string | undefined {
   const status = /^Proxy response \((\d{3})\) !== 200/;
   for (let at = error, depth = 0; at instanceof Error && depth < 5; depth++, at = at.cause) {
     const found = status.exec(at.message)?.[1];

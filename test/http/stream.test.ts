@@ -1,11 +1,7 @@
-import { gzipSync } from "node:zlib";
-import { fetchTransport } from "oneup-lifecycle";
 import { manualClock } from "oneup-lifecycle/testing";
 import { expect, it } from "vitest";
 import { describeCall } from "../../src/http/call.ts";
 import { openStream } from "../../src/http/streaming/stream.ts";
-import { serve } from "./local-server.ts";
-import { onDeno } from "../support/built.ts";
 
 it("a stream that is left unread for a minute ends its connection, and fails when it is read again", async () => {
   const clock = manualClock();
@@ -42,29 +38,4 @@ it("a stream that is left unread for a minute ends its connection, and fails whe
   await clock.advance(1_000);
   expect(isOpen).toBe(false);
   await expect(pieces.next()).rejects.toMatchObject({ name: "TransportError", sent: true });
-});
-
-// Deno decodes nothing that was not asked for: see ../fhir/open-ends.test.ts.
-it.skipIf(onDeno)("a stream that fetch has decoded is not taken for a compressed one", async () => {
-  const { url } = await serve((response, { path }) => {
-    const coding = { "content-encoding": path === "/unknown" ? "x-own" : "gzip" };
-    response.writeHead(path === "/part" ? 206 : 200, coding).end(gzipSync("a letter"));
-  });
-  const open = (path: string) =>
-    fetchTransport().stream?.({
-      method: "GET",
-      url: url + path,
-      headers: {},
-      signal: AbortSignal.timeout(5_000),
-      maxBytes: Infinity,
-      onSending: () => true,
-    });
-  const whole = await open("/whole");
-  expect(whole?.headers).not.toHaveProperty("content-encoding");
-  expect(whole?.headers).not.toHaveProperty("content-length");
-  let text = "";
-  for await (const piece of whole?.body ?? []) text += new TextDecoder().decode(piece);
-  expect(text).toBe("a letter");
-  expect((await open("/part"))?.headers).toMatchObject({ "content-encoding": "gzip" });
-  expect((await open("/unknown"))?.headers).toMatchObject({ "content-encoding": "x-own" });
 });
