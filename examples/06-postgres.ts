@@ -21,7 +21,7 @@ const people = `${schema}.people`;
 // Shorter than the defaults, to save time here; leaseMs is how long a silent process counts as alive.
 const times = { timeoutMs: 1_000, graceMs: 200, leaseMs: 2_000 };
 const pool = new Pool({ connectionString: url, max: 8 }); // the application's pool, also used for its own tables
-pool.on("error", (error) => console.error(`A connection was lost: ${error.message}`));
+pool.on("error", (error) => console.error(`A connection was lost: ${error.message}`)); // it would end the process
 
 if (oneupUrl !== "") await application();
 else await story();

@@ -156,7 +156,8 @@ export interface LifecycleErrorDetails {
   /**
    * Further facts that depend on the code, e.g. the issues of an OperationOutcome. No secrets, and no `app_user_id`
    * with one exception: `renamedTo` of `RENAMED` is the id that the user with the old one has now; it is missing if an id
-   * that the user had in between has passed to another one. The one who calls may be another person: keep facts out of your logs, and out of your responses. Of
+   * that the user had in between has passed to another one. It is not enumerable, so that neither a log of the error nor its
+   * JSON shows it. The one who calls may be another person: keep it out of your responses. Of
    * `PAUSED`: `type` (`paused` or `held`), `reason`, `by` (who did it, or `null`) and `until`.
    */
   readonly facts?: Readonly<Record<string, unknown>> | undefined;
@@ -201,6 +202,11 @@ export class LifecycleError extends Error {
     this.facts = details.facts ?? {};
     Object.defineProperty(this, brand, { value: true });
   }
+}
+
+/** A fact that is read by its name alone: no log of an error, and no JSON of it, shows it. */
+export function unlogged(name: string, value: unknown): Readonly<Record<string, unknown>> {
+  return Object.defineProperty({}, name, { value });
 }
 
 /** The error for an option or argument that cannot be used. */

@@ -51,6 +51,10 @@ it("Fastify signs a user up, answers a probe, and closes after SIGTERM", () => {
     await show(await fetch(url + "/sign-up", asks("a\\u0000b")));
     await show(await fetch(url + "/ready"));
     console.assert((await fetch(url + "/sign-up/eve/events")).status === 404);
+    await lifecycle.onboard("bob");
+    const renamed = await fetch(url + "/sign-up/bob/events");
+    await lifecycle.rename("bob", "robert");
+    await renamed.text(); // ends
     const stream = await fetch(url + "/sign-up/ada@example.org/events"); // is open while the process is ended
     const events = stream.text();
     const over = new Promise((resolve) => app.server.once("close", resolve));
@@ -71,6 +75,8 @@ it("Next.js's handlers sign a user up, answer a probe, and close after SIGTERM",
     register();
     await show(await POST(new Request("http://localhost/sign-up", asks("ada@example.org"))));
     await show(await POST(new Request("http://localhost/sign-up", asks("a\\u0000b"))));
+    for (const body of ["", "null", "email=a"])
+      console.assert((await POST(new Request("http://localhost/sign-up", { method: "POST", body }))).status === 400);
     await show(await GET());
     const lifecycle = await oneup();
     const over = new Promise((resolve) => Object.assign(process, { exit: resolve }));

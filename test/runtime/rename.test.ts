@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { isLifecycleError, type Clock, type Lifecycle, type LifecycleError } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
@@ -42,6 +43,8 @@ describe("rename()", () => {
         code: "RENAMED",
         facts: { renamedTo: "ada+new@example.org" },
       });
+      const error: unknown = await call.catch((error: unknown) => error);
+      expect(`${inspect(error, { depth: 9 })} ${JSON.stringify(error)}`).not.toContain("ada+new");
     }
     expect(await lifecycle.rename("ada+new@example.org", "ada")).toMatchObject({ appUserId: "ada" });
   });

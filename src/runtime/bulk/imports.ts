@@ -81,7 +81,7 @@ export interface RejectedRow {
   readonly code: ErrorCode;
   /** The reason in words, without the row itself. */
   readonly why: string;
-  /** The facts of the error, as `LifecycleError` has them: `renamedTo` names a user, so keep them out of your logs. */
+  /** The facts of the error, as `LifecycleError` has them. */
   readonly facts: Readonly<Record<string, unknown>>;
 }
 

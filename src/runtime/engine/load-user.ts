@@ -4,7 +4,7 @@
  * @module
  */
 import { isRenaming } from "../../../machines/index.ts";
-import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { isLifecycleError, LifecycleError, unlogged } from "../../errors.ts";
 import type { Loaded, Store, StoredRecord } from "../../store/contract.ts";
 import type { Engine } from "./engine.ts";
 import { longestPauseMs } from "../options/backoff.ts";
@@ -118,7 +118,7 @@ function renamed({ sealer }: Engine, id: string, renamedTo: string | null): Life
   return new LifecycleError(
     "RENAMED",
     `Cannot use user ${sealer.alias(id)}: it has another app_user_id now, ${where}`,
-    { facts: renamedTo === null ? {} : { renamedTo } },
+    { facts: renamedTo === null ? {} : unlogged("renamedTo", renamedTo) },
   );
 }
 
