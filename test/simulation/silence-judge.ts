@@ -130,6 +130,11 @@ export class SilenceJudge {
       this.#judge.blame(`P6: ${life.name} can send nothing, and claims user after user`);
   }
 
+  /** A process cannot send the neutral call with which it looks whether an outage is over: so it goes on looking. */
+  looksInVain(life: Life): void {
+    if (this.isOutage(life)) this.#suspectedUntil.set(life, this.#time.now + suspectedForMs);
+  }
+
   /** A process has sent a call. */
   sent(life: Life): void {
     if (this.#isCutOff(life)) this.#suspectedUntil.set(life, this.#time.now + suspectedForMs);

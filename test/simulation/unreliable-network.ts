@@ -87,8 +87,8 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
         const isForUser = isManagement(askedBy(incoming)) && !isNeutral(incoming);
         const isUnsent = (): void => {
           const endpoint = endpointOf(incoming);
-          if (endpoint !== "fhir" && !isNeutral(incoming))
-            judge.limits.silences.unsent(life, endpoint, userOf(stage, incoming));
+          if (isNeutral(incoming)) judge.limits.silences.looksInVain(life);
+          else if (endpoint !== "fhir") judge.limits.silences.unsent(life, endpoint, userOf(stage, incoming));
         };
         const isUnanswered = (): void => {
           judge.limits.silences.sent(life);
