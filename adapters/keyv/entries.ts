@@ -71,6 +71,12 @@ export async function decoded(beneath: Keyv, raw: unknown): Promise<string> {
   return "damaged"; // fails to parse as a row, a log or an account record
 }
 
+/** Whether an entry disappears by itself. */
+export async function expires(beneath: Keyv, raw: unknown): Promise<boolean> {
+  const data = typeof raw === "string" ? await beneath.deserializeData<unknown>(raw) : raw;
+  return typeof data === "object" && data !== null && "expires" in data && typeof data.expires === "number";
+}
+
 /** The identity in the text of an account's record. */
 export function readIdentity(text: string): unknown {
   return (parsedIfJson(text) as { readonly identity?: unknown } | null | undefined)?.identity;

@@ -12,6 +12,9 @@ export class Trouble extends Error {
   override readonly name = "Trouble";
 }
 
+/** A read or write that took too long; it may still be carried out. */
+export class Late extends Trouble {}
+
 /**
  * Replaces an error of the underlying storage. Its name and code are kept, its message is not: it may quote keys, which
  * are user ids, and one failed write rejects the calls of all users in its batch.
@@ -48,7 +51,7 @@ export function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T
     clock,
     ms,
     () => work,
-    () => new Trouble(`no answer within ${ms} ms`),
+    () => new Late(`no answer within ${ms} ms`),
   );
 }
 

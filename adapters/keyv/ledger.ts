@@ -11,17 +11,37 @@ import { memoryTables } from "../../src/store/table-store/memory-tables.ts";
 import { inSteps, putAll, restoring, type Writing } from "../../src/store/table-store/place-writes.ts";
 import { isLive, placesOf, type Change, type Place } from "../../src/store/table-store/places.ts";
 import type { Tables } from "../../src/store/table-store/tables.ts";
-import { decoded, entriesUnder, fullKey, readIdentity } from "./entries.ts";
-import { onErrorOf, storageTrouble, Trouble, unavailable, unusable, within } from "./failures.ts";
+import { decoded, entriesUnder, expires, fullKey, readIdentity } from "./entries.ts";
+import { Late, onErrorOf, storageTrouble, Trouble, unavailable, unusable, within } from "./failures.ts";
 
 /** Some storages answer nothing when a read fails, so a record is gone only if it is missing this often, in a row. */
 const looks = 3;
 
+/** One whose reads lag may show the mark of the opening before for this long, in pauses of this length, ms. */
+const [longestLagMs, lagPauseMs] = [2_500, 250];
+
+/** How often the entries are read until they are the same twice. */
+const mostScans = 5;
+
 /**
- * Keys that only a careless storage takes for `Probe`, or for each other: by case, a trailing space, and an accent in its
- * two forms of Unicode. Ids may differ in no more than that.
+ * Keys that only a careless storage takes for each other: by case, a trailing space, and an accent in its two forms of
+ * Unicode. Ids may differ in no more than that.
  */
-const likeProbe = ["pROBE", "Probe ", "Prob\u00E9", "Probe\u0301"];
+const alike = (name: string): readonly string[] => [
+  `Like${name}`,
+  `lIKE${name}`,
+  `Like${name} `,
+  `Lik\u00E9${name}`,
+  `Like\u0301${name}`,
+];
+const isAlike = /^(?:like|lik\u00E9|like\u0301)/iu;
+/** After so long no opening needs them any more, ms. */
+const alikeForMs = 600_000;
+
+/** The most units in a batch, and writes at once: each has the time limit to itself. */
+const mostAtOnce = 64;
+/** If so many fail one after the other, it may not be because of them. */
+const mostFailures = 3;
 
 /** The state shared by all openings of one account. */
 export interface Ledger {
@@ -60,6 +80,8 @@ export async function openLedger(
   /** Writes that timed out and may still arrive. */
   let adrift: readonly Promise<unknown>[] = [];
   let running: Promise<void> | null = null;
+  /** Fewer after one that took too long, because a storage may carry them out one after the other. */
+  let width = mostAtOnce;
   let ended = false;
   let emittedError: unknown;
   /** Why the last batch failed. */
@@ -67,6 +89,8 @@ export async function openLedger(
   /** This opening. The last one that may write has its mark in the storage, and those before stop when they see it. */
   const opening = randomName(clock);
   const mark: Writing = { place: { key: "Probe", get: () => opening, put() {} }, after: opening };
+  /** The mark of the opening before. */
+  let former: string | undefined;
   /** The storage was emptied or opened anew, see {@link lostStore}. */
   let lost: LifecycleError | null = null;
   let emittedErrors = 0;
@@ -76,9 +100,13 @@ export async function openLedger(
   };
 
   async function writeAll(): Promise<void> {
+    /** Units that run alone, because one of them may have made their batch fail; how many of them have failed in a row. */
+    let [alone, failures] = [0, 0];
     while (waiting.length > 0 || unsure.size > 0) {
-      const { ran, changes } = places.rehearse(waiting.map(({ run }) => run));
+      const next = waiting.slice(0, alone > 0 ? 1 : mostAtOnce);
+      const { ran, changes } = places.rehearse(next.map(({ run }) => run));
       const units = waiting.splice(0, ran);
+      alone = Math.max(0, alone - ran);
       try {
         await fly(async (over) => {
           if (lost !== null || changes.length > 0 || unsure.size > 0) await refuseLost(over);
@@ -86,8 +114,16 @@ export async function openLedger(
         });
         for (const { place, after } of changes) place.put(after);
         for (const unit of units) unit.settle();
+        failures = 0;
+        if (units.length + waiting.length === 0) break; // what is still unsure waits for the next batch
       } catch (cause) {
         failure = cause;
+        if (units.length > 1 && lost === null && !(cause instanceof Late)) {
+          waiting.unshift(...units);
+          alone = units.length;
+          continue;
+        }
+        if (++failures % mostFailures === 0 && !(await works())) units.push(...waiting.splice(0, alone));
         for (const unit of units) unit.reject(lost ?? unavailable("write to", cause));
         if (waiting.length === 0) break;
       }
@@ -95,11 +131,19 @@ export async function openLedger(
     running = null;
   }
 
-  /** Runs one attempt with a time limit. The signal aborts when the attempt is over. */
+  /** Whether the storage takes a write. */
+  async function works(): Promise<boolean> {
+    return fly((over) => put(over, [mark])).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Runs one attempt, of which each read and write has a time limit. The signal aborts when the attempt is over. */
   async function fly(work: (over: AbortSignal) => Promise<void>): Promise<void> {
     const flight = new AbortController();
     try {
-      await within(clock, timeoutMs, work(flight.signal));
+      await work(flight.signal);
     } catch (error) {
       adrift = [...flying];
       throw error;
@@ -125,6 +169,7 @@ export async function openLedger(
       const isThere = !isKnown || (typeof text === "string" && readIdentity(text) === held.identity);
       return { by, isThere };
     };
+    const lags = (by: unknown): boolean => by === former && by !== opening;
     let found = await look();
     if (found.by === undefined) {
       if (found.isThere) return; // only the mark was deleted
@@ -135,6 +180,10 @@ export async function openLedger(
     }
     for (let times = 1; found.by === opening && !found.isThere && times < looks; times++)
       found = await look();
+    for (let lagMs = 0; lags(found.by) && lagMs < longestLagMs; lagMs += lagPauseMs) {
+      await new Promise<void>((resolve) => clock.timer(lagPauseMs, resolve));
+      found = await look();
+    }
     if (found.by !== opening)
       lost = lostStore("it was opened by another process, or restored, while this process had it open");
     else if (!found.isThere) lost = lostStore();
@@ -144,7 +193,8 @@ export async function openLedger(
   /** Reads the storage itself: a Keyv without `throwOnErrors` answers nothing when a read fails, and reports no error. */
   async function read(key: string): Promise<string | undefined> {
     const storage = beneath.store as KeyvStoreAdapter; // part of Keyv's adapter contract
-    const raw: unknown = await storage.get(fullKey(beneath, prefix + key));
+    const asked = Promise.resolve<unknown>(storage.get(fullKey(beneath, prefix + key)));
+    const raw = await within(clock, timeoutMs, asked);
     return raw === undefined || raw === null ? undefined : decoded(beneath, raw);
   }
 
@@ -155,15 +205,63 @@ export async function openLedger(
       adrift = [];
       await within(clock, timeoutMs / 2, landed).catch(() => {});
     }
-    const doubts = [...unsure.values()];
-    for (const step of restoring(doubts)) await put(over, step);
-    trust(doubts);
+    await restore(over);
 
     const marks = changes.map(({ place }) => doubt(place));
     for (const step of inSteps(changes)) await put(over, step);
     trust(marks);
     for (const { place, after } of changes)
       if (place.key.startsWith("users:") && !isLive(after)) doubt(place); // the old id may still carry the row
+  }
+
+  /** Writes what memory holds of the places that are unsure. Each counts as written once it is. */
+  async function restore(over: AbortSignal): Promise<void> {
+    for (const step of restoring([...unsure.values()])) {
+      for (let at = 0; at < step.length;) {
+        const part = step.slice(at, at + width);
+        try {
+          await restorePart(over, part);
+        } catch (error) {
+          if (over.aborted || error instanceof Late) throw error;
+          await restoreSingly(over, part);
+        }
+        at += part.length;
+      }
+    }
+  }
+
+  async function restorePart(over: AbortSignal, part: readonly Writing[]): Promise<void> {
+    const marks = part.map(({ place }) => unsure.get(place.key)).filter((mark) => mark !== undefined);
+    await put(over, part);
+    trust(marks);
+  }
+
+  /**
+   * One after the other. What the storage refuses, and holds as memory does, holds up no other write: a row whose key is too
+   * long was never there, and cannot be deleted either.
+   */
+  async function restoreSingly(over: AbortSignal, part: readonly Writing[]): Promise<void> {
+    const refused: Writing[] = [];
+    let failed: unknown;
+    let inARow = 0;
+    for (const writing of part) {
+      try {
+        await restorePart(over, [writing]);
+        inARow = 0;
+      } catch (error) {
+        if (over.aborted || error instanceof Late) throw error;
+        failed = error;
+        refused.push(writing);
+        if (++inARow % mostFailures === 0) await put(over, [mark]); // is it because of them, or does the storage fail?
+      }
+    }
+    if (refused.length === 0) return;
+    const there = await scanned();
+    for (const { place } of refused) {
+      const raw = there.get(place.key);
+      if ((raw === undefined ? "" : await decoded(beneath, raw)) !== place.get()) throw failed;
+      unsure.delete(place.key);
+    }
   }
 
   /** Marks a place as unsure. Each mark is a new object, so clearing an older mark does not clear a newer one. */
@@ -177,14 +275,22 @@ export async function openLedger(
     for (const mark of marks) if (unsure.get(mark.key) === mark) unsure.delete(mark.key);
   }
 
-  /** Writes all texts concurrently; rejects if any of them is not acknowledged. */
+  /** Writes all texts, some at once; rejects if any of them is not acknowledged. */
   async function put(over: AbortSignal, texts: readonly Writing[]): Promise<void> {
-    over.throwIfAborted();
-    emittedError = undefined;
-    const all = await Promise.allSettled(texts.map(({ place, after }) => send(over, place, after)));
-    over.throwIfAborted(); // otherwise abandoned writes would count as written
-    for (const end of all) if (end.status === "rejected") throw end.reason;
-    if (emittedError !== undefined) throw storageTrouble(emittedError);
+    for (let at = 0; at < texts.length;) {
+      over.throwIfAborted();
+      const part = texts.slice(at, at + width);
+      const before = emittedErrors;
+      const all = await Promise.allSettled(part.map(({ place, after }) => send(over, place, after)));
+      over.throwIfAborted(); // otherwise abandoned writes would count as written
+      const reasons = all.flatMap((end) => (end.status === "rejected" ? [end.reason as unknown] : []));
+      const late = reasons.find((reason) => reason instanceof Late);
+      width = late === undefined ? Math.min(mostAtOnce, 2 * width) : Math.max(1, Math.floor(width / 4));
+      if (late !== undefined) throw late;
+      if (emittedErrors > before) throw storageTrouble(emittedError);
+      if (reasons.length > 0) throw reasons[0];
+      at += part.length;
+    }
   }
 
   async function send(over: AbortSignal, place: Place, text: string): Promise<void> {
@@ -193,15 +299,14 @@ export async function openLedger(
     // ignored.
     const sent = text === "" ? beneath.delete(key).then(() => true) : beneath.set(key, text, 0);
     flying.add(sent);
-    try {
-      if (!(await sent)) throw new Trouble("set() answered false");
-    } finally {
+    const landed = (): void => {
       flying.delete(sent);
-      if (over.aborted && !ended) {
-        doubt(place); // the write arrived late and may have overwritten a newer one
-        running ??= writeAll();
-      }
-    }
+      if (!over.aborted || ended) return;
+      doubt(place); // the write arrived late and may have overwritten a newer one
+      running ??= writeAll();
+    };
+    sent.then(landed, landed);
+    if (!(await within(clock, timeoutMs, sent))) throw new Trouble("set() answered false");
   }
 
   /** A storage that only says so would bring back the events of a user who was forgotten. */
@@ -215,23 +320,67 @@ export async function openLedger(
       throw unusable("what it has deleted must be gone, and it still returns it");
   }
 
-  async function readAll(): Promise<void> {
-    const entries = entriesUnder(beneath, prefix, clock, timeoutMs);
-    const probe = (key: string): Writing => ({
-      place: { key, get: () => "", put() {} },
-      after: randomName(clock),
-    });
-    const likeMark = readOnly ? [] : likeProbe.map(probe);
-    const probes = readOnly ? [] : [mark, ...likeMark];
-    await fly((over) => put(over, probes));
-    const texts = new Map<string, string>();
-    for await (const [key, raw] of entries) texts.set(key, await decoded(beneath, raw));
-    if (probes.some(({ place, after }) => texts.get(place.key) !== after)) {
-      throw unusable(
-        "its iterator must return every entry that was written, and its keys must be case-sensitive and differ in accents, in their form and in trailing spaces (a binary collation without PAD SPACE)",
-      );
+  /** The raw entries. A storage may end its iterator where it fails, and only report an error. */
+  async function scan(): Promise<Map<string, unknown>> {
+    const before = emittedErrors;
+    const found = new Map<string, unknown>();
+    for await (const [key, raw] of entriesUnder(beneath, prefix, clock, timeoutMs)) found.set(key, raw);
+    if (emittedErrors > before) throw storageTrouble(emittedError);
+    return found;
+  }
+
+  /**
+   * The same, read until it has the same keys twice: an iterator that reads page after page may skip an entry where another
+   * one is removed meanwhile. Beside a process that writes, all that was found counts.
+   */
+  async function scanned(): Promise<ReadonlyMap<string, unknown>> {
+    let found = await scan();
+    for (let times = 1; times < mostScans; times++) {
+      const again = await scan();
+      const isSame = again.size === found.size && [...again.keys()].every((key) => found.has(key));
+      if (isSame) return again;
+      found = readOnly ? new Map([...found, ...again]) : again;
     }
-    await fly((over) => remove(over, likeMark));
+    if (readOnly) return found;
+    throw new Trouble("its iterator returns other entries each time");
+  }
+
+  async function readAll(): Promise<void> {
+    const since = clock.now();
+    const alikes = readOnly
+      ? []
+      : alike(opening).map((key): Writing => ({
+          place: { key, get: () => "", put() {} },
+          after: `${since}`,
+        }));
+    if (!readOnly) {
+      former = await read("Probe");
+      await fly((over) => put(over, [mark, ...alikes]));
+    }
+    const entries = await scanned();
+    const texts = new Map<string, string>();
+    for (const [key, raw] of entries) texts.set(key, await decoded(beneath, raw));
+    if (!readOnly) {
+      const found = texts.get("Probe");
+      if (found === undefined)
+        throw unusable("its iterator must return every entry, and it lacks one that was just written");
+      if (await expires(beneath, entries.get("Probe")))
+        throw unusable("its entries must not expire, and what was just written does");
+      if (found !== opening && /^\w+$/.test(found) && found !== "damaged")
+        throw unusable("another process has opened it at the same moment, and only one at a time may use it");
+      if (found !== opening)
+        throw unusable(
+          "what it stores must come back as it was, and a hook or its serializer has changed it",
+        );
+      if (alikes.some(({ place, after }) => texts.get(place.key) !== after))
+        throw unusable(
+          "its keys must be case-sensitive and differ in accents, in their form and in trailing spaces (a binary collation without PAD SPACE)",
+        );
+    }
+    const ofBefore = [...texts]
+      .filter(([key, at]) => isAlike.test(key) && !(since - Number(at) < alikeForMs))
+      .map(([key]): Writing => ({ place: { key, get: () => "", put() {} }, after: "" }));
+    if (!readOnly) await fly((over) => remove(over, [...alikes, ...ofBefore]));
     const unfinished = putAll(places, texts);
     if (!readOnly) for (const step of unfinished) await fly((over) => put(over, step));
     else if (![...texts.keys()].some(places.find)) throw unusable("it must hold users of this client id");
