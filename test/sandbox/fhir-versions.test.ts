@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bearer, openWithUser } from "./support.ts";
+import { asJson, bearer, openWithUser } from "./support.ts";
 
 const digits =
   '{ "resourceType" : "Observation", "id":"mine", "meta":{"versionId":"9"},\n "valueQuantity":{"value":1.50},' +
@@ -103,7 +103,7 @@ describe("sandbox/fhir versions", () => {
     const path = `/r4/Patient/${created.body["id"]}`;
     const put = (ifMatch: string) =>
       call("PUT", path, {
-        headers: { ...bearer(ada.access), "if-match": ifMatch },
+        headers: { ...bearer(ada.access), ...asJson, "if-match": ifMatch },
         body: '{"resourceType":"Patient"}',
       });
     expect((await put('W/"1"')).headers.get("etag")).toBe('W/"2"');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bearer, headersOf, openWithUser } from "./support.ts";
+import { asJson, bearer, headersOf, openWithUser } from "./support.ts";
 
 const patient = {
   resourceType: "Patient",
@@ -100,7 +100,10 @@ describe("sandbox/fhir", () => {
     const sent = { resourceType: "Patient", gender: "male" };
     expect((await fhir("PUT", path, sent)).body["meta"].versionId).toBe("2");
     expect((await fhir("POST", path, sent)).body["meta"].versionId).toBe("3");
-    const stale = { headers: { ...bearer(ada.access), "if-match": 'W/"2"' }, body: JSON.stringify(sent) };
+    const stale = {
+      headers: { ...bearer(ada.access), ...asJson, "if-match": 'W/"2"' },
+      body: JSON.stringify(sent),
+    };
     expect((await call("PUT", path, stale)).status).toBe(412);
     expect((await fhir("PUT", path, patient)).status).toBe(400);
     expect((await fhir("PUT", "/r4/Patient/none", sent)).status).toBe(404);
