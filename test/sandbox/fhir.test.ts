@@ -121,9 +121,9 @@ describe("sandbox/fhir", () => {
     const { fhir } = await openWithUser();
     const { body } = await fhir("POST", "/r4/Patient", patient);
     const subject = { reference: `Patient/${body["id"]}` };
-    for (let i = 0; i < 10; i++)
-      await fhir("POST", "/r4/Observation", { resourceType: "Observation", subject });
-    await fhir("POST", "/r4/Observation", { resourceType: "Observation" });
+    const observation = { resourceType: "Observation", status: "final", code: {} };
+    for (let i = 0; i < 10; i++) await fhir("POST", "/r4/Observation", { ...observation, subject });
+    await fhir("POST", "/r4/Observation", observation);
     const everything = await fhir("GET", `/r4/Patient/${body["id"]}/$everything`);
     expect([everything.body["total"], everything.body["entry"].length]).toEqual([11, 10]);
   });
