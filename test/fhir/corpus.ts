@@ -65,8 +65,8 @@ const byHand: Readonly<Record<FhirVersion, readonly string[]>> = {
     '{"resourceType":"Claim","total":{"value":125.00,"system":"urn:iso:std:iso:4217","code":"USD"},"item":[{"sequence":1,"factor":1.000,"unitPrice":{"value":62.50}}]}',
   ],
   r4: [
-    '{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},"valueQuantity":{"value":185.0,"unit":"[lb_av]"},"valueSampledData_":null}',
-    '{"resourceType":"ExplanationOfBenefit","status":"active","use":"claim","outcome":"complete","total":[{"amount":{"value":135.570,"currency":"USD"}},{"amount":{"value":96.0,"currency":"USD"}}],"item":[{"sequence":1,"factor":0.90,"net":{"value":135.57}}]}',
+    '{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},"valueQuantity":{"value":185.0,"unit":"[lb_av]","value_":null}}',
+    '{"resourceType":"ExplanationOfBenefit","status":"active","use":"claim","outcome":"complete","type":{"text":"oral"},"patient":{"reference":"Patient/1"},"created":"2014-08-16","insurer":{"display":"A"},"provider":{"display":"B"},"insurance":[{"focal":true,"coverage":{"display":"C"}}],"total":[{"amount":{"value":135.570,"currency":"USD"}},{"amount":{"value":96.0,"currency":"USD"}}],"item":[{"sequence":1,"factor":0.90,"net":{"value":135.57}}]}',
     '{"resourceType":"Location","position":{"longitude":-83.69471899999999999999,"latitude":42.256500}}',
   ],
 };
@@ -85,13 +85,16 @@ function resource(index: number, dice: Dice): string {
     ...Object.entries(primitives).map(([name, value]) => `{"url":"urn:${name}","${name}":${value}}`),
     nested(1 + dice(40), dice),
   ];
-  const parts = [
-    `"code":{"text":${JSON.stringify(longText(dice))}}`,
-    `"extension":[${extension.join(",")}]`,
-    `"contained":[${Array.from({ length: dice(4) }, () => observation(dice)).join(",")}]`,
+  const code = [
+    `"text":${JSON.stringify(longText(dice))}`,
     `"constructor":${decimal(dice)}`, // names that objects have already
     `"__proto__":{"value":${decimal(dice)}}`,
     `"${index}":${decimal(dice)}`, // and one that they sort to the front
+  ];
+  const parts = [
+    `"code":{${code.join(",")}}`,
+    `"extension":[${extension.join(",")}]`,
+    `"contained":[${Array.from({ length: dice(4) }, () => observation(dice)).join(",")}]`,
   ];
   return `{"resourceType":"Basic",${parts.join(",")}}`;
 }

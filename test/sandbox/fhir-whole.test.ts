@@ -4,8 +4,8 @@ import { bearer, headersOf, openWithUser, type WithUser } from "./support.ts";
 
 const patient = { resourceType: "Patient" };
 
-function about(id: unknown, n: number): object {
-  return { resourceType: "Observation", n, subject: { reference: `Patient/${String(id)}` } };
+function about(reference: string): object {
+  return { resourceType: "Observation", status: "final", code: {}, subject: { reference } };
 }
 
 async function everything({ fhir, url }: WithUser, path: string, token?: string): Promise<number[]> {
@@ -26,14 +26,11 @@ describe("sandbox/fhir as a whole", () => {
     const [moving] = sandbox.addResources(
       "ada",
       "r4",
-      Array.from({ length: 21 }, (_, n) => about(one, n)),
+      Array.from({ length: 21 }, () => about(`Patient/${one}`)),
     );
     const [path, other] = [`/r4/Patient/${one}/$everything`, `/r4/Patient/${two}/$everything`];
     expect([await everything(local, path), await everything(local, other)]).toEqual([[10, 10, 2], [1]]);
-    await fhir("PUT", `/r4/Observation/${moving}`, {
-      resourceType: "Observation",
-      subject: { reference: `https://api.1up.health/r4/Patient/${two}` },
-    });
+    await fhir("PUT", `/r4/Observation/${moving}`, about(`https://api.1up.health/r4/Patient/${two}`));
     expect([await everything(local, path), await everything(local, other)]).toEqual([[10, 10, 1], [2]]);
     await fhir("DELETE", `/r4/Patient/${one}`);
     expect((await fhir("GET", path)).status).toBe(404);
@@ -44,8 +41,8 @@ describe("sandbox/fhir as a whole", () => {
     const local = await openWithUser({ readLagMs: 500 });
     const { sandbox, fhir } = local;
     const [one, two] = sandbox.addResources("ada", "r4", [patient, patient]);
-    const [moving] = sandbox.addResources("ada", "r4", [about(one, 0)]);
-    await fhir("PUT", `/r4/Observation/${moving}`, about(two, 0));
+    const [moving] = sandbox.addResources("ada", "r4", [about(`Patient/${one}`)]);
+    await fhir("PUT", `/r4/Observation/${moving}`, about(`Patient/${two}`));
     const sizes = async () =>
       Promise.all([one, two].map((id) => everything(local, `/r4/Patient/${id}/$everything`)));
     expect(await sizes()).toEqual([[2], [1]]);
@@ -58,7 +55,7 @@ describe("sandbox/fhir as a whole", () => {
     const { sandbox, fhir, onboard } = local;
     const bob = await onboard("bob");
     const [id] = sandbox.addResources("ada", "r4", [patient]);
-    sandbox.addResources("ada", "r4", [about(id, 1)]);
+    sandbox.addResources("ada", "r4", [about(`Patient/${id}`)]);
     const path = `/r4/Patient/${id}`;
     const [own] = sandbox.addResources("bob", "r4", [patient]);
     expect((await fhir("PUT", `${path}/_permission/77`)).status).toBe(404);
@@ -196,7 +193,7 @@ describe("sandbox/fhir as a whole", () => {
   it("snapshot() goes through JSON with a purge that is never cut", async () => {
     const { sandbox, fhir, ada } = await openWithUser({ purgeBatch: 1 });
     const [id] = sandbox.addResources("ada", "r4", [patient]);
-    await fhir("PUT", `/r4/Patient/${id}`, { ...patient, n: 2 });
+    await fhir("PUT", `/r4/Patient/${id}`, { ...patient, language: "2" });
     sandbox.behave({ purgeBatch: Infinity });
     const saved: SandboxSnapshot = JSON.parse(JSON.stringify(sandbox.snapshot()));
     const other = createSandbox();
@@ -205,7 +202,7 @@ describe("sandbox/fhir as a whole", () => {
       const answer = await other.fetch(`http://x/r4/Patient${path}`, { headers: bearer(ada.access) });
       return (await answer.json()) as Record<string, unknown>;
     };
-    expect([(await get(`/${id}`))["n"], (await get(""))["total"]]).toEqual([2, 1]);
+    expect([(await get(`/${id}`))["language"], (await get(""))["total"]]).toEqual(["2", 1]);
     expect((await get(`/${id}/_history/1`))["meta"]).toMatchObject({ versionId: "1" });
     const purge = { method: "DELETE", headers: bearer(ada.access) };
     other.addResources("ada", "r4", [patient, patient]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bearer, headersOf, openWithUser } from "./support.ts";
+import { asJson, bearer, headersOf, openWithUser } from "./support.ts";
 
 const patient = {
   resourceType: "Patient",
@@ -100,7 +100,10 @@ describe("sandbox/fhir", () => {
     const sent = { resourceType: "Patient", gender: "male" };
     expect((await fhir("PUT", path, sent)).body["meta"].versionId).toBe("2");
     expect((await fhir("POST", path, sent)).body["meta"].versionId).toBe("3");
-    const stale = { headers: { ...bearer(ada.access), "if-match": 'W/"2"' }, body: JSON.stringify(sent) };
+    const stale = {
+      headers: { ...bearer(ada.access), ...asJson, "if-match": 'W/"2"' },
+      body: JSON.stringify(sent),
+    };
     expect((await call("PUT", path, stale)).status).toBe(412);
     expect((await fhir("PUT", path, patient)).status).toBe(400);
     expect((await fhir("PUT", "/r4/Patient/none", sent)).status).toBe(404);
@@ -118,9 +121,9 @@ describe("sandbox/fhir", () => {
     const { fhir } = await openWithUser();
     const { body } = await fhir("POST", "/r4/Patient", patient);
     const subject = { reference: `Patient/${body["id"]}` };
-    for (let i = 0; i < 10; i++)
-      await fhir("POST", "/r4/Observation", { resourceType: "Observation", subject });
-    await fhir("POST", "/r4/Observation", { resourceType: "Observation" });
+    const observation = { resourceType: "Observation", status: "final", code: {} };
+    for (let i = 0; i < 10; i++) await fhir("POST", "/r4/Observation", { ...observation, subject });
+    await fhir("POST", "/r4/Observation", observation);
     const everything = await fhir("GET", `/r4/Patient/${body["id"]}/$everything`);
     expect([everything.body["total"], everything.body["entry"].length]).toEqual([11, 10]);
   });

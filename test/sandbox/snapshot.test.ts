@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createSandbox, type SandboxSnapshot } from "../../src/sandbox/index.ts";
-import { bearer, headersOf, open } from "./support.ts";
+import { asJson, bearer, headersOf, open } from "./support.ts";
 
 const patient = JSON.stringify({ resourceType: "Patient" });
 
@@ -8,7 +8,10 @@ describe("sandbox/snapshot", () => {
   it("restore() puts users, grants, resources, quota and credentials back, through JSON", async () => {
     const { sandbox, onboard, token, call, user } = await open({ limit: { calls: 3 } });
     const { access, refresh, id } = await onboard("ada");
-    const created = await call("POST", "/r4/Patient", { headers: bearer(access), body: patient });
+    const created = await call("POST", "/r4/Patient", {
+      headers: { ...bearer(access), ...asJson },
+      body: patient,
+    });
     const saved: SandboxSnapshot = JSON.parse(JSON.stringify(sandbox.snapshot()));
     const form = { grant_type: "refresh_token", refresh_token: refresh };
     const next = await token(form);
@@ -32,7 +35,7 @@ describe("sandbox/snapshot", () => {
     const saved = sandbox.snapshot();
     const before = JSON.stringify(saved);
     await onboard("bob");
-    await call("POST", "/r4/Patient", { headers: bearer(access), body: patient });
+    await call("POST", "/r4/Patient", { headers: { ...bearer(access), ...asJson }, body: patient });
     sandbox.revokeGrant("ada");
     expect(JSON.stringify(saved)).toBe(before);
     const other = createSandbox();
@@ -44,7 +47,7 @@ describe("sandbox/snapshot", () => {
   it("restore() refuses what is no snapshot, and changes nothing", async () => {
     const { sandbox, onboard, call } = await open();
     const { access } = await onboard("ada");
-    await call("POST", "/r4/Patient", { headers: bearer(access), body: patient });
+    await call("POST", "/r4/Patient", { headers: { ...bearer(access), ...asJson }, body: patient });
     const saved = sandbox.snapshot();
     const [user, resource] = [saved.users[0], saved.resources[0]];
     const strange: readonly unknown[] = [

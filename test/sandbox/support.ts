@@ -7,6 +7,9 @@ import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sand
 const { Deno } = globalThis as unknown as { Deno?: { createHttpClient(options: object): unknown } };
 const once = Deno === undefined ? {} : { client: Deno.createHttpClient({ poolMaxIdlePerHost: 0 }) };
 
+/** The header of a body in JSON. */
+export const asJson = { "content-type": "application/json" };
+
 export interface Answer {
   readonly status: number;
   // Tests read whatever came; a wrong shape fails the test.
@@ -34,7 +37,7 @@ export async function open(options: SandboxOptions = {}): Promise<Local> {
   const call: Local["call"] = (method, path, init) => send(`${server.url}${path}`, { method, ...init });
   const control: Local["control"] = (method, path, body) =>
     call(method, `/_sandbox/${path}`, {
-      headers: { "content-type": "application/json" },
+      headers: asJson,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   const token: Local["token"] = (form) =>
@@ -82,7 +85,7 @@ export async function openWithUser(options?: SandboxOptions): Promise<WithUser> 
   const ada = await local.onboard("ada");
   const fhir: WithUser["fhir"] = (method, path, body, token = ada.access) =>
     local.call(method, path, {
-      headers: { ...bearer(token), "content-type": "application/json" },
+      headers: { ...bearer(token), ...asJson },
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
   return { ...local, ada, fhir };

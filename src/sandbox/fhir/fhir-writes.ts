@@ -114,15 +114,11 @@ function readResource(call: FhirCall): { readonly id: unknown } | Carried {
   if (resource["resourceType"] !== type) {
     return misplaced(call, "resourceType", "The resourceType is not the one of the address");
   }
-  const flaws = flawsOf(resource);
+  const flaws = flawsOf(version, resource);
   if (flaws.length === 0) return { id: resource["id"] };
-  // Real servers quote the values they refuse, so the sandbox does too.
-  const quoted = flaws.map(({ code, path, value }) => ({
-    code,
-    diagnostics: `Invalid value ${JSON.stringify(value)}`,
-    ...placed(version, type, path),
-  }));
-  return issues(422, quoted);
+  const told = flaws.map(({ path, ...flaw }) => ({ ...flaw, ...placed(version, type, path) }));
+  const isMisshapen = flaws.some(({ code }) => code === "required" || code === "structure");
+  return issues(isMisshapen ? 400 : 422, told);
 }
 
 function misplaced({ version, type }: FhirCall, name: string, diagnostics: string): Carried {

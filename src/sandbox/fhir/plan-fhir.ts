@@ -63,16 +63,36 @@ export function planFhir(world: World, incoming: Incoming): Plan | undefined {
   if (call !== "fhir.search" && !isDeclared(version, type, call, interaction)) {
     return refusal(call, issue(405, "not-supported", `${type} does not support this interaction`), known);
   }
+  const isPosted = call === "fhir.search" && incoming.method === "POST";
+  if (isPosted ? isNoForm(incoming) : written.has(call) && isNoJson(incoming)) {
+    return refusal(call, issue(415, "not-supported", "The content type of the body is not supported"), known);
+  }
   const isOfType = rest[0] === "_search" || rest[0] === "_history";
   const [id = "", , last = ""] = isOfType ? [] : rest;
   const root = `${incoming.origin}${aliased ? "/fhir" : ""}/${version}`;
   const carryOut = (other: Incoming): Carried =>
     planFhir(world, other)?.carryOut() ?? issue(404, "not-found", "Unknown address");
-  const isPosted = call === "fhir.search" && incoming.method === "POST";
   const parameters = [incoming.query, incoming.body].filter((part) => part !== "").join("&");
   const asked = isPosted ? { ...incoming, query: parameters } : incoming;
   const fhirCall: FhirCall = { world, incoming: asked, reader, version, type, id, last, root, carryOut };
   return { call, ...known, carryOut: () => calls[call].carryOut(fhirCall) };
+}
+
+/** The calls whose body is a resource. */
+const written: ReadonlySet<CallName> = new Set(["fhir.batch", "fhir.create", "fhir.update", "fhir.validate"]);
+
+function isNoJson(incoming: Incoming): boolean {
+  return !/^application\/(?:json|fhir\+json|json\+fhir)$/.test(mediaType(incoming));
+}
+
+function isNoForm(incoming: Incoming): boolean {
+  return incoming.body !== "" && mediaType(incoming) !== "application/x-www-form-urlencoded";
+}
+
+/** The content type without its parameters. */
+function mediaType(incoming: Incoming): string {
+  const [type = ""] = (header(incoming, "content-type") ?? "").split(";");
+  return type.trim().toLowerCase();
 }
 
 /** The 401 to a caller without access. */
