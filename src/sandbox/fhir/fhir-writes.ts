@@ -114,7 +114,7 @@ function readResource(call: FhirCall): { readonly id: unknown } | Carried {
   if (resource["resourceType"] !== type) {
     return misplaced(call, "resourceType", "The resourceType is not the one of the address");
   }
-  const flaws = flawsOf(version, resource);
+  const flaws = flawsOf(version, resource, call.world.settings.validation);
   if (flaws.length === 0) return { id: resource["id"] };
   const told = flaws.map(({ path, ...flaw }) => ({ ...flaw, ...placed(version, type, path) }));
   const isMisshapen = flaws.some(({ code }) => code === "required" || code === "structure");

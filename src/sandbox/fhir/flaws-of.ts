@@ -7,6 +7,7 @@
 
 import { isObject } from "../../checks.ts";
 import type { FhirVersion } from "../resources/served-types.ts";
+import type { FhirBehaviour } from "../options/fhir-behaviour.ts";
 import { isDate } from "./date-span.ts";
 import { elementsOf, type ResourceElement } from "./elements-of.ts";
 
@@ -25,7 +26,11 @@ const people = new Set(["Patient", "Person", "Practitioner", "RelatedPerson"]);
 const genders: readonly unknown[] = ["male", "female", "other", "unknown", undefined];
 
 /** The first flaws of a resource, at most 20. */
-export function flawsOf(version: FhirVersion, resource: Resource): readonly Flaw[] {
+export function flawsOf(
+  version: FhirVersion,
+  resource: Resource,
+  validation: FhirBehaviour["validation"],
+): readonly Flaw[] {
   const flaws: Flaw[] = [];
   const { resourceType, gender, birthDate } = resource;
   if (people.has(String(resourceType))) {
@@ -33,7 +38,8 @@ export function flawsOf(version: FhirVersion, resource: Resource): readonly Flaw
     if (birthDate !== undefined && !isDate(birthDate)) flaws.push(invalid("value", ["birthDate"], birthDate));
   }
   collect(resource, [], flaws);
-  if (version === "r4") flaws.push(...misshapen(resource, new Set(flaws.map(({ path }) => path[0]))));
+  if (version === "r4" && validation === "base")
+    flaws.push(...misshapen(resource, new Set(flaws.map(({ path }) => path[0]))));
   return flaws.slice(0, 20);
 }
 

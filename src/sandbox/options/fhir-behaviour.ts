@@ -54,6 +54,12 @@ export interface FhirBehaviour {
    * @default "tagged"
    */
   readonly parts: "tagged" | "untagged" | "whole";
+  /**
+   * What is validated in a resource of R4 that is written: the JSON types of its elements and whether required ones are
+   * there, as 1upHealth documents, or some values alone.
+   * @default "base"
+   */
+  readonly validation: "base" | "values";
   /** Status of a validation (`$validate`) that found errors. @default 200 */
   readonly invalidStatus: 200 | 412 | 422;
   /**
@@ -164,6 +170,7 @@ export const fhirOptions: Options<FhirBehaviour> = {
   deleted: [404, among(404, 410)],
   ifMatch: ["optional", among("optional", "required")],
   parts: ["tagged", among("tagged", "untagged", "whole")],
+  validation: ["base", among("base", "values")],
   invalidStatus: [200, among(200, 412, 422)],
   batchAnswer: ["usual", among("usual", "bare", "fewer", "more", "reversed", "foreign")],
   binary: ["negotiated", aBinary],
