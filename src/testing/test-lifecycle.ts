@@ -153,7 +153,14 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
   const handler = new Handler(
     new World(readOptions({ ...given.sandbox, seed, clock: time, waitOn: "clock" })),
   );
-  const sandbox = sandboxOver(handler);
+  const sandbox = sandboxOver(handler, {
+    // A call of the test's own waits for time as one of the lifecycle does.
+    handle(incoming, signal) {
+      const delivery = handler.handle(incoming, signal);
+      time.waitFor(delivery);
+      return delivery;
+    },
+  });
   const store = given.lifecycle?.store ?? memory();
   const crashed: TestProcess[] = [];
   let up = await open();

@@ -14,9 +14,12 @@ import { untilAborted } from "../../abort.ts";
 /** Keep-alive timeout of idle connections, in milliseconds: longer than that of clients. */
 const keepAliveMs = 65_000;
 
+/** What calls are handed to. */
+export type CallHandler = Pick<Handler, "handle">;
+
 /** Listens on 127.0.0.1. Rejects with Node's error if the port is in use. */
 export function listen(
-  handler: Handler,
+  handler: CallHandler,
   sandbox: Sandbox,
   { port = 0 }: ListenOptions,
 ): Promise<SandboxServer> {
@@ -49,7 +52,7 @@ function stop(server: Server, closing: AbortController): Promise<void> {
 
 /** What a request is dispatched to. */
 interface Inside {
-  readonly handler: Handler;
+  readonly handler: CallHandler;
   readonly sandbox: Sandbox;
   /** Aborts when the server closes. */
   readonly signal?: AbortSignal;
@@ -133,7 +136,7 @@ function streamClock(clock: VirtualClock, response: ServerResponse): void {
  * redirects follow `request.redirect`. A call that is aborted while it waits is still carried out.
  */
 export async function answerRequest(
-  handler: Handler,
+  handler: CallHandler,
   sandbox: Sandbox,
   request: Request,
   redirectsLeft = 20,
@@ -173,7 +176,7 @@ async function redirected(status: number, request: Request): Promise<RequestInit
   return { method, body: await request.arrayBuffer() };
 }
 
-async function answerOnce(handler: Handler, sandbox: Sandbox, request: Request): Promise<Response> {
+async function answerOnce(handler: CallHandler, sandbox: Sandbox, request: Request): Promise<Response> {
   const body = await request.text();
   if (body.length > longestBody) return toResponse(tooLarge());
   const { host, origin, pathname, search } = new URL(request.url);
