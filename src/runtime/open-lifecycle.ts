@@ -56,6 +56,8 @@ export interface Seams {
   readonly pollMs?: number;
   /** Shared by all lifecycles of one account in this process. */
   readonly memory?: SealMemory;
+  /** Draws the 32 bytes of a key of a new store. @default random bytes */
+  readonly newKey?: (use: "store" | "names") => Uint8Array;
   /** The store may belong to other origins: for commands that make no calls. `noted`: a warning names both. */
   readonly anyOrigin?: boolean | "noted";
 }
@@ -92,6 +94,7 @@ async function openEngine(
     nextTurn = setImmediate,
     pollMs = 1_000,
     memory,
+    newKey,
     anyOrigin = false,
   }: Seams,
 ): Promise<Engine> {
@@ -118,7 +121,7 @@ async function openEngine(
     const outbox = new Outbox({ ...shared, events, configured: keepEventsMs, adapter });
     const seen = (found: AccountRecord, at: number): void => outbox.applyRecord(found, at);
     const begun = (): void => noteNewStore(settings);
-    const parts = { ...shared, account, ring, hideIds, fields, newest, memory, seen, begun };
+    const parts = { ...shared, account, ring, hideIds, fields, newest, memory, newKey, seen, begun };
     const keys = await StoreKeys.open(parts);
     const { changeOrigin: change } = settings;
     if (!anyOrigin) await checkOrigins({ ...shared, origins, change });

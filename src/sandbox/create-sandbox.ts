@@ -6,7 +6,7 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
-import { answerRequest, listen } from "./http/listen.ts";
+import { answerRequest, type CallHandler, listen } from "./http/listen.ts";
 import { Handler } from "./handler.ts";
 import { aName } from "./options/behaviour.ts";
 import { readOptions, type SandboxOptions } from "./options/sandbox-options.ts";
@@ -40,8 +40,12 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
   return sandboxOver(new Handler(new World(readOptions(options))));
 }
 
-/** The sandbox over a handler, for callers that reach the handler directly. */
-export function sandboxOver(handler: Handler): Sandbox {
+/**
+ * The sandbox over a handler, for callers that reach the handler directly.
+ *
+ * @param calls handles what arrives by `fetch()` and `listen()`
+ */
+export function sandboxOver(handler: Handler, calls: CallHandler = handler): Sandbox {
   const { world } = handler;
   const userNamed = (verb: string, appUserId: string): SandboxUser => {
     const user = world.users.find(appUserId);
@@ -54,8 +58,8 @@ export function sandboxOver(handler: Handler): Sandbox {
     },
     clock: world.settings.clock,
     journal: handler.journal,
-    fetch: (input, init) => answerRequest(handler, sandbox, new Request(input, init)),
-    listen: (listenOptions = {}) => listen(handler, sandbox, listenOptions),
+    fetch: (input, init) => answerRequest(calls, sandbox, new Request(input, init)),
+    listen: (listenOptions = {}) => listen(calls, sandbox, listenOptions),
     fail: (fault) => handler.faults.add(fault),
     faults: () => handler.faults.waiting,
     clearFaults: () => handler.faults.clear(),

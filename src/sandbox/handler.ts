@@ -52,7 +52,7 @@ export class Handler {
   async handle(incoming: Incoming, signal?: AbortSignal): Promise<Delivery> {
     const at = this.world.now();
     const plan = understand(this.world, incoming);
-    const fault = this.faults.match(plan.call, plan.appUserId);
+    const fault = this.faults.match(plan);
     const delayMs = fault?.delayMs ?? 0;
     const late = fault?.delay === "after";
     const waitMs = this.#latencyMs() + (late ? 0 : delayMs);

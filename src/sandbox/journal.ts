@@ -14,6 +14,7 @@ export interface JournalEntry {
   readonly method: string;
   /** Path and query; values that may be sensitive are shown as `…`. */
   readonly path: string;
+  /** The user's id, also where the call names only its 1upHealth user; of a rename the new id. */
   readonly appUserId?: string;
   readonly oneupUserId?: number;
   /** Status of the response; `dropped` if the connection was cut. */

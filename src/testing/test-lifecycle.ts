@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { memory } from "../../adapters/memory.ts";
 import type { UserState } from "../../machines/index.ts";
 import { checkId } from "../runtime/options/check-id.ts";
@@ -34,7 +35,10 @@ export interface TestLifecycleOptions {
    * or late.
    */
   readonly lifecycle?: Some<Omit<LifecycleOptions, Own>> | undefined;
-  /** Options of the sandbox. `seed` is 1 by default, so that ids, codes and tokens are the same in every run. */
+  /**
+   * Options of the sandbox. `seed` is 1 by default, so that ids, codes, tokens, aliases and fingerprints are the same in
+   * every run.
+   */
   readonly sandbox?: Omit<SandboxOptions, "clock" | "waitOn"> | undefined;
   /** Start time, in ms since 1970. @default 2026-01-01T00:00Z */
   readonly now?: number | undefined;
@@ -149,7 +153,14 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
   const handler = new Handler(
     new World(readOptions({ ...given.sandbox, seed, clock: time, waitOn: "clock" })),
   );
-  const sandbox = sandboxOver(handler);
+  const sandbox = sandboxOver(handler, {
+    // A call of the test's own waits for time as one of the lifecycle does.
+    handle(incoming, signal) {
+      const delivery = handler.handle(incoming, signal);
+      time.waitFor(delivery);
+      return delivery;
+    },
+  });
   const store = given.lifecycle?.store ?? memory();
   const crashed: TestProcess[] = [];
   let up = await open();
@@ -258,7 +269,16 @@ export function openProcess(
       transport: sandboxTransport(handler, process),
       store: process.storeOf(store),
     },
-    // Work that needs no time continues at once, also where a test has replaced `queueMicrotask`.
-    { nextTurn: (task) => void Promise.resolve().then(task), pollMs: watchMs },
+    {
+      // Work that needs no time continues at once, also where a test has replaced `queueMicrotask`.
+      nextTurn: (task) => void Promise.resolve().then(task),
+      pollMs: watchMs,
+      // Aliases and fingerprints are the same in every run. What outlives the process has real keys.
+      ...(!store.durable && { newKey: (use) => keyOf(handler.world.settings.seed, use) }),
+    },
   );
+}
+
+function keyOf(seed: number, use: string): Uint8Array {
+  return createHash("sha256").update(`key of a test lifecycle ${seed} ${use}`).digest();
 }

@@ -388,7 +388,7 @@ describe("verifyReceipts()", () => {
         if (changed !== lines[at]) expect(await verdict(lines.with(at, changed))).toBe(false);
     }
     expect(await verdict([lines[0] ?? "", lines[2] ?? "", lines[1] ?? "", ...lines.slice(3)])).toBe(false);
-    const other = await createTestLifecycle();
+    const other = await createTestLifecycle({ sandbox: { seed: 2 } });
     afterwards(() => other.lifecycle.close());
     expect(await verdict(lines, other.lifecycle.receiptsKey())).toBe(false);
     await expect(verifyReceipts(lines, { publicKey: "x" })).rejects.toMatchObject({ code: "INVALID_OPTION" });

@@ -224,8 +224,8 @@ describe("the text of a response", () => {
   const words = "Mary Shelley born 1797-08-30 pays with planted-secret-planted-secret, see mary@example.org";
   const refusal = { success: false, error: words };
 
-  async function refused(text: boolean): Promise<Awaited<ReturnType<typeof world>>> {
-    const made = await world({ lifecycle: { causes: { text } } });
+  async function refused(text: boolean, seed = 1): Promise<Awaited<ReturnType<typeof world>>> {
+    const made = await world({ lifecycle: { causes: { text } }, sandbox: { seed } });
     made.sandbox.fail({ call: "createUser", status: 500, body: refusal, times: 3 });
     made.sandbox.fail({ call: "issueAuthCode", status: 500, body: refusal, times: 9 });
     await made.lifecycle.onboard("mary", { waitMs: 0 });
@@ -243,7 +243,7 @@ describe("the text of a response", () => {
       fingerprint: expect.stringMatching(/^[0-9a-f]{12}$/) as string,
     });
     expect(ada.pause?.cause?.text).toEqual(text);
-    const other = await refused(false);
+    const other = await refused(false, 2);
     expect((await other.lifecycle.inspect("mary")).pause?.cause?.text?.fingerprint).not.toBe(
       text?.fingerprint,
     );

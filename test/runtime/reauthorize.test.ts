@@ -127,8 +127,7 @@ describe("reauthorize() of a user whose record is damaged", () => {
     await change(store, inState("renameInDoubt", { rename }), 3_600_000);
     const before = spentOn(sandbox, "ada").length;
     expect(await lifecycle.reauthorize("ada")).toMatchObject({ usable: true, oneupUserId: own });
-    expect(spentOn(sandbox, "ada").slice(before)).toEqual(["issueAuthCode"]);
-    expect(sandbox.journal.entries().map(({ call }) => call)).toContain("listUsers");
+    expect(spentOn(sandbox, "ada").slice(before)).toEqual(["listUsers", "issueAuthCode"]);
   });
 
   it.each([

@@ -59,7 +59,7 @@ describe("a purge of a user that 1upHealth knew, and does not list", () => {
     await lifecycle.offboard("ada", { purge: ["r4"], waitMs: 0 });
     await clock.advance("10m");
     const asked = sandbox.journal.entries().filter(({ call }) => call === "listUsers");
-    expect(asked.slice(0, 4).map(({ appUserId, oneupUserId }) => appUserId ?? oneupUserId)).toEqual([
+    expect(asked.slice(0, 4).map(({ appUserId, oneupUserId }) => oneupUserId ?? appUserId)).toEqual([
       1001,
       1001,
       "ada",

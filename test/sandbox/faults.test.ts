@@ -106,6 +106,38 @@ describe("sandbox/faults", () => {
     expect((await refresh(two.refresh)).body["error"]).toBe("invalid_grant");
   });
 
+  it("fail() picks look-ups and renames by the user that they are about", async () => {
+    const { call, sandbox } = await open();
+    const ids = ["ada", "bob"].map((name) => sandbox.createUser(name));
+    const [ada, bob] = ids.map(String) as [string, string];
+    const headers = headersOf(sandbox);
+    const path = "/user-management/v1/user";
+    const lookUp = async (query: string) => (await call("GET", `${path}?${query}`, { headers })).status;
+    const rename = async (oneup_user_id: string, app_user_id: string) => {
+      const body = new URLSearchParams({ oneup_user_id, app_user_id });
+      return (await call("PUT", path, { headers, body })).status;
+    };
+    sandbox.fail({ call: "listUsers", appUserId: "ada", times: 2, status: 503 });
+    expect(await lookUp(`oneup_user_id=${bob}`)).toBe(200);
+    expect(await lookUp("app_user_id=bob")).toBe(200);
+    expect(await lookUp("")).toBe(200);
+    expect(await lookUp(`oneup_user_id=${ada}`)).toBe(503);
+    expect(await lookUp("app_user_id=ada")).toBe(503);
+    expect(sandbox.journal.entries().map(({ appUserId }) => appUserId)).toEqual([
+      "bob",
+      "bob",
+      undefined,
+      "ada",
+      "ada",
+    ]);
+    sandbox.fail({ call: "updateUser", appUserId: "ada", status: 503 });
+    sandbox.fail({ call: "updateUser", appUserId: "eve", status: 502 });
+    expect([await rename(bob, "rob"), await rename(ada, "eve"), await rename(ada, "eve")]).toEqual([
+      200, 503, 502,
+    ]);
+    expect(sandbox.journal.entries().at(-1)).toMatchObject({ appUserId: "eve", oneupUserId: Number(ada) });
+  });
+
   it("fail() takes faults in order, and clearFaults() forgets the rest", async () => {
     const { user, sandbox } = await open();
     for (const status of [500, 502, 503]) sandbox.fail({ status });

@@ -197,6 +197,37 @@ describe("clock.autoAdvance", () => {
     expect(await fhir.read("Patient", id)).toMatchObject({ id });
   });
 
+  it("lets a call of sandbox.fetch() wait as well, and only as long as it takes", async () => {
+    const { lifecycle, clock, sandbox } = await createTestLifecycle();
+    await lifecycle.onboard("ada");
+    const stop = new AbortController();
+    const working = lifecycle.work({ signal: stop.signal });
+    const authorization = `Bearer ${await lifecycle.accessToken("ada")}`;
+    const search = () => sandbox.fetch("https://api.1up.health/r4/Patient", { headers: { authorization } });
+    expect((await search()).status).toBe(200);
+    expect(clock.monotonic()).toBe(0);
+    sandbox.fail({ call: "fhir.search", delayMs: 1_000 });
+    expect((await search()).status).toBe(200);
+    expect(clock.monotonic()).toBe(1_000);
+    clock.autoAdvance = false;
+    sandbox.fail({ call: "fhir.search", delayMs: 1_000 });
+    const late = search();
+    await clock.advance(999);
+    expect(sandbox.journal.count("fhir.search")).toBe(2);
+    await clock.advance(1);
+    expect((await late).status).toBe(200);
+    stop.abort();
+    await working;
+  });
+
+  it("lets a call over sandbox.listen() wait as well", async () => {
+    const { clock, sandbox } = await createTestLifecycle({ sandbox: { latencyMs: [700, 700] } });
+    const server = await sandbox.listen();
+    const answer = await fetch(`${server.url}/login`);
+    await server.close();
+    expect([answer.status, clock.monotonic()]).toEqual([200, 700]);
+  });
+
   it("leaves time alone while only a worker is there", async () => {
     const { lifecycle, clock, arrange } = await createTestLifecycle();
     const stop = new AbortController();

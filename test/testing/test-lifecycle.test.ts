@@ -67,6 +67,45 @@ describe("createTestLifecycle()", () => {
     expect(await run({ sandbox: { seed: 2 } })).not.toEqual(await run());
   });
 
+  it.each([{}, { hideIds: true }, { store: memory }])(
+    "has the same aliases and fingerprints in every run with %o",
+    async ({ store, ...options }: { store?: typeof memory; hideIds?: boolean }) => {
+      const run = async (seed?: number): Promise<readonly string[]> => {
+        const { lifecycle, sandbox } = await createTestLifecycle({
+          lifecycle: { ...options, ...(store && { store: store() }) },
+          sandbox: { seed },
+        });
+        sandbox.fail({ call: "createUser", times: 2, status: 503, body: "words of a gateway" });
+        await lifecycle.onboard("ada");
+        const alias = await lifecycle.accessToken("eve").catch(String);
+        sandbox.fail({ call: "fhir.search", times: Infinity, status: 500, body: "other words" });
+        const error = await lifecycle
+          .fhir("ada", "r4")
+          .search("Patient")
+          .then(() => "", String);
+        const told = [await lifecycle.explain("ada"), await lifecycle.health()];
+        return [alias, error, ...told.map((each) => JSON.stringify(each))];
+      };
+      const first = await run();
+      expect(first.join()).toContain("fingerprint");
+      expect(first[0]).toMatch(/#[0-9a-f]{20}/);
+      expect(await run()).toEqual(first);
+      expect((await run(2))[0]).not.toBe(first[0]);
+    },
+  );
+
+  it("has keys of its own in a store that outlives the process", async () => {
+    const run = async (): Promise<string> => {
+      const world = await createTestLifecycle({
+        lifecycle: { store: lmdb(folderOfTest()), encryption: { keys: ["0".repeat(64)] } },
+      });
+      const alias = await world.lifecycle.accessToken("eve").catch(String);
+      await world.close();
+      return alias;
+    };
+    expect(await run()).not.toBe(await run());
+  });
+
   it.runIf(!onDeno)("opens no socket, sets no timer of the machine, and leaves none behind", async () => {
     const { code, out, err } = await startChild(new URL("quiet.child.ts", import.meta.url), null).ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });

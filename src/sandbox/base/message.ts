@@ -34,6 +34,13 @@ export function bytesOf({ body, bytes }: Outgoing): Uint8Array {
   return bytes ?? Buffer.from(body);
 }
 
+/** The length that is announced of a body whose connection is cut, and what comes of it: half, but never all or nothing. */
+export function cutOf(outgoing: Outgoing): { readonly length: number; readonly half: Uint8Array } {
+  const whole = bytesOf(outgoing);
+  const bytes = whole.length === 0 ? Buffer.from("  ") : whole;
+  return { length: bytes.length, half: bytes.subarray(0, Math.ceil(bytes.length / 2)) };
+}
+
 /** One value of a header. */
 export function header(incoming: Incoming, name: string): string | undefined {
   const value = incoming.headers[name];

@@ -69,6 +69,8 @@ export interface Subject {
 /** A call ready to be carried out. */
 export interface Plan extends Subject {
   readonly call: CallName;
+  /** The id that the user has before the call, if that is known: a rename names the new one. */
+  readonly formerAppUserId?: string | undefined;
   /** Secrets that the caller presented. */
   readonly secrets?: Secrets;
   /** Carries the call out: the only place where the world changes. */

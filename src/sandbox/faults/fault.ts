@@ -63,7 +63,7 @@ import { type FaultResponse, faultResponses } from "./fault-responses.ts";
 export interface Fault {
   /** Which call. @default the calls that `response` or `codeReadyMs` applies to; without those "*" (any) */
   readonly call?: CallName | "*" | undefined;
-  /** Only calls for this user. @default any */
+  /** Only calls for this user, also those that name its 1upHealth user; a rename is for the old and the new id. @default any */
   readonly appUserId?: string | undefined;
   /** How many matching calls it hits; may be `Infinity`. @default 1; Infinity with `probability` */
   readonly times?: number | undefined;

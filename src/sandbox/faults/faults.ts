@@ -52,11 +52,11 @@ export class Faults {
   }
 
   /** Returns the first fault that hits this call, and uses it up by one. */
-  match(call: CallName, appUserId: string | undefined): Fault | undefined {
+  match({ call, appUserId, formerAppUserId }: Plan): Fault | undefined {
     for (const waiting of this.#waiting) {
       const { fault, calls } = waiting;
       if (calls !== undefined && !calls.includes(call)) continue;
-      if (fault.appUserId !== undefined && fault.appUserId !== appUserId) continue;
+      if (fault.appUserId !== undefined && ![appUserId, formerAppUserId].includes(fault.appUserId)) continue;
       if (waiting.skip > 0) {
         waiting.skip -= 1;
         continue;

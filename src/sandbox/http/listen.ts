@@ -7,24 +7,19 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { refuseControl, control, isClockStream, readClock } from "./control.ts";
 import { controlBase } from "./control-routes.ts";
 import type { Delivery, Handler } from "../handler.ts";
-import {
-  bytesOf,
-  header,
-  type Incoming,
-  json,
-  longestBody,
-  type Outgoing,
-  tooLarge,
-} from "../base/message.ts";
+import { cutOf, header, type Incoming, json, longestBody, type Outgoing, tooLarge } from "../base/message.ts";
 import type { Sandbox, SandboxServer, ListenOptions } from "../sandbox.ts";
 import type { VirtualClock } from "../clock/virtual-clock.ts";
 import { untilAborted } from "../../abort.ts";
 /** Keep-alive timeout of idle connections, in milliseconds: longer than that of clients. */
 const keepAliveMs = 65_000;
 
+/** What calls are handed to. */
+export type CallHandler = Pick<Handler, "handle">;
+
 /** Listens on 127.0.0.1. Rejects with Node's error if the port is in use. */
 export function listen(
-  handler: Handler,
+  handler: CallHandler,
   sandbox: Sandbox,
   { port = 0 }: ListenOptions,
 ): Promise<SandboxServer> {
@@ -57,7 +52,7 @@ function stop(server: Server, closing: AbortController): Promise<void> {
 
 /** What a request is dispatched to. */
 interface Inside {
-  readonly handler: Handler;
+  readonly handler: CallHandler;
   readonly sandbox: Sandbox;
   /** Aborts when the server closes. */
   readonly signal?: AbortSignal;
@@ -124,10 +119,9 @@ function send(response: ServerResponse, outgoing: Outgoing): void {
 
 function sendHalf(response: ServerResponse, outgoing: Outgoing): void {
   const { status, headers } = outgoing;
-  const whole = bytesOf(outgoing);
-  const bytes = whole.length === 0 ? Buffer.from("  ") : whole;
-  response.writeHead(status, { ...headers, "content-length": bytes.length });
-  response.write(bytes.subarray(0, Math.ceil(bytes.length / 2)), () => response.destroy());
+  const { length, half } = cutOf(outgoing);
+  response.writeHead(status, { ...headers, "content-length": length });
+  response.write(half, () => response.destroy());
 }
 
 function streamClock(clock: VirtualClock, response: ServerResponse): void {
@@ -142,7 +136,7 @@ function streamClock(clock: VirtualClock, response: ServerResponse): void {
  * redirects follow `request.redirect`. A call that is aborted while it waits is still carried out.
  */
 export async function answerRequest(
-  handler: Handler,
+  handler: CallHandler,
   sandbox: Sandbox,
   request: Request,
   redirectsLeft = 20,
@@ -182,7 +176,7 @@ async function redirected(status: number, request: Request): Promise<RequestInit
   return { method, body: await request.arrayBuffer() };
 }
 
-async function answerOnce(handler: Handler, sandbox: Sandbox, request: Request): Promise<Response> {
+async function answerOnce(handler: CallHandler, sandbox: Sandbox, request: Request): Promise<Response> {
   const body = await request.text();
   if (body.length > longestBody) return toResponse(tooLarge());
   const { host, origin, pathname, search } = new URL(request.url);
@@ -197,7 +191,7 @@ async function answerOnce(handler: Handler, sandbox: Sandbox, request: Request):
   const delivery = await delivered({ handler, sandbox }, incoming, host);
   if (delivery.type === "dropped") throw new TypeError("fetch failed: the connection was closed");
   const { outgoing } = delivery;
-  return toResponse(outgoing, delivery.type === "cut" ? cutBody(bytesOf(outgoing)) : undefined);
+  return toResponse(outgoing, delivery.type === "cut" ? cutBody(cutOf(outgoing).half) : undefined);
 }
 
 function toResponse(
@@ -209,14 +203,13 @@ function toResponse(
   return new Response(empty ? null : sent, { status, headers: { ...headers } });
 }
 
-function cutBody(body: Uint8Array): ReadableStream<Uint8Array> {
+function cutBody(half: Uint8Array): ReadableStream<Uint8Array> {
   let sent = false;
   return new ReadableStream({
     pull(controller) {
       if (sent) return controller.error(new TypeError("terminated: the connection was closed"));
       sent = true;
-      const half = body.slice(0, Math.ceil(body.length / 2));
-      controller.enqueue(half.length === 0 ? new TextEncoder().encode(" ") : half);
+      controller.enqueue(new Uint8Array(half));
     },
   });
 }

@@ -46,19 +46,22 @@ export function planUserManagement(world: World, incoming: Incoming): Plan | und
   const call = calls.get(`${incoming.method} ${incoming.path}`);
   if (call === undefined) return undefined;
   const parameters = readParameters(incoming);
-  const appUserId = parameters?.get("app_user_id");
+  const named = parameters?.get("app_user_id");
+  const oneupUserId = idOf(parameters);
+  const holder = oneupUserId === undefined ? undefined : world.users.byId(oneupUserId)?.appUserId;
   const refusal = admit(world, incoming);
   return {
     call,
-    appUserId,
-    oneupUserId: idOf(parameters),
+    appUserId: named ?? holder,
+    formerAppUserId: holder,
+    oneupUserId,
     carryOut() {
       if (refusal !== undefined) return refusal;
       if (parameters === undefined) return refused("invalid", failure(400, "the body is not JSON"));
       if (call === "listUsers") return list(world, parameters, incoming.body !== "");
-      if (!appUserId) return missingParameter("app_user_id");
-      if (call === "createUser") return create(world, appUserId);
-      return call === "updateUser" ? rename(world, parameters, appUserId) : issueCode(world, appUserId);
+      if (!named) return missingParameter("app_user_id");
+      if (call === "createUser") return create(world, named);
+      return call === "updateUser" ? rename(world, parameters, named) : issueCode(world, named);
     },
   };
 }

@@ -204,6 +204,8 @@ export interface KeyParts {
   readonly writeId: string;
   /** Further fields of a record that is created. */
   readonly fields?: Readonly<Record<string, Json>> | undefined;
+  /** Draws the 32 bytes of a key of a new store. @default random bytes */
+  readonly newKey?: ((use: "store" | "names") => Uint8Array) | undefined;
   /** Called if this opening is the first of the store. */
   readonly begun?: (() => void) | undefined;
 }
@@ -217,6 +219,7 @@ export interface KeyParts {
  */
 export async function openKeys(parts: KeyParts): Promise<KeyView> {
   const { record, account, ring, hideIds = false, newest = newestFormat, writeId, fields = {} } = parts;
+  const { newKey = () => randomBytes(32) } = parts;
   for (;;) {
     const found = await record.load();
     if (found !== null) {
@@ -231,9 +234,9 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
       checkHiding(found.value, hideIds);
       return view;
     }
-    const key = newStoreKey();
+    const key = storeKeyOf(newKey("store"));
     const byRing = await wrapStoreKey(key, account, ring(true));
-    const names = randomBytes(32);
+    const names = newKey("names");
     const start = { ...fields, ...(hideIds && { hideIds }), mark: writeId };
     const value = withKeyRecord(start, {
       format: startFormat,
