@@ -22,7 +22,7 @@ import { spanOf } from "../runtime/options/time-in-words.ts";
 export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
   /**
    * Advances the clock. Timers fire in order, each at its own time, and code that waits for one continues before the next
-   * fires: a worker processes each user when it is due.
+   * fires: a worker processes each user when it is due. Calls that overlap take their turns, so time moves by their sum.
    *
    * @example
    * ```ts
@@ -102,6 +102,8 @@ export class SteeredTime implements TestClock {
   #waiting = 0;
   /** Number of pending `advance()` and `set()` calls. */
   #steered = 0;
+  /** Resolves when the last of these has ended. */
+  #steering: Promise<void> = Promise.resolve();
   #isFlowing = false;
 
   constructor({ now, seed, autoAdvance, isBusy }: SteeredTimeOptions) {
@@ -146,25 +148,12 @@ export class SteeredTime implements TestClock {
 
   async advance(time: Duration): Promise<void> {
     const ms = inMs(time);
-    checkValue("advance the clock", "the time it comes to", this.now() + ms, between(0, latest));
-    const end = this.#passed + ms;
-    this.#steered++;
-    try {
-      await this.#settled();
-      while (this.#fireNext(end)) await this.#settled();
-      this.#passed = Math.max(this.#passed, end);
-    } finally {
-      this.#steered--;
-      this.#moved();
-      void this.#flow();
-    }
+    await this.#steer(() => ms);
   }
 
   async set(ms: number): Promise<void> {
-    const ahead = checkValue("set the clock", "ms since 1970", ms, between(0, latest)) - this.now();
-    if (ahead >= 0) return this.advance(ahead);
-    this.#beginning += ahead;
-    this.#moved();
+    const at = checkValue("set the clock", "ms since 1970", ms, between(0, latest));
+    await this.#steer(() => at - this.now());
   }
 
   onChange(listener: () => void): () => void {
@@ -183,6 +172,32 @@ export class SteeredTime implements TestClock {
     promise.then(end, end);
     void this.#flow();
     return end;
+  }
+
+  /** Moves the clock by `ahead()` when earlier moves have ended. */
+  async #steer(ahead: () => number): Promise<void> {
+    const move = (): Promise<void> => this.#move(ahead());
+    const moved = this.#steered++ === 0 ? move() : this.#steering.then(move);
+    this.#steering = moved.catch(() => {}); // its own caller is told
+    try {
+      await moved;
+    } finally {
+      this.#steered--;
+      this.#moved();
+      void this.#flow();
+    }
+  }
+
+  async #move(ms: number): Promise<void> {
+    checkValue("advance the clock", "the time it comes to", this.now() + ms, between(0, latest));
+    if (ms < 0) {
+      this.#beginning += ms;
+      return;
+    }
+    const end = this.#passed + ms;
+    await this.#settled();
+    while (this.#fireNext(end)) await this.#settled();
+    this.#passed = Math.max(this.#passed, end);
   }
 
   /** Advances from timer to timer while a call waits. */

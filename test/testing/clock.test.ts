@@ -48,6 +48,18 @@ describe("clock.advance()", () => {
     expect(clock.monotonic()).toBe(0);
   });
 
+  it("moves time by the sum where calls overlap, each timer at its own time", async () => {
+    const { clock } = await createTestLifecycle({ now: 0 });
+    const fired: number[] = [];
+    for (const ms of [30 * minute, 90 * minute, 4 * hour]) clock.timer(ms, () => fired.push(clock.now()));
+    const refused = expect(clock.advance(8.64e15 + 1)).rejects.toThrow("Cannot advance the clock");
+    await Promise.all([refused, clock.advance("1h"), clock.advance("1h"), clock.set(5 * hour)]);
+    expect(fired).toEqual([30 * minute, 90 * minute, 4 * hour]);
+    expect([clock.now(), clock.monotonic()]).toEqual([5 * hour, 5 * hour]);
+    await Promise.all([clock.advance("1h"), clock.set(hour)]);
+    expect([clock.now(), clock.monotonic()]).toEqual([hour, 6 * hour]);
+  });
+
   it("takes some looks an hour at a user who is watched, and shows each change", async () => {
     let looks = 0;
     const { lifecycle, clock } = await createTestLifecycle({ lifecycle: { store: counting(() => looks++) } });
