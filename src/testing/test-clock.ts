@@ -53,7 +53,8 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
   /**
    * Whether time passes by itself while a call of the lifecycle waits for nothing else: a back-off, a free slot, the end of
    * `waitMs`. An actor of `lifecycle.actor` has the same effect until it is done, fails or is stopped; one that waits
-   * forever keeps time moving. `work()` and `watch()` alone do not move time. If false, all calls wait for `advance()`.
+   * forever keeps time moving. `work()` and `watch()` alone do not move time. If false, all calls wait for `advance()`, except
+   * those that end something: time passes until `close()`, `restart()` and a `work()` whose signal has aborted are done.
    *
    * @example
    * ```ts
@@ -98,8 +99,10 @@ export class SteeredTime implements TestClock {
   #beginning: number;
   #passed = 0;
   #autoAdvance: boolean;
-  /** Number of waiting calls. */
-  #waiting = 0;
+  /** Calls that wait. */
+  readonly #waiting = new Set<Promise<unknown>>();
+  /** Those that end something, for which time always passes. */
+  readonly #ending = new Set<Promise<unknown>>();
   /** Number of pending `advance()` and `set()` calls. */
   #steered = 0;
   /** Resolves when the last of these has ended. */
@@ -161,14 +164,11 @@ export class SteeredTime implements TestClock {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Lets time pass by itself until `promise` is settled. The returned function ends that. */
-  waitFor(promise: Promise<unknown>): () => void {
-    let waits = true;
-    const end = (): void => {
-      if (waits) this.#waiting--;
-      waits = false;
-    };
-    this.#waiting++;
+  /** Lets time pass by itself until `promise` is settled; `always`: also without `autoAdvance`. The returned function ends that. */
+  waitFor(promise: Promise<unknown>, always = false): () => void {
+    const among = always ? this.#ending : this.#waiting;
+    const end = (): void => void among.delete(promise);
+    among.add(promise);
     promise.then(end, end);
     void this.#flow();
     return end;
@@ -205,15 +205,19 @@ export class SteeredTime implements TestClock {
     if (this.#isFlowing) return;
     this.#isFlowing = true;
     try {
-      while (this.#waiting > 0 && this.#autoAdvance && this.#steered === 0) {
+      while (this.#mayFlow()) {
         await this.#settled();
-        if (this.#waiting === 0 || !this.#autoAdvance || this.#steered > 0) return;
+        if (!this.#mayFlow()) return;
         if (!this.#fireNext(Infinity)) return; // arming the next timer restarts it
         this.#moved();
       }
     } finally {
       this.#isFlowing = false;
     }
+  }
+
+  #mayFlow(): boolean {
+    return this.#steered === 0 && (this.#ending.size > 0 || (this.#autoAdvance && this.#waiting.size > 0));
   }
 
   /** Waits until nothing can continue without time: promise reactions first, then operations that take real time. */

@@ -221,6 +221,38 @@ describe("clock.autoAdvance", () => {
     expect(await working).toMatchObject({ rested: { tokenActive: 1 } });
   });
 
+  it("lets a worker end whose signal has aborted while a call is under way", async () => {
+    const { lifecycle, clock, sandbox, arrange } = await createTestLifecycle();
+    await arrange("ada", "created");
+    sandbox.fail({ call: "createUser", delayMs: 2_000 });
+    const stop = new AbortController();
+    const working = lifecycle.work({ signal: stop.signal });
+    await clock.advance("1s");
+    stop.abort();
+    await working;
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(2_000);
+    await lifecycle.work({ signal: stop.signal });
+    await expect(lifecycle.work({ signal: "none" as never })).rejects.toThrow("signal");
+  });
+
+  it.each([{ status: 503, times: Infinity }, { delayMs: 2_000, times: 2 }])(
+    "switched off, does not keep a lifecycle from ending: %j",
+    async (fault) => {
+      const world = await createTestLifecycle({ autoAdvance: false });
+      world.sandbox.fail({ call: "createUser", ...fault });
+      const ada = world.lifecycle.onboard("ada").catch(() => {});
+      await new Promise((resolve) => setImmediate(resolve));
+      await Promise.all([world.restart(), ada]);
+      const bob = world.lifecycle.onboard("bob").catch(() => {});
+      const stop = new AbortController();
+      const working = world.lifecycle.work({ signal: stop.signal });
+      await new Promise((resolve) => setImmediate(resolve));
+      stop.abort();
+      await working;
+      await Promise.all([world.close(), bob]);
+    },
+  );
+
   it("lets an actor wait as a call does, until it is done", async () => {
     const { lifecycle, clock, sandbox } = await createTestLifecycle({
       lifecycle: { limits: { management: { calls: 1, windowMs: hour } } },
