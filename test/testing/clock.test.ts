@@ -235,23 +235,23 @@ describe("clock.autoAdvance", () => {
     await expect(lifecycle.work({ signal: "none" as never })).rejects.toThrow("signal");
   });
 
-  it.each([{ status: 503, times: Infinity }, { delayMs: 2_000, times: 2 }])(
-    "switched off, does not keep a lifecycle from ending: %j",
-    async (fault) => {
-      const world = await createTestLifecycle({ autoAdvance: false });
-      world.sandbox.fail({ call: "createUser", ...fault });
-      const ada = world.lifecycle.onboard("ada").catch(() => {});
-      await new Promise((resolve) => setImmediate(resolve));
-      await Promise.all([world.restart(), ada]);
-      const bob = world.lifecycle.onboard("bob").catch(() => {});
-      const stop = new AbortController();
-      const working = world.lifecycle.work({ signal: stop.signal });
-      await new Promise((resolve) => setImmediate(resolve));
-      stop.abort();
-      await working;
-      await Promise.all([world.close(), bob]);
-    },
-  );
+  it.each([
+    { status: 503, times: Infinity },
+    { delayMs: 2_000, times: 2 },
+  ])("switched off, does not keep a lifecycle from ending: %j", async (fault) => {
+    const world = await createTestLifecycle({ autoAdvance: false });
+    world.sandbox.fail({ call: "createUser", ...fault });
+    const ada = world.lifecycle.onboard("ada").catch(() => {});
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all([world.restart(), ada]);
+    const bob = world.lifecycle.onboard("bob").catch(() => {});
+    const stop = new AbortController();
+    const working = world.lifecycle.work({ signal: stop.signal });
+    await new Promise((resolve) => setImmediate(resolve));
+    stop.abort();
+    await working;
+    await Promise.all([world.close(), bob]);
+  });
 
   it("lets an actor wait as a call does, until it is done", async () => {
     const { lifecycle, clock, sandbox } = await createTestLifecycle({
