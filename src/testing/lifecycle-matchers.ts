@@ -39,7 +39,8 @@ export interface LifecycleMatchers {
    */
   toHaveSpentCalls(calls: number | SpentCalls): void;
   /**
-   * For any value: it contains no code, token or client secret of `sandbox`, by default of all open test lifecycles.
+   * For any value: it contains no code, token or client secret of `sandbox`, by default of all test lifecycles, open or
+   * closed. A promise, a response with a body or a stream is refused: read it first.
    *
    * @example
    * ```ts ignore
