@@ -49,3 +49,10 @@ export interface LifecycleMatchers {
    */
   toContainNoSecrets(sandbox?: Sandbox): void;
 }
+
+/** The same inside of other matchers: `toEqual({ user: expect.toBeInLifecycleState("tokenActive") })`. */
+export type AsymmetricLifecycleMatchers = {
+  // `any`, as those of Vitest: it stands for the value that it matches.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  [Name in keyof LifecycleMatchers]: (...args: Parameters<LifecycleMatchers[Name]>) => any;
+};

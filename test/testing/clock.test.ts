@@ -52,8 +52,9 @@ describe("clock.advance()", () => {
     const { clock } = await createTestLifecycle({ now: 0 });
     const fired: number[] = [];
     for (const ms of [30 * minute, 90 * minute, 4 * hour]) clock.timer(ms, () => fired.push(clock.now()));
-    const refused = expect(clock.advance(8.64e15 + 1)).rejects.toThrow("Cannot advance the clock");
-    await Promise.all([refused, clock.advance("1h"), clock.advance("1h"), clock.set(5 * hour)]);
+    const refused = clock.advance(8.64e15 + 1).catch(String);
+    await Promise.all([clock.advance("1h"), clock.advance("1h"), clock.set(5 * hour)]);
+    expect(await refused).toContain("Cannot advance the clock");
     expect(fired).toEqual([30 * minute, 90 * minute, 4 * hour]);
     expect([clock.now(), clock.monotonic()]).toEqual([5 * hour, 5 * hour]);
     await Promise.all([clock.advance("1h"), clock.set(hour)]);
