@@ -75,7 +75,7 @@ export function assertSpentCalls(spender: Spender, calls: number | SpentCalls): 
 /**
  * Asserts that `value` contains no code, token or client secret: a text, bytes, or anything printable or serialisable.
  *
- * @param sandbox The sandbox whose secrets to look for. @default those of all open test lifecycles
+ * @param sandbox The sandbox whose secrets to look for. @default those of all test lifecycles, open or closed
  * @example
  * ```ts
  * import { assertNoSecrets, createTestLifecycle } from "oneup-lifecycle/testing";
@@ -85,7 +85,8 @@ export function assertSpentCalls(spender: Spender, calls: number | SpentCalls): 
  * assertNoSecrets(shown);
  * ```
  * @throws {AssertionError} that names the secrets found, without their values
- * @throws {LifecycleError} `INVALID_OPTION` if there is no sandbox to take secrets from
+ * @throws {LifecycleError} `INVALID_OPTION` if there is no sandbox to take secrets from, and for what cannot be looked into: a
+ * promise, a response or request with a body, a blob, a stream, gzipped bytes
  */
 export function assertNoSecrets(value: unknown, sandbox?: Sandbox): void {
   demand(assertNoSecrets, noSecrets(value, sandbox));

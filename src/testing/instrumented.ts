@@ -5,6 +5,7 @@
  * @module
  */
 import type { UserActorLogic } from "../runtime/watching/actor-logic.ts";
+import { onAbort } from "../abort.ts";
 import { isObject } from "../checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
 import { never, waitsInStep, type TestProcess } from "./test-process.ts";
@@ -41,7 +42,16 @@ export function instrumented(lifecycle: Lifecycle, watch: Watch): Lifecycle {
   const actors = new Map<object, () => void>();
   const close = async (): Promise<void> => {
     for (const end of actors.values()) end(); // actors that are still running stay as they are
-    if (!life.isOver) await timed(watch, lifecycle.close());
+    if (!life.isOver) await timed(watch, lifecycle.close(), true);
+  };
+  const work: Lifecycle["work"] = (options) => {
+    const working = lifecycle.work({ pollMs, ...options });
+    const signal = options?.signal;
+    if (signal instanceof AbortSignal) {
+      const unsubscribe = onAbort(signal, () => letTimePass(watch, working, true)); // for its calls under way
+      working.then(unsubscribe, unsubscribe);
+    }
+    return followed(patiently(watch), "work()", unlessDead(life, working));
   };
   return {
     ...proxied(lifecycle, watch),
@@ -50,8 +60,7 @@ export function instrumented(lifecycle: Lifecycle, watch: Watch): Lifecycle {
     budget: { ...lifecycle.budget, refresh: proxied(lifecycle.budget, watch, "budget.").refresh },
     keys: { ...proxied(lifecycle.keys, watch, "keys.") },
     actor: timedActor(lifecycle.actor, watch, actors),
-    work: (options) =>
-      followed(patiently(watch), "work()", unlessDead(life, lifecycle.work({ pollMs, ...options }))),
+    work,
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -116,13 +125,16 @@ function proxied<T extends object>(target: T, watch: Watch, path = ""): T {
   });
 }
 
-/** The call's result; time may pass by itself meanwhile. */
-function timed<T>({ life, time }: Watch, call: Promise<T>): Promise<T> {
-  if (!life.isOver && time !== null) {
-    const forget = life.whenOver(time.waitFor(call));
-    call.then(forget, forget);
-  }
-  return unlessDead(life, call);
+/** The call's result; time may pass by itself meanwhile, or does so in any case (`always`). */
+function timed<T>(watch: Watch, call: Promise<T>, always = false): Promise<T> {
+  letTimePass(watch, call, always);
+  return unlessDead(watch.life, call);
+}
+
+function letTimePass({ life, time }: Watch, call: Promise<unknown>, always: boolean): void {
+  if (life.isOver || time === null) return;
+  const forget = life.whenOver(time.waitFor(call, always));
+  call.then(forget, forget);
 }
 
 /** The call's result, unless the process died meanwhile, or is dead. */

@@ -39,7 +39,8 @@ export interface LifecycleMatchers {
    */
   toHaveSpentCalls(calls: number | SpentCalls): void;
   /**
-   * For any value: it contains no code, token or client secret of `sandbox`, by default of all open test lifecycles.
+   * For any value: it contains no code, token or client secret of `sandbox`, by default of all test lifecycles, open or
+   * closed. A promise, a response with a body or a stream is refused: read it first.
    *
    * @example
    * ```ts ignore
@@ -48,3 +49,10 @@ export interface LifecycleMatchers {
    */
   toContainNoSecrets(sandbox?: Sandbox): void;
 }
+
+/** The same inside of other matchers: `toEqual({ user: expect.toBeInLifecycleState("tokenActive") })`. */
+export type AsymmetricLifecycleMatchers = {
+  // `any`, as those of Vitest: it stands for the value that it matches.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  [Name in keyof LifecycleMatchers]: (...args: Parameters<LifecycleMatchers[Name]>) => any;
+};

@@ -31,40 +31,61 @@ export interface FoundSecret {
 
 /** Weak references, so that a test lifecycle that is never closed costs no memory. */
 const open = new Set<WeakRef<Sandbox>>();
+/** Secrets that `reset()` and `restore()` took from their sandbox, by their texts. */
+const taken = new WeakMap<Sandbox, Map<string, Named>>();
+/** Secrets of closed test lifecycles, by their texts, the newest last. */
+const closed = new Map<string, Named>();
+/** How many of those are kept. Lifecycles with the same seed have the same ones. */
+const mostClosed = 2_000;
 
-/** Adds the secrets of this sandbox to the default search. The returned function removes them. */
+/** Adds the secrets of this sandbox to the default search. The returned function is called when its lifecycle closes. */
 export function lookInto(sandbox: Sandbox): () => void {
+  const { reset, restore } = sandbox;
+  const keep = (): void => {
+    const kept = taken.get(sandbox) ?? new Map<string, Named>();
+    taken.set(sandbox, kept);
+    for (const secret of secretsOf(sandbox)) kept.set(secret.text, secret);
+  };
+  sandbox.reset = () => (keep(), reset());
+  sandbox.restore = (snapshot) => (keep(), restore(snapshot));
   const ref = new WeakRef(sandbox);
   open.add(ref);
-  return () => void open.delete(ref);
+  return () => {
+    if (!open.delete(ref)) return;
+    for (const secret of secretsOf(sandbox)) {
+      closed.delete(secret.text);
+      closed.set(secret.text, secret);
+    }
+    for (const oldest of closed.keys()) if (closed.size > mostClosed) closed.delete(oldest);
+  };
 }
 
-/** The open sandboxes, newest first. */
-function openOnes(): readonly Sandbox[] {
-  const found: Sandbox[] = [];
+/** The secrets of all test lifecycles: of the open ones, newest first, and of those that were closed. */
+function allSecrets(): readonly Named[] {
+  const found: Named[][] = [];
   for (const ref of open) {
     const sandbox = ref.deref();
     if (sandbox === undefined) open.delete(ref);
-    else found.unshift(sandbox);
+    else found.unshift([...secretsOf(sandbox)]);
   }
-  return found;
+  return [...found.flat(), ...closed.values()];
 }
 
 /**
- * All codes, tokens and client secrets of `sandbox` (default: of all open test lifecycles) that `value` contains, as is, as
- * JSON, printing or a URL escapes them, or in base64, alone or with other text around them: in text, in bytes at any depth,
- * or wherever printing or serialising an object shows them.
+ * All codes, tokens and client secrets that `sandbox` (default: all test lifecycles, open or closed) has ever had and that
+ * `value` contains, as is, as JSON, printing or a URL escapes them, or in base64, alone or with other text around them: in
+ * text, in bytes at any depth, or wherever printing or serialising an object shows them.
  *
- * @throws {LifecycleError} `INVALID_OPTION` for a promise, or if no secret is known, because the search could find
- *   nothing
+ * @throws {LifecycleError} `INVALID_OPTION` for what cannot be looked into, such as a promise or a response with a body,
+ *   or if no secret is known, because the search could find nothing
  */
 export function secretsIn(value: unknown, sandbox?: Sandbox): readonly FoundSecret[] {
   if (value instanceof Promise) {
     throw invalidOption("Cannot look for secrets in a promise: await it first");
   }
-  const known = distinct((sandbox === undefined ? openOnes() : [sandbox]).flatMap(secretsOf));
+  const known = distinct(sandbox === undefined ? allSecrets() : secretsOf(sandbox));
   if (known.length === 0) {
-    const rule = "a test lifecycle must be open, or a sandbox must be given";
+    const rule = "a test lifecycle must have been created, or a sandbox must be given";
     throw invalidOption(`Cannot look for secrets: ${rule}`);
   }
   const texts = textsOf(value);
@@ -109,7 +130,7 @@ function pieceAt(offset: number, text: string): string {
   return bytes.toString("base64").slice(first, end);
 }
 
-/** Codes and tokens, used or not, and the client secrets, also those that were replaced. */
+/** Codes and tokens, used or not, and the client secrets, also those that were replaced, reset or restored. */
 function secretsOf(sandbox: Sandbox): readonly Named[] {
   const { credentials, formerSecrets = [], grants, users } = sandbox.snapshot();
   const names = new Map(users.map(({ oneupUserId, appUserId }) => [oneupUserId, appUserId]));
@@ -123,6 +144,7 @@ function secretsOf(sandbox: Sandbox): readonly Named[] {
     ...grants.codes.map(({ code, oneupUserId }) => named("a code", oneupUserId, code)),
     ...grants.accessTokens.map(({ token, oneupUserId }) => named("an access token", oneupUserId, token)),
     ...grants.refreshTokens.map(({ token, oneupUserId }) => named("a refresh token", oneupUserId, token)),
+    ...(taken.get(sandbox)?.values() ?? []),
   ];
 }
 
@@ -163,11 +185,28 @@ function bytesIn(value: unknown): readonly string[] {
     const isSearched = typeof each === "function" || (typeof each === "object" && each !== null);
     if (!isSearched || seen.has(each)) continue;
     seen.add(each);
+    checkReadable(each);
     const bytes = bytesOf(each);
+    if (bytes?.subarray(0, gzipStart.length).equals(gzipStart))
+      throw invalidOption("Cannot look for secrets in gzipped bytes: decompress them first");
     if (bytes === null) for (const one of within(each)) open.push(one);
     else texts.push(bytes.toString("latin1"));
   }
   return texts;
+}
+
+/** The first bytes of whatever gzip compressed. */
+const gzipStart = Buffer.from([0x1f, 0x8b, 0x08]);
+
+/** What shows its content only later, by the name that each realm gives it. */
+const unreadable = /^\[object (Response|Request|Blob|File|ReadableStream)\]$/;
+
+/** @throws {LifecycleError} `INVALID_OPTION` for a response, a stream and the like, unless it has no body */
+function checkReadable(value: object): void {
+  const [, name] = unreadable.exec(Object.prototype.toString.call(value)) ?? [];
+  if (name === undefined || ("body" in value && value.body === null)) return;
+  const first = name === "ReadableStream" ? "read it" : "await its text()";
+  throw invalidOption(`Cannot look for secrets in a ${name}: ${first} first`);
 }
 
 /** Only its own bytes: small Buffers share a pool with others. */
@@ -182,7 +221,7 @@ function within(value: object): readonly unknown[] {
     (key): unknown => Object.getOwnPropertyDescriptor(value, key)?.value,
   );
   if (value instanceof Map) return [...fields, ...value.keys(), ...value.values()];
-  return value instanceof Set ? [...fields, ...value] : fields;
+  return value instanceof Set || value instanceof FormData ? [...fields, ...value] : fields;
 }
 
 /** The text before and after the secret, with every secret masked. */

@@ -22,7 +22,7 @@ import { spanOf } from "../runtime/options/time-in-words.ts";
 export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
   /**
    * Advances the clock. Timers fire in order, each at its own time, and code that waits for one continues before the next
-   * fires: a worker processes each user when it is due.
+   * fires: a worker processes each user when it is due. Calls that overlap take their turns, so time moves by their sum.
    *
    * @example
    * ```ts
@@ -53,7 +53,8 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
   /**
    * Whether time passes by itself while a call of the lifecycle waits for nothing else: a back-off, a free slot, the end of
    * `waitMs`. An actor of `lifecycle.actor` has the same effect until it is done, fails or is stopped; one that waits
-   * forever keeps time moving. `work()` and `watch()` alone do not move time. If false, all calls wait for `advance()`.
+   * forever keeps time moving. `work()` and `watch()` alone do not move time. If false, all calls wait for `advance()`, except
+   * those that end something: time passes until `close()`, `restart()` and a `work()` whose signal has aborted are done.
    *
    * @example
    * ```ts
@@ -98,10 +99,14 @@ export class SteeredTime implements TestClock {
   #beginning: number;
   #passed = 0;
   #autoAdvance: boolean;
-  /** Number of waiting calls. */
-  #waiting = 0;
+  /** Calls that wait. */
+  readonly #waiting = new Set<Promise<unknown>>();
+  /** Those that end something, for which time always passes. */
+  readonly #ending = new Set<Promise<unknown>>();
   /** Number of pending `advance()` and `set()` calls. */
   #steered = 0;
+  /** Resolves when the last of these has ended. */
+  #steering: Promise<void> = Promise.resolve();
   #isFlowing = false;
 
   constructor({ now, seed, autoAdvance, isBusy }: SteeredTimeOptions) {
@@ -146,25 +151,12 @@ export class SteeredTime implements TestClock {
 
   async advance(time: Duration): Promise<void> {
     const ms = inMs(time);
-    checkValue("advance the clock", "the time it comes to", this.now() + ms, between(0, latest));
-    const end = this.#passed + ms;
-    this.#steered++;
-    try {
-      await this.#settled();
-      while (this.#fireNext(end)) await this.#settled();
-      this.#passed = Math.max(this.#passed, end);
-    } finally {
-      this.#steered--;
-      this.#moved();
-      void this.#flow();
-    }
+    await this.#steer(() => ms);
   }
 
   async set(ms: number): Promise<void> {
-    const ahead = checkValue("set the clock", "ms since 1970", ms, between(0, latest)) - this.now();
-    if (ahead >= 0) return this.advance(ahead);
-    this.#beginning += ahead;
-    this.#moved();
+    const at = checkValue("set the clock", "ms since 1970", ms, between(0, latest));
+    await this.#steer(() => at - this.now());
   }
 
   onChange(listener: () => void): () => void {
@@ -172,17 +164,40 @@ export class SteeredTime implements TestClock {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Lets time pass by itself until `promise` is settled. The returned function ends that. */
-  waitFor(promise: Promise<unknown>): () => void {
-    let waits = true;
-    const end = (): void => {
-      if (waits) this.#waiting--;
-      waits = false;
-    };
-    this.#waiting++;
+  /** Lets time pass by itself until `promise` is settled; `always`: also without `autoAdvance`. The returned function ends that. */
+  waitFor(promise: Promise<unknown>, always = false): () => void {
+    const among = always ? this.#ending : this.#waiting;
+    const end = (): void => void among.delete(promise);
+    among.add(promise);
     promise.then(end, end);
     void this.#flow();
     return end;
+  }
+
+  /** Moves the clock by `ahead()` when earlier moves have ended. */
+  async #steer(ahead: () => number): Promise<void> {
+    const move = (): Promise<void> => this.#move(ahead());
+    const moved = this.#steered++ === 0 ? move() : this.#steering.then(move);
+    this.#steering = moved.catch(() => {}); // its own caller is told
+    try {
+      await moved;
+    } finally {
+      this.#steered--;
+      this.#moved();
+      void this.#flow();
+    }
+  }
+
+  async #move(ms: number): Promise<void> {
+    checkValue("advance the clock", "the time it comes to", this.now() + ms, between(0, latest));
+    if (ms < 0) {
+      this.#beginning += ms;
+      return;
+    }
+    const end = this.#passed + ms;
+    await this.#settled();
+    while (this.#fireNext(end)) await this.#settled();
+    this.#passed = Math.max(this.#passed, end);
   }
 
   /** Advances from timer to timer while a call waits. */
@@ -190,15 +205,19 @@ export class SteeredTime implements TestClock {
     if (this.#isFlowing) return;
     this.#isFlowing = true;
     try {
-      while (this.#waiting > 0 && this.#autoAdvance && this.#steered === 0) {
+      while (this.#mayFlow()) {
         await this.#settled();
-        if (this.#waiting === 0 || !this.#autoAdvance || this.#steered > 0) return;
+        if (!this.#mayFlow()) return;
         if (!this.#fireNext(Infinity)) return; // arming the next timer restarts it
         this.#moved();
       }
     } finally {
       this.#isFlowing = false;
     }
+  }
+
+  #mayFlow(): boolean {
+    return this.#steered === 0 && (this.#ending.size > 0 || (this.#autoAdvance && this.#waiting.size > 0));
   }
 
   /** Waits until nothing can continue without time: promise reactions first, then operations that take real time. */

@@ -56,10 +56,10 @@ interface Fate {
   left: number;
 }
 
-/** Operations of a process at one instant, of which the last waits. */
+/** Every so many operations of a process in a row, one waits. */
 const mostAtOnce = 1_000;
-/** The longest such wait, ms. */
-const longestPauseMs = 60_000;
+/** Time between two operations, ms, from which on they are not in a row: a call takes less. */
+const shortestRestMs = 1_000;
 
 /**
  * The step of the application's own in which code runs: it takes real time, unless it turns out (`waits()`) to wait for
@@ -84,9 +84,9 @@ export class TestProcess {
   /** The store that it has open. */
   #open: Store | null = null;
 
-  /** The instant of the last operation, how many there were at it, and how long the last pause took. */
-  #instant = -1;
-  #atOnce = 0;
+  /** When the last operation took place, or will; how many there were since the last pause, and how long that took. */
+  #lastAt = 0;
+  #inARow = 0;
   #pauseMs = 1;
 
   readonly #strike: ((steps: readonly Step[]) => Strike) | null;
@@ -199,15 +199,19 @@ export class TestProcess {
   }
 
   /**
-   * What a further operation costs at the same instant, ms. Nothing, unless code asks again and again without a pause: a real
-   * store would take its time then, and without it the clock would stand still for ever.
+   * What a further operation costs, ms. Nothing, unless code asks again and again without a pause: a real store would take its
+   * time then, and without it the clock would stand still for ever. It costs more and more, so that a scenario that has no
+   * end is soon found.
    */
   #costMs(): number {
     const now = this.clock.monotonic();
-    if (now !== this.#instant) [this.#instant, this.#atOnce] = [now, 0];
-    if (++this.#atOnce < mostAtOnce) return 0;
-    this.#atOnce = 0;
-    return (this.#pauseMs = Math.min(2 * this.#pauseMs, longestPauseMs));
+    if (now - this.#lastAt >= shortestRestMs) [this.#inARow, this.#pauseMs] = [0, 1];
+    this.#lastAt = Math.max(this.#lastAt, now);
+    if (++this.#inARow < mostAtOnce) return 0;
+    this.#inARow = 0;
+    this.#pauseMs *= 2;
+    this.#lastAt = Math.max(this.#lastAt, now + this.#pauseMs);
+    return this.#pauseMs;
   }
 
   /** The store, as this process uses it. */

@@ -7,7 +7,7 @@ import { expect } from "vitest";
 import type { UserState } from "../../machines/index.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { inState, noSecrets, spentCalls, visited, type Checked, type SpentCalls } from "./expectations.ts";
-import type { LifecycleMatchers } from "./lifecycle-matchers.ts";
+import type { AsymmetricLifecycleMatchers, LifecycleMatchers } from "./lifecycle-matchers.ts";
 
 declare global {
   // All assertions of Vitest have these methods. Its own interface for matchers has one type parameter in Vitest 4 and two
@@ -15,6 +15,11 @@ declare global {
   namespace Chai {
     interface Assertion extends LifecycleMatchers {}
   }
+}
+
+declare module "vitest" {
+  // Inside of `toEqual()` and the like: this one has no type parameter in either.
+  interface AsymmetricMatchersContaining extends AsymmetricLifecycleMatchers {}
 }
 
 expect.extend({

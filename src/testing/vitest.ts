@@ -11,5 +11,5 @@
  * @module
  */
 import "./vitest-expect.ts";
-export type { LifecycleMatchers } from "./lifecycle-matchers.ts";
+export type { AsymmetricLifecycleMatchers, LifecycleMatchers } from "./lifecycle-matchers.ts";
 export type { SpentCalls } from "./expectations.ts";

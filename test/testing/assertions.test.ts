@@ -50,6 +50,16 @@ describe("assertInState() and toBeInLifecycleState()", () => {
     );
   });
 
+  it("stand for a user inside of other matchers", async () => {
+    const { arrange } = await createTestLifecycle();
+    const given: { user: UserStatus } = { user: await arrange("ada", "tokenActive") };
+    expect(given).toEqual({ user: expect.toBeInLifecycleState("tokenActive") });
+    expect(given).toEqual<typeof given>({ user: expect.not.toHaveVisited(["failed"]) });
+    expect([given]).toContainEqual(expect.objectContaining({ user: expect.toHaveSpentCalls(0) }));
+    // @ts-expect-error -- it is none of the states
+    expect(() => expect(given).toEqual({ user: expect.toBeInLifecycleState("active") })).toThrow();
+  });
+
   it("show a state that the user is in by the clock alone", async () => {
     const { lifecycle, clock } = await createTestLifecycle();
     await lifecycle.onboard("ada");

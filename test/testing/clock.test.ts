@@ -48,6 +48,19 @@ describe("clock.advance()", () => {
     expect(clock.monotonic()).toBe(0);
   });
 
+  it("moves time by the sum where calls overlap, each timer at its own time", async () => {
+    const { clock } = await createTestLifecycle({ now: 0 });
+    const fired: number[] = [];
+    for (const ms of [30 * minute, 90 * minute, 4 * hour]) clock.timer(ms, () => fired.push(clock.now()));
+    const refused = clock.advance(8.64e15 + 1).catch(String);
+    await Promise.all([clock.advance("1h"), clock.advance("1h"), clock.set(5 * hour)]);
+    expect(await refused).toContain("Cannot advance the clock");
+    expect(fired).toEqual([30 * minute, 90 * minute, 4 * hour]);
+    expect([clock.now(), clock.monotonic()]).toEqual([5 * hour, 5 * hour]);
+    await Promise.all([clock.advance("1h"), clock.set(hour)]);
+    expect([clock.now(), clock.monotonic()]).toEqual([hour, 6 * hour]);
+  });
+
   it("takes some looks an hour at a user who is watched, and shows each change", async () => {
     let looks = 0;
     const { lifecycle, clock } = await createTestLifecycle({ lifecycle: { store: counting(() => looks++) } });
@@ -238,6 +251,38 @@ describe("clock.autoAdvance", () => {
     expect((await lifecycle.inspect("ada")).state).toBe("tokenActive");
     stop.abort();
     expect(await working).toMatchObject({ rested: { tokenActive: 1 } });
+  });
+
+  it("lets a worker end whose signal has aborted while a call is under way", async () => {
+    const { lifecycle, clock, sandbox, arrange } = await createTestLifecycle();
+    await arrange("ada", "created");
+    sandbox.fail({ call: "createUser", delayMs: 2_000 });
+    const stop = new AbortController();
+    const working = lifecycle.work({ signal: stop.signal });
+    await clock.advance("1s");
+    stop.abort();
+    await working;
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(2_000);
+    await lifecycle.work({ signal: stop.signal });
+    await expect(lifecycle.work({ signal: "none" as never })).rejects.toThrow("signal");
+  });
+
+  it.each([
+    { status: 503, times: Infinity },
+    { delayMs: 2_000, times: 2 },
+  ])("switched off, does not keep a lifecycle from ending: %j", async (fault) => {
+    const world = await createTestLifecycle({ autoAdvance: false });
+    world.sandbox.fail({ call: "createUser", ...fault });
+    const ada = world.lifecycle.onboard("ada").catch(() => {});
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all([world.restart(), ada]);
+    const bob = world.lifecycle.onboard("bob").catch(() => {});
+    const stop = new AbortController();
+    const working = world.lifecycle.work({ signal: stop.signal });
+    await new Promise((resolve) => setImmediate(resolve));
+    stop.abort();
+    await working;
+    await Promise.all([world.close(), bob]);
   });
 
   it("lets an actor wait as a call does, until it is done", async () => {

@@ -1,6 +1,7 @@
 import { AssertionError } from "node:assert";
 import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
+import { gzipSync } from "node:zlib";
 import { assertNoSecrets, createTestLifecycle } from "oneup-lifecycle/testing";
 import "oneup-lifecycle/testing/vitest";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
@@ -174,18 +175,71 @@ describe("assertNoSecrets() and toContainNoSecrets()", () => {
     await close();
   });
 
+  const closedBooks: readonly [string, string, (secret: string) => unknown][] = [
+    ["a response", "in a Response: await its text() first", (secret) => Response.json({ secret })],
+    [
+      "a request",
+      "in a Request: await its text() first",
+      (secret) => ({ sent: new Request("http://x", { method: "POST", body: secret }) }),
+    ],
+    ["a blob", "in a Blob: await its text() first", (secret) => [new Blob([secret])]],
+    ["a file", "in a File: await its text() first", (secret) => new File([secret], "log.txt")],
+    [
+      "a file in a form",
+      "in a File: await its text() first",
+      (secret) => {
+        const form = new FormData();
+        form.set("log", new Blob([secret]));
+        return form;
+      },
+    ],
+    ["a stream", "in a ReadableStream: read it first", (secret) => new Response(secret).body],
+    ["gzip", "in gzipped bytes: decompress them first", (secret) => ({ body: gzipSync(secret) })],
+  ];
+
+  it.each(closedBooks)("refuse %s, whose text they cannot see", async (_, message, hide) => {
+    await using world = await createTestLifecycle();
+    const given = hide(world.sandbox.credentials.clientSecret);
+    expect(() => assertNoSecrets(given)).toThrow(`Cannot look for secrets ${message}`);
+    expect(() => expect(given).not.toContainNoSecrets()).toThrow(message);
+    assertNoSecrets([new Response(null), new Request("http://x")]);
+    const shown = new Request(`http://x/?${world.sandbox.credentials.clientSecret}`);
+    expect(() => assertNoSecrets(shown)).toThrow(AssertionError);
+  });
+
+  it("know the secrets from before reset() and restore(), and of closed lifecycles", async () => {
+    const world = await createTestLifecycle({ sandbox: { seed: 77 } });
+    const empty = world.sandbox.snapshot();
+    await world.lifecycle.onboard("ada");
+    const first = await world.lifecycle.accessToken("ada");
+    world.sandbox.restore(empty);
+    expect(() => assertNoSecrets(first, world.sandbox)).toThrow('an access token of "ada"');
+    await world.restart();
+    world.sandbox.setCredentials({ clientSecret: "of-this-test-0123" });
+    world.sandbox.reset();
+    for (const secret of [first, "of-this-test-0123"]) {
+      expect(() => assertNoSecrets(secret, world.sandbox)).toThrow(AssertionError);
+      expect(() => assertNoSecrets(secret)).toThrow(AssertionError);
+    }
+    await world.close();
+    await using _ = await createTestLifecycle();
+    for (const secret of [first, "of-this-test-0123"])
+      expect(() => assertNoSecrets(secret)).toThrow(AssertionError);
+  });
+
   it("refuse to look where nothing could be found", async () => {
     const another = "../../src/testing/secrets-in.ts?another"; // here, tests may have left theirs open
     const fresh = (await import(
       /* @vite-ignore */ another
     )) as typeof import("../../src/testing/secrets-in.ts");
     const { sandbox } = await createTestLifecycle();
+    expect(() => fresh.secretsIn("text")).toThrow(
+      "Cannot look for secrets: a test lifecycle must have been created, or a sandbox must be given",
+    );
     const end = fresh.lookInto(sandbox);
     expect(fresh.secretsIn("text")).toEqual([]);
     end();
-    expect(() => fresh.secretsIn("text")).toThrow(
-      "Cannot look for secrets: a test lifecycle must be open, or a sandbox must be given",
-    );
+    expect(fresh.secretsIn(sandbox.credentials.clientSecret)).toHaveLength(1);
     assertNoSecrets("text", sandbox);
   });
 });

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { isLifecycleError } from "oneup-lifecycle";
+import { storeUnavailable } from "../../src/errors.ts";
 import {
   simulate,
   SimulationError,
@@ -85,6 +86,26 @@ describe("simulate()", () => {
       ]);
     };
     expect((await simulate({ seeds: 3, scenario })).seeds).toBe(3);
+  });
+
+  it("soon finds a process that asks for ever without a pause, or whose every life fails", async () => {
+    const asking = await findingOf({
+      seeds: [1],
+      scenario: ({ process }) =>
+        process(async ({ lifecycle }) => {
+          while (!(await lifecycle.inspect("ada").catch(() => null))?.usable);
+        }),
+    });
+    expect(asking.message).toContain("does not end within 30 days: its processes are still at inspect()");
+    const failing = await findingOf({
+      seeds: [1],
+      scenario: ({ process }) =>
+        process(() => {
+          throw storeUnavailable("Cannot use the store");
+        }),
+    });
+    expect(failing.message).toContain("does not end within 30 days");
+    expect(failing.trace.length).toBeLessThan(1_000); // two lines a life: later and later
   });
 
   it("lets the code of a dead process get no answer, not even an error", async () => {

@@ -52,6 +52,11 @@ export class HandlerCalls {
     return this.#begun.size === 0;
   }
 
+  /** What the handler waits for. */
+  get names(): readonly string[] {
+    return [...this.#begun].flatMap(({ name, mayStay }) => (mayStay ? [] : [name]));
+  }
+
   /** The call, followed until it is settled. */
   follow<T>(name: string, call: Promise<T>, mayStay: boolean): Promise<T> {
     const end = this.#begin({ name, mayStay });

@@ -170,16 +170,18 @@ function storyOf(seed: number, options: SimulateOptions) {
     }
   }
 
-  /** Why it may not end, if that is certain. */
+  /** Why it may not end: what its processes wait for. */
   function hint(): string {
     const isIdle = up.size > 0 && [...up.values()].every((calls) => calls.isIdle);
-    return isIdle
-      ? ": its processes wait for no call, no step and no timer of their clocks. Virtual time does not wait for real time, such as that of a query or of a timer of the platform, outside of a step"
-      : "";
+    if (isIdle)
+      return ": its processes wait for no call, no step and no timer of their clocks. Virtual time does not wait for real time, such as that of a query or of a timer of the platform, outside of a step";
+    const names = [...new Set([...up.values()].flatMap((calls) => calls.names))];
+    return names.length === 0 ? "" : `: its processes are still at ${names.join(", ")}`;
   }
 
   /** Lets a process live again and again until it returns. */
   async function liveOn(name: string, run: Run): Promise<void> {
+    let pauses = 1; // longer and longer once nothing goes wrong, so that a process that always fails is soon found
     for (let life = 0; ; life++) {
       const label = `${name}.${life + 1}`;
       const process = new TestProcess(clock, (steps) => weather.strike(steps));
@@ -192,7 +194,8 @@ function storyOf(seed: number, options: SimulateOptions) {
       up.delete(process);
       process.end();
       if (how === "is done") return;
-      await sleep(clock, dice.pick([1_000, 5_000, 60_000]));
+      await sleep(clock, dice.pick([1_000, 5_000, 60_000]) * pauses);
+      if (weather.isCalm) pauses *= 4;
     }
   }
 
