@@ -178,7 +178,7 @@ it("a storage that shows the mark of the process before for a while is waited fo
 
 it("open() refuses a Keyv whose entries disappear by themselves", async () => {
   const expiring = new Keyv({ store: new Map() });
-  expiring.hooks.addHandler("preSet" as never, (data: { ttl?: number }) => void (data.ttl = 60_000));
+  expiring.hooks.addHandler("preSet", (data: { ttl?: number }) => void (data.ttl = 60_000));
   await expect(keyv(expiring).open({ account: "account", clock: manualClock() })).rejects.toMatchObject({
     code: "STORE_UNUSABLE",
     message: expect.stringContaining("must not expire"),
