@@ -82,6 +82,7 @@ export type ErrorCode =
  * - `proxy_407`, …: a proxy refused the way to the host, with this status
  * - `proxy_ENOTFOUND`, `proxy_ECONNREFUSED`, …: the proxy itself was not reached, or did not answer as one
  * - `UNDICI_MISSING`: the package `undici` is not installed, or does not work in the bundle of the application
+ * - `UND_ERR_INVALID_ARG`: the dispatcher of the application does not take the call, mostly because it is of another undici
  * - `TIMEOUT`: no response came within `timeoutMs`
  * - `DEADLINE_PASSED`: nothing was sent: its turn was over before it could leave
  * - `ANSWER_TOO_BIG`, `ANSWER_TOO_DEEP`, `ANSWER_CHARSET`: a response came that is not read

@@ -23,6 +23,8 @@ const steps = {
     "check the proxy that HTTPS_PROXY or undiciTransport() names: its host, its port, and that this machine reaches it; it is tried again",
   undici:
     "install undici, and keep it out of the application's bundle (esbuild: --external:undici), or give createLifecycle() the transport fetchTransport()",
+  dispatcher:
+    "give undiciTransport() a dispatcher of the same undici as this package's, version 7: one of another version, such as that of Node's own fetch, may not take its calls",
   files: "let this process open more files (ulimit -n), or find what keeps them open; it is tried again",
   slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; it is tried again",
   credentials:
@@ -66,6 +68,7 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   process_died: "failing",
   proxy_407: "proxy",
   UNDICI_MISSING: "undici",
+  UND_ERR_INVALID_ARG: "dispatcher",
   EMFILE: "files",
   ENFILE: "files",
   http_407: "proxy",

@@ -30,13 +30,15 @@ import {
   lacksItsEnd,
   type TransportStream,
 } from "./transport.ts";
+import { unfitDispatcher } from "./unfit-dispatcher.ts";
 
 /** Options of {@link undiciTransport}. */
 export interface UndiciTransportOptions {
   /**
-   * An `Agent`, `ProxyAgent`, `Pool`, … that you create and close. It must not retry or redirect. undici's interceptor of
-   * redirects is told to follow none; an answer of one that does all the same is refused (`REDIRECT_FOLLOWED`), but by then
-   * a secret may have left for another origin.
+   * An `Agent`, `ProxyAgent`, … of undici 7 or later that you create and close. It must send each call to the origin of
+   * that call: a `Client` or `Pool` has one origin, and would send the client secret there with the calls to all others.
+   * It must not retry or redirect. undici's interceptor of redirects is told to follow none; an answer of one that does
+   * all the same is refused (`REDIRECT_FOLLOWED`), but by then a secret may have left for another origin.
    *
    * @default an `Agent` created by the transport
    */
@@ -99,6 +101,8 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
     throw invalidOption(
       "Cannot create a transport: this runtime must support undici, and it replaces undici with a stub; use fetchTransport() instead",
     );
+  const unfit = options.dispatcher && unfitDispatcher(options.dispatcher);
+  if (unfit) throw invalid("create a transport", `dispatcher must be ${unfit.must}`, unfit.got);
   const route = { connections, proxy, noProxy };
   const calls = lazyAgent(route);
   /** Apart from the calls: streams that are read slowly would keep all connections from them. */

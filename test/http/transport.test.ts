@@ -1,4 +1,4 @@
-import { Agent, MockAgent, Pool, type Dispatcher } from "undici";
+import { Agent, MockAgent, type Dispatcher } from "undici";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import type { Answer, Call, SendOptions, Unanswered } from "../../src/http/call.ts";
@@ -216,9 +216,9 @@ describe("undiciTransport()", () => {
       most = Math.max(most, ++under);
       setTimeout(() => response.end("{}", () => under--), 10);
     });
-    const pool = new Pool(url, { connections: 1, pipelining: 10 });
-    onTestFinished(() => pool.close());
-    const transport = undiciTransport({ dispatcher: pool });
+    const dispatcher = new Agent({ connections: 1, pipelining: 10 });
+    onTestFinished(() => dispatcher.close());
+    const transport = undiciTransport({ dispatcher });
     await Promise.all([1, 2, 3].map(() => sendOver(transport, secretCall(url))));
     expect(most).toBe(1);
   });
