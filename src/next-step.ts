@@ -63,6 +63,7 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   ECONNRESET: "cut",
   EPIPE: "cut",
   UND_ERR_SOCKET: "cut",
+  SENT_AGAIN: "cut",
   TIMEOUT: "slow",
   DEADLINE_PASSED: "failing",
   process_died: "failing",

@@ -186,6 +186,14 @@ export function heldBack(): TransportError {
   });
 }
 
+/** A dispatcher starts a request again that was written. Only one that changes nothing may be sent twice. */
+export function sentAgain(): TransportError {
+  return new TransportError(
+    "Cannot tell whether the call was carried out: its connection failed after it was sent, and it may not be sent again",
+    { sent: true, code: "SENT_AGAIN" },
+  );
+}
+
 /** The body is larger than {@link TransportRequest.maxBytes}. */
 export function tooBig(maxBytes: number): TransportError {
   return unread("ANSWER_TOO_BIG", `its body must not exceed ${maxBytes} bytes`);

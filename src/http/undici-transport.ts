@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Readable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Agent, Dispatcher } from "undici";
 import { aText, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
@@ -21,6 +22,7 @@ import {
   networkError,
   onRequestAbort,
   redirected,
+  sentAgain,
   tooBig,
   TransportError,
   type Transport,
@@ -237,7 +239,17 @@ function exchange(
   headersOf: (headers: Headers) => Headers,
 ): Promise<TransportResponse> {
   return new Promise((resolve, reject) =>
-    new Exchange(request, resolve, reject).begin(dispatcher, request, headersOf(request.headers)),
+    new WholeExchange(request, resolve, reject).begin(dispatcher, request, headersOf(request.headers)),
+  );
+}
+
+/** Sends a request, and reads the answer piece by piece. @throws {TransportError} */
+function streamed(
+  request: TransportRequest,
+  dispatcher: Pick<Dispatcher, "dispatch">,
+): Promise<TransportStream> {
+  return new Promise((resolve, reject) =>
+    new StreamedExchange(request, resolve, reject).begin(dispatcher, request, uncoded(request.headers)),
   );
 }
 
@@ -255,35 +267,28 @@ const noHeaders: Headers = {};
 const ignore = (): void => {};
 
 /** One request in progress. undici calls the `on…` methods in order, each at most once unless noted otherwise. */
-class Exchange implements Dispatcher.DispatchHandler {
+abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   #request: TransportRequest | undefined;
-  #resolve: (response: TransportResponse) => void;
+  #resolve: (response: T) => void;
   #reject: (error: TransportError) => void;
-  readonly #maxBytes: number;
   #controller: Dispatcher.DispatchController | undefined;
   /** Stays true once set, even if a dispatcher starts the request a second time. */
   #sent = false;
   #settled = false;
-  #status = 0;
-  #headers = noHeaders;
-  #body: Buffer | undefined;
-  #rest: Buffer[] | undefined;
-  #bytes = 0;
 
   constructor(
     request: TransportRequest,
-    resolve: (response: TransportResponse) => void,
+    resolve: (response: T) => void,
     reject: (error: TransportError) => void,
   ) {
     this.#request = request;
-    this.#maxBytes = request.maxBytes;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
   begin(dispatcher: Pick<Dispatcher, "dispatch">, request: TransportRequest, headers: Headers): void {
     const { method, url, body = null } = request;
-    onRequestAbort(request, () => this.#fail(aborted(this.#sent)));
+    onRequestAbort(request, () => this.onAbort());
     if (this.#settled) return;
     const { origin, path } = splitUrl(url);
     // The sender's time-out covers the whole call, so undici's own two time-outs are disabled.
@@ -300,64 +305,66 @@ class Exchange implements Dispatcher.DispatchHandler {
     try {
       dispatcher.dispatch(options, this);
     } catch (error) {
-      this.#fail(networkError(error, this.#sent));
+      this.fail(networkError(error, this.#sent));
     }
   }
 
-  /** undici writes the request as soon as this returns, unless it was aborted. */
+  /**
+   * undici writes the request as soon as this returns, unless it was aborted. It starts a request again whose HTTP/2 stream
+   * was refused, although the server may have taken it, and so does a dispatcher that retries.
+   */
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     if (!this.#settled) this.#controller = controller;
-    if (isRedirected(context)) this.#fail(redirected());
+    if (isRedirected(context)) this.fail(redirected());
     else if (this.#settled) controller.abort(aborted(this.#sent));
+    else if (this.#sent && this.#request?.method !== "GET") this.fail(sentAgain());
     else if (this.#request?.onSending() === true) this.#sent = true;
-    else this.#fail(this.#sent ? aborted(true) : heldBack());
+    else this.fail(this.#sent ? aborted(true) : heldBack());
   }
 
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
+  abstract onResponseStart(
+    controller: Dispatcher.DispatchController,
     status: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
-    if (status < 200) return; // informational: the answer follows
-    this.#sent = true;
-    this.#status = status;
-    this.#headers = isFlat(headers) ? headers : flatten(headers);
-  }
+    headers: AnswerHeaders,
+  ): void;
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#settled) return;
-    this.#bytes += chunk.length;
-    if (this.#bytes > this.#maxBytes) this.#fail(tooBig(this.#maxBytes));
-    else if (this.#body === undefined) this.#body = chunk;
-    else (this.#rest ??= [this.#body]).push(chunk);
-  }
+  abstract onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void;
 
-  onResponseEnd(): void {
-    if (!this.#settle()) return;
-    const body = this.#rest === undefined ? this.#body : Buffer.concat(this.#rest, this.#bytes);
-    const headers = this.#headers;
-    try {
-      const text = body && textOf(headers["content-type"], body, () => body.toString("utf8"));
-      const response = { status: this.#status, headers, text: text ?? "" };
-      const isWhole = body === undefined || isDecoded(response.text, headers["content-type"], body);
-      this.#resolve(isWhole ? response : { ...response, isDecoded: false });
-    } catch (error) {
-      this.#reject(error instanceof TransportError ? error : networkError(error, true));
-    }
-    this.#letGo();
-  }
+  abstract onResponseEnd(): void;
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    if (!this.#settle()) return;
-    this.#reject(networkError(error, this.#sent));
-    this.#letGo();
+    if (!this.#settled) this.reject(networkError(error, this.#sent));
   }
 
-  #fail(error: TransportError): void {
-    if (!this.#settle()) return;
-    const controller = this.#controller;
+  protected get isSettled(): boolean {
+    return this.#settled;
+  }
+
+  /** The caller no longer waits. */
+  protected onAbort(): void {
+    this.fail(aborted(this.#sent));
+  }
+
+  protected onAnswer(): void {
+    this.#sent = true;
+  }
+
+  protected resolve(response: T): void {
+    this.#settled = true;
+    this.#resolve(response);
+    this.letGo();
+  }
+
+  protected reject(error: TransportError): void {
+    this.#settled = true;
     this.#reject(error);
-    this.#letGo();
+    this.letGo();
+  }
+
+  protected fail(error: TransportError): void {
+    if (this.#settled) return;
+    const controller = this.#controller;
+    this.reject(error);
     controller?.abort(error);
   }
 
@@ -365,18 +372,114 @@ class Exchange implements Dispatcher.DispatchHandler {
    * Lets go of the call and its answer. undici's queue holds this in literals, and after a burst V8 allocates those among
    * old objects, which keep what they refer to until the next full collection.
    */
-  #letGo(): void {
+  protected letGo(): void {
     this.#resolve = this.#reject = ignore;
-    this.#headers = noHeaders;
-    this.#request = this.#controller = this.#body = this.#rest = undefined;
-  }
-
-  #settle(): boolean {
-    if (this.#settled) return false;
-    this.#settled = true;
-    return true;
+    this.#request = this.#controller = undefined;
   }
 }
+
+class WholeExchange extends Exchange<TransportResponse> {
+  readonly #maxBytes: number;
+  #status = 0;
+  #headers = noHeaders;
+  #body: Buffer | undefined;
+  #rest: Buffer[] | undefined;
+  #bytes = 0;
+
+  constructor(
+    request: TransportRequest,
+    resolve: (response: TransportResponse) => void,
+    reject: (error: TransportError) => void,
+  ) {
+    super(request, resolve, reject);
+    this.#maxBytes = request.maxBytes;
+  }
+
+  override onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: AnswerHeaders,
+  ): void {
+    if (status < 200) return; // informational: the answer follows
+    this.onAnswer();
+    this.#status = status;
+    this.#headers = isFlat(headers) ? headers : flatten(headers);
+  }
+
+  override onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.isSettled) return;
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#maxBytes) this.fail(tooBig(this.#maxBytes));
+    else if (this.#body === undefined) this.#body = chunk;
+    else (this.#rest ??= [this.#body]).push(chunk);
+  }
+
+  override onResponseEnd(): void {
+    if (this.isSettled) return;
+    const body = this.#rest === undefined ? this.#body : Buffer.concat(this.#rest, this.#bytes);
+    const headers = this.#headers;
+    try {
+      const text = body && textOf(headers["content-type"], body, () => body.toString("utf8"));
+      const response = { status: this.#status, headers, text: text ?? "" };
+      const isWhole = body === undefined || isDecoded(response.text, headers["content-type"], body);
+      this.resolve(isWhole ? response : { ...response, isDecoded: false });
+    } catch (error) {
+      this.reject(error instanceof TransportError ? error : networkError(error, true));
+    }
+  }
+
+  protected override letGo(): void {
+    super.letGo();
+    this.#headers = noHeaders;
+    this.#body = this.#rest = undefined;
+  }
+}
+
+class StreamedExchange extends Exchange<TransportStream> {
+  #body: Readable | undefined;
+
+  override onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: AnswerHeaders,
+  ): void {
+    if (status < 200 || this.isSettled) return;
+    this.onAnswer();
+    const flat = flatten(headers);
+    this.#body = new Readable({
+      highWaterMark: bytesAhead,
+      read: () => controller.resume(),
+      destroy(error, done) {
+        controller.abort(error ?? aborted(true)); // has no effect on one that has ended
+        done(error);
+      },
+    }).on("error", ignore); // it may come before the body is read, which then throws it
+    this.resolve({ status, headers: flat, body: this.#body, endsWithConnection: lacksItsEnd(flat) });
+  }
+
+  override onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#body?.push(chunk) === false) controller.pause();
+  }
+
+  override onResponseEnd(): void {
+    this.#body?.push(null);
+  }
+
+  override onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#body === undefined) super.onResponseError(controller, error);
+    else this.#body.destroy(error);
+  }
+
+  protected override onAbort(): void {
+    if (this.#body === undefined) super.onAbort();
+    else this.#body.destroy(aborted(true));
+  }
+}
+
+/** How much of a streamed answer is read before it is asked for. */
+const bytesAhead = 65_536;
+
+type AnswerHeaders = Record<string, string | string[] | undefined>;
 
 /** What undici's interceptor of redirects reads, also one in a dispatcher of the application's own. */
 const noRedirects = { maxRedirections: 0 };
@@ -392,78 +495,8 @@ function isFlat(headers: Record<string, unknown>): headers is Record<string, str
   return true;
 }
 
-/** Sends a request, and reads the answer piece by piece. @throws {TransportError} */
-async function streamed(
-  { method, url, headers, signal, onSending }: TransportRequest,
-  dispatcher: Pick<Dispatcher, "dispatch">,
-): Promise<TransportStream> {
-  const { Agent } = await loadUndici();
-  const { origin, path } = splitUrl(url);
-  const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
-  const call = { origin, path, method, headers: uncoded(headers), signal, ...timeouts, ...noRedirects };
-  let sent = false;
-  const asked: Pick<Dispatcher, "dispatch"> = {
-    dispatch: (options, handler) =>
-      dispatcher.dispatch(
-        options,
-        onStart(handler, () => {
-          if (!onSending()) return sent ? aborted(true) : heldBack();
-          sent = true;
-          return null;
-        }),
-      ),
-  };
-  try {
-    // `request()` needs no other method of its dispatcher than `dispatch()`.
-    const answer = await Agent.prototype.request.call(asked as Dispatcher, call);
-    if (isRedirected(answer.context)) {
-      answer.body.on("error", () => {}).destroy(); // ends the connection
-      throw redirected();
-    }
-    const headers = flatten(answer.headers);
-    const { statusCode: status, body } = answer;
-    return { status, headers, body, endsWithConnection: lacksItsEnd(headers) };
-  } catch (error) {
-    if (error instanceof TransportError) throw error;
-    throw signal.aborted ? aborted(sent) : networkError(error, sent);
-  }
-}
-
-/**
- * Asks `refusal` in the tick in which undici writes the request, which may have waited for a free connection. The handler
- * that `request()` makes has one of two methods for it, depending on the version of undici.
- */
-function onStart(
-  handler: Dispatcher.DispatchHandler,
-  refusal: () => TransportError | null,
-): Dispatcher.DispatchHandler {
-  const { onRequestStart, onConnect } = handler as LegacyHandler;
-  const replaced: LegacyHandler =
-    onRequestStart === undefined
-      ? {
-          onConnect(abort, context) {
-            const error = refusal();
-            if (error === null) onConnect?.call(handler, abort, context);
-            else abort(error);
-          },
-        }
-      : {
-          onRequestStart(controller, context) {
-            const error = refusal();
-            if (error === null) onRequestStart.call(handler, controller, context);
-            else controller.abort(error);
-          },
-        };
-  return Object.assign(handler, replaced);
-}
-
-/** A handler as undici 6 had it, and `request()` of undici 7 still has. The types of the method lack the context. */
-interface LegacyHandler extends Omit<Dispatcher.DispatchHandler, "onConnect"> {
-  onConnect?(abort: (error?: Error) => void, context: unknown): void;
-}
-
 /** Headers that came several times, each as one text. */
-function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+function flatten(headers: AnswerHeaders): Record<string, string> {
   const entries = Object.entries(headers);
   return Object.fromEntries(entries.map(([name, value]) => [name, [value ?? ""].flat().join(", ")]));
 }

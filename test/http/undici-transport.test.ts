@@ -157,3 +157,63 @@ it("undiciTransport() says of a stream that waited for a connection that it was 
   expect(await waiting).toMatchObject({ sent: false });
   expect(seen).toHaveLength(1);
 });
+
+it("a dispatcher that takes only the handlers of undici 7, as that of undici 8, streams answers", async () => {
+  const whole = Buffer.alloc(3_000_000, "a file ");
+  const { url } = await serve((response) => response.end(whole));
+  const agent = new Agent();
+  const dispatcher: Pick<Agent, "dispatch"> = {
+    dispatch(options, handler) {
+      if (handler.onRequestStart === undefined) throw new Error("invalid onRequestStart method");
+      return agent.dispatch(options, handler);
+    },
+  };
+  const transport = undiciTransport({ dispatcher });
+  const stream = await transport.stream?.(streamOf(url, AbortSignal.timeout(5_000)));
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stream?.body ?? []) pieces.push(piece);
+  expect(Buffer.concat(pieces).equals(whole)).toBe(true);
+  await agent.close();
+});
+
+it("a stream whose connection is cut before it is read throws once it is read, and not before", async () => {
+  const { url } = await serve((response) => {
+    response.write("the first piece");
+    setTimeout(() => response.destroy(), 20);
+  });
+  const transport = undiciTransport();
+  const stream = await transport.stream?.(streamOf(url, AbortSignal.timeout(5_000)));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const reading = (async () => {
+    for await (const _ of stream?.body ?? []);
+  })();
+  await expect(reading).rejects.toMatchObject({ code: "UND_ERR_SOCKET" });
+  await transport.close?.();
+});
+
+it.each([
+  ["POST", ["started", "aborted"]],
+  ["PUT", ["started", "aborted"]],
+  ["GET", ["started", "started"]],
+] as const)("a %s that a dispatcher starts again after it was sent is %j", async (method, expected) => {
+  const starts: string[] = [];
+  const dispatcher: Pick<Agent, "dispatch"> = {
+    dispatch(_, handler) {
+      for (let start = 0; start < 2; start++) {
+        const controller = { aborted: false, paused: false, reason: null, pause() {}, resume() {} };
+        let how = "started";
+        const abort = (): unknown => (how = "aborted");
+        handler.onRequestStart?.({ ...controller, abort }, null); // as undici 8 does after REFUSED_STREAM
+        starts.push(how);
+      }
+      handler.onResponseError?.({} as never, Object.assign(new Error("closed"), { code: "UND_ERR_SOCKET" }));
+      return true;
+    },
+  };
+  const transport = undiciTransport({ dispatcher });
+  const lost = { sent: true, code: method === "GET" ? "UND_ERR_SOCKET" : "SENT_AGAIN" };
+  const request = { ...requestTo("https://a.example"), method };
+  await expect(transport.send(request)).rejects.toMatchObject(lost);
+  await expect(transport.stream?.(request)).rejects.toMatchObject(lost);
+  expect(starts).toEqual([...expected, ...expected]);
+});
