@@ -7,6 +7,7 @@ import { Readable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Agent, Dispatcher } from "undici";
 import { aText, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
+import { systemClock } from "../clock.ts";
 import { invalidOption } from "../errors.ts";
 import { isMissing, loadPackage } from "../load-package.ts";
 import { isDecoded, textOf } from "./charset.ts";
@@ -112,35 +113,54 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   /** For hosts that another server chose. */
   const foreign = lazyAgent(route, true);
   const { dispatcher } = options;
+  let lastBegun = systemClock.now();
+
+  function renew(): void {
+    for (const one of [calls, streams])
+      void one
+        .release()
+        ?.then(({ agent, close }) => agent.close().then(close)) // once its calls are over
+        .catch(() => {});
+  }
+
+  /**
+   * While the process was frozen or the machine asleep, undici's timers stood still, and connections that are dropped
+   * since seem open. A call that is written on one ends in doubt.
+   */
+  function renewAfterRest(): void {
+    const now = systemClock.now();
+    if (Math.abs(now - lastBegun) > keepAliveMs) renew();
+    lastBegun = now;
+  }
+
   const headersOf = dispatcher === undefined ? memoized(uncoded) : uncoded; // an application's may change what it gets
   return hearsAborts({
     sendsGetBody: true,
     send(request) {
+      renewAfterRest();
       const way = dispatcher ?? calls.agent();
       return way === undefined
         ? calls.open().then((agent) => exchange(request, agent, headersOf))
         : exchange(request, way, headersOf);
     },
     async stream(request) {
+      renewAfterRest();
       return streamed(
         request,
         dispatcher ?? (await (request.publicOnly === true ? foreign : streams).open()),
       );
     },
     turn: () => turn(),
-    renew() {
-      for (const one of [calls, streams])
-        void one
-          .release()
-          ?.then(({ agent, close }) => agent.close().then(close)) // once its calls are over
-          .catch(() => {});
-    },
+    renew,
     async close() {
       const opened = [calls, streams, foreign].map((one) => one.release());
       for (const one of opened) await (await one?.catch(() => undefined))?.close(); // its calls have failed
     },
   });
 }
+
+/** For so long undici keeps a connection without a call, unless the server names another time. */
+const keepAliveMs = 4_000;
 
 /** An agent that is opened by its first call. */
 interface LazyAgent {

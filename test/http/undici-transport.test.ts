@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { Agent } from "undici";
-import { expect, it, vi } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { describeCall } from "../../src/http/call.ts";
 import { createSender } from "../../src/http/send.ts";
@@ -217,3 +217,32 @@ it.each([
   await expect(transport.stream?.(request)).rejects.toMatchObject(lost);
   expect(starts).toEqual([...expected, ...expected]);
 });
+
+it.each([5_000, -5_000])(
+  "a call after the clock went %d ms leaves over a new connection: the process may have been frozen",
+  async (ms) => {
+    let now = Date.now();
+    const clock = vi.spyOn(systemClock, "now").mockImplementation(() => now);
+    onTestFinished(() => clock.mockRestore());
+    const ports: (number | undefined)[] = [];
+    const { url } = await serve((response, _, { socket }) => {
+      ports.push(socket.remotePort);
+      response.end("{}");
+    });
+    const transport = undiciTransport();
+    onTestFinished(() => transport.close?.());
+    const call = async (): Promise<void> => {
+      await transport.send(requestTo(url));
+      const stream = await transport.stream?.(streamOf(url, AbortSignal.timeout(5_000)));
+      for await (const _ of stream?.body ?? []);
+      await new Promise(setImmediate); // undici takes a connection up again at the end of the turn
+    };
+    await call();
+    now += 3_900;
+    await call();
+    now += ms;
+    await call();
+    await call();
+    expect(ports.map((port) => ports.indexOf(port))).toEqual([0, 1, 0, 1, 4, 5, 4, 5]);
+  },
+);
