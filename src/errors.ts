@@ -87,6 +87,8 @@ export type ErrorCode =
  * - `SENT_AGAIN`: the call was sent, its connection failed, and a dispatcher would have sent it a second time
  * - `DEADLINE_PASSED`: nothing was sent: its turn was over before it could leave
  * - `ANSWER_TOO_BIG`, `ANSWER_TOO_DEEP`, `ANSWER_CHARSET`: a response came that is not read
+ * - `UND_ERR_HEADERS_OVERFLOW`, `HTTPParserError`, …: a response came that is no HTTP, or whose headers are too long
+ * - `ANSWER_INTERCEPTED`: a dispatcher of the application's own made an error of the response; it is not read
  * - `REDIRECT_FOLLOWED`: a dispatcher or `fetch` of the application's own followed a redirect; the answer is not read
  * - `TRANSPORT_BROKEN`: a transport of the application's own resolved with something else than a response
  * - `invalid_client`, `invalid_grant`, `server_error`, …: an error code of OAuth 2.0 (RFC 6749) in the response

@@ -25,6 +25,9 @@ const steps = {
     "install undici, and keep it out of the application's bundle (esbuild: --external:undici), or give createLifecycle() the transport fetchTransport()",
   dispatcher:
     "give undiciTransport() a dispatcher of the same undici as this package's, version 7: one of another version, such as that of Node's own fetch, may not take its calls",
+  interceptor: "take interceptors.responseError() out of the dispatcher of undiciTransport()",
+  garbled:
+    "call the host from this machine with curl -v: what came cannot be read as a response, so look for a proxy or gateway on the way that sends it; it is tried again",
   files: "let this process open more files (ulimit -n), or find what keeps them open; it is tried again",
   slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; it is tried again",
   credentials:
@@ -70,6 +73,10 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   proxy_407: "proxy",
   UNDICI_MISSING: "undici",
   UND_ERR_INVALID_ARG: "dispatcher",
+  ANSWER_INTERCEPTED: "interceptor",
+  HTTPParserError: "garbled",
+  UND_ERR_HEADERS_OVERFLOW: "garbled",
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "garbled",
   EMFILE: "files",
   ENFILE: "files",
   http_407: "proxy",
@@ -122,6 +129,7 @@ export function isRefusedAlone(
 function stepAfterStatus(code: string, status: number | null): keyof typeof steps {
   if (status === null) {
     if (/CERT|SIGNATURE|^ERR_TLS|^ERR_SSL/.test(code)) return "certificate";
+    if (code.startsWith("HPE_")) return "garbled"; // of the parser of HTTP
     if (/^proxy_\d/.test(code)) return "cut";
     return code.startsWith("proxy_") ? "unreachedProxy" : "network";
   }

@@ -167,7 +167,8 @@ export function proxyCodeOf(error: unknown): string | undefined {
 export function codeOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth++) {
     if ("code" in at && typeof at.code === "string" && /^[A-Za-z0-9_]{2,40}$/.test(at.code)) return at.code;
-    if ("name" in at && at.name === "NotCapable") return at.name; // Deno's, without --allow-net
+    // Deno's, without --allow-net, and undici's, whose code is missing
+    if ("name" in at && (at.name === "NotCapable" || at.name === "HTTPParserError")) return at.name;
     at = "cause" in at ? at.cause : undefined;
   }
   return undefined;
@@ -247,6 +248,12 @@ export function redirected(): TransportError {
   return unread("REDIRECT_FOLLOWED", "the dispatcher or fetch must not follow redirects, and it did");
 }
 
+/** The dispatcher of an application made an error of the answer, and dropped what is needed to read it. */
+export function intercepted(): TransportError {
+  const rule = "the dispatcher must not turn answers into errors, as interceptors.responseError() does";
+  return unread("ANSWER_INTERCEPTED", rule);
+}
+
 const unreadPrefix = "Cannot read the answer: ";
 
 function unread(code: string, rule: string): TransportError {
@@ -254,10 +261,15 @@ function unread(code: string, rule: string): TransportError {
 }
 
 /** Rules other than that about size. */
-const ruleCodes: ReadonlySet<string> = new Set(["ANSWER_TOO_DEEP", "ANSWER_CHARSET", "REDIRECT_FOLLOWED"]);
+const ruleCodes: ReadonlySet<string> = new Set([
+  "ANSWER_TOO_DEEP",
+  "ANSWER_CHARSET",
+  "ANSWER_INTERCEPTED",
+  "REDIRECT_FOLLOWED",
+]);
 
 /**
- * The violated rule about size, charset or redirects, if an answer arrived but was not read completely because of it. The call was
+ * The violated rule about size, charset, interceptors or redirects, if an answer arrived but was not read completely because of it. The call was
  * then carried out or refused.
  */
 export function sizeRuleIn(cause: unknown): { readonly isBig: boolean; readonly rule: string } | null {

@@ -5,7 +5,7 @@
  */
 import { Readable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
-import type { Agent, Dispatcher } from "undici";
+import type { Agent, Dispatcher, errors } from "undici";
 import { aText, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
 import { systemClock } from "../clock.ts";
 import { invalidOption } from "../errors.ts";
@@ -20,6 +20,7 @@ import {
   codeOf,
   hearsAborts,
   heldBack,
+  intercepted,
   networkError,
   onRequestAbort,
   redirected,
@@ -209,12 +210,15 @@ interface Route {
   readonly noProxy: string;
 }
 
+/** Headers of an answer that are larger, in bytes, lose it: gateways add more than the usual 16,384. */
+const maxHeaderSize = 65_536;
+
 /** undici is loaded by the first call: to read and start it takes as long as all else that this package needs. */
 async function newAgent({ connections, proxy, noProxy }: Route, publicOnly: boolean): Promise<OwnAgent> {
   const { Agent, buildConnector } = await loadUndici();
   const tls = publicOnly ? { ...verifying, lookup: publicLookup } : verifying;
   const tunnels = proxy === undefined ? null : tunnelsThrough(proxy, noProxy, buildConnector(tls));
-  const agent = new Agent({ connections, connect: tunnels?.connect ?? tls });
+  const agent = new Agent({ connections, maxHeaderSize, connect: tunnels?.connect ?? tls });
   return {
     agent,
     close() {
@@ -353,8 +357,15 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   abstract onResponseEnd(): void;
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    if (!this.#settled) this.reject(networkError(error, this.#sent));
+    if (this.#settled) return;
+    const answer = answerIn(error);
+    if (answer === undefined) this.reject(networkError(error, this.#sent));
+    else if (typeof answer.text === "string") this.onIntercepted({ ...answer, text: answer.text });
+    else this.reject(intercepted());
   }
+
+  /** An interceptor made an error of the answer. */
+  protected abstract onIntercepted(answer: TransportResponse): void;
 
   protected get isSettled(): boolean {
     return this.#settled;
@@ -448,6 +459,10 @@ class WholeExchange extends Exchange<TransportResponse> {
     }
   }
 
+  protected override onIntercepted(answer: TransportResponse): void {
+    this.resolve(answer);
+  }
+
   protected override letGo(): void {
     super.letGo();
     this.#headers = noHeaders;
@@ -490,6 +505,10 @@ class StreamedExchange extends Exchange<TransportStream> {
     else this.#body.destroy(error);
   }
 
+  protected override onIntercepted({ status, headers, text }: TransportResponse): void {
+    this.resolve({ status, headers, body: Readable.from([Buffer.from(text)]) });
+  }
+
   protected override onAbort(): void {
     if (this.#body === undefined) super.onAbort();
     else this.#body.destroy(aborted(true));
@@ -513,6 +532,23 @@ function isRedirected(context: unknown): boolean {
 function isFlat(headers: Record<string, unknown>): headers is Record<string, string> {
   for (const name in headers) if (typeof headers[name] !== "string") return false;
   return true;
+}
+
+/**
+ * The answer of which undici's `responseError()` made an error. It drops a body that is neither plain text nor of the type
+ * `application/json`. Other JSON, such as FHIR, means the same without it, a refusal by its status; a page does not.
+ */
+function answerIn(
+  error: Error,
+): (Omit<TransportResponse, "text"> & { readonly text: string | undefined }) | undefined {
+  if (codeOf(error) !== "UND_ERR_RESPONSE") return undefined;
+  const { statusCode: status, headers: given, body } = error as Partial<errors.ResponseError>;
+  if (status === undefined || typeof given !== "object" || given === null) return undefined;
+  const headers = flatten(given as AnswerHeaders);
+  const type = headers["content-type"] ?? "";
+  const isEmpty = /json|^text\/plain/i.test(type) || headers["content-length"] === "0";
+  if (body === "" || body == null) return { status, headers, text: isEmpty ? "" : undefined };
+  return { status, headers, text: typeof body === "string" ? body : JSON.stringify(body) };
 }
 
 /** Headers that came several times, each as one text. */

@@ -1,12 +1,13 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { Agent } from "undici";
+import { Agent, interceptors } from "undici";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { describeCall } from "../../src/http/call.ts";
 import { createSender } from "../../src/http/send.ts";
-import type { TransportRequest } from "../../src/http/transport.ts";
+import type { TransportError, TransportRequest } from "../../src/http/transport.ts";
 import { undiciTransport } from "../../src/http/undici-transport.ts";
+import { nextStepAfter } from "../../src/next-step.ts";
 import { serve } from "./local-server.ts";
 
 function requestTo(url: string): TransportRequest {
@@ -246,3 +247,55 @@ it.each([5_000, -5_000])(
     expect(ports.map((port) => ports.indexOf(port))).toEqual([0, 1, 0, 1, 4, 5, 4, 5]);
   },
 );
+
+it("responseError() of undici makes no lost answer of a refusal", async () => {
+  let says: Record<string, string> = {};
+  let body = '{"error":"invalid_grant"}';
+  const { url } = await serve((response) => response.writeHead(400, says).end(body));
+  const agent = new Agent();
+  onTestFinished(() => agent.close());
+  const transport = undiciTransport({ dispatcher: agent.compose(interceptors.responseError()) });
+  const stream = async (): Promise<unknown> => {
+    const opened = await transport.stream?.(streamOf(url, AbortSignal.timeout(5_000)));
+    const pieces: Uint8Array[] = [];
+    for await (const piece of opened?.body ?? []) pieces.push(piece);
+    return { status: opened?.status, text: Buffer.concat(pieces).toString() };
+  };
+  for (const [type, text] of [
+    ["application/json", body],
+    ["text/plain", body],
+    ["application/fhir+json", ""], // it drops that body
+  ] as const) {
+    says = { "content-type": type };
+    expect(await transport.send(requestTo(url))).toMatchObject({ status: 400, text });
+    expect(await stream()).toEqual({ status: 400, text });
+  }
+  [says, body] = [{ "content-length": "0" }, ""];
+  expect(await transport.send(requestTo(url))).toMatchObject({ status: 400, text: "" });
+  [says, body] = [{ "content-type": "text/html" }, "<html>a page of a gateway</html>"];
+  const error = { sent: true, code: "ANSWER_INTERCEPTED" };
+  await expect(transport.send(requestTo(url))).rejects.toMatchObject(error);
+  await expect(stream()).rejects.toMatchObject(error);
+  expect(nextStepAfter({ code: error.code, status: null })).toMatch(
+    /take interceptors\.responseError\(\) out/,
+  );
+});
+
+it("answers have headers of up to 64 kB, and one that cannot be read is no fault of this machine's network", async () => {
+  const { url } = await serve((response, { path }, { socket }) => {
+    if (path === "/user") response.writeHead(200, { "x-long": "a".repeat(60_000) }).end("{}");
+    else if (path === "/long") response.writeHead(200, { "x-long": "a".repeat(70_000) }).end("{}");
+    else if (path === "/short")
+      socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\n{}");
+    else socket.end("SSH-2.0-OpenSSH_9.2\r\n");
+  });
+  const transport = undiciTransport();
+  onTestFinished(() => transport.close?.());
+  expect(await transport.send(requestTo(url))).toMatchObject({ status: 200, text: "{}" });
+  for (const path of ["long", "short", "ssh"]) {
+    const request = { ...requestTo(url), url: `${url}/${path}` };
+    const error = (await transport.send(request).catch((error: unknown) => error)) as TransportError;
+    expect(error).toMatchObject({ sent: true, code: expect.stringMatching(/^(UND_ERR_|HTTPParserError$)/) });
+    expect(nextStepAfter({ code: error.code, status: null })).toMatch(/cannot be read as a response/);
+  }
+});
