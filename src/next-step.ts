@@ -25,6 +25,8 @@ const steps = {
     "install undici, and keep it out of the application's bundle (esbuild: --external:undici), or give createLifecycle() the transport fetchTransport()",
   dispatcher:
     "give undiciTransport() a dispatcher of the same undici as this package's, version 7: one of another version, such as that of Node's own fetch, may not take its calls",
+  crowded:
+    "send fewer calls at once, or raise connections of undiciTransport() above its 64; it is tried again",
   interceptor: "take interceptors.responseError() out of the dispatcher of undiciTransport()",
   garbled:
     "call the host from this machine with curl -v: what came cannot be read as a response, so look for a proxy or gateway on the way that sends it; it is tried again",
@@ -73,6 +75,7 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   proxy_407: "proxy",
   UNDICI_MISSING: "undici",
   UND_ERR_INVALID_ARG: "dispatcher",
+  CONNECTIONS_BUSY: "crowded",
   ANSWER_INTERCEPTED: "interceptor",
   HTTPParserError: "garbled",
   UND_ERR_HEADERS_OVERFLOW: "garbled",

@@ -187,6 +187,21 @@ export function heldBack(): TransportError {
   });
 }
 
+/** The request's signal aborted while it waited for a connection, and all of them were taken by others. */
+export function connectionsBusy(connections: number): TransportError {
+  return new TransportError(
+    `it found no free connection in time: all ${connections} were busy with other calls; send fewer at once, or raise connections of undiciTransport()`,
+    { sent: false, code: "CONNECTIONS_BUSY" },
+  );
+}
+
+const ownCodes: ReadonlySet<string> = new Set(["ANSWERS_UNREAD", "CONNECTIONS_BUSY"]);
+
+/** Whether the call was not sent as this process kept all connections busy: no fault of 1upHealth's. */
+export function isCrowded(cause: unknown): boolean {
+  return cause instanceof TransportError && !cause.sent && ownCodes.has(cause.code);
+}
+
 /** A dispatcher starts a request again that was written. Only one that changes nothing may be sent twice. */
 export function sentAgain(): TransportError {
   return new TransportError(

@@ -11,6 +11,7 @@ import { systemClock } from "../clock.ts";
 import { invalidOption } from "../errors.ts";
 import { isMissing, loadPackage } from "../load-package.ts";
 import { isDecoded, textOf } from "./charset.ts";
+import { loadsOf, type ConnectionLoad } from "./connection-load.ts";
 import { fetchTransport } from "./fetch-transport.ts";
 import { isProxyUrl, tunnelsThrough } from "./proxy-tunnel.ts";
 import { splitUrl } from "./safety.ts";
@@ -18,6 +19,7 @@ import { publicLookup } from "./streaming/public-address.ts";
 import {
   aborted,
   codeOf,
+  connectionsBusy,
   hearsAborts,
   heldBack,
   intercepted,
@@ -109,6 +111,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   if (unfit) throw invalid("create a transport", `dispatcher must be ${unfit.must}`, unfit.got);
   const route = { connections, proxy, noProxy };
   const calls = lazyAgent(route);
+  const loadOf = loadsOf(connections);
   /** Apart from the calls: streams that are read slowly would keep all connections from them. */
   const streams = lazyAgent(route);
   /** For hosts that another server chose. */
@@ -139,10 +142,11 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
     sendsGetBody: true,
     send(request) {
       renewAfterRest();
-      const way = dispatcher ?? calls.agent();
+      if (dispatcher !== undefined) return exchange(request, dispatcher, headersOf);
+      const way = calls.agent();
       return way === undefined
-        ? calls.open().then((agent) => exchange(request, agent, headersOf))
-        : exchange(request, way, headersOf);
+        ? calls.open().then((agent) => exchange(request, agent, headersOf, loadOf))
+        : exchange(request, way, headersOf, loadOf);
     },
     async stream(request) {
       renewAfterRest();
@@ -261,11 +265,15 @@ function exchange(
   request: TransportRequest,
   dispatcher: Pick<Dispatcher, "dispatch">,
   headersOf: (headers: Headers) => Headers,
+  loadOf?: LoadOf,
 ): Promise<TransportResponse> {
-  return new Promise((resolve, reject) =>
-    new WholeExchange(request, resolve, reject).begin(dispatcher, request, headersOf(request.headers)),
-  );
+  return new Promise((resolve, reject) => {
+    const headers = headersOf(request.headers);
+    new WholeExchange(request, resolve, reject).begin(dispatcher, request, headers, loadOf);
+  });
 }
+
+type LoadOf = ReturnType<typeof loadsOf>;
 
 /** Sends a request, and reads the answer piece by piece. @throws {TransportError} */
 function streamed(
@@ -299,6 +307,9 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   /** Stays true once set, even if a dispatcher starts the request a second time. */
   #sent = false;
   #settled = false;
+  #load: ConnectionLoad | undefined;
+  /** How many calls were over when this one began. */
+  #endedBefore = 0;
 
   constructor(
     request: TransportRequest,
@@ -310,11 +321,18 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
     this.#reject = reject;
   }
 
-  begin(dispatcher: Pick<Dispatcher, "dispatch">, request: TransportRequest, headers: Headers): void {
+  begin(
+    dispatcher: Pick<Dispatcher, "dispatch">,
+    request: TransportRequest,
+    headers: Headers,
+    loadOf?: LoadOf,
+  ): void {
     const { method, url, body = null } = request;
     onRequestAbort(request, () => this.onAbort());
     if (this.#settled) return;
     const { origin, path } = splitUrl(url);
+    this.#load = loadOf?.(origin);
+    this.#endedBefore = this.#load?.ended ?? 0;
     // The sender's time-out covers the whole call, so undici's own two time-outs are disabled.
     const options = {
       origin,
@@ -342,8 +360,10 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
     if (isRedirected(context)) this.fail(redirected());
     else if (this.#settled) controller.abort(aborted(this.#sent));
     else if (this.#sent && this.#request?.method !== "GET") this.fail(sentAgain());
-    else if (this.#request?.onSending() === true) this.#sent = true;
-    else this.fail(this.#sent ? aborted(true) : heldBack());
+    else if (this.#request?.onSending() === true) {
+      if (!this.#sent && this.#load !== undefined) this.#load.written++;
+      this.#sent = true;
+    } else this.fail(this.#sent ? aborted(true) : heldBack());
   }
 
   abstract onResponseStart(
@@ -373,7 +393,9 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
 
   /** The caller no longer waits. */
   protected onAbort(): void {
-    this.fail(aborted(this.#sent));
+    const load = this.#load;
+    const isCrowded = !this.#sent && load?.wasFull(this.#endedBefore) === true;
+    this.fail(isCrowded ? connectionsBusy(load.connections) : aborted(this.#sent));
   }
 
   protected onAnswer(): void {
@@ -404,8 +426,9 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
    * old objects, which keep what they refer to until the next full collection.
    */
   protected letGo(): void {
+    if (this.#sent && this.#load !== undefined) this.#load.ended++;
     this.#resolve = this.#reject = ignore;
-    this.#request = this.#controller = undefined;
+    this.#request = this.#controller = this.#load = undefined;
   }
 }
 

@@ -1,3 +1,4 @@
+import { createServer } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { Agent, interceptors } from "undici";
@@ -5,7 +6,7 @@ import { expect, it, onTestFinished, vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { describeCall } from "../../src/http/call.ts";
 import { createSender } from "../../src/http/send.ts";
-import type { TransportError, TransportRequest } from "../../src/http/transport.ts";
+import type { Transport, TransportError, TransportRequest } from "../../src/http/transport.ts";
 import { undiciTransport } from "../../src/http/undici-transport.ts";
 import { nextStepAfter } from "../../src/next-step.ts";
 import { serve } from "./local-server.ts";
@@ -298,4 +299,50 @@ it("answers have headers of up to 64 kB, and one that cannot be read is no fault
     expect(error).toMatchObject({ sent: true, code: expect.stringMatching(/^(UND_ERR_|HTTPParserError$)/) });
     expect(nextStepAfter({ code: error.code, status: null })).toMatch(/cannot be read as a response/);
   }
+});
+
+function readCall(url: string): ReturnType<typeof describeCall> {
+  const at = { url: `${url}/r4/Patient/1`, template: "/r4/Patient/{id}" };
+  return describeCall({ name: "fhirRead", endpoint: "fhir", method: "GET", headers: {}, ...at });
+}
+
+/** Sends so many calls at once, and counts their outcomes, and those that tell something about the endpoint. */
+async function burst(
+  transport: Transport,
+  url: string,
+  calls: number,
+): Promise<{ outcomes: Record<string, number>; seen: number }> {
+  let seen = 0;
+  const outcomes: Record<string, number> = {};
+  const limits = { timeoutMs: 300, maxBytes: 1_000 };
+  const sender = createSender({ transport, clock: systemClock, ...limits, seen: () => seen++ });
+  const sending = Array.from({ length: calls }, async () => {
+    const { type, ...rest } = await sender.send(readCall(url));
+    const name = "cause" in rest ? `${type} ${(rest.cause as TransportError).code}` : type;
+    outcomes[name] = (outcomes[name] ?? 0) + 1;
+  });
+  await Promise.all(sending);
+  await sender.close();
+  return { outcomes, seen };
+}
+
+it("a burst of more calls than connections carry is no outage", async () => {
+  const { url } = await serve(() => {}); // 1upHealth is slow
+  expect(await burst(undiciTransport({ connections: 2 }), url, 9)).toEqual({
+    outcomes: { "lost TIMEOUT": 2, "notSent CONNECTIONS_BUSY": 7 },
+    seen: 2,
+  });
+  expect(nextStepAfter({ code: "CONNECTIONS_BUSY", status: null })).toMatch(/raise connections/);
+});
+
+it("calls that wait for a connection that never opens are one", async () => {
+  const server = createServer(() => {}); // a proxy that never answers
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as { readonly port: number };
+  const transport = undiciTransport({ connections: 2, proxy: `http://127.0.0.1:${port}` });
+  expect(await burst(transport, "https://a.example", 9)).toEqual({
+    outcomes: { "notSent TIMEOUT": 9 },
+    seen: 9,
+  });
 });
