@@ -193,7 +193,7 @@ describe("undiciTransport()", () => {
     await vi.waitFor(() => expect(release).toBeDefined());
     const waiting = sendOver(transport, secretCall(url), { timeoutMs: 100 });
     const late = sendOver(transport, secretCall(url), { notAfter: systemClock.monotonic() + 30 });
-    expect(outcome(await waiting)).toBe("notSent TIMEOUT");
+    expect(outcome(await waiting)).toBe("notSent CONNECTIONS_BUSY");
     release?.();
     expect(outcome(await first)).toBe("answer 200");
     expect(outcome(await late)).toBe("notSent DEADLINE_PASSED");

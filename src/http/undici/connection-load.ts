@@ -22,8 +22,10 @@ export class ConnectionLoad {
   }
 }
 
-/** The load of each origin. */
-export function loadsOf(connections: number): (origin: string) => ConnectionLoad {
+/** The load of an origin. */
+export type LoadOf = (origin: string) => ConnectionLoad;
+
+export function loadsOf(connections: number): LoadOf {
   const all = new Map<string, ConnectionLoad>();
   return (origin) => {
     let load = all.get(origin);
