@@ -82,9 +82,14 @@ export type ErrorCode =
  * - `proxy_407`, …: a proxy refused the way to the host, with this status
  * - `proxy_ENOTFOUND`, `proxy_ECONNREFUSED`, …: the proxy itself was not reached, or did not answer as one
  * - `UNDICI_MISSING`: the package `undici` is not installed, or does not work in the bundle of the application
+ * - `UND_ERR_INVALID_ARG`: the dispatcher of the application does not take the call, mostly because it is of another undici
  * - `TIMEOUT`: no response came within `timeoutMs`
+ * - `CONNECTIONS_BUSY`: nothing was sent: all connections were busy with other calls of this process until `timeoutMs` had passed
+ * - `SENT_AGAIN`: the call was sent, its connection failed, and a dispatcher would have sent it a second time
  * - `DEADLINE_PASSED`: nothing was sent: its turn was over before it could leave
  * - `ANSWER_TOO_BIG`, `ANSWER_TOO_DEEP`, `ANSWER_CHARSET`: a response came that is not read
+ * - `UND_ERR_HEADERS_OVERFLOW`, `HTTPParserError`, …: a response came that is no HTTP, or whose headers are too long
+ * - `ANSWER_INTERCEPTED`: a dispatcher of the application's own made an error of the response; it is not read
  * - `REDIRECT_FOLLOWED`: a dispatcher or `fetch` of the application's own followed a redirect; the answer is not read
  * - `TRANSPORT_BROKEN`: a transport of the application's own resolved with something else than a response
  * - `invalid_client`, `invalid_grant`, `server_error`, …: an error code of OAuth 2.0 (RFC 6749) in the response

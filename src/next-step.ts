@@ -23,6 +23,13 @@ const steps = {
     "check the proxy that HTTPS_PROXY or undiciTransport() names: its host, its port, and that this machine reaches it; it is tried again",
   undici:
     "install undici, and keep it out of the application's bundle (esbuild: --external:undici), or give createLifecycle() the transport fetchTransport()",
+  dispatcher:
+    "give undiciTransport() a dispatcher of the same undici as this package's, version 7: one of another version, such as that of Node's own fetch, may not take its calls",
+  crowded:
+    "send fewer calls at once, or raise connections of undiciTransport() above its 64; it is tried again",
+  interceptor: "take interceptors.responseError() out of the dispatcher of undiciTransport()",
+  garbled:
+    "call the host from this machine with curl -v: what came cannot be read as a response, so look for a proxy or gateway on the way that sends it; it is tried again",
   files: "let this process open more files (ulimit -n), or find what keeps them open; it is tried again",
   slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; it is tried again",
   credentials:
@@ -61,11 +68,18 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   ECONNRESET: "cut",
   EPIPE: "cut",
   UND_ERR_SOCKET: "cut",
+  SENT_AGAIN: "cut",
   TIMEOUT: "slow",
   DEADLINE_PASSED: "failing",
   process_died: "failing",
   proxy_407: "proxy",
   UNDICI_MISSING: "undici",
+  UND_ERR_INVALID_ARG: "dispatcher",
+  CONNECTIONS_BUSY: "crowded",
+  ANSWER_INTERCEPTED: "interceptor",
+  HTTPParserError: "garbled",
+  UND_ERR_HEADERS_OVERFLOW: "garbled",
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "garbled",
   EMFILE: "files",
   ENFILE: "files",
   http_407: "proxy",
@@ -118,6 +132,7 @@ export function isRefusedAlone(
 function stepAfterStatus(code: string, status: number | null): keyof typeof steps {
   if (status === null) {
     if (/CERT|SIGNATURE|^ERR_TLS|^ERR_SSL/.test(code)) return "certificate";
+    if (code.startsWith("HPE_")) return "garbled"; // of the parser of HTTP
     if (/^proxy_\d/.test(code)) return "cut";
     return code.startsWith("proxy_") ? "unreachedProxy" : "network";
   }

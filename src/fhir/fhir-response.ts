@@ -8,8 +8,7 @@ import { isHtml, isOwnForm, readRefusal, type Refusal } from "../http/answer.ts"
 import type { Answer, Unanswered } from "../http/call.ts";
 import { field, isObject, parseJson, text, type JsonObject } from "../http/json.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
-import { unreadCode } from "../http/streaming/stream.ts";
-import { sizeRuleIn, TransportError } from "../http/transport.ts";
+import { isCrowded, sizeRuleIn, TransportError } from "../http/transport.ts";
 import { readBundle, type PageContent } from "./pages/read-bundle.ts";
 import { idAt, isResourceId } from "./checks.ts";
 import { parseFhirJson, parseKnown, remember } from "./lossless-json.ts";
@@ -108,8 +107,9 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
 }
 
 function unsentWords(cause: unknown): string {
-  const isOurs = cause instanceof TransportError && cause.code === unreadCode;
-  return isOurs ? cause.message : "1upHealth could not be reached";
+  return cause instanceof TransportError && isCrowded(cause)
+    ? cause.message
+    : "1upHealth could not be reached";
 }
 
 /** Reads a successful response; returns a description of what it lacks if it is incomplete. */

@@ -14,17 +14,11 @@ import { timersOf } from "../shared-timer.ts";
 import { readingOf } from "./charset.ts";
 import { parseJson } from "./json.ts";
 import { callCheck, splitUrl } from "./safety.ts";
-import {
-  openStream,
-  startedOf,
-  unreadCode,
-  type StreamedAnswer,
-  type StreamOptions,
-} from "./streaming/stream.ts";
+import { openStream, startedOf, type StreamedAnswer, type StreamOptions } from "./streaming/stream.ts";
 import { openList, openObject, survey, surveyParsed, type JsonBounds } from "./survey.ts";
 import {
-  codeOf,
   aborted,
+  isCrowded,
   isListening,
   isResponse,
   type LazyRequest,
@@ -121,6 +115,7 @@ export function createSender(options: SenderOptions): Sender {
   }
 
   function note(call: Call, outcome: Answer | Unanswered): void {
+    if (outcome.type === "notSent" && isCrowded(outcome.cause)) return;
     // A call that ends with its transport says nothing about the endpoint.
     if (!isClosed || outcome.type === "answer") seen?.(call, outcome);
   }
@@ -199,9 +194,7 @@ export function createSender(options: SenderOptions): Sender {
       async stream(call: Call, options: StreamOptions): Promise<StreamedAnswer | Answer | Unanswered> {
         check(call);
         const opened = await openStream({ open, clock, timeoutMs }, call, options);
-        const isOurs = opened.type === "notSent" && codeOf(opened.cause) === unreadCode; // no fault of 1upHealth's
-        if (options.publicOnly !== true && !isOurs)
-          note(call, opened.type === "stream" ? startedOf(opened) : opened);
+        if (options.publicOnly !== true) note(call, opened.type === "stream" ? startedOf(opened) : opened);
         return opened;
       },
     }),
@@ -338,7 +331,7 @@ function unanswered(error: unknown, timeoutMs: number | undefined): Unanswered {
   // An error that does not come from the transport proves nothing, so the call counts as sent.
   const cause = error instanceof TransportError ? error : networkError(error, true);
   const type = cause.sent ? "lost" : "notSent";
-  if (timeoutMs === undefined) return { type, cause };
+  if (timeoutMs === undefined || isCrowded(cause)) return { type, cause };
   const message = `Cannot wait longer for the answer: a call may take ${timeoutMs} ms`;
   return { type, cause: new TransportError(message, { sent: cause.sent, code: "TIMEOUT", timeoutMs }) };
 }

@@ -167,7 +167,8 @@ export function proxyCodeOf(error: unknown): string | undefined {
 export function codeOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth++) {
     if ("code" in at && typeof at.code === "string" && /^[A-Za-z0-9_]{2,40}$/.test(at.code)) return at.code;
-    if ("name" in at && at.name === "NotCapable") return at.name; // Deno's, without --allow-net
+    // Deno's, without --allow-net, and undici's, whose code is missing
+    if ("name" in at && (at.name === "NotCapable" || at.name === "HTTPParserError")) return at.name;
     at = "cause" in at ? at.cause : undefined;
   }
   return undefined;
@@ -184,6 +185,29 @@ export function heldBack(): TransportError {
     sent: false,
     code: "DEADLINE_PASSED",
   });
+}
+
+/** The request's signal aborted while it waited for a connection, and all of them were taken by others. */
+export function connectionsBusy(connections: number): TransportError {
+  return new TransportError(
+    `it found no free connection in time: all ${connections} were busy with other calls; send fewer at once, or raise connections of undiciTransport()`,
+    { sent: false, code: "CONNECTIONS_BUSY" },
+  );
+}
+
+const ownCodes: ReadonlySet<string> = new Set(["ANSWERS_UNREAD", "CONNECTIONS_BUSY"]);
+
+/** Whether the call was not sent as this process kept all connections busy: no fault of 1upHealth's. */
+export function isCrowded(cause: unknown): boolean {
+  return cause instanceof TransportError && !cause.sent && ownCodes.has(cause.code);
+}
+
+/** A dispatcher starts a request again that was written. Only one that changes nothing may be sent twice. */
+export function sentAgain(): TransportError {
+  return new TransportError(
+    "Cannot tell whether the call was carried out: its connection failed after it was sent, and it may not be sent again",
+    { sent: true, code: "SENT_AGAIN" },
+  );
 }
 
 /** The body is larger than {@link TransportRequest.maxBytes}. */
@@ -239,6 +263,12 @@ export function redirected(): TransportError {
   return unread("REDIRECT_FOLLOWED", "the dispatcher or fetch must not follow redirects, and it did");
 }
 
+/** The dispatcher of an application made an error of the answer, and dropped what is needed to read it. */
+export function intercepted(): TransportError {
+  const rule = "the dispatcher must not turn answers into errors, as interceptors.responseError() does";
+  return unread("ANSWER_INTERCEPTED", rule);
+}
+
 const unreadPrefix = "Cannot read the answer: ";
 
 function unread(code: string, rule: string): TransportError {
@@ -246,10 +276,15 @@ function unread(code: string, rule: string): TransportError {
 }
 
 /** Rules other than that about size. */
-const ruleCodes: ReadonlySet<string> = new Set(["ANSWER_TOO_DEEP", "ANSWER_CHARSET", "REDIRECT_FOLLOWED"]);
+const ruleCodes: ReadonlySet<string> = new Set([
+  "ANSWER_TOO_DEEP",
+  "ANSWER_CHARSET",
+  "ANSWER_INTERCEPTED",
+  "REDIRECT_FOLLOWED",
+]);
 
 /**
- * The violated rule about size, charset or redirects, if an answer arrived but was not read completely because of it. The call was
+ * The violated rule about size, charset, interceptors or redirects, if an answer arrived but was not read completely because of it. The call was
  * then carried out or refused.
  */
 export function sizeRuleIn(cause: unknown): { readonly isBig: boolean; readonly rule: string } | null {

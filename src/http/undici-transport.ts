@@ -6,37 +6,33 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { Agent, Dispatcher } from "undici";
 import { aText, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
+import { systemClock } from "../clock.ts";
 import { invalidOption } from "../errors.ts";
 import { isMissing, loadPackage } from "../load-package.ts";
-import { isDecoded, textOf } from "./charset.ts";
 import { fetchTransport } from "./fetch-transport.ts";
 import { isProxyUrl, tunnelsThrough } from "./proxy-tunnel.ts";
-import { splitUrl } from "./safety.ts";
 import { publicLookup } from "./streaming/public-address.ts";
 import {
-  aborted,
   codeOf,
   hearsAborts,
-  heldBack,
-  networkError,
-  onRequestAbort,
-  redirected,
-  tooBig,
   TransportError,
   type Transport,
   type TransportRequest,
   type TransportResponse,
   uncoded,
-  lacksItsEnd,
   type TransportStream,
 } from "./transport.ts";
+import { loadsOf, type LoadOf } from "./undici/connection-load.ts";
+import { StreamedExchange, WholeExchange } from "./undici/exchange.ts";
+import { unfitDispatcher } from "./undici/unfit-dispatcher.ts";
 
 /** Options of {@link undiciTransport}. */
 export interface UndiciTransportOptions {
   /**
-   * An `Agent`, `ProxyAgent`, `Pool`, … that you create and close. It must not retry or redirect. undici's interceptor of
-   * redirects is told to follow none; an answer of one that does all the same is refused (`REDIRECT_FOLLOWED`), but by then
-   * a secret may have left for another origin.
+   * An `Agent`, `ProxyAgent`, … of undici 7 or later that you create and close. It must send each call to the origin of
+   * that call: a `Client` or `Pool` has one origin, and would send the client secret there with the calls to all others.
+   * It must not retry or redirect. undici's interceptor of redirects is told to follow none; an answer of one that does
+   * all the same is refused (`REDIRECT_FOLLOWED`), but by then a secret may have left for another origin.
    *
    * @default an `Agent` created by the transport
    */
@@ -99,42 +95,65 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
     throw invalidOption(
       "Cannot create a transport: this runtime must support undici, and it replaces undici with a stub; use fetchTransport() instead",
     );
+  const unfit = options.dispatcher && unfitDispatcher(options.dispatcher);
+  if (unfit) throw invalid("create a transport", `dispatcher must be ${unfit.must}`, unfit.got);
   const route = { connections, proxy, noProxy };
   const calls = lazyAgent(route);
+  const loadOf = loadsOf(connections);
   /** Apart from the calls: streams that are read slowly would keep all connections from them. */
   const streams = lazyAgent(route);
   /** For hosts that another server chose. */
   const foreign = lazyAgent(route, true);
   const { dispatcher } = options;
+  let lastBegun = systemClock.now();
+
+  function renew(): void {
+    for (const one of [calls, streams])
+      void one
+        .release()
+        ?.then(({ agent, close }) => agent.close().then(close)) // once its calls are over
+        .catch(() => {});
+  }
+
+  /**
+   * While the process was frozen or the machine asleep, undici's timers stood still, and connections that are dropped
+   * since seem open. A call that is written on one ends in doubt.
+   */
+  function renewAfterRest(): void {
+    const now = systemClock.now();
+    if (Math.abs(now - lastBegun) > keepAliveMs) renew();
+    lastBegun = now;
+  }
+
   const headersOf = dispatcher === undefined ? memoized(uncoded) : uncoded; // an application's may change what it gets
   return hearsAborts({
     sendsGetBody: true,
     send(request) {
-      const way = dispatcher ?? calls.agent();
+      renewAfterRest();
+      if (dispatcher !== undefined) return exchange(request, dispatcher, headersOf);
+      const way = calls.agent();
       return way === undefined
-        ? calls.open().then((agent) => exchange(request, agent, headersOf))
-        : exchange(request, way, headersOf);
+        ? calls.open().then((agent) => exchange(request, agent, headersOf, loadOf))
+        : exchange(request, way, headersOf, loadOf);
     },
     async stream(request) {
+      renewAfterRest();
       return streamed(
         request,
         dispatcher ?? (await (request.publicOnly === true ? foreign : streams).open()),
       );
     },
     turn: () => turn(),
-    renew() {
-      for (const one of [calls, streams])
-        void one
-          .release()
-          ?.then(({ agent, close }) => agent.close().then(close)) // once its calls are over
-          .catch(() => {});
-    },
+    renew,
     async close() {
       const opened = [calls, streams, foreign].map((one) => one.release());
       for (const one of opened) await (await one?.catch(() => undefined))?.close(); // its calls have failed
     },
   });
 }
+
+/** For so long undici keeps a connection without a call, unless the server names another time. */
+const keepAliveMs = 4_000;
 
 /** An agent that is opened by its first call. */
 interface LazyAgent {
@@ -183,12 +202,15 @@ interface Route {
   readonly noProxy: string;
 }
 
+/** Headers of an answer that are larger, in bytes, lose it: gateways add more than the usual 16,384. */
+const maxHeaderSize = 65_536;
+
 /** undici is loaded by the first call: to read and start it takes as long as all else that this package needs. */
 async function newAgent({ connections, proxy, noProxy }: Route, publicOnly: boolean): Promise<OwnAgent> {
   const { Agent, buildConnector } = await loadUndici();
   const tls = publicOnly ? { ...verifying, lookup: publicLookup } : verifying;
   const tunnels = proxy === undefined ? null : tunnelsThrough(proxy, noProxy, buildConnector(tls));
-  const agent = new Agent({ connections, connect: tunnels?.connect ?? tls });
+  const agent = new Agent({ connections, maxHeaderSize, connect: tunnels?.connect ?? tls });
   return {
     agent,
     close() {
@@ -231,9 +253,21 @@ function exchange(
   request: TransportRequest,
   dispatcher: Pick<Dispatcher, "dispatch">,
   headersOf: (headers: Headers) => Headers,
+  loadOf?: LoadOf,
 ): Promise<TransportResponse> {
+  return new Promise((resolve, reject) => {
+    const headers = headersOf(request.headers);
+    new WholeExchange(request, resolve, reject).begin(dispatcher, request, headers, loadOf);
+  });
+}
+
+/** Sends a request, and reads the answer piece by piece. @throws {TransportError} */
+function streamed(
+  request: TransportRequest,
+  dispatcher: Pick<Dispatcher, "dispatch">,
+): Promise<TransportStream> {
   return new Promise((resolve, reject) =>
-    new Exchange(request, resolve, reject).begin(dispatcher, request, headersOf(request.headers)),
+    new StreamedExchange(request, resolve, reject).begin(dispatcher, request, uncoded(request.headers)),
   );
 }
 
@@ -245,221 +279,4 @@ export function undiciRuns(): boolean {
 /** `undiciTransport()`, or `fetchTransport()` where undici does not run, as in Bun. */
 export function defaultTransport(): Transport {
   return undiciRuns() ? undiciTransport() : fetchTransport();
-}
-
-const noHeaders: Headers = {};
-const ignore = (): void => {};
-
-/** One request in progress. undici calls the `on…` methods in order, each at most once unless noted otherwise. */
-class Exchange implements Dispatcher.DispatchHandler {
-  #request: TransportRequest | undefined;
-  #resolve: (response: TransportResponse) => void;
-  #reject: (error: TransportError) => void;
-  readonly #maxBytes: number;
-  #controller: Dispatcher.DispatchController | undefined;
-  /** Stays true once set, even if a dispatcher starts the request a second time. */
-  #sent = false;
-  #settled = false;
-  #status = 0;
-  #headers = noHeaders;
-  #body: Buffer | undefined;
-  #rest: Buffer[] | undefined;
-  #bytes = 0;
-
-  constructor(
-    request: TransportRequest,
-    resolve: (response: TransportResponse) => void,
-    reject: (error: TransportError) => void,
-  ) {
-    this.#request = request;
-    this.#maxBytes = request.maxBytes;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  begin(dispatcher: Pick<Dispatcher, "dispatch">, request: TransportRequest, headers: Headers): void {
-    const { method, url, body = null } = request;
-    onRequestAbort(request, () => this.#fail(aborted(this.#sent)));
-    if (this.#settled) return;
-    const { origin, path } = splitUrl(url);
-    // The sender's time-out covers the whole call, so undici's own two time-outs are disabled.
-    const options = {
-      origin,
-      path,
-      method,
-      headers,
-      body,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      ...noRedirects,
-    };
-    try {
-      dispatcher.dispatch(options, this);
-    } catch (error) {
-      this.#fail(networkError(error, this.#sent));
-    }
-  }
-
-  /** undici writes the request as soon as this returns, unless it was aborted. */
-  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
-    if (!this.#settled) this.#controller = controller;
-    if (isRedirected(context)) this.#fail(redirected());
-    else if (this.#settled) controller.abort(aborted(this.#sent));
-    else if (this.#request?.onSending() === true) this.#sent = true;
-    else this.#fail(this.#sent ? aborted(true) : heldBack());
-  }
-
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
-    if (status < 200) return; // informational: the answer follows
-    this.#sent = true;
-    this.#status = status;
-    this.#headers = isFlat(headers) ? headers : flatten(headers);
-  }
-
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#settled) return;
-    this.#bytes += chunk.length;
-    if (this.#bytes > this.#maxBytes) this.#fail(tooBig(this.#maxBytes));
-    else if (this.#body === undefined) this.#body = chunk;
-    else (this.#rest ??= [this.#body]).push(chunk);
-  }
-
-  onResponseEnd(): void {
-    if (!this.#settle()) return;
-    const body = this.#rest === undefined ? this.#body : Buffer.concat(this.#rest, this.#bytes);
-    const headers = this.#headers;
-    try {
-      const text = body && textOf(headers["content-type"], body, () => body.toString("utf8"));
-      const response = { status: this.#status, headers, text: text ?? "" };
-      const isWhole = body === undefined || isDecoded(response.text, headers["content-type"], body);
-      this.#resolve(isWhole ? response : { ...response, isDecoded: false });
-    } catch (error) {
-      this.#reject(error instanceof TransportError ? error : networkError(error, true));
-    }
-    this.#letGo();
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    if (!this.#settle()) return;
-    this.#reject(networkError(error, this.#sent));
-    this.#letGo();
-  }
-
-  #fail(error: TransportError): void {
-    if (!this.#settle()) return;
-    const controller = this.#controller;
-    this.#reject(error);
-    this.#letGo();
-    controller?.abort(error);
-  }
-
-  /**
-   * Lets go of the call and its answer. undici's queue holds this in literals, and after a burst V8 allocates those among
-   * old objects, which keep what they refer to until the next full collection.
-   */
-  #letGo(): void {
-    this.#resolve = this.#reject = ignore;
-    this.#headers = noHeaders;
-    this.#request = this.#controller = this.#body = this.#rest = undefined;
-  }
-
-  #settle(): boolean {
-    if (this.#settled) return false;
-    this.#settled = true;
-    return true;
-  }
-}
-
-/** What undici's interceptor of redirects reads, also one in a dispatcher of the application's own. */
-const noRedirects = { maxRedirections: 0 };
-
-/** Whether that interceptor, told otherwise by another one, has followed a redirect. */
-function isRedirected(context: unknown): boolean {
-  const { history } = (context ?? {}) as { readonly history?: unknown };
-  return Array.isArray(history) && history.length > 0;
-}
-
-function isFlat(headers: Record<string, unknown>): headers is Record<string, string> {
-  for (const name in headers) if (typeof headers[name] !== "string") return false;
-  return true;
-}
-
-/** Sends a request, and reads the answer piece by piece. @throws {TransportError} */
-async function streamed(
-  { method, url, headers, signal, onSending }: TransportRequest,
-  dispatcher: Pick<Dispatcher, "dispatch">,
-): Promise<TransportStream> {
-  const { Agent } = await loadUndici();
-  const { origin, path } = splitUrl(url);
-  const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
-  const call = { origin, path, method, headers: uncoded(headers), signal, ...timeouts, ...noRedirects };
-  let sent = false;
-  const asked: Pick<Dispatcher, "dispatch"> = {
-    dispatch: (options, handler) =>
-      dispatcher.dispatch(
-        options,
-        onStart(handler, () => {
-          if (!onSending()) return sent ? aborted(true) : heldBack();
-          sent = true;
-          return null;
-        }),
-      ),
-  };
-  try {
-    // `request()` needs no other method of its dispatcher than `dispatch()`.
-    const answer = await Agent.prototype.request.call(asked as Dispatcher, call);
-    if (isRedirected(answer.context)) {
-      answer.body.on("error", () => {}).destroy(); // ends the connection
-      throw redirected();
-    }
-    const headers = flatten(answer.headers);
-    const { statusCode: status, body } = answer;
-    return { status, headers, body, endsWithConnection: lacksItsEnd(headers) };
-  } catch (error) {
-    if (error instanceof TransportError) throw error;
-    throw signal.aborted ? aborted(sent) : networkError(error, sent);
-  }
-}
-
-/**
- * Asks `refusal` in the tick in which undici writes the request, which may have waited for a free connection. The handler
- * that `request()` makes has one of two methods for it, depending on the version of undici.
- */
-function onStart(
-  handler: Dispatcher.DispatchHandler,
-  refusal: () => TransportError | null,
-): Dispatcher.DispatchHandler {
-  const { onRequestStart, onConnect } = handler as LegacyHandler;
-  const replaced: LegacyHandler =
-    onRequestStart === undefined
-      ? {
-          onConnect(abort, context) {
-            const error = refusal();
-            if (error === null) onConnect?.call(handler, abort, context);
-            else abort(error);
-          },
-        }
-      : {
-          onRequestStart(controller, context) {
-            const error = refusal();
-            if (error === null) onRequestStart.call(handler, controller, context);
-            else controller.abort(error);
-          },
-        };
-  return Object.assign(handler, replaced);
-}
-
-/** A handler as undici 6 had it, and `request()` of undici 7 still has. The types of the method lack the context. */
-interface LegacyHandler extends Omit<Dispatcher.DispatchHandler, "onConnect"> {
-  onConnect?(abort: (error?: Error) => void, context: unknown): void;
-}
-
-/** Headers that came several times, each as one text. */
-function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  const entries = Object.entries(headers);
-  return Object.fromEntries(entries.map(([name, value]) => [name, [value ?? ""].flat().join(", ")]));
 }

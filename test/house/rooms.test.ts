@@ -61,7 +61,10 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     ],
   },
   "src/opentelemetry": {},
-  "src/http": { streaming: ["call.ts", "safety.ts", "transport.ts"] },
+  "src/http": {
+    streaming: ["call.ts", "safety.ts", "transport.ts"],
+    undici: ["charset.ts", "safety.ts", "transport.ts"],
+  },
   "src/guard": {},
   "src/store": {
     sealing: ["contract.ts", "envelope.ts", "guards.ts", "make-folder.ts", "quarantine.ts"],

@@ -1,4 +1,4 @@
-import { Agent, MockAgent, Pool, type Dispatcher } from "undici";
+import { Agent, MockAgent, type Dispatcher } from "undici";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import type { Answer, Call, SendOptions, Unanswered } from "../../src/http/call.ts";
@@ -193,7 +193,7 @@ describe("undiciTransport()", () => {
     await vi.waitFor(() => expect(release).toBeDefined());
     const waiting = sendOver(transport, secretCall(url), { timeoutMs: 100 });
     const late = sendOver(transport, secretCall(url), { notAfter: systemClock.monotonic() + 30 });
-    expect(outcome(await waiting)).toBe("notSent TIMEOUT");
+    expect(outcome(await waiting)).toBe("notSent CONNECTIONS_BUSY");
     release?.();
     expect(outcome(await first)).toBe("answer 200");
     expect(outcome(await late)).toBe("notSent DEADLINE_PASSED");
@@ -216,9 +216,9 @@ describe("undiciTransport()", () => {
       most = Math.max(most, ++under);
       setTimeout(() => response.end("{}", () => under--), 10);
     });
-    const pool = new Pool(url, { connections: 1, pipelining: 10 });
-    onTestFinished(() => pool.close());
-    const transport = undiciTransport({ dispatcher: pool });
+    const dispatcher = new Agent({ connections: 1, pipelining: 10 });
+    onTestFinished(() => dispatcher.close());
+    const transport = undiciTransport({ dispatcher });
     await Promise.all([1, 2, 3].map(() => sendOver(transport, secretCall(url))));
     expect(most).toBe(1);
   });

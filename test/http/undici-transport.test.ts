@@ -1,12 +1,14 @@
+import { createServer } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { Agent } from "undici";
-import { expect, it, vi } from "vitest";
+import { Agent, interceptors } from "undici";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { describeCall } from "../../src/http/call.ts";
 import { createSender } from "../../src/http/send.ts";
-import type { TransportRequest } from "../../src/http/transport.ts";
+import type { Transport, TransportError, TransportRequest } from "../../src/http/transport.ts";
 import { undiciTransport } from "../../src/http/undici-transport.ts";
+import { nextStepAfter } from "../../src/next-step.ts";
 import { serve } from "./local-server.ts";
 
 function requestTo(url: string): TransportRequest {
@@ -156,4 +158,191 @@ it("undiciTransport() says of a stream that waited for a connection that it was 
   await transport.close?.();
   expect(await waiting).toMatchObject({ sent: false });
   expect(seen).toHaveLength(1);
+});
+
+it("a dispatcher that takes only the handlers of undici 7, as that of undici 8, streams answers", async () => {
+  const whole = Buffer.alloc(3_000_000, "a file ");
+  const { url } = await serve((response) => response.end(whole));
+  const agent = new Agent();
+  const dispatcher: Pick<Agent, "dispatch"> = {
+    dispatch(options, handler) {
+      if (handler.onRequestStart === undefined) throw new Error("invalid onRequestStart method");
+      return agent.dispatch(options, handler);
+    },
+  };
+  const transport = undiciTransport({ dispatcher });
+  const stream = await transport.stream?.(streamOf(url, AbortSignal.timeout(5_000)));
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stream?.body ?? []) pieces.push(piece);
+  expect(Buffer.concat(pieces).equals(whole)).toBe(true);
+  await agent.close();
+});
+
+it("a stream whose connection is cut before it is read throws once it is read, and not before", async () => {
+  const { url } = await serve((response) => {
+    response.write("the first piece");
+    setTimeout(() => response.destroy(), 20);
+  });
+  const transport = undiciTransport();
+  const stream = await transport.stream?.(streamOf(url, AbortSignal.timeout(5_000)));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const reading = (async () => {
+    for await (const _ of stream?.body ?? []);
+  })();
+  await expect(reading).rejects.toMatchObject({ code: "UND_ERR_SOCKET" });
+  await transport.close?.();
+});
+
+it.each([
+  ["POST", ["started", "aborted"]],
+  ["PUT", ["started", "aborted"]],
+  ["GET", ["started", "started"]],
+] as const)("a %s that a dispatcher starts again after it was sent is %j", async (method, expected) => {
+  const starts: string[] = [];
+  const dispatcher: Pick<Agent, "dispatch"> = {
+    dispatch(_, handler) {
+      for (let start = 0; start < 2; start++) {
+        const controller = { aborted: false, paused: false, reason: null, pause() {}, resume() {} };
+        let how = "started";
+        const abort = (): unknown => (how = "aborted");
+        handler.onRequestStart?.({ ...controller, abort }, null); // as undici 8 does after REFUSED_STREAM
+        starts.push(how);
+      }
+      handler.onResponseError?.({} as never, Object.assign(new Error("closed"), { code: "UND_ERR_SOCKET" }));
+      return true;
+    },
+  };
+  const transport = undiciTransport({ dispatcher });
+  const lost = { sent: true, code: method === "GET" ? "UND_ERR_SOCKET" : "SENT_AGAIN" };
+  const request = { ...requestTo("https://a.example"), method };
+  await expect(transport.send(request)).rejects.toMatchObject(lost);
+  await expect(transport.stream?.(request)).rejects.toMatchObject(lost);
+  expect(starts).toEqual([...expected, ...expected]);
+});
+
+it.each([5_000, -5_000])(
+  "a call after the clock went %d ms leaves over a new connection: the process may have been frozen",
+  async (ms) => {
+    let now = Date.now();
+    const clock = vi.spyOn(systemClock, "now").mockImplementation(() => now);
+    onTestFinished(() => clock.mockRestore());
+    const ports: (number | undefined)[] = [];
+    const { url } = await serve((response, _, { socket }) => {
+      ports.push(socket.remotePort);
+      response.end("{}");
+    });
+    const transport = undiciTransport();
+    onTestFinished(() => transport.close?.());
+    const call = async (): Promise<void> => {
+      await transport.send(requestTo(url));
+      const stream = await transport.stream?.(streamOf(url, AbortSignal.timeout(5_000)));
+      for await (const _ of stream?.body ?? []);
+      await new Promise(setImmediate); // undici takes a connection up again at the end of the turn
+    };
+    await call();
+    now += 3_900;
+    await call();
+    now += ms;
+    await call();
+    await call();
+    expect(ports.map((port) => ports.indexOf(port))).toEqual([0, 1, 0, 1, 4, 5, 4, 5]);
+  },
+);
+
+it("responseError() of undici makes no lost answer of a refusal", async () => {
+  let says: Record<string, string> = {};
+  let body = '{"error":"invalid_grant"}';
+  const { url } = await serve((response) => response.writeHead(400, says).end(body));
+  const agent = new Agent();
+  onTestFinished(() => agent.close());
+  const transport = undiciTransport({ dispatcher: agent.compose(interceptors.responseError()) });
+  const stream = async (): Promise<unknown> => {
+    const opened = await transport.stream?.(streamOf(url, AbortSignal.timeout(5_000)));
+    const pieces: Uint8Array[] = [];
+    for await (const piece of opened?.body ?? []) pieces.push(piece);
+    return { status: opened?.status, text: Buffer.concat(pieces).toString() };
+  };
+  for (const [type, text] of [
+    ["application/json", body],
+    ["text/plain", body],
+    ["application/fhir+json", ""], // it drops that body
+  ] as const) {
+    says = { "content-type": type };
+    expect(await transport.send(requestTo(url))).toMatchObject({ status: 400, text });
+    expect(await stream()).toEqual({ status: 400, text });
+  }
+  [says, body] = [{ "content-length": "0" }, ""];
+  expect(await transport.send(requestTo(url))).toMatchObject({ status: 400, text: "" });
+  [says, body] = [{ "content-type": "text/html" }, "<html>a page of a gateway</html>"];
+  const error = { sent: true, code: "ANSWER_INTERCEPTED" };
+  await expect(transport.send(requestTo(url))).rejects.toMatchObject(error);
+  await expect(stream()).rejects.toMatchObject(error);
+  expect(nextStepAfter({ code: error.code, status: null })).toMatch(
+    /take interceptors\.responseError\(\) out/,
+  );
+});
+
+it("answers have headers of up to 64 kB, and one that cannot be read is no fault of this machine's network", async () => {
+  const { url } = await serve((response, { path }, { socket }) => {
+    if (path === "/user") response.writeHead(200, { "x-long": "a".repeat(60_000) }).end("{}");
+    else if (path === "/long") response.writeHead(200, { "x-long": "a".repeat(70_000) }).end("{}");
+    else if (path === "/short")
+      socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\n{}");
+    else socket.end("SSH-2.0-OpenSSH_9.2\r\n");
+  });
+  const transport = undiciTransport();
+  onTestFinished(() => transport.close?.());
+  expect(await transport.send(requestTo(url))).toMatchObject({ status: 200, text: "{}" });
+  for (const path of ["long", "short", "ssh"]) {
+    const request = { ...requestTo(url), url: `${url}/${path}` };
+    const error = (await transport.send(request).catch((error: unknown) => error)) as TransportError;
+    expect(error).toMatchObject({ sent: true, code: expect.stringMatching(/^(UND_ERR_|HTTPParserError$)/) });
+    expect(nextStepAfter({ code: error.code, status: null })).toMatch(/cannot be read as a response/);
+  }
+});
+
+function readCall(url: string): ReturnType<typeof describeCall> {
+  const at = { url: `${url}/r4/Patient/1`, template: "/r4/Patient/{id}" };
+  return describeCall({ name: "fhirRead", endpoint: "fhir", method: "GET", headers: {}, ...at });
+}
+
+/** Sends so many calls at once, and counts their outcomes, and those that tell something about the endpoint. */
+async function burst(
+  transport: Transport,
+  url: string,
+  calls: number,
+): Promise<{ outcomes: Record<string, number>; seen: number }> {
+  let seen = 0;
+  const outcomes: Record<string, number> = {};
+  const limits = { timeoutMs: 300, maxBytes: 1_000 };
+  const sender = createSender({ transport, clock: systemClock, ...limits, seen: () => seen++ });
+  const sending = Array.from({ length: calls }, async () => {
+    const { type, ...rest } = await sender.send(readCall(url));
+    const name = "cause" in rest ? `${type} ${(rest.cause as TransportError).code}` : type;
+    outcomes[name] = (outcomes[name] ?? 0) + 1;
+  });
+  await Promise.all(sending);
+  await sender.close();
+  return { outcomes, seen };
+}
+
+it("a burst of more calls than connections carry is no outage", async () => {
+  const { url } = await serve(() => {}); // 1upHealth is slow
+  expect(await burst(undiciTransport({ connections: 2 }), url, 9)).toEqual({
+    outcomes: { "lost TIMEOUT": 2, "notSent CONNECTIONS_BUSY": 7 },
+    seen: 2,
+  });
+  expect(nextStepAfter({ code: "CONNECTIONS_BUSY", status: null })).toMatch(/raise connections/);
+});
+
+it("calls that wait for a connection that never opens are one", async () => {
+  const server = createServer(() => {}); // a proxy that never answers
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as { readonly port: number };
+  const transport = undiciTransport({ connections: 2, proxy: `http://127.0.0.1:${port}` });
+  expect(await burst(transport, "https://a.example", 9)).toEqual({
+    outcomes: { "notSent TIMEOUT": 9 },
+    seen: 9,
+  });
 });

@@ -42,7 +42,7 @@ export function startedOf({ status, headers, receivedAt }: StreamedAnswer): Answ
 const unread = new WeakMap<Streaming["open"], number>();
 
 /** The code of a call that was not sent in time while others, which are open, held connections. */
-export const unreadCode = "ANSWERS_UNREAD";
+const unreadCode = "ANSWERS_UNREAD";
 
 function unreadWords(count: number): string {
   const those = count === 1 ? "1 answer is open and not read" : `${count} answers are open and not read`;
