@@ -143,12 +143,12 @@ withPostgres("adapters/postgres and its server", (server) => {
 
   it("commits that wait for a replica take no more connections than the store may have, and reads go on", async () => {
     const { url } = await server(forgetful);
-    const store = await newStore(url, { timeoutMs: 300 });
+    const store = await newStore(url, { timeoutMs: 1_000 });
     await store.commit(write("ada"));
     await sql(url, "ALTER SYSTEM SET synchronous_standby_names = 'gone'");
     await sql(url, "SELECT pg_reload_conf()");
     await vi.waitFor(() => expect(store.commit(write("first"))).rejects.toMatchObject(unavailable));
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 8; round++) {
       await Promise.allSettled([store.commit(write(`${round}`)), store.claim({ limit: 1, lease })]);
       expect(await store.load("ada")).toMatchObject({ type: "record" });
     }
