@@ -119,7 +119,7 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
         throw failure(error, signal);
       }
     },
-    ...(client !== undefined && { close: async () => client.close() }),
+    ...(client !== undefined && { close: async () => end(client) }),
   };
 }
 
@@ -152,6 +152,13 @@ function denoClient(): { close(): void } | undefined {
   type Opening = { createHttpClient(options: object): { close(): void } };
   const { Deno } = globalThis as unknown as { Deno?: Opening }; // its types exist only in Deno
   return Deno?.createHttpClient({ poolMaxIdlePerHost: 0, http2: false });
+}
+
+/** Two lifecycles may share a transport, and both close it: the second time Deno throws. */
+function end(client: { close(): void }): void {
+  try {
+    client.close();
+  } catch {}
 }
 
 /** The answer, if no redirect led to it. @throws {TransportError} */
