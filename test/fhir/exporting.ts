@@ -6,17 +6,23 @@ import {
   type Clock,
   type FhirClient,
   type FhirClientOptions,
+  type Transport,
 } from "oneup-lifecycle";
 import type { Behaviour } from "oneup-lifecycle/sandbox";
-import { createTestLifecycle, type ManualClock, type TestLifecycle } from "oneup-lifecycle/testing";
+import {
+  createTestLifecycle,
+  manualClock,
+  type ManualClock,
+  type TestLifecycle,
+} from "oneup-lifecycle/testing";
 
 /** Of a call, ms: no pause is that long. */
-export const timeoutMs = 29_999;
+const timeoutMs = 29_999;
 /** After which a file that is not read is closed, ms. */
 const restMs = 60_000;
 
 /** The clock of the test. Every pause is over at once, after its time; a call takes none. */
-export function hurried({ clock }: { readonly clock: Pick<ManualClock, keyof Clock | "advance"> }): Clock {
+function hurried({ clock }: { readonly clock: Pick<ManualClock, keyof Clock | "advance"> }): Clock {
   return {
     now: () => clock.now(),
     monotonic: () => clock.monotonic(),
@@ -114,4 +120,18 @@ export async function part(
     ids.push(id);
   }
   return { ids, cursor: exported.cursor };
+}
+
+/** A client of any server, whose pauses are over at once. */
+export function hurriedClient(transport: Transport): FhirClient<"r4"> {
+  return createFhirClient({
+    version: "r4",
+    api: "https://api.example",
+    analytics: "https://api.example",
+    token: { get: () => "token", rejected: async () => "another" },
+    transport,
+    clock: hurried({ clock: manualClock() }),
+    timeoutMs,
+    retries: 10,
+  });
 }

@@ -5,11 +5,10 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { createFhirClient, TransportError, type FhirClient, type Transport } from "oneup-lifecycle";
-import { manualClock } from "oneup-lifecycle/testing";
+import { TransportError, type Transport } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { thorough } from "../support/effort.ts";
-import { hurried, part, timeoutMs } from "./exporting.ts";
+import { hurriedClient, part } from "./exporting.ts";
 
 /** How a server sends content. */
 const server = fc.record({
@@ -98,19 +97,6 @@ function transportTo(
   }
 }
 
-function clientOf(transport: Transport): FhirClient<"r4"> {
-  return createFhirClient({
-    version: "r4",
-    api: "https://api.example",
-    analytics: "https://api.example",
-    token: { get: () => "token", rejected: async () => "token" },
-    transport,
-    clock: hurried({ clock: manualClock() }),
-    timeoutMs,
-    retries: 10,
-  });
-}
-
 const runs = { numRuns: thorough ? 3_000 : 300 };
 
 describe("whatever is cut", () => {
@@ -133,7 +119,7 @@ describe("whatever is cut", () => {
               )
             : Buffer.from(bytes);
           const type = isBinary ? "application/fhir+json" : "application/pdf";
-          const fhir = clientOf(transportTo(of, fated, { content, type }));
+          const fhir = hurriedClient(transportTo(of, fated, { content, type }));
           const hash = createHash("sha1").update(bytes).digest("base64");
           const source = {
             url: "Binary/1",
@@ -176,7 +162,7 @@ describe("whatever is cut", () => {
           const seen: string[] = [];
           let cursor: string | undefined;
           for (const most of [...readers, Infinity]) {
-            const read = await part(clientOf(transport), cursor === undefined ? {} : { cursor }, most);
+            const read = await part(hurriedClient(transport), cursor === undefined ? {} : { cursor }, most);
             seen.push(...read.ids);
             ({ cursor } = read);
             if (cursor === undefined) break;

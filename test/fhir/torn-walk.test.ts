@@ -3,17 +3,10 @@
  * cursor without a gap: random pages, connections and readers.
  */
 import fc from "fast-check";
-import {
-  createFhirClient,
-  TransportError,
-  type FhirClient,
-  type Transport,
-  type TransportResponse,
-} from "oneup-lifecycle";
-import { manualClock } from "oneup-lifecycle/testing";
+import { TransportError, type FhirClient, type Transport, type TransportResponse } from "oneup-lifecycle";
 import { expect, it } from "vitest";
 import { thorough } from "../support/effort.ts";
-import { hurried, timeoutMs } from "./exporting.ts";
+import { hurriedClient } from "./exporting.ts";
 
 const base = "https://api.example/r4";
 
@@ -83,18 +76,6 @@ function transportOf({ pages, link, fates }: Story): Transport {
   };
 }
 
-function clientOf(transport: Transport): FhirClient<"r4"> {
-  return createFhirClient({
-    version: "r4",
-    api: "https://api.example",
-    token: { get: () => "token", rejected: async () => "another" },
-    transport,
-    clock: hurried({ clock: manualClock() }),
-    timeoutMs,
-    retries: 10,
-  });
-}
-
 /** Reads at most so many resources, from a cursor. */
 async function read(
   fhir: FhirClient<"r4">,
@@ -136,7 +117,7 @@ it("a walk yields each resource once, and the next one leaves no gap", () =>
       let cursor: string | undefined;
       let end = 0;
       for (const most of [...readers, Infinity]) {
-        const part = await read(clientOf(transport), verb, cursor, most);
+        const part = await read(hurriedClient(transport), verb, cursor, most);
         const first = Number(part.ids[0] ?? end);
         expect(part.ids).toEqual(part.ids.map((_, index) => String(first + index)));
         expect(first).toBeLessThanOrEqual(end);
