@@ -335,6 +335,34 @@ it("a burst of more calls than connections carry is no outage", async () => {
   expect(nextStepAfter({ code: "CONNECTIONS_BUSY", status: null })).toMatch(/raise connections/);
 });
 
+it("calls that are given up while they wait for a connection leave the connections open", async () => {
+  let answers = (): void => {};
+  const slow = new Promise<void>((resolve) => (answers = resolve));
+  const connections = new Set<unknown>();
+  const { url, seen } = await serve(async (response) => {
+    connections.add(response.socket);
+    await slow;
+    response.end("{}");
+  });
+  const transport = undiciTransport({ connections: 1 });
+  const leaves = new AbortController();
+  const given = (): TransportRequest => ({ ...requestTo(url), signal: leaves.signal });
+  const held = (): TransportRequest => ({ ...requestTo(url), onSending: () => false });
+  const first = transport.send(requestTo(url));
+  await vi.waitUntil(() => seen.length > 0);
+  const waiting = [given(), held(), given()].map((request) => transport.send(request));
+  const last = transport.send(requestTo(url));
+  const refused = Promise.allSettled(waiting);
+  leaves.abort();
+  answers();
+  expect(await first).toMatchObject({ status: 200 });
+  expect(await last).toMatchObject({ status: 200 });
+  const codes = (await refused).map((one) => (one as { reason?: TransportError }).reason?.code);
+  expect(codes).toEqual(["CONNECTIONS_BUSY", "DEADLINE_PASSED", "CONNECTIONS_BUSY"]);
+  expect({ connections: connections.size, calls: seen.length }).toEqual({ connections: 1, calls: 2 });
+  await transport.close?.();
+});
+
 it("calls that wait for a connection that never opens are one", async () => {
   const server = createServer(() => {}); // a proxy that never answers
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

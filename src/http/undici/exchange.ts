@@ -90,14 +90,27 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
    * was refused, although the server may have taken it, and so does a dispatcher that retries.
    */
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
-    if (!this.#settled) this.#controller = controller;
+    if (this.#settled) return this.#drop(controller, aborted(this.#sent));
+    this.#controller = controller;
     if (isRedirected(context)) this.fail(redirected());
-    else if (this.#settled) controller.abort(aborted(this.#sent));
     else if (this.#sent && this.#request?.method !== "GET") this.fail(sentAgain());
     else if (this.#request?.onSending() === true) {
       if (!this.#sent && this.#load !== undefined) this.#load.written++;
       this.#sent = true;
-    } else this.fail(this.#sent ? aborted(true) : heldBack());
+    } else {
+      const error = this.#sent ? aborted(true) : heldBack();
+      this.reject(error);
+      this.#drop(controller, error);
+    }
+  }
+
+  /**
+   * Nothing was written, so the connection is still good. undici closes it if the request is aborted, and keeps it if its
+   * start throws. Dispatchers of an application may start a request where an error ends the process.
+   */
+  #drop(controller: Dispatcher.DispatchController, error: TransportError): void {
+    if (this.#load !== undefined) throw error;
+    controller.abort(error);
   }
 
   abstract onResponseStart(
@@ -162,7 +175,7 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   protected letGo(): void {
     if (this.#sent && this.#load !== undefined) this.#load.ended++;
     this.#resolve = this.#reject = ignore;
-    this.#request = this.#controller = this.#load = undefined;
+    this.#request = this.#controller = undefined;
   }
 }
 
