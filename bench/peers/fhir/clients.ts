@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { startApart, type Apart } from "../../apart.ts";
 import { versionOf } from "../versions.ts";
 import type { Outcome, Task, Told } from "./side.ts";
@@ -19,6 +20,8 @@ const client = (key: string, npm: string): Client => ({ key, name: `${npm} ${ver
 
 /** The baseline. */
 export const bare: Client = { key: "bare", name: `bare undici ${versionOf("undici")}` };
+/** What clients on Node's `fetch` are built on; not one of the others. */
+export const bareFetch: Client = { key: "bare-fetch", name: `bare fetch, undici ${process.versions.undici}` };
 export const ours: Client = client("ours", "oneup-lifecycle");
 export const others: readonly Client[] = [
   client("medplum", "@medplum/core"),

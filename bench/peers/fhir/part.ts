@@ -8,7 +8,7 @@ import type { Measurement } from "../../report.ts";
 import { median } from "../../rounds.ts";
 import { whole, type Part } from "../part.ts";
 import { behaviours, questions } from "./behaviour.ts";
-import { bare, ours } from "./clients.ts";
+import { bare, bareFetch, ours } from "./clients.ts";
 import { ratio, resourcesOfWalk, speeds, type Speed } from "./speed.ts";
 
 const works = ["read", "create", "walk"] as const;
@@ -64,7 +64,8 @@ function rise({ memory }: Speed): number {
 function measurements(all: readonly Speed[]): Measurement[] {
   const measure = side(all, bare.key);
   const its = side(all, ours.key);
-  const peers = all.filter((one) => one !== measure && one !== its);
+  const onFetch = side(all, bareFetch.key);
+  const peers = all.filter((one) => one !== measure && one !== onFetch && one !== its);
   const versusBest = (work: (typeof works)[number], bar: number | null): Measurement => ({
     name: `peers.fhir.${work}.vs_best`,
     value: Math.min(...peers.map((peer) => ratio(its, peer, work))),
@@ -73,7 +74,7 @@ function measurements(all: readonly Speed[]): Measurement[] {
   });
   return [
     ...works.flatMap((work) =>
-      [its, ...peers].map((one) => ({
+      [onFetch, its, ...peers].map((one) => ({
         name: `peers.fhir.${work}.${one.client.key}`,
         value: ratio(one, measure, work),
         unit: "of bare",

@@ -6,7 +6,7 @@
 import { startProvider } from "../../provider.ts";
 import { median } from "../../rounds.ts";
 import { connections, loops, type Effort } from "../../settings.ts";
-import { bare, others, ours, start, type Client, type Running } from "./clients.ts";
+import { bare, bareFetch, others, ours, start, type Client, type Running } from "./clients.ts";
 import type { Outcome, Task } from "./side.ts";
 
 /** What was measured of a client. Entries with the same index are of the same round. */
@@ -22,7 +22,7 @@ export interface Speed {
 /** Resources of a walk, 100 a page. */
 export const resourcesOfWalk = 20_000;
 
-const clients = [bare, ours, ...others];
+const clients = [bare, bareFetch, ours, ...others];
 const works = ["read", "create", "walk"] as const;
 const lasting = 3_600;
 
