@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { resolve } from "node:path";
+import { absolutePath } from "../src/store/make-folder.ts";
 import { type LifecycleError, storeUnusable } from "../src/errors.ts";
 import {
   checkCount,
@@ -70,7 +70,7 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
   if (typeof path !== "string" || path === "") {
     throw unfitOption(verb, "its path must be a folder", path);
   }
-  const folder = resolve(path);
+  const folder = absolutePath(verb, path);
   const { maxAccounts = 8, timeoutMs = 5_000 } = optionsOf(verb, options, names);
   checkCount(verb, "maxAccounts", maxAccounts);
   checkTimeout(verb, timeoutMs);

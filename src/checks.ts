@@ -6,6 +6,7 @@
  */
 import { invalidOption, type LifecycleError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
+import { isPromise } from "./realms.ts";
 
 /** Every property name that an object may have. */
 export type Names<T> = Readonly<Record<keyof T, unknown>>;
@@ -195,6 +196,6 @@ function textOf(text: string): string {
 export function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "an array";
-  if (value instanceof Promise) return "a promise";
+  if (isPromise(value)) return "a promise";
   return value === undefined ? "nothing" : `${/^[aeiou]/.test(typeof value) ? "an" : "a"} ${typeof value}`;
 }

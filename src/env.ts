@@ -7,7 +7,7 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { checkValue, isObject, type Some } from "./checks.ts";
-import { invalidOption, type LifecycleError, storeUnusable } from "./errors.ts";
+import { invalidOption, type LifecycleError } from "./errors.ts";
 import { type Encryption, type KeyProvider, keyFile, looksLikeKeys } from "./store/sealing/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
 import { nearest } from "./nearest.ts";
@@ -19,6 +19,8 @@ import { undiciRuns, undiciTransport } from "./http/undici-transport.ts";
 import { aTime, type EventsOption } from "./runtime/options/check-events.ts";
 import type { Credentials } from "./runtime/options/credentials.ts";
 import { checkOverrides, endpoint, type LifecycleOptions } from "./runtime/options/lifecycle-options.ts";
+import { loadLmdb } from "./load-lmdb.ts";
+import { isError } from "./realms.ts";
 
 /** Opens lifecycles. */
 export interface CreateLifecycle {
@@ -261,10 +263,7 @@ export async function storeAt(place: string, from: string): Promise<StoreAdapter
   const flaw = flawIn(place);
   if (flaw === undefined && /^[^:]*\.[cm]?[jt]s$/.test(place)) return adapterIn(place);
   // Imported lazily: an adapter loads its driver only when it is used.
-  if (scheme === undefined && flaw === undefined) {
-    const { lmdb } = await import("../adapters/lmdb.ts").catch(unloaded);
-    return lmdb(place);
-  }
+  if (scheme === undefined && flaw === undefined) return (await loadLmdb())(place);
   if (scheme === "redis" || scheme === "rediss")
     return (await import("../adapters/redis.ts")).redis(place.replace(/^[^:]+/, scheme));
   if (scheme === "postgres" || scheme === "postgresql")
@@ -284,7 +283,7 @@ async function adapterIn(path: string): Promise<StoreAdapter> {
       throw refused(
         "this version of Node cannot import TypeScript; name a .js or .mjs file, or use Node 22.18 or later",
       );
-    throw refused(error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : "it cannot be loaded");
+    throw refused(isError(error) ? (error.message.split("\n", 1)[0] ?? "") : "it cannot be loaded");
   })) as { readonly default?: unknown }; // every module is an object
   const { default: adapter } = module;
   if (isAdapter(adapter)) return adapter;
@@ -293,15 +292,6 @@ async function adapterIn(path: string): Promise<StoreAdapter> {
 
 function isAdapter(thing: unknown): thing is StoreAdapter {
   return isObject(thing) && typeof thing["open"] === "function" && typeof thing["name"] === "string";
-}
-
-/** LMDB's own packages make functions of texts, which some runtimes are told to refuse. */
-function unloaded(cause: unknown): never {
-  if (!(cause instanceof EvalError)) throw cause;
-  throw storeUnusable(
-    "Cannot use the lmdb store: this process must allow code generation from strings, and a flag of Node forbids it; Redis and PostgreSQL need none",
-    { cause },
-  );
 }
 
 /** Why a place without a scheme is no path: opening it would create an empty store, or another key, under that name. */

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { isError } from "./realms.ts";
+
 /**
  * What went wrong, for `switch`. Codes are never renamed.
  *
@@ -264,7 +266,7 @@ export function tried(error: LifecycleError, times: number): LifecycleError {
  */
 export function inWords(error: unknown): string {
   if (isLifecycleError(error)) return String(error);
-  if (!(error instanceof Error)) return `a thrown ${typeof error}`;
+  if (!isError(error)) return `a thrown ${typeof error}`;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   return [error.name, code].filter((word) => /^[\w.:-]{1,40}$/.test(word)).join(" ") || "Error";
 }
@@ -275,7 +277,7 @@ export function inWords(error: unknown): string {
  * and masks what a message may quote: the user and password of a URL, `password=…`, and `Bearer …`.
  */
 export function underneath(error: unknown, depth = 0): Error {
-  if (!(error instanceof Error)) return new Error(`a thrown ${typeof error}`);
+  if (!isError(error)) return new Error(`a thrown ${typeof error}`);
   const { cause } = error;
   const beneath = cause !== undefined && depth < 4 ? { cause: underneath(cause, depth + 1) } : undefined;
   const copy = new Error(masked(error.message), beneath);
@@ -290,7 +292,7 @@ export function underneath(error: unknown, depth = 0): Error {
  */
 export function withoutWords(error: unknown): Error {
   const copy = underneath(error);
-  for (let each: unknown = copy; each instanceof Error; each = each.cause) {
+  for (let each: unknown = copy; isError(each); each = each.cause) {
     const words = inWords(each);
     const places = each.stack?.split("\n").filter((line) => /^\s+at /.test(line)) ?? [];
     Object.assign(each, { message: words, stack: [words, ...places].join("\n") });

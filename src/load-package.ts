@@ -6,6 +6,7 @@
 import { closeSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
 import { devNull } from "node:os";
+import { isError } from "./realms.ts";
 
 /**
  * Loads a CommonJS package with `load()`, or else with `require()`: Node never repeats an import that has failed, even if
@@ -38,5 +39,5 @@ function lackOfFiles(): Error | null {
 
 /** Whether the package, or a file of it, is not there: it is not installed, or is being installed. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && String(error.code).endsWith("MODULE_NOT_FOUND");
+  return isError(error) && "code" in error && String(error.code).endsWith("MODULE_NOT_FOUND");
 }

@@ -6,6 +6,7 @@
 import type { Keyv } from "keyv";
 import { inTime, type Clock } from "../../src/clock.ts";
 import { storeUnavailable, type LifecycleError, storeUnusable } from "../../src/errors.ts";
+import { isError } from "../../src/realms.ts";
 
 /** An error whose message is ours, so it is safe to report. */
 export class Trouble extends Error {
@@ -21,7 +22,7 @@ export class Late extends Trouble {}
  */
 export function storageTrouble(error: unknown): Trouble {
   if (error instanceof Trouble) return error;
-  const kind = error instanceof Error ? error.name : typeof error;
+  const kind = isError(error) ? error.name : typeof error;
   const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
   const words = [kind, code].filter((word) => /^\w{2,40}$/.test(word));
   return new Trouble(`the storage beneath the Keyv failed (${words.join(" ")})`);

@@ -11,6 +11,7 @@ import { invalidOption, isLifecycleError, type LifecycleError, storeUnusable } f
 import { makeFolder } from "../../src/store/make-folder.ts";
 import type { Share } from "./environments.ts";
 import { holdsStore } from "./folder.ts";
+import { isError } from "../../src/realms.ts";
 
 /** Copies a snapshot of the store in `folder`, which `open` opens. */
 export async function backUp(
@@ -109,7 +110,7 @@ async function step<T>(rule: string, work: () => Promise<T>): Promise<T> {
 }
 
 function refusal(rule: string, cause?: unknown): LifecycleError {
-  const why = cause instanceof Error ? ` (${cause.message})` : "";
+  const why = isError(cause) ? ` (${cause.message})` : "";
   return storeUnusable(`Cannot back up the store: ${rule}${why}`, { cause });
 }
 

@@ -9,6 +9,7 @@ import type { RootDatabase } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError, LifecycleError, storeUnavailable, storeUnusable } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
+import { isError } from "../../src/realms.ts";
 
 /**
  * The cause of a failure. LMDB attaches a second promise to its error, which rejects with the cause a moment later and
@@ -72,7 +73,7 @@ const wordsFor: Readonly<Record<keyof typeof whyRefused, RegExp>> = {
 
 /** Why the system took no write, from the error as lmdb reports it: by name, by number or in words. */
 export function writeRefused(cause: unknown): string | undefined {
-  if (!(cause instanceof Error)) return undefined;
+  if (!isError(cause)) return undefined;
   const code = "code" in cause ? cause.code : undefined;
   for (const name of Object.keys(whyRefused) as (keyof typeof whyRefused)[])
     if (code === name || code === constants.errno[name] || wordsFor[name].test(cause.message))
@@ -96,7 +97,7 @@ export function unlocked(): LifecycleError {
 
 /** LMDB's place for a reader of this process was given up, though this process did not give it up. */
 export function isWithoutPlace(cause: unknown): boolean {
-  return cause instanceof Error && cause.message.includes("MDB_BAD_RSLOT");
+  return isError(cause) && cause.message.includes("MDB_BAD_RSLOT");
 }
 
 /**
@@ -116,7 +117,7 @@ export const placeTaken =
 
 /** LMDB could not write its meta page, and has no transactions for this process until the folder is opened anew. */
 function isBroken(cause: unknown): boolean {
-  return cause instanceof Error && cause.message.includes("MDB_PANIC");
+  return isError(cause) && cause.message.includes("MDB_PANIC");
 }
 
 /** Final for this process, like {@link withoutPlace}; other processes go on. */

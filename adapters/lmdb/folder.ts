@@ -25,6 +25,7 @@ import { shareOf, type Share } from "./environments.ts";
 import { astray, isWithoutPlace, placeTaken, unavailable, unusable, writeRefused } from "./failures.ts";
 import { databasesPerAccount } from "./tables.ts";
 import { leftBehind, limited, onceAtLatest, patienceMs } from "./writing.ts";
+import { errorCode, isError } from "../../src/realms.ts";
 
 const { open } = lmdb;
 
@@ -103,7 +104,7 @@ export function holdsStore(folder: string): boolean {
     accessSync(path); // unlike `statSync`, it tells on every Node that a file is in the way
     return (statOf(path)?.size ?? 0) > 0;
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return false;
+    if (errorCode(cause) === "ENOENT") return false;
     throw unusable(folder, ruleBroken(cause), cause);
   }
 }
@@ -149,7 +150,7 @@ export function hasRoom(folder: string): boolean {
     const { bavail, blocks, bsize } = statfsSync(folder);
     return blocks === 0 || bavail * bsize >= 65_536;
   } catch (error) {
-    if (error instanceof Error && error.name === "NotCapable") return true;
+    if (isError(error) && error.name === "NotCapable") return true;
     throw error;
   }
 }
@@ -177,7 +178,7 @@ function statOf(path: string): Stats | undefined {
 /** The violated rule, derived from the error. */
 function ruleBroken(cause: unknown, maxAccounts = 0): string {
   if (cause instanceof NoStore) return `the folder must hold an LMDB store or none, and ${cause.message}`;
-  if (!(cause instanceof Error)) return "LMDB did not open it";
+  if (!isError(cause)) return "LMDB did not open it";
   if (cause.message.includes("MDB_DBS_FULL")) {
     return `it already holds ${maxAccounts} accounts, the maximum set by the option maxAccounts`;
   }

@@ -10,6 +10,7 @@
 import { mkdirSync, rmdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { sleep, systemClock } from "../../src/clock.ts";
+import { errorCode } from "../../src/realms.ts";
 
 /** Opening and closing take milliseconds. What stands for longer than this is of a process that was killed or suspended, ms. */
 const staleMs = 2_000;
@@ -48,7 +49,7 @@ async function make(
       mkdirSync(mark);
       return { own: identityOf(mark), waited };
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) return { waited };
+      if (errorCode(error) !== "EEXIST") return { waited };
     }
     const now = systemClock.monotonic();
     if (now - since > timeoutMs) return { waited };

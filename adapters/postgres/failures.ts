@@ -5,6 +5,7 @@
  */
 import { isLifecycleError, LifecycleError, masked, storeUnavailable, underneath } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
+import { isError } from "../../src/realms.ts";
 
 /** The SQLSTATE with which `same_account` refuses to write because the account's record is not the caller's. */
 export const lostState = "OUP01";
@@ -95,7 +96,7 @@ const noRight = { reason: "noRight" } as const;
 /** The right that the user lacks, as PostgreSQL names it where it speaks English: `permission denied for table events`. */
 function rightIn(code: string | undefined, error: unknown): string {
   const beneath = error instanceof NotSent ? error.cause : error;
-  if (code !== "42501" || !(beneath instanceof Error)) return "";
+  if (code !== "42501" || !isError(beneath)) return "";
   const [told, kind] =
     /permission denied for (table|schema|database|function|sequence) [\w.]+/.exec(beneath.message) ?? [];
   if (told === undefined) return "";
@@ -146,7 +147,7 @@ export function isUsable(error: unknown): boolean {
 
 /** The server's time in the refusal of a request that was slow, or met a clock that was set forward. */
 export function unsureAt(error: unknown): number | undefined {
-  const isUnsure = refusalOf(error) === unsureState && error instanceof Error;
+  const isUnsure = refusalOf(error) === unsureState && isError(error);
   return isUnsure ? Number(/[\d.]+$/.exec(error.message)?.[0]) : undefined;
 }
 
@@ -154,7 +155,7 @@ export function unsureAt(error: unknown): number | undefined {
 function wordsOf(error: unknown): string {
   if (error instanceof Silence && error.cause !== undefined) return wordsOf(error.cause);
   const beneath = error instanceof NotSent ? error.cause : error;
-  if (!(beneath instanceof Error)) return typeof beneath;
+  if (!isError(beneath)) return typeof beneath;
   if ("code" in beneath && typeof beneath.code === "string") return beneath.code;
   return masked(beneath.message).slice(0, 200).trim();
 }

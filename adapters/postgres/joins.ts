@@ -20,6 +20,7 @@ import type { Connection, Verb } from "./connection.ts";
 import { isPassing, Silence, sqlStateOf } from "./failures.ts";
 import { takenInAtOnce } from "./join-functions.ts";
 import { headOf, writeOf } from "./rows.ts";
+import { isError } from "../../src/realms.ts";
 
 /** How long a worker takes in users before it goes on with others, ms. */
 const longestTakeInMs = 1_000;
@@ -168,7 +169,7 @@ function unfit(rule: string): LifecycleError {
 /** The cause, unless a library quotes the values of the statement in it: the user's id is one of them. */
 function causeOf(error: unknown, values: readonly string[]): { readonly cause?: Error } {
   const cause = underneath(error);
-  for (let each: unknown = cause; each instanceof Error; each = each.cause) {
+  for (let each: unknown = cause; isError(each); each = each.cause) {
     const { message } = each;
     if (values.some((value) => value !== "" && message.includes(value))) return {};
   }

@@ -7,6 +7,7 @@ import { isLifecycleError, LifecycleError, masked, storeUnavailable, underneath 
 import { lostStore } from "../../src/store/lost-store.ts";
 import { lackingWord, lostWord } from "./lua/rows.ts";
 import type { Link } from "./link.ts";
+import { isError } from "../../src/realms.ts";
 
 /** No answer arrived in time. */
 export class Silence extends Error {
@@ -23,7 +24,7 @@ export class Silence extends Error {
  * - `lost`: it may have been carried out
  */
 export function whyOf(error: unknown): string {
-  if (!(error instanceof Error) || error instanceof Silence || isLifecycleError(error)) return "lost";
+  if (!isError(error) || error instanceof Silence || isLifecycleError(error)) return "lost";
   if (error.message === "The client is offline") return "offline";
   if (error.message === "The client is closed") return "closed";
   if (/^ERR (?:ACL failure in|The user executing the) script/.test(error.message)) return "NOPERM";
@@ -58,7 +59,7 @@ const lasting: Readonly<Record<string, string>> = {
 
 /** What is lacking, as Redis names it: `to run the 'set' command`. */
 function lackIn(why: string, error: unknown): string {
-  if ((why !== "NOPERM" && why !== lackingWord) || !(error instanceof Error)) return "";
+  if ((why !== "NOPERM" && why !== lackingWord) || !isError(error)) return "";
   const [, command] = /'([\w|-]+)' command/.exec(error.message) ?? [];
   if (command !== undefined)
     return `: ${why === "NOPERM" ? "to run " : ""}${command.replace("|", " ").toUpperCase()}`;
@@ -88,7 +89,7 @@ function beneath(error: unknown, failure: unknown): unknown {
 
 /** A short description of a failure of the connection: its code, such as `CERT_HAS_EXPIRED`, or its message. */
 function wordsOf(failure: unknown): string {
-  if (!(failure instanceof Error)) return typeof failure;
+  if (!isError(failure)) return typeof failure;
   return masked("code" in failure ? String(failure.code) : failure.message).trim();
 }
 

@@ -9,6 +9,7 @@ import { clusterLink } from "./cluster-link.ts";
 import { whyOf } from "./failures.ts";
 import type { Link, RedisClient, RedisCluster } from "./link.ts";
 import { endable } from "./root-nodes.ts";
+import { isError } from "../../src/realms.ts";
 
 /** node-redis makes a class of all commands for each new address, in about 30 ms; a copy of a client shares the class. */
 let original: ReturnType<typeof createClient> | undefined;
@@ -89,7 +90,7 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
 
   /** Removes the password: a server without AUTH echoes it in its error. */
   function secretless(error: unknown): unknown {
-    const leaks = error instanceof Error && password !== "" && error.message.includes(password);
+    const leaks = isError(error) && password !== "" && error.message.includes(password);
     return leaks ? new Error(error.message.replaceAll(password, "***")) : error;
   }
 

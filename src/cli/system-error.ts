@@ -4,9 +4,11 @@
  * @module
  */
 
+import { isError } from "../realms.ts";
+
 /** A system error, e.g. with the code `ENOENT`. */
 export function isSystemError(error: unknown): error is Error & { readonly code: string } {
-  return error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string";
+  return isError(error) && "syscall" in error && "code" in error && typeof error.code === "string";
 }
 
 /** A system error's code; another error's message. */

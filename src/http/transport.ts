@@ -5,6 +5,7 @@
  * @module
  */
 import { onAbort } from "../abort.ts";
+import { isError } from "../realms.ts";
 
 /** One request. */
 export interface TransportRequest {
@@ -156,7 +157,7 @@ export function networkError(error: unknown, sent: boolean): TransportError {
 /** A proxy that grants no tunnel: `proxy_407`. undici reports its status in a message alone. */
 export function proxyCodeOf(error: unknown): string | undefined {
   const status = /^Proxy response \((\d{3})\) !== 200/;
-  for (let at = error, depth = 0; at instanceof Error && depth < 5; depth++, at = at.cause) {
+  for (let at = error, depth = 0; isError(at) && depth < 5; depth++, at = at.cause) {
     const found = status.exec(at.message)?.[1];
     if (found !== undefined) return `proxy_${found}`;
   }

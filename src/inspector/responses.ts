@@ -36,7 +36,7 @@ const always: Readonly<Record<string, string>> = {
 /** A response with these headers, and those that all carry. */
 export function respond(
   status: number,
-  body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null,
+  body: ConstructorParameters<typeof Response>[0],
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   return new Response(body, { status, headers: { ...always, ...headers } });

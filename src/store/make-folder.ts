@@ -1,10 +1,11 @@
 /**
- * Creates a folder.
+ * Creates a folder, and finds where it is.
  *
  * @module
  */
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { invalidOption } from "../errors.ts";
 
 /**
  * Creates the folder, and those above it that are missing, with mode 0700; returns the topmost one that it created. Node's
@@ -27,4 +28,20 @@ export function makeFolder(path: string): string | undefined {
 
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/**
+ * The path, from the working folder on if it is relative.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` if that folder is gone, e.g. because a deployment has replaced it
+ */
+export function absolutePath(verb: string, path: string): string {
+  try {
+    return resolve(path);
+  } catch (cause) {
+    throw invalidOption(
+      `Cannot ${verb}: a relative path needs the working folder of the process, which was deleted; use an absolute one`,
+      { cause },
+    );
+  }
 }

@@ -15,6 +15,7 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import { secretsIn } from "./secrets-in.ts";
 import type { HistoryStep } from "../runtime/user/history-of.ts";
 import { spanInFull } from "../runtime/options/time-in-words.ts";
+import { isPromise } from "../realms.ts";
 
 /** Calls by endpoint. Omitted endpoints are not checked. */
 export interface SpentCalls {
@@ -192,7 +193,7 @@ function isJournal(value: unknown): value is Journal {
 }
 
 function notOne(rule: string, given: unknown): LifecycleError {
-  const got = given instanceof Promise ? "a promise: await it first" : typeof given;
+  const got = isPromise(given) ? "a promise: await it first" : typeof given;
   return invalid("check this", `it must be ${rule}`, got);
 }
 

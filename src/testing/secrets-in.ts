@@ -9,6 +9,7 @@ import { isAnyArrayBuffer } from "node:util/types";
 import { invalidOption } from "../errors.ts";
 import { spellingsOf } from "../runtime/user/spellings-of.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
+import { isPromise } from "../realms.ts";
 
 /** A secret of the sandbox. */
 interface Named {
@@ -80,7 +81,7 @@ function allSecrets(): readonly Named[] {
  *   or if no secret is known, because the search could find nothing
  */
 export function secretsIn(value: unknown, sandbox?: Sandbox): readonly FoundSecret[] {
-  if (value instanceof Promise) {
+  if (isPromise(value)) {
     throw invalidOption("Cannot look for secrets in a promise: await it first");
   }
   const known = distinct(sandbox === undefined ? allSecrets() : secretsOf(sandbox));

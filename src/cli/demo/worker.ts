@@ -9,6 +9,7 @@
 import { createInterface } from "node:readline";
 import { linkSignals } from "../../abort.ts";
 import { createLifecycle, keyFile } from "../../index.ts";
+import { loadLmdb } from "../../load-lmdb.ts";
 import { connectSandboxClock } from "../../sandbox/index.ts";
 import type { StoreAdapter } from "../../store/contract.ts";
 
@@ -81,6 +82,5 @@ async function perform(task: Task, signal: AbortSignal): Promise<void> {
 }
 
 export async function folderStore(path: string): Promise<StoreAdapter> {
-  const { lmdb } = await import("../../../adapters/lmdb.ts");
-  return lmdb(path);
+  return (await loadLmdb())(path);
 }

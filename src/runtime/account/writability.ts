@@ -9,6 +9,7 @@ import { isLifecycleError } from "../../errors.ts";
 import { todoAbout } from "../../next-step.ts";
 import type { Logger } from "../options/logger.ts";
 import type { Store } from "../../store/contract.ts";
+import { isError } from "../../realms.ts";
 
 /** How long a result is reused, ms: health probes may come every second and from many processes. */
 const freshMs = 1_000;
@@ -84,7 +85,7 @@ export class Writability {
       if (this.#failed) await this.#writeAgain();
       this.#note(null);
     } catch (error) {
-      this.#note(error instanceof Error ? error : new Error("the store refused", { cause: error }));
+      this.#note(isError(error) ? error : new Error("the store refused", { cause: error }));
       throw error;
     }
   }

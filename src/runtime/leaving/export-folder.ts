@@ -34,6 +34,7 @@ import { isCount, isTime } from "../../store/guards.ts";
 import { makeFolder } from "../../store/make-folder.ts";
 import type { ExportFile, ExportWriter, OpenExportFile } from "./export-many-options.ts";
 import { takenOver } from "./named-run.ts";
+import { errorCode } from "../../realms.ts";
 
 /** The file that says which export a folder holds. */
 const marker = "export.json";
@@ -172,7 +173,7 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
 
   /** Another process has removed what belongs to this part, unless the folder itself has vanished. */
   async function ifTakenOver(refusal: unknown): Promise<never> {
-    const code = codeOf(refusal);
+    const code = errorCode(refusal);
     const isTaken =
       code === "EEXIST" || (code === "ENOENT" && (await stat(folder).catch(ifMissing)) !== null);
     throw isTaken ? takenOver("export", name) : refusal;
@@ -240,7 +241,7 @@ export async function nameOnce(part: string, final: string): Promise<void> {
   try {
     await link(part, final);
   } catch (error) {
-    const cannotLink = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(String(codeOf(error)));
+    const cannotLink = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(String(errorCode(error)));
     if (!cannotLink) throw error;
     // A file system without hard links, on which nothing else is as good.
     if ((await stat(final).catch(ifMissing)) !== null) throw Object.assign(new Error(), { code: "EEXIST" });
@@ -311,16 +312,12 @@ export async function namesToDisk(folder: string): Promise<void> {
 
 /** @throws every error but that nothing is there */
 export function ifMissing(error: unknown): null {
-  if (codeOf(error) === "ENOENT") return null;
+  if (errorCode(error) === "ENOENT") return null;
   throw error;
 }
 
 function ifThere(error: unknown): void {
-  if (codeOf(error) !== "EEXIST") throw error;
-}
-
-export function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
+  if (errorCode(error) !== "EEXIST") throw error;
 }
 
 function randomName(): string {

@@ -12,10 +12,11 @@ import { lstat, open, readdir, rename, rm, stat, type FileHandle } from "node:fs
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { codeOf, ifMissing, nameOnce, namesToDisk } from "./export-folder.ts";
+import { ifMissing, nameOnce, namesToDisk } from "./export-folder.ts";
 import type { ReceiptLog } from "./offboard-many-options.ts";
 import { invalidOption, LifecycleError } from "../../errors.ts";
 import { linesIn } from "../../lines-in.ts";
+import { errorCode } from "../../realms.ts";
 import { makeFolder } from "../../store/make-folder.ts";
 
 /**
@@ -56,7 +57,7 @@ export function receiptFile(path: string): ReceiptLog {
           }
         await handle.sync();
         await nameOnce(`${mine}.new`, path).catch((error: unknown) => {
-          throw ["EEXIST", "ENOENT"].includes(String(codeOf(error))) ? takenOver() : error;
+          throw ["EEXIST", "ENOENT"].includes(String(errorCode(error))) ? takenOver() : error;
         });
         isCopied = true;
       } finally {

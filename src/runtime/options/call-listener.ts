@@ -6,6 +6,7 @@
  */
 import { inWords, legible } from "../../errors.ts";
 import { errorField, type LogFields, type Logger } from "./logger.ts";
+import { isError, isPromise } from "../../realms.ts";
 
 /** How often each listener has failed, per logger. */
 const failures = new WeakMap<object, WeakMap<object, number>>();
@@ -55,7 +56,7 @@ function report(logger: Pick<Logger, "warn">, name: string, listener: object, th
 
 /** The code location: the first line of the stack after the message. */
 function whereIn(error: unknown): string {
-  if (!(error instanceof Error) || typeof error.stack !== "string") return "";
+  if (!isError(error) || typeof error.stack !== "string") return "";
   const place = error.stack
     .split("\n")
     .findLast((line, at, all) => isPlace(line) && !isPlace(all[at - 1] ?? ""));
@@ -74,7 +75,7 @@ export function unbreakable(logger: Logger): Logger {
   const quietly = (level: keyof Logger) => (fields: LogFields, message: string) => {
     try {
       const done: unknown = logger[level](fields, message);
-      if (done instanceof Promise) done.catch(() => {});
+      if (isPromise(done)) done.catch(() => {});
     } catch {} // nowhere is left to report it
   };
   return { debug: quietly("debug"), info: quietly("info"), warn: quietly("warn"), error: quietly("error") };

@@ -7,9 +7,10 @@ import { invalidOption, keyRefused } from "../../errors.ts";
 import type { StoreAdapter } from "../../store/contract.ts";
 import { isInside, type Encryption } from "../../store/sealing/keys.ts";
 import { isObject, withMethods, type Rule } from "../../checks.ts";
+import { isBytes } from "../../realms.ts";
 
 const areKeys = (keys: unknown): boolean =>
-  Array.isArray(keys) && keys.every((key: unknown) => typeof key === "string" || key instanceof Uint8Array);
+  Array.isArray(keys) && keys.every((key: unknown) => typeof key === "string" || isBytes(key));
 const forms: readonly Pick<Rule, "holds">[] = [
   withMethods("ring"),
   withMethods("wrap", "unwrap"),

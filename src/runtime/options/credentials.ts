@@ -7,6 +7,7 @@ import { inTime, type Clock } from "../../clock.ts";
 import { invalidOption, inWords, legible, type LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import { only, wrong } from "../../checks.ts";
+import { isPromise } from "../../realms.ts";
 
 /** From the 1upHealth developer console. */
 export interface Credentials {
@@ -51,7 +52,7 @@ function notGiven(why: string): LifecycleError {
 export function credentialSource(
   given: Credentials | (() => Credentials | Promise<Credentials>),
 ): CredentialSource {
-  if (given instanceof Promise)
+  if (isPromise(given))
     throw wrong("start", "credentials", "an object, or a function that may return a promise of one", given);
   if (typeof given !== "function") {
     const known = check(only("start", "credentials", given, { clientId: true, clientSecret: true }));

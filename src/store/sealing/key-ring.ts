@@ -16,6 +16,7 @@ import {
 } from "../../errors.ts";
 import { decrypt, encrypt, nonceBytes } from "./aes-gcm.ts";
 import { type Encryption, type KeyProvider, type RingKey, type WrappedKey, ringOf } from "./keys.ts";
+import { isBytes } from "../../realms.ts";
 
 /** A stored wrapped key. */
 export interface Wrapped {
@@ -94,13 +95,13 @@ function askedRing(provider: KeyProvider, clock: Clock): KeyRing {
 
 /** A provider may wipe its own bytes, those that it returned and those that it was given. `null`: there are none. */
 function copied(key: unknown): Uint8Array | null {
-  return key instanceof Uint8Array ? Uint8Array.from(key) : null;
+  return isBytes(key) ? Uint8Array.from(key) : null;
 }
 
 function isWrappedKey(answer: unknown): answer is WrappedKey {
   if (typeof answer !== "object" || answer === null || !("by" in answer) || !("wrapped" in answer))
     return false;
-  return typeof answer.by === "string" && answer.by !== "" && answer.wrapped instanceof Uint8Array;
+  return typeof answer.by === "string" && answer.by !== "" && isBytes(answer.wrapped);
 }
 
 /** The answer of the key provider, with a time limit. All its failures are retryable. */

@@ -17,10 +17,11 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import process from "node:process";
 import { invalidOption, isLifecycleError, type LifecycleError, keyRefused } from "../../errors.ts";
-import { makeFolder } from "../make-folder.ts";
+import { absolutePath, makeFolder } from "../make-folder.ts";
+import { errorCode } from "../../realms.ts";
 
 /** A key of the ring: 32 bytes, identified by an id that reveals nothing about them. */
 export interface RingKey {
@@ -101,7 +102,7 @@ export function keyFile(path: string): KeySource {
     const flaw = "it looks like a key, which belongs in encryption.keys or ONEUP_KEY";
     throw invalidOption(`Cannot use a key file: its path must be a file name, and ${flaw}`);
   }
-  const file = resolve(path);
+  const file = absolutePath("use a key file", path);
   return {
     path: file,
     ring(storeIsNew, warn) {
@@ -168,7 +169,7 @@ function readIfThere(file: string): string | null {
     // Reading a pipe waits for its other end, which no signal ends, and what it said once is not there to be read again.
     if (statSync(file).isFile()) return readFileSync(file, "utf8");
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return null;
+    if (errorCode(cause) === "ENOENT") return null;
     throw keyRefused(`Cannot read the key file: it must be a readable file: ${file}`, {
       cause,
       facts: { option: "encryption" },
@@ -196,7 +197,7 @@ function makeKeyFile(file: string): string {
       linkSync(draft, file);
       chmodSync(file, 0o600);
     } catch (cause) {
-      if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) throw cause;
+      if (errorCode(cause) !== "EEXIST") throw cause;
     } finally {
       rmSync(draft, { force: true });
     }
@@ -204,19 +205,22 @@ function makeKeyFile(file: string): string {
     for (const each of foldersOf(folder, made)) namesToDisk(each);
     return readFileSync(file, "utf8");
   } catch (cause) {
-    const { code = "" } = cause as NodeJS.ErrnoException;
-    const isFull = code === "ENOSPC" || code === "EDQUOT";
-    // The draft could be written, so the folder is writable.
-    const hasNoLinks =
-      (cause as NodeJS.ErrnoException).syscall === "link" &&
-      ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(code);
-    const must = isFull
-      ? "its disk must have space left"
-      : hasNoLinks
-        ? `its file system must have hard links (${code}); put it on another one, or make it yourself (openssl rand -base64 32)`
-        : "its folder must be writable";
-    throw keyRefused(`Cannot make a key file: ${must}: ${file}`, { cause });
+    throw keyRefused(`Cannot make a key file: ${ruleBroken(cause as NodeJS.ErrnoException)}: ${file}`, {
+      cause,
+    });
   }
+}
+
+function ruleBroken({ code = "", syscall }: NodeJS.ErrnoException): string {
+  const yourself = "make it yourself (openssl rand -base64 32)";
+  if (code === "ENOSPC" || code === "EDQUOT") return "its disk must have space left";
+  // Node then forbids fsync, and a key that a power cut takes away is lost with all users.
+  if (code === "ERR_ACCESS_DENIED")
+    return `Node's permission model must let it be written and synced (${code}); ${yourself}`;
+  // The draft could be written, so the folder is writable.
+  if (syscall === "link" && ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(code))
+    return `its file system must have hard links (${code}); put it on another one, or ${yourself}`;
+  return "its folder must be writable";
 }
 
 /**
