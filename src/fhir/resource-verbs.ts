@@ -20,7 +20,7 @@ import {
   type Rules,
   wrong,
 } from "../checks.ts";
-import { type JsonObject, field, text } from "../http/json.ts";
+import type { JsonObject } from "../http/json.ts";
 import * as calls from "./calls.ts";
 import {
   checkResource,
@@ -47,7 +47,7 @@ import { pairsOf, queryOf } from "./query.ts";
 import { creating, deleting, operating, permitting, reading, searching, updating } from "./operation.ts";
 import { ofCall, readRules, repetitionOf } from "./repeat.ts";
 import type { FhirVersion } from "./fhir-version.ts";
-import { issuesIn, type FhirIssue } from "../http/fhir-issue.ts";
+import { isHarmless, issuesIn, type FhirIssue } from "../http/fhir-issue.ts";
 import type { FhirValidation } from "./fhir-client.ts";
 import { sleep, type Clock } from "../clock.ts";
 
@@ -269,11 +269,6 @@ function issuesOf(error: unknown): readonly FhirIssue[] | null {
   if (!isLifecycleError(error, "FHIR_REFUSED") || (error.status !== 412 && error.status !== 422)) return null;
   const { issues } = error.facts ?? {};
   return Array.isArray(issues) && issues.length > 0 ? (issues as readonly FhirIssue[]) : null; // the reader wrote it
-}
-
-/** Whether an issue says that nothing is wrong. One without a severity that FHIR knows does not. */
-function isHarmless(issue: unknown): boolean {
-  return ["warning", "information", "success"].includes(text(field(issue, "severity")) ?? "");
 }
 
 /** The resource itself, which every server takes, unless there is more to tell. */
