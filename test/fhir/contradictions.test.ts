@@ -118,6 +118,67 @@ describe("a batch", () => {
     expect(results.map(({ error }) => error?.code)).toEqual(["IN_DOUBT", "IN_DOUBT"]);
   });
 
+  const named = (...identifiers: readonly string[]): object => ({
+    resourceType: "Patient",
+    identifier: identifiers.map((one) => ({ system: one.split("|")[0], value: one.split("|")[1] })),
+  });
+  const bare = { resourceType: "Patient", birthDate: "1990-02-02" };
+  const [fine, doubted] = [undefined, "IN_DOUBT"];
+
+  it.each<[string, readonly object[], readonly object[], readonly (string | undefined)[]]>([
+    [
+      "with its system in another form",
+      [named("http://s|1"), bare, bare],
+      [named("https://s|1"), bare, bare],
+      [fine, fine, fine],
+    ],
+    ["without it", [named("s|1"), bare], [{ resourceType: "Patient" }, bare], [fine, fine]],
+    ["beside that of the server", [named("s|1", "t|1"), bare], [named("up|9", "s|1"), bare], [fine, fine]],
+    [
+      "with another value, which leaves only that entry in doubt",
+      [named("s|1"), bare, named("s|2")],
+      [named("s|01"), bare, named("s|2")],
+      [doubted, fine, fine],
+    ],
+    [
+      "with the value of another entry",
+      [named("http://s|1"), bare, named("http://s|2")],
+      [named("https://s|2"), bare, named("https://s|1")],
+      [doubted, doubted, doubted],
+    ],
+    [
+      "in the place of an entry without one",
+      [{ resourceType: "Patient", active: true }, named("s|1")],
+      [
+        { ...named("s|1"), active: true },
+        { ...bare, active: true },
+      ],
+      [doubted, fine],
+    ],
+    [
+      "with more of another entry",
+      [named("s|1", "t|7"), named("u|2", "t|7")],
+      [named("u|2", "t|7"), named("s|1", "t|7")],
+      [fine, fine],
+    ],
+    [
+      "with more of another entry, one of them in another form",
+      [named("s|1", "t|7"), named("u|2", "t|7")],
+      [named("u|2", "t|7"), named("S|1", "t|7")],
+      [doubted, fine],
+    ],
+  ])("with an identifier that is answered %s", async (_, sent, parts, codes) => {
+    const entry = parts.map((resource, index) => ({
+      response: { status: "201" },
+      resource: { ...resource, id: `new-${index}` },
+    }));
+    const { fhir } = client(() => answered(...entry));
+    const results = await fhir.batch(
+      sent.map((resource) => ({ type: "create" as const, resource: resource as ReturnType<typeof person> })),
+    );
+    expect(results.map(({ error }) => error?.code)).toEqual(codes);
+  });
+
   it("takes no refusal for that of another entry whose content stands in its place", async () => {
     const refused = { response: { status: "400" } };
     const created = {
