@@ -103,6 +103,48 @@ describe("a batch", () => {
     expect(results.map(({ error }) => error?.code)).toEqual(["IN_DOUBT", "IN_DOUBT", "FHIR_REFUSED"]);
   });
 
+  const issued = (issue: unknown): object => ({ resourceType: "OperationOutcome", issue });
+
+  it.each<[string, object, readonly (string | undefined)[]]>([
+    ["an error", failure, ["IN_DOUBT", "IN_DOUBT", "BAD_ANSWER"]],
+    [
+      "an error that is not in a list",
+      issued({ severity: "error", code: "forbidden" }),
+      ["IN_DOUBT", "IN_DOUBT", "BAD_ANSWER"],
+    ],
+    ["no severity", issued([{ code: "forbidden" }]), ["IN_DOUBT", "IN_DOUBT", "BAD_ANSWER"]],
+    ["no OperationOutcome", { error: "forbidden" }, ["IN_DOUBT", "IN_DOUBT", "BAD_ANSWER"]],
+    [
+      "a warning",
+      issued([{ severity: "warning", code: "informational" }]),
+      [undefined, undefined, undefined],
+    ],
+  ])("believes the outcome that comes with the resource: %s", async (_, outcome, codes) => {
+    const response = { status: "200", outcome };
+    const { fhir } = client((method) =>
+      method === "DELETE"
+        ? { success: false }
+        : answered(
+            { response, resource: { ...person("1"), id: "one" } },
+            { response, resource: { ...person("2"), id: "two" } },
+            { response },
+          ),
+    );
+    const results = await fhir.batch([
+      { type: "create", resource: person("1") },
+      { type: "update", resource: { ...person("2"), id: "two" } },
+      { type: "delete", resourceType: "Patient", id: "three" },
+    ]);
+    expect(results.map(({ error }) => error?.code)).toEqual(codes);
+  });
+
+  it("tells the issues of a refused entry that comes with a resource", async () => {
+    const response = { status: "409", outcome: failure };
+    const { fhir } = client(() => answered({ response, resource: { ...person("2"), id: "two" } }));
+    const [result] = await fhir.batch([{ type: "update", resource: { ...person("2"), id: "two" } }]);
+    expect(result.error?.facts["issues"]).toContainEqual({ severity: "error", code: "timeout", at: [] });
+  });
+
   it("has not created two resources with one id", async () => {
     const { fhir } = client(() =>
       answered(

@@ -5,7 +5,7 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
-import { namesAnError } from "../../http/fhir-issue.ts";
+import { namesNoError } from "../../http/fhir-issue.ts";
 import { field, isObject, text, type JsonObject } from "../../http/json.ts";
 import { idAt, isResourceId, own, type Sendable } from "../checks.ts";
 import { identifiersIn, replacesIdentifier, textOf, type Identifier } from "../identifiers.ts";
@@ -15,8 +15,9 @@ import type { Prepared } from "./batch-entry.ts";
 export interface EntryAnswer {
   readonly status: number;
   readonly location: string | undefined;
-  /** The resource, or an OperationOutcome. */
+  /** Of a success the resource, else what the server tells about the entry, if it does. */
   readonly body: JsonObject | undefined;
+  readonly outcome: JsonObject | undefined;
 }
 
 /**
@@ -171,15 +172,17 @@ function plain(value: unknown): unknown {
 
 function partOf(part: unknown): EntryAnswer | undefined {
   const response = field(part, "response");
-  const resource = field(part, "resource");
-  const outcome = field(response, "outcome");
-  const body = isObject(resource) ? resource : isObject(outcome) ? outcome : undefined;
+  const [resource, outcome] = [field(part, "resource"), field(response, "outcome")].map((one) =>
+    isObject(one) ? one : undefined,
+  );
   const given = field(response, "status");
   const named = /^\s*([1-5]\d\d)\b/.exec(
     typeof given === "number" ? String(given) : (text(given) ?? ""),
   )?.[1];
   const status = named === undefined ? undefined : Number(named);
-  return status === undefined ? undefined : { status, location: text(field(response, "location")), body };
+  if (status === undefined) return undefined;
+  const body = isSuccess(status) ? (resource ?? outcome) : (outcome ?? resource);
+  return { status, location: text(field(response, "location")), body, outcome };
 }
 
 /** Whether a part of the answer belongs to an entry. `plausible`: nothing proves it, and nothing contradicts it. */
@@ -189,7 +192,8 @@ function fitOf(entry: Prepared, part: EntryAnswer | undefined): Fit {
   if (part === undefined) return "incomplete";
   const { status, body } = part;
   if (!isSuccess(status)) return "plausible";
-  if (isOutcomeOf(entry, body) && namesAnError(body)) return "incomplete"; // as of a call by itself
+  const told = [part.outcome, isOutcomeOf(entry, body) ? body : undefined];
+  if (told.some((one) => one !== undefined && !namesNoError(one))) return "incomplete"; // as of a call by itself
   if (status === 201 && (entry.type === "read" || entry.type === "delete")) return "contradicts";
   if (entry.type === "delete")
     return body === undefined || isOutcomeOf(entry, body) ? "plausible" : "contradicts";
