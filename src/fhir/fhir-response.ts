@@ -207,7 +207,8 @@ function idFrom(answer: Answer, resourceType: string | undefined): string | unde
   return idAt(resourceType, location);
 }
 
-function codesOf(issues: readonly FhirIssue[]): string {
+/** The codes of issues, each once. */
+export function codesOf(issues: readonly FhirIssue[]): string {
   return [...new Set(issues.map((issue) => issue.code ?? "unknown"))].join(", ");
 }
 

@@ -138,6 +138,16 @@ describe("a batch", () => {
     expect(results.map(({ error }) => error?.code)).toEqual(codes);
   });
 
+  it.each<[number, string]>([
+    [200, "the answer to the batch holds only issues (timeout, incomplete)"],
+    [500, "the answer to the batch was lost"],
+  ])("tells the issues that stand in the place of the whole answer (%d)", async (status, why) => {
+    const { fhir } = client(() => Response.json(failure, { status }));
+    const [{ error }] = await fhir.batch([{ type: "create", resource: person("1") }]);
+    expect(error).toMatchObject({ code: "IN_DOUBT", message: expect.stringContaining(`: ${why};`) });
+    expect(error?.facts["issues"]).toContainEqual({ severity: "error", code: "timeout", at: [] });
+  });
+
   it("tells the issues of a refused entry that comes with a resource", async () => {
     const response = { status: "409", outcome: failure };
     const { fhir } = client(() => answered({ response, resource: { ...person("2"), id: "two" } }));
