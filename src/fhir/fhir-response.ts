@@ -63,7 +63,8 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   if (refusal.type === "credentialsRefused") return { type: "proofRefused", status };
   if (refusal.type === "throttled") {
     const { retryAfterMs } = refusal;
-    return failed(task, "RATE_LIMITED", "1upHealth answered 429", { status, retryable: true, retryAfterMs });
+    const why = `1upHealth answered ${status}${status === 429 ? "" : ", and names a limit"}`;
+    return failed(task, "RATE_LIMITED", why, { status, retryable: true, retryAfterMs });
   }
   if (refusal.type === "blocked") {
     if (status === 403) {

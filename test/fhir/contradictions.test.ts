@@ -476,9 +476,11 @@ describe("a create", () => {
     [403, { error: "not yours" }, "FORBIDDEN"],
     [429, "slow down", "RATE_LIMITED"],
     [400, { message: "Rate limit exceeded" }, "RATE_LIMITED"],
+    [400, { error: "Limit exceeded: identifier too long" }, "FHIR_REFUSED"],
   ])("is refused by 1upHealth (%d %j: %s)", async (status, body, code) => {
     const { fhir } = client(() => answerOf(status, body));
-    expect(await errorOf(fhir.create(person("1")))).toMatchObject({ code, status });
+    const error = await errorOf(fhir.create(person("1")));
+    expect(error).toMatchObject({ code, status, message: expect.stringContaining(String(status)) });
     expect(await errorOf(fhir.update({ ...person("1"), id: "a" }))).toMatchObject({ code, status });
   });
 });
