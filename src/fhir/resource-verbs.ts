@@ -27,7 +27,6 @@ import {
   checkResourceId,
   checkType,
   checkWhole,
-  isResourceId,
   own,
   refuse,
   shown,
@@ -245,6 +244,9 @@ function signalOf(words: string, options: FhirCallOptions | undefined): AbortSig
   return check(words, options, callRules).signal;
 }
 
+/** A text that may stand in an ETag (RFC 9110): a server that does not keep to FHIR's type id may send `1_2`. */
+const inEntityTag = /^[!#-~]{1,64}$/;
+
 /**
  * The version of a resource that an update may replace, safe for a header; `undefined`: any.
  *
@@ -258,10 +260,12 @@ export function versionToReplace(
 ): string | undefined {
   if (!(ifMatch ?? version === "r4")) return undefined;
   const meta = own(resource, "meta");
-  const versionId = isObject(meta) ? own(meta, "versionId") : undefined;
-  if (isResourceId(versionId)) return versionId;
-  if (ifMatch !== true && versionId === undefined) return undefined;
-  throw invalid(words, "ifMatch must find a meta.versionId of FHIR's type id", kindOf(versionId));
+  const given = isObject(meta) ? own(meta, "versionId") : undefined;
+  if (ifMatch !== true && given === undefined) return undefined;
+  const versionId = Number.isSafeInteger(given) ? String(given) : given;
+  if (typeof versionId === "string" && inEntityTag.test(versionId)) return versionId;
+  const found = typeof given === "string" ? "another text" : kindOf(given);
+  throw invalid(words, "meta.versionId must be one that If-Match can name, unless ifMatch is false", found);
 }
 
 /** The issues of a server that answers an invalid resource with the status of a refused one. */
