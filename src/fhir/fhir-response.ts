@@ -99,9 +99,10 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   const id = task.interaction === "create" ? idFrom(answer, task.resourceType) : undefined;
   const facts = { ...details.facts, ...(id !== undefined && { id }) };
   const coding = codingOf(answer);
+  const located = id === undefined ? "" : "; facts.id has the id of its Location";
   const rule =
     coding === undefined
-      ? `the answer (${status}) must hold ${read ?? wanted(task)}, got something else`
+      ? `the answer (${status}) must hold ${read ?? wanted(task)}, got something else${located}`
       : `the answer (${status}) must be uncompressed, as was asked for, got content-encoding ${coding}`;
   // Truncated, empty, or a page of a proxy: the next response may be complete.
   return unclear(task, "BAD_ANSWER", rule, {
