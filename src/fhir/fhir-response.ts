@@ -12,7 +12,7 @@ import { isCrowded, sizeRuleIn, TransportError } from "../http/transport.ts";
 import { readBundle, type PageContent } from "./pages/read-bundle.ts";
 import { idAt, isResourceId } from "./checks.ts";
 import { parseFhirJson, parseKnown, remember } from "./lossless-json.ts";
-import { issuesIn, namesAnError, type FhirIssue } from "../http/fhir-issue.ts";
+import { issuesIn, namesAnError, namesNoError, type FhirIssue } from "../http/fhir-issue.ts";
 import { replacesIdentifier } from "./identifiers.ts";
 import type { Operation } from "./operation.ts";
 
@@ -63,7 +63,8 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   if (refusal.type === "credentialsRefused") return { type: "proofRefused", status };
   if (refusal.type === "throttled") {
     const { retryAfterMs } = refusal;
-    return failed(task, "RATE_LIMITED", "1upHealth answered 429", { status, retryable: true, retryAfterMs });
+    const why = `1upHealth answered ${status}${status === 429 ? "" : ", and names a limit"}`;
+    return failed(task, "RATE_LIMITED", why, { status, retryable: true, retryAfterMs });
   }
   if (refusal.type === "blocked") {
     if (status === 403) {
@@ -98,12 +99,17 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   const id = task.interaction === "create" ? idFrom(answer, task.resourceType) : undefined;
   const facts = { ...details.facts, ...(id !== undefined && { id }) };
   const coding = codingOf(answer);
+  const located = id === undefined ? "" : "; facts.id has the id of its Location";
   const rule =
     coding === undefined
-      ? `the answer (${status}) must hold ${read ?? wanted(task)}, got something else`
+      ? `the answer (${status}) must hold ${read ?? wanted(task)}, got something else${located}`
       : `the answer (${status}) must be uncompressed, as was asked for, got content-encoding ${coding}`;
   // Truncated, empty, or a page of a proxy: the next response may be complete.
-  return unclear(task, "BAD_ANSWER", rule, { status, facts, retryable: !isObject(body) });
+  return unclear(task, "BAD_ANSWER", rule, {
+    status,
+    facts,
+    retryable: !isObject(body) || task.expects === "yes",
+  });
 }
 
 function unsentWords(cause: unknown): string {
@@ -140,14 +146,16 @@ function readSuccess(task: Operation, status: number, body: unknown, answer: Ans
         ? { type: "done", resource: body }
         : wanted(task);
     case "yes":
-      // An empty response is a success here. A failure contains issues, and an HTML page is that of a login.
-      return nothing ||
-        (isObject(body) && readRefusal(answer, body).type === "inDoubt" && !namesAnError(body))
-        ? { type: "done", resource: null }
-        : wanted(task);
+      return nothing || isYes(body) ? { type: "done", resource: null } : wanted(task);
     default:
       return task.expects satisfies never;
   }
+}
+
+/** Whether a body tells of a success, in a form of 1upHealth: it puts an empty `error` into some. */
+function isYes(body: unknown): boolean {
+  const error = field(body, "error") ?? "";
+  return namesNoError(body) || (field(body, "success") === true && error === "");
 }
 
 /** A page on which an OperationOutcome reports an error: what it lacks may be there the next time. */
@@ -201,7 +209,8 @@ function idFrom(answer: Answer, resourceType: string | undefined): string | unde
   return idAt(resourceType, location);
 }
 
-function codesOf(issues: readonly FhirIssue[]): string {
+/** The codes of issues, each once. */
+export function codesOf(issues: readonly FhirIssue[]): string {
   return [...new Set(issues.map((issue) => issue.code ?? "unknown"))].join(", ");
 }
 

@@ -20,14 +20,13 @@ import {
   type Rules,
   wrong,
 } from "../checks.ts";
-import { type JsonObject, field, text } from "../http/json.ts";
+import type { JsonObject } from "../http/json.ts";
 import * as calls from "./calls.ts";
 import {
   checkResource,
   checkResourceId,
   checkType,
   checkWhole,
-  isResourceId,
   own,
   refuse,
   shown,
@@ -47,7 +46,7 @@ import { pairsOf, queryOf } from "./query.ts";
 import { creating, deleting, operating, permitting, reading, searching, updating } from "./operation.ts";
 import { ofCall, readRules, repetitionOf } from "./repeat.ts";
 import type { FhirVersion } from "./fhir-version.ts";
-import { issuesIn, type FhirIssue } from "../http/fhir-issue.ts";
+import { isHarmless, issuesIn, type FhirIssue } from "../http/fhir-issue.ts";
 import type { FhirValidation } from "./fhir-client.ts";
 import { sleep, type Clock } from "../clock.ts";
 
@@ -245,6 +244,9 @@ function signalOf(words: string, options: FhirCallOptions | undefined): AbortSig
   return check(words, options, callRules).signal;
 }
 
+/** A text that may stand in an ETag (RFC 9110): a server that does not keep to FHIR's type id may send `1_2`. */
+const inEntityTag = /^[!#-~]{1,64}$/;
+
 /**
  * The version of a resource that an update may replace, safe for a header; `undefined`: any.
  *
@@ -258,10 +260,12 @@ export function versionToReplace(
 ): string | undefined {
   if (!(ifMatch ?? version === "r4")) return undefined;
   const meta = own(resource, "meta");
-  const versionId = isObject(meta) ? own(meta, "versionId") : undefined;
-  if (isResourceId(versionId)) return versionId;
-  if (ifMatch !== true && versionId === undefined) return undefined;
-  throw invalid(words, "ifMatch must find a meta.versionId of FHIR's type id", kindOf(versionId));
+  const given = isObject(meta) ? own(meta, "versionId") : undefined;
+  if (ifMatch !== true && given === undefined) return undefined;
+  const versionId = Number.isSafeInteger(given) ? String(given) : given;
+  if (typeof versionId === "string" && inEntityTag.test(versionId)) return versionId;
+  const found = typeof given === "string" ? "another text" : kindOf(given);
+  throw invalid(words, "meta.versionId must be one that If-Match can name, unless ifMatch is false", found);
 }
 
 /** The issues of a server that answers an invalid resource with the status of a refused one. */
@@ -269,11 +273,6 @@ function issuesOf(error: unknown): readonly FhirIssue[] | null {
   if (!isLifecycleError(error, "FHIR_REFUSED") || (error.status !== 412 && error.status !== 422)) return null;
   const { issues } = error.facts ?? {};
   return Array.isArray(issues) && issues.length > 0 ? (issues as readonly FhirIssue[]) : null; // the reader wrote it
-}
-
-/** Whether an issue says that nothing is wrong. One without a severity that FHIR knows does not. */
-function isHarmless(issue: unknown): boolean {
-  return ["warning", "information", "success"].includes(text(field(issue, "severity")) ?? "");
 }
 
 /** The resource itself, which every server takes, unless there is more to tell. */

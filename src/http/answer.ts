@@ -175,8 +175,15 @@ function accountPhrase(body: unknown): "throttled" | "credentialsRefused" | unde
 const limitWords =
   /^\s*(?:error ?[:-] ?)?(?:too[ _-]many[ _-](?:requests|calls)|(?:you(?:'ve| have)? )?(?:exceeded|reached) (?:the|your) (?:[a-z]+[ _-])?(?:rate|call|request)?[ _-]?(?:limit|quota)|(?:the |your )?(?:(?:api|rate|call|request|usage)s?[ _-]){0,2}(?:limit|quota|throttle)s?[ _-](?:is |was |has been )?(?:exceeded|reached|hit)|rate[ _-]?limit(?:ed|ing)?|throttl(?:ed|ing)(?:exception)?)(?=\s*(?:$|[.!,;:([-]|for\b|by\b|please\b|try\b))/;
 
+/** What such words are about: a field of the request may have a limit, too ("Limit exceeded: identifier too long"). */
+const limitTopics =
+  /(?<![a-z])(?:requests?|calls?|rates?|apis?|usage|quotas?|throttl\w*|clients?|accounts?|seconds?|minutes?|hours?|days?|later|again|slow|wait|retry)(?![a-z])/;
+
 function limited(remarks: readonly string[]): boolean {
-  return remarks.some((remark) => limitWords.test(remark));
+  return remarks.some((remark) => {
+    const words = limitWords.exec(remark)?.[0];
+    return words !== undefined && (limitTopics.test(remark) || /^\W*$/.test(remark.slice(words.length)));
+  });
 }
 
 /**

@@ -51,6 +51,21 @@ export function namesAnError(body: unknown): boolean {
   return issueList(body).some(isSevere);
 }
 
+/** Whether a body is an OperationOutcome with a list of issues that tell of no error. */
+export function namesNoError(body: unknown): boolean {
+  return (
+    field(body, "resourceType") === "OperationOutcome" &&
+    Array.isArray(field(body, "issue")) &&
+    issueList(body).every(isHarmless)
+  );
+}
+
+/** Whether an issue tells that nothing is wrong. One without a severity that FHIR knows does not. */
+export function isHarmless(issue: unknown): boolean {
+  const severity = field(issue, "severity");
+  return severities.has(severity) && !isSevere(issue);
+}
+
 /** The issues of a body that is an OperationOutcome, as they came; otherwise none. */
 export function issueList(body: unknown): readonly unknown[] {
   const issues = field(body, "resourceType") === "OperationOutcome" ? field(body, "issue") : undefined;

@@ -118,6 +118,7 @@ describe("create()", () => {
     const { fhir } = await answered([201, "", { location }]);
     expect(await errorOf(fhir.create(bilbo))).toMatchObject({
       code: "IN_DOUBT",
+      message: expect.stringContaining("; facts.id has the id of its Location; it may exist, so look for it"),
       facts: { id: "0a0cee5487a8" },
     });
   });

@@ -189,3 +189,45 @@ it("a delete that others stand in the way of is not told to read it again", asyn
   expect(code).toBe("FHIR_CONFLICT");
   expect(message).toContain("others refer to it, or it has changed meanwhile (409)");
 });
+
+it.each([
+  [3, 'W/"3"'],
+  ["1_2", 'W/"1_2"'],
+  ["a+b/c==", 'W/"a+b/c=="'],
+  ['W/"3"', "another text"],
+  ["", "another text"],
+  ["1\r\nx: y", "another text"],
+  ["x".repeat(65), "another text"],
+  [0.5, "a number"],
+  [null, "null"],
+])(
+  "updates the version %j that the server has named, by itself and in a batch, or tells how (%s)",
+  async (versionId, told) => {
+    const sent: (string | null)[] = [];
+    const resource = { ...patient("a"), meta: { versionId: versionId as string } };
+    const transport = fetchTransport(async (input, init) => {
+      const request = new Request(input, init);
+      if (request.method === "PUT") sent.push(request.headers.get("if-match"));
+      if (request.method !== "POST") return Response.json(resource);
+      const { entry } = (await request.json()) as { entry: { request: { ifMatch?: string } }[] };
+      sent.push(...entry.map((one) => one.request.ifMatch ?? null));
+      const answered = { resource, response: { status: "200" } };
+      return Response.json({ resourceType: "Bundle", type: "batch-response", entry: [answered] });
+    });
+    const fhir = createFhirClient({ version: "r4", token: { get: () => "one" }, transport });
+    const read = await fhir.read("Patient", "a");
+    const calls = [() => fhir.update(read), () => fhir.batch([{ type: "update", resource: read }])];
+    if (told.startsWith("W/")) {
+      for (const call of calls) await call();
+      expect(sent).toEqual([told, told]);
+      return;
+    }
+    for (const call of calls) {
+      const { code, message } = await errorOf(call());
+      expect(code).toBe("INVALID_OPTION");
+      expect(message).toContain(`must be one that If-Match can name, unless ifMatch is false, got ${told}`);
+    }
+    await fhir.update(read, { ifMatch: false });
+    expect(sent).toEqual([null]);
+  },
+);

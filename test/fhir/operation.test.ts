@@ -144,16 +144,33 @@ describe("an answer that is not what was asked for", () => {
     [200, [], "BAD_ANSWER"],
     [200, issued("error"), "FHIR_REFUSED"],
     [202, issued("fatal"), "FHIR_REFUSED"],
+    [200, { success: false }, "BAD_ANSWER"],
+    [200, { success: "false" }, "BAD_ANSWER"],
+    [200, { success: false, error: "Internal error, try again later" }, "BAD_ANSWER"],
+    [200, { success: true, error: "not yours" }, "BAD_ANSWER"],
+    [200, { error: "server_error" }, "BAD_ANSWER"],
+    [200, { message: "Internal server error" }, "BAD_ANSWER"],
+    [200, { errorMessage: "Task timed out after 30.03 seconds" }, "BAD_ANSWER"],
+    [200, { resourceType: "Patient", id: "a" }, "BAD_ANSWER"],
+    [200, {}, "BAD_ANSWER"],
+    [200, issued("ERROR"), "BAD_ANSWER"],
+    [200, { resourceType: "OperationOutcome" }, "BAD_ANSWER"],
+    [200, { ...outcome, issue: { severity: "error", code: "not-found" } }, "BAD_ANSWER"],
   ])("is no yes to share(), unshare() and delete(): %i %j", async (status, body, code) => {
     for (const call of yeses) {
-      expect((await errorOf(call((await answered(status, body)).fhir))).code).toBe(code);
+      const error = await errorOf(call((await answered(status, body)).fhir));
+      expect(error).toMatchObject({ code, retryable: code === "BAD_ANSWER" });
     }
   });
 
-  it.each([issued("information"), issued("warning"), { resourceType: "OperationOutcome" }])(
-    "is a yes to share(), unshare() and delete(): %j",
-    async (body) => {
-      for (const call of yeses) await call((await answered(200, body)).fhir);
-    },
-  );
+  it.each([
+    "",
+    " ",
+    issued("information"),
+    issued("warning"),
+    { success: true },
+    { success: true, error: "" },
+  ])("is a yes to share(), unshare() and delete(): %j", async (body) => {
+    for (const call of yeses) await call((await answered(200, body)).fhir);
+  });
 });

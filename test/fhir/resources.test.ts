@@ -41,7 +41,7 @@ describe("update()", () => {
     expect(await errorOf(fhir.update(mine, { ifMatch: true }))).toMatchObject({ code: "FHIR_CONFLICT" });
     const { meta: _, ...bare } = mine;
     expect((await errorOf(fhir.update(bare as typeof mine, { ifMatch: true }))).message).toBe(
-      "Cannot update the Basic: ifMatch must find a meta.versionId of FHIR's type id, got nothing",
+      "Cannot update the Basic: meta.versionId must be one that If-Match can name, unless ifMatch is false, got nothing",
     );
   });
 

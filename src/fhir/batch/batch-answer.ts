@@ -5,18 +5,19 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
-import { namesAnError } from "../../http/fhir-issue.ts";
+import { namesNoError } from "../../http/fhir-issue.ts";
 import { field, isObject, text, type JsonObject } from "../../http/json.ts";
 import { idAt, isResourceId, own, type Sendable } from "../checks.ts";
-import { identifiersIn, replacesIdentifier, textOf } from "../identifiers.ts";
+import { identifiersIn, replacesIdentifier, textOf, type Identifier } from "../identifiers.ts";
 import type { Prepared } from "./batch-entry.ts";
 
 /** The part of the answer about one entry. */
 export interface EntryAnswer {
   readonly status: number;
   readonly location: string | undefined;
-  /** The resource, or an OperationOutcome. */
+  /** Of a success the resource, else what the server tells about the entry, if it does. */
   readonly body: JsonObject | undefined;
+  readonly outcome: JsonObject | undefined;
 }
 
 /**
@@ -55,7 +56,8 @@ export function answersIn(
 
 /**
  * Whether the part in the place of a create is that of another entry: it names a resource that another part names too, or
- * its content is not what was sent, while another part has just that, or another entry sent it.
+ * it has identifiers of another entry, or its content is not what was sent, while another part has just that, or
+ * another entry sent it.
  */
 function isOfAnother(
   entry: Prepared,
@@ -69,8 +71,25 @@ function isOfAnother(
   const others = parts.filter((_, other) => other !== index);
   const isOf = ({ sent }: Prepared, part: EntryAnswer | undefined): boolean =>
     part?.body !== undefined && sent !== undefined && holds(part.body, sent);
+  if (mine.body !== undefined && isNamedRather(mine.body, entry, entries)) return true;
   if (mine.body === undefined || isOf(entry, mine)) return false;
   return others.some((part) => isOf(entry, part)) || entries.some((other) => isOf(other, mine));
+}
+
+/**
+ * Whether a resource has more identifiers of another entry than of this one. If it has none of this one, the values alone
+ * count: a server may write the systems in another form.
+ */
+function isNamedRather(resource: JsonObject, entry: Prepared, entries: readonly Prepared[]): boolean {
+  const received = identifiersIn(resource);
+  const shared = ({ sent, resourceType }: Prepared, key: (one: Identifier) => string): number => {
+    if (sent === undefined || resourceType !== resource["resourceType"]) return 0;
+    const keys = new Set(received.map(key));
+    return identifiersIn(sent).filter((one) => keys.has(key(one))).length;
+  };
+  const isRather = (key: (one: Identifier) => string): boolean =>
+    entries.some((other) => shared(other, key) > shared(entry, key));
+  return isRather(textOf) || (shared(entry, textOf) === 0 && isRather(({ value }) => value));
 }
 
 /**
@@ -153,15 +172,17 @@ function plain(value: unknown): unknown {
 
 function partOf(part: unknown): EntryAnswer | undefined {
   const response = field(part, "response");
-  const resource = field(part, "resource");
-  const outcome = field(response, "outcome");
-  const body = isObject(resource) ? resource : isObject(outcome) ? outcome : undefined;
+  const [resource, outcome] = [field(part, "resource"), field(response, "outcome")].map((one) =>
+    isObject(one) ? one : undefined,
+  );
   const given = field(response, "status");
   const named = /^\s*([1-5]\d\d)\b/.exec(
     typeof given === "number" ? String(given) : (text(given) ?? ""),
   )?.[1];
   const status = named === undefined ? undefined : Number(named);
-  return status === undefined ? undefined : { status, location: text(field(response, "location")), body };
+  if (status === undefined) return undefined;
+  const body = isSuccess(status) ? (resource ?? outcome) : (outcome ?? resource);
+  return { status, location: text(field(response, "location")), body, outcome };
 }
 
 /** Whether a part of the answer belongs to an entry. `plausible`: nothing proves it, and nothing contradicts it. */
@@ -171,7 +192,8 @@ function fitOf(entry: Prepared, part: EntryAnswer | undefined): Fit {
   if (part === undefined) return "incomplete";
   const { status, body } = part;
   if (!isSuccess(status)) return "plausible";
-  if (isOutcomeOf(entry, body) && namesAnError(body)) return "incomplete"; // as of a call by itself
+  const told = [part.outcome, isOutcomeOf(entry, body) ? body : undefined];
+  if (told.some((one) => one !== undefined && !namesNoError(one))) return "incomplete"; // as of a call by itself
   if (status === 201 && (entry.type === "read" || entry.type === "delete")) return "contradicts";
   if (entry.type === "delete")
     return body === undefined || isOutcomeOf(entry, body) ? "plausible" : "contradicts";
@@ -184,16 +206,15 @@ function fitOf(entry: Prepared, part: EntryAnswer | undefined): Fit {
   return entry.id === undefined ? "plausible" : located === entry.id ? "proves" : "contradicts";
 }
 
-function fitOfResource({ resourceType, id, sent, type }: Prepared, resource: JsonObject): Fit {
+function fitOfResource({ resourceType, id, sent }: Prepared, resource: JsonObject): Fit {
   if (resource["resourceType"] !== resourceType || !isResourceId(resource["id"])) return "contradicts";
   if (id !== undefined && resource["id"] !== id) return "contradicts";
-  if (type === "update" && sent !== undefined && replacesIdentifier(resource, identifiersIn(sent)))
-    return "contradicts";
+  const identifiers = sent === undefined ? [] : identifiersIn(sent);
+  if (replacesIdentifier(resource, identifiers)) return "incomplete"; // as of a call by itself
   if (id !== undefined) return "proves";
-  const identifiers = type === "create" && sent !== undefined ? identifiersIn(sent) : [];
   const received = new Set(identifiersIn(resource).map(textOf));
-  if (identifiers.length === 0) return "plausible";
-  return identifiers.every((one) => received.has(textOf(one))) ? "proves" : "contradicts";
+  const isShown = identifiers.length > 0 && identifiers.every((one) => received.has(textOf(one)));
+  return isShown ? "proves" : "plausible"; // a server may write the system in another form, or leave it out
 }
 
 /** Whether it tells what became of the entry, and is not the entry's resource. */

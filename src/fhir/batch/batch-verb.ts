@@ -7,10 +7,11 @@
 import { withSignals } from "../../abort.ts";
 import { aSignal, check, type Rules } from "../../checks.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { issuesIn } from "../../http/fhir-issue.ts";
 import type { JsonObject } from "../../http/json.ts";
 import { batchCall } from "../calls.ts";
 import { execute, refuseUndeclared, type VerbParts } from "../execute.ts";
-import { readResponse } from "../fhir-response.ts";
+import { codesOf, readResponse } from "../fhir-response.ts";
 import { stringifyFhirJson } from "../lossless-json.ts";
 import { batching, type Operation } from "../operation.ts";
 import { isEnded, recoverCreate, type Find } from "../recover-create.ts";
@@ -112,12 +113,18 @@ export function batchVerb(
     if (performer.strict) for (const { operation } of entries) refuseUndeclared(place.version, operation);
     const call = batchCall(place, bundleText(entries));
     let bundle: JsonObject | null = null;
-    let doubt: Doubt = { why: "the answer to the batch does not tell" };
+    let doubt: Doubt;
     try {
       bundle = (await execute(performer, task, call, callers)).resource;
+      const issues = issuesIn(bundle);
+      doubt =
+        issues.length === 0
+          ? { why: "the answer to the batch does not tell" }
+          : { why: `the answer to the batch holds only issues (${codesOf(issues)})`, facts: { issues } };
     } catch (error) {
       if (!isLifecycleError(error, "IN_DOUBT")) throw error; // nothing was carried out
-      doubt = { why: "the answer to the batch was lost", cause: error, status: error.status };
+      const { status, facts } = error;
+      doubt = { why: "the answer to the batch was lost", cause: error, status, facts };
     }
     const answers = answersIn(bundle, entries);
     return Promise.all(
@@ -137,12 +144,15 @@ interface Doubt {
   readonly why: string;
   readonly cause?: unknown;
   readonly status?: number | undefined;
+  /** The issues, if the batch was answered with some. */
+  readonly facts?: Readonly<Record<string, unknown>>;
 }
 
-function inDoubt({ doubt, words }: Operation, { why, cause, status }: Doubt): LifecycleError {
+function inDoubt({ doubt, words }: Operation, { why, cause, status, facts }: Doubt): LifecycleError {
   const { whether, advice } = doubt ?? { whether: `it was possible to ${words}`, advice: "repeat it" };
   return new LifecycleError("IN_DOUBT", `Cannot tell whether ${whether}: ${why}; ${advice}`, {
     status,
+    facts,
     ...(cause !== undefined && { cause }),
   });
 }
