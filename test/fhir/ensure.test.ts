@@ -65,6 +65,15 @@ describe("ensure()", () => {
     expect(sandbox.journal.count("fhir.create")).toBe(1);
   });
 
+  it("creates one although a search shows it and the next ones, of other replicas, do not", async () => {
+    const here = await world();
+    const created = await here.fhir().ensure(patient, { by });
+    const body = { resourceType: "Bundle", type: "searchset", total: 0, entry: [] };
+    here.sandbox.fail({ call: "fhir.search", status: 200, body, times: 4 });
+    expect(await here.fhir().ensure(patient, { by })).toEqual(created);
+    expect(here.sandbox.journal.count("fhir.create")).toBe(1);
+  });
+
   it("takes a resource that a search lists twice for one", async () => {
     const here = await world();
     const created = await here.fhir().ensure(patient, { by });

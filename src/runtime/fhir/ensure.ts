@@ -3,10 +3,11 @@
  * one of them dies.
  *
  * The process that creates has the resource's lease ({@link takeLease}), and searches with the lease in hand: a search
- * from before may be older than the create of another process. It ends the lease once a search shows the resource, or once
- * it is certain that nothing was created. In every other case the lease goes on, as if the process had died: until the
- * create has arrived and a search shows it, or until it can no longer arrive. So there is one way out of a doubt, for every
- * process.
+ * from before may be older than the create of another process. It ends the lease once it is certain that nothing was
+ * created. Once a resource was created, the lease counts for as long as any search may miss it: one search that shows it
+ * proves nothing about the next, which another replica may answer. Meanwhile others only search. In every other case the
+ * lease goes on, as if the process had died, until the create can no longer arrive. So there is one way out of a doubt, for
+ * every process.
  *
  * @module
  */
@@ -134,12 +135,11 @@ export async function ensure(
       // seam: a-create-in-doubt-keeps-its-lease
       fate = "counts";
       const created = await verbs(notAfter).create(resource, { signal });
+      // seam: a-created-resource-keeps-its-lease
       fate = "settled";
       // seam: a-created-resource-is-seen-before-its-lease-ends
       const seen = await findCreated(signal);
-      // seam: an-unseen-resource-keeps-its-lease
-      if (seen !== null) fate = "givenBack";
-      else if (!carries(created, { identifier }))
+      if (seen === null && !carries(created, { identifier }))
         throw new LifecycleError(
           "BAD_ANSWER",
           `Cannot ${words}: 1upHealth answered the create with a resource that does not have the identifier, and no search shows the one that was sent`,
