@@ -37,7 +37,8 @@ export interface UserFhirClient<V extends FhirVersion> extends FhirClient<V> {
    * @throws {LifecycleError} `FHIR_AMBIGUOUS` if several resources have the identifier: `facts.ids` lists up to ten;
    * `NOT_DECLARED` for a type that 1upHealth cannot search by identifier, before anything is sent; `INVALID_OPTION` if the
    * resource does not carry the identifier; `IN_DOUBT` (retryable) if it is still unknown after `waitMs`; `BAD_ANSWER` if a
-   * search returns resources without the identifier
+   * search returns resources without the identifier, or, with `facts.id`, if the create was answered with another resource
+   * than any search shows: then do not repeat it
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";

@@ -283,13 +283,16 @@ describe("a create", () => {
     expect(error).toMatchObject({ code: "IN_DOUBT", facts: { id: "b" } });
   });
 
-  it("is in doubt, as an update is, where the answer has another identifier, and names no id then", async () => {
+  it("is in doubt, as an update is, where the answer has another identifier, and names no id as its own then", async () => {
     const { fhir } = client(() => ({ ...person("eve"), id: "a" }));
-    for (const call of [fhir.create(person("1")), fhir.update({ ...person("1"), id: "a" })]) {
+    for (const [call, facts] of [
+      [fhir.create(person("1")), { otherId: "a" }],
+      [fhir.update({ ...person("1"), id: "a" }), {}],
+    ] as const) {
       const error = await errorOf(call);
       expect(error).toMatchObject({ code: "IN_DOUBT", retryable: false, status: 200 });
       expect(error.message).toContain("it was answered with another identifier");
-      expect(error.facts).not.toHaveProperty("id");
+      expect(error.facts).toEqual(facts);
     }
   });
 

@@ -135,15 +135,11 @@ export async function ensure(
       // seam: a-create-in-doubt-keeps-its-lease
       fate = "counts";
       const created = await verbs(notAfter).create(resource, { signal });
+      if (!carries(created, { identifier })) return unlike(words, created["id"]);
       // seam: a-created-resource-keeps-its-lease
       fate = "settled";
       // seam: a-created-resource-is-seen-before-its-lease-ends
       const seen = await findCreated(signal);
-      if (seen === null && !carries(created, { identifier }))
-        throw new LifecycleError(
-          "BAD_ANSWER",
-          `Cannot ${words}: 1upHealth answered the create with a resource that does not have the identifier, and no search shows the one that was sent`,
-        );
       return seen ?? created;
     } catch (error) {
       if (fate === "counts" && !signal.aborted) fate = fateAfter(error);
@@ -158,6 +154,11 @@ export async function ensure(
   return withSignals(callers, engine.closing, async (signal) => {
     const until = clock.monotonic() + waitMs;
     let doubt: LifecycleError | undefined;
+    /**
+     * The create was answered with the id of a resource that may not be the one sent. No other is sent: where 1upHealth
+     * keeps the identifier in another form, no search would show that one either.
+     */
+    let answered: { readonly error: LifecycleError; readonly until: number } | undefined;
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       let retryInMs = pauseMs;
       try {
@@ -165,19 +166,24 @@ export async function ensure(
         const left = Math.max(0, until - clock.monotonic());
         const found = await find(signal, { waitMs: Math.min(left, ofCall.waitMs) });
         if (found !== null) return found;
-        const taken = await takeLease(engine, await nameOfLease());
-        if (taken.type === "taken") {
-          const outcome = await findOrCreate(taken, signal);
-          if (!isLifecycleError(outcome)) return outcome;
-          doubt = outcome;
-        } else retryInMs = taken.retryInMs;
+        if (answered === undefined) {
+          const taken = await takeLease(engine, await nameOfLease());
+          if (taken.type === "taken") {
+            const outcome = await findOrCreate(taken, signal);
+            if (!isLifecycleError(outcome)) return outcome;
+            doubt = outcome;
+            const { id = outcome.facts["otherId"] } = outcome.facts;
+            if (id !== undefined)
+              answered = { error: unlike(words, id), until: clock.monotonic() + unseenMs };
+          } else retryInMs = taken.retryInMs;
+        } else if (clock.monotonic() >= answered.until) throw answered.error;
       } catch (error) {
         signal.throwIfAborted();
         if (doubt === undefined || !isLifecycleError(error) || !error.retryable) throw error;
         doubt = error;
       }
-      const leftMs = until - clock.monotonic();
-      if (leftMs <= 0) throw unresolved(words, resourceType, retryInMs, doubt);
+      const leftMs = Math.max(until, answered?.until ?? until) - clock.monotonic();
+      if (leftMs <= 0) throw answered?.error ?? unresolved(words, resourceType, retryInMs, doubt);
       await sleep(clock, Math.min(leftMs, Math.max(pauseMs, doubt?.retryAfterMs ?? 0)), signal);
     }
   });
@@ -225,6 +231,14 @@ function ambiguous(words: string, resourceType: string, found: readonly JsonObje
     "FHIR_AMBIGUOUS",
     `Cannot ${words}: there are ${count} ${resourceType} resources with that identifier, see facts.ids`,
     { facts: { ids } },
+  );
+}
+
+function unlike(words: string, id: unknown): LifecycleError {
+  return new LifecycleError(
+    "BAD_ANSWER",
+    `Cannot ${words}: 1upHealth answered the create with the id in facts.id, and no search shows a resource with the identifier as it was sent; do not repeat ensure(), which may create another one, but compare that resource with what was sent`,
+    { facts: { id } },
   );
 }
 
