@@ -16,11 +16,13 @@ import { anything, aSignal, between, check, type Rule, type Rules } from "../../
 import { sleep } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { serialise } from "../../fhir/calls.ts";
-import { checkResource, type Sendable } from "../../fhir/checks.ts";
+import { checkResource, isResourceId, type Sendable } from "../../fhir/checks.ts";
 import { refuseUndeclared } from "../../fhir/execute.ts";
 import type { CreateOptions, FhirReadOptions, PageOptions } from "../../fhir/fhir-call-options.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import { parseFhirJson } from "../../fhir/lossless-json.ts";
+import type { AnyPage } from "../../fhir/pages/fhir-page.ts";
+import { refuseUnproven } from "../../fhir/pages/refuse-unproven.ts";
 import { searching } from "../../fhir/operation.ts";
 import type { SearchParams } from "../../fhir/query.ts";
 import { ofCall } from "../../fhir/repeat.ts";
@@ -38,8 +40,7 @@ export interface EnsureVerbs {
   create(resource: object, options: CreateOptions): Promise<JsonObject>;
 }
 
-interface Page {
-  readonly resources: readonly JsonObject[];
+interface Page extends Pick<AnyPage, "bundle" | "issues" | "resources" | "total"> {
   next(options: PageOptions): Promise<Page | null>;
 }
 
@@ -88,17 +89,25 @@ export async function ensure(
     signal: AbortSignal,
     how: FhirReadOptions = { retries: 0 },
   ): Promise<JsonObject | null> {
+    const pages: Page[] = [];
     const found: JsonObject[] = [];
     let page: Page | null = await verbs().search(
       resourceType,
       { identifier, _count: mostListed },
       { ...how, signal },
     );
-    for (; page !== null && found.length < mostListed; page = await page.next({ signal }))
+    for (; page !== null && found.length < mostListed; page = await page.next({ signal })) {
+      pages.push(page);
       found.push(...page.resources);
+    }
+    if (found.length === 0) refuseUnproven(words, pages);
     // A server that does not know the parameter may ignore it and return any resources.
     if (!found.every((one) => carries(one, { identifier })))
       throw new LifecycleError("BAD_ANSWER", `Cannot ${words}: 1upHealth found others by that identifier`);
+    if (!found.every((one) => isResourceId(one["id"])))
+      throw new LifecycleError("BAD_ANSWER", `Cannot ${words}: 1upHealth found one without an id`, {
+        retryable: true,
+      });
     // Pages may overlap where something was created meanwhile.
     const each = [...new Map(found.map((one) => [one["id"], one])).values()];
     if (each.length > 1) throw ambiguous(words, resourceType, each);
