@@ -1,6 +1,9 @@
 import type { Patient } from "fhir/r4.js";
 import type { UserFhirClient } from "oneup-lifecycle";
 import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
+import { createLifecycle, fetchTransport, systemClock } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { sleep } from "../../src/clock.ts";
 import { afterwards, scene } from "../support/scene.ts";
@@ -189,6 +192,28 @@ describe("ensure()", () => {
       expect(await found(here)).toBe(1);
     },
   );
+
+  it("searches again where the machine was suspended between its search and its create", async () => {
+    const sandbox = createSandbox();
+    const calls: string[] = [];
+    let suspendedMs = 0;
+    const lifecycle = await createLifecycle({
+      credentials: sandbox.credentials,
+      store: memory(),
+      clock: { ...systemClock, now: () => systemClock.now() + suspendedMs },
+      transport: fetchTransport(async (input, init) => {
+        const { method, url } = new Request(input, init);
+        const answer = await sandbox.fetch(input, init);
+        if (url.includes("/r4/Patient")) calls.push(method);
+        if (calls.length === 2) suspendedMs = 60_000;
+        return answer;
+      }),
+    });
+    afterwards(() => lifecycle.close());
+    await lifecycle.onboard("ada");
+    await lifecycle.fhir("ada", "r4").ensure(patient, { by });
+    expect(calls.slice(0, 5)).toEqual(["GET", "GET", "GET", "GET", "POST"]);
+  });
 
   it("gives up after waitMs, and is repeated", async () => {
     const here = await world();

@@ -9,8 +9,8 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import type { Clock } from "../../clock.ts";
 import type { Slot, Store } from "../../store/contract.ts";
+import { momentAt, passedSince, type SteadyClock } from "../../store/steady-time.ts";
 
 /** The names of all leases: limits of one call. */
 export const leaseNames: readonly string[] = Array.from(
@@ -24,14 +24,14 @@ export const unseenMs = 10_000;
 /** What leases depend on. */
 export interface LeaseParts {
   readonly store: Pick<Store, "slots">;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly settings: { readonly timeoutMs: number; readonly graceMs: number };
 }
 
 /** A lease, or in how many milliseconds to ask again. */
 export type CreateLease =
-  /** `notAfter`: the latest time on `clock.monotonic()` at which the create may leave. */
-  | { readonly type: "taken"; readonly slot: Slot; readonly notAfter: number }
+  /** `isOver`: the create must not leave any more. A machine may have been suspended since its search. */
+  | { readonly type: "taken"; readonly slot: Slot; readonly isOver: () => boolean }
   | { readonly type: "refused"; readonly retryInMs: number };
 
 /** The name of the lease on the resource that these texts identify. */
@@ -45,11 +45,12 @@ export async function takeLease(
   { store, clock, settings: { timeoutMs, graceMs } }: LeaseParts,
   name: string,
 ): Promise<CreateLease> {
-  const notAfter = clock.monotonic() + timeoutMs;
+  const began = momentAt(clock, clock.monotonic());
+  const isOver = (): boolean => passedSince(clock, began) > timeoutMs;
   const limit = { name, calls: 1, windowMs: unseenMs };
   // A create that leaves at the last moment may take its whole time, and arrive later than that.
   const answer = await store.slots.take({ limit, lane: null, holdMs: 2 * (timeoutMs + graceMs) });
-  return answer.type === "refused" ? answer : { ...answer, notAfter };
+  return answer.type === "refused" ? answer : { ...answer, isOver };
 }
 
 /** How long after a process died all its leases are free, ms. */

@@ -49,8 +49,8 @@ export interface EnsureParts {
   readonly engine: Engine;
   readonly id: string;
   readonly version: FhirVersion;
-  /** A client of the user, none of whose calls leaves after `notAfter` on `clock.monotonic()`. */
-  readonly verbs: (notAfter?: number) => EnsureVerbs;
+  /** A client of the user, none of whose calls leaves once `isOver()`. */
+  readonly verbs: (isOver?: () => boolean) => EnsureVerbs;
 }
 
 const rules: Rules<EnsureOptions> = { by: anything, signal: aSignal, waitMs: between(0) };
@@ -133,7 +133,7 @@ export async function ensure(
 
   /** The resource; an error: it may have been created, or it was too late to create it. */
   async function findOrCreate(
-    { slot, notAfter }: Extract<CreateLease, { type: "taken" }>,
+    { slot, isOver }: Extract<CreateLease, { type: "taken" }>,
     signal: AbortSignal,
   ): Promise<JsonObject | LifecycleError> {
     let fate: SlotFate = "givenBack";
@@ -143,7 +143,7 @@ export async function ensure(
       if (found !== null) return found;
       // seam: a-create-in-doubt-keeps-its-lease
       fate = "counts";
-      const created = await verbs(notAfter).create(resource, { signal });
+      const created = await verbs(isOver).create(resource, { signal });
       if (!carries(created, { identifier })) return unlike(words, created["id"]);
       // seam: a-created-resource-keeps-its-lease
       fate = "settled";
@@ -152,7 +152,7 @@ export async function ensure(
       return seen ?? created;
     } catch (error) {
       if (fate === "counts" && !signal.aborted) fate = fateAfter(error);
-      const isLate = isLifecycleError(error, "UNAVAILABLE") && clock.monotonic() > notAfter;
+      const isLate = isLifecycleError(error, "UNAVAILABLE") && isOver();
       if (isLate || isLifecycleError(error, "IN_DOUBT")) return error;
       throw error;
     } finally {
