@@ -12,7 +12,7 @@
  * @module
  */
 import { withSignals } from "../../abort.ts";
-import { anything, aSignal, between, check, type Rule, type Rules } from "../../checks.ts";
+import { anything, aSignal, between, check, type Rules } from "../../checks.ts";
 import { sleep } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { serialise } from "../../fhir/calls.ts";
@@ -26,7 +26,7 @@ import { refuseUnproven } from "../../fhir/pages/refuse-unproven.ts";
 import { searching } from "../../fhir/operation.ts";
 import type { SearchParams } from "../../fhir/query.ts";
 import { ofCall } from "../../fhir/repeat.ts";
-import { carries, checkKey } from "../../fhir/recover-create.ts";
+import { aKey, carries, checkKey } from "../../fhir/recover-create.ts";
 import type { EnsureOptions } from "../../fhir/user-fhir-client.ts";
 import { endSlot, type SlotFate } from "../../guard/guard.ts";
 import type { JsonObject } from "../../http/json.ts";
@@ -208,18 +208,9 @@ function fateAfter(error: unknown): SlotFate {
   return isLifecycleError(error) ? "givenBack" : "counts"; // it was refused, or not sent
 }
 
-/**
- * The identifier that the resource is found by. Characters that a search would have to escape are refused: 1upHealth
- * documents no escaping, and a search that finds nothing leads to a second resource.
- */
-const anIdentifier: Rule = {
-  must: '"system|value" or "|value", without a further |, a comma, $ or \\, and without spaces at the ends of the value',
-  holds: (value) => typeof value === "string" && /^[^|,$\\]*\|(?!\s)[^|,$\\]+(?<!\s)$/.test(value),
-};
-
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkBy(words: string, by: unknown, resource: Sendable): string {
-  const key = checkKey(words, "by", by, resource, { identifier: anIdentifier });
+  const key = checkKey(words, "by", by, resource, { identifier: aKey });
   return "identifier" in key ? key.identifier : "";
 }
 
