@@ -1,9 +1,8 @@
 import type { Patient } from "fhir/r4.js";
-import type { UserFhirClient } from "oneup-lifecycle";
-import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
-import { createLifecycle, fetchTransport, systemClock } from "oneup-lifecycle";
+import { createLifecycle, fetchTransport, systemClock, type UserFhirClient } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";
+import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { sleep } from "../../src/clock.ts";
 import { afterwards, scene } from "../support/scene.ts";
