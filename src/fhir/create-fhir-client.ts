@@ -40,6 +40,7 @@ import type { FhirClient } from "./fhir-client.ts";
 import type { AnyExport, BulkExportOptions } from "./export/bulk-export.ts";
 import { createBulkExport } from "./export/create-bulk-export.ts";
 import { pageVerbs } from "./pages/page-verbs.ts";
+import { refuseUnproven } from "./pages/refuse-unproven.ts";
 import type { Report, VerbParts } from "./execute.ts";
 import type { Find } from "./recover-create.ts";
 import { aBase } from "./export/export-link.ts";
@@ -168,6 +169,7 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
   const pages = pageVerbs(parts);
   const find: Find = async (type, params, signal) => {
     const page = await pages.search(type, params, { signal, retries: 0 }); // its caller searches again
+    if (page.resources.length === 0) refuseUnproven(`find the ${type}`, [page]);
     // If two resources are too big for one page, the first page leads to the second.
     const isCut = page.resources.length === 1 && page.nextCursor !== undefined;
     const next = isCut ? await page.next({ signal }) : null;

@@ -73,9 +73,10 @@ export interface FhirClient<V extends FhirVersion> {
    * can be read after a short delay (less than a second).
    *
    * @throws {LifecycleError} `IN_DOUBT` if the response was lost, 5xx or unreadable: the resource may exist
-   * (`facts.id`, if the server named it), so look for it before you repeat the call; with `findBy` that was done, and
-   * `facts.found` is the number of matches, unless the client was closed meanwhile; where it is 0, the create may still be
-   * carried out later. `UNAVAILABLE` with `facts.id` if it
+   * (`facts.id`, if the server named it; `facts.otherId`, if it was answered with another identifier: that is it in
+   * another form, or a resource of another call), so look for it before you repeat the call; with `findBy` that was done,
+   * and `facts.found` is the number of matches, unless the client was closed meanwhile; where it is 0, the create may still
+   * be carried out later. `UNAVAILABLE` with `facts.id` if it
    * was created but could not be read in time, or before the client was closed
    * @example
    * ```ts

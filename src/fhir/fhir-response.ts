@@ -127,7 +127,10 @@ function readSuccess(task: Operation, status: number, body: unknown, answer: Ans
       const good = status === 200 || (status === 201 && writes);
       if (!good || !isResource(task, body)) return wanted(task);
       if (replacesIdentifier(body, task.identifiers ?? []))
-        return unclear(task, "BAD_ANSWER", "it was answered with another identifier", { status });
+        return unclear(task, "BAD_ANSWER", "it was answered with another identifier", {
+          status,
+          ...(task.interaction === "create" && { facts: { otherId: body["id"] } }), // perhaps of another call's resource
+        });
       const located = task.interaction === "create" ? idFrom(answer, task.resourceType) : undefined;
       const isOther = located !== undefined && located !== body["id"];
       return isOther ? "the resource that its Location names" : { type: "done", resource: body };

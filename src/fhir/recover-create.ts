@@ -13,9 +13,12 @@ import type { SearchParams } from "./query.ts";
 
 /** How to find a created resource again if the response to its creation was lost. */
 export type FindBy =
-  /** One of its own identifiers, `"system|value"`, that no other resource of its type has. */
+  /**
+   * One of its own identifiers, `"system|value"`, or `"|value"` if it has no system, that no other resource of its type has.
+   * It contains no further `|`, no comma, `$` or `\`, as for `ensure()`.
+   */
   | { readonly identifier: string }
-  /** One of its own tags, `"system|code"`. 1upHealth has been seen to replace `meta`, including its tags. */
+  /** One of its own tags, `"system|code"`, likewise. 1upHealth has been seen to replace `meta`, including its tags. */
   | { readonly tag: string };
 
 /** Searches for resources with the client. */
@@ -130,9 +133,13 @@ export function checkFindBy(
   return findBy === undefined ? undefined : checkKey(task, "findBy", findBy, resource, ofFindBy);
 }
 
-const aKey: Rule = {
-  must: '"system|value"',
-  holds: (value) => typeof value === "string" && /^[^|]*\|[^|]+$/.test(value),
+/**
+ * The identifier or tag that a resource is found by. Characters that a search would have to escape are refused: 1upHealth
+ * documents no escaping, and a search with a comma means one or the other.
+ */
+export const aKey: Rule = {
+  must: '"system|value" or "|value", without a further |, a comma, $ or \\, and without spaces at the ends of the value',
+  holds: (value) => typeof value === "string" && /^[^|,$\\]*\|(?!\s)[^|,$\\]+(?<!\s)$/.test(value),
 };
 const ofFindBy = { identifier: aKey, tag: aKey };
 

@@ -30,14 +30,17 @@ export interface UserFhirClient<V extends FhirVersion> extends FhirClient<V> {
    * by double clicks, in many processes at once, again after a crash, one resource is created.
    *
    * It searches first. If the search finds nothing, one process at a time creates, and it resolves when a search shows the
-   * resource, which takes a second or two. A create whose response was lost, or was that of a gateway, is looked for until
-   * it is found or can no longer arrive; only then is another one sent. All this holds for calls of `ensure()` with the same
-   * store; a `create()` beside it is not held back.
+   * resource, which takes a second or two. For 10 s after a create others only search. A create whose response was lost, or
+   * was that of a gateway, is looked for until it is found or can no longer arrive; only then is another one sent. All this
+   * holds for calls of `ensure()` with the same store and the same identifier: a `create()` beside it is not held back, nor
+   * is a call by another identifier of the resource. Within a second after a `delete()` it may return the deleted resource,
+   * as long as a search shows it.
    *
    * @throws {LifecycleError} `FHIR_AMBIGUOUS` if several resources have the identifier: `facts.ids` lists up to ten;
    * `NOT_DECLARED` for a type that 1upHealth cannot search by identifier, before anything is sent; `INVALID_OPTION` if the
    * resource does not carry the identifier; `IN_DOUBT` (retryable) if it is still unknown after `waitMs`; `BAD_ANSWER` if a
-   * search returns resources without the identifier
+   * search returns resources without the identifier; `BAD_ANSWER` (retryable) if a search contradicts itself; `BAD_ANSWER`
+   * with `facts.id` if the create was answered with another resource than any search shows: then do not repeat it
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";

@@ -58,6 +58,8 @@ export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
   /** Latest `clock.monotonic()` at which the call may leave; checked in the same tick as the write. */
   readonly notAfter?: number | undefined;
+  /** Whether it is too late to send it, checked likewise. */
+  readonly isOver?: (() => boolean) | undefined;
   /** Longest duration of the call, ms, if that is shorter than the sender's. */
   readonly withinMs?: number | undefined;
   /**

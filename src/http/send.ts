@@ -146,14 +146,14 @@ export function createSender(options: SenderOptions): Sender {
 
   async function sendAndTake<T>(
     call: Call,
-    { signal, notAfter, publicOnly, onText, withinMs = timeoutMs }: SendOptions,
+    { signal, notAfter, isOver, publicOnly, onText, withinMs = timeoutMs }: SendOptions,
     take: Take<T>,
   ): Promise<T> {
     check(call);
     signal?.throwIfAborted();
     const isBig = call.endpoint === "fhir" || call.method === "GET";
     const most = isBig ? maxBytes : Math.min(maxBytes, smallAnswer);
-    const attempt = new Attempt(call, most, clock, notAfter);
+    const attempt = new Attempt(call, most, clock, { notAfter, isOver });
     const isHeard = transport.send === heard; // unless the application has replaced it
     if (!isHeard) underWay.add(attempt);
     let late = false;
@@ -251,7 +251,12 @@ class Attempt implements LazyRequest {
   #isAborted = false;
   #task: (() => void) | undefined;
 
-  constructor(call: Call, maxBytes: number, clock: Clock, notAfter: number | undefined) {
+  constructor(
+    call: Call,
+    maxBytes: number,
+    clock: Clock,
+    { notAfter, isOver }: Pick<SendOptions, "notAfter" | "isOver">,
+  ) {
     this.method = call.method;
     this.url = call.url;
     this.headers = call.headers;
@@ -261,6 +266,7 @@ class Attempt implements LazyRequest {
       if (this.#isAborted) return false;
       // seam: a-late-call-does-not-leave
       if (notAfter !== undefined && clock.monotonic() > notAfter) return false;
+      if (isOver?.() === true) return false;
       this.sentAt = clock.now();
       return true;
     };

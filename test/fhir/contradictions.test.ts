@@ -33,6 +33,56 @@ describe("a page on which the server reports an error", () => {
     expect(await fhir.create(person("2"), { findBy: { identifier: "s|2" } })).toMatchObject(person("2"));
   });
 
+  it.each<[string, object]>([
+    ["total of one", { type: "searchset", total: 1, entry: [] }],
+    ["type of another Bundle", { type: "batch-response", entry: [] }],
+    ["type missing", {}],
+    [
+      "warning that it is incomplete",
+      {
+        type: "searchset",
+        entry: [
+          {
+            search: { mode: "outcome" },
+            resource: {
+              resourceType: "OperationOutcome",
+              issue: [{ severity: "warning", code: "incomplete" }],
+            },
+          },
+        ],
+      },
+    ],
+    ["match without an id", { type: "searchset", entry: [{ resource: person("1") }] }],
+  ])("is no proof for ensure() that there is none, where it has a %s", async (_, page) => {
+    const { lifecycle, sandbox } = await createTestLifecycle();
+    await lifecycle.onboard("ada");
+    const fhir = lifecycle.fhir("ada", "r4");
+    const by = { identifier: "s|1" };
+    const { id } = await fhir.ensure(person("1"), { by });
+    await sandbox.clock.advance(60_000);
+    const body = { resourceType: "Bundle", ...page };
+    sandbox.fail({ call: "fhir.search", status: 200, body, times: 2 });
+    for (const _ of "12")
+      expect(await errorOf(fhir.ensure(person("1"), { by }))).toMatchObject({
+        code: "BAD_ANSWER",
+        retryable: true,
+      });
+    expect((await fhir.ensure(person("1"), { by })).id).toBe(id);
+    expect(sandbox.journal.count("fhir.create")).toBe(1);
+  });
+
+  it("is no proof for a create in doubt, where its total is more than it holds", async () => {
+    const { lifecycle, sandbox } = await createTestLifecycle();
+    await lifecycle.onboard("ada");
+    const fhir = lifecycle.fhir("ada", "r4");
+    sandbox.fail({ call: "fhir.create", drop: "after" });
+    const body = { resourceType: "Bundle", type: "searchset", total: 1 };
+    sandbox.fail({ call: "fhir.search", status: 200, body, times: 5 });
+    const error = await errorOf(fhir.create(person("1"), { findBy: { identifier: "s|1" } }));
+    expect(error).toMatchObject({ code: "IN_DOUBT", cause: { code: "BAD_ANSWER" } });
+    expect(error.facts).not.toHaveProperty("found");
+  });
+
   it("is one page of a search for outcomes", async () => {
     expect((await client(() => page).fhir.search("OperationOutcome")).resources).toHaveLength(1);
   });
@@ -50,13 +100,16 @@ describe("a create", () => {
     expect(error).toMatchObject({ code: "IN_DOUBT", facts: { id: "b" } });
   });
 
-  it("is in doubt, as an update is, where the answer has another identifier, and names no id then", async () => {
+  it("is in doubt, as an update is, where the answer has another identifier, and names no id as its own then", async () => {
     const { fhir } = client(() => ({ ...person("eve"), id: "a" }));
-    for (const call of [fhir.create(person("1")), fhir.update({ ...person("1"), id: "a" })]) {
+    for (const [call, facts] of [
+      [fhir.create(person("1")), { otherId: "a" }],
+      [fhir.update({ ...person("1"), id: "a" }), {}],
+    ] as const) {
       const error = await errorOf(call);
       expect(error).toMatchObject({ code: "IN_DOUBT", retryable: false, status: 200 });
       expect(error.message).toContain("it was answered with another identifier");
-      expect(error.facts).not.toHaveProperty("id");
+      expect(error.facts).toEqual(facts);
     }
   });
 

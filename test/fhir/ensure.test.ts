@@ -1,5 +1,7 @@
 import type { Patient } from "fhir/r4.js";
-import type { UserFhirClient } from "oneup-lifecycle";
+import { createLifecycle, fetchTransport, systemClock, type UserFhirClient } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { createSandbox } from "oneup-lifecycle/sandbox";
 import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { sleep } from "../../src/clock.ts";
@@ -65,6 +67,15 @@ describe("ensure()", () => {
     expect(sandbox.journal.count("fhir.create")).toBe(1);
   });
 
+  it("creates one although a search shows it and the next ones, of other replicas, do not", async () => {
+    const here = await world();
+    const created = await here.fhir().ensure(patient, { by });
+    const body = { resourceType: "Bundle", type: "searchset", total: 0, entry: [] };
+    here.sandbox.fail({ call: "fhir.search", status: 200, body, times: 4 });
+    expect(await here.fhir().ensure(patient, { by })).toEqual(created);
+    expect(here.sandbox.journal.count("fhir.create")).toBe(1);
+  });
+
   it("takes a resource that a search lists twice for one", async () => {
     const here = await world();
     const created = await here.fhir().ensure(patient, { by });
@@ -74,32 +85,41 @@ describe("ensure()", () => {
     expect(await here.fhir().ensure(patient, { by })).toEqual(created);
   });
 
-  it("does not return a resource of another person with which the create is answered", async () => {
-    const here = await world();
-    const body = {
-      resourceType: "Patient",
-      id: "bobs",
-      identifier: [{ system: "http://example.org/passport", value: "1" }],
-    };
-    here.sandbox.fail({ call: "fhir.create", status: 201, body });
-    expect(await errorOf(here.fhir().ensure(patient, { by }))).toMatchObject({ code: "BAD_ANSWER" });
-    const created = await here.fhir().ensure(patient, { by });
-    expect(created).toMatchObject(patient);
-    expect(await found(here)).toBe(1);
-  });
-
-  it.each([false, true])(
-    "looks again where the create is answered with another identifier in its place (carried out: %s)",
-    async (commit) => {
+  it.each(["http://example.org/mrn", "http://example.org/passport"])(
+    "sends no second create after one that was answered with another identifier of %s, and tells its id",
+    async (system) => {
       const here = await world();
-      const identifier = [{ system: "http://example.org/mrn", value: "1" }];
-      const body = { resourceType: "Patient", id: "bobs", identifier };
-      here.sandbox.fail({ call: "fhir.create", status: 201, body, commit });
-      expect(await here.fhir().ensure(patient, { by })).toMatchObject(patient);
-      expect(here.sandbox.journal.count("fhir.create")).toBe(commit ? 1 : 2);
-      expect(await found(here)).toBe(1);
+      const body = { resourceType: "Patient", id: "other", identifier: [{ system, value: "1" }] };
+      here.sandbox.fail({ call: "fhir.create", status: 201, body });
+      const error = await errorOf(here.fhir().ensure(patient, { by }));
+      expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: false, facts: { id: "other" } });
+      expect(error.message).toContain("do not repeat ensure()");
+      const again = await errorOf(here.fhir().ensure(patient, { by, waitMs: 30_000 }));
+      expect(again).toMatchObject({ code: "IN_DOUBT" });
+      expect(here.sandbox.journal.count("fhir.create")).toBe(1);
     },
   );
+
+  it("sends no second create after one of which only the id arrived", async () => {
+    const here = await world();
+    const headers = { location: "https://api.1up.health/r4/Patient/other/_history/1" };
+    here.sandbox.fail({ call: "fhir.create", status: 201, body: {}, headers });
+    const error = await errorOf(here.fhir().ensure(patient, { by, waitMs: 0 }));
+    expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: false, facts: { id: "other" } });
+    expect(here.sandbox.journal.count("fhir.create")).toBe(1);
+  });
+
+  it("finds what was created although the answer is about another resource, while searches fail", async () => {
+    const here = await world();
+    const identifier = [{ system: "http://example.org/mrn", value: "1" }];
+    const body = { resourceType: "Patient", id: "bobs", identifier };
+    here.sandbox.fail({ call: "fhir.create", status: 201, body, commit: true });
+    const called = here.fhir().ensure(patient, { by });
+    await here.clock.advance(500);
+    here.sandbox.fail({ call: "fhir.search", status: 503, times: 4 });
+    expect(await called).toMatchObject(patient);
+    expect(await found(here)).toBe(1);
+  });
 
   it.each([
     { drop: "after" },
@@ -171,6 +191,28 @@ describe("ensure()", () => {
       expect(await found(here)).toBe(1);
     },
   );
+
+  it("searches again where the machine was suspended between its search and its create", async () => {
+    const sandbox = createSandbox();
+    const calls: string[] = [];
+    let suspendedMs = 0;
+    const lifecycle = await createLifecycle({
+      credentials: sandbox.credentials,
+      store: memory(),
+      clock: { ...systemClock, now: () => systemClock.now() + suspendedMs },
+      transport: fetchTransport(async (input, init) => {
+        const { method, url } = new Request(input, init);
+        const answer = await sandbox.fetch(input, init);
+        if (url.includes("/r4/Patient")) calls.push(method);
+        if (calls.length === 2) suspendedMs = 60_000;
+        return answer;
+      }),
+    });
+    afterwards(() => lifecycle.close());
+    await lifecycle.onboard("ada");
+    await lifecycle.fhir("ada", "r4").ensure(patient, { by });
+    expect(calls.slice(0, 5)).toEqual(["GET", "GET", "GET", "GET", "POST"]);
+  });
 
   it("gives up after waitMs, and is repeated", async () => {
     const here = await world();

@@ -3,27 +3,30 @@
  * one of them dies.
  *
  * The process that creates has the resource's lease ({@link takeLease}), and searches with the lease in hand: a search
- * from before may be older than the create of another process. It ends the lease once a search shows the resource, or once
- * it is certain that nothing was created. In every other case the lease goes on, as if the process had died: until the
- * create has arrived and a search shows it, or until it can no longer arrive. So there is one way out of a doubt, for every
- * process.
+ * from before may be older than the create of another process. It ends the lease once it is certain that nothing was
+ * created. Once a resource was created, the lease counts for as long as any search may miss it: one search that shows it
+ * proves nothing about the next, which another replica may answer. Meanwhile others only search. In every other case the
+ * lease goes on, as if the process had died, until the create can no longer arrive. So there is one way out of a doubt, for
+ * every process.
  *
  * @module
  */
 import { withSignals } from "../../abort.ts";
-import { anything, aSignal, between, check, type Rule, type Rules } from "../../checks.ts";
+import { anything, aSignal, between, check, type Rules } from "../../checks.ts";
 import { sleep } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { serialise } from "../../fhir/calls.ts";
-import { checkResource, type Sendable } from "../../fhir/checks.ts";
+import { checkResource, isResourceId, type Sendable } from "../../fhir/checks.ts";
 import { refuseUndeclared } from "../../fhir/execute.ts";
 import type { CreateOptions, FhirReadOptions, PageOptions } from "../../fhir/fhir-call-options.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import { parseFhirJson } from "../../fhir/lossless-json.ts";
+import type { AnyPage } from "../../fhir/pages/fhir-page.ts";
+import { refuseUnproven } from "../../fhir/pages/refuse-unproven.ts";
 import { searching } from "../../fhir/operation.ts";
 import type { SearchParams } from "../../fhir/query.ts";
 import { ofCall } from "../../fhir/repeat.ts";
-import { carries, checkKey } from "../../fhir/recover-create.ts";
+import { aKey, carries, checkKey } from "../../fhir/recover-create.ts";
 import type { EnsureOptions } from "../../fhir/user-fhir-client.ts";
 import { endSlot, type SlotFate } from "../../guard/guard.ts";
 import type { JsonObject } from "../../http/json.ts";
@@ -37,8 +40,7 @@ export interface EnsureVerbs {
   create(resource: object, options: CreateOptions): Promise<JsonObject>;
 }
 
-interface Page {
-  readonly resources: readonly JsonObject[];
+interface Page extends Pick<AnyPage, "bundle" | "issues" | "resources" | "total"> {
   next(options: PageOptions): Promise<Page | null>;
 }
 
@@ -47,8 +49,8 @@ export interface EnsureParts {
   readonly engine: Engine;
   readonly id: string;
   readonly version: FhirVersion;
-  /** A client of the user, none of whose calls leaves after `notAfter` on `clock.monotonic()`. */
-  readonly verbs: (notAfter?: number) => EnsureVerbs;
+  /** A client of the user, none of whose calls leaves once `isOver()`. */
+  readonly verbs: (isOver?: () => boolean) => EnsureVerbs;
 }
 
 const rules: Rules<EnsureOptions> = { by: anything, signal: aSignal, waitMs: between(0) };
@@ -87,17 +89,25 @@ export async function ensure(
     signal: AbortSignal,
     how: FhirReadOptions = { retries: 0 },
   ): Promise<JsonObject | null> {
+    const pages: Page[] = [];
     const found: JsonObject[] = [];
     let page: Page | null = await verbs().search(
       resourceType,
       { identifier, _count: mostListed },
       { ...how, signal },
     );
-    for (; page !== null && found.length < mostListed; page = await page.next({ signal }))
+    for (; page !== null && found.length < mostListed; page = await page.next({ signal })) {
+      pages.push(page);
       found.push(...page.resources);
+    }
+    if (found.length === 0) refuseUnproven(words, pages);
     // A server that does not know the parameter may ignore it and return any resources.
     if (!found.every((one) => carries(one, { identifier })))
       throw new LifecycleError("BAD_ANSWER", `Cannot ${words}: 1upHealth found others by that identifier`);
+    if (!found.every((one) => isResourceId(one["id"])))
+      throw new LifecycleError("BAD_ANSWER", `Cannot ${words}: 1upHealth found one without an id`, {
+        retryable: true,
+      });
     // Pages may overlap where something was created meanwhile.
     const each = [...new Map(found.map((one) => [one["id"], one])).values()];
     if (each.length > 1) throw ambiguous(words, resourceType, each);
@@ -123,7 +133,7 @@ export async function ensure(
 
   /** The resource; an error: it may have been created, or it was too late to create it. */
   async function findOrCreate(
-    { slot, notAfter }: Extract<CreateLease, { type: "taken" }>,
+    { slot, isOver }: Extract<CreateLease, { type: "taken" }>,
     signal: AbortSignal,
   ): Promise<JsonObject | LifecycleError> {
     let fate: SlotFate = "givenBack";
@@ -133,21 +143,16 @@ export async function ensure(
       if (found !== null) return found;
       // seam: a-create-in-doubt-keeps-its-lease
       fate = "counts";
-      const created = await verbs(notAfter).create(resource, { signal });
+      const created = await verbs(isOver).create(resource, { signal });
+      if (!carries(created, { identifier })) return unlike(words, created["id"]);
+      // seam: a-created-resource-keeps-its-lease
       fate = "settled";
       // seam: a-created-resource-is-seen-before-its-lease-ends
       const seen = await findCreated(signal);
-      // seam: an-unseen-resource-keeps-its-lease
-      if (seen !== null) fate = "givenBack";
-      else if (!carries(created, { identifier }))
-        throw new LifecycleError(
-          "BAD_ANSWER",
-          `Cannot ${words}: 1upHealth answered the create with a resource that does not have the identifier, and no search shows the one that was sent`,
-        );
       return seen ?? created;
     } catch (error) {
       if (fate === "counts" && !signal.aborted) fate = fateAfter(error);
-      const isLate = isLifecycleError(error, "UNAVAILABLE") && clock.monotonic() > notAfter;
+      const isLate = isLifecycleError(error, "UNAVAILABLE") && isOver();
       if (isLate || isLifecycleError(error, "IN_DOUBT")) return error;
       throw error;
     } finally {
@@ -158,6 +163,11 @@ export async function ensure(
   return withSignals(callers, engine.closing, async (signal) => {
     const until = clock.monotonic() + waitMs;
     let doubt: LifecycleError | undefined;
+    /**
+     * The create was answered with the id of a resource that may not be the one sent. No other is sent: where 1upHealth
+     * keeps the identifier in another form, no search would show that one either.
+     */
+    let answered: { readonly error: LifecycleError; readonly until: number } | undefined;
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       let retryInMs = pauseMs;
       try {
@@ -165,19 +175,24 @@ export async function ensure(
         const left = Math.max(0, until - clock.monotonic());
         const found = await find(signal, { waitMs: Math.min(left, ofCall.waitMs) });
         if (found !== null) return found;
-        const taken = await takeLease(engine, await nameOfLease());
-        if (taken.type === "taken") {
-          const outcome = await findOrCreate(taken, signal);
-          if (!isLifecycleError(outcome)) return outcome;
-          doubt = outcome;
-        } else retryInMs = taken.retryInMs;
+        if (answered === undefined) {
+          const taken = await takeLease(engine, await nameOfLease());
+          if (taken.type === "taken") {
+            const outcome = await findOrCreate(taken, signal);
+            if (!isLifecycleError(outcome)) return outcome;
+            doubt = outcome;
+            const { id = outcome.facts["otherId"] } = outcome.facts;
+            if (id !== undefined)
+              answered = { error: unlike(words, id), until: clock.monotonic() + unseenMs };
+          } else retryInMs = taken.retryInMs;
+        } else if (clock.monotonic() >= answered.until) throw answered.error;
       } catch (error) {
         signal.throwIfAborted();
         if (doubt === undefined || !isLifecycleError(error) || !error.retryable) throw error;
         doubt = error;
       }
-      const leftMs = until - clock.monotonic();
-      if (leftMs <= 0) throw unresolved(words, resourceType, retryInMs, doubt);
+      const leftMs = Math.max(until, answered?.until ?? until) - clock.monotonic();
+      if (leftMs <= 0) throw answered?.error ?? unresolved(words, resourceType, retryInMs, doubt);
       await sleep(clock, Math.min(leftMs, Math.max(pauseMs, doubt?.retryAfterMs ?? 0)), signal);
     }
   });
@@ -193,18 +208,9 @@ function fateAfter(error: unknown): SlotFate {
   return isLifecycleError(error) ? "givenBack" : "counts"; // it was refused, or not sent
 }
 
-/**
- * The identifier that the resource is found by. Characters that a search would have to escape are refused: 1upHealth
- * documents no escaping, and a search that finds nothing leads to a second resource.
- */
-const anIdentifier: Rule = {
-  must: '"system|value" or "|value", without a further |, a comma, $ or \\, and without spaces at the ends of the value',
-  holds: (value) => typeof value === "string" && /^[^|,$\\]*\|(?!\s)[^|,$\\]+(?<!\s)$/.test(value),
-};
-
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkBy(words: string, by: unknown, resource: Sendable): string {
-  const key = checkKey(words, "by", by, resource, { identifier: anIdentifier });
+  const key = checkKey(words, "by", by, resource, { identifier: aKey });
   return "identifier" in key ? key.identifier : "";
 }
 
@@ -225,6 +231,14 @@ function ambiguous(words: string, resourceType: string, found: readonly JsonObje
     "FHIR_AMBIGUOUS",
     `Cannot ${words}: there are ${count} ${resourceType} resources with that identifier, see facts.ids`,
     { facts: { ids } },
+  );
+}
+
+function unlike(words: string, id: unknown): LifecycleError {
+  return new LifecycleError(
+    "BAD_ANSWER",
+    `Cannot ${words}: 1upHealth answered the create with the id in facts.id, and no search shows a resource with the identifier as it was sent; do not repeat ensure(), which may create another one, but compare that resource with what was sent`,
+    { facts: { id } },
   );
 }
 

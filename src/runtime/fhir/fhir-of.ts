@@ -66,10 +66,10 @@ export function fhirOf<V extends FhirVersion>(
   const { as = "user", strict, lossless, retries, analytics } = check("call FHIR", given, calling);
   const token = tokensOf(parts, id, person);
   const access = clientFor(engine, id, person);
-  const client = (notAfter?: number): FhirClient<V> =>
+  const client = (isOver?: () => boolean): FhirClient<V> =>
     createFhirClient({
       ...(as === "user" ? { token } : { client: access }),
-      sender: fhirSender(engine, notAfter),
+      sender: fhirSender(engine, isOver),
       report: reportOf(parts, id),
       api: engine.settings.api,
       clock: engine.clock,
@@ -81,7 +81,7 @@ export function fhirOf<V extends FhirVersion>(
       analytics,
     });
   // Types and ids of resources are checked; the rest of their shape is trusted to the server.
-  const verbs = client as unknown as (notAfter?: number) => EnsureVerbs;
+  const verbs = client as unknown as (isOver?: () => boolean) => EnsureVerbs;
   const ensuring = (resource: object, options: EnsureOptions): Promise<JsonObject> =>
     ensure({ engine, id, version, verbs }, resource, options);
   const single = client();
@@ -110,13 +110,13 @@ function reportOf({ engine, tokens }: FhirParts, id: string): Report | undefined
 }
 
 /**
- * Sends FHIR calls within the account's limits, none after `notAfter`: after a 429 for one call, all processes hold back
+ * Sends FHIR calls within the account's limits, none once `isOver()`: after a 429 for one call, all processes hold back
  * the others, also those whose answers are read piece by piece. A file at another host is none: it has no credentials, and
  * that host's limits are its own.
  *
  * @throws {LifecycleError} `RATE_LIMITED` while the endpoint is throttled; `CLOSED` once the lifecycle is closed
  */
-function fhirSender(engine: Engine, notAfter: number | undefined): FhirSender {
+function fhirSender(engine: Engine, isOver: (() => boolean) | undefined): FhirSender {
   const { sender } = engine;
   const stream = sender.stream?.bind(sender);
 
@@ -134,7 +134,7 @@ function fhirSender(engine: Engine, notAfter: number | undefined): FhirSender {
         signal,
         onText,
         // seam: a-create-leaves-within-its-lease
-        notAfter,
+        isOver,
         describe: () => call,
         send,
         read(answer: Answer | Begun) {

@@ -28,8 +28,8 @@ export interface LimitedCall<T extends Outcome, Begun extends StreamedAnswer = n
   readonly lane: Lane | null;
   readonly signal: AbortSignal | undefined;
   readonly onText?: SendOptions["onText"];
-  /** The latest time on `clock.monotonic()` at which it may leave, beside that of its slot. */
-  readonly notAfter?: number | undefined;
+  /** Whether it is too late for it to leave, beside the end of its slot. */
+  readonly isOver?: SendOptions["isOver"];
   /** Describes the call at the moment of sending, with the credentials in use then. */
   readonly describe: () => Call;
   /** Sends it. @default as every other call, whose answer is read whole */
@@ -87,7 +87,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
   permit: Permit,
 ): Promise<LimitedOutcome<T>> {
   const { account, closing, guard, sender } = engine;
-  const { gated, subject, lane, signal, describe, notAfter: ownEnd = Infinity } = limited;
+  const { gated, subject, lane, signal, describe, isOver } = limited;
   const isFhir = gated === "fhir";
   const stop = isFhir ? null : await stopOfCall(engine, limited);
   if (stop !== null) throw stop;
@@ -100,7 +100,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
       guard.spend<LimitedOutcome<T> | LifecycleError>(
         isFhir ? "fhir" : "management",
         () => lane && laneOfCalls(engine, lane),
-        async (slotEnd) => {
+        async (notAfter) => {
           // A gate may have closed, or a pause begun, while this call waited for its slot.
           const stop = isFhir ? null : await stopOfCall(engine, limited);
           if (stop !== null) return { slot: "givenBack", value: stop };
@@ -109,10 +109,9 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
           // The reason that `close()` gives.
           if (closing.aborted) return { slot: "givenBack", value: closing.reason as LifecycleError };
           const call = describe();
-          const notAfter = Math.min(slotEnd, ownEnd);
           const { onText, send = (call, how) => sender.send(call, { ...how, onText }) } = limited;
           const answer = isFhir // FHIR operations report themselves
-            ? await send(call, { notAfter, signal })
+            ? await send(call, { notAfter, isOver, signal })
             : await reported(engine.recorder, call, () => sender.send(call, { notAfter, signal }));
           const value = outcomeOf(engine, limited, call, answer);
           await account.recordOutcome(gated, value, permit);
@@ -139,9 +138,9 @@ function sendAtOnce<T extends Outcome, Result, Begun extends StreamedAnswer>(
   toResult: (outcome: LimitedOutcome<T>) => Result | Promise<Result>,
 ): Promise<Result> {
   const { account, guard, sender } = engine;
-  const { gated, send, signal, onText, notAfter: ownEnd = Infinity } = limited;
+  const { gated, send, signal, onText, isOver } = limited;
   const call = limited.describe();
-  const notAfter = Math.min(guard.ask("fhir", null, permit.enteredAt).notAfter, ownEnd); // it has just entered
+  const { notAfter } = guard.ask("fhir", null, permit.enteredAt); // it has just entered
   const take = (answer: Answer | Begun | Unanswered): Result | Promise<Result> => {
     const outcome = outcomeOf(engine, limited, call, answer);
     if (account.recordAtOnce(gated, outcome, permit)) return toResult(outcome);
@@ -150,7 +149,7 @@ function sendAtOnce<T extends Outcome, Result, Begun extends StreamedAnswer>(
       account.recordOutcome(gated, outcome, permit).then(() => toResult(outcome)),
     );
   };
-  if (send === undefined) return sender.sendAndTake(call, { notAfter, signal, onText }, take);
+  if (send === undefined) return sender.sendAndTake(call, { notAfter, isOver, signal, onText }, take);
   return send(call, { notAfter, signal }).then(take);
 }
 
