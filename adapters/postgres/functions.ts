@@ -367,6 +367,22 @@ BEGIN
   SELECT _account, key, pg_backend_pid() % 16, sum(change) FROM unnest(_keys, _changes) AS changes (key, change)
   GROUP BY key HAVING sum(change) <> 0 ORDER BY key
   ON CONFLICT (account, key, shard) DO UPDATE SET n = counts.n + excluded.n;
+  -- The name of an import or a leave is in keys of its own. Once the last user has left one of them, those without users
+  -- are removed. Rows whose sum is 0 may go whatever others add meanwhile, and no lock is waited for.
+  IF EXISTS (
+    SELECT FROM unnest(_keys, _changes) AS changes (key, change)
+    WHERE change < 0 AND strpos(key, ' ') > 0
+      AND 0 = (SELECT sum(n) FROM ${s}.counts WHERE account = _account AND counts.key = changes.key)
+  ) THEN
+    WITH held AS (
+      SELECT key, shard, n FROM ${s}.counts WHERE account = _account AND key IN (
+        SELECT key FROM ${s}.counts WHERE account = _account AND strpos(key, ' ') > 0 GROUP BY key HAVING sum(n) = 0
+      ) FOR UPDATE SKIP LOCKED
+    )
+    DELETE FROM ${s}.counts USING held
+    WHERE counts.account = _account AND counts.key = held.key AND counts.shard = held.shard
+      AND held.key IN (SELECT key FROM held GROUP BY key HAVING sum(n) = 0);
+  END IF;
 END
 $$;
 `;

@@ -20,7 +20,7 @@
  */
 
 /** The version of the schema, incremented with every change of it. */
-export const version = 5;
+export const version = 6;
 
 /**
  * The oldest version whose releases work on a schema of this one: in a rolling update they are restarted on it. Raise it

@@ -12,6 +12,7 @@ import { findUser, listUserIds } from "./engine/load-user.ts";
 import { statusOf } from "./engine/user-errors.ts";
 import type { UserFilter } from "./options/call-options.ts";
 import { indexKeysOf } from "./user/index-key.ts";
+import { behindTombstones } from "./user/tombstone.ts";
 import type { UserStatus } from "./user/user-status.ts";
 
 /** A page of users. */
@@ -89,9 +90,11 @@ async function* idsOf(
   atOnce: number,
 ): AsyncGenerator<string, void, undefined> {
   const keys = state === undefined ? [undefined] : await indexKeys(engine, state);
+  // Hidden, the tombstones of forgotten users are spread among the users.
+  const start = after ?? (state === undefined && engine.hidden === null ? behindTombstones : undefined);
   const heads = await Promise.all(
     keys.map(async (key) => {
-      const ids = listUserIds(engine, atOnce, key, after);
+      const ids = listUserIds(engine, atOnce, key, start);
       return { ids, head: await ids.next() };
     }),
   );

@@ -111,8 +111,11 @@ export interface Hold {
   readonly by?: string;
 }
 
-/** An export that has finished this user, and when, ms since 1970. */
-export type ExportMark = readonly [name: string, at: number];
+/**
+ * An export that has finished this user, when (ms since 1970), and the FHIR versions of which it has all types. Without
+ * these, it counts as one that left something out.
+ */
+export type ExportMark = readonly [name: string, at: number, whole?: readonly string[]];
 
 /** The confirmed purge of one FHIR version. */
 export interface Erasure {
@@ -294,7 +297,10 @@ const isLeaving = shape<Leaving>({
 const isOrigin = shape<Origin>({ name: isText, arrived: isFlag });
 const isHold = shape<Hold>({ reason: isText, since: isTime, by: optional(isText) });
 const isIntent = shape<Intent>({ call: isText, attempt: isText, at: isTime });
-const areMarks = listOf((mark) => Array.isArray(mark) && isText(mark[0]) && isTime(mark[1]));
+const isWhole = optional(isTexts);
+const areMarks = listOf(
+  (mark) => Array.isArray(mark) && isText(mark[0]) && isTime(mark[1]) && isWhole(mark[2]),
+);
 
 /** Whether these are sealed secrets. */
 export function isSealed(sealed: unknown): sealed is Json & Sealed {

@@ -13,6 +13,10 @@ import { newStore, openStore } from "./postgres-scene.ts";
 const limit: Limit = { name: "calls", calls: 40, windowMs: 3_600_000 };
 const hour = 3_600_000;
 
+/** Of some of them there is often no user: their counters are removed, and come back. */
+const imported = Array.from({ length: 6 }, (_, n) => `created import-${n}`);
+const states = ["created", "codeIssued", "failed", ...imported];
+
 /** Numbers that only depend on the one before. */
 function dice(seed: number): (sides: number) => number {
   let state = seed;
@@ -34,7 +38,7 @@ async function bustle(store: Store, name: string, rounds: number): Promise<reado
     const commit = write(id, {
       expectedRevision,
       writeId: `${name} ${n}`,
-      state: ["created", "codeIssued", "failed"][roll(3)] ?? "",
+      state: states[roll(states.length)] ?? "",
       lane: roll(3) === 0 ? "bulk" : null,
       dueInMs: roll(2) === 0 ? 0 : null,
       lease,
@@ -72,7 +76,7 @@ async function bustle(store: Store, name: string, rounds: number): Promise<reado
 /** Counts, pages and slots must be what is there. */
 async function agrees(store: Store, held: readonly Slot[]): Promise<void> {
   const counts = await store.counts();
-  for (const state of ["created", "codeIssued", "failed"]) {
+  for (const state of states) {
     expect(await store.page({ state, limit: 99 })).toHaveLength(counts[state] ?? 0);
   }
   const { used } = await store.slots.forecast({ limit, calls: 1, lane: "bulk" });
@@ -111,6 +115,25 @@ withSharedPostgres("adapters/postgres among many", (place) => {
     );
     const { waiting: counted } = await store.slots.forecast({ limit, calls: 1, lane: "bulk" });
     expect(waiting).toEqual([{ n: counted.bulk }]);
+  });
+
+  it("counters of imports and leaves without users are removed, whichever connections counted them", async () => {
+    const { url, schema } = place();
+    const store = await newStore(url, { schema });
+    const other = await openStore(url, { schema });
+    const ids = ["ada", "bob", "cyd"];
+    for (const name of imported) {
+      for (const id of ids) await store.commit(write(`${id} ${name}`, { state: name }));
+      const goOn = (id: string) =>
+        write(`${id} ${name}`, { state: "tokenActive", expectedRevision: 1, writeId: "second" });
+      for (const id of ids) await other.commit(goOn(id));
+    }
+    await store.commit(write("eve", { state: "created import-7" }));
+    expect(await sql(url, `SELECT DISTINCT key FROM "${schema}".counts ORDER BY key`)).toEqual([
+      { key: "s:created import-7" },
+      { key: "s:tokenActive" },
+    ]);
+    expect(await store.counts()).toEqual({ tokenActive: 18, "created import-7": 1 });
   });
 
   it("a row that an operator's transaction holds fails its own user, and no other of the batch", async () => {

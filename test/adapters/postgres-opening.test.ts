@@ -225,7 +225,7 @@ withPostgres("adapters/postgres, opened", (server) => {
     expect(await refusal(url)).toMatchObject({
       ...unusable,
       message: expect.stringMatching(
-        /has version 4, and this release needs 5: call migrate\(\) of the adapter once, or run oneup-lifecycle migrate$/,
+        /has version 5, and this release needs 6: call migrate\(\) of the adapter once, or run oneup-lifecycle migrate$/,
       ),
     });
     await expect(before.tally()).rejects.toThrow("what migrate() creates is missing (42883)");

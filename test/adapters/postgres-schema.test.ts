@@ -6,7 +6,7 @@ import { tables, version } from "../../adapters/postgres/tables.ts";
 
 /** Of the contents of each version. One that was released never changes. */
 const digests: Readonly<Record<number, string>> = {
-  5: "b09a90dfdcc171f4",
+  6: "93a5258588ffde59",
 };
 
 it("a change of the schema raises its version", () => {

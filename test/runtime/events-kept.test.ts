@@ -9,7 +9,7 @@ import {
 } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { altered } from "../support/altered.ts";
 import { custom, inShort, onboarded, take } from "../support/events.ts";
@@ -111,6 +111,31 @@ describe("old events", () => {
     expect(inShort(await take(3, lifecycle))).toEqual(onboarded("eve"));
     stop.abort();
     await working;
+  });
+
+  it.each([
+    ["resume()", ({ lifecycle }: TestLifecycle) => lifecycle.resume()],
+    ["events({ follow: false })", ({ lifecycle }: TestLifecycle) => kept(lifecycle)],
+    [
+      "work() for some minutes",
+      async ({ lifecycle, clock }: TestLifecycle) => {
+        const stop = new AbortController();
+        const working = lifecycle.work({ signal: stop.signal });
+        await clock.advance("3m");
+        stop.abort();
+        await working;
+      },
+    ],
+  ])("are removed by processes that only call %s, and end", async (_, job) => {
+    const world = await createTestLifecycle({ lifecycle: { events } });
+    await world.lifecycle.onboard("ada");
+    await world.restart({ after: "6d" });
+    await job(world);
+    expect(inShort(await kept(await world.restart())).slice(0, 3)).toEqual(onboarded("ada"));
+    await world.restart({ after: "30h" });
+    await job(world);
+    for (const gone of onboarded("ada")) expect(inShort(await kept(world.lifecycle))).not.toContain(gone);
+    await world.close();
   });
 
   it("that a slow reader has not reached are never passed over in silence", async () => {

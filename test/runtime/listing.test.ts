@@ -90,6 +90,22 @@ describe("users() and userPage()", () => {
     expect(reads).toBeLessThanOrEqual(2 * 7);
   });
 
+  it("pass over users that were forgotten at no cost", async () => {
+    let pages = 0;
+    const counting = altered(memory(), ({ page }) => ({ page: (ask) => (pages++, page(ask)) }));
+    const made = await world({ store: counting });
+    const { lifecycle } = made;
+    for (const id of ids) await lifecycle.onboard(id);
+    for (let number = 0; number < 50; number++) {
+      await made.arrange(`gone ${number}`, "offboarded");
+      await lifecycle.forget(`gone ${number}`);
+    }
+    pages = 0;
+    expect(await listed(made, { limit: 1 })).toEqual(ids.slice(0, 1));
+    expect(named((await lifecycle.userPage({ limit: 2 })).users)).toEqual(ids.slice(0, 2));
+    expect(pages).toBe(2);
+  });
+
   it("agree with each status about who is expiring at that moment", async () => {
     const made = await world({ refresh: { policy: "lazy" } });
     const { lifecycle, clock } = made;

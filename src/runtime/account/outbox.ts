@@ -38,6 +38,8 @@ export interface OutboxParts extends RecordParts {
 /** How often old events are looked for, ms, and how soon again while there are more. */
 const trimEveryMs = 3_600_000;
 const trimAgainMs = 10_000;
+/** Processes that start together take turns in this time: long for the store, and short for a worker of some minutes. */
+const firstTrimMs = 60_000;
 /** Events removed at once, and how often in a row. */
 const trimLimit = 1_000;
 const trimsInARow = 10;
@@ -50,6 +52,7 @@ export class Outbox {
   #seenAt = Number.NEGATIVE_INFINITY;
   /** When old events are looked for next, on `clock.monotonic()`; `null`: nothing has asked yet. */
   #trimAt: number | null = null;
+  #hasTrimmed = false;
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
@@ -90,16 +93,21 @@ export class Outbox {
     return events;
   }
 
-  /** Removes events that are older than `keep`, about once an hour; `null`: not now. Never rejects. */
-  trimIfDue(): Promise<void> | null {
+  /**
+   * Removes events that are older than `keep`, about once an hour; `null`: not now. A process whose call is short may end
+   * with it, and its successors, too: it removes them at once, the first time. Never rejects.
+   */
+  trimIfDue({ isShort }: { readonly isShort: boolean }): Promise<void> | null {
     const { clock, events } = this.#parts;
     if (events === undefined || this.#setting === null) return null;
-    this.#trimAt ??= clock.monotonic() + clock.random() * trimEveryMs;
-    return clock.monotonic() < this.#trimAt ? null : this.#trim(events, this.#setting.keepMs);
+    this.#trimAt ??= clock.monotonic() + clock.random() * firstTrimMs;
+    const isDue = clock.monotonic() >= this.#trimAt || (isShort && !this.#hasTrimmed);
+    return isDue ? this.#trim(events, this.#setting.keepMs) : null;
   }
 
   async #trim(events: EventOutbox, keepMs: number): Promise<void> {
     const { clock, logger } = this.#parts;
+    this.#hasTrimmed = true;
     this.#trimAt = clock.monotonic() + trimEveryMs * (0.75 + clock.random() / 2);
     try {
       for (let times = 1; ; times++) {

@@ -170,9 +170,9 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         storeHasAnswered = true;
         if (found.more) continue;
         lanes = found.lanes;
-        if (job.untilIdle && active.size === 0) break;
-        const old = engine.outbox.trimIfDue();
+        const old = engine.outbox.trimIfDue({ isShort: job.untilIdle });
         if (old !== null) await old;
+        if (job.untilIdle && active.size === 0) break;
         // A process that may only probe a gate, for example with a refused secret, lets processes with open gates go
         // first.
         const { isQuiet, isDoubted } = engine.account;

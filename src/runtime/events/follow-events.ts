@@ -83,8 +83,9 @@ async function* eventsOf(
           isDelivered = true;
         }
       }
-      await engine.outbox.trimIfDue();
-      if (page.events.length > 0) continue;
+      const isRead = page.events.length === 0;
+      await engine.outbox.trimIfDue({ isShort: isRead && !follow });
+      if (!isRead) continue;
       if (!follow) return;
       await engine.refuseMoved(); // nothing comes any more
       await sleep(clock, pollMs * (1 + clock.random() / 2), news.signal).catch(() => {});

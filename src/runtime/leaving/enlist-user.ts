@@ -41,18 +41,37 @@ export function isInLeave({ leaving }: User, name: string): boolean {
  * Whether the user was offboarded before, and 1upHealth may have data of it that the export does not have. Only a user
  * that has signed up again can be exported, and then it is no part of the leave, so it stays out.
  */
-export function isLeftOut(user: User, { name, purge, onlyAfterExport }: Leave): boolean {
+export function isLeftOut(user: User, leave: Leave): boolean {
+  const { name, purge, onlyAfterExport } = leave;
   if (isInLeave(user, name) || !hasLeft(user.position.state) || isOffboarded(user, purge)) return false;
-  return onlyAfterExport !== undefined && !isExported(user, onlyAfterExport);
+  return onlyAfterExport !== undefined && !hasExport(user, leave);
+}
+
+/** Whether an export with all types of these versions, `whole`, has what the leave purges. */
+export function coversPurge(whole: readonly string[], { purge, allowPartialExport }: Leave): boolean {
+  // seam: only-a-whole-export-lets-users-leave
+  return allowPartialExport || purge.every((one) => whole.includes(one));
+}
+
+/** Whether the export has finished the user, and left out something that the leave purges. */
+export function isPartlyExported({ exports }: User, leave: Leave): boolean {
+  const mark = exports.find(([name]) => name === leave.onlyAfterExport);
+  return mark !== undefined && !coversPurge(mark[2] ?? [], leave);
+}
+
+function hasExport(user: User, leave: Leave): boolean {
+  const { onlyAfterExport: name } = leave;
+  return name !== undefined && isExported(user, name) && !isPartlyExported(user, leave);
 }
 
 /** Whether the user stays where it is for now. */
-export function mustWait(user: User, { purge, onlyAfterExport }: Leave): boolean {
+export function mustWait(user: User, leave: Leave): boolean {
+  const { purge, onlyAfterExport } = leave;
   const { state, context } = user.position;
   if (hasLeft(state)) return false; // see isLeftOut()
   if (context.idTaken && purge.length > 0) return true; // a purge would erase another user's data
   // seam: only-exported-users-leave
-  return onlyAfterExport !== undefined && !isExported(user, onlyAfterExport);
+  return onlyAfterExport !== undefined && !hasExport(user, leave);
 }
 
 /** Which users may be added to a leave. */

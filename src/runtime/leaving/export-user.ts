@@ -9,7 +9,7 @@ import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import { referenceFinder } from "../../fhir/attachment/reference-finder.ts";
 import type { UserFhirClient } from "../../fhir/user-fhir-client.ts";
 import type { AnyWalk } from "../../fhir/pages/fhir-walk.ts";
-import { keptExports } from "../../store/envelope.ts";
+import { keptExports, type ExportMark } from "../../store/envelope.ts";
 import type { Engine } from "../engine/engine.ts";
 import { loadUser } from "../engine/load-user.ts";
 import { notUsable, tooSoon } from "../engine/user-errors.ts";
@@ -85,7 +85,7 @@ export async function exportUser(
       const fileOf = (type: string): ExportFile => ({ oneupUserId, version, type, restarted });
       await exportVersion({ engine, exported, fhir, version, wrote, signal }, fileOf);
     }
-    await mark(engine, user, oneupUserId, exported.name, signal);
+    await mark(engine, user, oneupUserId, exported, signal);
   })();
   inHand.set(oneupUserId, own);
   try {
@@ -197,15 +197,17 @@ async function mark(
   engine: Engine,
   { id, restarted }: User,
   oneupUserId: number,
-  name: string,
+  { name, versions, types }: Exported,
   signal: AbortSignal,
 ): Promise<void> {
+  const whole = types === undefined ? versions : [];
   await changeRecord(engine, id, { verb: "export a user", signal }, (user) => {
     const { state, context } = user.position;
     if (hasLeft(state)) throw notUsable(engine, user);
     if (user.restarted !== restarted || context.oneupUserId !== oneupUserId)
       throw tooSoon(engine, "export user", id, "it has started over meanwhile, or has another number");
     if (isExported(user, name)) return null;
-    return { ...user, exports: [...user.exports, [name, engine.clock.now()] as const].slice(-keptExports) };
+    const marked: ExportMark = [name, engine.clock.now(), whole];
+    return { ...user, exports: [...user.exports, marked].slice(-keptExports) };
   });
 }

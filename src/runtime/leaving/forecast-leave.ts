@@ -12,7 +12,7 @@ import { forecast } from "../operations/forecast.ts";
 import { readOrDamaged } from "../operations/damaged-record.ts";
 import { isOffboarded } from "../operations/offboard.ts";
 import { chosenUsers } from "./chosen-users.ts";
-import { isLeftOut, isInLeave, mustWait, type Leave } from "./enlist-user.ts";
+import { coversPurge, isInLeave, isLeftOut, isPartlyExported, mustWait, type Leave } from "./enlist-user.ts";
 import { unlistableIn } from "./export-types.ts";
 import { isExported } from "./export-user.ts";
 import type { LeaveForecast } from "./offboard-many-options.ts";
@@ -48,6 +48,7 @@ export async function countLeave(
   const isBegun = async (name: string): Promise<boolean> => (await findRun(engine, "export", name)) !== null;
   let exportBegun = onlyAfterExport === undefined ? null : await isBegun(onlyAfterExport);
   const counts = { count: 0, done: 0, unexported: 0, leftOut: 0, unusable: 0, toIdentify: 0 };
+  let enlisted = 0;
   for await (const id of chosenUsers(engine, ids, () => counts.unusable++)) {
     signal?.throwIfAborted();
     const user = (await loadUser(engine, id, readOrDamaged).catch(nullIfPermanent))?.user;
@@ -56,16 +57,20 @@ export async function countLeave(
     else if (fixed === null || isInLeave(user, leave.name)) {
       counts.count++;
       for (const one of marksOf(user)) counted.add(one);
+      if (isInLeave(user, leave.name)) enlisted++;
       // The account's record keeps the latest exports only.
       if (exportBegun === false)
         exportBegun = onlyAfterExport !== undefined && isExported(user, onlyAfterExport);
       const { state } = user.position;
       const isDone = isInLeave(user, leave.name) && user.leaving?.done !== null;
       if (isDone || (state === "offboarded" && isOffboarded(user, leave.purge))) counts.done++;
+      else if (isPartlyExported(user, leave))
+        throw partialExport(leave, `one that had less of user ${engine.sealer.alias(id)}`);
       else if (mustWait(user, leave)) counts.unexported++;
       else if (leave.purge.length > 0 && state !== "offboarding") counts.toIdentify++;
     } else if (ids !== "all" && run !== null && !isNewSince(user, run.at)) strangers.push(id);
   }
+  if (run === null && enlisted > 0 && enlisted < counts.count) throw ofAnEarlierLeave(leave.name);
   if (strangers[0] !== undefined)
     throw ofAnotherList(leave.name, engine.sealer.alias(strangers[0]), strangers.length);
   // Some may have been forgotten since.
@@ -95,6 +100,13 @@ function ofAnotherList(name: string, first: string, count: number): LifecycleErr
   );
 }
 
+/** The account's record no longer has the leave: how many users it had, and what it purged, is not known. */
+function ofAnEarlierLeave(name: string): LifecycleError {
+  return invalidOption(
+    `Cannot begin the leave "${name}": users here left by this name before, and so many others were begun since that its list is no longer known; nothing was done. Use another name, and receipts elsewhere, for the rest`,
+  );
+}
+
 /** What a user is recognised by: the hash of its id, and its number at 1upHealth, if it has one, as a negative number. */
 function marksOf({ id, position }: User): readonly number[] {
   const { oneupUserId } = position.context;
@@ -102,20 +114,17 @@ function marksOf({ id, position }: User): readonly number[] {
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` if the export left out something that the leave would purge */
-async function refusePartialExport(
-  engine: Engine,
-  { purge, onlyAfterExport, allowPartialExport }: Leave,
-): Promise<void> {
-  if (onlyAfterExport === undefined || allowPartialExport || purge.length === 0) return;
-  const run = await findRun(engine, "export", onlyAfterExport);
-  if (run === null) return; // no user is exported by this name
-  const { scope } = run;
-  // seam: only-a-whole-export-lets-users-leave
-  const isWhole =
-    scope !== undefined && scope.types === null && purge.every((one) => scope.versions.includes(one));
-  if (isWhole) return;
-  throw invalidOption(
-    `Cannot offboard a list: onlyAfterExport must be an export of all types in ${purge.join(", ")}, which are purged, got one of ${scopeInWords(scope)}; export the rest by another name, and pass allowPartialExport: true`,
+async function refusePartialExport(engine: Engine, leave: Leave): Promise<void> {
+  if (leave.onlyAfterExport === undefined) return;
+  const run = await findRun(engine, "export", leave.onlyAfterExport);
+  if (run === null) return; // the marks of its users tell what it was of
+  const whole = run.scope?.types === null ? run.scope.versions : [];
+  if (!coversPurge(whole, leave)) throw partialExport(leave, `one of ${scopeInWords(run.scope)}`);
+}
+
+function partialExport({ purge }: Leave, got: string): LifecycleError {
+  return invalidOption(
+    `Cannot offboard a list: onlyAfterExport must be an export of all types in ${purge.join(", ")}, which are purged, got ${got}; export the rest by another name, and pass allowPartialExport: true`,
   );
 }
 

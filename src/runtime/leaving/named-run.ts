@@ -24,6 +24,7 @@ import {
 } from "../../store/guards.ts";
 import { changeAccount } from "../account/change-account.ts";
 import type { Engine } from "../engine/engine.ts";
+import { openLeavesIn } from "../user/index-key.ts";
 
 /** What an export covers. */
 export interface ExportScope {
@@ -39,6 +40,8 @@ export interface RunRecord {
   readonly by: string;
   /** When it was begun for the first time, ms since 1970. */
   readonly at: number;
+  /** When this was written. */
+  readonly usedAt?: number | undefined;
   /** Where an export writes, as its writer names it; `null`: not named. */
   readonly target: string | null;
   /** What an export is of, or which versions a leave purges; missing: not known. */
@@ -47,8 +50,13 @@ export interface RunRecord {
   readonly count: number | null;
 }
 
-/** Names that the account's record keeps: the latest ones. */
-const keptRuns = 64;
+/**
+ * The account's record keeps the leaves that have users without a receipt, up to this many, because their numbers of users
+ * must not change; a record of one takes about 300 bytes.
+ */
+const mostOpenLeaves = 256;
+/** Of the others it keeps those that were used last. What an export left out is in the records of its users, too. */
+const keptOthers = 64;
 
 /** An export or a leave that this process runs. */
 export interface NamedRun {
@@ -76,7 +84,8 @@ export async function findRun(
 /**
  * Starts a run of this name, or resumes it. Without a target, call {@link NamedRun.setTarget} later.
  *
- * @throws {LifecycleError} `INVALID_OPTION` if it was begun with another target or scope; `STORE_UNAVAILABLE`
+ * @throws {LifecycleError} `INVALID_OPTION` if it was begun with another target or scope, or too many leaves are open;
+ *   `STORE_UNAVAILABLE`
  */
 export async function beginRun(
   engine: Engine,
@@ -91,7 +100,9 @@ export async function beginRun(
       `Cannot go on with the ${what} "${name}": ${what === "export" ? "write" : "receipts"} must be where it was begun, got another place; use that one, or another name`,
     );
   let earlier: RunRecord | undefined;
-  let record = await changeRuns(engine, key, (before) => {
+  let record = await changeRuns(engine, key, (before, otherOpenLeaves) => {
+    if (what === "leave" && before === undefined && otherOpenLeaves >= mostOpenLeaves)
+      throw tooManyLeaves(name);
     if (before !== undefined && target !== undefined && before.target !== target) throw elsewhere();
     // seam: an-export-is-of-what-it-was-begun-for
     if (before?.scope !== undefined && scopeText(before.scope) !== scopeText(scope))
@@ -104,8 +115,9 @@ export async function beginRun(
   });
   const changed = <R extends RunRecord | undefined>(change: (own: RunRecord) => R): Promise<R> =>
     changeRuns(engine, key, (before) => {
-      if (before?.by !== by) throw takenOver(what, name);
-      return change(before);
+      const own = before ?? record; // others may have begun so many that it was dropped: it is written again
+      if (own.by !== by) throw takenOver(what, name);
+      return change(own);
     });
 
   return {
@@ -121,7 +133,9 @@ export async function beginRun(
       await changed(() => earlier).catch(() => {}); // another process can begin it all the same
     },
     async refuseTakenOver() {
-      if ((await findRun(engine, what, name))?.by !== by) throw takenOver(what, name);
+      const found = await findRun(engine, what, name);
+      if (found === null) await changed((own) => own);
+      else if (found.by !== by) throw takenOver(what, name);
     },
     async note(count) {
       record = await changed((own) => ({ ...own, count }));
@@ -149,20 +163,36 @@ function scopeText(scope: ExportScope | undefined): string {
 }
 
 async function changeRuns<R extends RunRecord | undefined>(
-  { store: { account }, clock }: Engine,
+  { store, clock }: Engine,
   key: string,
-  change: (before: RunRecord | undefined) => R,
+  change: (before: RunRecord | undefined, otherOpenLeaves: number) => R,
 ): Promise<R> {
-  const done = await changeAccount({ record: account, clock }, ({ value }) => {
+  const names = openLeavesIn(await store.counts());
+  const isOpen = new Set([...names].map((name) => keyOf("leave", name)));
+  const done = await changeAccount({ record: store.account, clock }, ({ value }) => {
     const runs = runsIn(value);
-    const changed = change(runs.get(key));
-    if (changed === undefined) runs.delete(key);
-    else runs.set(key, changed);
-    const kept = [...runs].toSorted(([, one], [, other]) => one.at - other.at).slice(-keptRuns);
+    const before = runs.get(key);
+    runs.delete(key);
+    const open = [...runs].filter(([one]) => isOpen.has(one));
+    const changed = change(before, open.length);
+    const others = [...runs].filter(([one]) => !isOpen.has(one));
+    const kept = others.toSorted(([, one], [, other]) => usedAt(one) - usedAt(other)).slice(1 - keptOthers);
+    const all: Record<string, RunRecord> = Object.fromEntries([...open, ...kept]);
+    if (changed !== undefined) all[key] = { ...changed, usedAt: clock.now() };
     const record = isObject(value) ? value : {};
-    return { value: { ...record, runs: Object.fromEntries(kept) } as unknown as Json, changed }; // plain JSON
+    return { value: { ...record, runs: all } as unknown as Json, changed }; // plain JSON
   });
-  return done === null ? change(undefined) : done.changed; // the store was emptied, which the next write notices
+  return done === null ? change(undefined, 0) : done.changed; // the store was emptied, which the next write notices
+}
+
+function usedAt(run: RunRecord): number {
+  return run.usedAt ?? run.at;
+}
+
+function tooManyLeaves(name: string): LifecycleError {
+  return invalidOption(
+    `Cannot begin the leave "${name}": at most ${mostOpenLeaves} leaves may have users without a receipt, and that many have; nothing was done. Go on with those by their names: unfinished of each result tells what keeps its users`,
+  );
 }
 
 function keyOf(what: RunRecord["what"], name: string): string {
@@ -181,6 +211,7 @@ const isRun = shape<RunRecord>({
   what: oneOf("export", "leave"),
   by: isText,
   at: isTime,
+  usedAt: optional(isTime),
   target: orNull(isText),
   scope: optional(isScope),
   count: orNull(isCount),

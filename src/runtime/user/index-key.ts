@@ -40,6 +40,13 @@ export function leavingIn(name: string, counts: Counts): StateCounts {
   return byState(leaveKeysIn(name, counts));
 }
 
+/** The leaves that have users without a receipt, by name. */
+export function openLeavesIn(counts: Counts): ReadonlySet<string> {
+  const keys = Object.keys(counts).filter((key) => (counts[key] ?? 0) > 0);
+  const names = keys.flatMap((key) => key.split(" ").slice(1));
+  return new Set(names.flatMap((name) => (name.startsWith(ofLeave) ? [name.slice(ofLeave.length)] : [])));
+}
+
 /** The same by key. */
 export function leaveKeysIn(name: string, counts: Counts): Counts {
   return under(`${ofLeave}${name}`, counts);

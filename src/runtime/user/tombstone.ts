@@ -32,6 +32,9 @@ export function isTombstone(value: Json): boolean {
 /** Cannot clash with a user: ids contain no control characters. */
 const beforeMarks = "\u0001";
 
+/** A page of all ids that begins behind it holds users only, unless ids are hidden. */
+export const behindTombstones = "\u0002";
+
 /** Whether an id that the store lists is a tombstone's. */
 export function isTombstoneId(id: string): boolean {
   return id.startsWith(beforeMarks);
