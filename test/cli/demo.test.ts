@@ -1,6 +1,8 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import { describe, expect, it, vi } from "vitest";
+import { onDeno, runs } from "../support/built.ts";
 import { oneIn } from "../support/effort.ts";
 import { folder } from "../support/scene.ts";
 import { isThere, start, type Started } from "../support/started.ts";
@@ -21,6 +23,19 @@ async function kept(temporary: string): Promise<string[]> {
 }
 
 describe.concurrent("cli demo", () => {
+  it.skipIf(onDeno)(
+    "names LMDB where its native code must not be loaded, and leaves nothing",
+    async (test) => {
+      const temporary = folder("demo", test);
+      const [script = ""] = runs("src/cli/main.ts").slice(-1);
+      const node = [process.execPath, "--no-addons", ...runs("src/cli/main.ts").slice(0, -1)];
+      const { code, out, err } = await start(script, ["demo"], { TMPDIR: temporary }, node).ended;
+      expect({ code, out }).toEqual({ code: 1, out: "" });
+      expect(err).toMatch(/^Cannot use the lmdb store: .*--allow-addons.*\[STORE_UNUSABLE\]\n$/);
+      expect(await kept(temporary)).toEqual([]);
+    },
+  );
+
   it.for(
     oneIn(2, [
       { words: [], end: "leaves no folder" },

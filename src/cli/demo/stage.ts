@@ -12,8 +12,9 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { createLifecycle, keyFile, type Lifecycle, type UserStatus } from "../../index.ts";
+import { loadLmdb } from "../../load-lmdb.ts";
 import { createSandbox, type Sandbox } from "../../sandbox/index.ts";
-import { folderStore, times, workerCommand, type Task } from "./worker.ts";
+import { times, workerCommand, type Task } from "./worker.ts";
 
 /** A worker process. */
 export interface WorkerProcess {
@@ -48,6 +49,7 @@ const readLagMs = 400;
 
 /** Sets up the demo. `self` is the path of the command's main module. */
 export async function setStage(self: string): Promise<Stage> {
+  const lmdb = await loadLmdb();
   const folder = await mkdtemp(join(tmpdir(), "oneup-lifecycle-demo-"));
   const removed = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const sandbox = createSandbox({ latencyMs, readLagMs });
@@ -60,7 +62,7 @@ export async function setStage(self: string): Promise<Stage> {
   const lifecycle = await createLifecycle({
     credentials: sandbox.credentials,
     endpoints: server.endpoints,
-    store: await folderStore(place.store),
+    store: lmdb(place.store),
     encryption: keyFile(place.key),
     clock: sandbox.clock,
     events: { keep: "1d" }, // so that the page shows the steps of the workers
