@@ -11,6 +11,7 @@ import { invalidOption } from "../errors.ts";
 import { isMissing, loadPackage } from "../load-package.ts";
 import { fetchTransport } from "./fetch-transport.ts";
 import { isProxyUrl, tunnelsThrough } from "./proxy-tunnel.ts";
+import { sharedLookup } from "./shared-lookup.ts";
 import { publicLookup } from "./streaming/public-address.ts";
 import {
   codeOf,
@@ -208,7 +209,7 @@ const maxHeaderSize = 65_536;
 /** undici is loaded by the first call: to read and start it takes as long as all else that this package needs. */
 async function newAgent({ connections, proxy, noProxy }: Route, publicOnly: boolean): Promise<OwnAgent> {
   const { Agent, buildConnector } = await loadUndici();
-  const tls = publicOnly ? { ...verifying, lookup: publicLookup } : verifying;
+  const tls = { ...verifying, lookup: publicOnly ? publicLookup : sharedLookup };
   const tunnels = proxy === undefined ? null : tunnelsThrough(proxy, noProxy, buildConnector(tls));
   const agent = new Agent({ connections, maxHeaderSize, connect: tunnels?.connect ?? tls });
   return {
