@@ -25,6 +25,8 @@ const steps = {
     "install undici, and keep it out of the application's bundle (esbuild: --external:undici), or give createLifecycle() the transport fetchTransport()",
   dispatcher:
     "give undiciTransport() a dispatcher of the same undici as this package's, version 7: one of another version, such as that of Node's own fetch, may not take its calls",
+  closed:
+    "find what closes the transport, or the dispatcher of undiciTransport(), in this process: it must stay open until each lifecycle and FHIR client that uses it has ended; then start the process again",
   crowded:
     "send fewer calls at once, or raise connections of undiciTransport() above its 64; it is tried again",
   interceptor: "take interceptors.responseError() out of the dispatcher of undiciTransport()",
@@ -76,6 +78,8 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   UNDICI_MISSING: "undici",
   UND_ERR_INVALID_ARG: "dispatcher",
   CONNECTIONS_BUSY: "crowded",
+  UND_ERR_CLOSED: "closed",
+  UND_ERR_DESTROYED: "closed",
   ANSWER_INTERCEPTED: "interceptor",
   HTTPParserError: "garbled",
   UND_ERR_HEADERS_OVERFLOW: "garbled",

@@ -154,7 +154,7 @@ function denoClient(): { close(): void } | undefined {
   return Deno?.createHttpClient({ poolMaxIdlePerHost: 0, http2: false });
 }
 
-/** Two lifecycles may share a transport, and both close it: the second time Deno throws. */
+/** An application may close it, too: the second time Deno throws. */
 function end(client: { close(): void }): void {
   try {
     client.close();

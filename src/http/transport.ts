@@ -106,6 +106,7 @@ export interface Transport {
    * another user than its request: what comes over that connection next may be late by one.
    */
   renew?(): void;
+  /** Called by the last lifecycle that uses it, as that closes. Several may share a transport. */
   close?(): Promise<void>;
 }
 

@@ -301,6 +301,17 @@ it("answers have headers of up to 64 kB, and one that cannot be read is no fault
   }
 });
 
+it("a call over a dispatcher that was closed names it", async () => {
+  const dispatcher = new Agent();
+  const transport = undiciTransport({ dispatcher });
+  for (const close of [() => dispatcher.close(), () => dispatcher.destroy()]) {
+    await close();
+    const error: TransportError = await transport.send(requestTo("http://127.0.0.1:9")).catch((e) => e);
+    expect(error).toMatchObject({ sent: false, code: expect.stringMatching(/^UND_ERR_(CLOSED|DESTROYED)$/) });
+    expect(nextStepAfter({ code: error.code, status: null })).toMatch(/what closes the transport/);
+  }
+});
+
 function readCall(url: string): ReturnType<typeof describeCall> {
   const at = { url: `${url}/r4/Patient/1`, template: "/r4/Patient/{id}" };
   return describeCall({ name: "fhirRead", endpoint: "fhir", method: "GET", headers: {}, ...at });
