@@ -103,7 +103,8 @@ export interface Transport {
   readonly sendsGetBody?: boolean;
   /**
    * Later requests leave over new connections; those that are under way go on. It is called when a response was about
-   * another user than its request: what comes over that connection next may be late by one.
+   * another user than its request: what comes over that connection next may be late by one. Those of an application's
+   * dispatcher cannot be left: for a while each closes after its answer.
    */
   renew?(): void;
   /** Called by the last lifecycle that uses it, as that closes. Several may share a transport. */

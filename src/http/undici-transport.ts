@@ -106,9 +106,17 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   /** For hosts that another server chose. */
   const foreign = lazyAgent(route, true);
   const { dispatcher } = options;
+  const closing = dispatcher && closingDispatcher(dispatcher);
   let lastBegun = systemClock.now();
+  /** Until then connections of the application's dispatcher are used once, on `systemClock.monotonic()`. */
+  let closesUntil = -Infinity;
 
-  function renew(): void {
+  /** The dispatcher of the application, if there is one. */
+  function given(): Pick<Dispatcher, "dispatch"> | undefined {
+    return systemClock.monotonic() < closesUntil ? closing : dispatcher;
+  }
+
+  function release(): void {
     for (const one of [calls, streams])
       void one
         .release()
@@ -122,7 +130,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
    */
   function renewAfterRest(): void {
     const now = systemClock.now();
-    if (Math.abs(now - lastBegun) > keepAliveMs) renew();
+    if (Math.abs(now - lastBegun) > keepAliveMs) release();
     lastBegun = now;
   }
 
@@ -131,7 +139,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
     sendsGetBody: true,
     send(request) {
       renewAfterRest();
-      if (dispatcher !== undefined) return exchange(request, dispatcher, headersOf);
+      if (dispatcher !== undefined) return exchange(request, given() ?? dispatcher, headersOf);
       const way = calls.agent();
       return way === undefined
         ? calls.open().then((agent) => exchange(request, agent, headersOf, loadOf))
@@ -139,13 +147,13 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
     },
     async stream(request) {
       renewAfterRest();
-      return streamed(
-        request,
-        dispatcher ?? (await (request.publicOnly === true ? foreign : streams).open()),
-      );
+      return streamed(request, given() ?? (await (request.publicOnly === true ? foreign : streams).open()));
     },
     turn: () => turn(),
-    renew,
+    renew() {
+      release();
+      closesUntil = systemClock.monotonic() + onceMs;
+    },
     async close() {
       const opened = [calls, streams, foreign].map((one) => one.release());
       for (const one of opened) await (await one?.catch(() => undefined))?.close(); // its calls have failed
@@ -155,6 +163,17 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
 
 /** For so long undici keeps a connection without a call, unless the server names another time. */
 const keepAliveMs = 4_000;
+
+/**
+ * For so long, ms, connections of an application's dispatcher are used once after one of them mixed up answers: all that were
+ * open are then used and closed, or have been without a call for longer than servers usually allow.
+ */
+const onceMs = 60_000;
+
+/** The same dispatcher, which closes each connection after its answer. Another one's connections cannot be let go. */
+function closingDispatcher(dispatcher: Pick<Dispatcher, "dispatch">): Pick<Dispatcher, "dispatch"> {
+  return { dispatch: (options, handler) => dispatcher.dispatch({ ...options, reset: true }, handler) };
+}
 
 /** An agent that is opened by its first call. */
 interface LazyAgent {

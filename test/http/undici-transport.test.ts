@@ -301,6 +301,36 @@ it("answers have headers of up to 64 kB, and one that cannot be read is no fault
   }
 });
 
+it("after renew() a dispatcher of an application closes its connections after one answer, for a minute", async () => {
+  const connections: unknown[] = [];
+  const { url, seen } = await serve((response, request) => {
+    connections.push(response.socket);
+    response.end(request.path === "/file" ? "the file" : "{}");
+  });
+  const agent = new Agent({ connections: 1 });
+  const transport = undiciTransport({ dispatcher: agent });
+  /** undici takes a connection up again a little later. */
+  const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+  const call = async (): Promise<string | undefined> => {
+    await transport.send(requestTo(url));
+    await rest();
+    return seen.at(-1)?.headers.connection;
+  };
+  expect([await call(), await call()]).toEqual(["keep-alive", "keep-alive"]);
+  transport.renew?.();
+  expect([await call(), await call()]).toEqual(["close", "close"]); // the first still over the former connection
+  const stream = await transport.stream?.(streamOf(url, AbortSignal.timeout(5_000)));
+  for await (const piece of stream?.body ?? []) expect(String(piece)).toBe("the file");
+  expect(seen.at(-1)?.headers.connection).toBe("close");
+  await rest();
+  const now = systemClock.monotonic();
+  vi.spyOn(systemClock, "monotonic").mockReturnValue(now + 60_000);
+  onTestFinished(() => void vi.restoreAllMocks());
+  expect([await call(), await call()]).toEqual(["keep-alive", "keep-alive"]);
+  expect(new Set(connections)).toHaveLength(4);
+  await agent.close();
+});
+
 it("a call over a dispatcher that was closed names it", async () => {
   const dispatcher = new Agent();
   const transport = undiciTransport({ dispatcher });
