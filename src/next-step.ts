@@ -32,6 +32,8 @@ const steps = {
   interceptor: "take interceptors.responseError() out of the dispatcher of undiciTransport()",
   garbled:
     "call the host from this machine with curl -v: what came cannot be read as a response, so look for a proxy or gateway on the way that sends it; it is tried again",
+  continues:
+    "find the proxy or gateway on the way that sends 100 Continue without being asked, and switch that off there; it is tried again",
   files: "let this process open more files (ulimit -n), or find what keeps them open; it is tried again",
   slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; it is tried again",
   credentials:
@@ -84,6 +86,7 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   HTTPParserError: "garbled",
   UND_ERR_HEADERS_OVERFLOW: "garbled",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "garbled",
+  CONTINUE_UNASKED: "continues",
   EMFILE: "files",
   ENFILE: "files",
   http_407: "proxy",

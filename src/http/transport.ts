@@ -168,12 +168,19 @@ export function proxyCodeOf(error: unknown): string | undefined {
 /** The code of an error or of its causes, if it is a plain word. */
 export function codeOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth++) {
+    if (isContinue(at)) return "CONTINUE_UNASKED";
     if ("code" in at && typeof at.code === "string" && /^[A-Za-z0-9_]{2,40}$/.test(at.code)) return at.code;
     // Deno's, without --allow-net, and undici's, whose code is missing
     if ("name" in at && (at.name === "NotCapable" || at.name === "HTTPParserError")) return at.name;
     at = "cause" in at ? at.cause : undefined;
   }
   return undefined;
+}
+
+/** undici's error about a `100 Continue` that it did not ask for. It has the code of any broken connection. */
+function isContinue(error: object): boolean {
+  const { code, message } = error as Partial<Record<"code" | "message", unknown>>;
+  return code === "UND_ERR_SOCKET" && message === "bad response";
 }
 
 /** The request's signal aborted. */

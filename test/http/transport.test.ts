@@ -7,6 +7,7 @@ import { fetchTransport } from "../../src/http/fetch-transport.ts";
 import { createSender } from "../../src/http/send.ts";
 import { TransportError, type Transport } from "../../src/http/transport.ts";
 import { undiciTransport, type UndiciTransportOptions } from "../../src/http/undici-transport.ts";
+import { nextStepAfter } from "../../src/next-step.ts";
 import { deadPort, serve } from "./local-server.ts";
 import { secretCall } from "./samples.ts";
 
@@ -151,6 +152,17 @@ describe.each([
     );
     const transport = await connected(open(), url);
     expect(outcome(await sendOver(transport, secretCall(url), { timeoutMs: 40 }))).toBe("lost TIMEOUT");
+  });
+
+  it("names a 100 Continue that came without being asked", async () => {
+    const { url } = await serve((response) => {
+      response.writeContinue();
+      response.end("{}");
+    });
+    const result = await sendOver(open(), secretCall(url));
+    const reads = "Deno" in globalThis && open !== undiciTransport; // Deno's fetch reads on
+    expect(outcome(result)).toBe(reads ? "answer 200" : "lost CONTINUE_UNASKED");
+    expect(nextStepAfter({ code: "CONTINUE_UNASKED", status: null })).toMatch(/sends 100 Continue/);
   });
 
   it("does not follow a redirect", async () => {
@@ -422,6 +434,6 @@ describe("fetchTransport()", () => {
     onTestFinished(() => void balancer.close());
     const { port } = balancer.address() as { readonly port: number };
     const result = await sendOver(fetchTransport(), secretCall(`https://127.0.0.1:${port}`));
-    expect(outcome(result)).toBe("notSent ECONNRESET");
+    expect(outcome(result)).toMatch(/^notSent (ECONNRESET|CONNECT_FAILED)$/); // the latter on Deno
   });
 });
