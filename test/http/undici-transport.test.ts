@@ -1,3 +1,4 @@
+import dns, { type LookupOptions } from "node:dns";
 import { createServer } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -100,6 +101,9 @@ it("a call that has ended holds on to neither its request nor the headers of its
   expect(handlers).toHaveLength(1);
   expect(refs.map((ref) => ref.deref())).toEqual([undefined, undefined]);
 });
+
+/** undici takes a connection up again a little later. */
+const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
 /** A request of a stream, and whether it has been written. */
 function streamOf(
@@ -309,8 +313,6 @@ it("after renew() a dispatcher of an application closes its connections after on
   });
   const agent = new Agent({ connections: 1 });
   const transport = undiciTransport({ dispatcher: agent });
-  /** undici takes a connection up again a little later. */
-  const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
   const call = async (): Promise<string | undefined> => {
     await transport.send(requestTo(url));
     await rest();
@@ -400,6 +402,39 @@ it("calls that are given up while they wait for a connection leave the connectio
   const codes = (await refused).map((one) => (one as { reason?: TransportError }).reason?.code);
   expect(codes).toEqual(["CONNECTIONS_BUSY", "DEADLINE_PASSED", "CONNECTIONS_BUSY"]);
   expect({ connections: connections.size, calls: seen.length }).toEqual({ connections: 1, calls: 2 });
+  await transport.close?.();
+});
+
+it("a call whose connection does not open is no burst, however many calls the others serve meanwhile", async () => {
+  let answers = (): void => {};
+  const slow = new Promise<void>((resolve) => (answers = resolve));
+  const { url, seen } = await serve((response) => {
+    if (seen.length === 2) void slow.then(() => response.end("{}"));
+    else response.end("{}");
+  });
+  let lookups = 0;
+  const lookup = (_: string, __: LookupOptions, found: (...found: unknown[]) => void): void => {
+    if (++lookups === 1) found(null, [{ address: "127.0.0.1", family: 4 }]); // the second never answers
+  };
+  vi.spyOn(dns, "lookup").mockImplementation(lookup as never);
+  onTestFinished(() => void vi.restoreAllMocks());
+  const request = requestTo(url.replace("127.0.0.1", "a.example"));
+  const transport = undiciTransport({ connections: 3 });
+  await transport.send(request);
+  await rest();
+  const second = transport.send(request);
+  await vi.waitUntil(() => seen.length === 2);
+  const leaves = new AbortController();
+  const waiting = transport.send({ ...request, signal: leaves.signal }).catch((error: unknown) => error);
+  await vi.waitUntil(() => lookups === 2);
+  answers();
+  await second;
+  for (let call = 0; call < 6; call++) {
+    await rest();
+    await transport.send(request);
+  }
+  leaves.abort();
+  expect(await waiting).toMatchObject({ sent: false, code: "ABORTED" });
   await transport.close?.();
 });
 
