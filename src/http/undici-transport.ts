@@ -105,6 +105,8 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   const streams = lazyAgent(route);
   /** For hosts that another server chose. */
   const foreign = lazyAgent(route, true);
+  /** Agents that take no calls any more, until theirs are over. */
+  const leaving = new Set<Promise<OwnAgent>>();
   const { dispatcher } = options;
   const closing = dispatcher && closingDispatcher(dispatcher);
   let lastBegun = systemClock.now();
@@ -117,11 +119,15 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   }
 
   function release(): void {
-    for (const one of [calls, streams])
-      void one
-        .release()
-        ?.then(({ agent, close }) => agent.close().then(close)) // once its calls are over
-        .catch(() => {});
+    for (const one of [calls, streams]) {
+      const left = one.release();
+      if (left === undefined) continue;
+      leaving.add(left);
+      void left
+        .then(({ agent, close }) => agent.close().then(close)) // once its calls are over
+        .catch(() => {})
+        .finally(() => leaving.delete(left));
+    }
   }
 
   /**
@@ -155,7 +161,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       closesUntil = systemClock.monotonic() + onceMs;
     },
     async close() {
-      const opened = [calls, streams, foreign].map((one) => one.release());
+      const opened = [...leaving, ...[calls, streams, foreign].map((one) => one.release())];
       for (const one of opened) await (await one?.catch(() => undefined))?.close(); // its calls have failed
     },
   });
@@ -227,15 +233,29 @@ const maxHeaderSize = 65_536;
 
 /** undici is loaded by the first call: to read and start it takes as long as all else that this package needs. */
 async function newAgent({ connections, proxy, noProxy }: Route, publicOnly: boolean): Promise<OwnAgent> {
-  const { Agent, buildConnector } = await loadUndici();
+  const { Agent, Client, Pool, buildConnector } = await loadUndici();
   const tls = { ...verifying, lookup: publicOnly ? publicLookup : sharedLookup };
   const tunnels = proxy === undefined ? null : tunnelsThrough(proxy, noProxy, buildConnector(tls));
-  const agent = new Agent({ connections, maxHeaderSize, connect: tunnels?.connect ?? tls });
+  /** Of each origin. An agent that closes forgets its own, and destroys none of them afterwards. */
+  const pools = new Map<string, Dispatcher>();
+  const agent = new Agent({
+    connections,
+    maxHeaderSize,
+    connect: tunnels?.connect ?? tls,
+    ...(!publicOnly && {
+      factory(origin: string | URL, options: object) {
+        const pool = connections === 1 ? new Client(origin, options) : new Pool(origin, options);
+        pools.set(String(origin), pool);
+        return pool;
+      },
+    }),
+  });
   return {
     agent,
-    close() {
+    async close() {
       tunnels?.close();
-      return agent.destroy();
+      for (const pool of pools.values()) await pool.destroy();
+      await agent.destroy();
     },
   };
 }

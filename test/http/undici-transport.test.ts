@@ -333,6 +333,27 @@ it("after renew() a dispatcher of an application closes its connections after on
   await agent.close();
 });
 
+it("close() ends calls and streams whose connections were left, too", async () => {
+  const ended: string[] = [];
+  const { url, seen } = await serve((response, { path }) => {
+    response.on("close", () => ended.push(path));
+    if (path === "/file") response.write("the first piece");
+  });
+  const transport = undiciTransport();
+  const stream = await transport.stream?.(streamOf(url, AbortSignal.timeout(5_000)));
+  const call = transport.send(requestTo(url)).catch((error: unknown) => error);
+  await vi.waitUntil(() => seen.length === 2);
+  const reading = (async () => {
+    for await (const piece of stream?.body ?? []) expect(String(piece)).toBe("the first piece");
+  })();
+  void reading.catch(() => {});
+  transport.renew?.();
+  await transport.close?.();
+  expect(await call).toMatchObject({ sent: true, code: "UND_ERR_DESTROYED" });
+  await expect(reading).rejects.toMatchObject({ code: "UND_ERR_DESTROYED" });
+  await vi.waitUntil(() => ended.length === 2);
+});
+
 it("a call over a dispatcher that was closed names it", async () => {
   const dispatcher = new Agent();
   const transport = undiciTransport({ dispatcher });
