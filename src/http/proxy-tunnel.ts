@@ -11,7 +11,7 @@ import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
 import { systemClock } from "../clock.ts";
-import { sharedLookup } from "./shared-lookup.ts";
+import { sharedLookup } from "./streaming/shared-lookup.ts";
 import { codeOf } from "./transport.ts";
 
 /** Longest time until a tunnel is open, ms: as long as undici waits for any other connection. */

@@ -12,13 +12,13 @@ import type { Answer, Call, SendOptions, Unanswered } from "./call.ts";
 import { printAs } from "../secret.ts";
 import { timersOf } from "../shared-timer.ts";
 import { readingOf } from "./charset.ts";
-import { holdTransport } from "./hold-transport.ts";
 import { parseJson } from "./json.ts";
 import { callCheck, splitUrl } from "./safety.ts";
 import { openStream, startedOf, type StreamedAnswer, type StreamOptions } from "./streaming/stream.ts";
 import { openList, openObject, survey, surveyParsed, type JsonBounds } from "./survey.ts";
 import {
   aborted,
+  holdTransport,
   isCrowded,
   isListening,
   isResponse,

@@ -111,6 +111,25 @@ export interface Transport {
   close?(): Promise<void>;
 }
 
+/** How many use each transport. */
+const users = new WeakMap<Transport, number>();
+
+/**
+ * Returns what ends this use of a transport. The end of the last one closes it: an application may give it to several
+ * lifecycles, and the first that closes must not end the calls of the others.
+ */
+export function holdTransport(transport: Transport): () => Promise<void> {
+  users.set(transport, (users.get(transport) ?? 0) + 1);
+  let isHeld = true;
+  return async () => {
+    if (!isHeld) return;
+    isHeld = false;
+    const others = (users.get(transport) ?? 1) - 1;
+    users.set(transport, others);
+    if (others === 0) await transport.close?.();
+  };
+}
+
 /**
  * A request without an answer. Its message and code are shown to people and logged, so they contain no URL, header or
  * body, and it has no cause that contains one.

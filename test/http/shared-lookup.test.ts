@@ -1,6 +1,6 @@
 import dns, { type LookupOptions } from "node:dns";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { sharedLookup } from "../../src/http/shared-lookup.ts";
+import { sharedLookup } from "../../src/http/streaming/shared-lookup.ts";
 import { publicLookup } from "../../src/http/streaming/public-address.ts";
 import type { Transport } from "../../src/http/transport.ts";
 import { undiciTransport } from "../../src/http/undici-transport.ts";

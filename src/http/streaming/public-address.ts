@@ -6,7 +6,7 @@
  */
 import type { LookupOptions } from "node:dns";
 import { BlockList, isIP } from "node:net";
-import { type Found, sharedLookup } from "../shared-lookup.ts";
+import { type Found, sharedLookup } from "./shared-lookup.ts";
 
 /**
  * Networks that are not public (IANA special-purpose address registries), also those that wrap an IPv4 address. Lists of

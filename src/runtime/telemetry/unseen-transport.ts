@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { holdTransport } from "../../http/hold-transport.ts";
-import type { Transport, TransportRequest } from "../../http/transport.ts";
+import { holdTransport, type Transport, type TransportRequest } from "../../http/transport.ts";
 import type { Recorder } from "../../telemetry.ts";
 
 /** The same transport; without telemetry, itself. */
