@@ -91,6 +91,7 @@ export type ErrorCode =
  * - `DEADLINE_PASSED`: nothing was sent: its turn was over before it could leave
  * - `ANSWER_TOO_BIG`, `ANSWER_TOO_DEEP`, `ANSWER_CHARSET`: a response came that is not read
  * - `UND_ERR_HEADERS_OVERFLOW`, `HTTPParserError`, …: a response came that is no HTTP, or whose headers are too long
+ * - `CONTINUE_UNASKED`: a proxy or gateway sent `100 Continue` without being asked, after which no response can be read
  * - `ANSWER_INTERCEPTED`: a dispatcher of the application's own made an error of the response; it is not read
  * - `REDIRECT_FOLLOWED`: a dispatcher or `fetch` of the application's own followed a redirect; the answer is not read
  * - `TRANSPORT_BROKEN`: a transport of the application's own resolved with something else than a response

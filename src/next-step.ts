@@ -25,11 +25,15 @@ const steps = {
     "install undici, and keep it out of the application's bundle (esbuild: --external:undici), or give createLifecycle() the transport fetchTransport()",
   dispatcher:
     "give undiciTransport() a dispatcher of the same undici as this package's, version 7: one of another version, such as that of Node's own fetch, may not take its calls",
+  closed:
+    "find what closes the transport, or the dispatcher of undiciTransport(), in this process: it must stay open until each lifecycle and FHIR client that uses it has ended; then start the process again",
   crowded:
     "send fewer calls at once, or raise connections of undiciTransport() above its 64; it is tried again",
   interceptor: "take interceptors.responseError() out of the dispatcher of undiciTransport()",
   garbled:
     "call the host from this machine with curl -v: what came cannot be read as a response, so look for a proxy or gateway on the way that sends it; it is tried again",
+  continues:
+    "find the proxy or gateway on the way that sends 100 Continue without being asked, and switch that off there; it is tried again",
   files: "let this process open more files (ulimit -n), or find what keeps them open; it is tried again",
   slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; it is tried again",
   credentials:
@@ -76,10 +80,13 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   UNDICI_MISSING: "undici",
   UND_ERR_INVALID_ARG: "dispatcher",
   CONNECTIONS_BUSY: "crowded",
+  UND_ERR_CLOSED: "closed",
+  UND_ERR_DESTROYED: "closed",
   ANSWER_INTERCEPTED: "interceptor",
   HTTPParserError: "garbled",
   UND_ERR_HEADERS_OVERFLOW: "garbled",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "garbled",
+  CONTINUE_UNASKED: "continues",
   EMFILE: "files",
   ENFILE: "files",
   http_407: "proxy",

@@ -80,7 +80,11 @@ export interface FhirClientOptions<V extends FhirVersion> {
    * credentials are sent to its origin too, so it has to be named here; without it there is no `bulkExport()`.
    */
   readonly analytics?: string | undefined;
-  /** Sends the calls. @default undiciTransport(), or fetchTransport() where undici does not run (Bun) */
+  /**
+   * Sends the calls. It stays open, also if a lifecycle that shares it is closed: close it yourself, if that is needed.
+   *
+   * @default undiciTransport(), or fetchTransport() where undici does not run (Bun)
+   */
   readonly transport?: Transport | undefined;
   /** The timeout of a call, ms. @default 30_000 */
   readonly timeoutMs?: number | undefined;

@@ -28,7 +28,7 @@ import {
 const beforeConnection = new Set(
   wordsIn(
     "ECONNREFUSED ENOTFOUND EAI_AGAIN EAI_FAIL EAI_NODATA EAI_NONAME UND_ERR_CONNECT_TIMEOUT ConnectionRefused " +
-      "FailedToOpenSocket NotCapable CERT_HAS_EXPIRED CERT_NOT_YET_VALID CERT_REJECTED CERT_REVOKED CERT_UNTRUSTED " +
+      "ERR_SOCKET_CONNECTION_TIMEOUT FailedToOpenSocket NotCapable CERT_HAS_EXPIRED CERT_NOT_YET_VALID CERT_REJECTED CERT_REVOKED CERT_UNTRUSTED " +
       "CERT_SIGNATURE_FAILURE DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_GET_ISSUER_CERT " +
       "UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE ERR_TLS_CERT_ALTNAME_INVALID",
   ),
@@ -154,7 +154,7 @@ function denoClient(): { close(): void } | undefined {
   return Deno?.createHttpClient({ poolMaxIdlePerHost: 0, http2: false });
 }
 
-/** Two lifecycles may share a transport, and both close it: the second time Deno throws. */
+/** An application may close it, too: the second time Deno throws. */
 function end(client: { close(): void }): void {
   try {
     client.close();
@@ -280,9 +280,22 @@ function isBeforeConnection(error: unknown, code = "", said: readonly string[]):
   return (
     beforeConnection.has(code) ||
     code.startsWith("proxy_") ||
-    said.some((each) => each.includes("client error (Connect)")) ||
-    [...causesOf(error)].some(
-      (at) => "syscall" in at && (at.syscall === "connect" || at.syscall === "getaddrinfo"),
-    )
+    said.some(
+      (each) =>
+        each.includes("client error (Connect)") ||
+        each.includes("before secure TLS connection was established"),
+    ) ||
+    [...causesOf(error)].some((at) => isOfConnecting(at) || isOfAllAddresses(at))
   );
+}
+
+function isOfConnecting(error: object): boolean {
+  return "syscall" in error && (error.syscall === "connect" || error.syscall === "getaddrinfo");
+}
+
+/** Node tries each address of a name, and collects their errors in one that names no system call. */
+function isOfAllAddresses(error: object): boolean {
+  const { errors } = error as { readonly errors?: unknown };
+  const isFailure = (one: unknown): boolean => typeof one === "object" && one !== null && isOfConnecting(one);
+  return Array.isArray(errors) && errors.length > 0 && errors.every(isFailure);
 }

@@ -11,6 +11,7 @@ import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
 import { systemClock } from "../clock.ts";
+import { sharedLookup } from "./streaming/shared-lookup.ts";
 import { codeOf } from "./transport.ts";
 
 /** Longest time until a tunnel is open, ms: as long as undici waits for any other connection. */
@@ -78,7 +79,7 @@ function tunnel(proxy: URL, authority: string, opening: Set<Socket>, done: Done)
   const { hostname, username, password, protocol } = proxy;
   const isSecured = protocol === "https:";
   const host = hostname.replace(/^\[|\]$/g, "");
-  const at = { host, port: Number(proxy.port) || (isSecured ? 443 : 80) };
+  const at = { host, port: Number(proxy.port) || (isSecured ? 443 : 80), lookup: sharedLookup };
   const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   const authorization =
     credentials === ":"

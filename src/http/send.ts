@@ -18,6 +18,7 @@ import { openStream, startedOf, type StreamedAnswer, type StreamOptions } from "
 import { openList, openObject, survey, surveyParsed, type JsonBounds } from "./survey.ts";
 import {
   aborted,
+  holdTransport,
   isCrowded,
   isListening,
   isResponse,
@@ -74,7 +75,10 @@ export interface Sender {
   renew(): void;
   /** Resolves once each call that is under way has its outcome; streams do not count. */
   settled(): Promise<void>;
-  /** Ends the calls that are under way, and closes the transport. */
+  /**
+   * Closes the transport, which ends the calls that are under way; or leaves it to the others that use it, and those calls
+   * to their time limits.
+   */
   close(): Promise<void>;
 }
 
@@ -100,6 +104,7 @@ export function createSender(options: SenderOptions): Sender {
   const check = callCheck();
   const heard = isListening(transport) ? transport.send : undefined;
   const onTimeout = timersOf(clock, timeoutMs);
+  const letGo = holdTransport(transport);
   /** Calls over a transport that may not end them when it is closed. */
   const underWay = new Set<Attempt>();
   const bounds = boundsOf(maxBytes);
@@ -206,7 +211,7 @@ export function createSender(options: SenderOptions): Sender {
     async close() {
       isClosed = true;
       for (const attempt of underWay) attempt.abort();
-      await transport.close?.();
+      await letGo();
     },
   };
 }

@@ -104,10 +104,31 @@ export interface Transport {
   readonly sendsGetBody?: boolean;
   /**
    * Later requests leave over new connections; those that are under way go on. It is called when a response was about
-   * another user than its request: what comes over that connection next may be late by one.
+   * another user than its request: what comes over that connection next may be late by one. Those of an application's
+   * dispatcher cannot be left: for a while each closes after its answer.
    */
   renew?(): void;
+  /** Called by the last lifecycle that uses it, as that closes. Several may share a transport. */
   close?(): Promise<void>;
+}
+
+/** How many use each transport. */
+const users = new WeakMap<Transport, number>();
+
+/**
+ * Returns what ends this use of a transport. The end of the last one closes it: an application may give it to several
+ * lifecycles, and the first that closes must not end the calls of the others.
+ */
+export function holdTransport(transport: Transport): () => Promise<void> {
+  users.set(transport, (users.get(transport) ?? 0) + 1);
+  let isHeld = true;
+  return async () => {
+    if (!isHeld) return;
+    isHeld = false;
+    const others = (users.get(transport) ?? 1) - 1;
+    users.set(transport, others);
+    if (others === 0) await transport.close?.();
+  };
 }
 
 /**
@@ -167,12 +188,19 @@ export function proxyCodeOf(error: unknown): string | undefined {
 /** The code of an error or of its causes, if it is a plain word. */
 export function codeOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth++) {
+    if (isContinue(at)) return "CONTINUE_UNASKED";
     if ("code" in at && typeof at.code === "string" && /^[A-Za-z0-9_]{2,40}$/.test(at.code)) return at.code;
     // Deno's, without --allow-net, and undici's, whose code is missing
     if ("name" in at && (at.name === "NotCapable" || at.name === "HTTPParserError")) return at.name;
     at = "cause" in at ? at.cause : undefined;
   }
   return undefined;
+}
+
+/** undici's error about a `100 Continue` that it did not ask for. It has the code of any broken connection. */
+function isContinue(error: object): boolean {
+  const { code, message } = error as Partial<Record<"code" | "message", unknown>>;
+  return code === "UND_ERR_SOCKET" && message === "bad response";
 }
 
 /** The request's signal aborted. */

@@ -11,6 +11,7 @@ import { invalidOption } from "../errors.ts";
 import { isMissing, loadPackage } from "../load-package.ts";
 import { fetchTransport } from "./fetch-transport.ts";
 import { isProxyUrl, tunnelsThrough } from "./proxy-tunnel.ts";
+import { sharedLookup } from "./streaming/shared-lookup.ts";
 import { publicLookup } from "./streaming/public-address.ts";
 import {
   codeOf,
@@ -104,15 +105,29 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   const streams = lazyAgent(route);
   /** For hosts that another server chose. */
   const foreign = lazyAgent(route, true);
+  /** Agents that take no calls any more, until theirs are over. */
+  const leaving = new Set<Promise<OwnAgent>>();
   const { dispatcher } = options;
+  const closing = dispatcher && closingDispatcher(dispatcher);
   let lastBegun = systemClock.now();
+  /** Until then connections of the application's dispatcher are used once, on `systemClock.monotonic()`. */
+  let closesUntil = -Infinity;
 
-  function renew(): void {
-    for (const one of [calls, streams])
-      void one
-        .release()
-        ?.then(({ agent, close }) => agent.close().then(close)) // once its calls are over
-        .catch(() => {});
+  /** The dispatcher of the application, if there is one. */
+  function given(): Pick<Dispatcher, "dispatch"> | undefined {
+    return systemClock.monotonic() < closesUntil ? closing : dispatcher;
+  }
+
+  function release(): void {
+    for (const one of [calls, streams]) {
+      const left = one.release();
+      if (left === undefined) continue;
+      leaving.add(left);
+      void left
+        .then(({ agent, close }) => agent.close().then(close)) // once its calls are over
+        .catch(() => {})
+        .finally(() => leaving.delete(left));
+    }
   }
 
   /**
@@ -121,7 +136,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
    */
   function renewAfterRest(): void {
     const now = systemClock.now();
-    if (Math.abs(now - lastBegun) > keepAliveMs) renew();
+    if (Math.abs(now - lastBegun) > keepAliveMs) release();
     lastBegun = now;
   }
 
@@ -130,7 +145,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
     sendsGetBody: true,
     send(request) {
       renewAfterRest();
-      if (dispatcher !== undefined) return exchange(request, dispatcher, headersOf);
+      if (dispatcher !== undefined) return exchange(request, given() ?? dispatcher, headersOf);
       const way = calls.agent();
       return way === undefined
         ? calls.open().then((agent) => exchange(request, agent, headersOf, loadOf))
@@ -138,15 +153,15 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
     },
     async stream(request) {
       renewAfterRest();
-      return streamed(
-        request,
-        dispatcher ?? (await (request.publicOnly === true ? foreign : streams).open()),
-      );
+      return streamed(request, given() ?? (await (request.publicOnly === true ? foreign : streams).open()));
     },
     turn: () => turn(),
-    renew,
+    renew() {
+      release();
+      closesUntil = systemClock.monotonic() + onceMs;
+    },
     async close() {
-      const opened = [calls, streams, foreign].map((one) => one.release());
+      const opened = [...leaving, ...[calls, streams, foreign].map((one) => one.release())];
       for (const one of opened) await (await one?.catch(() => undefined))?.close(); // its calls have failed
     },
   });
@@ -154,6 +169,17 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
 
 /** For so long undici keeps a connection without a call, unless the server names another time. */
 const keepAliveMs = 4_000;
+
+/**
+ * For so long, ms, connections of an application's dispatcher are used once after one of them mixed up answers: all that were
+ * open are then used and closed, or have been without a call for longer than servers usually allow.
+ */
+const onceMs = 60_000;
+
+/** The same dispatcher, which closes each connection after its answer. Another one's connections cannot be let go. */
+function closingDispatcher(dispatcher: Pick<Dispatcher, "dispatch">): Pick<Dispatcher, "dispatch"> {
+  return { dispatch: (options, handler) => dispatcher.dispatch({ ...options, reset: true }, handler) };
+}
 
 /** An agent that is opened by its first call. */
 interface LazyAgent {
@@ -207,15 +233,29 @@ const maxHeaderSize = 65_536;
 
 /** undici is loaded by the first call: to read and start it takes as long as all else that this package needs. */
 async function newAgent({ connections, proxy, noProxy }: Route, publicOnly: boolean): Promise<OwnAgent> {
-  const { Agent, buildConnector } = await loadUndici();
-  const tls = publicOnly ? { ...verifying, lookup: publicLookup } : verifying;
+  const { Agent, Client, Pool, buildConnector } = await loadUndici();
+  const tls = { ...verifying, lookup: publicOnly ? publicLookup : sharedLookup };
   const tunnels = proxy === undefined ? null : tunnelsThrough(proxy, noProxy, buildConnector(tls));
-  const agent = new Agent({ connections, maxHeaderSize, connect: tunnels?.connect ?? tls });
+  /** Of each origin. An agent that closes forgets its own, and destroys none of them afterwards. */
+  const pools = new Map<string, Dispatcher>();
+  const agent = new Agent({
+    connections,
+    maxHeaderSize,
+    connect: tunnels?.connect ?? tls,
+    ...(!publicOnly && {
+      factory(origin: string | URL, options: object) {
+        const pool = connections === 1 ? new Client(origin, options) : new Pool(origin, options);
+        pools.set(String(origin), pool);
+        return pool;
+      },
+    }),
+  });
   return {
     agent,
-    close() {
+    async close() {
       tunnels?.close();
-      return agent.destroy();
+      for (const pool of pools.values()) await pool.destroy();
+      await agent.destroy();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { createServer } from "node:net";
 import { Agent, MockAgent, type Dispatcher } from "undici";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
@@ -6,6 +7,7 @@ import { fetchTransport } from "../../src/http/fetch-transport.ts";
 import { createSender } from "../../src/http/send.ts";
 import { TransportError, type Transport } from "../../src/http/transport.ts";
 import { undiciTransport, type UndiciTransportOptions } from "../../src/http/undici-transport.ts";
+import { nextStepAfter } from "../../src/next-step.ts";
 import { deadPort, serve } from "./local-server.ts";
 import { secretCall } from "./samples.ts";
 
@@ -152,6 +154,17 @@ describe.each([
     expect(outcome(await sendOver(transport, secretCall(url), { timeoutMs: 40 }))).toBe("lost TIMEOUT");
   });
 
+  it("names a 100 Continue that came without being asked", async () => {
+    const { url } = await serve((response) => {
+      response.writeContinue();
+      response.end("{}");
+    });
+    const result = await sendOver(open(), secretCall(url));
+    const reads = "Deno" in globalThis && open !== undiciTransport; // Deno's fetch reads on
+    expect(outcome(result)).toBe(reads ? "answer 200" : "lost CONTINUE_UNASKED");
+    expect(nextStepAfter({ code: "CONTINUE_UNASKED", status: null })).toMatch(/sends 100 Continue/);
+  });
+
   it("does not follow a redirect", async () => {
     const { url, seen } = await serve((response) => response.writeHead(302, { location: "/login" }).end());
     expect(outcome(await sendOver(open(), secretCall(url)))).toBe("answer 302");
@@ -291,6 +304,12 @@ describe("undiciTransport()", () => {
   );
 });
 
+/** Node's error after it tried several addresses of a name. */
+function ofAddresses(...syscalls: string[]): AggregateError {
+  const errors = syscalls.map((syscall) => Object.assign(new Error("x"), { code: "ENETUNREACH", syscall }));
+  return Object.assign(new AggregateError(errors), { code: "ENETUNREACH" });
+}
+
 describe("fetchTransport()", () => {
   const answering = (answer: () => Promise<Response>): Transport => fetchTransport(answer);
   const call = secretCall("https://api.1up.health");
@@ -342,6 +361,27 @@ describe("fetchTransport()", () => {
       "notSent ENETUNREACH",
     ],
     [
+      "no way to any of several addresses",
+      new TypeError("fetch failed", { cause: ofAddresses("connect", "connect") }),
+      "notSent ENETUNREACH",
+    ],
+    [
+      "several errors, one of them of a connection that was open",
+      new TypeError("fetch failed", { cause: ofAddresses("connect", "read") }),
+      "lost ENETUNREACH",
+    ],
+    ["several errors that are none", Object.assign(new AggregateError([]), { code: "x1" }), "lost x1"],
+    [
+      "a handshake that the server ends",
+      new TypeError("fetch failed", {
+        cause: Object.assign(
+          new Error("Client network socket disconnected before secure TLS connection was established"),
+          { code: "ECONNRESET" },
+        ),
+      }),
+      "notSent ECONNRESET",
+    ],
+    [
       "an unknown host",
       new TypeError("fetch failed", { cause: Object.assign(new Error("x"), { code: "ENOTFOUND" }) }),
       "notSent ENOTFOUND",
@@ -386,5 +426,14 @@ describe("fetchTransport()", () => {
         ),
       ),
     ).toBe(expected);
+  });
+
+  it("knows a TLS handshake that a balancer ends as not sent", async () => {
+    const balancer = createServer((socket) => socket.once("data", () => socket.end()).on("error", () => {}));
+    await new Promise<void>((resolve) => balancer.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void balancer.close());
+    const { port } = balancer.address() as { readonly port: number };
+    const result = await sendOver(fetchTransport(), secretCall(`https://127.0.0.1:${port}`));
+    expect(outcome(result)).toMatch(/^notSent (ECONNRESET|CONNECT_FAILED)$/); // the latter on Deno
   });
 });

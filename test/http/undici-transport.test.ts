@@ -1,3 +1,4 @@
+import dns, { type LookupOptions } from "node:dns";
 import { createServer } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -100,6 +101,9 @@ it("a call that has ended holds on to neither its request nor the headers of its
   expect(handlers).toHaveLength(1);
   expect(refs.map((ref) => ref.deref())).toEqual([undefined, undefined]);
 });
+
+/** undici takes a connection up again a little later. */
+const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
 /** A request of a stream, and whether it has been written. */
 function streamOf(
@@ -301,6 +305,66 @@ it("answers have headers of up to 64 kB, and one that cannot be read is no fault
   }
 });
 
+it("after renew() a dispatcher of an application closes its connections after one answer, for a minute", async () => {
+  const connections: unknown[] = [];
+  const { url, seen } = await serve((response, request) => {
+    connections.push(response.socket);
+    response.end(request.path === "/file" ? "the file" : "{}");
+  });
+  const agent = new Agent({ connections: 1 });
+  const transport = undiciTransport({ dispatcher: agent });
+  const call = async (): Promise<string | undefined> => {
+    await transport.send(requestTo(url));
+    await rest();
+    return seen.at(-1)?.headers.connection;
+  };
+  expect([await call(), await call()]).toEqual(["keep-alive", "keep-alive"]);
+  transport.renew?.();
+  expect([await call(), await call()]).toEqual(["close", "close"]); // the first still over the former connection
+  const stream = await transport.stream?.(streamOf(url, AbortSignal.timeout(5_000)));
+  for await (const piece of stream?.body ?? []) expect(String(piece)).toBe("the file");
+  expect(seen.at(-1)?.headers.connection).toBe("close");
+  await rest();
+  const now = systemClock.monotonic();
+  vi.spyOn(systemClock, "monotonic").mockReturnValue(now + 60_000);
+  onTestFinished(() => void vi.restoreAllMocks());
+  expect([await call(), await call()]).toEqual(["keep-alive", "keep-alive"]);
+  expect(new Set(connections)).toHaveLength(4);
+  await agent.close();
+});
+
+it("close() ends calls and streams whose connections were left, too", async () => {
+  const ended: string[] = [];
+  const { url, seen } = await serve((response, { path }) => {
+    response.on("close", () => ended.push(path));
+    if (path === "/file") response.write("the first piece");
+  });
+  const transport = undiciTransport();
+  const stream = await transport.stream?.(streamOf(url, AbortSignal.timeout(5_000)));
+  const call = transport.send(requestTo(url)).catch((error: unknown) => error);
+  await vi.waitUntil(() => seen.length === 2);
+  const reading = (async () => {
+    for await (const piece of stream?.body ?? []) expect(String(piece)).toBe("the first piece");
+  })();
+  void reading.catch(() => {});
+  transport.renew?.();
+  await transport.close?.();
+  expect(await call).toMatchObject({ sent: true, code: "UND_ERR_DESTROYED" });
+  await expect(reading).rejects.toMatchObject({ code: "UND_ERR_DESTROYED" });
+  await vi.waitUntil(() => ended.length === 2);
+});
+
+it("a call over a dispatcher that was closed names it", async () => {
+  const dispatcher = new Agent();
+  const transport = undiciTransport({ dispatcher });
+  for (const close of [() => dispatcher.close(), () => dispatcher.destroy()]) {
+    await close();
+    const error: TransportError = await transport.send(requestTo("http://127.0.0.1:9")).catch((e) => e);
+    expect(error).toMatchObject({ sent: false, code: expect.stringMatching(/^UND_ERR_(CLOSED|DESTROYED)$/) });
+    expect(nextStepAfter({ code: error.code, status: null })).toMatch(/what closes the transport/);
+  }
+});
+
 function readCall(url: string): ReturnType<typeof describeCall> {
   const at = { url: `${url}/r4/Patient/1`, template: "/r4/Patient/{id}" };
   return describeCall({ name: "fhirRead", endpoint: "fhir", method: "GET", headers: {}, ...at });
@@ -359,6 +423,39 @@ it("calls that are given up while they wait for a connection leave the connectio
   const codes = (await refused).map((one) => (one as { reason?: TransportError }).reason?.code);
   expect(codes).toEqual(["CONNECTIONS_BUSY", "DEADLINE_PASSED", "CONNECTIONS_BUSY"]);
   expect({ connections: connections.size, calls: seen.length }).toEqual({ connections: 1, calls: 2 });
+  await transport.close?.();
+});
+
+it("a call whose connection does not open is no burst, however many calls the others serve meanwhile", async () => {
+  let answers = (): void => {};
+  const slow = new Promise<void>((resolve) => (answers = resolve));
+  const { url, seen } = await serve((response) => {
+    if (seen.length === 2) void slow.then(() => response.end("{}"));
+    else response.end("{}");
+  });
+  let lookups = 0;
+  const lookup = (_: string, __: LookupOptions, found: (...found: unknown[]) => void): void => {
+    if (++lookups === 1) found(null, [{ address: "127.0.0.1", family: 4 }]); // the second never answers
+  };
+  vi.spyOn(dns, "lookup").mockImplementation(lookup as never);
+  onTestFinished(() => void vi.restoreAllMocks());
+  const request = requestTo(url.replace("127.0.0.1", "a.example"));
+  const transport = undiciTransport({ connections: 3 });
+  await transport.send(request);
+  await rest();
+  const second = transport.send(request);
+  await vi.waitUntil(() => seen.length === 2);
+  const leaves = new AbortController();
+  const waiting = transport.send({ ...request, signal: leaves.signal }).catch((error: unknown) => error);
+  await vi.waitUntil(() => lookups === 2);
+  answers();
+  await second;
+  for (let call = 0; call < 6; call++) {
+    await rest();
+    await transport.send(request);
+  }
+  leaves.abort();
+  expect(await waiting).toMatchObject({ sent: false, code: "ABORTED" });
   await transport.close?.();
 });
 

@@ -7,6 +7,7 @@ import {
   type Transport,
 } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
+import { openTelemetry } from "oneup-lifecycle/opentelemetry";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
 import { warningsIn } from "../support/loggers.ts";
@@ -52,6 +53,24 @@ describe("a transport that does not resolve with a response", () => {
 });
 
 describe("close()", () => {
+  it.each([
+    ["", undefined],
+    [", with telemetry", openTelemetry()],
+  ])("leaves a transport to the lifecycle that shares it, until that closes, too%s", async (_, telemetry) => {
+    let closed = 0;
+    const made = await scene();
+    const inner = fetchTransport(made.sandbox.fetch);
+    const transport: Transport = { send: (request) => inner.send(request), close: async () => void closed++ };
+    const first = await made.open({ transport, store: memory(), ...(telemetry && { telemetry }) });
+    const second = await made.open({ transport, store: memory() });
+    await first.close();
+    await first.close();
+    expect(closed).toBe(0);
+    expect((await second.onboard("ada")).state).toBe("tokenActive");
+    await second.close();
+    expect(closed).toBe(1);
+  });
+
   it("closes the store although the transport cannot be closed", async () => {
     const warnings: string[] = [];
     const close = (): Promise<void> => Promise.reject(new Error("it is stuck"));

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { lookup, type LookupAddress, type LookupOptions } from "node:dns";
+import type { LookupOptions } from "node:dns";
 import { BlockList, isIP } from "node:net";
+import { type Found, sharedLookup } from "./shared-lookup.ts";
 
 /**
  * Networks that are not public (IANA special-purpose address registries), also those that wrap an IPv4 address. Lists of
@@ -56,11 +57,9 @@ export function isPublicHost(host: string): boolean {
   );
 }
 
-type Found = (error: Error | null, address: string | LookupAddress[], family?: number) => void;
-
-/** `dns.lookup()` that fails for a name with an address that is not public: names are checked when they are used. */
+/** {@link sharedLookup} that fails for a name with an address that is not public: names are checked when they are used. */
 export function publicLookup(name: string, options: LookupOptions, found: Found): void {
-  lookup(name, options, (error, address, family) => {
+  sharedLookup(name, options, (error, address, family) => {
     if (error !== null) return found(error, address, family);
     const addresses = Array.isArray(address) ? address.map((one) => one.address) : [address];
     if (addresses.every(isPublicAddress)) return found(null, address, family);

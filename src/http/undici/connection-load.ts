@@ -7,18 +7,33 @@
 
 export class ConnectionLoad {
   readonly connections: number;
-  /** Calls that were written, each on a connection of its own. */
-  written = 0;
-  /** Of these, the calls that are over. */
-  ended = 0;
+  /** Calls that are written and not over, each on a connection of its own. */
+  #running = 0;
+  /** How often a written call took the last connection: while it has one, each connection is open. */
+  #filled = 0;
 
   constructor(connections: number) {
     this.connections = connections;
   }
 
-  /** `ended`: as it was when the call began to wait. */
-  wasFull(ended: number): boolean {
-    return this.written - ended >= this.connections;
+  /** A call is written. */
+  take(): void {
+    if (++this.#running >= this.connections) this.#filled++;
+  }
+
+  /** A call that was written is over. */
+  free(): void {
+    this.#running--;
+  }
+
+  /** What {@link wasFull} compares with, when a call begins to wait. */
+  mark(): number {
+    return this.#running >= this.connections ? -1 : this.#filled;
+  }
+
+  /** Whether all connections were taken at once, then or since. */
+  wasFull(mark: number): boolean {
+    return this.#filled !== mark;
   }
 }
 

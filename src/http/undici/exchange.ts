@@ -42,8 +42,8 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   #sent = false;
   #settled = false;
   #load: ConnectionLoad | undefined;
-  /** How many calls were over when this one began. */
-  #endedBefore = 0;
+  /** How its connections were when it began. */
+  #loadBefore = 0;
 
   constructor(
     request: TransportRequest,
@@ -66,7 +66,7 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
     if (this.#settled) return;
     const { origin, path } = splitUrl(url);
     this.#load = loadOf?.(origin);
-    this.#endedBefore = this.#load?.ended ?? 0;
+    this.#loadBefore = this.#load?.mark() ?? 0;
     // The sender's time-out covers the whole call, so undici's own two time-outs are disabled.
     const options = {
       origin,
@@ -95,7 +95,7 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
     if (isRedirected(context)) this.fail(redirected());
     else if (this.#sent && this.#request?.method !== "GET") this.fail(sentAgain());
     else if (this.#request?.onSending() === true) {
-      if (!this.#sent && this.#load !== undefined) this.#load.written++;
+      if (!this.#sent) this.#load?.take();
       this.#sent = true;
     } else {
       const error = this.#sent ? aborted(true) : heldBack();
@@ -141,7 +141,7 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   /** The caller no longer waits. */
   protected onAbort(): void {
     const load = this.#load;
-    const isCrowded = !this.#sent && load?.wasFull(this.#endedBefore) === true;
+    const isCrowded = !this.#sent && load?.wasFull(this.#loadBefore) === true;
     this.fail(isCrowded ? connectionsBusy(load.connections) : aborted(this.#sent));
   }
 
@@ -173,7 +173,7 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
    * old objects, which keep what they refer to until the next full collection.
    */
   protected letGo(): void {
-    if (this.#sent && this.#load !== undefined) this.#load.ended++;
+    if (this.#sent) this.#load?.free();
     this.#resolve = this.#reject = ignore;
     this.#request = this.#controller = undefined;
   }

@@ -142,7 +142,12 @@ export interface LifecycleOptions {
   readonly cachedTokens?: number | undefined;
   /** Source of time and randomness. @default systemClock */
   readonly clock?: Clock | undefined;
-  /** Sends HTTP requests. @default undiciTransport(), or fetchTransport() where undici does not run (Bun) */
+  /**
+   * Sends HTTP requests. Several lifecycles and FHIR clients may share one: `close()` of the last of these lifecycles closes
+   * it. FHIR clients of `createFhirClient()` have no `close()`, so one that they use stays open until you close it.
+   *
+   * @default undiciTransport(), or fetchTransport() where undici does not run (Bun)
+   */
   readonly transport?: Transport | undefined;
   /**
    * `text: true` keeps the text of a response that brought nothing, in words that are not known here: the first 120

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Transport, TransportRequest } from "../../http/transport.ts";
+import { holdTransport, type Transport, type TransportRequest } from "../../http/transport.ts";
 import type { Recorder } from "../../telemetry.ts";
 
 /** The same transport; without telemetry, itself. */
@@ -11,6 +11,7 @@ export function unseenTransport(transport: Transport, recorder: Recorder | null)
   if (recorder === null) return transport;
   const { sendsGetBody } = transport;
   const stream = transport.stream?.bind(transport);
+  const letGo = holdTransport(transport); // others may use it without this wrapper
   return {
     ...(sendsGetBody !== undefined && { sendsGetBody }),
     ...(transport.turn !== undefined && { turn: () => transport.turn?.() ?? Promise.resolve() }),
@@ -19,6 +20,6 @@ export function unseenTransport(transport: Transport, recorder: Recorder | null)
     }),
     send: (request) => recorder.unseen(() => transport.send(request)),
     ...(transport.renew !== undefined && { renew: () => transport.renew?.() }),
-    close: () => recorder.unseen(async () => transport.close?.()),
+    close: () => recorder.unseen(letGo),
   };
 }
