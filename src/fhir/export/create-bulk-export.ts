@@ -19,6 +19,7 @@ import {
   exportCursor,
   exportPlaceAt,
   printOf,
+  printOfLine,
   type ExportPlace,
   type Position,
 } from "./export-cursor.ts";
@@ -211,7 +212,9 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
           if (done === true) return null;
           const batch = value.flatMap((one) => {
             const resource = resourceIn(one, resourceTypeIn(file), longestLine, executor.lossless);
-            ahead = { line: ahead.line + 1, byte: one.end, etag };
+            const print = (): string => printOfLine(one.bytes, one.end);
+            const last = { length: one.end - ahead.byte, print };
+            ahead = { line: ahead.line + 1, byte: one.end, etag, last };
             return resource === null ? [] : [{ resource, here: ahead, found: ++foundAhead }];
           });
           if (batch.length > 0) return batch; // empty lines alone are no progress: `here` stays before them
