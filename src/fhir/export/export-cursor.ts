@@ -11,9 +11,11 @@ import { invalidOption, type LifecycleError } from "../../errors.ts";
 import { isStrong } from "../../http/streaming/stream.ts";
 import { cursorParts } from "../checks.ts";
 
-/** A position in a file: the lines before it, and their length in bytes. */
+/** A position in a file: the lines before it, the resources in them, and their length in bytes. */
 export interface Position {
   readonly line: number;
+  /** An empty line is none. */
+  readonly found: number;
   readonly byte: number;
   /** The strong validator of the file, if it has one. */
   readonly etag: string | null;
@@ -36,7 +38,7 @@ export interface ExportPlace {
   readonly at: { readonly set: string; readonly file: string; readonly position: Position } | null;
 }
 
-export const beginning: Position = { line: 0, byte: 0, etag: null, last: null };
+export const beginning: Position = { line: 0, found: 0, byte: 0, etag: null, last: null };
 
 /** A fingerprint: long enough to tell files apart. */
 export function printOf(...parts: readonly string[]): string {
@@ -50,8 +52,8 @@ export function printOfLine(bytes: Uint8Array, end: number): string {
 
 /** @param print of what is exported */
 export function exportCursor(print: string, { status, at }: ExportPlace): string {
-  const { line, byte, etag, last } = at?.position ?? beginning;
-  const before = last === null ? [] : [last.length, last.print()];
+  const { line, found, byte, etag, last } = at?.position ?? beginning;
+  const before = last === null ? [] : [last.length, last.print(), found];
   const parts = [1, print, status, at && at.set, at && at.file, line, byte, etag, ...before];
   return Buffer.from(JSON.stringify(parts)).toString("base64url");
 }
@@ -68,19 +70,23 @@ export function exportPlaceAt(print: string, cursor: unknown): ExportPlace {
     !isCount(line) ||
     !isCount(byte) ||
     !(etag === null || isStrong(etag)) ||
-    !(before.length === 0 || isLast(before, byte))
+    !(before.length === 0 || isBefore(before, line, byte))
   )
     throw refused("a cursor must be one that an export gave, got another value");
   if (owner !== print) throw refused("this cursor belongs to another export; use the same options");
-  const [length, ofLine] = before;
+  const [length, ofLine, resources] = before;
   const last = before.length === 0 ? null : { length: Number(length), print: () => String(ofLine) };
-  const position = { line, byte, etag, last };
+  const found = before.length === 0 ? line : Number(resources);
+  const position = { line, found, byte, etag, last };
   return { status, at: isPrint(set) && isPrint(file) ? { set, file, position } : null };
 }
 
-function isLast([length, print, ...more]: readonly unknown[], byte: number): boolean {
-  const fits = Number.isSafeInteger(length) && Number(length) > 0 && Number(length) <= byte;
-  return fits && typeof print === "string" && /^[\w-]{5}$/.test(print) && more.length === 0;
+/** What a cursor tells of the lines before it. */
+function isBefore([length, print, found, ...more]: readonly unknown[], line: number, byte: number): boolean {
+  const isUpTo = (value: unknown, most: number): boolean =>
+    Number.isSafeInteger(value) && Number(value) > 0 && Number(value) <= most;
+  const isPrint = typeof print === "string" && /^[\w-]{5}$/.test(print);
+  return isUpTo(length, byte) && isPrint && isUpTo(found, line) && more.length === 0;
 }
 
 /** A path and a query that stay at the host that they are put behind, also with two slashes, as a joined base may have. */
