@@ -127,8 +127,8 @@ async function whileLinked<T>(linked: LinkedSignal, task: (signal: AbortSignal) 
 
 /**
  * A sequence that can be left at any time. `return()` of a generator whose `next()` is pending waits for that one, and
- * meanwhile the generator goes on. Here it aborts `left` at once, and each pending `next()` resolves as the end of the
- * sequence; what the generator gives or throws later is dropped.
+ * meanwhile the generator goes on. Here it aborts `left` at once, as does `throw()`, and each pending `next()` resolves as
+ * the end of the sequence; what the generator gives or throws later is dropped.
  *
  * @param run makes the generator, which must stop once `left` aborts
  */
@@ -140,28 +140,33 @@ export function leavable<T, End = void>(
   const [next, end] = [all.next.bind(all), all.return.bind(all)];
   const over = { done: true, value: undefined } as const;
   const pending = new Set<() => void>();
+  async function leave(value?: Parameters<typeof end>[0]): ReturnType<typeof end> {
+    abort();
+    const ended = end(value);
+    if (pending.size === 0) return ended;
+    for (const resolve of pending) resolve();
+    ended.catch(() => {}); // it settles when the generator notices
+    return { done: true, value: await value };
+  }
   return Object.assign(all, {
     next: (): ReturnType<typeof next> =>
       new Promise((resolve, reject) => {
         if (left.aborted) return resolve(over);
-        const leave = (): void => resolve(over);
+        const toEnd = (): void => resolve(over);
         const settle = (how: () => void): void => {
-          pending.delete(leave);
+          pending.delete(toEnd);
           how();
         };
-        pending.add(leave);
+        pending.add(toEnd);
         next().then(
           (one) => settle(() => resolve(one)),
           (error: unknown) => settle(() => reject(error)),
         );
       }),
-    async return(value: Parameters<typeof end>[0]): ReturnType<typeof end> {
-      abort();
-      const ended = end(value);
-      if (pending.size === 0) return ended;
-      for (const leave of pending) leave();
-      ended.catch(() => {}); // it settles when the generator notices
-      return { done: true, value: await value };
+    return: leave,
+    async throw(error: unknown): ReturnType<typeof end> {
+      await leave();
+      throw error;
     },
   });
 }

@@ -130,6 +130,15 @@ describe("leavable()", () => {
     expect(ended).toHaveBeenCalledOnce();
   });
 
+  it("is left by throw(), also before its first item", async () => {
+    const left = vi.fn<() => void>();
+    const [begun, fresh] = [waiting(left), leavable((signal) => (onAbort(signal, left), waiting(() => {})))];
+    await begun.next();
+    for (const one of [begun, fresh]) await expect(one.throw(new Error("over"))).rejects.toThrow("over");
+    expect(left).toHaveBeenCalledTimes(2);
+    expect(await begun.next()).toEqual(over);
+  });
+
   it("gives what the generator gives and throws, unless it was left", async () => {
     let fail = (): void => {};
     const failing = (): AsyncGenerator<number, void, undefined> =>

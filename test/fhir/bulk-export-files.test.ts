@@ -106,6 +106,18 @@ describe("a file", () => {
     expect((await part(fhir, { types: ["Observation"] }, 9)).ids).toEqual(["a", "b", "c"]);
   });
 
+  it("with empty lines is noticed to be cut by its count, also from a cursor on", async () => {
+    const { fhir, another, world } = await exporting();
+    const output = [{ type: "Observation", url: `${analytics}/r4/$export/Observation/x.ndjson`, count: 4 }];
+    const lines = ["a", "b", "c", "d"].map((id) => `{"resourceType":"Observation","id":"${id}"}\n\n`);
+    world.sandbox.fail({ call: "fhir.export", times: Infinity, status: 200, body: { output } });
+    world.sandbox.fail({ call: "fhir.exportFile", status: 200, body: lines.join("") });
+    const { cursor } = await part(fhir, {}, 2);
+    const body = lines.slice(0, 3).join("");
+    world.sandbox.fail({ call: "fhir.exportFile", times: Infinity, status: 200, body });
+    expect((await errorOf(part(another(), { cursor, retries: 1 }, 9))).message).toContain("it was cut");
+  });
+
   it.each([
     ["whose last line stays cut", '\n{"resourceType":"Obs', undefined],
     ["that has fewer resources than its count", "\n", 2],

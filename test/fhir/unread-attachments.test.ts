@@ -1,6 +1,8 @@
 import { createServer } from "node:http";
-import { createFhirClient, undiciTransport, type TokenSource } from "oneup-lifecycle";
-import { expect, it } from "vitest";
+import { Readable } from "node:stream";
+import { createFhirClient, fetchTransport, undiciTransport, type TokenSource } from "oneup-lifecycle";
+import { manualClock } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
 import { afterwards } from "../support/scene.ts";
 import { errorOf } from "./ada.ts";
 
@@ -35,4 +37,47 @@ it("attachment() tells that others are open and not read, if they hold all conne
   const third = await fhir.attachment("3"); // its connection is free
   third.cancel();
   other.cancel();
+});
+
+describe("an attachment whose reading is begun and goes no further", () => {
+  /** A client of a server that never ends the body, its clock, and how many bodies are open. */
+  function endless() {
+    let open = 0;
+    const transport = fetchTransport(async () => {
+      open++;
+      const body = new ReadableStream<Uint8Array>({
+        pull: (controller) => controller.enqueue(Buffer.alloc(1_000)),
+        cancel: () => void open--,
+      });
+      return new Response(body, { headers: { "content-type": "application/pdf" } });
+    });
+    const clock = manualClock();
+    const token: TokenSource = { get: async () => "token" };
+    const fhir = createFhirClient({ version: "r4", token, transport, clock, retries: 0 });
+    return { fhir, clock, open: () => open };
+  }
+
+  it.each(["stream", "loop"])("loses its connection after a minute (%s)", async (how) => {
+    const { fhir, clock, open } = endless();
+    const file = await fhir.attachment("1");
+    const next = ((reader) => ("read" in reader ? () => reader.read() : () => reader.next()))(
+      how === "stream" ? file.stream().getReader() : file[Symbol.asyncIterator](),
+    );
+    expect(open()).toBe(1);
+    await clock.advance(61_000);
+    await expect.poll(open).toBe(0);
+    expect(await errorOf(Promise.resolve(next()))).toMatchObject({
+      code: "UNAVAILABLE",
+      retryable: true,
+      message: expect.stringContaining("its reading must begin within 60000 ms"),
+    });
+  });
+
+  it("loses its connection at once if a stream made of it is destroyed", async () => {
+    const { fhir, open } = endless();
+    const stream = Readable.from(await fhir.attachment("1"));
+    stream.on("error", () => {});
+    stream.destroy(new Error("the response is over"));
+    await expect.poll(open).toBe(0);
+  });
 });

@@ -162,10 +162,9 @@ export function openedContent(
     if (isBegun)
       throw new LifecycleError("INVALID_OPTION", "Cannot read the attachment twice: request it again");
     isBegun = true;
-    forget();
     return leavable((left) => {
       onAbort(left, () => linked.abort(cancelled()));
-      return reading(opened);
+      return reading(opened, forget); // a reader may never come for the first piece
     });
   }
 
@@ -205,7 +204,11 @@ export function openedContent(
 }
 
 /** The pieces; the connection ends with them. */
-async function* reading({ pieces, linked }: Opened): AsyncGenerator<Uint8Array, void, undefined> {
+async function* reading(
+  { pieces, linked }: Opened,
+  onBegun?: () => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  onBegun?.();
   const { signal } = linked;
   try {
     signal.throwIfAborted();

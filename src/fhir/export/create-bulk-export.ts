@@ -19,6 +19,7 @@ import {
   exportCursor,
   exportPlaceAt,
   printOf,
+  printOfLine,
   type ExportPlace,
   type Position,
 } from "./export-cursor.ts";
@@ -53,8 +54,6 @@ export interface ExportParts extends VerbParts {
 interface Read {
   readonly resource: JsonObject;
   readonly here: Position;
-  /** How many resources came up to there. */
-  readonly found: number;
 }
 
 /** Statuses with which servers refuse a signed link that has expired. */
@@ -165,8 +164,6 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     let isFresh = false;
     /** The position behind the lines that came, of which the last may not have been asked for yet. */
     let ahead = start;
-    /** The resources up to each of the two: an empty line is none. Before a cursor, lines are taken for resources. */
-    let [found, foundAhead] = [start.line, start.line];
     /** Where the file ended the last time, if nothing showed that it was whole. */
     let endedAt = -1;
     const linked = linkSignals(signal, executor.ending, ended.signal, left);
@@ -175,7 +172,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
       const { needsAccess } = await listed(left);
       link = linkOf(file);
       const reading = { executor, base: address, needsAccess, longest: longestLine, signal: linked.signal };
-      [ahead, foundAhead] = [here, found];
+      ahead = here;
       return openFile(reading, link, here).catch((error: unknown) => {
         if (!isFresh && isLifecycleError(error) && expired.has(error.status)) return undefined;
         throw error;
@@ -196,7 +193,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
           if (done === true || last !== undefined) {
             // Cut before a line feed: the line is read again, with its end.
             const isShort =
-              file.count !== undefined && foundAhead + (last === undefined ? 0 : 1) < file.count;
+              file.count !== undefined && ahead.found + (last === undefined ? 0 : 1) < file.count;
             if (isShort) throw cut();
             const end = last?.end ?? ahead.byte;
             // Otherwise it must end there twice.
@@ -211,8 +208,11 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
           if (done === true) return null;
           const batch = value.flatMap((one) => {
             const resource = resourceIn(one, resourceTypeIn(file), longestLine, executor.lossless);
-            ahead = { line: ahead.line + 1, byte: one.end, etag };
-            return resource === null ? [] : [{ resource, here: ahead, found: ++foundAhead }];
+            const print = (): string => printOfLine(one.bytes, one.end);
+            const last = { length: one.end - ahead.byte, print };
+            const found = ahead.found + (resource === null ? 0 : 1);
+            ahead = { line: ahead.line + 1, found, byte: one.end, etag, last };
+            return resource === null ? [] : [{ resource, here: ahead }];
           });
           if (batch.length > 0) return batch; // empty lines alone are no progress: `here` stays before them
         }
@@ -235,7 +235,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
           linked.signal.throwIfAborted();
           yield one;
           bytes += one.here.byte - here.byte;
-          ({ here, found } = one);
+          ({ here } = one);
         }
       }
     } finally {

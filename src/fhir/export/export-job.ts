@@ -14,7 +14,7 @@ import type { Executor } from "../execute.ts";
 import type { Operation } from "../operation.ts";
 import { repeated, type Repetition } from "../repeat.ts";
 import { sendHosted, type HostedCall } from "../stream-call.ts";
-import { statusPath, fileLink, nameOfFile } from "./export-link.ts";
+import { statusPath, fileLink, namesOfFile } from "./export-link.ts";
 import type { BulkExportFile } from "./bulk-export.ts";
 
 /** What the server answered: the files at once, or where to ask for them. */
@@ -147,7 +147,7 @@ function isGone(error: unknown): error is LifecycleError {
 /** A file, and where it is. */
 export interface ListedFile extends BulkExportFile {
   readonly isOwn: boolean;
-  /** Identifies it: the link, without its query unless that tells files apart. */
+  /** Identifies it: the link, without its query unless that tells files apart, and then without signatures. */
   readonly name: string;
 }
 
@@ -185,13 +185,12 @@ function readManifest(body: unknown, base: string, from: string): Manifest | str
       if (count !== undefined && count !== null && !(Number.isSafeInteger(known) && Number(known) >= 0))
         return `a whole number as the count of each file in ${list}`;
       files.set(link.url, { list, type, ...link, count: known });
-      const name = nameOfFile(link.url);
-      names.set(name, (names.get(name) ?? 0) + 1);
+      for (const name of namesOfFile(link.url)) names.set(name, (names.get(name) ?? 0) + 1);
     }
   }
   const named = [...files.values()].map((file): ListedFile => {
-    const name = nameOfFile(file.url);
-    return { ...file, name: names.get(name) === 1 ? name : file.url };
+    const name = [...namesOfFile(file.url)].find((one) => names.get(one) === 1) ?? file.url;
+    return { ...file, name };
   });
   named.sort((one, other) => compare(one.type, other.type) || compare(one.name, other.name));
   return { files: named, needsAccess: body["requiresAccessToken"] !== false };

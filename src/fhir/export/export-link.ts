@@ -67,10 +67,17 @@ export function statusPath(base: string, from: string, link: string): string {
   return path;
 }
 
-/** Identifies a file: signatures in the query change whenever it is listed. */
-export function nameOfFile(url: string): string {
-  const { origin, pathname } = new URL(url);
-  return origin + pathname;
+/** Parameters of signed links, such as those of Amazon, Google and Azure: they change whenever a file is listed. */
+const ofSignature =
+  /^(?:x-(?:amz|goog)-.*|awsaccesskeyid|googleaccessid|key-pair-id|policy|signature|expires|sig|s[eprtv]|spr|sk[estv]|sk[ot]id|token)$/i;
+
+/** The names of a file, the most lasting one first: the first that no other file has identifies it. */
+export function namesOfFile(url: string): ReadonlySet<string> {
+  const { origin, pathname, search } = new URL(url);
+  const query = search.slice(1).split("&");
+  const lasting = query.filter((part) => !ofSignature.test(part.split("=", 1)[0] ?? ""));
+  const path = origin + pathname;
+  return new Set([path, `${path}?${lasting.join("&")}`, url]);
 }
 
 function parsed(from: string, link: string): URL {

@@ -9,7 +9,7 @@ import { Buffer } from "node:buffer";
 import { type StreamedAnswer, isStrong } from "../../http/streaming/stream.ts";
 import type { Executor } from "../execute.ts";
 import { openFollowing, unreadableFile, type Following } from "../stream-call.ts";
-import type { Position } from "./export-cursor.ts";
+import { printOfLine, type Position } from "./export-cursor.ts";
 import { fileLink, type ExportLink } from "./export-link.ts";
 import { exporting } from "./export-job.ts";
 import type { LifecycleError } from "../../errors.ts";
@@ -61,21 +61,25 @@ export async function openFile(
     throw unreadableFile("it has changed since it was begun");
   if (status === 416) throw unreadableFile("the server refuses to send it from its start");
   if (status === 200) {
-    const lines = behind(linesOf(body, 0, reading.longest), position.line, position.byte);
+    const lines = behind(linesOf(body, 0, reading.longest), position.line, position);
     return { etag, lines, showsItsEnd: !endsWithConnection };
   }
   if (position.etag !== null && etag === null)
     throw unreadableFile("the server does not tell whether it has changed");
-  // A part begins with the line feed before the position, which shows that it lies between two lines.
-  const start = position.byte - 1;
+  const start = startOf(position);
   const [, from, end, total] =
     /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(headers["content-range"] ?? "")?.map(Number) ?? [];
   if (from !== start || end === undefined || total === undefined)
     throw unreadableFile("another part of it came than was asked for");
   const isTotal = !Number.isNaN(total);
   const all = asLongAs(body, (isTotal ? total : end + 1) - start);
-  const lines = behind(linesOf(all, start, reading.longest), 1, position.byte);
+  const lines = behind(linesOf(all, start, reading.longest), 1, position);
   return { etag, lines, showsItsEnd: isTotal || !endsWithConnection };
+}
+
+/** A part begins with the line before the position, or its end, which show that it lies behind that line. */
+function startOf({ byte, last }: Position): number {
+  return byte - (last?.length ?? 1);
 }
 
 /** The same bytes. A part may be cut, and it may be shorter than what was asked for: then the file goes on. */
@@ -91,17 +95,20 @@ async function* asLongAs(
   if (left > 0) throw cut();
 }
 
-/** The same lines without the first ones, which must end at this byte. */
+/** The same lines without the first ones, which must end at this position with the same line. */
 async function* behind(
   all: AsyncGenerator<readonly Line[], void, undefined>,
   skipped: number,
-  byte: number,
+  { byte, last: known }: Position,
 ): AsyncGenerator<readonly Line[], void, undefined> {
   let left = skipped;
   for await (const lines of all) {
     const last = lines[left - 1];
-    if (left > 0 && last !== undefined && last.end !== byte)
-      throw !last.isEnded && last.end < byte ? cut() : unreadableFile("it has changed since it was begun");
+    if (left > 0 && last !== undefined) {
+      if (!last.isEnded && last.end < byte) throw cut();
+      const isOther = known !== null && printOfLine(last.bytes, last.end) !== known.print();
+      if (last.end !== byte || isOther) throw unreadableFile("it has changed since it was begun");
+    }
     const rest = left === 0 ? lines : lines.slice(left);
     left = Math.max(0, left - lines.length);
     if (rest.length > 0) yield rest;
@@ -113,9 +120,11 @@ async function* behind(
 async function followed(
   { executor, base, needsAccess, signal }: FileReading,
   link: ExportLink,
-  { byte, etag }: Position,
+  position: Position,
 ): Promise<StreamedAnswer> {
-  const range = byte > 0 ? { range: `bytes=${byte - 1}-`, ...(etag !== null && { "if-range": etag }) } : {};
+  const { byte, etag } = position;
+  const range =
+    byte > 0 ? { range: `bytes=${startOf(position)}-`, ...(etag !== null && { "if-range": etag }) } : {};
   const isWanted = (status: number): boolean =>
     status === 200 || (status === 206 && byte > 0) || status === 416;
   const sentTo = ({ url, isOwn }: ExportLink): ReturnType<Following["follow"]> => ({

@@ -38,6 +38,11 @@ export function cursorOf(search: Search, { path, query }: PagePlace): string {
   return Buffer.from(JSON.stringify(all)).toString("base64url");
 }
 
+/** Whether the page begins behind a resource, and not behind a number of them, which moves when one is deleted. */
+export function isKeyset(cursor: string): boolean {
+  return cursorParts(cursor).some((part) => typeof part === "string" && part.startsWith("_after="));
+}
+
 /** The parts of a link's query, with the index of a pair for what is the search's. */
 function partsOf({ pairs }: Search, query: string): readonly (string | number)[] {
   const texts = query.split("&");

@@ -76,8 +76,8 @@ export interface ExportManyOptions extends Cancellable {
    */
   readonly types?: readonly string[] | undefined;
   /**
-   * Finish files that have fewer resources than 1upHealth counts, after a second reading, or that lack one which others
-   * refer to and 1upHealth refuses to show. Without it, such a user is not exported, and no purge `onlyAfterExport` takes it.
+   * Finish files that have fewer resources than 1upHealth counts, or may have because its total changed while they were
+   * read by offsets, after a second reading, or that lack one which others refer to and 1upHealth refuses to show. Without it, such a user is not exported, and no purge `onlyAfterExport` takes it.
    * @default false
    */
   readonly allowShort?: boolean | undefined;
@@ -124,8 +124,8 @@ export type UnlistableTypes = Readonly<Partial<Record<FhirVersion, readonly stri
 /** The result of {@link LeaveVerbs.exportMany}. */
 export interface ExportSummary extends ExportProgress {
   /**
-   * With `allowShort`: files that this call has finished with fewer resources than the `total` that 1upHealth named for them.
-   * It may count some that it does not show.
+   * With `allowShort`: files that this call has finished with fewer resources than the `total` that 1upHealth named for them,
+   * or whose total changed while they were read by offsets. It may count some that it does not show.
    */
   readonly short: number;
   /**

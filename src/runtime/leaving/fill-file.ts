@@ -4,6 +4,7 @@
  * @module
  */
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { isKeyset } from "../../fhir/pages/cursor.ts";
 import type { AnyPage } from "../../fhir/pages/fhir-page.ts";
 import type { AnyWalk } from "../../fhir/pages/fhir-walk.ts";
 import { parseFhirJson, stringifyFhirJson } from "../../fhir/lossless-json.ts";
@@ -18,7 +19,7 @@ export interface Filled {
   /** Resources that this call has written, and all lines of the file. */
   readonly resources: number;
   readonly lines: number;
-  /** Fewer than 1upHealth's total, after a second reading too. */
+  /** Fewer than 1upHealth's total, or the total changed on the way over offsets, after a second reading too. */
   readonly isShort: boolean;
   /** References that lead nowhere. */
   readonly dangling: number;
@@ -30,15 +31,15 @@ export interface Filling {
   readonly goOn: () => void;
   /** Called before the file gets its name: whether this process may finish it. */
   readonly mayFinish: () => Promise<void>;
-  /** Whether it is finished even if it has fewer resources than 1upHealth's total. */
+  /** Whether it is finished even if it may lack resources. */
   readonly allowShort: boolean;
 }
 
 /**
  * Fills and finishes the file.
  *
- * @throws {LifecycleError} `BAD_ANSWER` (retryable) if it has fewer resources than 1upHealth counts; as the search; what the
- * file and the checks throw
+ * @throws {LifecycleError} `BAD_ANSWER` (retryable) if it has fewer resources than 1upHealth counts, or may have; as the
+ * search; what the file and the checks throw
  */
 export async function fillFile(
   file: OpenExportFile,
@@ -49,19 +50,25 @@ export async function fillFile(
   /** Lines in the file, and those of them that this call has written. */
   let lines = 0;
   let resources = 0;
-  let cursor = file.cursor ?? undefined;
+  /** Of the page that is read, and the total that 1upHealth named last. */
+  let { cursor, total } = checkpointIn(file.cursor);
   for await (const line of await file.lines()) {
     lines++;
     const id = idOf(parseFhirJson(line));
     if (id !== null) seen.add(id);
   }
-  let total: number | undefined;
   let resumed = cursor !== undefined;
 
   async function restart(): Promise<void> {
     await file.restart();
     seen.clear();
     [cursor, total, resumed, lines, resources] = [undefined, undefined, false, 0, 0];
+  }
+
+  /** A deletion moves what is behind an offset forward, so a resource may lie on a page that was read before. */
+  function hasMoved({ total: named }: AnyPage): boolean {
+    if (cursor === undefined || named === undefined || isKeyset(cursor)) return false;
+    return total === undefined ? resumed : named !== total;
   }
 
   async function write({ resources: found, total: named, nextCursor }: AnyPage): Promise<void> {
@@ -73,23 +80,32 @@ export async function fillFile(
       if (id !== null) seen.add(id);
       added.push(`${stringifyFhirJson(resource)}\n`);
     }
-    await file.append(added.join(""), nextCursor ?? null);
+    total = named ?? total;
+    await file.append(added.join(""), checkpoint(nextCursor, total));
     resources += added.length;
     lines += added.length;
-    total = named ?? total;
+    cursor = nextCursor;
     resumed = false; // the server accepts the cursor
   }
 
   for (let again = false; ;) {
+    let unsure: string | undefined;
     try {
-      for await (const page of search(cursor).pages()) await write(page);
+      for await (const page of search(cursor).pages()) {
+        if (hasMoved(page))
+          unsure = `1upHealth counted ${total} resources for a file, and then ${page.total}`;
+        if (unsure !== undefined && !(again && allowShort)) break;
+        await write(page);
+      }
     } catch (error) {
       // A cursor may have expired at 1upHealth: then this file begins anew.
       if (!resumed || !isLifecycleError(error, "FHIR_REFUSED")) throw error;
       await restart();
       continue;
     }
-    const isShort = total !== undefined && lines < total;
+    if (total !== undefined && lines < total)
+      unsure ??= `1upHealth counts ${total} resources for a file and shows ${lines}`;
+    const isShort = unsure !== undefined;
     // Resources may have moved from page to page meanwhile, or since an earlier process stopped.
     if (isShort && !again) {
       again = true;
@@ -97,9 +113,9 @@ export async function fillFile(
       continue;
     }
     if (isShort && !allowShort) {
-      const error = short(lines, total);
       await restart();
-      throw error;
+      const message = `Cannot export a user: ${unsure}; allowShort: true finishes it all the same`;
+      throw new LifecycleError("BAD_ANSWER", message, { retryable: true });
     }
     if (lines > 0) await mayFinish();
     goOn();
@@ -108,9 +124,18 @@ export async function fillFile(
   }
 }
 
-function short(lines: number, total: number | undefined): LifecycleError {
-  const message = `Cannot export a user: 1upHealth counts ${total} resources for a file and shows ${lines}; allowShort: true finishes it all the same`;
-  return new LifecycleError("BAD_ANSWER", message, { retryable: true });
+/** What a file keeps to go on from: the cursor, and the total behind a full stop, which no cursor has. */
+function checkpoint(cursor: string | undefined, total: number | undefined): string | null {
+  if (cursor === undefined) return null;
+  return total === undefined ? cursor : `${cursor}.${total}`;
+}
+
+function checkpointIn(text: string | null): {
+  cursor: string | undefined;
+  total: number | undefined;
+} {
+  const [cursor, total] = text?.split(".") ?? [];
+  return { cursor, total: total === undefined ? undefined : Number(total) };
 }
 
 /** The id of a resource; `null`: it has none. */
