@@ -89,6 +89,8 @@ const agentAlone: Plugin = {
     onLoad({ filter: /./, namespace: "agent-alone" }, () => ({
       contents: `
         export { default as Agent } from "undici/lib/dispatcher/agent.js";
+        export { default as Client } from "undici/lib/dispatcher/client.js";
+        export { default as Pool } from "undici/lib/dispatcher/pool.js";
         export { default as buildConnector } from "undici/lib/core/connect.js";
       `,
       resolveDir: root,
