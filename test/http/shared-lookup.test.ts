@@ -39,6 +39,15 @@ it("a name is asked for once at a time, for each set of options, and again after
   expect([asked.length, found.slice(4)]).toEqual([4, [error, error]]);
 });
 
+it("a look-up that cannot begin holds up no other", () => {
+  const spy = vi.spyOn(dns, "lookup").mockImplementation(() => {
+    throw new Error("not permitted");
+  });
+  onTestFinished(() => spy.mockRestore());
+  for (let call = 0; call < 2; call++)
+    expect(() => sharedLookup("a.example", {}, () => {})).toThrow("not permitted");
+});
+
 it("publicLookup() shares it, and judges the addresses", () => {
   const { asked, answer } = nameServers();
   const codes: unknown[] = [];

@@ -21,8 +21,13 @@ export function sharedLookup(name: string, options: LookupOptions, found: Found)
   if (waiting !== undefined) return void waiting.push(found);
   const all = [found];
   underWay.set(key, all);
-  dns.lookup(name, options, (error, address, family) => {
-    underWay.delete(key);
-    for (const each of all) each(error, address, family);
-  });
+  try {
+    dns.lookup(name, options, (error, address, family) => {
+      underWay.delete(key);
+      for (const each of all) each(error, address, family);
+    });
+  } catch (error) {
+    underWay.delete(key); // of options that Node refuses, or a permission that it lacks
+    throw error;
+  }
 }
