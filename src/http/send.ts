@@ -198,7 +198,7 @@ export function createSender(options: SenderOptions): Sender {
     ...(open !== undefined && {
       async stream(call: Call, options: StreamOptions): Promise<StreamedAnswer | Answer | Unanswered> {
         check(call);
-        const opened = await openStream({ open, clock, timeoutMs }, call, options);
+        const opened = await openStream({ transport, open, clock, timeoutMs }, call, options);
         if (options.publicOnly !== true) note(call, opened.type === "stream" ? startedOf(opened) : opened);
         return opened;
       },

@@ -231,6 +231,20 @@ export function isCrowded(cause: unknown): boolean {
   return cause instanceof TransportError && !cause.sent && ownCodes.has(cause.code);
 }
 
+/** Nothing of an answer that is read piece by piece was asked for, for so long that its connection was ended. */
+export function restedTooLong(restMs: number): TransportError {
+  return new TransportError(`no piece of it was asked for within ${restMs} ms, which ended its connection`, {
+    sent: true,
+    code: "ANSWER_NOT_READ",
+  });
+}
+
+/** In words, why an answer broke off while it was read piece by piece. */
+export function cutInWords(cause: unknown): string {
+  const isOurs = cause instanceof TransportError && cause.code === "ANSWER_NOT_READ";
+  return isOurs ? cause.message : "the connection failed";
+}
+
 /** A dispatcher starts a request again that was written. Only one that changes nothing may be sent twice. */
 export function sentAgain(): TransportError {
   return new TransportError(

@@ -53,6 +53,20 @@ describe("bulkExport()", () => {
     expect(unknown).toMatchObject({ code: "FHIR_REFUSED", status: 404 });
   });
 
+  it("waits after a kick-off that is refused with 429, and repeats none that may have started an export", async () => {
+    const { fhir, world, sent } = await exporting();
+    world.sandbox.fail({ call: "fhir.export", status: 429, headers: { "retry-after": "7" } });
+    const begun = world.clock.now();
+    expect(await all(fhir.bulkExport({ types: ["Patient"] }))).toHaveLength(5);
+    expect(world.clock.now() - begun).toBeGreaterThanOrEqual(7_000);
+    world.sandbox.fail({ call: "fhir.export", status: 429 });
+    expect(await errorOf(fhir.bulkExport({ retries: 0 }).start())).toMatchObject({ code: "RATE_LIMITED" });
+    const before = sent.length;
+    world.sandbox.fail({ call: "fhir.export", status: 503 });
+    expect(await errorOf(fhir.bulkExport().start())).toMatchObject({ code: "UNAVAILABLE", status: 503 });
+    expect(sent.length).toBe(before + 1);
+  });
+
   it("lists the files, and reads what the server could not export", async () => {
     const { fhir } = await exporting({ exportOutcomes: true });
     const exported = fhir.bulkExport();

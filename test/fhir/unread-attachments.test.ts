@@ -18,16 +18,10 @@ it("attachment() tells that others are open and not read, if they hold all conne
   const { port } = server.address() as { readonly port: number };
   const api = `http://127.0.0.1:${port}`;
   const token: TokenSource = { get: async () => "token" };
-  const fhir = createFhirClient({
-    version: "r4",
-    token,
-    api,
-    transport,
-    timeoutMs: 300,
-    retries: 0,
-  });
+  const common = { version: "r4", token, api, transport, retries: 0 } as const;
+  const fhir = createFhirClient(common);
   const [one, other] = [await fhir.attachment("1"), await fhir.attachment("2")];
-  expect(await errorOf(fhir.attachment("3"))).toMatchObject({
+  expect(await errorOf(createFhirClient({ ...common, timeoutMs: 300 }).attachment("3"))).toMatchObject({
     code: "UNAVAILABLE",
     retryable: true,
     message: expect.stringMatching(/as 2 answers are open and not read to the end; read or cancel them/),
@@ -70,6 +64,22 @@ describe("an attachment whose reading is begun and goes no further", () => {
       code: "UNAVAILABLE",
       retryable: true,
       message: expect.stringContaining("its reading must begin within 60000 ms"),
+    });
+  });
+
+  it("loses its connection after a minute in which no further piece is asked for, and the error tells that", async () => {
+    const { fhir, clock, open } = endless();
+    const pieces = (await fhir.attachment("1"))[Symbol.asyncIterator]();
+    expect(await pieces.next()).toMatchObject({ done: false });
+    await clock.advance(61_000);
+    await expect.poll(open).toBe(0);
+    const ended = async (): Promise<void> => {
+      for (let done: boolean | undefined = false; done !== true;) ({ done } = await pieces.next());
+    };
+    expect(await errorOf(ended())).toMatchObject({
+      code: "UNAVAILABLE",
+      retryable: true,
+      message: expect.stringContaining("no piece of it was asked for within 60000 ms"),
     });
   });
 

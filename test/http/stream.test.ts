@@ -11,6 +11,7 @@ it("a stream that is left unread for a minute ends its connection, and fails whe
     for (;;) yield new Uint8Array([1]);
   }
   const streaming = {
+    transport: {},
     open: async ({ signal }: { readonly signal: AbortSignal }) => ({
       status: 200,
       headers: {},

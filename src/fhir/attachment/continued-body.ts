@@ -10,7 +10,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { LifecycleError, isLifecycleError } from "../../errors.ts";
 import { type StreamedAnswer, isStrong } from "../../http/streaming/stream.ts";
-import { TransportError } from "../../http/transport.ts";
+import { cutInWords, TransportError } from "../../http/transport.ts";
 import { unreadableAttachment } from "../stream-call.ts";
 import { cut } from "./binary-json.ts";
 import { lengthIn, type Content } from "./content-of.ts";
@@ -230,9 +230,9 @@ async function wholeOf(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(all)); // with a memory of its own
 }
 
-/** The connection failed. */
+/** The connection failed, or was ended. */
 export function lost(cause: unknown): LifecycleError {
-  return unreadableAttachment("the connection failed", { retryable: true, cause }, "UNAVAILABLE");
+  return unreadableAttachment(cutInWords(cause), { retryable: true, cause }, "UNAVAILABLE");
 }
 
 function cancelled(): LifecycleError {

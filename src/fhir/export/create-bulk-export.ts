@@ -8,6 +8,7 @@ import { anything, check, invalid, isObject, kindOf, type Rules } from "../../ch
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { under } from "../../http/call.ts";
 import type { JsonObject } from "../../http/json.ts";
+import { cutInWords } from "../../http/transport.ts";
 import { checkResourceId, checkType } from "../checks.ts";
 import { refuseUndeclared, type VerbParts } from "../execute.ts";
 import { operating } from "../operation.ts";
@@ -102,10 +103,29 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
   async function kickOff(): Promise<void> {
     if (executor.strict && level !== undefined)
       refuseUndeclared(place.version, operating("export", level, false));
-    const begun = await begin(job);
+    const begun = await begunOnce();
     if ("status" in begun) ({ status } = begun);
     else ({ manifest } = begun);
     phase = "preparing";
+  }
+
+  /** Only a 429 is waited out: after another failure, 1upHealth may prepare an export already. */
+  async function begunOnce(): ReturnType<typeof begin> {
+    let failed: { readonly error: unknown } | undefined;
+    const linked = linkSignals(signal, ended.signal);
+    try {
+      const begun = await repeated(executor, repetition, linked.signal, () =>
+        begin(job).catch((error: unknown) => {
+          if (isLifecycleError(error, "RATE_LIMITED")) throw error;
+          failed = { error };
+          return null;
+        }),
+      );
+      if (begun === null) throw failed?.error;
+      return begun;
+    } finally {
+      linked.release();
+    }
   }
 
   /** @param left aborts when the sequence that needs them is left; a start is not undone by it: others may wait for it */
@@ -219,7 +239,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
       } catch (error) {
         await close();
         if (isLifecycleError(error) || linked.signal.aborted) throw error;
-        throw unreadableFile("the connection failed", { retryable: true, cause: error }, "UNAVAILABLE");
+        throw unreadableFile(cutInWords(error), { retryable: true, cause: error }, "UNAVAILABLE");
       }
     };
     try {

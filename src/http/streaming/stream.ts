@@ -9,7 +9,14 @@ import { Buffer } from "node:buffer";
 import { onAbort } from "../../abort.ts";
 import type { Clock } from "../../clock.ts";
 import type { Answer, Call, SendOptions, Unanswered } from "../call.ts";
-import { aborted, networkError, TransportError, type Transport, type TransportStream } from "../transport.ts";
+import {
+  aborted,
+  networkError,
+  restedTooLong,
+  type Transport,
+  TransportError,
+  type TransportStream,
+} from "../transport.ts";
 
 /** The start of an answer. Reading `body` throws a `TransportError`, or the reason of the caller's signal. */
 export interface StreamedAnswer extends TransportStream {
@@ -25,6 +32,8 @@ export interface StreamOptions extends SendOptions {
 
 /** What a stream is opened with. */
 export interface Streaming {
+  /** Whose connections it takes. */
+  readonly transport: object;
   readonly open: NonNullable<Transport["stream"]>;
   readonly clock: Clock;
   readonly timeoutMs: number;
@@ -39,7 +48,7 @@ export function startedOf({ status, headers, receivedAt }: StreamedAnswer): Answ
 }
 
 /** How many answers are open, of each transport. */
-const unread = new WeakMap<Streaming["open"], number>();
+const unread = new WeakMap<object, number>();
 
 /** The code of a call that was not sent in time while others, which are open, held connections. */
 const unreadCode = "ANSWERS_UNREAD";
@@ -54,13 +63,14 @@ const longestError = 65_536;
 
 /** @throws the signal's reason */
 export async function openStream(
-  { open, clock, timeoutMs }: Streaming,
+  { transport, open, clock, timeoutMs }: Streaming,
   { method, url, headers }: Call,
   { signal, notAfter = Infinity, publicOnly = false, isWanted }: StreamOptions,
 ): Promise<StreamedAnswer | Answer | Unanswered> {
   const own = new AbortController();
   let sentAt = clock.now();
   let sent = false;
+  let hasRested = false;
   const unhear = signal === undefined ? undefined : onAbort(signal, () => own.abort());
 
   /** One step of the exchange, limited in time. */
@@ -74,12 +84,13 @@ export async function openStream(
     let unrace = (): void => {};
     try {
       return await new Promise<T>((resolve, reject) => {
-        unrace = onAbort(own.signal, () => reject(aborted(sent))); // some bodies ignore the signal
+        const ended = (): void => reject(hasRested ? restedTooLong(longestRestMs) : aborted(sent));
+        unrace = onAbort(own.signal, ended); // some bodies ignore the signal
         task().then(resolve, reject);
       });
     } catch (error) {
       signal?.throwIfAborted();
-      const count = unread.get(open) ?? 0;
+      const count = unread.get(transport) ?? 0;
       if (late && !sent && count > 0)
         throw new TransportError(unreadWords(count), { sent, code: unreadCode });
       const message = `Cannot wait longer for the answer: a part of it may take ${timeoutMs} ms`;
@@ -99,7 +110,10 @@ export async function openStream(
       for (;;) {
         const next = await step(() => all.next());
         if (next.done === true) return;
-        rested = clock.timer(longestRestMs, () => own.abort());
+        rested = clock.timer(longestRestMs, () => {
+          hasRested = true;
+          own.abort();
+        });
         yield next.value;
         rested();
       }
@@ -130,8 +144,8 @@ export async function openStream(
     sent = true; // also by a transport that did not say so
     const [receivedAt, all] = [clock.now(), pieces(body)];
     if (isWanted(status)) {
-      unread.set(open, (unread.get(open) ?? 0) + 1);
-      onAbort(own.signal, () => unread.set(open, (unread.get(open) ?? 1) - 1)); // its end aborts it, too
+      unread.set(transport, (unread.get(transport) ?? 0) + 1);
+      onAbort(own.signal, () => unread.set(transport, (unread.get(transport) ?? 1) - 1)); // its end aborts it, too
       return { type: "stream", status, headers, body: all, endsWithConnection, receivedAt };
     }
     const cancel = clock.timer(timeoutMs, () => own.abort()); // what has come by then is enough
