@@ -45,6 +45,25 @@ describe("sandbox/fhir", () => {
     expect((await fhir("GET", `/r4/Patient/${body["id"]}`)).status).toBe(404);
   });
 
+  it("with a range of read lags, each answer comes from a replica that is ahead or behind", async () => {
+    const { fhir, sandbox } = await openWithUser({ readLagMs: [1_000, 9_000], seed: 1 });
+    const { body } = await fhir("POST", "/r4/Patient", patient);
+    const shown = async (): Promise<Set<boolean>> => {
+      const all = new Set<boolean>();
+      for (let look = 0; look < 30; look++) {
+        all.add((await fhir("GET", "/r4/Patient")).body["total"] === 1);
+        all.add((await fhir("GET", `/r4/Patient/${body["id"]}`)).status === 200);
+      }
+      return all;
+    };
+    sandbox.clock.advance(999);
+    expect(await shown()).toEqual(new Set([false]));
+    sandbox.clock.advance(4_000);
+    expect(await shown()).toEqual(new Set([true, false]));
+    sandbox.clock.advance(4_001);
+    expect(await shown()).toEqual(new Set([true]));
+  });
+
   it("a dead or missing token is an empty 401", async () => {
     const { fhir, call, sandbox } = await openWithUser();
     sandbox.revokeGrant("ada");

@@ -100,12 +100,12 @@ export const kinds: Readonly<Record<string, Kind>> = {
     moves: (dice) => Array.from({ length: dice.between(1, 2) }, () => dice.between(minute, 4 * hour)),
   },
   /**
-   * The same resources are ensured again and again, and 1upHealth shows late what was created: see `ensuring.ts`. A gateway
-   * gives up some of the creates, which are carried out while they can still arrive.
+   * The same resources are ensured again and again, and 1upHealth shows late what was created, some replicas later than
+   * others: see `ensuring.ts`. A gateway gives up some of the creates, which are carried out while they can still arrive.
    */
   ensuring: {
     share: 0.15,
-    sandbox: (dice) => ({ readLagMs: dice.pick([0, 900, 3_000, 9_000]) }),
+    sandbox: (dice) => ({ readLagMs: [0, dice.pick([0, 900, 3_000, 9_000])] }),
     givenUp: ({ method, body }, dice) =>
       method === "POST" && body.includes('"urn:ensured"') && dice.hits(0.2)
         ? timeoutMs + dice.between(0, 9_900)

@@ -26,6 +26,11 @@ export const mutantsOfEnsuring: readonly Mutant[] = [
     ],
   },
   {
+    name: "ends the lease of an ensured resource once one replica shows it",
+    at: "a-created-resource-keeps-its-lease",
+    becomes: () => '"givenBack"',
+  },
+  {
     name: "creates an ensured resource after its lease is over",
     at: "a-create-leaves-within-its-lease",
     skip: true,

@@ -19,6 +19,8 @@ export interface FhirCall {
   readonly last: string;
   /** Absolute URL of the FHIR version, without a trailing slash. */
   readonly root: string;
+  /** The time by which all is visible that this answer shows. */
+  readonly lookedAt: () => number;
   /** Carries out another call of the same caller: an entry of a batch. */
   readonly carryOut: (incoming: Incoming) => Carried;
 }
@@ -40,7 +42,7 @@ export function ambiguous(): Carried {
 
 /** Calls `use` with the addressed resource, if the caller may read it and it is not deleted. */
 export function withReadable(call: FhirCall, use: (stored: StoredResource) => Carried): Carried {
-  const { world, reader, version, type, id } = call;
-  const stored = world.resources.readable(reader, version, type, id, world.now());
+  const { world, reader, version, type, id, lookedAt } = call;
+  const stored = world.resources.readable(reader, version, type, id, lookedAt());
   return stored === undefined ? absent() : use(stored);
 }

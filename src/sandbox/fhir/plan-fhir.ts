@@ -74,7 +74,10 @@ export function planFhir(world: World, incoming: Incoming): Plan | undefined {
     planFhir(world, other)?.carryOut() ?? issue(404, "not-found", "Unknown address");
   const parameters = [incoming.query, incoming.body].filter((part) => part !== "").join("&");
   const asked = isPosted ? { ...incoming, query: parameters } : incoming;
-  const fhirCall: FhirCall = { world, incoming: asked, reader, version, type, id, last, root, carryOut };
+  let at: number | undefined;
+  const lookedAt = (): number => (at ??= world.lookedAt()); // once, when it is carried out
+  const address = { version, type, id, last, root };
+  const fhirCall: FhirCall = { world, incoming: asked, reader, ...address, lookedAt, carryOut };
   return { call, ...known, carryOut: () => calls[call].carryOut(fhirCall) };
 }
 

@@ -13,7 +13,7 @@ import { inPart } from "../base/in-part.ts";
 import { header, type Outgoing, parseObject } from "../base/message.ts";
 
 export function read(call: FhirCall): Carried {
-  return withReadable(call, (stored) => answer(call, shown(stored, call.world.now())));
+  return withReadable(call, (stored) => answer(call, shown(stored, call.lookedAt())));
 }
 
 /** `GET /{version}/{type}/{id}/_history/{versionId}`. */
@@ -63,8 +63,8 @@ function answer(call: FhirCall, state: Revision | undefined): Carried {
   return { outgoing: resourceAnswer(200, state), outcome: "read", committed: true };
 }
 
-function shownStates({ world }: FhirCall, { revisions }: StoredResource): readonly Revision[] {
-  return revisions.filter(({ visibleAt }) => visibleAt <= world.now());
+function shownStates({ lookedAt }: FhirCall, { revisions }: StoredResource): readonly Revision[] {
+  return revisions.filter(({ visibleAt }) => visibleAt <= lookedAt());
 }
 
 function entryOf({ versionId, text }: Revision, address: string): Entry {

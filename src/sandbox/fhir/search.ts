@@ -25,7 +25,7 @@ export function search(call: FhirCall): Carried {
   const { undeclared } = world.settings;
   const filters = readFilters(query.search, { version, type, undeclared });
   if ("outcome" in filters) return filters;
-  const now = world.now();
+  const now = call.lookedAt();
   const found = world.resources.find(reader, version, { type }, now, filters.name, (stored) =>
     filters.matches(shown(stored, now)?.text ?? ""),
   );
@@ -37,7 +37,7 @@ function everythingOfAll(call: FhirCall): Carried {
   const { world, incoming, reader, version, root } = call;
   const query = readQuery(incoming.query);
   if ("outcome" in query) return query;
-  const now = world.now();
+  const now = call.lookedAt();
   const patients = world.resources.find(reader, version, { type: "Patient" }, now);
   const found = patients.flatMap(({ id }) => world.resources.find(reader, version, { patient: id }, now));
   const each = [...new Set(found)].sort((one, other) => one.order - other.order);
@@ -51,7 +51,7 @@ export function everything(call: FhirCall): Carried {
   return withReadable(call, (stored) => {
     const query = readQuery(incoming.query);
     if ("outcome" in query) return query;
-    const now = world.now();
+    const now = call.lookedAt();
     if (shown(stored, now)?.text === undefined) return gone(call);
     const found = world.resources.find(reader, version, { patient: id }, now);
     return page(call, found, query.search, `${root}/Patient/${id}/$everything`);
@@ -64,7 +64,7 @@ function page(
   query: URLSearchParams,
   self: string,
 ): Carried {
-  const now = call.world.now();
+  const now = call.lookedAt();
   const part = partFor(call, query);
   const entryOf = (stored: StoredResource): Entry => {
     const text = shown(stored, now)?.text;
@@ -114,11 +114,11 @@ function partFor({ world }: FhirCall, search: URLSearchParams): ((text: string) 
  * those of `_revinclude`, each once.
  */
 function includedIn(
-  { world, reader, version }: FhirCall,
+  { world, reader, version, lookedAt }: FhirCall,
   search: URLSearchParams,
   matches: readonly StoredResource[],
 ): readonly StoredResource[] {
-  const now = world.now();
+  const now = lookedAt();
   const found = new Set<StoredResource>();
 
   /** What a resource of `type` refers to by a parameter: `Observation:subject`, or only to one type: `…:Patient`. */

@@ -8,6 +8,7 @@ import {
   only,
   orInfinity,
   type Filled,
+  type Rule,
   type Rules,
   type Some,
   whole,
@@ -44,16 +45,23 @@ export interface SandboxOptions extends Some<Behaviour> {
    * @default "machine"
    */
   readonly waitOn?: "machine" | "clock" | undefined;
-  /** How long a written resource stays invisible, in milliseconds (1upHealth documents less than 1000). @default 0 */
-  readonly readLagMs?: number | undefined;
+  /**
+   * How long a written resource stays invisible, in milliseconds (1upHealth documents less than 1000); or a range: each
+   * read and each search draws from it, as if one of several replicas answered, so a search may show what the next does not.
+   * @default 0
+   */
+  readonly readLagMs?: number | readonly [min: number, max: number] | undefined;
   /** Makes ids, codes, tokens and faults with a `probability` repeatable. @default a random number */
   readonly seed?: number | undefined;
 }
 
 /** The options with every default filled in. */
 export interface Settings
-  extends Filled<Omit<SandboxOptions, "limit" | "latencyMs">>, Filled<NonNullable<SandboxOptions["limit"]>> {
+  extends
+    Filled<Omit<SandboxOptions, "limit" | "latencyMs" | "readLagMs">>,
+    Filled<NonNullable<SandboxOptions["limit"]>> {
   readonly latencyMs: readonly [min: number, max: number];
+  readonly readLagMs: readonly [min: number, max: number];
 }
 
 const verb = "create the sandbox";
@@ -61,6 +69,10 @@ const verb = "create the sandbox";
 const aTime = between(0);
 const isRange = (value: unknown): boolean =>
   Array.isArray(value) && value.length === 2 && value.every(aTime.holds) && value[0] <= value[1];
+const aTimeOrRange: Rule = {
+  must: `${aTime.must}, or a list of two of them, the smaller first`,
+  holds: (value) => aTime.holds(value) || isRange(value),
+};
 const rules: Rules<SandboxOptions> = {
   ...behaviourRules,
   clientId: aName,
@@ -70,12 +82,9 @@ const rules: Rules<SandboxOptions> = {
     holds: withMethods("now", "monotonic", "timer", "random", "advance", "set", "onChange").holds,
   },
   limit: anything,
-  latencyMs: {
-    must: `${aTime.must}, or a list of two of them, the smaller first`,
-    holds: (value) => aTime.holds(value) || isRange(value),
-  },
+  latencyMs: aTimeOrRange,
   waitOn: among("machine", "clock"),
-  readLagMs: aTime,
+  readLagMs: aTimeOrRange,
   seed: aTime,
 };
 const ofLimit: Rules<NonNullable<SandboxOptions["limit"]>> = {
@@ -95,20 +104,30 @@ export function plainOptions(options: SandboxOptions | undefined): Partial<Sandb
  * @throws {LifecycleError} `INVALID_OPTION` with the option's name, the rule and the value
  */
 export function readOptions(options: SandboxOptions): Settings {
-  const { limit, latencyMs = 0, clock = createVirtualClock(), ...given } = check(verb, options, rules);
+  const {
+    limit,
+    latencyMs = 0,
+    readLagMs = 0,
+    clock = createVirtualClock(),
+    ...given
+  } = check(verb, options, rules);
   const { calls = 300, windowMs = 3_600_000, window = "rolling" } = check(verb, limit, ofLimit, "limit");
   return {
     ...usualBehaviour,
     clientId: "sandbox-client",
     clientSecret: "sandbox-secret",
     waitOn: "machine",
-    readLagMs: 0,
     seed: Math.floor(systemClock.random() * 2 ** 48),
     ...given,
     clock,
     calls,
     windowMs,
     window,
-    latencyMs: typeof latencyMs === "number" ? [latencyMs, latencyMs] : latencyMs,
+    latencyMs: rangeOf(latencyMs),
+    readLagMs: rangeOf(readLagMs),
   };
+}
+
+function rangeOf(time: number | readonly [min: number, max: number]): readonly [min: number, max: number] {
+  return typeof time === "number" ? [time, time] : time;
 }

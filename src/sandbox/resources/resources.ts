@@ -17,8 +17,8 @@ import {
 
 /** Options of writes. */
 export interface ResourceSettings {
-  /** Milliseconds before a write becomes visible. */
-  readonly readLagMs: number;
+  /** Milliseconds before a write becomes visible: to the fastest replica, and to the slowest. */
+  readonly readLagMs: readonly [min: number, max: number];
   readonly keepsMeta: boolean;
 }
 
@@ -70,8 +70,9 @@ export class Resources {
    */
   revise(stored: StoredResource, now: number, sent?: string, atOnce: boolean = false): void {
     const { readLagMs, keepsMeta } = this.#settings;
+    const [, longestLagMs] = readLagMs;
     const versionId = (latest(stored)?.versionId ?? 0) + 1;
-    const visibleAt = atOnce || readLagMs === 0 ? 0 : now + readLagMs;
+    const visibleAt = atOnce || longestLagMs === 0 ? 0 : now + longestLagMs;
     const text =
       sent === undefined ? {} : { text: stamped(sent, { id: stored.id, versionId, at: now, keepsMeta }) };
     stored.revisions = revised(stored, { versionId, at: now, visibleAt, ...text }, now);
@@ -186,8 +187,10 @@ export class Resources {
     this.#places.set(stored, places);
   }
 
-  /** Files resources whose latest state is visible by now by that state alone. */
-  #settle(now: number): void {
+  /** Files resources whose latest state every replica shows by that state alone. */
+  #settle(at: number): void {
+    const [shortestMs, longestMs] = this.#settings.readLagMs;
+    const now = at - (longestMs - shortestMs); // or earlier: see World.lookedAt()
     for (const stored of this.#unsettled) {
       const current = latest(stored);
       if (current !== undefined && current.visibleAt > now) return;

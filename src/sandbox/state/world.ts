@@ -42,6 +42,12 @@ export class World {
     return this.settings.clock.now();
   }
 
+  /** The time by which all is visible that the answering replica shows. With a range of read lags it may be a later one. */
+  lookedAt(): number {
+    const [shortestMs, longestMs] = this.settings.readLagMs;
+    return this.now() + (longestMs > shortestMs ? this.chance.next() * (longestMs - shortestMs) : 0);
+  }
+
   knows(clientId: string | undefined, clientSecret: string | undefined): boolean {
     return clientId === this.credentials.clientId && clientSecret === this.credentials.clientSecret;
   }
