@@ -82,7 +82,8 @@ function edit(sources: Sources, seams: ReadonlyMap<string, Seam>, change: Change
     end,
     text,
   });
-  if ("skip" in change) return at(isStatement(node) ? ";" : "", left(seam, whole));
+  // Not ";", which would end the statement before it where the code has no semicolons.
+  if ("skip" in change) return at(isStatement(node) ? "{}" : "", left(seam, whole));
   if ("when" in change) {
     const condition = conditionOf(node);
     const was = sliced(whole, condition);

@@ -28,7 +28,7 @@ export const mutantsOfEnsuring: readonly Mutant[] = [
   {
     name: "ends the lease of an ensured resource once one replica shows it",
     at: "a-created-resource-keeps-its-lease",
-    becomes: () => '"givenBack"',
+    becomes: (_, { at }) => at("a-lease-without-a-create-ends"),
   },
   {
     name: "creates an ensured resource after its lease is over",

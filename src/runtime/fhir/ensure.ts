@@ -55,6 +55,10 @@ export interface EnsureParts {
 
 const rules: Rules<EnsureOptions> = { by: anything, signal: aSignal, waitMs: between(0) };
 
+/** What becomes of a lease under which nothing was created. */
+// seam: a-lease-without-a-create-ends
+const free = "givenBack" satisfies SlotFate;
+
 /** The most resources that an error lists. */
 const mostListed = 10;
 /** The first pause between two searches, and the longest, ms. */
@@ -136,7 +140,7 @@ export async function ensure(
     { slot, isOver }: Extract<CreateLease, { type: "taken" }>,
     signal: AbortSignal,
   ): Promise<JsonObject | LifecycleError> {
-    let fate: SlotFate = "givenBack";
+    let fate: SlotFate = free;
     try {
       // seam: an-ensure-searches-with-its-lease-in-hand
       const found = await find(signal);
@@ -205,7 +209,7 @@ export async function ensure(
 function fateAfter(error: unknown): SlotFate {
   // seam: a-gateways-answer-ends-no-create
   if (isLifecycleError(error, "IN_DOUBT")) return "counts";
-  return isLifecycleError(error) ? "givenBack" : "counts"; // it was refused, or not sent
+  return isLifecycleError(error) ? free : "counts"; // it was refused, or not sent
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
