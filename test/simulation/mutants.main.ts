@@ -95,7 +95,13 @@ async function hunted(mutant: Mutant, sources: Sources, name: string): Promise<N
     const kind = known?.with;
     const first = ["--from", String(known?.seed), "--seeds", "1", "--with", kind ?? ""];
     const again = known === undefined ? null : await blame(file, first);
-    return again === null ? await blame(file, ["--seeds", values.seeds]) : { ...again, with: kind };
+    if (again !== null) return { ...again, with: kind };
+    const noticed = await blame(file, [
+      "--seeds",
+      values.seeds,
+      ...(kind === undefined ? [] : ["--with", kind]),
+    ]);
+    return noticed && { ...noticed, with: kind };
   } finally {
     rmSync(file, { force: true });
   }
