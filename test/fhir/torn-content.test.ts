@@ -97,6 +97,9 @@ function transportTo(
   }
 }
 
+/** Its answers tell where a part ends, and not where the content does. */
+const ofParts: Server = { ranges: "short", etag: undefined, hasLength: true, namesTotal: false, pieces: 1 };
+const isOpen = { isCounted: false, isEnded: false };
 const runs = { numRuns: thorough ? 3_000 : 300 };
 
 describe("whatever is cut", () => {
@@ -138,7 +141,7 @@ describe("whatever is cut", () => {
       fc.asyncProperty(
         server,
         fates,
-        fc.array(fc.constantFrom("", "short", "a longer name that takes several pieces"), {
+        fc.array(fc.constantFrom<string[]>("", "short", "a longer name that takes several pieces"), {
           minLength: 1,
           maxLength: 9,
         }),
@@ -170,6 +173,13 @@ describe("whatever is cut", () => {
           expect(seen).toEqual(ids);
         },
       ),
-      runs,
+      {
+        ...runs,
+        // A part that ends where a line does, behind others and with the line before the cursor alone.
+        examples: [
+          [ofParts, [], ["short", "", "", "short", "short", "short", "short"], isOpen, [1]],
+          [ofParts, [], ["x".repeat(193), "short"], isOpen, [1]],
+        ],
+      },
     ));
 });

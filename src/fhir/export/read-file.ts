@@ -71,10 +71,15 @@ export async function openFile(
     /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(headers["content-range"] ?? "")?.map(Number) ?? [];
   if (from !== start || end === undefined || total === undefined)
     throw unreadableFile("another part of it came than was asked for");
+  if (position.last !== null && start < position.byte - 1 && end < position.byte) {
+    // A server whose parts end before the file does: this one brought nothing that is new, and neither would the next.
+    for await (const _ of body) break; // ends the connection
+    return openFile(reading, link, { ...position, last: null });
+  }
   const isTotal = !Number.isNaN(total);
   const all = asLongAs(body, (isTotal ? total : end + 1) - start);
   const lines = behind(linesOf(all, start, reading.longest), 1, position);
-  return { etag, lines, showsItsEnd: isTotal || !endsWithConnection };
+  return { etag, lines, showsItsEnd: isTotal }; // else it shows the end of the part alone
 }
 
 /** A part begins with the line before the position, or its end, which show that it lies behind that line. */
