@@ -71,7 +71,8 @@ export async function openFile(
     /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(headers["content-range"] ?? "")?.map(Number) ?? [];
   if (from !== start || end === undefined || total === undefined)
     throw unreadableFile("another part of it came than was asked for");
-  if (position.last !== null && start < position.byte - 1 && end < position.byte) {
+  const isRest = end + 1 === total;
+  if (!isRest && position.last !== null && start < position.byte - 1 && end < position.byte) {
     // A server whose parts end before the file does: this one brought nothing that is new, and neither would the next.
     for await (const _ of body) break; // ends the connection
     return openFile(reading, link, { ...position, last: null });
