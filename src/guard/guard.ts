@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { sleep, type Clock } from "../clock.ts";
+import { sleep } from "../clock.ts";
 import type {
   Commit,
   Forecast,
@@ -16,15 +16,15 @@ import type {
   Store,
 } from "../store/contract.ts";
 import { isServed } from "../store/lane-scheduler.ts";
+import { momentOn, passedSince, type SteadyClock } from "../store/steady-time.ts";
 
 /**
- * A request for a slot, and the latest time at which the call may leave without breaking the limit of the rolling
- * window.
+ * A request for a slot, and whether it is too late for its call to leave: it would break the limit of the rolling window,
+ * and another process may have the user by then. Time in which the machine was suspended counts.
  */
 export interface Ask {
   readonly slot: SlotRequest | undefined;
-  /** On `clock.monotonic()`. */
-  readonly notAfter: number;
+  readonly isOver: () => boolean;
 }
 
 /** The limits of the endpoints; `null`: unlimited. */
@@ -43,7 +43,7 @@ export interface GrowingLimits extends Limits {
 /** Options of {@link createGuard}. */
 export interface GuardOptions {
   readonly slots: Store["slots"];
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly limits: GrowingLimits;
   /** The time-out of a call, ms. */
   readonly timeoutMs: number;
@@ -84,11 +84,12 @@ export interface Guard {
   readonly holdMs: number;
   /**
    * A request for a slot, to be made as part of a commit; without a slot if the endpoint has no limit. Create one for
-   * every attempt, because the deadline starts now (`now`, on `clock.monotonic()`). Only management calls have a queue;
-   * `lane: null` skips it.
+   * every attempt, because the deadline starts now. Only management calls have a queue; `lane: null` skips it.
    * `refresh`: ahead of time, at the token endpoint; it leaves some of its slots to codes and to users without a token.
    */
-  ask(endpoint: keyof Limits | "refresh", lane: Lane | null, now?: number): Ask;
+  ask(endpoint: keyof Limits | "refresh", lane: Lane | null): Ask;
+  /** Whether it is too late for a call whose slot is requested now. */
+  deadline(): () => boolean;
   /**
    * Waits for a slot, if the endpoint has a limit, then makes a call that belongs to no user's record. `lane` is called
    * before every attempt.
@@ -97,7 +98,7 @@ export interface Guard {
   spend<T>(
     endpoint: keyof Limits,
     lane: () => Lane | null,
-    call: (notAfter: number) => Promise<{ readonly slot: SlotFate; readonly value: T }>,
+    call: (isOver: () => boolean) => Promise<{ readonly slot: SlotFate; readonly value: T }>,
     signal?: AbortSignal,
   ): Promise<T>;
   /** Management slots in use, waiting users, and when `calls` more calls of `lane` will have been granted. */
@@ -132,11 +133,15 @@ export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardO
     if (endpoint !== "refresh") return limits[endpoint];
     return limits.token && { ...limits.token, calls: limits.token.calls - leftToCodes(limits.token) };
   };
-  const ask: Guard["ask"] = (endpoint, lane, now = clock.monotonic()) => {
+  const deadline = (): (() => boolean) => {
+    const asked = momentOn(clock);
+    return () => passedSince(clock, asked) > timeoutMs;
+  };
+  const ask: Guard["ask"] = (endpoint, lane) => {
     const limit = limitOf(endpoint);
     return {
       slot: limit === null ? undefined : { limit, holdMs, lane: endpoint === "management" ? lane : null },
-      notAfter: now + timeoutMs,
+      isOver: deadline(),
     };
   };
 
@@ -144,14 +149,14 @@ export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardO
     endpoint: keyof Limits,
     lane: () => Lane | null,
     signal: AbortSignal | undefined,
-  ): Promise<{ slot: Slot | null; notAfter: number }> {
+  ): Promise<{ slot: Slot | null; isOver: () => boolean }> {
     const began = clock.monotonic();
     for (;;) {
       signal?.throwIfAborted();
       const asked = ask(endpoint, lane());
-      if (asked.slot === undefined) return { slot: null, notAfter: asked.notAfter };
+      if (asked.slot === undefined) return { slot: null, isOver: asked.isOver };
       const answer = await slots.take(asked.slot);
-      if (answer.type === "taken") return { slot: answer.slot, notAfter: asked.notAfter };
+      if (answer.type === "taken") return { slot: answer.slot, isOver: asked.isOver };
       await sleep(clock, beforeAskingAgain(answer.retryInMs, clock.monotonic() - began), signal);
     }
   }
@@ -160,10 +165,11 @@ export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardO
     limits,
     holdMs,
     ask,
+    deadline,
     async spend(endpoint, lane, call, signal) {
-      const { slot, notAfter } = await slotFor(endpoint, lane, signal);
-      if (slot === null) return (await call(notAfter)).value;
-      const { slot: fate, value } = await call(notAfter); // if it throws, the call may have been sent, so its slot still counts
+      const { slot, isOver } = await slotFor(endpoint, lane, signal);
+      if (slot === null) return (await call(isOver)).value;
+      const { slot: fate, value } = await call(isOver); // if it throws, the call may have been sent, so its slot still counts
       await endSlot(slots, slot, fate);
       return value;
     },

@@ -4,7 +4,7 @@
  * @module
  */
 import { isElementName } from "../capabilities/element-names.ts";
-import { field } from "./json.ts";
+import { field, isObject } from "./json.ts";
 
 /** One issue of an OperationOutcome. */
 export interface FhirIssue {
@@ -66,9 +66,10 @@ export function isHarmless(issue: unknown): boolean {
   return severities.has(severity) && !isSevere(issue);
 }
 
-/** The issues of a body that is an OperationOutcome, as they came; otherwise none. */
+/** The issues of a body that is an OperationOutcome, as they came, also a single one outside a list; otherwise none. */
 export function issueList(body: unknown): readonly unknown[] {
   const issues = field(body, "resourceType") === "OperationOutcome" ? field(body, "issue") : undefined;
+  if (isObject(issues)) return [issues];
   return Array.isArray(issues) ? issues : [];
 }
 

@@ -270,8 +270,7 @@ class Attempt implements LazyRequest {
     this.onSending = () => {
       if (this.#isAborted) return false;
       // seam: a-late-call-does-not-leave
-      if (notAfter !== undefined && clock.monotonic() > notAfter) return false;
-      if (isOver?.() === true) return false;
+      if ((notAfter !== undefined && clock.monotonic() > notAfter) || isOver?.() === true) return false;
       this.sentAt = clock.now();
       return true;
     };

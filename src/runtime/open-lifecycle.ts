@@ -18,7 +18,7 @@ import { HiddenNames } from "../store/sealing/hidden-names.ts";
 import { accountOf } from "../store/account-of.ts";
 import { newestFormat } from "../store/envelope.ts";
 import { readOnce } from "../store/sealing/keys.ts";
-import { steadyClock } from "../store/steady-time.ts";
+import { steadyClock, type Moment } from "../store/steady-time.ts";
 import { keyRing, type KeyRing } from "../store/sealing/key-ring.ts";
 import type { AccountRecord, Lane } from "../store/contract.ts";
 import type { SealMemory } from "../store/sealing/sealer.ts";
@@ -119,7 +119,7 @@ async function openEngine(
     const shared = { record, clock, logger };
     const { keepEventsMs, store: adapter } = settings;
     const outbox = new Outbox({ ...shared, events, configured: keepEventsMs, adapter });
-    const seen = (found: AccountRecord, at: number): void => outbox.applyRecord(found, at);
+    const seen = (found: AccountRecord, began: Moment): void => outbox.applyRecord(found, began);
     const begun = (): void => noteNewStore(settings);
     const parts = { ...shared, account, ring, hideIds, fields, newest, memory, newKey, seen, begun };
     const keys = await StoreKeys.open(parts);
@@ -168,10 +168,10 @@ async function openEngine(
         neutral: (endpoint, permit) => neutralCall(engine, endpoint, permit),
         trouble: (gate) => troubleAt(gate, endpoints),
         changed,
-        seen(record, at) {
+        seen(record, began) {
           limits.applyRecord(record);
-          pauses.applyRecord(record, at);
-          void keys.applyRecord(record, at);
+          pauses.applyRecord(record, began);
+          void keys.applyRecord(record, began);
         },
       }),
       sender,

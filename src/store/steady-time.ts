@@ -96,7 +96,7 @@ export function steadyTime(clock: Clock): SteadyTime {
     }
     // A difference that keeps changing starts over.
     if (pendingJump === null || Math.abs(by - pendingJump.by) > toleranceMs) {
-      notBefore = Math.ceil(exact);
+      notBefore = Math.max(Math.floor(exact), notBefore) + 1;
       pendingJump = { at: monotonic, since: notBefore, by };
     }
     if (monotonic - pendingJump.at < adoptAfterMs) return Math.max(expected, notBefore);
@@ -155,12 +155,13 @@ export interface Moment {
   readonly on: number;
 }
 
-/** The moment that was `at` on the monotonic clock. */
-export function momentAt(clock: Clock, at: number): Moment {
-  return { at, on: clock.now() - (clock.monotonic() - at) };
+/** This moment. */
+export function momentOn(clock: Clock): Moment {
+  return { at: clock.monotonic(), on: clock.now() };
 }
 
 /** How long ago a moment was, ms, also if the machine slept meanwhile: then its monotonic clock stood still. */
 export function passedSince(clock: SteadyClock, { at, on }: Moment): number {
+  // seam: time-in-which-the-machine-slept-has-passed
   return Math.max(clock.monotonic() - at, clock.latest(on) - on);
 }

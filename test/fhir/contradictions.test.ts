@@ -8,6 +8,15 @@ import { client, failure, found, person } from "./contradicting.ts";
 describe("a page on which the server reports an error", () => {
   const page = found({ ...person("1"), id: "a" }, failure);
 
+  it("fails a walk also where its issue stands outside a list", async () => {
+    const issue = { severity: "error", code: "timeout" };
+    const { fhir } = client(() => found(person("1"), { resourceType: "OperationOutcome", issue }));
+    expect(await errorOf(all(fhir.searchAll("Patient")))).toMatchObject({
+      code: "BAD_ANSWER",
+      facts: { issues: [{ ...issue, at: [] }] },
+    });
+  });
+
   it.each<[string, (fhir: FhirClient<"r4">) => Promise<unknown>]>([
     ["search()", (fhir) => fhir.search("Patient")],
     ["searchAll()", (fhir) => all(fhir.searchAll("Patient", {}, { retries: 0 }))],

@@ -155,7 +155,7 @@ describe("an answer that is not what was asked for", () => {
     [200, {}, "BAD_ANSWER"],
     [200, issued("ERROR"), "BAD_ANSWER"],
     [200, { resourceType: "OperationOutcome" }, "BAD_ANSWER"],
-    [200, { ...outcome, issue: { severity: "error", code: "not-found" } }, "BAD_ANSWER"],
+    [200, { ...outcome, issue: { severity: "error", code: "not-found" } }, "FHIR_REFUSED"],
   ])("is no yes to share(), unshare() and delete(): %i %j", async (status, body, code) => {
     for (const call of yeses) {
       const error = await errorOf(call((await answered(status, body)).fhir));

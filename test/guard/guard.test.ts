@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
+import { systemClock } from "../../src/clock.ts";
 import { createGuard, type Guard } from "../../src/guard/guard.ts";
 import { none, total } from "../../src/store/lane-scheduler.ts";
 import type { Commit, Limit, Store } from "../../src/store/contract.ts";
+import { steadyClock } from "../../src/store/steady-time.ts";
 import { manualClock, type ManualClock } from "../../src/testing/index.ts";
 
 const limit: Limit = { name: "management", calls: 2, windowMs: 60_000 };
@@ -20,7 +22,13 @@ interface Bench {
 async function bench(): Promise<Bench> {
   const clock = manualClock();
   const store = await memory().open({ account: "account", clock });
-  const guard = createGuard({ slots: store.slots, clock, limits, timeoutMs: 5_000, graceMs: 2_000 });
+  const guard = createGuard({
+    slots: store.slots,
+    clock: steadyClock(clock),
+    limits,
+    timeoutMs: 5_000,
+    graceMs: 2_000,
+  });
   return {
     store,
     clock,
@@ -40,10 +48,28 @@ describe("guard", () => {
     const { guard, clock } = await bench();
     await clock.advance(1_234);
     expect(guard.holdMs).toBe(7_000);
-    expect(guard.ask("management", "recovery")).toEqual({
-      slot: { limit, holdMs: 7_000, lane: "recovery" },
-      notAfter: 6_234,
+    const { slot, isOver } = guard.ask("management", "recovery");
+    expect(slot).toEqual({ limit, holdMs: 7_000, lane: "recovery" });
+    await clock.advance(5_000);
+    expect(isOver()).toBe(false);
+    await clock.advance(1);
+    expect(isOver()).toBe(true);
+  });
+
+  it("ask() counts the time in which the machine was suspended: its monotonic clock stood still", async () => {
+    const { store } = await bench();
+    let [awakeMs, asleepMs] = [0, 0];
+    const clock = steadyClock({
+      ...systemClock,
+      now: () => Date.UTC(2026, 0, 1) + awakeMs + asleepMs,
+      monotonic: () => awakeMs,
     });
+    const guard = createGuard({ slots: store.slots, clock, limits, timeoutMs: 30_000, graceMs: 2_000 });
+    const { isOver } = guard.ask("management", "recovery");
+    awakeMs += 10;
+    expect(isOver()).toBe(false);
+    asleepMs += 60_000;
+    expect(isOver()).toBe(true);
   });
 
   it.each([
@@ -57,7 +83,7 @@ describe("guard", () => {
     const token: Limit = { name: "token", calls, windowMs: 1_000 };
     const guard = createGuard({
       slots: store.slots,
-      clock,
+      clock: steadyClock(clock),
       limits: { ...limits, token },
       timeoutMs: 5_000,
       graceMs: 2_000,
@@ -172,20 +198,24 @@ describe("guard", () => {
     const { guard, clock, call } = await bench();
     await call();
     await call();
-    let deadline = Number.NaN;
     let began = Number.NaN;
+    const over: boolean[] = [];
     const third = guard.spend(
       "management",
       () => "bulk",
-      async (notAfter) => {
-        [deadline, began] = [notAfter, clock.monotonic()];
+      async (isOver) => {
+        began = clock.monotonic();
+        await clock.advance(5_000);
+        over.push(isOver());
+        await clock.advance(1);
+        over.push(isOver());
         return { slot: "settled" as const, value: null };
       },
     );
     await clock.advance(limit.windowMs + 120);
     await third;
     expect(began).toBeGreaterThanOrEqual(limit.windowMs);
-    expect(deadline - began).toBe(5_000);
+    expect(over).toEqual([false, true]);
   });
 
   it("spend() dates the deadline from the question, not from a store's late answer", async () => {
@@ -197,16 +227,18 @@ describe("guard", () => {
         return store.slots.take(request);
       },
     };
-    const guard = createGuard({ slots, clock, limits, timeoutMs: 5_000, graceMs: 2_000 });
-    const left = await guard.spend(
+    const guard = createGuard({ slots, clock: steadyClock(clock), limits, timeoutMs: 5_000, graceMs: 2_000 });
+    const over = await guard.spend(
       "management",
       () => "bulk",
-      async (notAfter) => ({
-        slot: "settled" as const,
-        value: notAfter - clock.monotonic(),
-      }),
+      async (isOver) => {
+        await clock.advance(2_000);
+        const before = isOver();
+        await clock.advance(1);
+        return { slot: "settled" as const, value: [before, isOver()] };
+      },
     );
-    expect(left).toBe(2_000);
+    expect(over).toEqual([false, true]);
   });
 
   it("spend() stops waiting when the signal aborts, with its reason, and takes no slot", async () => {
@@ -293,7 +325,13 @@ describe("guard", () => {
       take: (request) => (takes++, store.slots.take(request)),
     };
     const hourly = { management: { ...limit, calls: 1, windowMs: 3_600_000 }, token: null, fhir: null };
-    const guard = createGuard({ slots, clock, limits: hourly, timeoutMs: 5_000, graceMs: 2_000 });
+    const guard = createGuard({
+      slots,
+      clock: steadyClock(clock),
+      limits: hourly,
+      timeoutMs: 5_000,
+      graceMs: 2_000,
+    });
     const calledAt: number[] = [];
     const call = (): Promise<void> =>
       guard.spend(

@@ -12,8 +12,11 @@ import {
   type KeyRecord,
 } from "../../src/store/sealing/key-record.ts";
 import { keyRing, type KeyRing } from "../../src/store/sealing/key-ring.ts";
-import { steadyClock } from "../../src/store/steady-time.ts";
+import { momentOn, steadyClock } from "../../src/store/steady-time.ts";
 import { silentLogger } from "../support/loggers.ts";
+
+/** When the first reads began, on the clock of each test. */
+const atFirst = momentOn(steadyClock(manualClock()));
 
 async function opened() {
   const manual = manualClock();
@@ -74,13 +77,13 @@ describe("runtime/store-keys", () => {
     const { keys, replaced, held, holdBack } = await opened();
     const [older, newer] = [await replaced(2), await replaced(3)];
     holdBack(true);
-    const late = keys.applyRecord(older.found, 0);
+    const late = keys.applyRecord(older.found, atFirst);
     holdBack(false);
-    await keys.applyRecord(newer.found, 0);
+    await keys.applyRecord(newer.found, atFirst);
     expect(keys.sealer.keyId).toBe(newer.id);
     for (const go of held) go();
     await late;
-    await keys.applyRecord(older.found, 0);
+    await keys.applyRecord(older.found, atFirst);
     expect(keys.sealer.keyId).toBe(newer.id);
     expect(keys.trouble).toBeNull();
   });
@@ -154,9 +157,9 @@ describe("runtime/store-keys", () => {
       JSON.stringify(older.found.value).replace(/"wrapped":"..../, '"wrapped":"AAAA'),
     );
     holdBack(true);
-    const late = keys.applyRecord({ value: damaged, revision: 2 }, 0);
+    const late = keys.applyRecord({ value: damaged, revision: 2 }, atFirst);
     holdBack(false);
-    await keys.applyRecord(newer.found, 0);
+    await keys.applyRecord(newer.found, atFirst);
     for (const go of held) go();
     await late;
     expect(keys.trouble).toBeNull();
@@ -168,7 +171,7 @@ describe("runtime/store-keys", () => {
     const { keys, replaced, held, holdBack } = await opened();
     const { found, id } = await replaced(2);
     holdBack(true);
-    const all = Promise.all([1, 2, 3].map(() => keys.applyRecord(found, 0)));
+    const all = Promise.all([1, 2, 3].map(() => keys.applyRecord(found, atFirst)));
     await new Promise((resolve) => setImmediate(resolve));
     expect(held).toHaveLength(1);
     held[0]?.();
@@ -190,11 +193,11 @@ describe("runtime/store-keys", () => {
   it("renew() throws what is wrong with the record until it is right again", async () => {
     const { keys, replaced } = await opened();
     const damaged = { value: { format: 1, storeKeys: [] }, revision: 2 };
-    await keys.applyRecord(damaged, 0);
+    await keys.applyRecord(damaged, atFirst);
     expect(keys.trouble).toMatchObject({ code: "RECORD_DAMAGED" });
     expect(keys.isFresh).toBe(false);
     const { found, id } = await replaced(3);
-    await keys.applyRecord(found, 0);
+    await keys.applyRecord(found, atFirst);
     expect(keys.trouble).toBeNull();
     expect(keys.sealer.keyId).toBe(id);
   });

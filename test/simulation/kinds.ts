@@ -145,6 +145,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
   /** In the end purges are extended after a death, or withdrawn while their call is on its way: see `purging.ts`. */
   purging: { share: 0.1 },
   ...serverKinds,
+  /** What makes a process stand still is the suspension of its machine: its monotonic clock stands still, too. */
+  suspendedMachines: { share: 0.1 },
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */

@@ -30,6 +30,10 @@ export class Life {
   isDaysOff: () => boolean = () => false;
   /** It stood still once. */
   hasStalled = false;
+  /** How long its machine was suspended before the present suspension, ms. */
+  #suspendedBefore = 0;
+  /** The present suspension, or the last one, on the true time. */
+  #suspension = { from: 0, until: 0 };
   readonly #time: Time;
 
   constructor(time: Time, name: string, release: number, skewMs: () => number, dice: Dice) {
@@ -39,10 +43,35 @@ export class Life {
     this.release = release;
     this.clock = {
       now: () => time.now + skewMs(),
-      monotonic: () => time.now - startedAt,
+      monotonic: () => time.now - startedAt - this.suspendedMs,
       random: () => dice.next(),
-      timer: (ms, task) => this.hear(ms, task),
+      timer: (ms, task) => this.#wakesAfter(ms, task),
     };
+  }
+
+  /** Its machine is suspended from now on, for so long. */
+  suspend(ms: number): void {
+    const { now } = this.#time;
+    this.#suspendedBefore = this.suspendedMs;
+    this.#suspension = { from: now, until: Math.max(now + ms, this.#suspension.until) };
+    this.stalledUntil = this.#suspension.until;
+  }
+
+  /** How long its machine was suspended, ms: nothing of it ran, and neither did its monotonic clock. */
+  get suspendedMs(): number {
+    const { from, until } = this.#suspension;
+    return this.#suspendedBefore + Math.max(0, Math.min(this.#time.now, until) - from);
+  }
+
+  /** A timer, which counts only while the machine runs. */
+  #wakesAfter(ms: number, task: () => void): () => void {
+    const due = this.clock.monotonic() + ms;
+    let cancel = this.hear(ms, () => {
+      const leftMs = due - this.clock.monotonic();
+      if (leftMs > 0) cancel = this.#wakesAfter(leftMs, task);
+      else task();
+    });
+    return () => cancel();
   }
 
   /** Lets the process see something `ms` from now, or as soon after that as it does not stand still. */

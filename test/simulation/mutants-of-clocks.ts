@@ -1,4 +1,4 @@
-/** Mistakes with the clock of a process that is wrong by days. Part of `mutants.ts`. */
+/** Mistakes with clocks that are wrong by days, or stand still with their machine. Part of `mutants.ts`. */
 import type { Mutant } from "./breaking.ts";
 
 export const mutantsOfClocks: readonly Mutant[] = [
@@ -11,5 +11,10 @@ export const mutantsOfClocks: readonly Mutant[] = [
     name: "holds a process back for as long as its clock was ahead",
     at: "a-clock-that-is-put-back-leaves-no-gate-shut",
     when: "always",
+  },
+  {
+    name: "forgets the time for which its machine was suspended",
+    at: "time-in-which-the-machine-slept-has-passed",
+    becomes: (_, { part }) => part("arguments.0"),
   },
 ];

@@ -13,6 +13,7 @@ import { mutants } from "./mutants.ts";
 import { productSources, type Sources } from "./seams.ts";
 
 const usage = `npm run mutants -- [--only TEXT]    the mistakes whose name holds TEXT (all)
+                   [--sample SHARE] as large a part of these, from 0 to 1, drawn at random (1)
                    [--seeds N]      stories that are played at most for each (2000)
                    [--noted]        first the story that noticed the mistake when noticed.json was written
                    [--note]         write down in noticed.json which story noticed which mistake`;
@@ -22,12 +23,14 @@ function readWords() {
     const { values } = parseArgs({
       options: {
         only: { type: "string", default: "" },
+        sample: { type: "string", default: "1" },
         seeds: { type: "string", default: "2000" },
         noted: { type: "boolean", default: false },
         note: { type: "boolean", default: false },
       },
     });
-    return Number.isSafeInteger(Number(values.seeds)) && Number(values.seeds) > 0 ? values : null;
+    const [sample, seeds] = [Number(values.sample), Number(values.seeds)];
+    return sample > 0 && sample <= 1 && Number.isSafeInteger(seeds) && seeds > 0 ? values : null;
   } catch {
     return null; // a word that is none of these
   }
@@ -52,7 +55,10 @@ const notes = join(root, "test/simulation/noticed.json");
 const noted = new Map(Object.entries(JSON.parse(readFileSync(notes, "utf8")) as Record<string, Noticed>)); // ours
 
 async function main(): Promise<void> {
-  const waiting = mutants.filter(({ name }) => name.includes(values.only));
+  const waiting = sampled(
+    mutants.filter(({ name }) => name.includes(values.only)),
+    Number(values.sample),
+  );
   const found = new Map<string, Noticed | null>();
   const sources = productSources(root);
   const lane = async (name: string): Promise<void> => {
@@ -76,6 +82,13 @@ async function main(): Promise<void> {
   if (values.note) note(found);
   const unnoticed = [...found.values()].filter((noticed) => noticed === null).length;
   if (unnoticed > 0) process.exitCode = 1;
+}
+
+/** As large a part of a list, drawn at random: at least one. */
+function sampled<T>(all: readonly T[], share: number): T[] {
+  const left = [...all];
+  const count = Math.ceil(share * all.length);
+  return Array.from({ length: count }, () => left.splice(Math.floor(Math.random() * left.length), 1)).flat();
 }
 
 /** Writes down what was found, and keeps what was noted of the other mistakes. */

@@ -168,23 +168,34 @@ export class Process implements Mortal {
     time.after(this.#dice.pick([second, 20 * second, 3 * minute]), () => this.start());
   }
 
-  /** Stands still. */
+  /** Stands still: the process is stopped, or its machine is suspended. */
   stall(life: Life): void {
     const { judge, time, trace } = this.#stage;
     const ms = this.#dice.between(second, 3 * minute);
-    trace.note(life.name, `stands still for ${Math.round(ms / second)} s`);
+    const isSuspended = this.#isSuspendable();
+    trace.note(
+      life.name,
+      `${isSuspended ? "is suspended" : "stands still"} for ${Math.round(ms / second)} s`,
+    );
     judge.noteInterruption(life.name, "stood still");
     life.hasStalled = true;
-    life.stalledUntil = time.now + ms;
+    if (isSuspended) life.suspend(ms);
+    else life.stalledUntil = time.now + ms;
     life.heldUpUntil = Math.max(life.heldUpUntil, time.now + ms);
   }
 
   /** What may happen to a process whenever it does something. True: it is dead now. */
   meetsItsFate(life: Life): boolean {
-    const { rates } = this.#stage;
+    const { isOver, rates } = this.#stage;
+    const stall = this.#isSuspendable() && !isOver ? Math.max(rates.stall, 0.005) : rates.stall;
     if (this.#dice.hits(rates.crash)) this.crash(life);
-    else if (this.#dice.hits(rates.stall)) this.stall(life);
+    else if (this.#dice.hits(stall)) this.stall(life);
     return !life.alive;
+  }
+
+  /** Whether it stands still because its machine is suspended. */
+  #isSuspendable(): boolean {
+    return this.#stage.scenario.kinds.includes("suspendedMachines");
   }
 
   private end(life: Life): void {

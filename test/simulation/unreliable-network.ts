@@ -202,8 +202,10 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
         const toldToWait = (headers: Readonly<Record<string, string>>): void => {
           const seconds = Number(headers["retry-after"] ?? NaN);
           if (Number.isNaN(seconds) || isOfItsUserAlone()) return;
-          // A process whose clock is ahead believes sooner that the time is over.
-          const ms = seconds * 1_000 - (Math.max(...scenario.skewMs) - Math.min(...scenario.skewMs));
+          // A process whose clock is ahead believes sooner that the time is over, and so does one whose machine slept: it
+          // adopts the right time after a minute.
+          const skewMs = Math.max(...scenario.skewMs) - Math.min(...scenario.skewMs);
+          const ms = seconds * 1_000 - skewMs - life.suspendedMs;
           life.toldToWait.set(endpointOf(incoming), { since: time.now, until: time.now + ms });
         };
 

@@ -119,7 +119,15 @@ export const clockKinds = {
 export function lookAtClocks(stage: Stage, processes: readonly Process[]): void {
   const { judge, scenario, time } = stage;
   if (!scenario.kinds.includes("wrongDays")) return;
-  for (const { process: index, atMs, forMs } of wrongDaysOf(scenario.seed)) {
+  const days = wrongDaysOf(scenario.seed);
+  for (const { process: index, atMs, forMs } of days) {
+    const endMs = atMs + forMs;
+    // Its clock is, or was just now, wrong by another day.
+    const isWrongAgain = days.some(
+      (other) =>
+        other.process === index && other.atMs + other.forMs > endMs && other.atMs < endMs + 5 * minute,
+    );
+    if (isWrongAgain) continue;
     const look = async (judged: boolean): Promise<void> => {
       const { life, lifecycle } = processes[index] ?? {};
       if (!life || !lifecycle) return;
@@ -127,7 +135,6 @@ export function lookAtClocks(stage: Stage, processes: readonly Process[]): void 
         if (judged && until.getTime() - life.clock.now() > longestHeldMs)
           judge.blame(`P2: ${life.name} holds itself back (${gate}, ${reason}) until ${until.toISOString()}`);
     };
-    for (const minutes of [1, 3, 5])
-      time.after(atMs + forMs + minutes * minute, () => void look(minutes === 5));
+    for (const minutes of [1, 3, 5]) time.after(endMs + minutes * minute, () => void look(minutes === 5));
   }
 }

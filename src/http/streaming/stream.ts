@@ -65,7 +65,7 @@ const longestError = 65_536;
 export async function openStream(
   { transport, open, clock, timeoutMs }: Streaming,
   { method, url, headers }: Call,
-  { signal, notAfter = Infinity, publicOnly = false, isWanted }: StreamOptions,
+  { signal, notAfter = Infinity, isOver, publicOnly = false, isWanted }: StreamOptions,
 ): Promise<StreamedAnswer | Answer | Unanswered> {
   const own = new AbortController();
   let sentAt = clock.now();
@@ -132,7 +132,7 @@ export async function openStream(
     signal: own.signal,
     maxBytes: Infinity,
     onSending() {
-      if (own.signal.aborted || clock.monotonic() > notAfter) return false;
+      if (own.signal.aborted || clock.monotonic() > notAfter || isOver?.() === true) return false;
       sentAt = clock.now();
       sent = true;
       return true;

@@ -10,7 +10,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Slot, Store } from "../../store/contract.ts";
-import { momentAt, passedSince, type SteadyClock } from "../../store/steady-time.ts";
+import { momentOn, passedSince, type SteadyClock } from "../../store/steady-time.ts";
 
 /** The names of all leases: limits of one call. */
 export const leaseNames: readonly string[] = Array.from(
@@ -45,7 +45,7 @@ export async function takeLease(
   { store, clock, settings: { timeoutMs, graceMs } }: LeaseParts,
   name: string,
 ): Promise<CreateLease> {
-  const began = momentAt(clock, clock.monotonic());
+  const began = momentOn(clock);
   const isOver = (): boolean => passedSince(clock, began) > timeoutMs;
   const limit = { name, calls: 1, windowMs: unseenMs };
   // A create that leaves at the last moment may take its whole time, and arrive later than that.

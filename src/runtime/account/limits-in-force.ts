@@ -7,6 +7,7 @@
 import { inWords, isLifecycleError } from "../../errors.ts";
 import type { GrowingLimits, Limits } from "../../guard/guard.ts";
 import type { AccountRecord, Json, Lane, LaterLimit, Limit } from "../../store/contract.ts";
+import type { Moment } from "../../store/steady-time.ts";
 import { isCount, isObject, objectIn } from "../../store/guards.ts";
 import { changeAccount, type RecordParts } from "./change-account.ts";
 import { formerOf, growthOf, limitWhileExtending, readFormer, type FormerLimits } from "./former-limits.ts";
@@ -79,7 +80,7 @@ export interface LimitsParts extends RecordParts {
   /** The lanes that are not served now. */
   readonly paused: () => readonly Lane[];
   /** Called with each read of the account's record, and when that began. */
-  readonly seen?: (found: AccountRecord, at: number) => void;
+  readonly seen?: (found: AccountRecord, began: Moment) => void;
 }
 
 /** The limits that this process applies. They follow the account's record, which other processes may change. */
@@ -191,8 +192,8 @@ export class LimitsInForce implements GrowingLimits {
     change: (recorded: ConfiguredLimits) => ConfiguredLimits | null,
     replaces = false,
   ): Promise<void> {
-    const done = await changeAccount(this.#parts, (found, at) => {
-      this.#parts.seen?.(found, at);
+    const done = await changeAccount(this.#parts, (found, began) => {
+      this.#parts.seen?.(found, began);
       const next = change(readLimits(found.value));
       this.applyRecord(found);
       if (next === null) return null;

@@ -8,6 +8,7 @@
 import { inWords, isLifecycleError, type LifecycleError, storeUnusable } from "../../errors.ts";
 import type { AccountRecord, EventOutbox, Json, StoreAdapter } from "../../store/contract.ts";
 import { isCount, isObject, objectIn } from "../../store/guards.ts";
+import { momentOn, type Moment } from "../../store/steady-time.ts";
 import { changeAccount, type RecordParts } from "./change-account.ts";
 import { errorField } from "../options/logger.ts";
 import { spanInWords } from "../options/time-in-words.ts";
@@ -122,8 +123,8 @@ export class Outbox {
     }
   }
 
-  /** Applies a read of the account's record that began `at`. A later read counts, whenever an earlier one ends. */
-  applyRecord({ value }: Pick<AccountRecord, "value">, at: number): void {
+  /** Applies a read of the account's record. A later read counts, whenever an earlier one ends. */
+  applyRecord({ value }: Pick<AccountRecord, "value">, { at }: Moment): void {
     this.#hasSeen = true;
     if (at < this.#seenAt) return;
     this.#seenAt = at;
@@ -134,8 +135,8 @@ export class Outbox {
 
   async #change(keepMs: number | null): Promise<void> {
     const { clock, logger } = this.#parts;
-    const done = await changeAccount(this.#parts, (found, at) => {
-      this.applyRecord(found, at);
+    const done = await changeAccount(this.#parts, (found, began) => {
+      this.applyRecord(found, began);
       const before = settingIn(found.value);
       const next = changed(before, keepMs);
       const fields = isObject(found.value) ? found.value : {};
@@ -145,7 +146,7 @@ export class Outbox {
     const { before, next } = done;
     if (before !== null)
       logger.warn({}, `The account's events are ${inForce(next)} from now on, and were ${inForce(before)}`);
-    this.applyRecord(done, clock.monotonic());
+    this.applyRecord(done, momentOn(clock));
   }
 
   #keepsNone(): LifecycleError {

@@ -6,7 +6,7 @@
  */
 import { lanes, type AccountRecord, type Json, type Lane } from "../../store/contract.ts";
 import { isObject, isTime, objectIn } from "../../store/guards.ts";
-import { momentAt, passedSince, type Moment, type SteadyClock } from "../../store/steady-time.ts";
+import { momentOn, passedSince, type Moment, type SteadyClock } from "../../store/steady-time.ts";
 import { writeAct, type NewAct } from "./account-act.ts";
 import type { RecordParts } from "./change-account.ts";
 import { momentInWords } from "../options/time-in-words.ts";
@@ -73,10 +73,10 @@ export class Pauses {
     return Math.min(...this.all().map(endOf)) - this.#parts.clock.now();
   }
 
-  /** Applies a read of the account's record that began `at`. A later read counts, whenever an earlier one ends. */
-  applyRecord({ value }: Pick<AccountRecord, "value">, at: number): void {
-    if (at < this.#read.at) return;
-    this.#read = momentAt(this.#parts.clock, at);
+  /** Applies a read of the account's record. A later read counts, whenever an earlier one ends. */
+  applyRecord({ value }: Pick<AccountRecord, "value">, began: Moment): void {
+    if (began.at < this.#read.at) return;
+    this.#read = began;
     if (value === this.#seenIn) return;
     this.#seenIn = value;
     const [before, next] = [this.#known, readPauses(value)];
@@ -95,9 +95,9 @@ export class Pauses {
   async renew(): Promise<void> {
     if (this.isFresh) return;
     const { record, clock } = this.#parts;
-    const at = clock.monotonic();
+    const began = momentOn(clock);
     const found = await record.load();
-    if (found !== null) this.applyRecord(found, at);
+    if (found !== null) this.applyRecord(found, began);
   }
 
   /** Pauses a lane, or all, in place of an earlier pause of the same. @throws {LifecycleError} `STORE_UNAVAILABLE` */
@@ -124,7 +124,7 @@ export class Pauses {
     const value = await writeAct(this.#parts, act, (before) =>
       withPauses(before, change(inForce(readPauses(before), clock.now()))),
     );
-    if (value !== null) this.applyRecord({ value }, clock.monotonic());
+    if (value !== null) this.applyRecord({ value }, momentOn(clock));
   }
 
   #log(before: readonly AccountPause[]): void {

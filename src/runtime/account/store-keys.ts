@@ -22,7 +22,7 @@ import {
   type WrappedStoreKey,
 } from "../../store/sealing/key-record.ts";
 import type { KeyRing } from "../../store/sealing/key-ring.ts";
-import { momentAt, passedSince, type Moment, type SteadyClock } from "../../store/steady-time.ts";
+import { momentOn, passedSince, type Moment, type SteadyClock } from "../../store/steady-time.ts";
 import { Sealer, type SealMemory } from "../../store/sealing/sealer.ts";
 import type { RecordParts } from "./change-account.ts";
 
@@ -32,7 +32,7 @@ export interface StoreKeysParts extends Omit<KeyParts, "newest" | "writeId">, Re
   readonly newest: number;
   readonly clock: SteadyClock;
   /** Called with each read of the account's record, and when that began. */
-  readonly seen?: (found: AccountRecord, at: number) => void;
+  readonly seen?: (found: AccountRecord, began: Moment) => void;
   /** See {@link SealMemory}. */
   readonly memory?: SealMemory | undefined;
 }
@@ -62,17 +62,17 @@ export class StoreKeys {
 
   /** Opens the store's keys. @throws {LifecycleError} as {@link openKeys} */
   static async open(parts: StoreKeysParts): Promise<StoreKeys> {
-    const began = parts.clock.monotonic();
+    const began = momentOn(parts.clock);
     const view = await openKeys({ ...parts, writeId: randomName(parts.clock) });
     return new StoreKeys(parts, view, began);
   }
 
-  private constructor(parts: StoreKeysParts, view: KeyView, began: number) {
+  private constructor(parts: StoreKeysParts, view: KeyView, began: Moment) {
     this.#parts = parts;
     this.sealer = new Sealer(view, parts.account, parts.newest, parts.memory);
     this.#view = view;
     this.#known = view.storeKeys;
-    this.#read = momentAt(parts.clock, began);
+    this.#read = began;
   }
 
   /** The keys as last seen. */
@@ -98,25 +98,25 @@ export class StoreKeys {
     return this.#trouble === null && passedSince(this.#parts.clock, this.#read) <= freshMs;
   }
 
-  /** Applies the result of a read that started `at`. Never rejects; an error is kept in {@link trouble} and logged. */
-  async applyRecord(found: AccountRecord, at: number): Promise<void> {
-    this.#parts.seen?.(found, at);
-    if (this.#isOld(found, at)) return;
-    if (found.value !== null && found.value === this.#seenIn) return this.#noteRead(found, at);
+  /** Applies the result of a read. Never rejects; an error is kept in {@link trouble} and logged. */
+  async applyRecord(found: AccountRecord, began: Moment): Promise<void> {
+    this.#parts.seen?.(found, began);
+    if (this.#isOld(found, began)) return;
+    if (found.value !== null && found.value === this.#seenIn) return this.#noteRead(found, began);
     try {
       const record = readKeyRecord(found.value, this.#parts.newest);
       const text = JSON.stringify(record);
       if (text === this.#seen) this.#seenIn = found.value;
       else {
         if (this.#taking?.text !== text) {
-          const taken = this.#take(record, text, found, at).finally(() => (this.#taking = null));
+          const taken = this.#take(record, text, found, began).finally(() => (this.#taking = null));
           this.#taking = { text, taken };
         }
         await this.#taking.taken;
       }
-      this.#noteRead(found, at);
+      this.#noteRead(found, began);
     } catch (error) {
-      this.#refuse(error, found, at);
+      this.#refuse(error, found, began);
     }
   }
 
@@ -126,9 +126,9 @@ export class StoreKeys {
    * cannot use the record
    */
   async renew(): Promise<void> {
-    const at = this.#parts.clock.monotonic();
+    const began = momentOn(this.#parts.clock);
     const found = await this.#parts.record.load();
-    if (found !== null) await this.applyRecord(found, at);
+    if (found !== null) await this.applyRecord(found, began);
     if (this.#trouble !== null) throw this.#trouble;
   }
 
@@ -155,13 +155,13 @@ export class StoreKeys {
   }
 
   /** A read that started earlier is outdated, whenever it ends. */
-  #isOld({ revision }: AccountRecord, at: number): boolean {
+  #isOld({ revision }: AccountRecord, { at }: Moment): boolean {
     return at < this.#read.at || (at === this.#read.at && revision < this.#revision);
   }
 
-  async #take(record: KeyRecord, text: string, found: AccountRecord, at: number): Promise<void> {
+  async #take(record: KeyRecord, text: string, found: AccountRecord, began: Moment): Promise<void> {
     const view = await unlock(record, this.#parts.account, () => this.ring(), this.#known);
-    if (this.#isOld(found, at)) return;
+    if (this.#isOld(found, began)) return;
     const before = this.#view;
     const ids = new Set(view.storeKeys.map(({ id }) => id));
     this.#known = [...view.storeKeys, ...this.#known.filter(({ id }) => !ids.has(id))];
@@ -225,15 +225,15 @@ export class StoreKeys {
     });
   }
 
-  #noteRead(found: AccountRecord, at: number): void {
-    if (this.#isOld(found, at)) return;
+  #noteRead(found: AccountRecord, began: Moment): void {
+    if (this.#isOld(found, began)) return;
     this.#revision = found.revision;
-    this.#read = momentAt(this.#parts.clock, at);
+    this.#read = began;
     this.#trouble = null;
   }
 
-  #refuse(error: unknown, found: AccountRecord, at: number): void {
-    if (this.#isOld(found, at)) return;
+  #refuse(error: unknown, found: AccountRecord, began: Moment): void {
+    if (this.#isOld(found, began)) return;
     const trouble = isLifecycleError(error)
       ? error
       : keyRefused("Cannot read the store's keys: the key source failed", {

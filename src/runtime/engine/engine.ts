@@ -157,8 +157,8 @@ export interface RunOptions {
   readonly lease: Lease;
   /** A slot granted with the lease. */
   readonly slot?: Slot | null;
-  /** The time on `clock.monotonic()` after which a call on that slot must not be sent. */
-  readonly notAfter?: number;
+  /** Whether it is too late for a call on that slot to be sent. */
+  readonly isOver?: () => boolean;
   /**
    * Once it aborts, no further management call starts; the call in flight, and the exchange of its code, still
    * complete.

@@ -42,9 +42,9 @@ export async function neutralCall(
   }
   const taken = takeGranted(endpoint, permit) ?? (await takeSlot(engine, endpoint));
   if ("retryInMs" in taken) return { type: "notAsked", retryInMs: taken.retryInMs };
-  const { slot, notAfter } = taken;
+  const { slot, isOver } = taken;
   const call = callTo(engine, endpoint);
-  const how = { notAfter, withinMs: neutralCallMs };
+  const how = { isOver, withinMs: neutralCallMs };
   const answer = await reported(engine.recorder, call, () => sender.send(call, how));
   await endSlot(store.slots, slot, slotFate(answer.type));
   if (answer.type !== "answer") return answer;
@@ -61,11 +61,11 @@ function takeGranted(endpoint: NeutralEndpoint, permit: Permit): GrantedSlot | n
 async function takeSlot(
   { guard, store }: Engine,
   endpoint: NeutralEndpoint,
-): Promise<{ readonly slot: Slot | null; readonly notAfter: number } | { readonly retryInMs: number }> {
-  const { slot: request, notAfter } = guard.ask(endpoint, null);
-  if (request === undefined) return { slot: null, notAfter };
+): Promise<{ readonly slot: Slot | null; readonly isOver: () => boolean } | { readonly retryInMs: number }> {
+  const { slot: request, isOver } = guard.ask(endpoint, null);
+  if (request === undefined) return { slot: null, isOver };
   const taken = await store.slots.take(request);
-  return taken.type === "taken" ? { slot: taken.slot, notAfter } : { retryInMs: taken.retryInMs };
+  return taken.type === "taken" ? { slot: taken.slot, isOver } : { retryInMs: taken.retryInMs };
 }
 
 function callTo(engine: Engine, endpoint: NeutralEndpoint): Call {

@@ -66,7 +66,7 @@ export function performCall(
   engine: Engine,
   user: User,
   call: UserCall,
-  notAfter: number,
+  isOver: () => boolean,
 ): Promise<Performed> {
   const prepared = prepare(engine, user, call);
   if ("unsent" in prepared) {
@@ -74,11 +74,11 @@ export function performCall(
     return Promise.resolve({ outcome: prepared.unsent, failed, status: null });
   }
   const { recorder } = engine;
-  if (recorder === null) return sendPrepared(engine, user, call, prepared, notAfter);
+  if (recorder === null) return sendPrepared(engine, user, call, prepared, isOver);
   const about = { alias: engine.sealer.alias(user.id), state: user.position.state };
   return recorder.during(
     callWork(prepared.call, about),
-    () => sendPrepared(engine, user, call, prepared, notAfter),
+    () => sendPrepared(engine, user, call, prepared, isOver),
     ({ outcome, failed, status }) => ({ outcome: outcome.type, status, error: failed?.code }),
   );
 }
@@ -88,11 +88,11 @@ async function sendPrepared(
   user: User,
   call: UserCall,
   prepared: Sendable,
-  notAfter: number,
+  isOver: () => boolean,
 ): Promise<Performed> {
   const { tokenOwners } = engine;
   const { mixUps } = tokenOwners;
-  const answer = await engine.sender.send(prepared.call, { notAfter });
+  const answer = await engine.sender.send(prepared.call, { isOver });
   await engine.gather();
   const size = answer.type === "lost" ? sizeRuleIn(answer.cause) : null;
   if (size !== null) {

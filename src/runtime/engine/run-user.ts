@@ -63,6 +63,9 @@ async function withPermit(engine: Engine, user: User, options: RunOptions): Prom
   }
 }
 
+/** Of a run without a slot of its own: it requests one for each call. */
+const always = (): boolean => true;
+
 async function runLoop(
   engine: Engine,
   loaded: User,
@@ -70,10 +73,10 @@ async function runLoop(
   permit: Permit,
 ): Promise<RunResult> {
   const initial: User = loaded.leaseMs === undefined ? loaded : { ...loaded, leaseMs: undefined };
-  const { clock, guard, settings } = engine;
+  const { clock, guard } = engine;
   const { by, lease, stopSignal } = options;
   if (initial.intent !== null) engine.recorder?.takenOver(initial.intent.call);
-  let { slot = null, notAfter = 0 } = options;
+  let { slot = null, isOver = always } = options;
   // A claimed user, or one with a slot, has finished its wait by the store's clock, which all processes share.
   const hasWaited = by === "claimed" || slot !== null;
   let user =
@@ -119,7 +122,7 @@ async function runLoop(
     // It brought the user into its lane, or to the look-up before this purge.
     permit.hasTurn = isPurging(user.position.state) && (slot !== null || hasOutcome);
     permit.hasFailed = user.position.context.exchanges > 0 || user.position.context.codesSpent > 0;
-    permit.granted = slot === null || endpoint !== "management" ? null : { slot, notAfter };
+    permit.granted = slot === null || endpoint !== "management" ? null : { slot, isOver };
     const gated = wanted && gatedCall(user.position.state, wanted);
     const skipsGates =
       wanted === undefined || gated === undefined || isStopped || entersAtOnce(engine, gated, permit);
@@ -141,11 +144,11 @@ async function runLoop(
 
     if (endpoint === "token" && permit.exchangeSlot !== null) {
       [slot, permit.exchangeSlot] = [permit.exchangeSlot, null];
-      notAfter = clock.monotonic() + settings.timeoutMs;
+      isOver = guard.deadline();
     }
     if (endpoint === "fhir" && permit.purgeSlot !== null) {
       [slot, permit.purgeSlot] = [permit.purgeSlot, null];
-      notAfter = clock.monotonic() + settings.timeoutMs;
+      isOver = guard.deadline();
     }
     // A user whose token still works can wait for longer than one whose code expires.
     const limitName = call === "refreshToken" && isUsableNow(engine, user) ? "refresh" : endpoint;
@@ -169,13 +172,13 @@ async function runLoop(
     }
     if (slotRequest !== null) {
       slot = done.slot;
-      notAfter = slotRequest.notAfter;
+      isOver = slotRequest.isOver;
     }
     mode = "keep";
     user = { ...intended, revision: done.revision };
     options.onIntent?.();
     engine.changes.tookStep(user);
-    const { outcome, failed } = await performCall(engine, user, call, notAfter);
+    const { outcome, failed } = await performCall(engine, user, call, isOver);
     options.onOutcome?.(outcome);
     if (isAboutAnother(outcome)) reportAnother(engine, user, call);
     slotEnd = slotAfter(slot, slotFate(outcome.type));

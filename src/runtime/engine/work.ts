@@ -63,7 +63,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   const rested: Partial<Record<UserState, number>> = {};
   let taken = 0;
 
-  async function runClaimed(claimed: Claimed, lease: Lease, notAfter: number): Promise<void> {
+  async function runClaimed(claimed: Claimed, lease: Lease, isOver?: () => boolean): Promise<void> {
     let isReadable = false;
     try {
       if (!engine.sealer.knows(claimed.record.value)) await engine.keys.renew();
@@ -73,7 +73,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         by: "claimed",
         lease,
         slot: claimed.slot,
-        notAfter,
+        ...(isOver !== undefined && { isOver }),
         ...(!job.finishesClaimed && { stopSignal: job.stopSignal }),
       });
       if (result.type === "rested") {
@@ -94,9 +94,9 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     }
   }
 
-  function startRuns(claimed: readonly Claimed[], lease: Lease, notAfter: number): number {
+  function startRuns(claimed: readonly Claimed[], lease: Lease, isOver?: () => boolean): number {
     for (const each of claimed) {
-      const run: Promise<void> = runClaimed(each, lease, notAfter).finally(() => {
+      const run: Promise<void> = runClaimed(each, lease, isOver).finally(() => {
         active.delete(run);
         // There is capacity again, or nothing left to wait for.
         if (job.untilIdle || active.size === job.concurrency - 1) engine.changes.wakeWorkers();
@@ -125,12 +125,12 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     // At a shut gate the store is not asked, because it would report users that are due now.
     const dues = job.due ? allowed("any", room) : 0;
     const due = dues > 0 ? await store.claim({ limit: dues, lease }) : noUsers;
-    const started = startRuns(due.claimed, lease, 0);
-    const { notAfter } = guard.ask("management", "interactive");
+    const started = startRuns(due.claimed, lease);
+    const isOver = guard.deadline();
     const max = allowed("createUser", room - started);
     const ask = { limit: guard.limits.management, max, holdMs: guard.holdMs, lease };
     const granted = max > 0 ? await store.grant(ask) : noUsers;
-    startRuns(granted.claimed, lease, notAfter);
+    startRuns(granted.claimed, lease, isOver);
     if (dues === 0 && max <= 0) await engine.refuseMoved(); // no write has shown it
     // The store does not know when a gate opens, or a pause ends.
     const shut = [job.due ? account.opensInMs("any") : 0, account.opensInMs("createUser"), pauses.endsInMs];

@@ -20,10 +20,10 @@ export interface Blocked {
   readonly isLong?: true;
 }
 
-/** A slot, and until when its call may leave, on `clock.monotonic()`. */
+/** A slot, and whether it is too late for its call to leave. */
 export interface GrantedSlot {
   readonly slot: Slot;
-  readonly notAfter: number;
+  readonly isOver: () => boolean;
 }
 
 /** The right of one run to make calls: through open gates, and through those that it probes. */

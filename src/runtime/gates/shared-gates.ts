@@ -10,6 +10,7 @@ import { nextStepAfter, nextSteps, todoAbout } from "../../next-step.ts";
 import type { GateName } from "../../guard/gates.ts";
 import { openGate, stepGate, type Gate, type GateEvent } from "../../../machines/index.ts";
 import type { AccountRecord, Json } from "../../store/contract.ts";
+import { momentOn, type Moment } from "../../store/steady-time.ts";
 import { readGates, withGate } from "./gate-record.ts";
 import { GateTimes, shutByNow } from "./gate-times.ts";
 import { errorOf } from "./gate-rules.ts";
@@ -25,7 +26,7 @@ export interface SharedGatesParts extends RecordParts {
   /** Called when a gate changed. */
   readonly changed: () => void;
   /** Called with the account's record on each read, and when the read started, on `clock.monotonic()`. */
-  readonly seen: (record: AccountRecord, at: number) => void;
+  readonly seen: (record: AccountRecord, began: Moment) => void;
 }
 
 /** The names of all gates. */
@@ -184,10 +185,10 @@ export class SharedGates {
   }
 
   async #read(): Promise<void> {
-    const at = this.#parts.clock.monotonic();
+    const began = momentOn(this.#parts.clock);
     try {
       const found = await this.#parts.record.load();
-      if (found !== null) this.#parts.seen(found, at);
+      if (found !== null) this.#parts.seen(found, began);
       this.#see(found === null ? {} : this.#gatesIn(found));
     } catch (error) {
       this.#parts.logger.warn(

@@ -100,7 +100,7 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
       guard.spend<LimitedOutcome<T> | LifecycleError>(
         isFhir ? "fhir" : "management",
         () => lane && laneOfCalls(engine, lane),
-        async (notAfter) => {
+        async (isTooLate) => {
           // A gate may have closed, or a pause begun, while this call waited for its slot.
           const stop = isFhir ? null : await stopOfCall(engine, limited);
           if (stop !== null) return { slot: "givenBack", value: stop };
@@ -111,8 +111,8 @@ async function callOnce<T extends Outcome, Begun extends StreamedAnswer>(
           const call = describe();
           const { onText, send = (call, how) => sender.send(call, { ...how, onText }) } = limited;
           const answer = isFhir // FHIR operations report themselves
-            ? await send(call, { notAfter, isOver, signal })
-            : await reported(engine.recorder, call, () => sender.send(call, { notAfter, signal }));
+            ? await send(call, { isOver: () => isTooLate() || isOver?.() === true, signal })
+            : await reported(engine.recorder, call, () => sender.send(call, { isOver: isTooLate, signal }));
           const value = outcomeOf(engine, limited, call, answer);
           await account.recordOutcome(gated, value, permit);
           return { slot: slotFate(answer.type), value };
@@ -137,10 +137,10 @@ function sendAtOnce<T extends Outcome, Result, Begun extends StreamedAnswer>(
   permit: Permit,
   toResult: (outcome: LimitedOutcome<T>) => Result | Promise<Result>,
 ): Promise<Result> {
-  const { account, guard, sender } = engine;
+  const { account, sender, settings } = engine;
   const { gated, send, signal, onText, isOver } = limited;
   const call = limited.describe();
-  const { notAfter } = guard.ask("fhir", null, permit.enteredAt); // it has just entered
+  const notAfter = permit.enteredAt + settings.timeoutMs;
   const take = (answer: Answer | Begun | Unanswered): Result | Promise<Result> => {
     const outcome = outcomeOf(engine, limited, call, answer);
     if (account.recordAtOnce(gated, outcome, permit)) return toResult(outcome);
