@@ -29,5 +29,5 @@ function ruleBroken(cause: unknown): string {
   if (errorCode(cause) === "ERR_DLOPEN_DISABLED")
     return "this process must allow native code (--allow-addons), and a flag of Node forbids it";
   if (isMissing(cause)) return "the package lmdb must be installed";
-  return "the native code of the package lmdb must be installed for this platform; install again on it, with optional dependencies (without --omit=optional)";
+  return "the native code of the package lmdb must be there for this platform; install again on it, with optional dependencies (without --omit=optional), and where a tool copies only the files that it traces, add node_modules/@lmdb";
 }

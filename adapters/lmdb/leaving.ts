@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { accessSync, constants } from "node:fs";
 import { inspect } from "node:util";
 import { isMainThread } from "node:worker_threads";
 import { mainGlobal, type ProcessTable } from "./process-table.ts";
@@ -45,11 +46,15 @@ export function endAtExit(table: ProcessTable): void {
   });
 }
 
+/** A program that ends with any code. Not Node's own, which may have been removed, or be the application in one file. */
+const shell = "/bin/sh";
+
 /** Ends the process with its exit code where Node can do that, otherwise by SIGKILL. */
 function end(code: number): void {
   const { execve } = process as unknown as { readonly execve?: Execve }; // missing from the types of Node 20
   try {
-    execve?.call(process, process.execPath, [process.execPath, "--eval", `process.exit(${code})`], {});
+    accessSync(shell, constants.X_OK); // without the program, execve() would abort and may leave the memory in a file
+    execve?.call(process, shell, [shell, "-c", `exit ${code}`], {});
   } catch {
     // not on this system
   }
