@@ -145,12 +145,15 @@ export class Connection {
     isStatement = false,
   ): Promise<T> {
     const client = await this.#connected(until);
+    const began = this.clock.monotonic();
     const doing = task(client);
     try {
       const done = await this.#before(until, () => doing);
       client.release();
       return done;
     } catch (error) {
+      // What rested at least as long leads the same way.
+      if (error instanceof Silence) this.#link.retire(this.clock.monotonic() - began);
       if (isStatement && error instanceof Silence) void this.#keep(client, doing);
       else client.release(!isUsable(error));
       throw error;

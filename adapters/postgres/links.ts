@@ -57,6 +57,8 @@ export interface Link {
   connect(): Promise<PostgresClient>;
   /** Whether the server still carries out the statement of this connection, as far as that can be found out. */
   isRunning(client: PostgresClient): Promise<boolean>;
+  /** Closes the connections that have rested for so long, ms: the way to the server may be broken without a word. */
+  retire(restedMs: number): void;
   /** While so many connections wait for the end of statements that were not answered, nothing is written. */
   readonly mostKept: number;
   close(): Promise<void>;
@@ -66,6 +68,7 @@ export interface Link {
 interface OwnPool extends PostgresPool {
   on(event: "error", listener: (error: Error) => void): unknown;
   on(event: "acquire" | "connect", listener: (client: PostgresClient) => void): unknown;
+  on(event: "release", listener: (error: unknown, client: PostgresClient) => void): unknown;
   end(): Promise<void>;
 }
 
@@ -156,9 +159,16 @@ function givenLink(pool: PostgresPool): Link {
     place: "PostgreSQL",
     connect: async () => ignoreErrors(await pool.connect()),
     isRunning: async () => false, // the other connections of the pool are the application's
+    retire() {}, // likewise
     mostKept: Number.POSITIVE_INFINITY,
     close: async () => {},
   };
+}
+
+/** The socket of a connection; `undefined`: of a native client. */
+function socketOf(client: PostgresClient): Socket | undefined {
+  const { connection } = client as { readonly connection?: { readonly stream: Socket } }; // missing from its types
+  return connection?.stream;
 }
 
 /** How long to wait for the server's end of the closing handshake, in milliseconds. */
@@ -181,15 +191,27 @@ function ownTarget(url: URL, connections: number): (timeoutMs: number) => Link {
   return (timeoutMs) => {
     let dialled: Promise<OwnPool> | undefined;
     const sockets = new Set<Socket>();
+    /** The connections in the pool, and since when. */
+    const resting = new Map<Socket, number>();
     const dial = async (): Promise<OwnPool> => {
       const { Pool } = await loadPg();
       const pool = hearPool(new Pool({ ...options, connectionTimeoutMillis: timeoutMs }));
       pool.on("connect", (client) => {
-        const { connection } = client as { readonly connection?: { readonly stream: Socket } }; // missing from its types
-        if (connection === undefined) return; // native client
-        const { stream } = connection;
+        const stream = socketOf(client);
+        if (stream === undefined) return;
         sockets.add(stream);
-        stream.once("close", () => sockets.delete(stream));
+        stream.once("close", () => {
+          sockets.delete(stream);
+          resting.delete(stream);
+        });
+      });
+      pool.on("acquire", (client) => {
+        const stream = socketOf(client);
+        if (stream !== undefined) resting.delete(stream);
+      });
+      pool.on("release", (_, client) => {
+        const stream = socketOf(client);
+        if (stream !== undefined && sockets.has(stream)) resting.set(stream, systemClock.monotonic());
       });
       return pool;
     };
@@ -223,6 +245,10 @@ function ownTarget(url: URL, connections: number): (timeoutMs: number) => Link {
         const found = await (asking ??= active().finally(() => (asking = undefined)));
         // While the server cannot be asked, no other connection could take its place either.
         return processID !== undefined && (found?.has(processID) ?? true);
+      },
+      retire(restedMs) {
+        const since = systemClock.monotonic() - restedMs;
+        for (const [socket, at] of resting) if (at <= since) socket.destroy(); // the pool drops it
       },
       mostKept: Math.max(1, Math.floor(connections / 2)),
       async close() {

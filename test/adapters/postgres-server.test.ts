@@ -225,6 +225,17 @@ withSharedPostgres("adapters/postgres on a server that others use, too", (place)
     await store.close();
   });
 
+  it("after a silent loss of all connections one verb rejects, not one for each of them", async () => {
+    const { url, schema } = place();
+    await newStore(url, { schema });
+    const line = await lineTo(url);
+    const store = await openStore(line.url, { schema, timeoutMs: 1_500, connections: 4 });
+    await Promise.all(Array.from({ length: 12 }, () => store.counts())); // over all of them
+    line.silence();
+    await expect(store.load("ada")).rejects.toMatchObject(unavailable);
+    for (let n = 0; n < 4; n++) expect(await store.load("ada")).toMatchObject({ type: "absent" });
+  });
+
   it("commit({ take }) of three processes at once never takes more slots than are free", async () => {
     const { url, schema } = place();
     const store = await newStore(url, { schema });
