@@ -77,6 +77,13 @@ export async function expires(beneath: Keyv, raw: unknown): Promise<boolean> {
   return typeof data === "object" && data !== null && "expires" in data && typeof data.expires === "number";
 }
 
+/** For how long a storage adapter keeps every entry, as it was set up, in its own unit; 0: for ever, or it does not tell. */
+export function lifetimeOf(storage: unknown): number {
+  const { ttl, opts } = storage as { readonly ttl?: unknown; readonly opts?: { readonly ttl?: unknown } }; // of any shape
+  const given = [ttl, opts?.ttl].find((one) => typeof one === "number" && Number.isFinite(one) && one > 0);
+  return Number(given ?? 0);
+}
+
 /** The identity in the text of an account's record. */
 export function readIdentity(text: string): unknown {
   return (parsedIfJson(text) as { readonly identity?: unknown } | null | undefined)?.identity;

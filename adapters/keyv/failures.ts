@@ -5,7 +5,7 @@
  */
 import type { Keyv } from "keyv";
 import { inTime, type Clock } from "../../src/clock.ts";
-import { storeUnavailable, type LifecycleError, storeUnusable } from "../../src/errors.ts";
+import { LifecycleError, storeUnavailable, storeUnusable } from "../../src/errors.ts";
 import { isError } from "../../src/realms.ts";
 
 /** An error whose message is ours, so it is safe to report. */
@@ -57,8 +57,19 @@ export function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T
 }
 
 /** The error for a Keyv store that does not meet a requirement. */
-export function unusable(rule: string): LifecycleError {
-  return storeUnusable(`Cannot use this Keyv store: ${rule}`);
+export function unusable(rule: string, cause?: unknown): LifecycleError {
+  const details = cause === undefined ? {} : { cause: storageTrouble(cause) };
+  return storeUnusable(`Cannot use this Keyv store: ${rule}`, details);
+}
+
+/** The error for a row whose key the storage refuses. */
+export function refusedKeyError(key: string, given: unknown): LifecycleError {
+  const cause = storageTrouble(given);
+  return new LifecycleError(
+    "INVALID_ID",
+    `Cannot write a user to the Keyv store: the storage must hold its key of ${Buffer.byteLength(key)} bytes, and refuses it while it takes others; give the storage longer keys (keySize), or the user a shorter id`,
+    { cause },
+  );
 }
 
 /** The error of a failed store call. */

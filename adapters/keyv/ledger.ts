@@ -4,15 +4,25 @@
  * @module
  */
 import type { Keyv, KeyvStoreAdapter } from "keyv";
-import { randomName, type Clock } from "../../src/clock.ts";
+import { randomName, sleep, type Clock } from "../../src/clock.ts";
 import { isLifecycleError, type LifecycleError } from "../../src/errors.ts";
+import { isError } from "../../src/realms.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 import { memoryTables } from "../../src/store/table-store/memory-tables.ts";
 import { inSteps, putAll, restoring, type Writing } from "../../src/store/table-store/place-writes.ts";
 import { isLive, placesOf, type Change, type Place } from "../../src/store/table-store/places.ts";
 import type { Tables } from "../../src/store/table-store/tables.ts";
-import { decoded, entriesUnder, expires, fullKey, readIdentity } from "./entries.ts";
-import { Late, onErrorOf, storageTrouble, Trouble, unavailable, unusable, within } from "./failures.ts";
+import { decoded, entriesUnder, expires, fullKey, lifetimeOf, readIdentity } from "./entries.ts";
+import {
+  Late,
+  onErrorOf,
+  refusedKeyError,
+  storageTrouble,
+  Trouble,
+  unavailable,
+  unusable,
+  within,
+} from "./failures.ts";
 
 /** Some storages answer nothing when a read fails, so a record is gone only if it is missing this often, in a row. */
 const looks = 3;
@@ -24,8 +34,8 @@ const [longestLagMs, lagPauseMs] = [2_500, 250];
 const mostScans = 5;
 
 /**
- * Keys that only a careless storage takes for each other: by case, a trailing space, and an accent in its two forms of
- * Unicode. Ids may differ in no more than that.
+ * Keys that only a careless storage takes for each other: by case, a trailing space, an accent in its two forms of
+ * Unicode, and characters beyond the first 65,536. Ids may differ in no more than that.
  */
 const alike = (name: string): readonly string[] => [
   `Like${name}`,
@@ -33,8 +43,12 @@ const alike = (name: string): readonly string[] => [
   `Like${name} `,
   `Lik\u00E9${name}`,
   `Like\u0301${name}`,
+  `Like\u{1F600}${name}`,
+  `Like\u{1F601}${name}`,
 ];
 const isAlike = /^(?:like|lik\u00E9|like\u0301)/iu;
+/** Many storages hold shorter keys than this library may write, such as 255 characters, and refuse or cut longer ones. */
+const surelyHeld = 200;
 /** After so long no opening needs them any more, ms. */
 const alikeForMs = 600_000;
 
@@ -42,6 +56,11 @@ const alikeForMs = 600_000;
 const mostAtOnce = 64;
 /** If so many fail one after the other, it may not be because of them. */
 const mostFailures = 3;
+
+/** Whether a change adds a user. */
+function isNewRow({ place, before, after }: Change): boolean {
+  return place.key.startsWith("users:") && before === "" && after !== "";
+}
 
 /** The state shared by all openings of one account. */
 export interface Ledger {
@@ -123,8 +142,10 @@ export async function openLedger(
           alone = units.length;
           continue;
         }
-        if (++failures % mostFailures === 0 && !(await works())) units.push(...waiting.splice(0, alone));
-        for (const unit of units) unit.reject(lost ?? unavailable("write to", cause));
+        const refused = lost === null ? await refusedKey(changes, cause) : null;
+        if (refused !== null) failures = 0;
+        else if (++failures % mostFailures === 0 && !(await works())) units.push(...waiting.splice(0, alone));
+        for (const unit of units) unit.reject(lost ?? refused ?? unavailable("write to", cause));
         if (waiting.length === 0) break;
       }
     }
@@ -137,6 +158,18 @@ export async function openLedger(
       () => true,
       () => false,
     );
+  }
+
+  /** The error for a new row whose long key the storage refuses for good, while it takes others; `null`: it is not that. */
+  async function refusedKey(changes: readonly Change[], cause: unknown): Promise<LifecycleError | null> {
+    const row = changes.find((change) => isNewRow(change) && change.place.key.length > surelyHeld);
+    if (row === undefined || cause instanceof Late) return null;
+    const again = await fly((over) => store(over, changes)).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    if (again === null || again instanceof Late || !(await works())) return null;
+    return refusedKeyError(prefix + row.place.key, cause);
   }
 
   /** Runs one attempt, of which each read and write has a time limit. The signal aborts when the attempt is over. */
@@ -181,7 +214,7 @@ export async function openLedger(
     for (let times = 1; found.by === opening && !found.isThere && times < looks; times++)
       found = await look();
     for (let lagMs = 0; lags(found.by) && lagMs < longestLagMs; lagMs += lagPauseMs) {
-      await new Promise<void>((resolve) => clock.timer(lagPauseMs, resolve));
+      await sleep(clock, lagPauseMs);
       found = await look();
     }
     if (found.by !== opening)
@@ -193,9 +226,15 @@ export async function openLedger(
   /** Reads the storage itself: a Keyv without `throwOnErrors` answers nothing when a read fails, and reports no error. */
   async function read(key: string): Promise<string | undefined> {
     const storage = beneath.store as KeyvStoreAdapter; // part of Keyv's adapter contract
-    const asked = Promise.resolve<unknown>(storage.get(fullKey(beneath, prefix + key)));
+    const asked = (async (): Promise<unknown> => storage.get(fullKey(beneath, prefix + key)))();
+    asked.catch(report);
     const raw = await within(clock, timeoutMs, asked);
     return raw === undefined || raw === null ? undefined : decoded(beneath, raw);
+  }
+
+  /** Lets the application hear what a Keyv would have reported, had it read by itself. */
+  function report(error: unknown): void {
+    if (isError(error)) beneath.emit("error", error);
   }
 
   async function store(over: AbortSignal, changes: readonly Change[]): Promise<void> {
@@ -209,9 +248,31 @@ export async function openLedger(
 
     const marks = changes.map(({ place }) => doubt(place));
     for (const step of inSteps(changes)) await put(over, step);
+    await refuseMisplaced(over, changes.filter(isNewRow));
     trust(marks);
     for (const { place, after } of changes)
       if (place.key.startsWith("users:") && !isLive(after)) doubt(place); // the old id may still carry the row
+  }
+
+  /** A storage may cut a key or change a character, and answer that it has stored the row: what is new is read back. */
+  async function refuseMisplaced(over: AbortSignal, rows: readonly Change[]): Promise<void> {
+    for (let lagMs = 0; ; lagMs += lagPauseMs) {
+      const found = await Promise.all(rows.map(({ place }) => read(place.key)));
+      over.throwIfAborted();
+      const texts = new Set(rows.filter((_, at) => found[at] === undefined).map(({ after }) => after));
+      if (texts.size === 0) return;
+      for (const [key, raw] of await scanned()) {
+        const text = await decoded(beneath, raw);
+        const place = places.find(key);
+        if (place === undefined || !texts.delete(text)) continue;
+        if (rows.some((row) => row.place.key === key)) continue; // it is there, and only not read yet
+        doubt(place); // another's, or one that only the storage knows: it becomes again what memory holds
+        throw new Trouble("it keeps a row under another key");
+      }
+      if (texts.size === 0) return;
+      if (lagMs >= longestLagMs) throw new Trouble("it does not return what it stores");
+      await sleep(clock, lagPauseMs);
+    }
   }
 
   /** Writes what memory holds of the places that are unsure. Each counts as written once it is. */
@@ -296,9 +357,8 @@ export async function openLedger(
 
   async function send(over: AbortSignal, place: Place, text: string): Promise<void> {
     const key = `${prefix}${place.key}`;
-    // TTL 0 overrides the Keyv's default. For a missing key some storages return false from delete(), so its result is
-    // ignored.
-    const sent = text === "" ? beneath.delete(key).then(() => true) : beneath.set(key, text, 0);
+    // TTL 0 overrides the Keyv's default.
+    const sent = text === "" ? deleted(place) : beneath.set(key, text, 0);
     flying.add(sent);
     const landed = (): void => {
       flying.delete(sent);
@@ -307,7 +367,13 @@ export async function openLedger(
       running ??= writeAll();
     };
     sent.then(landed, landed);
-    if (!(await within(clock, timeoutMs, sent))) throw new Trouble("set() answered false");
+    if (!(await within(clock, timeoutMs, sent)))
+      throw new Trouble(text === "" ? "delete() left it there" : "set() answered false");
+  }
+
+  /** Some storages answer false for a key that is missing, and a Keyv without `emitErrors` for one that it could not delete. */
+  async function deleted({ key }: Place): Promise<boolean> {
+    return (await beneath.delete(prefix + key)) || (await read(key)) === undefined;
   }
 
   /** A storage that only says so would bring back the events of a user who was forgotten. */
@@ -325,7 +391,12 @@ export async function openLedger(
   async function scan(): Promise<Map<string, unknown>> {
     const before = emittedErrors;
     const found = new Map<string, unknown>();
-    for await (const [key, raw] of entriesUnder(beneath, prefix, clock, timeoutMs)) found.set(key, raw);
+    try {
+      for await (const [key, raw] of entriesUnder(beneath, prefix, clock, timeoutMs)) found.set(key, raw);
+    } catch (error) {
+      if (!(error instanceof Trouble) && !isLifecycleError(error)) report(error);
+      throw error;
+    }
     if (emittedErrors > before) throw storageTrouble(emittedError);
     return found;
   }
@@ -355,8 +426,11 @@ export async function openLedger(
           after: `${since}`,
         }));
     if (!readOnly) {
+      if (lifetimeOf(beneath.store) > 0)
+        throw unusable("its entries must not expire, and its storage adapter has a ttl for all of them");
       former = await read("Probe");
-      await fly((over) => put(over, [mark, ...alikes]));
+      await fly((over) => put(over, [mark]));
+      await fly((over) => put(over, alikes)).catch(refuseLetters);
     }
     const entries = await scanned();
     const texts = new Map<string, string>();
@@ -375,7 +449,7 @@ export async function openLedger(
         );
       if (alikes.some(({ place, after }) => texts.get(place.key) !== after))
         throw unusable(
-          "its keys must be case-sensitive and differ in accents, in their form and in trailing spaces (a binary collation without PAD SPACE)",
+          "its keys must be case-sensitive and differ in accents, in their form and in trailing spaces (a binary collation without PAD SPACE), and keep all letters (utf8mb4)",
         );
     }
     const ofBefore = [...texts]
@@ -385,6 +459,12 @@ export async function openLedger(
     const unfinished = putAll(places, texts);
     if (!readOnly) for (const step of unfinished) await fly((over) => put(over, step));
     else if (![...texts.keys()].some(places.find)) throw unusable("it must hold users of this client id");
+  }
+
+  /** The keys failed that differ in letters only, though the mark was just written. */
+  async function refuseLetters(cause: unknown): Promise<void> {
+    if (cause instanceof Late || !(await works())) throw cause;
+    throw unusable("it must take keys with any letters (utf8mb4), and it refuses some", cause);
   }
 
   const off = onErrorOf([beneath], onError);

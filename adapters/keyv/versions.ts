@@ -61,6 +61,8 @@ const ofFive = ["useKeyPrefix", "throwOnErrors"] as const;
 const ofSix = ["checkExpired", "sanitize", "serialization", "encode", "decode"] as const;
 /** Members of a Keyv of any version that no storage adapter has. Class names do not survive bundling. */
 const ofKeyv = ["setRaw", "getRaw", "serialization", "checkExpired", "_getKeyPrefix"] as const;
+/** Members of the caches of the package cacheable. */
+const ofCacheable = ["primary", "nonBlocking"] as const;
 /** Members of the adapters in which Keyv 6 wraps a Map, or a storage adapter made for Keyv 5. */
 const ofWrapper = ["capabilities", "getKeyPrefixData", "store"] as const;
 
@@ -82,6 +84,11 @@ export function recognised(given: unknown): Given {
     return { keyv, storage, namespace, encoding: { serialize, deserialize, compression } };
   }
   if (!has(given, ofSix)) {
+    if (has(given, ofCacheable))
+      throw refused(
+        "a Cacheable is a cache, which may drop entries",
+        "pass a Keyv on a storage that keeps them",
+      );
     if (ofKeyv.some((name) => has(given, [name])))
       throw refused(
         "it must be from Keyv 5 or 6, and this Keyv is from another version",

@@ -193,7 +193,12 @@ describe("adapters/keyv over a store that fails", () => {
       storage.fail(fault, 0);
       const opening = open(storage, clock);
       if (fault.startsWith("hang"))
-        await Promise.allSettled([opening, turn().then(() => clock.advance(5_000))]);
+        await Promise.allSettled([
+          opening,
+          turn()
+            .then(turn)
+            .then(() => clock.advance(5_000)),
+        ]);
       await expect(opening).rejects.toEqual(unavailable);
     }
     await (await open(storage)).commit(write("ada"));
