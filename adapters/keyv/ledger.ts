@@ -23,6 +23,7 @@ import {
   unusable,
   within,
 } from "./failures.ts";
+import { formerTrials, trials } from "./trial-keys.ts";
 
 /** Some storages answer nothing when a read fails, so a record is gone only if it is missing this often, in a row. */
 const looks = 3;
@@ -33,29 +34,15 @@ const [longestLagMs, lagPauseMs] = [2_500, 250];
 /** How often the entries are read until they are the same twice. */
 const mostScans = 5;
 
-/**
- * Keys that only a careless storage takes for each other: by case, a trailing space, an accent in its two forms of
- * Unicode, and characters beyond the first 65,536. Ids may differ in no more than that.
- */
-const alike = (name: string): readonly string[] => [
-  `Like${name}`,
-  `lIKE${name}`,
-  `Like${name} `,
-  `Lik\u00E9${name}`,
-  `Like\u0301${name}`,
-  `Like\u{1F600}${name}`,
-  `Like\u{1F601}${name}`,
-];
-const isAlike = /^(?:like|lik\u00E9|like\u0301)/iu;
 /** Many storages hold shorter keys than this library may write, such as 255 characters, and refuse or cut longer ones. */
 const surelyHeld = 200;
-/** After so long no opening needs them any more, ms. */
-const alikeForMs = 600_000;
-
 /** The most units in a batch, and writes at once: each has the time limit to itself. */
 const mostAtOnce = 64;
 /** If so many fail one after the other, it may not be because of them. */
 const mostFailures = 3;
+
+/** Many storages hold shorter keys than this library may write, such as 255 characters, and refuse or cut longer ones. */
+const surelyHeld = 200;
 
 /** Whether a change adds a user. */
 function isNewRow({ place, before, after }: Change): boolean {
@@ -419,18 +406,13 @@ export async function openLedger(
 
   async function readAll(): Promise<void> {
     const since = clock.now();
-    const alikes = readOnly
-      ? []
-      : alike(opening).map((key): Writing => ({
-          place: { key, get: () => "", put() {} },
-          after: `${since}`,
-        }));
+    const tried = readOnly ? [] : trials(opening, since);
     if (!readOnly) {
       if (lifetimeOf(beneath.store) > 0)
         throw unusable("its entries must not expire, and its storage adapter has a ttl for all of them");
       former = await read("Probe");
       await fly((over) => put(over, [mark]));
-      await fly((over) => put(over, alikes)).catch(refuseLetters);
+      await fly((over) => put(over, tried)).catch(refuseLetters);
     }
     const entries = await scanned();
     const texts = new Map<string, string>();
@@ -447,15 +429,12 @@ export async function openLedger(
         throw unusable(
           "what it stores must come back as it was, and a hook or its serializer has changed it",
         );
-      if (alikes.some(({ place, after }) => texts.get(place.key) !== after))
+      if (tried.some(({ place, after }) => texts.get(place.key) !== after))
         throw unusable(
           "its keys must be case-sensitive and differ in accents, in their form and in trailing spaces (a binary collation without PAD SPACE), and keep all letters (utf8mb4)",
         );
     }
-    const ofBefore = [...texts]
-      .filter(([key, at]) => isAlike.test(key) && !(since - Number(at) < alikeForMs))
-      .map(([key]): Writing => ({ place: { key, get: () => "", put() {} }, after: "" }));
-    if (!readOnly) await fly((over) => remove(over, [...alikes, ...ofBefore]));
+    if (!readOnly) await fly((over) => remove(over, [...tried, ...formerTrials(texts, since)]));
     const unfinished = putAll(places, texts);
     if (!readOnly) for (const step of unfinished) await fly((over) => put(over, step));
     else if (![...texts.keys()].some(places.find)) throw unusable("it must hold users of this client id");
