@@ -34,8 +34,6 @@ const [longestLagMs, lagPauseMs] = [2_500, 250];
 /** How often the entries are read until they are the same twice. */
 const mostScans = 5;
 
-/** Many storages hold shorter keys than this library may write, such as 255 characters, and refuse or cut longer ones. */
-const surelyHeld = 200;
 /** The most units in a batch, and writes at once: each has the time limit to itself. */
 const mostAtOnce = 64;
 /** If so many fail one after the other, it may not be because of them. */
