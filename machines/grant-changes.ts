@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { decided, refusedAgain, unconfirmedAfterCode, userOf } from "./refusals.ts";
+import { decided, refusedAgain, tokenRefused, unconfirmedAfterCode, userOf } from "./refusals.ts";
 import { nothingKnown, type Change, type UserContext, type UserEvent } from "./user.ts";
 
 /** The latest time at which a token call with an unknown outcome may arrive, if the event has one. */
@@ -66,6 +66,9 @@ export type GrantChangeName =
   | "holdTokens"
   | "holdAdoptedGrant"
   | "markUnusable"
+  | "noteRefusedToken"
+  | "noteAcceptedToken"
+  | "giveUpGrant"
   | "loseGrant";
 
 export const grantChanges: Readonly<Record<GrantChangeName, Change>> = {
@@ -132,10 +135,14 @@ export const grantChanges: Readonly<Record<GrantChangeName, Change>> = {
     expiresAt: "expiresAt" in event ? event.expiresAt : null,
   }),
   // No time of expiry is stored: another process, whose clock is behind, would take it to be in the future.
-  markUnusable: ({ rejectedAt }, { at }) => {
-    const lately = (rejectedAt ?? []).filter((before) => before > at - rememberedMs);
-    return { expiresAt: null, attempt: 0, rejectedAt: [...lately, at].slice(-remembered) };
+  markUnusable: (context, event) => {
+    const lately = (context.rejectedAt ?? []).filter((before) => before > event.at - rememberedMs);
+    const rejectedAt = [...lately, event.at].slice(-remembered);
+    return { expiresAt: null, attempt: 0, rejectedAt, ...tokenRefused(context, event) };
   },
+  noteRefusedToken: tokenRefused,
+  noteAcceptedToken: () => ({ refusedTokens: null }),
+  giveUpGrant: (context, event) => ({ ...grantChanges.loseGrant(context, event), refusedTokens: null }),
   loseGrant: () => ({
     ...decided,
     lostGrant: /* seam: a-lost-grant-is-remembered */ true,

@@ -30,6 +30,28 @@ export const oneMore = (span: Span | null, at: number): Span => ({
   lastAt: at,
 });
 
+/** An application that calls FHIR itself and reports a refused token so late has probably used it before, ms. */
+const reportedWithinMs = 2 * 3_600_000;
+
+/** The refused tokens before this one. */
+export const refusedBefore = ({ refusedTokens }: UserContext, event: UserEvent): Span | null => {
+  const lastAt = refusedTokens?.lastAt ?? Number.NEGATIVE_INFINITY;
+  const isReported = "isReported" in event && event.isReported === true;
+  return isReported && event.at - lastAt > reportedWithinMs ? null : refusedTokens;
+};
+
+/** Counts one more refused token; each counts once. */
+export const tokenRefused: Change = (context, event) => {
+  const before = refusedBefore(context, event);
+  const after = oneMore(before, event.at);
+  const isCounted = before !== null && isKnownRefused(context);
+  return { refusedTokens: isCounted ? { ...after, times: before.times } : after };
+};
+
+/** The token that was granted last is known to be refused. */
+export const isKnownRefused = ({ refusedTokens, grantedAt }: UserContext): boolean =>
+  grantedAt !== null && (refusedTokens?.lastAt ?? 0) > grantedAt;
+
 /** Counts one more refusal. */
 export const refusedAgain: Change = ({ refusals }, event) => {
   const isAnother = refusals?.isAnother === true || isAboutAnother(event);

@@ -87,6 +87,7 @@ export const renameChanges: Readonly<Record<RenameChangeName, Change>> = {
     lostGrant: true,
     expiresAt: null,
     grantedAt: null,
+    refusedTokens: null,
   }),
 };
 

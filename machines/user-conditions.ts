@@ -4,8 +4,8 @@
  * @module
  */
 import { beganIn, beganWithGrant, mayBeUnlisted, type BeganIn } from "./rename.ts";
-import { isAboutAnother, lastedMs } from "./refusals.ts";
-import type { Condition, UserContext, UserEvent } from "./user.ts";
+import { isAboutAnother, isKnownRefused, lastedMs, refusedBefore } from "./refusals.ts";
+import type { Condition, Span, UserContext, UserEvent } from "./user.ts";
 
 /**
  * A code that is refused this soon after it was issued may not be registered yet (1upHealth's own demo waits a
@@ -30,9 +30,11 @@ const fewestRefusals = 5;
 /** One code, or two, may be bad by themselves. */
 const fewestRefusedCodes = 3;
 
-const refusedForADay: Condition = ({ refusals }, event) =>
+const lastedForADay = (span: Span | null, { at }: UserEvent): boolean =>
   // seam: a-user-fails-after-a-day-of-refusals
-  refusals !== null && refusals.times >= fewestRefusals - 1 && lastedMs(refusals, event.at) >= refusedForMs;
+  span !== null && span.times >= fewestRefusals - 1 && lastedMs(span, at) >= refusedForMs;
+
+const refusedForADay: Condition = ({ refusals }, event) => lastedForADay(refusals, event);
 
 const askedAt = (event: UserEvent): number => ("askedAt" in event ? (event.askedAt ?? event.at) : event.at);
 
@@ -42,7 +44,7 @@ const wasThere = ({ oneupUserId, unconfirmed, wasGranted }: UserContext): boolea
 
 /** Look-ups have not listed it for as long, and as often, as refusals without a reason must last. */
 const isMissedForADay = ({ absences }: UserContext, event: UserEvent): boolean =>
-  absences !== null && absences.times >= fewestRefusals - 1 && lastedMs(absences, event.at) >= refusedForMs;
+  lastedForADay(absences, event);
 
 /** A response that brought a code has named the number, and nothing else has. */
 const hasAnAnsweredNumber = ({ oneupUserId, unconfirmed }: UserContext): boolean =>
@@ -61,6 +63,9 @@ export type ConditionName =
   | "contradictedForADay"
   | "refusedForADay"
   | "refusedForLess"
+  | "tokensRefusedForADay"
+  | "tokenNotKnownRefused"
+  | "tokensWereRefused"
   | "mayBeUnlisted"
   | "beganWithGrant"
   | "wasRefused"
@@ -109,6 +114,11 @@ export const conditions: Readonly<Record<ConditionName, Condition>> = {
     context.saidExists && context.saidMissing && refusedForADay(context, event),
   refusedForADay,
   refusedForLess: (context, event) => !refusedForADay(context, event),
+  // seam: a-day-of-refused-tokens-ends-a-grant
+  tokensRefusedForADay: (context, event) =>
+    !("isOfAll" in event && event.isOfAll === true) && lastedForADay(refusedBefore(context, event), event),
+  tokenNotKnownRefused: (context) => !isKnownRefused(context),
+  tokensWereRefused: ({ refusedTokens }) => refusedTokens !== null,
   mayBeUnlisted,
   beganWithGrant,
   ...beganIn,

@@ -50,6 +50,13 @@ const adoption = [
 /** A grant that the application supplies is probably as old as the one that was lost: taking it would cost the user its place in the lane, or a day. */
 const adoptionUnlessLost = [{ guard: "lostItsGrant" as const }, ...adoption];
 
+/** A fresh code may help where refreshed tokens are refused all the time. */
+const giveUpRefusedTokens = {
+  guard: "tokensRefusedForADay",
+  target: "#userLifecycle.reauthorizing",
+  actions: "giveUpGrant",
+} as const;
+
 /** A state of a user with a token that lasts. */
 const usable = (state: AuthorizedState, description: string) => ({
   meta: { description },
@@ -151,8 +158,14 @@ export const userLifecycle: UserLifecycle = life.createMachine({
       // seam: a-grant-is-not-replaced-by-an-adopted-one
       on: {
         DUE: { target: ".expiring", actions: "startOver" },
-        TOKEN_REJECTED: { target: ".expiring", actions: "markUnusable" },
-        REAUTHORIZE: { target: "reauthorizing", actions: "loseGrant" },
+        TOKEN_REJECTED: [
+          // seam: tokens-refused-for-a-day-are-given-up
+          giveUpRefusedTokens,
+          { target: ".expiring", actions: "markUnusable" },
+        ],
+        TOKEN_REFUSED: { guard: "tokenNotKnownRefused", actions: "noteRefusedToken" },
+        TOKEN_ACCEPTED: { guard: "tokensWereRefused", actions: "noteAcceptedToken" },
+        REAUTHORIZE: { target: "reauthorizing", actions: "giveUpGrant" },
       },
       states: {
         tokenActive: usable("tokenActive", "usable: the first token"),
@@ -173,7 +186,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
             ],
             DUE: {},
             RENAME: renameFrom("expiring"),
-            TOKEN_REJECTED: { actions: "markUnusable" },
+            TOKEN_REJECTED: [giveUpRefusedTokens, { actions: "markUnusable" }],
           },
         },
         refreshed: usable("refreshed", "usable: a refreshed token"),

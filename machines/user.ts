@@ -144,6 +144,11 @@ export interface UserContext {
   readonly grantedAt: number | null;
   /** Consecutive grants that were issued for less than ten minutes. */
   readonly shortGrants: number;
+  /**
+   * Since when FHIR has refused the user's tokens, and how many: each of them, as far as is known, before any call with it
+   * was accepted; `null`: the last one that was refused has been replaced by one that works.
+   */
+  readonly refusedTokens: Span | null;
   /** When 1upHealth has rejected access tokens lately: the last four times within an hour, oldest first; `null`: never. */
   readonly rejectedAt: readonly number[] | null;
   /**
@@ -182,6 +187,14 @@ export interface UserFacts {
   readonly active?: boolean | undefined;
 }
 
+/** How a token was refused. */
+export interface Refused {
+  /** The tokens of other users are refused, too: the grant is kept, because a fresh code would hardly help. */
+  readonly isOfAll?: boolean | undefined;
+  /** A client of the application was refused, which does not tell when a token is accepted. */
+  readonly isReported?: boolean | undefined;
+}
+
 /** The events of a user. `at` is the time of the event, in ms since 1970. */
 export type UserEvent = { readonly at: number } &
   /** It is known to exist at 1upHealth; `user`: the known facts. */
@@ -215,7 +228,12 @@ export type UserEvent = { readonly at: number } &
     /** `askedAt`: when the exchange was decided, if known; the response may have been slow. */
     | { readonly type: "CODE_REFUSED"; readonly askedAt?: number | undefined }
     | { readonly type: "TOKEN_GRANTED"; readonly expiresAt: number }
-    | { readonly type: "TOKEN_REJECTED" }
+    /** FHIR refuses its token, which is replaced. */
+    | ({ readonly type: "TOKEN_REJECTED" } & Refused)
+    /** FHIR refuses its token, which is too young to be replaced. */
+    | ({ readonly type: "TOKEN_REFUSED" } & Refused)
+    /** FHIR has accepted its token, after others were refused. */
+    | { readonly type: "TOKEN_ACCEPTED" }
     | { readonly type: "GRANT_LOST" }
     /** `mayArriveUntil`: for a call to the token endpoint. */
     | { readonly type: "IN_DOUBT"; readonly mayArriveUntil?: number | undefined }
@@ -316,6 +334,7 @@ export const nothingKnown: UserContext = {
   expiresAt: null,
   grantedAt: null,
   shortGrants: 0,
+  refusedTokens: null,
   rejectedAt: null,
   mayArriveUntil: null,
   failure: null,

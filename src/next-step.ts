@@ -38,6 +38,8 @@ const steps = {
   slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; it is tried again",
   credentials:
     "compare client id and secret (credentials, ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET) with 1upHealth's console, then call account.reopen()",
+  token:
+    "if FHIR accepts the tokens of other users, call reauthorize() for this one; if it refuses those of all, check that endpoints (ONEUP_API, ONEUP_AUTH) name one environment of 1upHealth, and ask its support; refused tokens are replaced by themselves, ever more rarely",
   blocked:
     "call the host from this machine with curl: if a proxy or a login page answers, fix that; if 1upHealth blocks this address, ask its support; then call account.reopen()",
   elsewhere:
@@ -117,10 +119,12 @@ const ofOne: Readonly<Partial<Record<keyof typeof steps, string>>> = {
 
 /** What to do after this failed call. `alone`: calls of other users succeed. */
 export function nextStepAfter(
-  { code, status }: Pick<Cause, "code" | "status">,
+  { code, status, endpoint }: Pick<Cause, "code" | "status"> & Partial<Pick<Cause, "endpoint">>,
   { alone = false }: { readonly alone?: boolean } = {},
 ): string {
-  const name = Object.hasOwn(ofCode, code) ? (ofCode[code] ?? "failing") : stepAfterStatus(code, status);
+  const name = Object.hasOwn(ofCode, code)
+    ? (ofCode[code] ?? "failing")
+    : stepAfterStatus(code, status, endpoint);
   return (alone ? ofOne[name] : undefined) ?? steps[name];
 }
 
@@ -136,14 +140,18 @@ export function isRefusedAlone(
   return isRefused && !shut.some((gate) => gate.reason === reason);
 }
 
-function stepAfterStatus(code: string, status: number | null): keyof typeof steps {
+function stepAfterStatus(
+  code: string,
+  status: number | null,
+  endpoint: Cause["endpoint"] | undefined,
+): keyof typeof steps {
   if (status === null) {
     if (/CERT|SIGNATURE|^ERR_TLS|^ERR_SSL/.test(code)) return "certificate";
     if (code.startsWith("HPE_")) return "garbled"; // of the parser of HTTP
     if (/^proxy_\d/.test(code)) return "cut";
     return code.startsWith("proxy_") ? "unreachedProxy" : "network";
   }
-  if (status === 401) return "credentials";
+  if (status === 401) return endpoint === "fhir" ? "token" : "credentials";
   if (status === 429) return "throttled";
   if (status === 404 || status === 405 || status === 410) return "elsewhere";
   const isBlocked = [403, 406, 451, 511].includes(status) || (status >= 300 && status < 400);
@@ -191,6 +199,8 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
 
 /** What to do about this error. */
 export function nextStepOf(error: LifecycleError): string {
+  // FHIR refuses the client: its call has no token.
+  if (error.code === "CREDENTIALS_REFUSED" && error.failedCall?.endpoint === "fhir") return steps.credentials;
   if (error.failedCall) return nextStepAfter(error.failedCall, { alone: error.facts["alone"] === true });
   if (error.facts["reason"] === "noRight") return steps.right;
   if (error.facts["reason"] === "noFolder") return steps.folder;

@@ -20,6 +20,10 @@ export interface TokenSource {
   get(signal?: AbortSignal, waitMs?: number): string | Promise<string>;
   /** Called after a 401 for this token: returns another one, or throws. Without this method a 401 ends the call. */
   rejected?(token: string, signal?: AbortSignal, waitMs?: number): Promise<string>;
+  /** Called after each call that brought what was asked for with this token. */
+  accepted?(token: string): void;
+  /** Called after a 401 for a token that `rejected()` returned: what can be done, for the error. */
+  refusedAgain?(token: string): string;
 }
 
 /** The client's credentials, and the user whose data they are used for. */
@@ -43,6 +47,8 @@ export interface Proof {
   on(call: Call): Call;
   /** They were refused: returns others, or `null` if there are none. */
   another(signal: AbortSignal | undefined, waitMs?: number): Promise<Proof | null>;
+  /** They were accepted. */
+  accepted?(): void;
   /** The error if they are refused and there are no others. */
   refused(task: Operation, status: number, tried: number): LifecycleError;
 }
@@ -83,9 +89,11 @@ export function withTokens(tokens: TokenSource, wait: Wait): Auth {
       const other = await wait(tokens.rejected(token, signal, waitMs), signal, waitMs);
       return other === token ? null : proof(other);
     },
+    ...(tokens.accepted !== undefined && { accepted: () => tokens.accepted?.(token) }),
     refused(task, status, tried) {
-      const which = tried > 1 ? "accepted neither of two access tokens" : "does not accept the access token";
-      return refusal("FHIR_REFUSED", task, which, status);
+      if (tried === 1) return refusal("FHIR_REFUSED", task, "does not accept the access token", status);
+      const todo = tokens.refusedAgain?.(token);
+      return refusal("FHIR_REFUSED", task, "accepted neither of two access tokens", status, todo);
     },
   });
   let latest: { readonly token: string; readonly proof: Proof } | undefined;
@@ -167,6 +175,8 @@ function refusal(
   task: Operation,
   which: string,
   status: number,
+  todo?: string,
 ): LifecycleError {
-  return new LifecycleError(code, `Cannot ${task.words}: 1upHealth ${which} (${status})`, { status });
+  const then = todo === undefined ? "" : `; ${todo}`;
+  return new LifecycleError(code, `Cannot ${task.words}: 1upHealth ${which} (${status})${then}`, { status });
 }

@@ -125,7 +125,9 @@ function executed<T>(
     return sender.sendAndTake(proof.on(call), how, (answer) => {
       seen?.(answer);
       const outcome = readResponse(task, answer, lossless);
-      return outcome.type === "done" ? take(outcome) : refused(outcome, answer, proof, attempt);
+      if (outcome.type !== "done") return refused(outcome, answer, proof, attempt);
+      proof.accepted?.();
+      return take(outcome);
     });
   }
 

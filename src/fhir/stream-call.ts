@@ -95,7 +95,10 @@ async function exchange<T extends Sent>(
   let proof = isOwn ? await executor.access(signal) : null;
   for (let attempt = 1; ; attempt++) {
     const answer = await send(proof === null ? call : proof.on(call));
-    if ("status" in answer && isWanted(answer.status)) return answer;
+    if ("status" in answer && isWanted(answer.status)) {
+      proof?.accepted?.();
+      return answer;
+    }
     const unwanted = answer as Answer | Unanswered; // a stream is only kept if it is wanted
     const response = readResponse(task, unwanted);
     const failed = (error: LifecycleError): LifecycleError =>

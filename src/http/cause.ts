@@ -73,6 +73,8 @@ export function troubleOf(
   return cause && { cause, isDown };
 }
 
+const tokenRefused: Outcome = { type: "credentialsRefused" };
+
 const down: ReadonlySet<string> = new Set(["notSent", "lost", "inDoubt", "blocked"]);
 
 /** JSON that is no single value, or nothing. */
@@ -82,13 +84,15 @@ const looksWhole = /^[\uFEFF\s]*([[{]|$)/;
 const looksLikeTokens = /^[\uFEFF\s]*\{[^]*\}\s*$/;
 
 /** The refusal that a response is for any call; `null`: none that tells something about the endpoint. */
-function refusalIn({ endpoint }: Call, answer: Answer): Outcome | null {
+function refusalIn({ endpoint, headers }: Call, answer: Answer): Outcome | null {
   const { status } = answer;
   const isSuccess = status >= 200 && status < 300;
   if (isSuccess && endpoint === "token" && !looksLikeTokens.test(answer.text))
     return { type: "inDoubt", why: "unreadable_body" };
   if (isSuccess && (answer.json !== undefined || looksWhole.test(answer.text))) return null;
-  if (endpoint === "fhir" && (status === 401 || status === 403)) return null; // of one token, or one resource
+  if (endpoint === "fhir" && status === 403) return null; // of one resource
+  if (endpoint === "fhir" && status === 401)
+    return headers["authorization"] === undefined ? null : tokenRefused;
   const read = endpoint === "fhir" ? readRefusal : readAccountRefusal; // no FHIR resource is found: that is an answer
   const refusal = read(answer, parseJson(answer.text));
   return refusal.type === "inDoubt" && status < 300 ? null : refusal;

@@ -15,7 +15,8 @@ export interface EndpointHealth {
   readonly endpoint: Endpoint;
   /**
    * False from a call that got no response from 1upHealth itself to the first that got one with no such failure in the
-   * 10 s before. True before the first call.
+   * 10 s before. FHIR does not work either from when it refuses fresh tokens of three users until it accepts one. True
+   * before the first call.
    */
   readonly works: boolean;
   /** When a call was last answered; `null`: none was. */
@@ -52,6 +53,9 @@ interface Seen {
 
 const unseen = (): Seen => ({ works: true, downAt: 0, failures: 0, lastSuccess: null, lastFailure: null });
 
+/** FHIR refuses the tokens of all users once it has refused fresh ones of so many, one after the other. */
+const fewestRefused = 3;
+
 /** An endpoint works again once it has had no failure for this long, ms. */
 const recoveryMs = 10_000;
 
@@ -61,6 +65,23 @@ export function endpointsSeen(clock: Clock, log: Log, fingerprint: (text: string
     token: unseen(),
     fhir: unseen(),
   };
+
+  /** Users whose fresh tokens FHIR has refused since it accepted one, as far as they count. */
+  const refused = new Set<string>();
+  const refusesTokens = (): boolean => refused.size >= fewestRefused;
+
+  function stopped(endpoint: Endpoint, cause: Cause): void {
+    const { host, call, code, status } = cause;
+    const fields = { endpoint, host, call, code, ...(status !== null && { status }) };
+    const isOfTokens = endpoint === "fhir" && refusesTokens();
+    const what = isOfTokens ? "refuses the tokens of all users, also fresh ones" : "does not work";
+    const todo = nextStepAfter(cause);
+    log.warn(fields, `1upHealth's ${endpoint} endpoint ${what}: ${causeInWords(cause)}; what to do: ${todo}`);
+  }
+
+  function worksAgain(endpoint: Endpoint, host: string, call: string): void {
+    log.info({ endpoint, host, call }, `1upHealth's ${endpoint} endpoint at ${host} works again`);
+  }
 
   return {
     /** Why the endpoint does not work, or throttles or refuses this process; `null`: its last call was answered. */
@@ -94,24 +115,43 @@ export function endpointsSeen(clock: Clock, log: Log, fingerprint: (text: string
         seen.failures++;
         seen.lastFailure = { ...cause, attempt: seen.failures, at: new Date(clock.now()), retryAt: null };
       }
-      const works = trouble?.isDown !== true;
+      const works = trouble?.isDown !== true && !(endpoint === "fhir" && refusesTokens());
       if (works && seen.works) return;
       const now = clock.monotonic();
       if (!works) seen.downAt = now;
       // An endpoint that answers every other call does not work; a line for each would bury the others.
       if (works === seen.works || (works && now - seen.downAt < recoveryMs)) return;
       seen.works = works;
-      const { host } = new URL(call.url);
-      const about = { endpoint, host, call: name };
-      if (trouble === null || works) {
-        log.info(about, `1upHealth's ${endpoint} endpoint at ${host} works again`);
-      } else {
-        const { status, code } = trouble.cause;
-        const words = causeInWords(printed(trouble.cause, fingerprint));
-        const fields = { ...about, code, ...(status !== null && { status }) };
-        const todo = nextStepAfter(trouble.cause);
-        log.warn(fields, `1upHealth's ${endpoint} endpoint does not work: ${words}; what to do: ${todo}`);
-      }
+      if (works) worksAgain(endpoint, new URL(call.url).host, name);
+      else if (seen.lastFailure !== null) stopped(endpoint, seen.lastFailure);
+    },
+
+    /** Whether FHIR refuses the tokens of all users, also those that were granted a moment ago. */
+    get refusesTokens(): boolean {
+      return refusesTokens();
+    },
+
+    /** FHIR has refused a token of this user that was granted a moment ago. */
+    freshTokenRefused(user: string): void {
+      if (refusesTokens()) return;
+      refused.add(user);
+      const { fhir } = all;
+      if (!refusesTokens() || fhir.lastFailure === null) return;
+      const isNews = fhir.works;
+      fhir.works = false;
+      fhir.downAt = clock.monotonic();
+      if (isNews) stopped("fhir", fhir.lastFailure);
+    },
+
+    /** FHIR has accepted a user's token. */
+    tokenAccepted(): void {
+      if (refused.size === 0) return;
+      const isNews = refusesTokens();
+      refused.clear();
+      const { fhir } = all;
+      if (!isNews || fhir.works || fhir.lastFailure === null) return;
+      fhir.works = true;
+      worksAgain("fhir", fhir.lastFailure.host, fhir.lastFailure.call);
     },
   };
 }

@@ -219,7 +219,7 @@ export function lifecycleOver(
         const { rejected, signal } = check("get an access token", options, ofToken);
         signal?.throwIfAborted(); // also where the token is in memory
         if (rejected !== undefined)
-          return (await tokens.rejected(checkId(appUserId), rejected, options)).token;
+          return (await tokens.rejected(checkId(appUserId), rejected, options, true)).token;
       }
       return (tokens.inMemory(appUserId) ?? (await tokens.get(appUserId, options))).token;
     },

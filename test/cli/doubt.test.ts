@@ -14,6 +14,7 @@ function user(appUserId: string, underWay: string | null, ...events: readonly st
     usable: false,
     expiresAt: null,
     provisionalUntil: null,
+    refusedTokens: null,
     active: null,
     purge: null,
     conflict: null,

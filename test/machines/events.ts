@@ -46,6 +46,9 @@ export function eventsAt(at: number): readonly UserEvent[] {
     { type: "CODE_REFUSED", at },
     { type: "TOKEN_GRANTED", at, expiresAt },
     { type: "TOKEN_REJECTED", at },
+    { type: "TOKEN_REJECTED", at, isOfAll: true },
+    { type: "TOKEN_REFUSED", at },
+    { type: "TOKEN_ACCEPTED", at },
     { type: "GRANT_LOST", at },
     { type: "IN_DOUBT", at },
     { type: "IN_DOUBT", at, mayArriveUntil: at + 10_000 },
@@ -129,6 +132,10 @@ export function contexts(): readonly UserContext[] {
                     ? null
                     : { since: issuedAt - 86_400_000, times: 4, ...(saidMissing && { isAnother: true }) },
                 absences: codeAt === null ? null : { since: issuedAt - 86_400_000, times: codesRefused + 3 },
+                refusedTokens:
+                  codeAt === null
+                    ? null
+                    : { since: issuedAt - 86_400_000, times: codesRefused + 3, lastAt: issuedAt },
                 search: exchanges === 0 ? { form: "body" } : null,
                 rename: { to: "new", from: renamable[all.length % renamable.length] ?? "failed" },
                 expiresAt: codeFrom === null ? null : issuedAt + 60_000,

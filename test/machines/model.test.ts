@@ -22,6 +22,7 @@ const aDayLater = [
   { type: "USER_MISSING", at: dayLater },
   { type: "CODE_ISSUED", at: dayLater, user: {} },
   { type: "CODE_REFUSED", at: dayLater },
+  { type: "TOKEN_REJECTED", at: dayLater },
 ] as const;
 const events = [...eventsAt(soon), ...eventsAt(later), ...eventsAt(tooLate), ...aDayLater];
 /** Everyday paths are looked for among the events of two moments, which reach every state and transition as well. */
@@ -77,6 +78,7 @@ describe("machines/user-lifecycle as a model", () => {
     context.failure?.in === "offboarding",
     context.failure?.reason,
     context.oneupUserId !== null,
+    context.refusedTokens !== null && typeof valueOf(state) !== "string",
     (context.toPurge?.length ?? 0) > 1,
     Math.min(context.refusals?.times ?? 0, 4),
     state === "reauthorizing" && [
@@ -110,7 +112,7 @@ describe("machines/user-lifecycle as a model", () => {
   });
 
   /** What has lasted for most of a day since then, in six-hour waits: too many steps for a path. */
-  const afterMostOfADay = ({ refusals, absences, ...context }: UserContext): UserContext => {
+  const afterMostOfADay = ({ refusals, absences, refusedTokens, ...context }: UserContext): UserContext => {
     const since = dayLater - 86_400_000;
     const lasts = { since, times: 4, lastAt: since + 3 * 21_600_000 };
     return {
@@ -118,6 +120,7 @@ describe("machines/user-lifecycle as a model", () => {
       codeAt: dayLater,
       refusals: refusals && { ...refusals, ...lasts },
       absences: absences && { ...absences, ...lasts },
+      refusedTokens: refusedTokens && { ...refusedTokens, ...lasts },
     };
   };
 

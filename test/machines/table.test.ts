@@ -28,6 +28,8 @@ CODE_ISSUED     | -             | -             | codeIssued    | -             
 CODE_REFUSED    | -             | reauthorizing | -             | -             | -             | -             | -             | -             |
 TOKEN_GRANTED   | -             | reauthorized  | -             | -             | -             | -             | -             | -             |
 TOKEN_REJECTED  | -             | -             | -             | -             | -             | -             | -             | -             |
+TOKEN_REFUSED   | -             | -             | -             | -             | -             | -             | -             | -             |
+TOKEN_ACCEPTED  | -             | -             | -             | -             | -             | -             | -             | -             |
 GRANT_LOST      | -             | -             | -             | -             | -             | -             | -             | -             |
 IN_DOUBT        | reauthorizing | stays         | stays         | stays         | -             | stays         | stays         | -             |
 POSTPONED       | stays         | stays         | stays         | stays         | -             | stays         | stays         | -             |
@@ -64,6 +66,8 @@ CODE_ISSUED     | -             | -             | -             | -             
 CODE_REFUSED    | -             | -             | -             | -             |
 TOKEN_GRANTED   | -             | refreshed     | -             | -             |
 TOKEN_REJECTED  | expiring      | stays         | expiring      | expiring      |
+TOKEN_REFUSED   | stays         | stays         | stays         | stays         |
+TOKEN_ACCEPTED  | -             | -             | -             | -             |
 GRANT_LOST      | -             | reauthorizing | -             | -             |
 IN_DOUBT        | -             | stays         | -             | -             |
 POSTPONED       | -             | stays         | -             | -             |
@@ -101,6 +105,8 @@ CODE_ISSUED     | -             | -             |
 CODE_REFUSED    | -             | -             |
 TOKEN_GRANTED   | -             | -             |
 TOKEN_REJECTED  | -             | stays         |
+TOKEN_REFUSED   | -             | -             |
+TOKEN_ACCEPTED  | -             | -             |
 GRANT_LOST      | -             | -             |
 IN_DOUBT        | renameInDoubt | stays         |
 POSTPONED       | refreshed     | stays         |

@@ -254,9 +254,9 @@ describe("a call of a process that died, and that arrives late", () => {
       expect(await search()).toMatchObject({ code: "FHIR_REFUSED" });
       await clock.advance("1s");
     }
-    expect(await search()).toMatchObject({ code: "USER_NOT_READY", retryAfterMs: 59_000 });
+    expect(await search()).toMatchObject({ code: "USER_NOT_READY", retryAfterMs: 239_000 });
     await clock.advance("30s");
-    expect(await search()).toMatchObject({ code: "USER_NOT_READY", retryAfterMs: 29_000 });
+    expect(await search()).toMatchObject({ code: "USER_NOT_READY", retryAfterMs: 209_000 });
     expect(sandbox.journal.count("refreshToken")).toBe(3);
     await stage.close();
   });

@@ -158,4 +158,24 @@ export const refusedOnes = {
       };
     },
   },
+  /** FHIR refuses the refreshed tokens of one user or two, until another code is exchanged. */
+  refusedRenewals: {
+    share: 0.05,
+    alone: 0.6,
+    lasts: true,
+    between: (dice) => {
+      const left = new Set(poisonedOf(dice));
+      const met = new Set<string>();
+      const refreshed = new Set<string>();
+      return ({ asked, user }) => {
+        const id = firstIdOf(user() ?? "");
+        if (!left.has(id)) return undefined;
+        if (asked === "refreshToken") refreshed.add(id);
+        if (asked === "exchangeCode" && met.has(id)) left.delete(id);
+        if (asked !== "fhir" || !refreshed.has(id)) return undefined;
+        met.add(id);
+        return { status: 401, body: "" };
+      };
+    },
+  },
 } satisfies Readonly<Record<string, Kind>>;

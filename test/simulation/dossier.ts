@@ -29,6 +29,8 @@ export class Dossier {
   readonly purges = { done: 0, believed: 0, lookUps: 0 };
   /** When its tokens were given up because 1upHealth refused them, and when by the clock of the process that did. */
   readonly rejections: { readonly when: number; readonly at: number }[] = [];
+  /** Since when FHIR has accepted none of its tokens; `null`: it refused none since the last one that it accepted. */
+  refusedSince: number | null = null;
   /** The application has let it go once. */
   wasLetGo = false;
   /** The number that the application takes for its own, and that is another user's; `null`: it is right. */

@@ -1,11 +1,12 @@
 /** Judges grants: to which user they belong, and how often a secret that works once is presented. */
+import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import type { World } from "../../src/sandbox/state/world.ts";
 import type { Secrets } from "../../src/store/sealing/sealer.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
 import type { Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
-import { minute, type Time } from "./time.ts";
+import { hour, minute, type Time } from "./time.ts";
 
 /** What a call to the token endpoint presents. */
 const presenting = /(?:^|&)(?:code|refresh_token)=([^&]+)/;
@@ -76,12 +77,24 @@ export class GrantJudge {
    * A user took a step: a token that 1upHealth refuses is given up at once three times in a minute at most. A process
    * whose clock is ahead takes the tokens of another for older than they are.
    */
-  step({ id, rejections }: Dossier, event: string, at: number): void {
+  step({ id, rejections, refusedSince }: Dossier, state: string, event: string, at: number): void {
     if (event !== "TOKEN_REJECTED") return;
+    // A process whose clock is days wrong shortens a day by six hours.
+    if (state === "reauthorizing" && this.#time.now - (refusedSince ?? Infinity) < 17 * hour)
+      this.#judge.blame(
+        `P2: the grant of ${id} was given up although FHIR has not refused its tokens for a day`,
+      );
     rejections.push({ when: this.#time.now, at });
     while ((rejections[0]?.when ?? Infinity) <= this.#time.now - minute) rejections.shift();
     const times = rejections.filter((one) => one.at > at - minute).length;
     if (times > 3) this.#judge.blame(`P6: ${times} tokens of ${id} were given up within a minute`);
+  }
+
+  /** A call arrived: FHIR accepts the user's token, or refuses it. */
+  arrived(dossier: Dossier, { call, status }: JournalEntry): void {
+    if (!call.startsWith("fhir.") || typeof status !== "number") return;
+    if (status === 401) dossier.refusedSince ??= this.#time.now;
+    else if (status < 300) dossier.refusedSince = null;
   }
 
   /** A token left the library. */

@@ -164,6 +164,7 @@ export class Judge {
     if (fault !== undefined) dossier.causes.push(`${call}: ${fault}`);
     else if (failing.has(outcome)) dossier.causes.push(`${call}: ${outcome}`);
     countRefusal(dossier, entry);
+    this.grants.arrived(dossier, entry);
     if (call === "fhir.purge") this.leaving.purge(dossier, entry);
     if (call === "createUser") {
       if (this.#created.has(id)) this.blame(`P2: ${id} was created twice`);
@@ -327,7 +328,7 @@ export class Judge {
       this.blame(`P2: a code of ${id} was given up although 1upHealth did not refuse it`);
     }
     this.leaving.step(dossier, state, event, before);
-    this.grants.step(dossier, event, at);
+    this.grants.step(dossier, state, event, at);
     this.numbers.step(dossier, state, event);
   }
 

@@ -10,6 +10,9 @@ import { lookAtShelves } from "./shelves.ts";
 import type { Stage } from "./stage.ts";
 import { hour } from "./time.ts";
 
+/** Kinds that end for a user after a day in which its calls are refused. */
+const refusedForADay: ReadonlySet<string> = new Set(["refusedRefreshes", "refusedRenewals"]);
+
 /** Every user's FHIR works. */
 export async function checkUp(
   { judge, scenario, time }: Stage,
@@ -18,8 +21,7 @@ export async function checkUp(
 ): Promise<void> {
   let left = people.length;
   for (const person of people) person.checkUp(() => left--);
-  // A refresh token that is refused without a reason is given up after a day.
-  const hours = scenario.kinds.includes("refusedRefreshes") ? 34 : 24;
+  const hours = scenario.kinds.some((kind) => refusedForADay.has(kind)) ? 34 : 24;
   await time.run(time.now + hours * hour, () => broken() || left === 0);
   if (!broken() && left > 0) judge.blame(`P2: ${left} users have no working token in the end`);
 }

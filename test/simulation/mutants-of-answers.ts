@@ -49,8 +49,20 @@ export const mutantsOfAnswers: readonly Mutant[] = [
   },
   {
     name: "spends a code a minute on a user whose tokens FHIR refuses",
-    at: "forced-codes-become-rarer",
-    when: "always",
+    all: [
+      { at: "forced-codes-become-rarer", when: "always" },
+      { at: "forced-refreshes-become-rarer", becomes: () => "60_000" },
+    ],
+  },
+  {
+    name: "keeps for ever a grant whose refreshed tokens FHIR refuses",
+    at: "tokens-refused-for-a-day-are-given-up",
+    skip: true,
+  },
+  {
+    name: "gives a grant up for the first token that FHIR refuses",
+    at: "a-day-of-refused-tokens-ends-a-grant",
+    becomes: () => "() => true",
   },
   {
     name: "goes on in a store that was emptied",

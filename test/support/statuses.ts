@@ -22,6 +22,7 @@ export function user(state: UserState, more: Partial<UserStatus> = {}): UserStat
     usable: false,
     expiresAt: null,
     provisionalUntil: null,
+    refusedTokens: null,
     active: true,
     purge: null,
     conflict: null,

@@ -111,6 +111,10 @@ function factsOf(status: UserStatus, now: number, shut: readonly ShutGate[]): re
   ];
   if (status.provisionalUntil !== null)
     facts.push(["provisional", `until ${momentInWords(status.provisionalUntil, now)}`, "busy"]);
+  if (status.refusedTokens !== null) {
+    const { times, since } = status.refusedTokens;
+    facts.push(["refused", `by FHIR, ${times} in a row since ${momentInWords(since, now)}`, "busy"]);
+  }
   if (active === false) facts.push(["active", "no, according to 1upHealth", "busy"]);
   if (pause !== null) {
     const end = pause.until === null ? "" : `, until ${momentInWords(pause.until, now)}`;

@@ -9,7 +9,7 @@ import type { Loaded, Store, StoredRecord } from "../../store/contract.ts";
 import type { Engine } from "./engine.ts";
 import { longestPauseMs } from "../options/backoff.ts";
 import { formerIn, isTombstone, isTombstoneId, tombstoneId } from "../user/tombstone.ts";
-import { furthestAheadMs } from "../user/user-status.ts";
+import { furthestAheadMs } from "../user/provisional-until.ts";
 import { readUser, type User } from "../user/user.ts";
 
 /** A user and its stored record. */

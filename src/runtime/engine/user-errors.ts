@@ -27,7 +27,16 @@ export function statusOf(engine: Engine, user: User): UserStatus {
   const now = tokenTime(engine, user);
   const leaseMs = engine.running.has(user.id) ? undefined : user.leaseMs;
   const seen = { ...user, pause: ownPause(engine, user), leaseMs };
-  return describeUser(seen, engine.settings.refreshWindowMs, now, blocked, stopOf(engine, user), met);
+  const { refreshWindowMs } = engine.settings;
+  return describeUser(
+    seen,
+    refreshWindowMs,
+    now,
+    blocked,
+    stopOf(engine, user),
+    met,
+    engine.endpoints.refusesTokens,
+  );
 }
 
 /**

@@ -216,9 +216,11 @@ function forOnePerson(engine: Engine, id: string, known: Holder | undefined) {
   };
 }
 
-function tokensOf({ tokens }: FhirParts, id: string, person: OnePerson): TokenSource {
-  const checked = ({ token, holder }: HeldToken): string => {
+function tokensOf({ engine, tokens }: FhirParts, id: string, person: OnePerson): TokenSource {
+  let doubted: string | undefined;
+  const checked = ({ token, holder, isDoubted }: HeldToken): string => {
     person.check(holder);
+    if (isDoubted) doubted = token;
     return token;
   };
   return {
@@ -229,6 +231,19 @@ function tokensOf({ tokens }: FhirParts, id: string, person: OnePerson): TokenSo
       return tokens.get(id, { signal, waitMs }, skipsMemory).then(checked);
     },
     rejected: async (token, signal, waitMs) => checked(await tokens.rejected(id, token, { signal, waitMs })),
+    accepted(token) {
+      engine.endpoints.tokenAccepted();
+      if (token !== doubted) return;
+      doubted = undefined;
+      tokens.accepted(id, token);
+    },
+    refusedAgain() {
+      const { endpoints } = engine;
+      endpoints.freshTokenRefused(id);
+      return endpoints.refusesTokens
+        ? "it refuses fresh tokens of other users too, so look at health()"
+        : "if it accepts those of other users, reauthorize() gets this one a fresh grant";
+    },
   };
 }
 

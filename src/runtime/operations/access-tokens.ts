@@ -9,7 +9,7 @@
  * @module
  */
 import { hasLeft } from "../user/step.ts";
-import type { UserState } from "../../../machines/index.ts";
+import { conditions, type UserEvent, type UserState } from "../../../machines/index.ts";
 import { inTime } from "../../clock.ts";
 import { isLifecycleError, type LifecycleError, storeUnavailable } from "../../errors.ts";
 import type { Secret } from "../../secret.ts";
@@ -23,13 +23,15 @@ import {
 import { answerMs, type WithDeadline } from "../engine/deadline.ts";
 import type { WaitOptions } from "../options/call-options.ts";
 import type { Engine, Deadline } from "../engine/engine.ts";
-import { isLeased, loadUser } from "../engine/load-user.ts";
+import { isBusy, isLeased, loadUser } from "../engine/load-user.ts";
+import { samePlace, saveIdleStep } from "../engine/save-user.ts";
 import { checkId } from "../options/check-id.ts";
 import { spanInWords } from "../options/time-in-words.ts";
 import { untilForcedRefreshMs } from "../user/until-forced-refresh-ms.ts";
-import { applyDue, furthestAheadMs, isUsable, refreshAt } from "../user/user-status.ts";
+import { furthestAheadMs } from "../user/provisional-until.ts";
+import { applyDue, isUsable, refreshAt } from "../user/user-status.ts";
 import { isUsableNow, tokenTime } from "../user/token-time.ts";
-import type { User } from "../user/user.ts";
+import { stepped, type User } from "../user/user.ts";
 import { blockedUser, notUsable, tooSoon } from "../engine/user-errors.ts";
 
 /** The person behind an id. An id may pass to another person, these do not. */
@@ -43,6 +45,8 @@ export interface Holder {
 export interface HeldToken {
   readonly token: string;
   readonly holder: Holder;
+  /** FHIR has refused those before it: that it accepts this one is news. */
+  readonly isDoubted: boolean;
 }
 
 /** See {@link createAccessTokens}. */
@@ -50,6 +54,8 @@ export type AccessTokens = ReturnType<typeof createAccessTokens>;
 
 /** How long a token in memory is used without a look at the store, ms. */
 const recheckMs = 5_000;
+/** The time between two fresh codes while FHIR refuses the tokens of all users, ms. */
+const trialMs = 3_600_000;
 /** How long such a look may delay a call whose token is in memory, ms. */
 const longestLookBackMs = 1_000;
 
@@ -60,6 +66,8 @@ interface Cached {
   readonly grantedAt: number;
   readonly renewAt: number;
   readonly state: UserState;
+  /** See {@link HeldToken}. */
+  isDoubted: boolean;
   /** When the store was last seen to have it, or could not be asked, ms since 1970. */
   seenAt: number;
 }
@@ -79,6 +87,8 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
   let forgotten = 0;
   /** On `clock.monotonic()`. */
   let quietUntil = Number.NEGATIVE_INFINITY;
+  /** When a grant may be given up while FHIR refuses the tokens of all users, on `clock.monotonic()`. */
+  let triesAt = Number.NEGATIVE_INFINITY;
 
   /** Drops the user's token from memory. */
   function forget(id: string): void {
@@ -112,6 +122,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
     const token = user.secrets.accessToken;
     if (token === undefined) throw notUsable(engine, user);
     const holder = holderOf(user);
+    const isDoubted = user.position.context.refusedTokens !== null;
     cache.delete(user.id);
     if (settings.cachedTokens > 0 && before === forgotten) {
       for (const oldest of cache.keys()) {
@@ -121,9 +132,9 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
       const { context, state } = user.position;
       const grantedAt = context.grantedAt ?? 0;
       const renewAt = refreshAt(user, settings.refreshWindowMs);
-      cache.set(user.id, { token, holder, grantedAt, renewAt, state, seenAt });
+      cache.set(user.id, { token, holder, grantedAt, renewAt, state, isDoubted, seenAt });
     }
-    return { token: token.reveal(), holder };
+    return { token: token.reveal(), holder, isDoubted };
   }
 
   /**
@@ -211,14 +222,42 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
     return isUsableNow(engine, user) && user.secrets.accessToken?.reveal() === token;
   }
 
-  /** Whether 1upHealth has refused the user's current token, rather than one that has been replaced since. */
-  function isRefused(user: User, token: string): boolean {
-    if (!has(user, token)) return false;
-    const retryAfterMs = untilForcedRefreshMs(user, clock.now());
-    if (retryAfterMs <= 0) return true;
-    const why =
-      "1upHealth refuses it although it was granted a moment ago; if it goes on, another environment or another sandbox granted it: check endpoints (ONEUP_API, ONEUP_AUTH) and the store, and look at explain()";
-    throw tooSoon(engine, "use the token of user", user.id, why, retryAfterMs);
+  /** The error while a refused token is too young to be replaced. */
+  function tooYoung({ id, position }: User, retryAfterMs: number): LifecycleError {
+    const times = position.context.refusedTokens?.times ?? 0;
+    const why = engine.endpoints.refusesTokens
+      ? "1upHealth refuses it, and fresh ones of other users too, so they are replaced ever more rarely until it accepts one; look at health()"
+      : times > 1
+        ? `1upHealth refuses it, and has refused those before it, ${times} in a row; reauthorize() gets a fresh grant now, and a day of this gets one by itself; look at explain()`
+        : "1upHealth refuses it although it was granted a moment ago; if it goes on, another environment or another sandbox granted it: check endpoints (ONEUP_API, ONEUP_AUTH) and the store, or get a fresh grant with reauthorize(); look at explain()";
+    return tooSoon(engine, "use the token of user", id, why, retryAfterMs);
+  }
+
+  /**
+   * Whether the user's grant is given up for its refused tokens. While FHIR refuses those of all users, one an hour finds
+   * out whether it accepts those of fresh codes, so that an outage does not take the account's calls.
+   */
+  function givesUp({ position }: User, event: UserEvent): boolean {
+    if (!conditions.tokensRefusedForADay(position.context, event)) return false;
+    if (!engine.endpoints.refusesTokens) return true;
+    const now = clock.monotonic();
+    if (now < triesAt) return false;
+    triesAt = now + trialMs;
+    return true;
+  }
+
+  /** Stores what FHIR has answered to the user's token, unless a process runs the user or the store fails: it is no loss. */
+  async function note(id: string, token: string, event: UserEvent, signal: AbortSignal): Promise<void> {
+    try {
+      const found = await loadUser(engine, id);
+      const { user, record } = found;
+      if (engine.running.has(id) || isBusy(found) || !has(user, token)) return;
+      const next = stepped(user, event);
+      if (next !== user)
+        await saveIdleStep(engine, next, samePlace(record), { signal, until: clock.monotonic() });
+    } catch (error) {
+      if (!isLifecycleError(error)) throw error;
+    }
   }
 
   return {
@@ -245,13 +284,34 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
       });
     },
 
-    /** 1upHealth answered 401 to `token`: returns another token that works. */
-    rejected(id: string, token: string, options?: WaitOptions): Promise<HeldToken> {
+    /**
+     * 1upHealth answered 401 to `token`: returns another token that works. `isReported`: to a client of the application,
+     * which tells of no success.
+     */
+    rejected(id: string, token: string, options?: WaitOptions, isReported = false): Promise<HeldToken> {
       return withDeadline(options, async (wait) => {
         cache.delete(id);
-        const stillApplies = (user: User): boolean => isRefused(user, token);
-        if (stillApplies(await whenIdleOrRenewed(id, token, wait))) {
-          await sendEvent(engine, id, { type: "TOKEN_REJECTED", at: clock.now() }, wait, {
+        const found = await whenIdleOrRenewed(id, token, wait);
+        const about = { at: clock.now(), isReported };
+        const rejected = { type: "TOKEN_REJECTED", ...about } as const;
+        // However young: short-lived tokens are never old enough before they are due.
+        const isLost = has(found, token) && givesUp(found, rejected);
+        const untilReplacedMs = (user: User): number =>
+          isLost ? 0 : untilForcedRefreshMs(user, clock.now(), engine.endpoints.refusesTokens);
+        const stillApplies = (user: User): boolean => {
+          if (!has(user, token)) return false;
+          const leftMs = untilReplacedMs(user);
+          if (leftMs > 0) throw tooYoung(user, leftMs);
+          return true;
+        };
+        if (has(found, token) && untilReplacedMs(found) > 0) {
+          engine.endpoints.freshTokenRefused(id);
+          await note(id, token, { type: "TOKEN_REFUSED", ...about }, wait.signal);
+          wait.signal.throwIfAborted();
+        }
+        if (stillApplies(found)) {
+          const isOfAll = engine.endpoints.refusesTokens && !isLost;
+          await sendEvent(engine, id, { ...rejected, isOfAll }, wait, {
             verb: "renew the token of a user",
             stillApplies,
             lane: "recovery", // FHIR may refuse the tokens of all users, and people who sign up go first
@@ -261,14 +321,24 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline) {
       });
     },
 
+    /** FHIR has accepted `token`, which was doubted. It is stored in the background, so that no read waits for that. */
+    accepted(id: string, token: string): void {
+      const hit = cache.get(id);
+      if (hit !== undefined) hit.isDoubted = false;
+      const noted = note(id, token, { type: "TOKEN_ACCEPTED", at: clock.now() }, engine.closing);
+      engine.calls.add(noted);
+      const end = (): void => void engine.calls.delete(noted);
+      noted.then(end, end);
+    },
+
     forget: (id: string): void => forget(id),
     /** The user's state when its token was put into memory; `undefined`: it is not there. */
     stateOf: (id: string): UserState | undefined => cache.get(id)?.state,
   };
 }
 
-function toHeldToken({ token, holder }: Cached): HeldToken {
-  return { token: token.reveal(), holder };
+function toHeldToken({ token, holder, isDoubted }: Cached): HeldToken {
+  return { token: token.reveal(), holder, isDoubted };
 }
 
 /** The person that the user is now. */

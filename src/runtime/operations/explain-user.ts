@@ -43,6 +43,7 @@ export function explainUser(status: UserStatus, circumstances: Circumstances): s
     `The user is ${state} (${describeState(state)}) since ${momentInWords(since, circumstances.now)}.`,
     howItCame(status, circumstances),
     ...aboutItsToken(status, circumstances.now),
+    ...howFhirRefusesIt(status, circumstances.now),
     ...whatMayEndIt(status, circumstances.now),
     ...whatIsOdd(status),
     ...howItIsHeld(status, circumstances.now),
@@ -88,6 +89,22 @@ function aboutItsToken({ state, usable, expiresAt }: UserStatus, now: number): r
   if (usable && expiresAt !== null) return [`Its access token works until ${momentInWords(expiresAt, now)}.`];
   const isOver = state === "failed" || hasLeft(state);
   return isOver ? [] : ["It has no access token that works now."];
+}
+
+function howFhirRefusesIt({ refusedTokens, state }: UserStatus, now: number): readonly string[] {
+  if (refusedTokens === null || state === "failed" || hasLeft(state)) return [];
+  const { since, times, lastAt, replacedFrom } = refusedTokens;
+  const many = times === 1 ? "one token of it" : `${times} tokens of it in a row`;
+  const said = `But FHIR has refused ${many} since ${momentInWords(since, now)}, the last time at ${momentInWords(lastAt, now)}, and accepted none.`;
+  const replaced =
+    replacedFrom === null
+      ? ""
+      : replacedFrom.getTime() <= now
+        ? " If it refuses this one, too, it is replaced at once."
+        : ` If it refuses this one, too, it is replaced from ${momentInWords(replacedFrom, now)} on.`;
+  return [
+    `${said}${replaced} After a day of that a fresh code is requested; if FHIR accepts the tokens of other users, reauthorize() requests one now.`,
+  ];
 }
 
 function whatMayEndIt({ provisionalUntil }: UserStatus, now: number): readonly string[] {

@@ -89,6 +89,8 @@ const events: Readonly<Record<StepType, string>> = {
   CODE_REFUSED: "the token endpoint refused the code",
   TOKEN_GRANTED: "the token endpoint issued tokens",
   TOKEN_REJECTED: "1upHealth rejected the access token",
+  TOKEN_REFUSED: "1upHealth refused the access token, which is too young to be replaced",
+  TOKEN_ACCEPTED: "1upHealth accepted the access token, after it had refused others",
   GRANT_LOST: "the token endpoint refused the refresh token",
   IN_DOUBT: "the outcome of the call is unknown",
   POSTPONED: "the call was postponed",

@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { doubling } from "../options/backoff.ts";
-import { furthestAheadMs, provisionalUntil } from "./user-status.ts";
+import { doubling, type Backoff } from "../options/backoff.ts";
+import { furthestAheadMs, provisionalUntil } from "./provisional-until.ts";
 import type { CallOutcome } from "./call-outcome.ts";
 import type { User } from "./user.ts";
 
@@ -25,6 +25,9 @@ const oldestYoungMs = 8 * youngMs;
 
 const hourMs = 60 * youngMs;
 
+/** If the tokens that replace refused ones are refused, too, the age doubles from one to the next up to an hour. */
+const untilAccepted: Backoff = { firstMs: youngMs, longestMs: hourMs };
+
 /** While a grant is provisional, this many forced refreshes are not delayed. */
 const atOnce = 3;
 
@@ -34,11 +37,13 @@ const atOnce = 3;
  * A 401 for a provisional grant may force it at once: an earlier call may have arrived late and ended the grant, in
  * which case the refresh is refused as well and a fresh code follows. If 1upHealth refuses every token it grants, the
  * limit applies again after the third.
+ *
+ * @param isOfAll the tokens of other users are refused, too
  */
-export function untilForcedRefreshMs(user: User, now: number): number {
+export function untilForcedRefreshMs(user: User, now: number, isOfAll: boolean): number {
   const { grantedAt } = user.position.context;
   const age = grantedAt === null ? oldestYoungMs : now - grantedAt;
-  const leastMs = leastAgeMs(user, now);
+  const leastMs = leastAgeMs(user, now, isOfAll);
   if (age < -furthestAheadMs || age >= leastMs) return 0;
   // Another process records its forced refreshes by its own clock.
   const lately = forcedSince(user, now - youngMs - furthestAheadMs);
@@ -58,11 +63,19 @@ export function bringsRefusedToken(user: User, outcome: CallOutcome, now: number
   return isFirst || codeAt === null || codeAt <= now - hourMs;
 }
 
-function leastAgeMs(user: User, now: number): number {
+function leastAgeMs(user: User, now: number, isOfAll: boolean): number {
+  const { refusedTokens, grantedAt } = user.position.context;
+  // The refusal of the current token, once noted, must not change the time that its first caller was told.
+  const isNoted = grantedAt !== null && (refusedTokens?.lastAt ?? 0) > grantedAt;
+  const refused = (refusedTokens?.times ?? 0) - (isNoted ? 1 : 0);
   // seam: forced-codes-become-rarer
-  if (user.secrets.refreshToken !== undefined) return youngMs;
+  if (user.secrets.refreshToken !== undefined)
+    // seam: forced-refreshes-become-rarer
+    return doubling(untilAccepted, refused);
+  if (isOfAll) return hourMs; // codes of all users would take the slots of those who sign up
   const lately = forcedSince(user, now - hourMs);
-  return doubling({ firstMs: youngMs, longestMs: oldestYoungMs }, lately + 1);
+  const leastMs = doubling({ firstMs: youngMs, longestMs: oldestYoungMs }, lately + 1);
+  return Math.max(leastMs, doubling(untilAccepted, refused + 1));
 }
 
 function forcedSince({ position }: User, since: number): number {

@@ -9,6 +9,8 @@ import type { PauseReason } from "../../store/envelope.ts";
 import type { Blocked } from "../gates/account.ts";
 import { causeOfLastStep, lastCause } from "./causes.ts";
 import { historyOf, type HistoryStep } from "./history-of.ts";
+import { furthestAheadMs, provisionalUntil } from "./provisional-until.ts";
+import { untilForcedRefreshMs } from "./until-forced-refresh-ms.ts";
 import { stepped, type User } from "./user.ts";
 
 /** What a user waits for. */
@@ -69,6 +71,18 @@ export interface UserStatus {
    * otherwise it is a grant like any other. `null`: it is not provisional.
    */
   readonly provisionalUntil: Date | null;
+  /**
+   * Since when FHIR has refused its tokens, how many, and when the last refusal came: it has accepted none since, as far as
+   * this library sees its calls. `replacedFrom`: from then on a 401 for the current token brings another one; `null`: one is
+   * on its way. After a day of this, and at least five refusals, a fresh code is requested; `reauthorize()` requests one at
+   * once. `null`: its last token was accepted, or was never refused.
+   */
+  readonly refusedTokens: {
+    readonly since: Date;
+    readonly times: number;
+    readonly lastAt: Date;
+    readonly replacedFrom: Date | null;
+  } | null;
   /**
    * 1upHealth's own `active` flag of the user, if it was returned. The meaning of `false` is undocumented, so nothing
    * depends on it here: calls are still made, and their responses count.
@@ -131,6 +145,7 @@ export function describeUser(
   blocked: Blocked | null = null,
   stop: StopFacts | null = null,
   gateCause: Cause | null = null,
+  isOfAll = false,
 ): UserStatus {
   const { state, context } = user.position;
   const usable = isUsable(user, now);
@@ -144,6 +159,7 @@ export function describeUser(
     usable,
     expiresAt: dateOf(context.expiresAt),
     provisionalUntil: usable ? dateOf(provisionalUntil(user, now)) : null,
+    refusedTokens: refusedTokensOf(user, usable ? now + untilForcedRefreshMs(user, now, isOfAll) : null),
     active: context.active,
     purge:
       context.toPurge === null && context.purged === null && context.unpurged === null
@@ -160,6 +176,18 @@ export function describeUser(
     underWay: user.intent?.call ?? null,
     calls: user.calls,
     history: historyOf(user),
+  };
+}
+
+function refusedTokensOf({ position }: User, replacedFrom: number | null): UserStatus["refusedTokens"] {
+  const { refusedTokens } = position.context;
+  if (refusedTokens === null) return null;
+  const { since, times, lastAt } = refusedTokens;
+  return {
+    since: new Date(since),
+    times,
+    lastAt: new Date(lastAt ?? since),
+    replacedFrom: dateOf(replacedFrom),
   };
 }
 
@@ -213,9 +241,6 @@ export function enteredAt({ history, position }: User, now: number): number {
   return history[before + 1]?.[0] ?? now;
 }
 
-/** Clocks of two processes differ by this at most, ms. */
-export const furthestAheadMs: number = 5 * 60_000;
-
 /** Whether the user has an access token that works at `now`. */
 export function isUsable(user: User, now: number): boolean {
   const { expiresAt } = user.position.context;
@@ -240,16 +265,6 @@ function isUndated({ history, position }: User, now: number): boolean {
     ),
   );
   return !before.some(([at]) => at > now - (expiresAt - grantedAt) / 2 && at <= now + furthestAheadMs);
-}
-
-/** Upper bound, ms, for the duration of a call with any options and for how far another process's clock may be ahead. */
-const longestArrivalMs = 5 * 60_000;
-
-/** Until when a call that would end the current grant may still arrive, ms since 1970; `null`: none may at `now`. */
-export function provisionalUntil({ position }: User, now: number): number | null {
-  const { mayArriveUntil } = position.context;
-  const leftMs = (mayArriveUntil ?? 0) - now;
-  return leftMs > 0 && leftMs <= longestArrivalMs ? mayArriveUntil : null;
 }
 
 /**

@@ -245,6 +245,7 @@ const isContext = shape<UserContext>({
   expiresAt: orNull(isTime),
   grantedAt: orNull(isTime),
   shortGrants: isCount,
+  refusedTokens: orNull(isSpan),
   rejectedAt: orNull(listOf(isTime)),
   mayArriveUntil: orNull(isTime),
   failure: orNull(shape({ in: isKnownState, reason: isText, why: isText })),

@@ -55,7 +55,7 @@ function revived(kept: unknown): UserStatus {
   const steps: unknown = isObject(kept) && "since" in kept ? kept["history"] : undefined;
   if (!Array.isArray(steps) || !steps.every(isObject)) throw foreign("output", kept);
   const status = kept as UserStatus; // an object with these two fields is a status
-  const { since, expiresAt, provisionalUntil, pause, hold, history } = status;
+  const { since, expiresAt, provisionalUntil, pause, hold, history, refusedTokens } = status;
   const time = (at: unknown): Date => {
     const date = new Date(typeof at === "string" || at instanceof Date ? at : Number.NaN);
     if (Number.isNaN(date.getTime())) throw foreign("output", kept);
@@ -68,6 +68,14 @@ function revived(kept: unknown): UserStatus {
     since: time(since),
     expiresAt: expiresAt && time(expiresAt),
     provisionalUntil: provisionalUntil && time(provisionalUntil),
+    refusedTokens: refusedTokens
+      ? {
+          ...refusedTokens,
+          since: time(refusedTokens.since),
+          lastAt: time(refusedTokens.lastAt),
+          replacedFrom: refusedTokens.replacedFrom && time(refusedTokens.replacedFrom),
+        }
+      : null, // an older release kept none
     pause: pause && { ...pause, until: pause.until && time(pause.until), cause: caused(pause) },
     hold: hold && { ...hold, since: time(hold.since) },
     history: history.map((step) => ({ ...step, at: time(step.at), cause: caused(step) })),
