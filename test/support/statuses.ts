@@ -44,6 +44,7 @@ export const quiet: Circumstances = {
   text: null,
   unwritable: null,
   isRunning: false,
+  leasedUntil: null,
   dueAt: null,
   queue: null,
 };

@@ -10,6 +10,7 @@ import type { FailureReason, GateReason, UserState } from "../../../machines/ind
 import type { GateName } from "../../guard/gates.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { ShutGate } from "./budget.ts";
+import { leaseInWords } from "../engine/user-errors.ts";
 import { callOf, describeState, hasLeft } from "../user/step.ts";
 import type { UserPause, UserStatus } from "../user/user-status.ts";
 import { distanceInWords, momentInWords } from "../options/time-in-words.ts";
@@ -26,8 +27,10 @@ export interface Circumstances {
   readonly cause: Cause | null;
   /** The text of the response that brought nothing, if texts are kept. */
   readonly text: string | null;
-  /** Whether a process is working on it. */
+  /** Whether this process is working on it. */
   readonly isRunning: boolean;
+  /** When the lease of another process ends, which works on it or has died; `null`: no other has it. */
+  readonly leasedUntil: Date | null;
   /** When a worker runs it next; `null`: never, or it waits in a lane. */
   readonly dueAt: Date | null;
   /** Why the store takes no writes; `null`: it takes them. */
@@ -129,11 +132,15 @@ function listed(words: readonly string[]): string {
 }
 
 function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
-  const { now, isRunning, queue } = circumstances;
+  const { now, isRunning, leasedUntil, queue } = circumstances;
   const { pause, state, underWay } = status;
   if (isRunning) {
-    const what = underWay === null ? "a process is working on it" : `the call ${underWay} is under way`;
-    return `Now ${what}; if that process dies, another one takes over when its lease expires.`;
+    const what = underWay === null ? "this process is working on it" : `the call ${underWay} is under way`;
+    return `Now ${what}; if this process dies, another one takes over when its lease ends.`;
+  }
+  if (leasedUntil !== null) {
+    const begun = underWay === null ? "" : `The call ${underWay} was begun. `;
+    return `${begun}Now ${leaseInWords(leasedUntil, now)}. ${continuation}`;
   }
   if (underWay !== null) {
     const begun = `The call ${underWay} was begun and its result is unknown`;
@@ -188,7 +195,7 @@ function whatToDo({ failure, pause, state, usable }: UserStatus, around: Circums
       : [
           `The store takes no writes, so nothing goes on: ${sentence(around.unwritable)} What to do: ${nextSteps.STORE_UNAVAILABLE}.`,
         ]),
-    ...(step === null || around.isRunning ? [] : [`What to do: ${step}.`]),
+    ...(step === null || around.isRunning || around.leasedUntil !== null ? [] : [`What to do: ${step}.`]),
   ];
 }
 
@@ -296,7 +303,7 @@ const ownReasons: Readonly<Record<Exclude<UserPause["reason"], GateReason>, stri
   purging: "1upHealth erases for 30 s at a time, and the next call continues",
   paused: "an operator has stopped it",
   held: "an operator has stopped it",
-  lease: "another process runs it, and others take it over when its lease ends",
+  lease: "another process has it, or died with it, and others take it over when its lease ends",
 };
 
 function silentIn(gate: ShutGate | undefined): string {

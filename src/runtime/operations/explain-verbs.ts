@@ -74,6 +74,7 @@ async function circumstancesOf(engine: Engine, { user, record }: LoadedUser): Pr
     account.refresh(),
   ]);
   const now = clock.now();
+  const isRunning = running.has(user.id);
   return {
     now,
     shut: shutGates(account.gates()),
@@ -81,7 +82,8 @@ async function circumstancesOf(engine: Engine, { user, record }: LoadedUser): Pr
     cause: rootCause(user),
     text: user.secrets.causeText?.reveal() ?? null,
     unwritable: refusal,
-    isRunning: running.has(user.id) || (lease !== null && lease.leftMs > 0),
+    isRunning,
+    leasedUntil: isRunning || lease === null || lease.leftMs <= 0 ? null : new Date(now + lease.leftMs),
     dueAt: dueInMs === null ? null : new Date(now + dueInMs),
     queue:
       lane === null || forecast === null
