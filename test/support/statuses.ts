@@ -39,6 +39,7 @@ export function user(state: UserState, more: Partial<UserStatus> = {}): UserStat
 export const quiet: Circumstances = {
   now,
   shut: [],
+  refusedSecrets: [],
   ahead: null,
   cause: null,
   text: null,

@@ -9,7 +9,7 @@ import { isRefusedAlone, nextStepAfter, nextSteps } from "../../next-step.ts";
 import type { FailureReason, GateReason, UserState } from "../../../machines/index.ts";
 import type { GateName } from "../../guard/gates.ts";
 import type { Lane } from "../../store/contract.ts";
-import type { ShutGate } from "./budget.ts";
+import type { RefusedSecret, ShutGate } from "./budget.ts";
 import { leaseInWords } from "../engine/user-errors.ts";
 import { callOf, describeState, hasLeft } from "../user/step.ts";
 import type { UserPause, UserStatus } from "../user/user-status.ts";
@@ -21,6 +21,8 @@ export interface Circumstances {
   readonly now: number;
   /** Gates of the account that are not open. */
   readonly shut: readonly ShutGate[];
+  /** Secrets of other processes that 1upHealth refuses. */
+  readonly refusedSecrets: readonly RefusedSecret[];
   /** The gate among them that its next call must pass, and the failed call because of which it is shut. */
   readonly ahead: { readonly gate: GateName; readonly cause: Cause | null } | null;
   /** Why the call of its last step brought nothing, if so. */
@@ -50,6 +52,7 @@ export function explainUser(status: UserStatus, circumstances: Circumstances): s
     ...whatIsOdd(status),
     ...howItIsHeld(status, circumstances.now),
     whatIsNext(status, circumstances),
+    ...whoCannot(status, circumstances),
     ...whatToDo(status, circumstances),
   ].join(" ");
 }
@@ -174,6 +177,15 @@ function aheadInWords({ ahead, now }: Circumstances): string {
   const { gate, cause } = ahead;
   const met = cause === null ? "" : `: ${causeInWords(cause)}, ${distanceInWords(cause.at, now)}`;
   return ` But ${gateInWords[gate]}, for all users of the account${met}; one call at a time finds out whether that is over.`;
+}
+
+/** Other processes that cannot continue it: perhaps the workers are among them. */
+function whoCannot({ state }: UserStatus, { refusedSecrets, now }: Circumstances): readonly string[] {
+  if (refusedSecrets.length === 0 || callOf(state) === undefined) return [];
+  const tried = Math.max(...refusedSecrets.map(({ triedAt }) => triedAt.getTime()));
+  return [
+    `A process with another client secret than this one cannot continue it: 1upHealth refuses that secret, tried last at ${momentInWords(new Date(tried), now)}. If that process is a worker, give it the right one.`,
+  ];
 }
 
 /** What an operator does about what holds it up. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { ahead } from "../../store/lane-scheduler.ts";
-import { shutGates } from "./budget.ts";
+import { refusedSecrets, shutGates } from "./budget.ts";
 import { checkId } from "../options/check-id.ts";
 import type { Engine } from "../engine/engine.ts";
 import { explainUser, type Circumstances } from "./explain-user.ts";
@@ -78,6 +78,7 @@ async function circumstancesOf(engine: Engine, { user, record }: LoadedUser): Pr
   return {
     now,
     shut: shutGates(account.gates()),
+    refusedSecrets: refusedSecrets(account, now),
     ahead: gateAhead(engine, user, lane),
     cause: rootCause(user),
     text: user.secrets.causeText?.reveal() ?? null,
