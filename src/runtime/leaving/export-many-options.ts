@@ -98,7 +98,7 @@ export interface ExportProgress {
   readonly of: number | null;
   /** Users that this call has finished. */
   readonly exported: number;
-  /** Users that were finished before. */
+  /** Users that were finished before, or whose data had been erased before the export was begun. */
   readonly present: number;
   /** Users that are put off: their token is being renewed, or 1upHealth does not answer. */
   readonly waiting: number;

@@ -96,7 +96,8 @@ export async function exportMany(
   }
 
   const refuseTakenOver = (): Promise<void> => patiently(() => run.refuseTakenOver());
-  const exported = { name, writer, versions, types, allowShort, refuseTakenOver };
+  const begunAt = run.record.at;
+  const exported = { name, writer, versions, types, allowShort, begunAt, refuseTakenOver };
 
   async function one(id: string): Promise<void> {
     try {
