@@ -104,7 +104,7 @@ export type {
   WaitOptions,
   WorkOptions,
 } from "./runtime/options/call-options.ts";
-export type { Budget, BudgetView, ShutGate } from "./runtime/operations/budget.ts";
+export type { Budget, BudgetView, RefusedSecret, ShutGate } from "./runtime/operations/budget.ts";
 export type { OpenImport } from "./runtime/user/index-key.ts";
 export type { Credentials } from "./runtime/options/credentials.ts";
 export type { Grant } from "./runtime/operations/adopt.ts";

@@ -4,7 +4,15 @@
  * @module
  */
 import { stripVTControlCharacters } from "node:util";
-import type { AccountPause, BudgetView, Counts, ShutGate, UserState, UserStatus } from "../index.ts";
+import type {
+  AccountPause,
+  BudgetView,
+  Counts,
+  RefusedSecret,
+  ShutGate,
+  UserState,
+  UserStatus,
+} from "../index.ts";
 import { lanes } from "../store/contract.ts";
 import { total } from "../store/lane-scheduler.ts";
 import { callOf } from "../runtime/user/step.ts";
@@ -74,11 +82,17 @@ export function plural(count: number, noun: string): string {
 /** A closed gate: `exchange is throttled (unavailable); next try in 2 min`. */
 export function gateLine({ gate, state, reason, until }: ShutGate, now: number): string {
   const why = reason === null || reason === state ? "" : ` (${reason})`;
-  const next =
-    until.getTime() <= now
-      ? `due since ${timeInWords(until)}, waits for a worker`
-      : distanceInWords(until, now);
-  return `${gate} is ${state}${why}; ${state === "probing" ? "one call is trying" : `next try ${next}`}`;
+  return `${gate} is ${state}${why}; ${state === "probing" ? "one call is trying" : nextTry(until, now)}`;
+}
+
+/** `secret of another process is refused; next try in 2 min` */
+export function secretLine({ until }: RefusedSecret, now: number): string {
+  return `secret of another process is refused; ${nextTry(until, now)}`;
+}
+
+function nextTry(until: Date, now: number): string {
+  const isDue = until.getTime() <= now;
+  return `next try ${isDue ? `due since ${timeInWords(until)}, waits for a worker` : distanceInWords(until, now)}`;
 }
 
 /** Who did something, if that was named: `, by ada`. */

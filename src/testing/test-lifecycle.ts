@@ -51,7 +51,8 @@ type Own = "endpoints" | "clock" | "transport";
 /** Options of {@link TestLifecycle.restart}. */
 export interface RestartOptions {
   /**
-   * How long no process runs.
+   * How long no process runs. After a crash, `"2s"` is what a supervisor needs in production: the users that the dead
+   * process ran then wait for the rest of its lease.
    * @default after a crash the duration of a lease (45 s), after which other processes can take over its users
    */
   readonly after?: Duration | undefined;
@@ -104,6 +105,7 @@ export interface TestLifecycle extends AsyncDisposable {
   crash(point: CrashPoint, during: () => unknown): Promise<void>;
   /**
    * Starts the next process on the same store; one that is still running is closed first. Resolves with its lifecycle.
+   * After a crash, time passes until the lease of the dead process has ended: `after` is for tests of the time before.
    *
    * @example
    * ```ts

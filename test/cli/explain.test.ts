@@ -17,6 +17,7 @@ const given = { command: explain, texts: new Map<string, string>() };
 const around: readonly Partial<Circumstances>[] = [
   {},
   { isRunning: true },
+  { leasedUntil: at(1) },
   { dueAt: at(-1) },
   { dueAt: at(20) },
   { queue: { lane: "bulk", ahead: 3, inMs: 60_000 } },

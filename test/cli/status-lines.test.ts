@@ -27,6 +27,7 @@ const view: BudgetView = {
     { gate: "secret", state: "suspended", reason: "credentials", until: at(12) },
     { gate: "exchange", state: "probing", reason: "unavailable", until: at(-1) },
   ],
+  refusedSecrets: [{ triedAt: at(-2), until: at(12) }],
   paused: [
     {
       lane: "recovery",
@@ -47,6 +48,7 @@ const health: Health = {
   nextStep: nextSteps.RECORD_TOO_NEW,
   endpoints: [],
   shut: view.shut,
+  refusedSecrets: view.refusedSecrets,
   paused: view.paused,
   limitConflicts: [
     {
@@ -117,6 +119,7 @@ describe("cli status", () => {
     expect(text).toMatch(/gates +management is throttled; next try in 23 h 59 min\n/);
     expect(text).toContain("secret is suspended (credentials); next try in 12 min\n");
     expect(text).toContain("exchange is probing (unavailable); one call is trying\n");
+    expect(text).toContain("secret of another process is refused; next try in 12 min\n");
     expect(text).toMatch(/paused +lane recovery, ends in 23 h 59 min: 1upHealth asked/);
     expect(text).toContain("all management calls, by ada: a bill\n");
     expect(text).toMatch(/nnn1:\s+9,999,999 left, 1 failed\n/);

@@ -62,8 +62,8 @@ describe("docs", () => {
     expect(listed.filter((path) => !index.includes(`](${posix.basename(path)})`))).toEqual([]);
   });
 
-  it("shows in testing.md the test that runs here", () => {
-    expect(programsIn("docs/testing.md")).toContain(read("test/testing/interrupted.test.ts"));
+  it.each(["interrupted", "first-minute"])("shows in testing.md the test that runs here: %s", (name) => {
+    expect(programsIn("docs/testing.md")).toContain(read(`test/testing/${name}.test.ts`));
   });
 
   it("names in testing.md every call as the sandbox and the machine do, and no other", () => {

@@ -76,6 +76,19 @@ describe("the inspector's page", needing(["chromium"]), () => {
     expect(page.faults).toEqual([]);
   });
 
+  it("tells that 1upHealth refuses the secret of another process", async () => {
+    const at = folder("inspector-secrets");
+    const { open, sandbox } = await scene();
+    const encryption = { keys: [randomBytes(32)] };
+    const page = await opened(await inspect(await open({ store: lmdb(at), encryption })));
+    await page.getByText("Nothing holds calls back.").waitFor();
+    const credentials = { ...sandbox.credentials, clientSecret: "yesterday's" };
+    const stale = await open({ store: lmdb(at), encryption, credentials });
+    await stale.onboard("ada").catch(() => {});
+    await page.getByText(/^The secret of another process is refused, tried .+; next try in /).waitFor();
+    expect(await page.getByText("Nothing holds calls back.").count()).toBe(0);
+  });
+
   it("goes on by itself after its server was away", async () => {
     const { lifecycle } = await worldOf(["ada"]);
     const first = await inspect(lifecycle);
@@ -192,7 +205,7 @@ describe("the inspector's page", needing(["chromium"]), () => {
     await page.locator(".diagram .passed").first().waitFor();
     await page.getByRole("link", { name: "Users" }).click();
     await page.getByRole("link", { name: "ada" }).click();
-    await page.getByText("another process runs it").waitFor();
+    await page.getByText(/^another process has it, or died with it: /).waitFor();
     killed.kill("SIGKILL");
     await killed.ended;
     sandbox.clearFaults();

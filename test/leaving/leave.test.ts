@@ -308,6 +308,8 @@ describe("offboardMany()", () => {
     );
     const next = lifecycle.offboardMany(["user-1"], { name: "next", count: 1, receipts });
     await expect(next).rejects.toMatchObject(refused);
+    const free = await lifecycle.offboardMany(["user-1"], { name: "free", count: 1, receipts: other });
+    expect(free, "as the refusal tells to do").toMatchObject({ receipts: 1, closed: true });
     writeFileSync(receipts, readFileSync(receipts, "utf8").replace('"count":1', '"count":2'));
     await expect(lifecycle.offboardMany(["user-0"], { ...leave, receipts })).rejects.toMatchObject(refused);
   });

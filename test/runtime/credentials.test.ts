@@ -38,6 +38,29 @@ describe("refused credentials", () => {
     expect(await right.accessToken("there before")).toMatch(/./);
   });
 
+  it("are told by other processes, which they do not affect, for as long as they are tried", async () => {
+    const { sandbox, open } = await scene();
+    const store = memory();
+    const viewer = await open({ store });
+    expect(await viewer.health()).toMatchObject({ refusedSecrets: [] });
+    const clientSecret = "yesterday's";
+    const stale = await open({ store, credentials: { ...sandbox.credentials, clientSecret } });
+    await expect(stale.onboard("ada")).rejects.toMatchObject(wrong);
+    sandbox.clock.advance(2_000);
+    const { refusedSecrets, ready, shut } = await viewer.health();
+    expect({ ready, shut }).toEqual({ ready: true, shut: [] });
+    const [refused] = refusedSecrets;
+    expect(refused?.until.getTime()).toBeGreaterThan(sandbox.clock.now());
+    expect(Object.keys(refused ?? {}), "nothing that names the secret").toEqual(["triedAt", "until"]);
+    expect((await viewer.budget.refresh()).refusedSecrets).toEqual(refusedSecrets);
+    expect(await viewer.explain("ada")).toContain(
+      "A process with another client secret than this one cannot continue it: 1upHealth refuses that secret, tried last at ",
+    );
+    expect((await stale.health()).refusedSecrets, "its own gate is shut").toEqual([]);
+    sandbox.clock.advance(15 * minute);
+    expect((await viewer.health()).refusedSecrets, "no process tries it any more").toEqual([]);
+  });
+
   it("keep the grant of a user that is to get another, also when the gate may be tried again", async () => {
     const { lifecycle, sandbox, clock } = await createTestLifecycle();
     afterwards(() => lifecycle.close());

@@ -89,7 +89,13 @@ describe("runtime/explain", () => {
       "one in hand",
       { underWay: "createUser" },
       { isRunning: true },
-      /Now the call createUser is under way; if that process dies/,
+      /Now the call createUser is under way; if this process dies/,
+    ],
+    [
+      "one of another process, which may have died",
+      { underWay: "createUser" },
+      { leasedUntil: at(1) },
+      /The call createUser was begun\. Now another process has it, or died with it; its lease ends at 2026-11-25 14:01:00 UTC, in 1 min\. Any process/,
     ],
     [
       "one in doubt",

@@ -40,11 +40,13 @@ export function user(state: UserState, more: Partial<UserStatus> = {}): UserStat
 export const quiet: Circumstances = {
   now,
   shut: [],
+  refusedSecrets: [],
   ahead: null,
   cause: null,
   text: null,
   unwritable: null,
   isRunning: false,
+  leasedUntil: null,
   dueAt: null,
   queue: null,
 };

@@ -17,6 +17,7 @@ import {
   pauseLine,
   plural,
   print,
+  secretLine,
   toneOf,
   waitingUsers,
 } from "../format.ts";
@@ -225,9 +226,13 @@ function importLines({ imports }: BudgetView, row: Row): readonly string[] {
   ];
 }
 
-function gateLines({ shut }: BudgetView, row: Row, now: number): readonly string[] {
-  if (shut.length === 0) return row("gates", "all open", "good");
-  return shut.flatMap((gate, index) => row(index === 0 ? "gates" : "", gateLine(gate, now), "bad"));
+function gateLines({ shut, refusedSecrets }: BudgetView, row: Row, now: number): readonly string[] {
+  const lines = [
+    ...shut.map((gate) => gateLine(gate, now)),
+    ...refusedSecrets.map((secret) => secretLine(secret, now)),
+  ];
+  if (lines.length === 0) return row("gates", "all open", "good");
+  return lines.flatMap((line, index) => row(index === 0 ? "gates" : "", line, "bad"));
 }
 
 function nextCall(inMs: number, now: number): string {

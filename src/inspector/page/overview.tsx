@@ -209,7 +209,8 @@ function HeldBack(props: { readonly data: Data; readonly me: Me | null; readonly
   const { data, me, now } = props;
   const { budget, health } = data;
   const down = health.endpoints.filter(({ works }) => !works);
-  const isQuiet = budget.shut.length + budget.paused.length + down.length === 0 && health.ready;
+  const held = [...budget.shut, ...budget.refusedSecrets, ...budget.paused, ...down];
+  const isQuiet = held.length === 0 && health.ready;
   return (
     <Section title="Held back" aside={health.ready ? "ready" : "not ready"}>
       {isQuiet && <p class="empty good">Nothing holds calls back.</p>}
@@ -223,6 +224,12 @@ function HeldBack(props: { readonly data: Data; readonly me: Me | null; readonly
           <li key={gate} class="bad">
             <b>Gate {gate}</b> is {state}
             {reason !== null && <> ({reason})</>}, <NextTry at={until} now={now} />
+          </li>
+        ))}
+        {budget.refusedSecrets.map(({ triedAt, until }) => (
+          <li key={triedAt} class="bad">
+            <b>The secret of another process</b> is refused, tried <When at={triedAt} now={now} />;{" "}
+            <NextTry at={until} now={now} />
           </li>
         ))}
         {budget.paused.map(({ lane, reason, until, by }) => (

@@ -50,7 +50,7 @@ export const pauseInWords: Readonly<Record<string, string>> = {
   purging: "1upHealth erases its data",
   paused: "management calls are paused",
   held: "an operator holds it",
-  lease: "another process runs it",
+  lease: "another process has it, or died with it",
 };
 
 const numbers = new Intl.NumberFormat("en");

@@ -16,6 +16,13 @@ export interface CredentialsParts extends Pick<RecordParts, "clock" | "logger"> 
   readonly fingerprint: (secret: string) => string;
 }
 
+const prefix = "secret:";
+
+/** Whether a gate is kept by this name because of a secret. */
+export function isOfSecret(key: string): boolean {
+  return key.startsWith(prefix);
+}
+
 /** The minimum interval between two requests to a source, ms. */
 const pauseMs = 5_000;
 
@@ -46,7 +53,7 @@ export class CredentialsInUse {
   keyOf({ clientSecret }: KnownCredentials): string {
     // seam: each-secret-has-its-own-gate
     const fingerprint = this.#parts.fingerprint(clientSecret.reveal());
-    return `secret:${fingerprint}`;
+    return `${prefix}${fingerprint}`;
   }
 
   /**

@@ -16,6 +16,7 @@ import { gatedCall } from "./perform-call.ts";
 import { lastCause } from "../user/causes.ts";
 import { describeUser, type UserStatus } from "../user/user-status.ts";
 import { applyDueNow, tokenTime } from "../user/token-time.ts";
+import { momentInWords } from "../options/time-in-words.ts";
 import { stopOf, stoppedError } from "./stop.ts";
 import { callOf, hasLeft } from "../user/step.ts";
 import type { User } from "../user/user.ts";
@@ -195,9 +196,14 @@ export function callUnderWay(
 ): LifecycleError {
   const doing = verb.replace(/ a user$/, " user");
   const leasedMs = engine.running.has(id) ? 0 : (found?.record.lease?.leftMs ?? 0);
-  const again = leasedMs > 0 ? `; try again in ${Math.ceil(leasedMs / 1_000)} s` : "";
-  const afterMs = leasedMs > 0 ? leasedMs : undefined;
-  return tooSoon(engine, doing, id, `a call for it is under way${again}`, afterMs);
+  if (leasedMs <= 0) return tooSoon(engine, doing, id, "a call for it is under way");
+  const now = engine.clock.now();
+  return tooSoon(engine, doing, id, leaseInWords(new Date(now + leasedMs), now), leasedMs);
+}
+
+/** Why a user waits that another process runs. Whether that process lives cannot be known before its lease ends. */
+export function leaseInWords(until: Date, now: number): string {
+  return `another process has it, or died with it; its lease ends at ${momentInWords(until, now)}`;
 }
 
 /** The retryable error for a call for which it is too soon: `Cannot rename user … yet`. */
@@ -239,11 +245,18 @@ function longer(blocked: Blocked | null, pause: Pause | null): Blocked | Pause |
 }
 
 function notReady(engine: Engine, user: User): LifecycleError {
-  const pause = longer(blockedUser(engine, user), ownPause(engine, user));
-  const wait = pause === null ? undefined : leftMs(engine, pause);
-  const cause = failedCall(engine, user);
+  const { pause } = statusOf(engine, user);
+  const until = pause?.until ?? null;
+  const now = engine.clock.now();
+  const cause = pause?.cause ?? null;
   const met = cause === null ? "" : `: ${causeInWords(cause)}`;
-  const why = pause === null ? "a call is under way" : `it waits (${pause.reason}${met})`;
+  const why =
+    pause === null
+      ? "a call is under way"
+      : pause.reason === "lease" && until !== null
+        ? leaseInWords(until, now)
+        : `it waits (${pause.reason}${met})`;
+  const wait = until === null ? undefined : Math.max(0, until.getTime() - now);
   return new LifecycleError(
     "USER_NOT_READY",
     `Cannot use user ${engine.sealer.alias(user.id)} yet: it is ${user.position.state} and ${why}`,

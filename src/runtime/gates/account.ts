@@ -145,6 +145,11 @@ export class Account {
     return this.#sharedGates.all();
   }
 
+  /** {@link SharedGates.otherSecrets} */
+  otherSecrets(): readonly Gate[] {
+    return this.#sharedGates.otherSecrets();
+  }
+
   /** The gate that blocks `call`, as last seen; `null` = none, or the call may probe it. */
   blocked(call: GatedCall): Blocked | null {
     const now = this.#parts.clock.now();

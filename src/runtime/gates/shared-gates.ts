@@ -15,6 +15,7 @@ import { readGates, withGate } from "./gate-record.ts";
 import { GateTimes, shutByNow } from "./gate-times.ts";
 import { errorOf } from "./gate-rules.ts";
 import type { RecordParts } from "../account/change-account.ts";
+import { isOfSecret } from "../account/credentials-in-use.ts";
 import { errorField, retryField } from "../options/logger.ts";
 
 /** The dependencies of {@link SharedGates}. */
@@ -89,6 +90,14 @@ export class SharedGates {
   all(): Readonly<Record<GateName, Gate>> {
     const all = gateNames.map((name) => [name, this.gate(name)]);
     return Object.fromEntries(all) as Record<GateName, Gate>; // it has all names
+  }
+
+  /** The gates of other secrets than the one in use that are not open. */
+  otherSecrets(): readonly Gate[] {
+    const own = this.#key("secret");
+    return Object.entries(this.#shared)
+      .filter(([key, { state }]) => isOfSecret(key) && key !== own && state !== "open")
+      .map(([, gate]) => gate);
   }
 
   /** When this process saw the gate open again, on `clock.monotonic()`; `-Infinity` = it was never shut. */

@@ -61,10 +61,10 @@ const marker = "export.json";
 export function exportFolder(path: string): ExportWriter {
   let name = "";
   return {
-    async begin(given) {
+    async begin(given, before) {
       name = given;
       makeFolder(path);
-      return marked(path, given);
+      return marked(path, given, before);
     },
     async open(file) {
       return openFile(path, name, checkFile(file));
@@ -96,13 +96,18 @@ export function isTypeName(value: unknown): value is string {
   return typeof value === "string" && /^[A-Z][A-Za-z]{0,63}$/.test(value);
 }
 
-/** The id of the folder. @throws {LifecycleError} `INVALID_OPTION` if it holds something else */
-async function marked(path: string, name: string): Promise<string> {
+/**
+ * The id of the folder; of an empty one that is not `before`, none.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` if it holds something else
+ */
+async function marked(path: string, name: string, before?: string): Promise<string> {
   const file = join(path, marker);
   const found = await readMarker(file);
   if (found === null) {
     if ((await readdir(path)).some((one) => !one.startsWith(`${marker}.`)))
       throw unfit("must be empty, or hold this export, got one with other files in it");
+    if (before !== undefined) return "";
     await chmod(path, 0o700);
     const made = `${file}.${randomName()}`;
     await writeWhole(made, JSON.stringify({ format: 1, export: name, id: randomName() }));

@@ -29,9 +29,10 @@ export interface ExportFile {
 export interface ExportWriter {
   /**
    * Called first. Returns a text that names this place for as long as it exists: an export by the same name that writes
-   * elsewhere is refused.
+   * elsewhere is refused. `before`: the text of this export, where it was begun earlier. A place that has no text yet then
+   * takes none, and returns another one, so that it stays free for another export.
    */
-  begin(name: string): Promise<string>;
+  begin(name: string, before?: string): Promise<string>;
   /** Opens a file, and what an earlier process has written of it up to its last cursor. */
   open(file: ExportFile): Promise<OpenExportFile>;
   /** Called when every user is finished: what killed processes have left of unfinished files can go. */
@@ -97,7 +98,7 @@ export interface ExportProgress {
   readonly of: number | null;
   /** Users that this call has finished. */
   readonly exported: number;
-  /** Users that were finished before. */
+  /** Users that were finished before, or whose data had been erased before the export was begun. */
   readonly present: number;
   /** Users that are put off: their token is being renewed, or 1upHealth does not answer. */
   readonly waiting: number;

@@ -20,7 +20,7 @@ import type { ExportManyOptions, ExportProgress, ExportSummary } from "./export-
 import { refuseUnsearched, unlistableIn } from "./export-types.ts";
 import { exportUser, type InHand } from "./export-user.ts";
 import type { Filled } from "./fill-file.ts";
-import { beginRun } from "./named-run.ts";
+import { beginRun, findRun } from "./named-run.ts";
 
 /** How many postponed users this call retries; the rest need another call. */
 const mostWaiting = 10_000;
@@ -48,10 +48,11 @@ export async function exportMany(
   const { name, versions = fhirVersions, types, allowShort = false, concurrency = 8, onProgress } = options;
   const writer = typeof options.write === "string" ? exportFolder(options.write) : options.write;
   refuseUnsearched(versions, types);
-  const place = await writer.begin(name);
-  const target = checkValue("export users", "what begin() of write resolves with", place, aPlace);
   const patiently = <T>(task: () => Promise<T>): Promise<T> =>
     retryWrite(engine, given, "export users", task);
+  const before = await patiently(() => findRun(engine, "export", name));
+  const place = await writer.begin(name, before?.target ?? undefined);
+  const target = checkValue("export users", "what begin() of write resolves with", place, aPlace);
   const run = await patiently(() =>
     beginRun(engine, "export", name, { target, scope: { versions, types: types ?? null } }),
   );
@@ -95,7 +96,8 @@ export async function exportMany(
   }
 
   const refuseTakenOver = (): Promise<void> => patiently(() => run.refuseTakenOver());
-  const exported = { name, writer, versions, types, allowShort, refuseTakenOver };
+  const begunAt = run.record.at;
+  const exported = { name, writer, versions, types, allowShort, begunAt, refuseTakenOver };
 
   async function one(id: string): Promise<void> {
     try {

@@ -14,10 +14,12 @@ import type { Engine } from "../engine/engine.ts";
 import { loadUser } from "../engine/load-user.ts";
 import { notUsable, tooSoon } from "../engine/user-errors.ts";
 import { confirmNumber } from "../operations/confirm-number.ts";
+import { isOffboarded } from "../operations/offboard.ts";
 import { fhirOf, type FhirParts } from "../fhir/fhir-of.ts";
 import { referencedReader } from "../fhir/referenced-reader.ts";
 import { ours } from "../options/lifecycle-options.ts";
 import { holderOf } from "../operations/access-tokens.ts";
+import { enteredAt, furthestAheadMs } from "../user/user-status.ts";
 import type { User } from "../user/user.ts";
 import { changeRecord } from "./change-record.ts";
 import type { ExportFile, ExportWriter, OpenExportFile } from "./export-many-options.ts";
@@ -34,6 +36,8 @@ export interface Exported {
   readonly types: readonly string[] | undefined;
   /** Whether a file may lack resources that 1upHealth counts, or refuses to show. */
   readonly allowShort: boolean;
+  /** When it was begun for the first time, ms since 1970. */
+  readonly begunAt: number;
   /** Whether this process still has the export. @throws {LifecycleError} `TAKEN_OVER` */
   readonly refuseTakenOver: () => Promise<void>;
 }
@@ -51,8 +55,17 @@ export function isExported({ exports }: User, name: string): boolean {
 }
 
 /**
+ * Whether 1upHealth had confirmed that it erased everything that this export is of, before that was begun. A user that
+ * leaves meanwhile is missing in the files instead; clocks may differ, so one that has just left counts as such.
+ */
+function wasErased(user: User, { versions, begunAt }: Exported, now: number): boolean {
+  const isGone = user.position.state === "offboarded" && isOffboarded(user, versions);
+  return isGone && enteredAt(user, now) <= begunAt - furthestAheadMs;
+}
+
+/**
  * Writes the user's files that are not whole yet, and marks the user. `wrote` is called after each file. Resolves with
- * false if the user was exported before.
+ * false if the user was exported before, or had nothing left.
  *
  * @throws {LifecycleError} `USER_OFFBOARDED`, `USER_NOT_READY`; `BAD_ANSWER` for a file that is short; as a FHIR search; what the writer throws; the signal's reason
  */
@@ -67,7 +80,7 @@ export async function exportUser(
   const { engine } = parts;
   const { user } = await loadUser(engine, id);
   const { restarted } = user;
-  if (isExported(user, exported.name)) return false;
+  if (isExported(user, exported.name) || wasErased(user, exported, engine.clock.now())) return false;
   const { state } = user.position;
   const { oneupUserId } = user.position.context;
   const hasFailed = state === "failed";

@@ -71,7 +71,8 @@ export async function offboardMany(
   // Before the receipts are opened, which takes them from the process that writes them now.
   const scope = { versions: leave.purge, types: null };
   const run = await patiently(() => beginRun(engine, "leave", name, { scope }));
-  const log = await openReceipts(run, () => openLog(engine, leave.receipts, name), patiently);
+  const isNew = run.record.target === null;
+  const log = await openReceipts(run, () => openLog(engine, leave.receipts, { name, isNew }), patiently);
   const refuseTakenOver = (): Promise<void> => patiently(() => run.refuseTakenOver());
   const enlisting = { isCounted, refuseTakenOver, signal };
   try {

@@ -30,8 +30,17 @@ export interface OpenLog {
   close(): Promise<void>;
 }
 
-/** Opens it and verifies what it holds. @throws {LifecycleError} `INVALID_OPTION`; what the log throws */
-export async function openLog(engine: Engine, given: string | ReceiptLog, name: string): Promise<OpenLog> {
+/**
+ * Opens it and verifies what it holds. An empty one begins only if the leave `isNew`: otherwise its receipts are elsewhere,
+ * and this one stays free for another leave.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`; what the log throws
+ */
+export async function openLog(
+  engine: Engine,
+  given: string | ReceiptLog,
+  { name, isNew }: { readonly name: string; readonly isNew: boolean },
+): Promise<OpenLog> {
   const { clock, keys } = engine;
   const log = typeof given === "string" ? receiptFile(given) : given;
   const key = receiptKey(keys.view.names);
@@ -48,8 +57,9 @@ export async function openLog(engine: Engine, given: string | ReceiptLog, name: 
       number++;
       if (why !== null) throw unfit(`line ${number} must be as it was written: ${why}; ${writeAnew}`);
     }
-    if (chain.lines === 0) await append([{ type: "opened", leave: name, id: randomName(clock), at: now() }]);
-    if (chain.leave !== name)
+    if (chain.lines === 0 && isNew)
+      await append([{ type: "opened", leave: name, id: randomName(clock), at: now() }]);
+    if (chain.leave !== null && chain.leave !== name)
       throw unfit(`they must be of the leave "${name}", got those of "${chain.leave}"`);
   } catch (error) {
     await log.close();

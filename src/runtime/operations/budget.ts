@@ -14,6 +14,7 @@ import type { Counts } from "../../store/contract.ts";
 import { none } from "../../store/lane-scheduler.ts";
 import { byStateNow, importsIn, type OpenImport } from "../user/index-key.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { Account } from "../gates/account.ts";
 import { callListener } from "../options/call-listener.ts";
 import { aFunction, checkValue } from "../../checks.ts";
 import { errorField } from "../options/logger.ts";
@@ -25,6 +26,14 @@ export interface ShutGate {
   readonly state: Exclude<GateState, "open">;
   readonly reason: GateReason | null;
   /** When one call may probe it. */
+  readonly until: Date;
+}
+
+/** The client secret of another process, which 1upHealth refuses. It is not named: no part of a secret is shown. */
+export interface RefusedSecret {
+  /** When a call with it was tried last. */
+  readonly triedAt: Date;
+  /** When the next one may be. */
   readonly until: Date;
 }
 
@@ -47,8 +56,13 @@ export interface BudgetView {
   readonly users: Readonly<Partial<Record<UserState, number>>>;
   /** Imports that are not over, or have failed users, whichever process runs them. */
   readonly imports: readonly OpenImport[];
-  /** Gates of the account that are not open. */
+  /** Gates of the account that are not open, as they are for this process. */
   readonly shut: readonly ShutGate[];
+  /**
+   * Client secrets of other processes that 1upHealth refuses: those processes continue no user, and this one is not
+   * affected. One that has not been tried for ten minutes after it could be is left out: no process uses it any more.
+   */
+  readonly refusedSecrets: readonly RefusedSecret[];
   /** Pauses of the account that are in force. */
   readonly paused: readonly AccountPause[];
   /** Users that this process is working on. */
@@ -121,6 +135,7 @@ export async function viewOf(engine: Engine): Promise<BudgetView> {
     users: byStateNow(tallies),
     imports: importsIn(tallies),
     shut: shutGates(account.gates()),
+    refusedSecrets: refusedSecrets(account, clock.now()),
     paused: pauses.all(),
     running: running.size,
   };
@@ -138,6 +153,7 @@ export function createBudget(engine: Engine): Budget {
     users: {},
     imports: [],
     shut: [],
+    refusedSecrets: [],
     paused: [],
     running: 0,
   };
@@ -189,6 +205,17 @@ export function createBudget(engine: Engine): Budget {
       };
     },
   };
+}
+
+/** A process that has calls to make tries a refused secret as soon as it may; ms. */
+const unusedAfterMs = 10 * 60_000;
+
+/** The secrets of other processes that are refused, and in use. */
+export function refusedSecrets(account: Account, now: number): readonly RefusedSecret[] {
+  return account
+    .otherSecrets()
+    .filter(({ until }) => now - until < unusedAfterMs)
+    .map(({ since, until }) => ({ triedAt: new Date(since), until: new Date(until) }));
 }
 
 /** The gates that are not open. */

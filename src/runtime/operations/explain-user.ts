@@ -9,7 +9,8 @@ import { isRefusedAlone, nextStepAfter, nextSteps } from "../../next-step.ts";
 import type { FailureReason, GateReason, UserState } from "../../../machines/index.ts";
 import type { GateName } from "../../guard/gates.ts";
 import type { Lane } from "../../store/contract.ts";
-import type { ShutGate } from "./budget.ts";
+import type { RefusedSecret, ShutGate } from "./budget.ts";
+import { leaseInWords } from "../engine/user-errors.ts";
 import { callOf, describeState, hasLeft } from "../user/step.ts";
 import type { UserPause, UserStatus } from "../user/user-status.ts";
 import { distanceInWords, momentInWords } from "../options/time-in-words.ts";
@@ -20,14 +21,18 @@ export interface Circumstances {
   readonly now: number;
   /** Gates of the account that are not open. */
   readonly shut: readonly ShutGate[];
+  /** Secrets of other processes that 1upHealth refuses. */
+  readonly refusedSecrets: readonly RefusedSecret[];
   /** The gate among them that its next call must pass, and the failed call because of which it is shut. */
   readonly ahead: { readonly gate: GateName; readonly cause: Cause | null } | null;
   /** Why the call of its last step brought nothing, if so. */
   readonly cause: Cause | null;
   /** The text of the response that brought nothing, if texts are kept. */
   readonly text: string | null;
-  /** Whether a process is working on it. */
+  /** Whether this process is working on it. */
   readonly isRunning: boolean;
+  /** When the lease of another process ends, which works on it or has died; `null`: no other has it. */
+  readonly leasedUntil: Date | null;
   /** When a worker runs it next; `null`: never, or it waits in a lane. */
   readonly dueAt: Date | null;
   /** Why the store takes no writes; `null`: it takes them. */
@@ -48,6 +53,7 @@ export function explainUser(status: UserStatus, circumstances: Circumstances): s
     ...whatIsOdd(status),
     ...howItIsHeld(status, circumstances.now),
     whatIsNext(status, circumstances),
+    ...whoCannot(status, circumstances),
     ...whatToDo(status, circumstances),
   ].join(" ");
 }
@@ -146,11 +152,15 @@ function listed(words: readonly string[]): string {
 }
 
 function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
-  const { now, isRunning, queue } = circumstances;
+  const { now, isRunning, leasedUntil, queue } = circumstances;
   const { pause, state, underWay } = status;
   if (isRunning) {
-    const what = underWay === null ? "a process is working on it" : `the call ${underWay} is under way`;
-    return `Now ${what}; if that process dies, another one takes over when its lease expires.`;
+    const what = underWay === null ? "this process is working on it" : `the call ${underWay} is under way`;
+    return `Now ${what}; if this process dies, another one takes over when its lease ends.`;
+  }
+  if (leasedUntil !== null) {
+    const begun = underWay === null ? "" : `The call ${underWay} was begun. `;
+    return `${begun}Now ${leaseInWords(leasedUntil, now)}. ${continuation}`;
   }
   if (underWay !== null) {
     const begun = `The call ${underWay} was begun and its result is unknown`;
@@ -186,6 +196,15 @@ function aheadInWords({ ahead, now }: Circumstances): string {
   return ` But ${gateInWords[gate]}, for all users of the account${met}; one call at a time finds out whether that is over.`;
 }
 
+/** Other processes that cannot continue it: perhaps the workers are among them. */
+function whoCannot({ state }: UserStatus, { refusedSecrets, now }: Circumstances): readonly string[] {
+  if (refusedSecrets.length === 0 || callOf(state) === undefined) return [];
+  const tried = Math.max(...refusedSecrets.map(({ triedAt }) => triedAt.getTime()));
+  return [
+    `A process with another client secret than this one cannot continue it: 1upHealth refuses that secret, tried last at ${momentInWords(new Date(tried), now)}. If that process is a worker, give it the right one.`,
+  ];
+}
+
 /** What an operator does about what holds it up. */
 function whatToDo({ failure, pause, state, usable }: UserStatus, around: Circumstances): readonly string[] {
   const isOver = state === "offboarded"; // nothing is tried any more
@@ -205,7 +224,7 @@ function whatToDo({ failure, pause, state, usable }: UserStatus, around: Circums
       : [
           `The store takes no writes, so nothing goes on: ${sentence(around.unwritable)} What to do: ${nextSteps.STORE_UNAVAILABLE}.`,
         ]),
-    ...(step === null || around.isRunning ? [] : [`What to do: ${step}.`]),
+    ...(step === null || around.isRunning || around.leasedUntil !== null ? [] : [`What to do: ${step}.`]),
   ];
 }
 
@@ -313,7 +332,7 @@ const ownReasons: Readonly<Record<Exclude<UserPause["reason"], GateReason>, stri
   purging: "1upHealth erases for 30 s at a time, and the next call continues",
   paused: "an operator has stopped it",
   held: "an operator has stopped it",
-  lease: "another process runs it, and others take it over when its lease ends",
+  lease: "another process has it, or died with it, and others take it over when its lease ends",
 };
 
 function silentIn(gate: ShutGate | undefined): string {

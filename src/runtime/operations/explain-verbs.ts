@@ -4,7 +4,7 @@
  * @module
  */
 import { ahead } from "../../store/lane-scheduler.ts";
-import { shutGates } from "./budget.ts";
+import { refusedSecrets, shutGates } from "./budget.ts";
 import { checkId } from "../options/check-id.ts";
 import type { Engine } from "../engine/engine.ts";
 import { explainUser, type Circumstances } from "./explain-user.ts";
@@ -74,14 +74,17 @@ async function circumstancesOf(engine: Engine, { user, record }: LoadedUser): Pr
     account.refresh(),
   ]);
   const now = clock.now();
+  const isRunning = running.has(user.id);
   return {
     now,
     shut: shutGates(account.gates()),
+    refusedSecrets: refusedSecrets(account, now),
     ahead: gateAhead(engine, user, lane),
     cause: rootCause(user),
     text: user.secrets.causeText?.reveal() ?? null,
     unwritable: refusal,
-    isRunning: running.has(user.id) || (lease !== null && lease.leftMs > 0),
+    isRunning,
+    leasedUntil: isRunning || lease === null || lease.leftMs <= 0 ? null : new Date(now + lease.leftMs),
     dueAt: dueInMs === null ? null : new Date(now + dueInMs),
     queue:
       lane === null || forecast === null

@@ -14,7 +14,7 @@ import {
 } from "../../errors.ts";
 import { nextStepAfter, nextStepOf, nextSteps } from "../../next-step.ts";
 import { troubleAt } from "../gates/gate-rules.ts";
-import { viewOf, type BudgetView, type ShutGate } from "./budget.ts";
+import { viewOf, type BudgetView, type RefusedSecret, type ShutGate } from "./budget.ts";
 import type { AccountPause } from "../account/pauses.ts";
 import type { EndpointHealth } from "../../http/endpoints.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -57,8 +57,10 @@ export interface Health {
    * was not failed.
    */
   readonly endpoints: readonly EndpointHealth[];
-  /** Gates of the account that are not open. */
+  /** Gates of the account that are not open, as they are for this process. */
   readonly shut: readonly ShutGate[];
+  /** Client secrets of other processes that 1upHealth refuses, as in {@link BudgetView}. This process is not affected. */
+  readonly refusedSecrets: readonly RefusedSecret[];
   /** Pauses of the account that are in force. A paused account is healthy. */
   readonly paused: readonly AccountPause[];
   /**
@@ -120,9 +122,10 @@ export function createHealth(engine: Engine): () => Promise<Health> {
     };
     const isClosed = engine.closing.aborted;
     if ("problem" in seen) {
-      return { ready: false, storeMs: null, ...(isClosed ? none : seen), shut: [], ...about };
+      const unseen = { shut: [], refusedSecrets: [] };
+      return { ready: false, storeMs: null, ...(isClosed ? none : seen), ...unseen, ...about };
     }
-    const { shut } = seen.view;
+    const { shut, refusedSecrets } = seen.view;
     // This stays a problem while one call probes whether 1upHealth still refuses.
     const { trouble: keyTrouble } = engine.keys;
     const trouble = isClosed
@@ -130,7 +133,8 @@ export function createHealth(engine: Engine): () => Promise<Health> {
       : keyTrouble
         ? troubleIn(keyTrouble)
         : (refusal ?? cannotSend(engine) ?? refusalIn(engine, shut));
-    return { ready: trouble.problem === null && !isClosed, storeMs: seen.ms, ...trouble, shut, ...about };
+    const isReady = trouble.problem === null && !isClosed;
+    return { ready: isReady, storeMs: seen.ms, ...trouble, shut, refusedSecrets, ...about };
   };
 }
 
