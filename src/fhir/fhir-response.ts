@@ -89,7 +89,9 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   const isNo = status >= 400 && status < 500 && status !== 408 && status !== 425;
   if (isNo || (isSuccess && task.expects === "yes" && namesAnError(body))) {
     const codes = codesOf(details.facts.issues);
-    const why = `1upHealth refused it (${status}${codes === "" ? "" : `: ${codes}`})`;
+    const isNotYet = status === 404 && task.interaction === "read";
+    const hint = isNotYet ? "; one that was just created is shown a moment later (untilReadable)" : "";
+    const why = `1upHealth refused it (${status}${codes === "" ? "" : `: ${codes}`})${hint}`;
     return failed(task, "FHIR_REFUSED", why, details);
   }
   if (status >= 500 || status === 408 || status === 425) {

@@ -112,7 +112,10 @@ function once<T>(compute: () => T): () => T {
 }
 
 /** A step to be counted. */
-export interface Step extends Pick<LifecycleEvent, "from" | "to" | "alias"> {
+export interface Step {
+  readonly alias: string;
+  readonly from: string | null;
+  readonly to: string;
   readonly process?: string | null | undefined;
   /** When it was taken, ms since 1970. */
   readonly at: number;

@@ -102,7 +102,11 @@ export interface ProcessView {
 }
 
 /** One step of a user: the event `change`. */
-export interface Change extends Pick<HistoryStep, "from" | "to" | "event" | "at"> {
+export interface Change {
+  readonly at: Date;
+  readonly from: string | null;
+  readonly to: string;
+  readonly event: string;
   /** Empty: the user was forgotten. */
   readonly key: string;
   readonly alias: string;

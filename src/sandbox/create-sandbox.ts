@@ -90,8 +90,11 @@ export function sandboxOver(handler: Handler, calls: CallHandler = handler): San
 
 const verb = "add the resources";
 
+/** FHIR's rule for ids. */
+const resourceId = /^[A-Za-z0-9.-]{1,64}$/;
+
 /**
- * Adds resources of a user, readable at once, and returns their ids.
+ * Adds resources of a user, readable at once, and returns their ids: those that they have, and new ones.
  *
  * @throws {LifecycleError} `INVALID_OPTION`; the resources before the invalid one have been added
  */
@@ -111,7 +114,12 @@ export function addResources(
       const rule = `each must be a resource that 1upHealth serves in ${version}`;
       throw invalid(verb, rule, `something else after ${ids.length} of them`);
     }
-    ids.push(world.resources.create(owner, version, type, text, world.now(), true).id);
+    const { id } = parsed;
+    if (id !== undefined && (typeof id !== "string" || !resourceId.test(id)))
+      throw invalid(verb, `an id must match ${resourceId.source}`, `another after ${ids.length} of them`);
+    if (id !== undefined && world.resources.owned("client", version, type, id) !== undefined)
+      throw invalid(verb, "an id must be free", `${type}/${id}, which exists, after ${ids.length} of them`);
+    ids.push(world.resources.create(owner, version, type, text, world.now(), { atOnce: true, id }).id);
   }
   return ids;
 }

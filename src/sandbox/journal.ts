@@ -21,7 +21,7 @@ export interface JournalEntry {
   readonly status: number | "dropped";
   /**
    * One word: `created`, `exists`, `missing`, `code`, `listed`, `renamed`, `tokens`, `rate_limited`, `unauthorized`,
-   * `invalid`, an OAuth2 error (`invalid_grant`, …), `read`, `found`, `updated`, `deleted`, `shared`, `unshared`,
+   * `invalid`, an OAuth2 error (`invalid_grant`, …), `read`, `found`, `lagging` (a read that came before the read lag was over), `updated`, `deleted`, `shared`, `unshared`,
    * `purged`, `cut`, `unknown`; `fault` when a fault replaced the call.
    */
   readonly outcome: string;

@@ -149,9 +149,10 @@ export interface Sandbox {
   createUser(appUserId: string): number;
   /**
    * Adds resources of a user without calls, journal entries and read lag. A string is taken as JSON and keeps its digits.
-   * Returns the ids that the server assigned.
+   * A resource with an `id` keeps it, so that others can refer to it. Returns the ids.
    *
-   * @throws {LifecycleError} `USER_UNKNOWN`; `INVALID_OPTION` for anything that is not a resource of that version
+   * @throws {LifecycleError} `USER_UNKNOWN`; `INVALID_OPTION` for anything that is not a resource of that version, and for
+   * an id that another resource of that type and version has, also of another user
    * @example
    * ```ts
    * import { createSandbox } from "oneup-lifecycle/sandbox";

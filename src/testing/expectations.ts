@@ -13,7 +13,6 @@ import { keptSteps } from "../runtime/user/user.ts";
 import type { Journal, JournalEntry } from "../sandbox/journal.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { secretsIn } from "./secrets-in.ts";
-import type { HistoryStep } from "../runtime/user/history-of.ts";
 import { spanInFull } from "../runtime/options/time-in-words.ts";
 import { isPromise } from "../realms.ts";
 
@@ -222,7 +221,9 @@ function timelineOf(entries: readonly JournalEntry[]): string {
 }
 
 /** A user's steps up to now. That a token entered its refresh window is stored only when it is refreshed. */
-function wayOf(status: UserStatus): readonly Pick<HistoryStep, "at" | "to" | "event">[] {
+function wayOf(
+  status: UserStatus,
+): readonly { readonly at: Date; readonly to: string; readonly event: string }[] {
   const { history, state, since } = status;
   const isWritten = history.length === 0 || history.at(-1)?.to === state;
   return isWritten ? history : [...history, { at: since, to: state, event: "by age" }];

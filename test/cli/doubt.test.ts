@@ -1,11 +1,15 @@
 import { describe, expect, it } from "vitest";
-import type { UserStatus } from "../../src/index.ts";
+import type { HistoryStep, UserStatus } from "../../src/index.ts";
 import { stepOf } from "../support/statuses.ts";
 import { settle } from "../../src/cli/demo/story.ts";
 
 const at = new Date(0);
 
-function user(appUserId: string, underWay: string | null, ...events: readonly string[]): UserStatus {
+function user(
+  appUserId: string,
+  underWay: UserStatus["underWay"],
+  ...events: readonly HistoryStep["event"][]
+): UserStatus {
   return {
     appUserId,
     oneupUserId: null,

@@ -171,6 +171,7 @@ describe("a file", () => {
     const { cursor } = await part(fhir, { types: ["Patient"] }, 2);
     const [one] = (await fhir.search("Patient")).resources;
     await fhir.update({ ...one, resourceType: "Patient", gender: "female" });
+    await world.clock.advance("1s"); // now the export has it
     const options: Options = { types: ["Patient"], cursor };
     expect(await errorOf(part(another(), options, 99))).toMatchObject({
       code: "BAD_ANSWER",

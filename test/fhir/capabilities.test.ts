@@ -90,7 +90,9 @@ describe("a refusal of what is not declared", () => {
   it("is left as it is where everything is declared", async () => {
     const { fhir } = await withAda("r4");
     const error = await errorOf(fhir.read("Patient", "none"));
-    expect(error.message).toBe("Cannot read the Patient: 1upHealth refused it (404: not-found)");
+    expect(error.message).toBe(
+      "Cannot read the Patient: 1upHealth refused it (404: not-found); one that was just created is shown a moment later (untilReadable)",
+    );
     expect(error.facts).not.toHaveProperty("undeclared");
   });
 });

@@ -268,8 +268,9 @@ describe("ensure()", () => {
   });
 
   it("reports that several have the identifier, and which, and creates none", async () => {
-    const here = await world({});
+    const here = await world();
     const ids = [await here.fhir().create(patient), await here.fhir().create(patient)].map(({ id }) => id);
+    await here.clock.advance("1s"); // now searches show both
     const error = await errorOf(here.fhir().ensure(patient, { by }));
     expect(error).toMatchObject({ code: "FHIR_AMBIGUOUS", retryable: false });
     expect(new Set(error.facts["ids"] as readonly unknown[])).toEqual(new Set(ids));

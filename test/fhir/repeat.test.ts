@@ -22,6 +22,7 @@ async function withPatient(options?: FhirOptions): Promise<Here> {
   await world.lifecycle.onboard("ada");
   const fhir = world.lifecycle.fhir("ada", "r4", options);
   const { id = "" } = await fhir.create({ resourceType: "Patient" });
+  await world.clock.advance("1s"); // now reads show it
   return {
     ...world,
     lifecycle: world.lifecycle,

@@ -18,7 +18,7 @@ async function world(options: TestLifecycleOptions = {}): Promise<World> {
   afterwards(() => made.close());
   const { lifecycle } = made;
   const { oneupUserId } = await lifecycle.onboard("eve");
-  await lifecycle.fhir("eve", "r4").create({ resourceType: "Patient" });
+  await lifecycle.fhir("eve", "r4").create({ resourceType: "Patient" }, { untilReadable: true });
   await lifecycle.offboard("eve");
   await lifecycle.forget("eve");
   return Object.assign(made, { eve: oneupUserId ?? 0 });

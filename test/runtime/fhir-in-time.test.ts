@@ -59,6 +59,7 @@ it("searchAll() goes on after a grant that was lost on the way, however long the
   const fhir = lifecycle.fhir("ada", "r4");
   for (let n = 0; n < 30; n++)
     await fhir.create({ resourceType: "Observation", status: "final", code: { text: `${n}` } });
+  await world.clock.advance("1s"); // now searches show all of them
   let seen = 0;
   for await (const _ of fhir.searchAll("Observation", { _count: 10 })) {
     if (++seen !== 5) continue;

@@ -161,12 +161,37 @@ describe("sandbox/fhir search", () => {
     sandbox.addResources("ada", "stu3", [bilbo]);
     // STU3 declares no _lastUpdated; the others do.
     const old = "_lastUpdated=lt2000";
-    expect((await fhir("GET", `/stu3/Patient?${old}`)).body["total"]).toBe(1);
-    expect((await fhir("GET", `/dstu2/Patient?${old}`)).body["total"]).toBe(0);
-    sandbox.behave({ undeclared: "refuse" });
     const refused = await fhir("GET", `/stu3/Patient?${old}`);
     expect([refused.status, refused.body["issue"][0].code]).toEqual([400, "not-supported"]);
     expect((await fhir("GET", "/stu3/Patient?gender=male&_count=5")).body["total"]).toBe(1);
+    sandbox.behave({ undeclared: "ignore" });
+    expect((await fhir("GET", `/stu3/Patient?${old}`)).body["total"]).toBe(1);
+    expect((await fhir("GET", `/dstu2/Patient?${old}`)).body["total"]).toBe(0);
+  });
+
+  it("_sort orders by dates, texts, codes and ids, pages included; what has no value comes last", async () => {
+    const { fhir, sandbox } = await openWithUser();
+    const born = (id: string, birthDate?: string, family = "Ä", gender = "male") =>
+      ({ resourceType: "Patient", id, birthDate, gender, name: [{ family }] }) as const;
+    sandbox.addResources("ada", "r4", [
+      born("a", "1990-05", "Took"),
+      born("b"),
+      born("c", "1980", "baggins", "female"),
+      born("d", "1990-05-02", "Åse", "female"),
+    ]);
+    const order = async (query: string): Promise<string> => {
+      const { body } = await fhir("GET", `/r4/Patient?${query}`);
+      return body["entry"].map((one: { resource: { id: string } }) => one.resource.id).join("");
+    };
+    expect(await order("_sort=birthdate")).toBe("cadb");
+    expect(await order("_sort=-birthdate")).toBe("adcb");
+    expect(await order("_sort=family")).toBe("bdca");
+    expect(await order("_sort=gender,-_id")).toBe("dcba");
+    expect(await order("gender=male&_sort=-_id")).toBe("ba");
+    expect(await order("_sort=-_lastUpdated,_id")).toBe("abcd");
+    expect(await order("_sort=birthdate&_count=3")).toBe("cad");
+    expect(await order("_sort=birthdate&_count=3&_after=2")).toBe("b");
+    expect(await order("_sort=birthdate&_count=2&_before=2")).toBe("ca");
   });
 
   it.each([
@@ -178,6 +203,12 @@ describe("sandbox/fhir search", () => {
     "gender:missing=perhaps",
     "organization:identifier=a",
     "_count=many",
+    "_sort=shoe-size",
+    "_sort=-birthdate,_text",
+    "_sort=",
+    "gendre=male",
+    "patient.name=a",
+    "organization:Organization.name=a",
     "_after=some",
   ])("GET /r4/Patient?%s is refused rather than answered wrongly", async (query) => {
     const { fhir } = await openWithUser();

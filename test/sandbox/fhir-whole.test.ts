@@ -169,6 +169,26 @@ describe("sandbox/fhir as a whole", () => {
     );
   });
 
+  it("addResources() keeps an id, so that resources refer to each other, and refuses one that is taken", async () => {
+    const { sandbox, control, fhir } = await openWithUser();
+    const p1 = { ...patient, id: "p1" };
+    expect(sandbox.addResources("ada", "r4", [p1, { ...about("Patient/p1"), id: "o-1.a" }])).toEqual([
+      "p1",
+      "o-1.a",
+    ]);
+    expect((await fhir("GET", "/r4/Observation?patient=p1")).body["total"]).toBe(1);
+    expect((await fhir("GET", "/r4/Patient/p1")).body).toMatchObject({ id: "p1", meta: { versionId: "1" } });
+    sandbox.createUser("bob");
+    const taken =
+      "Cannot add the resources: an id must be free, got Patient/p1, which exists, after 0 of them";
+    for (const user of ["ada", "bob"]) expect(() => sandbox.addResources(user, "r4", [p1])).toThrow(taken);
+    expect(sandbox.addResources("bob", "stu3", [p1])).toEqual(["p1"]);
+    const add = (resources: object) =>
+      control("POST", "resources", { appUserId: "ada", version: "r4", resources });
+    expect((await add({ ...p1, id: "p2" })).body["ids"]).toEqual(["p2"]);
+    expect(await add(p1)).toMatchObject({ status: 400, body: { code: "INVALID_OPTION", message: taken } });
+  });
+
   it("addResources() fills a user without calls, and refuses what is no resource", async () => {
     const { sandbox, control, fhir } = await openWithUser({ readLagMs: 500 });
     const before = sandbox.journal.count();
@@ -182,6 +202,10 @@ describe("sandbox/fhir as a whole", () => {
         "Cannot add the resources: each must be a resource that 1upHealth serves in r4, got something else after 1",
       );
     }
+    for (const id of [7, null, "", "a/b", "a".repeat(65)])
+      expect(() => sandbox.addResources("ada", "r4", [{ ...patient, id }])).toThrow(
+        /an id must match \S+, got another after 0 of them$/,
+      );
     expect(() => sandbox.addResources("eve", "r4", [])).toThrow('the sandbox has no user "eve"');
     const add = (body: object) => control("POST", "resources", body);
     const added = await add({ appUserId: "ada", version: "stu3", resources: [patient, patient] });

@@ -158,7 +158,7 @@ export class Leaves {
           type,
           JSON.stringify({ resourceType: type, ...resource }),
           world.now(),
-          true,
+          { atOnce: true },
         ).id;
       const scan = add("Binary", { contentType: "image/png", data: scanned });
       add("Patient", { photo: [{ url: `Binary/${scan}` }] });

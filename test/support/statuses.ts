@@ -8,7 +8,7 @@ export const now = Date.UTC(2026, 10, 25, 14, 0, 0);
 export const at = (minutes: number): Date => new Date(now + minutes * 60_000);
 
 /** A step of five minutes ago. */
-export function stepOf(event: string, to: string, why: string = event): HistoryStep {
+export function stepOf(event: HistoryStep["event"], to: UserState, why: string = event): HistoryStep {
   return { at: at(-5), from: null, to, event, why, by: null, cause: null, attempt: null, spent: null };
 }
 

@@ -20,6 +20,34 @@ describe("createTestLifecycle()", () => {
     expect(clock.now()).toBe(Date.UTC(2026, 0, 1, 2));
   });
 
+  it("shows a write after a moment, as 1upHealth does, and tells a test that reads too early", async () => {
+    const { lifecycle, sandbox, clock } = await createTestLifecycle();
+    await lifecycle.onboard("ada");
+    const fhir = lifecycle.fhir("ada", "r4");
+    const { id = "" } = await fhir.create<"Patient">({ resourceType: "Patient", gender: "female" });
+    await expect(fhir.read("Patient", id)).rejects.toMatchObject({
+      code: "FHIR_REFUSED",
+      status: 404,
+      message: expect.stringContaining("untilReadable"),
+    });
+    expect(sandbox.journal.entries().at(-1)).toMatchObject({ call: "fhir.read", outcome: "lagging" });
+    await expect(fhir.read("Patient", "none")).rejects.toMatchObject({ status: 404 });
+    expect(sandbox.journal.entries().at(-1)).toMatchObject({ outcome: "missing" });
+    expect((await fhir.search("Patient")).resources).toEqual([]);
+    await clock.advance("1s");
+    expect((await fhir.search("Patient")).resources).toMatchObject([{ id }]);
+    const other = await fhir.create<"Patient">({ resourceType: "Patient" }, { untilReadable: true });
+    expect(await fhir.read("Patient", other.id ?? "")).toEqual(other);
+  });
+
+  it("shows a write at once where it is asked to", async () => {
+    const { lifecycle } = await createTestLifecycle({ sandbox: { readLagMs: 0 } });
+    await lifecycle.onboard("ada");
+    const fhir = lifecycle.fhir("ada", "r4");
+    const { id = "" } = await fhir.create<"Patient">({ resourceType: "Patient" });
+    expect((await fhir.read("Patient", id)).id).toBe(id);
+  });
+
   it("does the same where a test has replaced every timer and `queueMicrotask`", async () => {
     vi.useFakeTimers({
       toFake: ["setTimeout", "setInterval", "setImmediate", "Date", "queueMicrotask"],

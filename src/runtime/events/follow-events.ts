@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { UserState } from "../../../machines/index.ts";
 import { leavable, linkSignals } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { invalidOption, type LifecycleError } from "../../errors.ts";
@@ -11,7 +12,7 @@ import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { placeOf, readUserEvent, withdrawnMark, type UserEventValue } from "../user/user-event-value.ts";
 import { cursorOf, expired, markOf, type Place } from "./cursor.ts";
-import type { LifecycleEvent } from "./lifecycle-event.ts";
+import type { LifecycleEvent, LifecycleEventType } from "./lifecycle-event.ts";
 
 /** What to list. */
 export interface Following {
@@ -154,11 +155,11 @@ async function opened(
   if (id !== null && !sealer.holds(id)) await keys.renew().catch(() => {}); // without the key, the id is not known
   return {
     cursor,
-    type,
+    type: type as LifecycleEventType, // whatever its process wrote, and its states: see LifecycleEvent
     alias,
     appUserId: id === null ? null : sealer.openId(placeOf(key, version), id),
-    from,
-    to,
+    from: from as UserState | null,
+    to: to as UserState,
     cause: cause ?? null,
     by: by ?? null,
     at: new Date(at),

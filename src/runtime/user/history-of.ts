@@ -3,20 +3,23 @@
  *
  * @module
  */
-import type { UserEvent } from "../../../machines/index.ts";
+import type { UserEvent, UserState } from "../../../machines/index.ts";
 import type { Cause } from "../../errors.ts";
 import { causeAt } from "./causes.ts";
 import { keptSteps, type OperatorStep, type User } from "./user.ts";
 
-/** One step of a user's history. No secrets. */
+/**
+ * One step of a user's history. No secrets. States and events are those that this release knows, so that the compiler
+ * finds a misspelt one; a step that a later release took may have others.
+ */
 export interface HistoryStep {
   readonly at: Date;
   /** The state before; `null` for the first step that is kept. */
-  readonly from: string | null;
+  readonly from: UserState | null;
   /** The state after, often the same: an inconclusive call is a step, too. */
-  readonly to: string;
+  readonly to: UserState;
   /** The event type of the machine; `HOLD` and `UNHOLD`, which leave it as it is, for an operator's hold. */
-  readonly event: string;
+  readonly event: StepType;
   /** The event in words. */
   readonly why: string;
   /** Who did it, as the application named them (`by`); `null`: not named, or no person did. */
@@ -34,12 +37,14 @@ export function historyOf(user: User): readonly HistoryStep[] {
   const { doers, history, meters } = user;
   const unrecorded = history.length - meters.length;
   const isWhole = unrecorded === 0 && history.length < keptSteps;
-  return history.map(([at, to, event], index) => {
+  // Whatever the record has: see HistoryStep.
+  const steps = history as readonly (readonly [at: number, to: UserState, event: StepType])[];
+  return steps.map(([at, to, event], index) => {
     const meter = meters[index - unrecorded];
     const before = index === 0 && isWhole ? ([0, 0, 0] as const) : meters[index - unrecorded - 1];
     return {
       at: new Date(at),
-      from: history[index - 1]?.[1] ?? null,
+      from: steps[index - 1]?.[1] ?? null,
       to,
       event,
       why: stepInWords(event, history[index - 1]?.[1] ?? null, to),
@@ -66,7 +71,8 @@ function stepInWords(event: string, from: string | null, to: string): string {
   return Object.hasOwn(events, event) ? events[event as StepType] : event; // it is one of its keys
 }
 
-type StepType = UserEvent["type"] | OperatorStep;
+/** The type of a step. */
+export type StepType = UserEvent["type"] | OperatorStep;
 
 const events: Readonly<Record<StepType, string>> = {
   ONBOARD: "the application asked for it",

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FailureReason, UserContext, UserState } from "../../../machines/index.ts";
+import type { FailureReason, UserCall, UserContext, UserState } from "../../../machines/index.ts";
 import type { Cause } from "../../errors.ts";
 import type { PauseReason } from "../../store/envelope.ts";
 import type { Blocked } from "../gates/account.ts";
@@ -116,7 +116,7 @@ export interface UserStatus {
   /** Why it is in `failed`. */
   readonly failure: { readonly reason: FailureReason; readonly in: UserState; readonly why: string } | null;
   /** A call whose outcome is not known yet: in flight, or in doubt after a crash. */
-  readonly underWay: string | null;
+  readonly underWay: UserCall | null;
   /** Calls sent for this user so far. */
   readonly calls: { readonly management: number; readonly token: number };
   /** The last steps, oldest first, at most twelve, as `history()` returns them. */
@@ -173,7 +173,7 @@ export function describeUser(
       by: user.hold.by ?? null,
     },
     failure: context.failure,
-    underWay: user.intent?.call ?? null,
+    underWay: (user.intent?.call as UserCall | undefined) ?? null, // each release writes those of its machine
     calls: user.calls,
     history: historyOf(user),
   };

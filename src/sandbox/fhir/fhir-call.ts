@@ -40,9 +40,13 @@ export function ambiguous(): Carried {
   return issue(400, "invalid", "x-oneup-user-id must name one user");
 }
 
+const tooEarly = "Resource not found: it was created a moment ago, and reads do not show it yet (readLagMs)";
+
 /** Calls `use` with the addressed resource, if the caller may read it and it is not deleted. */
 export function withReadable(call: FhirCall, use: (stored: StoredResource) => Carried): Carried {
   const { world, reader, version, type, id, lookedAt } = call;
   const stored = world.resources.readable(reader, version, type, id, lookedAt());
-  return stored === undefined ? absent() : use(stored);
+  if (stored !== undefined) return use(stored);
+  const isLagging = world.resources.owned(reader, version, type, id) !== undefined;
+  return isLagging ? { ...issue(404, "not-found", tooEarly), outcome: "lagging" } : absent();
 }

@@ -2,6 +2,7 @@
 
 import { issue } from "./operation-outcome.ts";
 import type { Carried } from "../base/plan.ts";
+import { wordsIn } from "../../capabilities/declared.ts";
 
 /** Default page size. */
 const pageSize = 10;
@@ -16,7 +17,9 @@ const deepestSkip = 9990;
 export const pagingNames: ReadonlySet<string> = new Set(["_count", "_skip", "_after", "_before"]);
 
 /** The parameters that select what is returned of the matches and beside them, and do not filter. */
-export const resultNames: ReadonlySet<string> = new Set(["_elements", "_summary", "_include", "_revinclude"]);
+export const resultNames: ReadonlySet<string> = new Set(
+  wordsIn("_elements _format _include _revinclude _sort _summary _total"),
+);
 
 /** Parses a query, or refuses it. */
 export function readQuery(text: string): { readonly search: URLSearchParams } | Carried {

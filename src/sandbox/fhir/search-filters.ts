@@ -152,7 +152,7 @@ function token(value: string): SearchComparison {
 }
 
 /** The codes of a code, Coding, CodeableConcept, Identifier or ContactPoint. */
-function codings(element: unknown): readonly { readonly system: string; readonly code: string }[] {
+export function codings(element: unknown): readonly { readonly system: string; readonly code: string }[] {
   if (!isObject(element)) return [{ system: "", code: String(element) }];
   const { coding, system, value, code = value } = element;
   if (coding !== undefined) return Array.isArray(coding) ? coding.flatMap(codings) : [];
@@ -175,20 +175,21 @@ const readable = new Set(
   wordsIn("text family given prefix suffix line city district state postalCode country"),
 );
 
-function texts(element: unknown): readonly string[] {
+export function texts(element: unknown): readonly string[] {
   if (typeof element === "string") return [element];
   if (!isObject(element)) return [];
   const parts = Object.entries(element).filter(([name]) => readable.has(name));
   return parts.flatMap(([, part]) => (Array.isArray(part) ? part.flatMap(texts) : texts(part)));
 }
 
-function folded(value: string): string {
+/** A text as it is compared: without case and accents. */
+export function folded(value: string): string {
   return value.normalize("NFD").replaceAll(/\p{M}/gu, "").toLowerCase();
 }
 
 /** `id`, `Type/id` or an absolute URL; the modifier may name the type. */
 function reference(modifier: string, value: string): SearchComparison | undefined {
-  if (modifier !== "" && !/^[A-Z]/.test(modifier)) return undefined;
+  if (!/^([A-Z][A-Za-z]*)?$/.test(modifier)) return undefined; // no chain
   const wanted = unescaped(value);
   const full = modifier === "" || wanted.includes("/") ? wanted : `${modifier}/${wanted}`;
   return (element) => {

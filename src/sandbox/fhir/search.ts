@@ -14,6 +14,7 @@ import { isObject } from "../../checks.ts";
 import { membersOf } from "../resources/resource-text.ts";
 import { parseObject } from "../base/message.ts";
 import { searchParameter } from "./search-parameter.ts";
+import { sortOrder } from "./sort-order.ts";
 
 export function search(call: FhirCall): Carried {
   const { world, incoming, reader, version, type, root } = call;
@@ -25,11 +26,17 @@ export function search(call: FhirCall): Carried {
   const { undeclared } = world.settings;
   const filters = readFilters(query.search, { version, type, undeclared });
   if ("outcome" in filters) return filters;
+  const order = sortOrder(query.search.get("_sort"), { version, type, undeclared });
+  if (typeof order !== "function") return order;
   const now = call.lookedAt();
+  const textOf = (stored: StoredResource): string => shown(stored, now)?.text ?? "";
   const found = world.resources.find(reader, version, { type }, now, filters.name, (stored) =>
-    filters.matches(shown(stored, now)?.text ?? ""),
+    filters.matches(textOf(stored)),
   );
-  return page(call, found, query.search, `${root}/${type}`);
+  const sorted = order(found, textOf);
+  // A page is found by the place of its last resource.
+  const placed = sorted === found ? found : sorted.map((stored, place) => ({ ...stored, order: place }));
+  return page(call, placed, query.search, `${root}/${type}`);
 }
 
 /** `GET /{version}/Patient/$everything`: all patients, and the resources that refer to one of them. */
@@ -139,11 +146,12 @@ function includedIn(
 
   for (const asked of search.getAll("_include"))
     for (const match of matches) for (const one of targetsOf(match, asked)) found.add(one);
-  const all = new Set(matches);
+  const addressOf = ({ type, id }: StoredResource): string => `${type}/${id}`;
+  const all = new Set(matches.map(addressOf));
   for (const asked of search.getAll("_revinclude")) {
     const [type = ""] = asked.split(":");
     for (const one of world.resources.find(reader, version, { type }, now))
-      if (targetsOf(one, asked).some((target) => all.has(target))) found.add(one);
+      if (targetsOf(one, asked).some((target) => all.has(addressOf(target)))) found.add(one);
   }
-  return [...found].filter((one) => !all.has(one));
+  return [...found].filter((one) => !all.has(addressOf(one)));
 }

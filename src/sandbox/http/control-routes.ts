@@ -53,7 +53,7 @@ export const controlRoutes: readonly ControlRoute[] = [
     method: "POST",
     path: "resources",
     body: { appUserId: "bilbo", version: "r4", resources: [{ resourceType: "Patient" }] },
-    description: "add resources, return ids",
+    description: "add resources, return ids: their own, or new ones",
   },
   { method: "GET", path: "faults", description: "pending faults" },
   {

@@ -33,7 +33,10 @@ export interface FhirBehaviour {
   readonly loneLink: boolean;
   /** Whether Bundles have a `total`. @default true */
   readonly totals: boolean;
-  /** What happens to a search parameter that 1upHealth does not declare for the type. @default "ignore" */
+  /**
+   * What happens to a search parameter that 1upHealth does not declare for the type. A server that ignores a misspelt one
+   * returns everything; 1upHealth does not document what it does. @default "refuse"
+   */
   readonly undeclared: "ignore" | "refuse";
   /** Whether a write keeps the members of `meta` that the server does not set, such as tags and profiles. @default false */
   readonly keepsMeta: boolean;
@@ -163,7 +166,7 @@ export const fhirOptions: Options<FhirBehaviour> = {
   linkOrder: ["selfFirst", among("selfFirst", "selfLast")],
   loneLink: [true, aSwitch],
   totals: [true, aSwitch],
-  undeclared: ["ignore", among("ignore", "refuse")],
+  undeclared: ["refuse", among("ignore", "refuse")],
   keepsMeta: [false, aSwitch],
   created: [201, among(200, 201)],
   refusedToken: ["empty", among("empty", "outcome", "error")],

@@ -45,16 +45,18 @@ export class Resources {
     this.#settings = settings;
   }
 
-  /** Stores a new resource under an id of the server's choice. `atOnce`: it is visible without a lag. */
+  /** Stores a new resource, under `id` or one of the server's choice. `atOnce`: it is visible without a lag. */
   create(
     owner: number,
     version: FhirVersion,
     type: string,
     sent: string,
     now: number,
-    atOnce: boolean = false,
+    {
+      atOnce = false,
+      id = this.#chance.hex(12),
+    }: { readonly atOnce?: boolean; readonly id?: string | undefined } = {},
   ): StoredResource {
-    let id = this.#chance.hex(12);
     while (this.#byId.has(key(version, type, id))) id = this.#chance.hex(12);
     this.#order += 1;
     const order = this.#order;
