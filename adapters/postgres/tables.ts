@@ -24,9 +24,10 @@ export const version = 6;
 
 /**
  * The oldest version whose releases work on a schema of this one: in a rolling update they are restarted on it. Raise it
- * with a change that breaks them, such as another name or parameter of a function.
+ * with a change that breaks them, such as another name or parameter of a function. Releases of version 1 call
+ * `forget_events` and `replace_event` with other parameters.
  */
-export const oldest = 1;
+export const oldest = 2;
 
 /**
  * The SQL that creates the tables. Users are updated constantly, so autovacuum runs more often than by default. Times
