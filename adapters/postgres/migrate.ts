@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { type LifecycleError, storeUnusable } from "../../src/errors.ts";
+import { sleep } from "../../src/clock.ts";
+import { LifecycleError, storeUnusable, underneath } from "../../src/errors.ts";
 import { commitFunction } from "./commits.ts";
 import type { Connection } from "./connection.ts";
-import { openError, toMigrateOrRestore } from "./failures.ts";
+import { lockTimeout, openError, refusalOf, toMigrateOrRestore } from "./failures.ts";
 import { sharedFunctions } from "./functions.ts";
 import { joinFunctions } from "./join-functions.ts";
 import { query, type PostgresClient } from "./links.ts";
@@ -42,34 +43,82 @@ export function quoted(schema: string): string {
 }
 
 /**
+ * The longest wait for a lock, ms. Whatever needs the same table waits behind it, so it is short, but longer than a
+ * second, after which the server ends an autovacuum that is in the way (`deadlock_timeout`).
+ */
+const longestLockMs = 1_500;
+
+/** The pause before the next attempt, ms: what has waited behind the last one goes on. */
+const pauseMs = 200;
+
+/**
  * Creates the schema with all its contents, or upgrades it to this version. Concurrent calls wait for each other.
  *
  * @throws {LifecycleError} `STORE_UNUSABLE`, `STORE_UNAVAILABLE`
  */
 export async function migrate(connection: Connection, schema: string): Promise<void> {
-  const s = quoted(schema);
+  const { clock, timeoutMs } = connection;
   await connection.within(failed(connection, schema), (until) =>
     connection.lend(until, async (client) => {
       await refuseServer(connection.place, client);
-      await inTransaction(client, async () => {
-        await query(
-          client,
-          "SELECT pg_advisory_xact_lock(hashtextextended('oneup-lifecycle ' || $1, 0))",
-          schema,
-        );
-        const found = await versionOf(connection, client, schema);
-        if (found !== undefined && found >= version) return;
-        // Checked first, because a user without the right to create schemas may have been given an existing one.
-        const named = await query(client, "SELECT FROM pg_namespace WHERE nspname = $1", schema);
-        if (named.length === 0) await query(client, `CREATE SCHEMA ${s}`);
-        // An upgrade also adds what the tables of the version found lack, with the rights that others have on `users`.
-        const record =
-          found === undefined
-            ? `${tables(s)} INSERT INTO ${s}.meta (version, oldest) VALUES (${version}, ${oldest});`
-            : `${upgrades(s)} UPDATE ${s}.meta SET version = ${version}, oldest = ${oldest};`;
-        await query(client, `${record}\n${allFunctions(s)}`);
-      });
+      for (;;) {
+        const lockMs = Math.max(1, Math.min(longestLockMs, Math.floor(0.4 * (until - clock.monotonic()))));
+        try {
+          await inTransaction(client, async () => {
+            await query(client, `SET LOCAL lock_timeout = ${lockMs}`);
+            await renew(connection, client, schema);
+          });
+          return;
+        } catch (error) {
+          if (refusalOf(error) !== lockTimeout) throw error;
+          if (until - clock.monotonic() < timeoutMs / 3)
+            throw await lockHeld(connection, client, schema, error);
+        }
+        await sleep(clock, pauseMs);
+      }
     }),
+  );
+}
+
+/** Creates or upgrades the contents, in a transaction. */
+async function renew(connection: Connection, client: PostgresClient, schema: string): Promise<void> {
+  const s = quoted(schema);
+  await query(client, "SELECT pg_advisory_xact_lock(hashtextextended('oneup-lifecycle ' || $1, 0))", schema);
+  const found = await versionOf(connection, client, schema);
+  if (found !== undefined && found >= version) return;
+  // Checked first, because a user without the right to create schemas may have been given an existing one.
+  const named = await query(client, "SELECT FROM pg_namespace WHERE nspname = $1", schema);
+  if (named.length === 0) await query(client, `CREATE SCHEMA ${s}`);
+  // An upgrade also adds what the tables of the version found lack, with the rights that others have on `users`.
+  const record =
+    found === undefined
+      ? `${tables(s)} INSERT INTO ${s}.meta (version, oldest) VALUES (${version}, ${oldest});`
+      : `${upgrades(s)} UPDATE ${s}.meta SET version = ${version}, oldest = ${oldest};`;
+  await query(client, `${record}\n${allFunctions(s)}`);
+}
+
+/** The error of an upgrade that waited for a lock in vain. It names the processes of the server with locks, those of the oldest transactions first; `xact_start` is NULL if the user may not see it. */
+async function lockHeld(
+  { place }: Connection,
+  client: PostgresClient,
+  schema: string,
+  error: unknown,
+): Promise<LifecycleError> {
+  const [row] = await query(
+    client,
+    `SELECT string_agg(concat('process ', pid, ' (' || nullif(application_name, '') || ')'), ', ' ORDER BY xact_start)
+      AS names FROM pg_stat_activity WHERE pid IN (
+        SELECT pid FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+        WHERE granted AND relkind = 'r' AND relnamespace = to_regnamespace($1)
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      ) AND pid <> pg_backend_pid() AND (xact_start < now() - interval '1 second') IS NOT FALSE`,
+    quoted(schema),
+  );
+  const { names } = row as { readonly names: string | null }; // as selected
+  return new LifecycleError(
+    "STORE_UNAVAILABLE",
+    `Cannot migrate the store in ${place}: another transaction holds a lock on a table of its schema "${schema}"${names === null ? "" : `: ${names}`}; nothing was changed. Call migrate() again once that transaction has ended, as that of a pg_dump does by itself`,
+    { retryable: true, cause: underneath(error), facts: { waitsFor: "lock" } },
   );
 }
 

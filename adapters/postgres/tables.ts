@@ -154,10 +154,21 @@ CREATE INDEX joins_by_id ON ${s}.joins (account, id);
 `;
 }
 
-/** The SQL that adds what the tables of earlier versions lack. @param s the schema, quoted */
+/**
+ * The SQL that adds what the tables of earlier versions lack. An `ALTER TABLE` waits for every reader, and all others
+ * wait behind it, also where there is nothing to add: so it is looked first.
+ *
+ * @param s the schema, quoted
+ */
 export function upgrades(s: string): string {
-  return `ALTER TABLE ${s}.logs ADD COLUMN IF NOT EXISTS moved_ms float8 NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS moves json NOT NULL DEFAULT '[]',
-    ADD COLUMN IF NOT EXISTS seen json NOT NULL DEFAULT '{}'; -- since 2
+  return `DO $$ BEGIN
+      IF 3 > (SELECT count(*) FROM pg_attribute
+        WHERE attrelid = '${s}.logs'::regclass AND attname IN ('moved_ms', 'moves', 'seen'))
+      THEN
+        ALTER TABLE ${s}.logs ADD COLUMN IF NOT EXISTS moved_ms float8 NOT NULL DEFAULT 0,
+          ADD COLUMN IF NOT EXISTS moves json NOT NULL DEFAULT '[]',
+          ADD COLUMN IF NOT EXISTS seen json NOT NULL DEFAULT '{}'; -- since 2
+      END IF;
+    END $$;
     DROP FUNCTION IF EXISTS ${s}.first_seen(float8, float8, float8, json); /* until 4 */`;
 }

@@ -3,9 +3,11 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
-import { Pool } from "pg";
+import { Client, Pool } from "pg";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { postgres, type Where } from "../../adapters/postgres.ts";
+import { version } from "../../adapters/postgres/tables.ts";
+import { sleep, systemClock } from "../../src/clock.ts";
 import { write } from "../support/commits.ts";
 import { forgetful, sql, startReplica, withPostgres } from "../support/postgres.ts";
 import { listening } from "../support/programs.ts";
@@ -236,6 +238,41 @@ withPostgres("adapters/postgres, opened", (server) => {
     await before.commit(write("ada", { expectedRevision: 1 }));
     await newStore(url, { schema: "fresh" });
     expect(await contentsOf(url, "oneup_lifecycle")).toEqual(await contentsOf(url, "fresh"));
+  });
+
+  it("migrate() beside a pg_dump upgrades at once what needs no lock of its, and else gives up and holds up no process", async () => {
+    const { url } = await server(forgetful);
+    const store = await newStore(url);
+    const dump = new Client({ connectionString: url, application_name: "pg_dump" });
+    await dump.connect();
+    onTestFinished(() => dump.end());
+    const begin = "BEGIN; LOCK TABLE oneup_lifecycle.logs, oneup_lifecycle.users IN ACCESS SHARE MODE";
+    await sql(url, "UPDATE oneup_lifecycle.meta SET version = 5");
+    await dump.query(begin);
+    await postgres(url).migrate();
+    expect(await sql(url, "SELECT version FROM oneup_lifecycle.meta")).toEqual([{ version }]);
+    await dump.query("COMMIT");
+
+    await sql(
+      url,
+      `ALTER TABLE oneup_lifecycle.logs DROP COLUMN moved_ms, DROP COLUMN moves, DROP COLUMN seen;
+      UPDATE oneup_lifecycle.meta SET version = 1`,
+    );
+    await dump.query(begin);
+    const { rows } = await dump.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+    await expect(postgres(url, { timeoutMs: 2_000 }).migrate()).rejects.toMatchObject({
+      ...unavailable,
+      message: `Cannot migrate the store in PostgreSQL at ${url.replace("postgres@", "")}: another transaction holds a lock on a table of its schema "oneup_lifecycle": process ${rows[0]?.pid} (pg_dump); nothing was changed. Call migrate() again once that transaction has ended, as that of a pg_dump does by itself`,
+      facts: { waitsFor: "lock" },
+    });
+    expect(await sql(url, "SELECT FROM pg_locks WHERE NOT granted")).toEqual([]);
+    expect(await sql(url, "SELECT version FROM oneup_lifecycle.meta")).toEqual([{ version: 1 }]);
+    await store.commit(write("ada"));
+    const migrating = postgres(url).migrate();
+    await sleep(systemClock, 600);
+    await dump.query("COMMIT");
+    await migrating;
+    expect(await sql(url, "SELECT version FROM oneup_lifecycle.meta")).toEqual([{ version }]);
   });
 
   it("open() works on the schema of a newer release that this one is old enough for, and migrate() leaves it so", async () => {
