@@ -7,7 +7,7 @@ import { sleep } from "../../src/clock.ts";
 import { LifecycleError, storeUnusable, underneath } from "../../src/errors.ts";
 import { commitFunction } from "./commits.ts";
 import type { Connection } from "./connection.ts";
-import { lockTimeout, openError, refusalOf, toMigrateOrRestore } from "./failures.ts";
+import { lockTimeout, openError, refusalOf, toMigrate, toMigrateOrRestore } from "./failures.ts";
 import { sharedFunctions } from "./functions.ts";
 import { joinFunctions } from "./join-functions.ts";
 import { query, type PostgresClient } from "./links.ts";
@@ -37,6 +37,11 @@ function failed({ place }: Connection, schema: string): (error: unknown) => Life
   return (error) => openError(place, schema, error);
 }
 
+/** What is made under these words in the contents of a schema. */
+function madeIn(contents: string, words: string): readonly string[] {
+  return [...contents.matchAll(new RegExp(`${words} s\\.(\\w+)`, "g"))].map(([, name = ""]) => name);
+}
+
 /** The schema's name as an SQL identifier. */
 export function quoted(schema: string): string {
   return `"${schema}"`;
@@ -60,7 +65,6 @@ export async function migrate(connection: Connection, schema: string): Promise<v
   const { clock, timeoutMs } = connection;
   await connection.within(failed(connection, schema), (until) =>
     connection.lend(until, async (client) => {
-      await refuseServer(connection.place, client);
       for (;;) {
         const lockMs = Math.max(1, Math.min(longestLockMs, Math.floor(0.4 * (until - clock.monotonic()))));
         try {
@@ -84,8 +88,8 @@ export async function migrate(connection: Connection, schema: string): Promise<v
 async function renew(connection: Connection, client: PostgresClient, schema: string): Promise<void> {
   const s = quoted(schema);
   await query(client, "SELECT pg_advisory_xact_lock(hashtextextended('oneup-lifecycle ' || $1, 0))", schema);
-  const found = await versionOf(connection, client, schema);
-  if (found !== undefined && found >= version) return;
+  const found = await contentsOf(connection, client, schema);
+  if (found !== undefined && found.version >= version && found.lost === null) return;
   // Checked first, because a user without the right to create schemas may have been given an existing one.
   const named = await query(client, "SELECT FROM pg_namespace WHERE nspname = $1", schema);
   if (named.length === 0) await query(client, `CREATE SCHEMA ${s}`);
@@ -143,67 +147,93 @@ export async function inTransaction<T>(client: PostgresClient, task: () => Promi
 export async function look(connection: Connection, schema: string): Promise<void> {
   return connection.within(failed(connection, schema), (until) =>
     connection.lend(until, async (client) => {
-      await refuseServer(connection.place, client);
-      const found = await versionOf(connection, client, schema);
+      const { place } = connection;
+      const found = await contentsOf(connection, client, schema);
       if (found === undefined)
-        throw unusable(connection.place, `its schema "${schema}" is missing: ${toMigrateOrRestore}`);
-      if (found < version)
+        throw unusable(place, `its schema "${schema}" is missing: ${toMigrateOrRestore}`);
+      if (found.version < version)
         throw unusable(
-          connection.place,
-          `its schema "${schema}" has version ${found}, and this release needs ${version}: call migrate() of the adapter once, or run oneup-lifecycle migrate`,
+          place,
+          `its schema "${schema}" has version ${found.version}, and this release needs ${version}: ${toMigrate}`,
+        );
+      if (found.lost !== null)
+        throw unusable(
+          place,
+          `its schema "${schema}" lacks functions (${found.lost}), as after an incomplete restore: ${toMigrate}, which makes them anew`,
         );
     }),
   );
 }
 
-/** The server must be writable and must be able to store any JavaScript string. */
-async function refuseServer(place: string, client: PostgresClient): Promise<void> {
+/** What a usable schema holds. */
+interface Contents {
+  readonly version: number;
+  /** The functions that it lacks; `null`: none, or a later release made it. */
+  readonly lost: string | null;
+}
+
+/**
+ * Looks at the server, which must be writable and must be able to store any JavaScript string, and at the contents of
+ * the schema. `undefined`: they are missing.
+ *
+ * @throws {LifecycleError} `STORE_UNUSABLE`: a table is missing, or a newer release made them on which this one does not
+ *   work
+ */
+async function contentsOf(
+  { place }: Connection,
+  client: PostgresClient,
+  schema: string,
+): Promise<Contents | undefined> {
+  const lacking = (names: readonly string[], there: string): string =>
+    `(SELECT string_agg(name, ', ') FROM unnest('{${names.join()}}'::text[]) AS name WHERE name NOT IN (${there}))`;
+  const tableNames = madeIn(tables("s"), "CREATE TABLE");
   const [server] = await query(
     client,
     `SELECT current_setting('server_version_num')::integer AS version,
       current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_replica,
       current_setting('transaction_read_only') AS reads_only,
-      current_setting('transaction_isolation') AS isolation`,
+      current_setting('transaction_isolation') AS isolation,
+      ${lacking(tableNames, "SELECT tablename FROM pg_tables WHERE schemaname = $1")} AS lost_tables,
+      ${lacking(
+        madeIn(allFunctions("s"), "CREATE OR REPLACE FUNCTION"),
+        "SELECT proname FROM pg_proc WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)",
+      )} AS lost_functions`,
+    schema,
   );
-  const { version, encoding, is_replica, reads_only, isolation } = server as {
+  const found = server as {
     readonly version: number;
     readonly encoding: string;
     readonly is_replica: boolean;
     readonly reads_only: string;
     readonly isolation: string;
+    readonly lost_tables: string | null;
+    readonly lost_functions: string | null;
   }; // as selected
-  if (version < 140_000) throw unusable(place, `it must be PostgreSQL 14 or later, not ${version}`);
-  if (encoding !== "UTF8") throw unusable(place, `the database must be in UTF8, not ${encoding}`);
-  if (is_replica) throw unusable(place, "it is a replica and therefore read-only");
-  if (reads_only === "on") throw unusable(place, "it is read-only: default_transaction_read_only is on");
-  if (isolation !== "read committed") {
-    throw unusable(place, `default_transaction_isolation must be read committed, not ${isolation}`);
-  }
-}
-
-/**
- * The version of the schema's contents; `undefined`: the schema is empty or missing.
- *
- * @throws {LifecycleError} `STORE_UNUSABLE`: it is newer, and this release does not work on it
- */
-async function versionOf(
-  { place }: Connection,
-  client: PostgresClient,
-  schema: string,
-): Promise<number | undefined> {
-  const meta = "SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'meta'";
-  if ((await query(client, meta, schema)).length === 0) return undefined;
+  if (found.version < 140_000)
+    throw unusable(place, `it must be PostgreSQL 14 or later, not ${found.version}`);
+  if (found.encoding !== "UTF8") throw unusable(place, `the database must be in UTF8, not ${found.encoding}`);
+  if (found.is_replica) throw unusable(place, "it is a replica and therefore read-only");
+  if (found.reads_only === "on")
+    throw unusable(place, "it is read-only: default_transaction_read_only is on");
+  if (found.isolation !== "read committed")
+    throw unusable(place, `default_transaction_isolation must be read committed, not ${found.isolation}`);
+  if (found.lost_tables?.split(", ").includes("meta")) return undefined;
   const [its] = (await query(client, `SELECT version, oldest FROM ${quoted(schema)}.meta`)) as readonly {
     readonly version: number;
     readonly oldest: number;
   }[]; // as selected
-  if (its !== undefined && its.oldest > version) {
+  if (its !== undefined && its.oldest > version)
     throw unusable(
       place,
       `another release created its schema "${schema}", version ${its.version}, and this one knows version ${version}: start that release, or a newer one`,
     );
-  }
-  return its?.version;
+  if (its !== undefined && its.version > version) return { version: its.version, lost: null };
+  if (its === undefined || found.lost_tables !== null)
+    throw unusable(
+      place,
+      `its schema "${schema}" is incomplete, as after a restore that failed, without ${its === undefined ? "the row of its table meta" : `its tables ${found.lost_tables}`}: restore the whole backup`,
+    );
+  return { version: its.version, lost: found.lost_functions };
 }
 
 function unusable(place: string, rule: string): LifecycleError {

@@ -275,6 +275,47 @@ withPostgres("adapters/postgres, opened", (server) => {
     expect(await sql(url, "SELECT version FROM oneup_lifecycle.meta")).toEqual([{ version }]);
   });
 
+  it("open() and migrate() refuse an incomplete restore and leave it so; functions alone are made anew", async () => {
+    const { url } = await server(forgetful);
+    const store = await newStore(url);
+    await store.commit(write("ada"));
+    const asked = vi.fn<(text: string) => void>();
+    const pool = new Pool({ connectionString: url });
+    onTestFinished(() => pool.end());
+    await openStore({
+      async connect() {
+        const client = await pool.connect();
+        return {
+          query: (statement) => (asked(statement.text), client.query<object>(statement)),
+          release: (destroy) => client.release(destroy),
+        };
+      },
+    });
+    expect(asked).toHaveBeenCalledTimes(2);
+    const make = await contentsOf(url, "oneup_lifecycle");
+    await sql(url, "DROP FUNCTION oneup_lifecycle.forecast, oneup_lifecycle.turn");
+    expect(await refusal(url)).toMatchObject({
+      ...unusable,
+      message: expect.stringMatching(
+        /its schema "oneup_lifecycle" lacks functions \(turn, forecast\), as after an incomplete restore: call migrate\(\) of the adapter once, or run oneup-lifecycle migrate, which makes them anew$/,
+      ),
+    });
+    await postgres(url).migrate();
+    expect(await contentsOf(url, "oneup_lifecycle")).toEqual(make);
+    await sql(url, "DROP TABLE oneup_lifecycle.slots, oneup_lifecycle.joins");
+    const incomplete = {
+      ...unusable,
+      message: expect.stringMatching(
+        /its schema "oneup_lifecycle" is incomplete, as after a restore that failed, without its tables slots, joins: restore the whole backup$/,
+      ),
+    };
+    expect(await refusal(url)).toMatchObject(incomplete);
+    await expect(postgres(url).migrate()).rejects.toMatchObject(incomplete);
+    await sql(url, "DELETE FROM oneup_lifecycle.meta");
+    await expect(postgres(url).migrate()).rejects.toThrow(/without the row of its table meta: restore the/);
+    expect(await sql(url, "SELECT id FROM oneup_lifecycle.users")).toEqual([{ id: "ada" }]);
+  });
+
   it("open() works on the schema of a newer release that this one is old enough for, and migrate() leaves it so", async () => {
     const { url } = await server(forgetful);
     await postgres(url).migrate();
