@@ -89,7 +89,8 @@ async function renew(connection: Connection, client: PostgresClient, schema: str
   const s = quoted(schema);
   await query(client, "SELECT pg_advisory_xact_lock(hashtextextended('oneup-lifecycle ' || $1, 0))", schema);
   const found = await contentsOf(connection, client, schema);
-  if (found !== undefined && found.version >= version && found.lost === null) return;
+  if (found !== undefined && found.version >= version && found.flaw === null) return;
+  if (found !== undefined && found.version > version) throw flawed(connection.place, schema, found);
   // Checked first, because a user without the right to create schemas may have been given an existing one.
   const named = await query(client, "SELECT FROM pg_namespace WHERE nspname = $1", schema);
   if (named.length === 0) await query(client, `CREATE SCHEMA ${s}`);
@@ -156,28 +157,51 @@ export async function look(connection: Connection, schema: string): Promise<void
           place,
           `its schema "${schema}" has version ${found.version}, and this release needs ${version}: ${toMigrate}`,
         );
-      if (found.lost !== null)
-        throw unusable(
-          place,
-          `its schema "${schema}" lacks functions (${found.lost}), as after an incomplete restore: ${toMigrate}, which makes them anew`,
-        );
+      if (found.flaw !== null) throw flawed(place, schema, found);
     }),
   );
 }
 
-/** What a usable schema holds. */
+/** What a schema holds. */
 interface Contents {
   readonly version: number;
-  /** The functions that it lacks; `null`: none, or a later release made it. */
-  readonly lost: string | null;
+  /** What is wrong with its functions, which hold no data and can be made anew. */
+  readonly flaw: string | null;
+}
+
+function flawed(place: string, schema: string, found: Contents): LifecycleError {
+  const todo =
+    found.version > version
+      ? `run oneup-lifecycle migrate of the release that created it, with version ${found.version}`
+      : toMigrate;
+  return unusable(place, `its schema "${schema}" ${found.flaw}: ${todo}, which makes them anew`);
+}
+
+/** What is selected of the server's settings. */
+interface Server {
+  readonly version: number;
+  readonly encoding: string;
+  readonly is_replica: boolean;
+  readonly reads_only: string;
+  readonly isolation: string;
+}
+
+/** The server must be writable and must be able to store any JavaScript string. */
+function refuseServer(place: string, { version, encoding, is_replica, reads_only, isolation }: Server): void {
+  if (version < 140_000) throw unusable(place, `it must be PostgreSQL 14 or later, not ${version}`);
+  if (encoding !== "UTF8") throw unusable(place, `the database must be in UTF8, not ${encoding}`);
+  if (is_replica) throw unusable(place, "it is a replica and therefore read-only");
+  if (reads_only === "on") throw unusable(place, "it is read-only: default_transaction_read_only is on");
+  if (isolation !== "read committed") {
+    throw unusable(place, `default_transaction_isolation must be read committed, not ${isolation}`);
+  }
 }
 
 /**
- * Looks at the server, which must be writable and must be able to store any JavaScript string, and at the contents of
- * the schema. `undefined`: they are missing.
+ * Looks at the server and at the contents of the schema. `undefined`: they are missing.
  *
- * @throws {LifecycleError} `STORE_UNUSABLE`: a table is missing, or a newer release made them on which this one does not
- *   work
+ * @throws {LifecycleError} `STORE_UNUSABLE`: of the server, because a table is missing, or because a newer release made
+ *   them on which this one does not work
  */
 async function contentsOf(
   { place }: Connection,
@@ -186,54 +210,53 @@ async function contentsOf(
 ): Promise<Contents | undefined> {
   const lacking = (names: readonly string[], there: string): string =>
     `(SELECT string_agg(name, ', ') FROM unnest('{${names.join()}}'::text[]) AS name WHERE name NOT IN (${there}))`;
-  const tableNames = madeIn(tables("s"), "CREATE TABLE");
+  const own = "FROM pg_proc WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)";
   const [server] = await query(
     client,
     `SELECT current_setting('server_version_num')::integer AS version,
       current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_replica,
       current_setting('transaction_read_only') AS reads_only,
       current_setting('transaction_isolation') AS isolation,
-      ${lacking(tableNames, "SELECT tablename FROM pg_tables WHERE schemaname = $1")} AS lost_tables,
-      ${lacking(
-        madeIn(allFunctions("s"), "CREATE OR REPLACE FUNCTION"),
-        "SELECT proname FROM pg_proc WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)",
-      )} AS lost_functions`,
+      ${lacking(madeIn(tables("s"), "CREATE TABLE"), "SELECT tablename FROM pg_tables WHERE schemaname = $1")} AS lost_tables,
+      ${lacking(madeIn(allFunctions("s"), "CREATE OR REPLACE FUNCTION"), `SELECT proname ${own}`)} AS lost_functions,
+      (SELECT substring(prosrc FROM '"([^"]+)"[.]account') ${own} AND proname = 'load_account' LIMIT 1) AS made_for`,
     schema,
   );
-  const found = server as {
-    readonly version: number;
-    readonly encoding: string;
-    readonly is_replica: boolean;
-    readonly reads_only: string;
-    readonly isolation: string;
+  refuseServer(place, server as Server);
+  const { lost_tables, lost_functions, made_for } = server as {
     readonly lost_tables: string | null;
     readonly lost_functions: string | null;
+    readonly made_for: string | null;
   }; // as selected
-  if (found.version < 140_000)
-    throw unusable(place, `it must be PostgreSQL 14 or later, not ${found.version}`);
-  if (found.encoding !== "UTF8") throw unusable(place, `the database must be in UTF8, not ${found.encoding}`);
-  if (found.is_replica) throw unusable(place, "it is a replica and therefore read-only");
-  if (found.reads_only === "on")
-    throw unusable(place, "it is read-only: default_transaction_read_only is on");
-  if (found.isolation !== "read committed")
-    throw unusable(place, `default_transaction_isolation must be read committed, not ${found.isolation}`);
-  if (found.lost_tables?.split(", ").includes("meta")) return undefined;
+  const incomplete = (what: string): LifecycleError =>
+    unusable(
+      place,
+      `its schema "${schema}" is incomplete, as after a restore that failed, without ${what}: restore the whole backup`,
+    );
+  if (lost_tables?.split(", ").includes("meta")) {
+    if (made_for === null) return undefined;
+    throw incomplete(`its tables ${lost_tables}`);
+  }
   const [its] = (await query(client, `SELECT version, oldest FROM ${quoted(schema)}.meta`)) as readonly {
     readonly version: number;
     readonly oldest: number;
   }[]; // as selected
-  if (its !== undefined && its.oldest > version)
+  if (its === undefined) throw incomplete("the row of its table meta");
+  if (its.oldest > version)
     throw unusable(
       place,
       `another release created its schema "${schema}", version ${its.version}, and this one knows version ${version}: start that release, or a newer one`,
     );
-  if (its !== undefined && its.version > version) return { version: its.version, lost: null };
-  if (its === undefined || found.lost_tables !== null)
-    throw unusable(
-      place,
-      `its schema "${schema}" is incomplete, as after a restore that failed, without ${its === undefined ? "the row of its table meta" : `its tables ${found.lost_tables}`}: restore the whole backup`,
-    );
-  return { version: its.version, lost: found.lost_functions };
+  const isNewer = its.version > version; // with other contents, perhaps
+  if (lost_tables !== null && !isNewer) throw incomplete(`its tables ${lost_tables}`);
+  // PostgreSQL renames a schema, but not what stands in the text of its functions.
+  const flaw =
+    made_for !== null && made_for !== schema
+      ? `has the functions of the schema "${made_for}", which read and write there, as after ALTER SCHEMA … RENAME`
+      : lost_functions !== null && !isNewer
+        ? `lacks functions (${lost_functions}), as after an incomplete restore`
+        : null;
+  return { version: its.version, flaw };
 }
 
 function unusable(place: string, rule: string): LifecycleError {

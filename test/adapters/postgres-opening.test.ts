@@ -313,7 +313,34 @@ withPostgres("adapters/postgres, opened", (server) => {
     await expect(postgres(url).migrate()).rejects.toMatchObject(incomplete);
     await sql(url, "DELETE FROM oneup_lifecycle.meta");
     await expect(postgres(url).migrate()).rejects.toThrow(/without the row of its table meta: restore the/);
+    await sql(url, "DROP TABLE oneup_lifecycle.meta");
+    await expect(postgres(url).migrate()).rejects.toThrow(/without its tables meta, slots, joins: restore/);
     expect(await sql(url, "SELECT id FROM oneup_lifecycle.users")).toEqual([{ id: "ada" }]);
+  });
+
+  it("open() refuses a renamed schema, whose functions would use that of the old name, until migrate() makes them anew", async () => {
+    const { url } = await server(forgetful);
+    const before = await newStore(url);
+    await before.commit(write("ada"));
+    await sql(url, "ALTER SCHEMA oneup_lifecycle RENAME TO copy");
+    await postgres(url).migrate();
+    const made = await contentsOf(url, "oneup_lifecycle");
+    const renamed =
+      'its schema "copy" has the functions of the schema "oneup_lifecycle", which read and write there, as after ALTER SCHEMA … RENAME: ';
+    expect(await refusal(url, { schema: "copy" })).toMatchObject({
+      ...unusable,
+      message: expect.stringContaining(`${renamed}call migrate() of the adapter once`),
+    });
+    await sql(url, "UPDATE copy.meta SET version = 99");
+    await expect(postgres(url, { schema: "copy" }).migrate()).rejects.toThrow(
+      `${renamed}run oneup-lifecycle migrate of the release that created it, with version 99, which`,
+    );
+    await sql(url, `UPDATE copy.meta SET version = ${version}`);
+    const copy = await newStore(url, { schema: "copy" });
+    await copy.commit(write("bob"));
+    expect(await copy.counts()).toEqual({ created: 2 });
+    expect(await (await openStore(url)).counts()).toEqual({});
+    expect(await contentsOf(url, "copy")).toEqual(made);
   });
 
   it("open() works on the schema of a newer release that this one is old enough for, and migrate() leaves it so", async () => {
