@@ -83,7 +83,7 @@ export interface PostgresAdapter extends StoreAdapter, KeyvView {
    * all rights on its tables.
    *
    * @throws {LifecycleError} `STORE_UNUSABLE` if the user lacks the right, or if a newer release created the schema;
-   *   `STORE_UNAVAILABLE` if the server cannot be reached
+   *   `STORE_UNAVAILABLE` if the server cannot be reached, or if another transaction holds a lock that an upgrade needs
    * @example
    * ```ts
    * import { postgres } from "oneup-lifecycle/adapters/postgres";

@@ -110,9 +110,11 @@ function rightIn(code: string | undefined, error: unknown): string {
 /** SQLSTATEs of a missing schema, table, function or type, as before `migrate()`. */
 const missing: ReadonlySet<string> = new Set(["3F000", "42P01", "42883", "42704"]);
 
+/** What to do about a schema that `migrate()` can make usable. */
+export const toMigrate = "call migrate() of the adapter once, or run oneup-lifecycle migrate";
+
 /** What to do about them. The store may have been in use: an empty one would take its place. */
-export const toMigrateOrRestore =
-  "call migrate() of the adapter once, or run oneup-lifecycle migrate; if users were in it, restore its data instead";
+export const toMigrateOrRestore: string = `${toMigrate}; if users were in it, restore its data instead`;
 
 /** Whether this refusal is temporary. */
 export function isPassing(code: string): boolean {

@@ -24,9 +24,10 @@ export const version = 6;
 
 /**
  * The oldest version whose releases work on a schema of this one: in a rolling update they are restarted on it. Raise it
- * with a change that breaks them, such as another name or parameter of a function.
+ * with a change that breaks them, such as another name or parameter of a function. Releases of version 1 call
+ * `forget_events` and `replace_event` with other parameters.
  */
-export const oldest = 1;
+export const oldest = 2;
 
 /**
  * The SQL that creates the tables. Users are updated constantly, so autovacuum runs more often than by default. Times
@@ -153,10 +154,21 @@ CREATE INDEX joins_by_id ON ${s}.joins (account, id);
 `;
 }
 
-/** The SQL that adds what the tables of earlier versions lack. @param s the schema, quoted */
+/**
+ * The SQL that adds what the tables of earlier versions lack. An `ALTER TABLE` waits for every reader, and all others
+ * wait behind it, also where there is nothing to add: so it is looked first.
+ *
+ * @param s the schema, quoted
+ */
 export function upgrades(s: string): string {
-  return `ALTER TABLE ${s}.logs ADD COLUMN IF NOT EXISTS moved_ms float8 NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS moves json NOT NULL DEFAULT '[]',
-    ADD COLUMN IF NOT EXISTS seen json NOT NULL DEFAULT '{}'; -- since 2
+  return `DO $$ BEGIN
+      IF 3 > (SELECT count(*) FROM pg_attribute
+        WHERE attrelid = '${s}.logs'::regclass AND attname IN ('moved_ms', 'moves', 'seen'))
+      THEN
+        ALTER TABLE ${s}.logs ADD COLUMN IF NOT EXISTS moved_ms float8 NOT NULL DEFAULT 0,
+          ADD COLUMN IF NOT EXISTS moves json NOT NULL DEFAULT '[]',
+          ADD COLUMN IF NOT EXISTS seen json NOT NULL DEFAULT '{}'; -- since 2
+      END IF;
+    END $$;
     DROP FUNCTION IF EXISTS ${s}.first_seen(float8, float8, float8, json); /* until 4 */`;
 }

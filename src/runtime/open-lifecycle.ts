@@ -122,7 +122,7 @@ async function openEngine(
     const seen = (found: AccountRecord, began: Moment): void => outbox.applyRecord(found, began);
     const begun = (): void => noteNewStore(settings);
     const parts = { ...shared, account, ring, hideIds, fields, newest, memory, newKey, seen, begun };
-    const keys = await StoreKeys.open(parts);
+    const keys = await StoreKeys.open({ ...parts, users: opened });
     const { changeOrigin: change } = settings;
     if (!anyOrigin) await checkOrigins({ ...shared, origins, change });
     else if (anyOrigin === "noted") await warnOfOtherOrigins({ ...shared, origins });

@@ -3,9 +3,11 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
-import { Pool } from "pg";
+import { Client, Pool } from "pg";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { postgres, type Where } from "../../adapters/postgres.ts";
+import { version } from "../../adapters/postgres/tables.ts";
+import { sleep, systemClock } from "../../src/clock.ts";
 import { write } from "../support/commits.ts";
 import { forgetful, sql, startReplica, withPostgres } from "../support/postgres.ts";
 import { listening } from "../support/programs.ts";
@@ -236,6 +238,109 @@ withPostgres("adapters/postgres, opened", (server) => {
     await before.commit(write("ada", { expectedRevision: 1 }));
     await newStore(url, { schema: "fresh" });
     expect(await contentsOf(url, "oneup_lifecycle")).toEqual(await contentsOf(url, "fresh"));
+  });
+
+  it("migrate() beside a pg_dump upgrades at once what needs no lock of its, and else gives up and holds up no process", async () => {
+    const { url } = await server(forgetful);
+    const store = await newStore(url);
+    const dump = new Client({ connectionString: url, application_name: "pg_dump" });
+    await dump.connect();
+    onTestFinished(() => dump.end());
+    const begin = "BEGIN; LOCK TABLE oneup_lifecycle.logs, oneup_lifecycle.users IN ACCESS SHARE MODE";
+    await sql(url, "UPDATE oneup_lifecycle.meta SET version = 5");
+    await dump.query(begin);
+    await postgres(url).migrate();
+    expect(await sql(url, "SELECT version FROM oneup_lifecycle.meta")).toEqual([{ version }]);
+    await dump.query("COMMIT");
+
+    await sql(
+      url,
+      `ALTER TABLE oneup_lifecycle.logs DROP COLUMN moved_ms, DROP COLUMN moves, DROP COLUMN seen;
+      UPDATE oneup_lifecycle.meta SET version = 1`,
+    );
+    await dump.query(begin);
+    const { rows } = await dump.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+    await expect(postgres(url, { timeoutMs: 2_000 }).migrate()).rejects.toMatchObject({
+      ...unavailable,
+      message: `Cannot migrate the store in PostgreSQL at ${url.replace("postgres@", "")}: another transaction holds a lock on a table of its schema "oneup_lifecycle": process ${rows[0]?.pid} (pg_dump); nothing was changed. Call migrate() again once that transaction has ended, as that of a pg_dump does by itself`,
+      facts: { waitsFor: "lock" },
+    });
+    expect(await sql(url, "SELECT FROM pg_locks WHERE NOT granted")).toEqual([]);
+    expect(await sql(url, "SELECT version FROM oneup_lifecycle.meta")).toEqual([{ version: 1 }]);
+    await store.commit(write("ada"));
+    const migrating = postgres(url).migrate();
+    await sleep(systemClock, 600);
+    await dump.query("COMMIT");
+    await migrating;
+    expect(await sql(url, "SELECT version FROM oneup_lifecycle.meta")).toEqual([{ version }]);
+  });
+
+  it("open() and migrate() refuse an incomplete restore and leave it so; functions alone are made anew", async () => {
+    const { url } = await server(forgetful);
+    const store = await newStore(url);
+    await store.commit(write("ada"));
+    const asked = vi.fn<(text: string) => void>();
+    const pool = new Pool({ connectionString: url });
+    onTestFinished(() => pool.end());
+    await openStore({
+      async connect() {
+        const client = await pool.connect();
+        return {
+          query: (statement) => (asked(statement.text), client.query<object>(statement)),
+          release: (destroy) => client.release(destroy),
+        };
+      },
+    });
+    expect(asked).toHaveBeenCalledTimes(2);
+    const make = await contentsOf(url, "oneup_lifecycle");
+    await sql(url, "DROP FUNCTION oneup_lifecycle.forecast, oneup_lifecycle.turn");
+    expect(await refusal(url)).toMatchObject({
+      ...unusable,
+      message: expect.stringMatching(
+        /its schema "oneup_lifecycle" lacks functions \(turn, forecast\), as after an incomplete restore: call migrate\(\) of the adapter once, or run oneup-lifecycle migrate, which makes them anew$/,
+      ),
+    });
+    await postgres(url).migrate();
+    expect(await contentsOf(url, "oneup_lifecycle")).toEqual(make);
+    await sql(url, "DROP TABLE oneup_lifecycle.slots, oneup_lifecycle.joins");
+    const incomplete = {
+      ...unusable,
+      message: expect.stringMatching(
+        /its schema "oneup_lifecycle" is incomplete, as after a restore that failed, without its tables slots, joins: restore the whole backup$/,
+      ),
+    };
+    expect(await refusal(url)).toMatchObject(incomplete);
+    await expect(postgres(url).migrate()).rejects.toMatchObject(incomplete);
+    await sql(url, "DELETE FROM oneup_lifecycle.meta");
+    await expect(postgres(url).migrate()).rejects.toThrow(/without the row of its table meta: restore the/);
+    await sql(url, "DROP TABLE oneup_lifecycle.meta");
+    await expect(postgres(url).migrate()).rejects.toThrow(/without its tables meta, slots, joins: restore/);
+    expect(await sql(url, "SELECT id FROM oneup_lifecycle.users")).toEqual([{ id: "ada" }]);
+  });
+
+  it("open() refuses a renamed schema, whose functions would use that of the old name, until migrate() makes them anew", async () => {
+    const { url } = await server(forgetful);
+    const before = await newStore(url);
+    await before.commit(write("ada"));
+    await sql(url, "ALTER SCHEMA oneup_lifecycle RENAME TO copy");
+    await postgres(url).migrate();
+    const made = await contentsOf(url, "oneup_lifecycle");
+    const renamed =
+      'its schema "copy" has the functions of the schema "oneup_lifecycle", which read and write there, as after ALTER SCHEMA … RENAME: ';
+    expect(await refusal(url, { schema: "copy" })).toMatchObject({
+      ...unusable,
+      message: expect.stringContaining(`${renamed}call migrate() of the adapter once`),
+    });
+    await sql(url, "UPDATE copy.meta SET version = 99");
+    await expect(postgres(url, { schema: "copy" }).migrate()).rejects.toThrow(
+      `${renamed}run oneup-lifecycle migrate of the release that created it, with version 99, which`,
+    );
+    await sql(url, `UPDATE copy.meta SET version = ${version}`);
+    const copy = await newStore(url, { schema: "copy" });
+    await copy.commit(write("bob"));
+    expect(await copy.counts()).toEqual({ created: 2 });
+    expect(await (await openStore(url)).counts()).toEqual({});
+    expect(await contentsOf(url, "copy")).toEqual(made);
   });
 
   it("open() works on the schema of a newer release that this one is old enough for, and migrate() leaves it so", async () => {

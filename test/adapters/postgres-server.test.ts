@@ -315,7 +315,7 @@ function failing(url: string, code: string): PostgresPool {
       const client = await pool.connect();
       return {
         async query(statement) {
-          if (!statement.text.includes("commit_users")) return client.query<object>(statement);
+          if (!statement.text.includes(".commit_users(")) return client.query<object>(statement);
           throw Object.assign(new Error("refused"), { code });
         },
         release: (destroy) => client.release(destroy),

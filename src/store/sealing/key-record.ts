@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash, randomBytes } from "node:crypto";
-import { invalidOption, keyRefused, LifecycleError, recordDamaged } from "../../errors.ts";
+import { invalidOption, keyRefused, LifecycleError, recordDamaged, storeUnusable } from "../../errors.ts";
 import type { Json, Store } from "../contract.ts";
 import { newestFormat, startFormat } from "../envelope.ts";
 import { unwrapWith, wrapWith, type KeyRing, type Wrapped } from "./key-ring.ts";
@@ -193,6 +193,8 @@ function namesOf({ names }: KeyRecord, account: string, storeKeys: readonly Stor
 /** The parameters of {@link openKeys}. */
 export interface KeyParts {
   readonly record: Store["account"];
+  /** A store that holds users is not begun anew. Without it that is not looked at. */
+  readonly users?: Pick<Store, "counts" | "page"> | undefined;
   readonly account: string;
   /** `storeIsNew`: nothing has been sealed yet, so a ring key may be created. */
   readonly ring: (storeIsNew: boolean) => KeyRing;
@@ -215,7 +217,8 @@ export interface KeyParts {
  * unwrap it. Of several processes that open an empty store concurrently, one creates the key.
  *
  * @throws {LifecycleError} `KEY_REFUSED` if no key of the ring opens this store; `INVALID_OPTION` if the store was
- *   created with the other setting of `hideIds`; `RECORD_TOO_NEW`, `RECORD_DAMAGED`. Nothing is changed then
+ *   created with the other setting of `hideIds`; `RECORD_TOO_NEW`, `RECORD_DAMAGED`; `STORE_UNUSABLE` if users are there
+ *   and the record is not. Nothing is changed then
  */
 export async function openKeys(parts: KeyParts): Promise<KeyView> {
   const { record, account, ring, hideIds = false, newest = newestFormat, writeId, fields = {} } = parts;
@@ -234,6 +237,12 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
       checkHiding(found.value, hideIds);
       return view;
     }
+    if (parts.users !== undefined && (await holdsUsers(parts.users))) {
+      if ((await record.load()) !== null) continue; // another process has begun the store meanwhile, and a user
+      throw storeUnusable(
+        "Cannot open the store: it holds users of this client id, and the account's record, which has their keys, is missing: restore the whole backup, or begin with an empty store; nothing was changed",
+      );
+    }
     const key = storeKeyOf(newKey("store"));
     const byRing = await wrapStoreKey(key, account, ring(true));
     const names = newKey("names");
@@ -251,6 +260,12 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
       return { format: startFormat, storeKeys: [key], names };
     }
   }
+}
+
+/** Whether there is a user. The counts may be lost as well. */
+async function holdsUsers(users: Pick<Store, "counts" | "page">): Promise<boolean> {
+  const counts = Object.values(await users.counts());
+  return counts.some((count) => count > 0) || (await users.page({ limit: 1 })).length > 0;
 }
 
 /**
