@@ -323,7 +323,7 @@ function momentsIn(kept: unknown, limit: string): SlotLog {
         `Cannot count calls: the log of the limit "${limit}" has calls that this release does not know; update oneup-lifecycle`,
       );
   }
-  return kept as unknown as SlotLog; // just checked
+  return kept; // just checked
 }
 
 function damaged(limit: string): LifecycleError {

@@ -113,7 +113,7 @@ describe("the origins of a store", () => {
     expect(await recordIn(store)).toMatchObject({ origins, bases: { api: "https://gw.example.org/1up" } });
     await expect(open(store, test)).rejects.toThrow("gw.example.org/1up, and");
     // An earlier release has changed the origin, and left the paths as they were.
-    await recordIn(store, (value) => ({ ...(value as object), origins: real }) as Json);
+    await recordIn(store, (value) => ({ ...(value as object), origins: real }));
     await open(store);
     expect(await recordIn(store)).toMatchObject({ origins: real, bases: real });
   });
