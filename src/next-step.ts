@@ -56,6 +56,7 @@ const steps = {
     "put the folder, or the volume that holds it, back where it was, and work continues by itself; if it is lost, stop every process that uses it, and restore the newest backup",
   right:
     "give the store's user the right that the message names; nothing is lost, and work continues by itself",
+  log: "restore the store from a backup, in the order of docs/deployment.md, or update this process if a newer release uses the store",
   whileOpen:
     "do what the message names, and work continues by itself; only where the URL or an option must change, start the process again with it",
   odd: "compare with 1upHealth's own list: call reconcile(); it is tried again",
@@ -204,6 +205,7 @@ export function nextStepOf(error: LifecycleError): string {
   if (error.failedCall) return nextStepAfter(error.failedCall, { alone: error.facts["alone"] === true });
   if (error.facts["reason"] === "noRight") return steps.right;
   if (error.facts["reason"] === "noFolder") return steps.folder;
+  if (error.facts["reason"] === "log") return steps.log;
   if (error.facts["reason"] === "whileOpen") return steps.whileOpen;
   const { waitsFor } = error.facts;
   if (waitsFor === "row" || waitsFor === "lock") return steps.lock;

@@ -88,7 +88,12 @@ export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
       count: (state, now) => stale.getKeysCount({ start: [state, 0, ""], end: [state, now, lastId] }),
     },
     logs: {
-      get: (limit) => changedLogs.get(limit) ?? readLog(logs.get(limit)),
+      get(limit) {
+        const changed = changedLogs.get(limit);
+        if (changed !== undefined) return changed;
+        const kept = logs.get(limit);
+        return kept === undefined ? undefined : readLog(kept, limit);
+      },
       set: (limit, log) => void changedLogs.set(limit, log),
     },
     outbox: outbox.tables,

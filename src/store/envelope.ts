@@ -113,7 +113,7 @@ export interface Hold {
 
 /**
  * An export that has finished this user, when (ms since 1970), and the FHIR versions of which it has all types. Without
- * these, it counts as one that left something out.
+ * these, as of an earlier release, it counts as one that left something out until it is started again.
  */
 export type ExportMark = readonly [name: string, at: number, whole?: readonly string[]];
 

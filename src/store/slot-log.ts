@@ -13,6 +13,7 @@ import {
   type Slot,
   type Store,
 } from "./contract.ts";
+import { LifecycleError } from "../errors.ts";
 import { waitedMs } from "./lane-scheduler.ts";
 import type { Past, Steps, Time } from "./steady-time.ts";
 import { isObject } from "./guards.ts";
@@ -293,31 +294,48 @@ export function forecastOf(
   };
 }
 
-/** Validates a stored log: one with a head, or moments alone. */
-export function readLog(kept: unknown): KeptLog | undefined {
-  if (isMoments(kept)) return { ...newLog, moments: kept };
-  if (!isObject(kept)) return undefined;
-  const { windowMs, askedAt, takenAt, moments, movedMs = 0, moves = [], seen = {}, former = null } = kept;
+/**
+ * Reads a stored log: one with a head, or moments alone. A log that cannot be read is never an empty one. Of moves and of
+ * what processes have seen, a newer release may keep more numbers.
+ *
+ * @throws {LifecycleError} `RECORD_DAMAGED`; `RECORD_TOO_NEW` if it counts calls that this release does not know
+ */
+export function readLog(kept: unknown, limit: string): KeptLog {
+  if (Array.isArray(kept)) return { ...newLog, moments: momentsIn(kept, limit) };
+  if (!isObject(kept)) throw damaged(limit);
+  const { windowMs, askedAt, takenAt, movedMs = 0, moves = [], seen = {}, former = null } = kept;
   const isHead = typeof windowMs === "number" && typeof askedAt === "number" && typeof takenAt === "number";
-  if (!isHead || !isMoments(moments) || typeof movedMs !== "number" || !areMoves(moves) || !isSeen(seen))
-    return undefined;
-  if (former === null) return { windowMs, askedAt, takenAt, moments, movedMs, moves, seen, former };
-  if (!isObject(former) || typeof former["until"] !== "number" || !isMoments(former["moments"]))
-    return undefined;
-  return {
-    windowMs,
-    askedAt,
-    takenAt,
-    moments,
-    movedMs,
-    moves,
-    seen,
-    former: { moments: former["moments"], until: former["until"] },
-  };
+  if (!isHead || typeof movedMs !== "number" || !areMoves(moves) || !isSeen(seen)) throw damaged(limit);
+  const moments = momentsIn(kept["moments"], limit);
+  const log = { windowMs, askedAt, takenAt, moments, movedMs, moves, seen };
+  if (former === null) return { ...log, former };
+  if (!isObject(former) || typeof former["until"] !== "number") throw damaged(limit);
+  return { ...log, former: { moments: momentsIn(former["moments"], limit), until: former["until"] } };
 }
 
-function isMoments(log: unknown): log is SlotLog {
-  return Array.isArray(log) && log.every((moment) => Array.isArray(moment) && moment.length === 4);
+function momentsIn(kept: unknown, limit: string): SlotLog {
+  if (!Array.isArray(kept)) throw damaged(limit);
+  for (const moment of kept) {
+    if (!areNumbers(moment) || moment.length < 4) throw damaged(limit);
+    if (moment.length > 4)
+      throw new LifecycleError(
+        "RECORD_TOO_NEW",
+        `Cannot count calls: the log of the limit "${limit}" has calls that this release does not know; update oneup-lifecycle`,
+      );
+  }
+  return kept; // just checked
+}
+
+function damaged(limit: string): LifecycleError {
+  return new LifecycleError(
+    "RECORD_DAMAGED",
+    `Cannot count calls: the log of the limit "${limit}" is damaged or was not written by this library`,
+    { facts: { reason: "log" } },
+  );
+}
+
+function areNumbers(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "number");
 }
 
 function isSeen(seen: unknown): seen is KeptLog["seen"] {
@@ -325,5 +343,5 @@ function isSeen(seen: unknown): seen is KeptLog["seen"] {
 }
 
 function areMoves(moves: unknown): moves is KeptLog["moves"] {
-  return Array.isArray(moves) && moves.every((each) => Array.isArray(each) && each.length === 2);
+  return Array.isArray(moves) && moves.every((each) => areNumbers(each) && each.length >= 2);
 }

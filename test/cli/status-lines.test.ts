@@ -58,6 +58,7 @@ const health: Health = {
       inForce: { calls: 1_000_000, windowMs: 86_400_000 },
     },
   ],
+  lostWritesAt: null,
   running: 0,
   apart: 0,
 };

@@ -1,9 +1,11 @@
 import { join } from "node:path";
+import type { Json } from "oneup-lifecycle";
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import type { UserEvent } from "../../machines/index.ts";
 import { unexportedAt } from "../../src/runtime/user/departure.ts";
 import type { Position } from "../../src/runtime/user/step.ts";
+import { accountOf } from "../../src/store/account-of.ts";
 import { afterwards, folder } from "../support/scene.ts";
 
 async function withAda(): Promise<TestLifecycle> {
@@ -12,6 +14,19 @@ async function withAda(): Promise<TestLifecycle> {
   await test.lifecycle.onboard("ada");
   test.sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }]);
   return test;
+}
+
+/** As an earlier release has left it: the marks of exports do not tell what those had. */
+async function withEarlierMarks({ store, sandbox, clock }: TestLifecycle, id: string): Promise<void> {
+  const opened = await store.open({ account: accountOf(sandbox.credentials.clientId), clock });
+  const found = await opened.load(id);
+  if (found.type !== "record") throw new Error("it is there");
+  const { value, revision, state, dueInMs, lane } = found.record;
+  const user = value as { readonly exports: readonly (readonly Json[])[] };
+  const earlier = { ...user, exports: user.exports.map(([name, at]) => [name, at]) } as unknown as Json;
+  const lease = { id: "of the test", owner: "the test", ms: 1 };
+  const how = { mode: "none", lease, dueInMs, lane } as const;
+  await opened.commit({ id, value: earlier, expectedRevision: revision, writeId: "earlier", state, ...how });
 }
 
 const refused = { code: "INVALID_OPTION" };
@@ -42,6 +57,40 @@ describe("offboardMany({ onlyAfterExport }) of an export that left something out
     const leave = { name: "leave", onlyAfterExport: "spring" };
     expect(await lifecycle.offboardMany("all", { ...leave, purge: ["r4"] })).toMatchObject({ unexported: 0 });
     expect(await lifecycle.offboardMany("all", { ...leave, purge: false })).toMatchObject({ unexported: 0 });
+  });
+
+  it.each([undefined, ["Patient"]])(
+    "a whole export of an earlier release counts once it is started again with types %o",
+    async (types) => {
+      const test = await withAda();
+      const { lifecycle, sandbox } = test;
+      const exporting = { name: "spring", write: folder("export"), versions: ["r4"] } as const;
+      const scope = types === undefined ? exporting : { ...exporting, types };
+      await lifecycle.exportMany("all", scope);
+      await withEarlierMarks(test, "ada");
+      const leave = { name: "leave", purge: ["r4"], onlyAfterExport: "spring" } as const;
+      const left = (): Promise<unknown> => lifecycle.offboardMany("all", leave);
+      const message = types === undefined ? "start that export again by the same name" : "Patient in r4";
+      await expect(left()).rejects.toMatchObject({ ...refused, message: expect.stringContaining(message) });
+      const before = sandbox.journal.count("fhir.search");
+      expect(await lifecycle.exportMany("all", scope)).toMatchObject({ exported: 1, resources: 0 });
+      expect(await lifecycle.exportMany("all", scope)).toMatchObject({ present: 1 });
+      if (types !== undefined) {
+        expect(sandbox.journal.count("fhir.search"), "the file is whole").toBe(before);
+        return expect(left()).rejects.toMatchObject(refused);
+      }
+      return expect(await left()).toMatchObject({ count: 1, unexported: 0 });
+    },
+  );
+
+  it("an export of an earlier release of a user that has left since stays as it is", async () => {
+    const test = await withAda();
+    const { lifecycle } = test;
+    const exporting = { name: "spring", write: folder("export"), versions: ["r4"] } as const;
+    await lifecycle.exportMany("all", exporting);
+    await lifecycle.offboard("ada");
+    await withEarlierMarks(test, "ada");
+    expect(await lifecycle.exportMany("all", exporting)).toMatchObject({ present: 1, failed: 0 });
   });
 
   it("an export does not go on with other types or versions, which its finished users would lack", async () => {

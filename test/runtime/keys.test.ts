@@ -86,6 +86,31 @@ describe("rotateKeys()", () => {
     expect(await accountIn(store)).toBe(before);
   });
 
+  it.each([
+    ["alone", [older]],
+    ["first", [older, newer]],
+  ])(
+    "rotateKeys() refuses to go back to a key that was replaced, held %s, and changes nothing",
+    async (_how, keys) => {
+      const { sandbox, open, store, tokens } = await withUsers();
+      const late = await open({ encryption: { keys: [older] } });
+      const both = await open({ encryption: { keys: [newer, older] } });
+      await both.rotateKeys();
+      const [now] = await both.keys.list();
+      const behind = keys.length === 1 ? late : await open({ encryption: { keys } });
+      const before = await accountIn(store);
+      for (const records of [false, true])
+        await expect(soon(sandbox, behind.rotateKeys({ records }))).rejects.toMatchObject({
+          ...refused,
+          message: expect.stringContaining(`was, by ${now?.id}`),
+          facts: { storeKey: now?.id },
+        });
+      expect(await accountIn(store)).toBe(before);
+      expect(await tokensOf(await open({ encryption: { keys: [newer] } }))).toEqual(tokens);
+      expect(await both.rotateKeys()).toMatchObject({ storeKeys: 1 });
+    },
+  );
+
   it("rotateKeys({ records: true }) keeps the key of a hidden user whose record does not tell its id, reports it, and drops the key later", async () => {
     const warnings: string[] = [];
     const logger = warningsIn(warnings);

@@ -80,6 +80,44 @@ describe("the origins of a store", () => {
     await expect(open(store, { changeOrigin: 1 as never })).rejects.toThrow(/changeOrigin must be/);
   });
 
+  it("takes two paths of one host for two, however their ends are written", async () => {
+    const store = memory();
+    await open(store, { endpoints: { api: "https://gw.example.org/1up" } });
+    await open(store, { endpoints: { api: "https://gw.example.org/1up/" } });
+    const test = { endpoints: { api: "https://gw.example.org/1up-test" } };
+    await expect(open(store, test)).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining(
+        "its users belong to https://gw.example.org/1up, and calls would go to https://gw.example.org/1up-test;",
+      ),
+    });
+    await expect(open(store, { endpoints: { api: "https://gw.example.org" } })).rejects.toThrow("/1up, and");
+    await open(store, { ...test, changeOrigin: true });
+    await open(store, test);
+  });
+
+  it("takes any path where an earlier release has noted the origins alone, and notes it then", async () => {
+    const store = memory();
+    const [prod, test] = ["1up", "test"].map((path) => ({
+      endpoints: { api: `https://gw.example.org/${path}` },
+    }));
+    await open(store, test);
+    const origins = { api: "https://gw.example.org", auth: "https://gw.example.org" };
+    const earlier = (value: Json): Json => {
+      const { bases: _, ...others } = value as Readonly<Record<string, Json>>; // it is an object
+      return others;
+    };
+    expect(await recordIn(store)).toMatchObject({ origins });
+    await recordIn(store, earlier);
+    await open(store, prod);
+    expect(await recordIn(store)).toMatchObject({ origins, bases: { api: "https://gw.example.org/1up" } });
+    await expect(open(store, test)).rejects.toThrow("gw.example.org/1up, and");
+    // An earlier release has changed the origin, and left the paths as they were.
+    await recordIn(store, (value) => ({ ...(value as object), origins: real }));
+    await open(store);
+    expect(await recordIn(store)).toMatchObject({ origins: real, bases: real });
+  });
+
   it("a store of an earlier release gets its origins at the next opening, if it takes writes", async () => {
     const store = memory();
     await open(store);

@@ -55,6 +55,8 @@ export interface CheckedStore {
   readonly refuseMoved: (olderThanMs?: number) => Promise<void>;
   /** Whether the store accepts writes, as each write shows. */
   readonly writability: Writability;
+  /** When this process noticed last that the store has lost writes which it had acknowledged; `null`: it did not. */
+  readonly lostWritesAt: () => Date | null;
 }
 
 /** Whether the answer to a write shows that something was changed. */
@@ -147,6 +149,9 @@ function checked(
   let identity: string | undefined;
   let written: string | undefined;
   let seenAt = Number.NEGATIVE_INFINITY;
+  /** The highest revision of the account's record that this process has read or written. */
+  let newest = 0;
+  let lostWritesAt: Date | null = null;
   let looking: Promise<unknown> | null = null;
 
   const refuseLost = (): void => {
@@ -219,11 +224,25 @@ function checked(
   }
 
   async function load(): Promise<AccountRecord | null> {
-    const at = clock.monotonic();
+    const [at, before] = [clock.monotonic(), newest];
     const found = await call("account.load", () => record.load());
     see(found);
     seenAt = Math.max(seenAt, at);
+    if (found === null) return found;
+    // A read that began before the other one was answered may have overtaken it, or be one of several.
+    if (found.revision < Math.min(before, newest)) loseWrites(found.revision);
+    else newest = Math.max(newest, found.revision);
     return found;
+  }
+
+  function loseWrites(revision: number): void {
+    const [from, to] = [newest, revision];
+    newest = revision;
+    lostWritesAt = new Date(clock.now());
+    logger.warn(
+      {},
+      `The store has lost writes that it had acknowledged: its account's record went back from revision ${from} to ${to}, as after a restore, or a fail-over to a replica that lagged; users may be as they were before; what to do: stop all processes, and go on with step 3 of "Backups and restores" (docs/deployment.md)`,
+    );
   }
 
   /** Reads the account's record; calls of one moment share one read. */
@@ -295,6 +314,7 @@ function checked(
       async commit(change) {
         const isWritten = await write("account.commit", change, (asked) => record.commit(asked), Boolean);
         hasRecord ||= isWritten;
+        if (isWritten) newest = Math.max(newest, change.expectedRevision + 1);
         return isWritten;
       },
     },
@@ -314,7 +334,7 @@ function checked(
     close: () => unseen(() => opened.close()),
   };
   const writability = new Writability(store, clock, logger);
-  return { store, refuseLost, refuseMoved, writability };
+  return { store, refuseLost, refuseMoved, writability, lostWritesAt: () => lostWritesAt };
 }
 
 function isAnother(known: string | undefined, found: string | undefined): boolean {

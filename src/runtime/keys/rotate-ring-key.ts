@@ -17,7 +17,7 @@ import type { RotateKeysSummary } from "./rotate-keys-options.ts";
 
 /**
  * Wraps every store key with the newest key of the ring.
- * @throws {LifecycleError} `KEY_REFUSED` if that key is retired
+ * @throws {LifecycleError} `KEY_REFUSED` if that key is retired, or was replaced by another one before
  */
 export async function rotateRingKey(engine: Engine): Promise<RotateKeysSummary> {
   const { keys } = engine;
@@ -54,17 +54,25 @@ async function wrappedBy(
 
 /**
  * A store key, wrapped by the newest key of the ring.
- * @throws {LifecycleError} `KEY_REFUSED` if that key is retired
+ * @throws {LifecycleError} `KEY_REFUSED` if that key is retired, or was replaced by another one before
  */
 export async function wrap(
   { account }: Engine,
   ring: KeyRing,
-  { retired }: KeyRecord,
+  { retired, former, storeKeys }: KeyRecord,
   key: StoreKey,
 ): Promise<Wrapped> {
   const wrapped = await wrapStoreKey(key, accountOf(account.credentials.clientId), ring);
-  if (!retired.includes(wrapped.by)) return wrapped;
-  throw keyRefused(
-    `Cannot rotate keys: the newest key must not be a retired one, and ${wrapped.by} is; put a fresh key before it`,
-  );
+  const { by } = wrapped;
+  if (retired.includes(by))
+    throw keyRefused(
+      `Cannot rotate keys: the newest key must not be a retired one, and ${by} is; put a fresh key before it`,
+    );
+  // A process that was not restarted since would take the store from those that hold the newer key alone.
+  if (former.includes(by))
+    throw keyRefused(
+      `Cannot rotate keys: the newest key must not be one that was replaced before, and ${by} was, by ${storeKeys[0].by}; put that key, or a fresh one, before it, and start this process again; nothing was changed`,
+      { facts: { storeKey: storeKeys[0].by } },
+    );
+  return wrapped;
 }

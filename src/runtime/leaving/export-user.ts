@@ -55,6 +55,11 @@ export function isExported({ exports }: User, name: string): boolean {
   return exports.some(([one]) => one === name);
 }
 
+/** Whether it has, and an earlier release did not note what it was of. The same export goes through its files again. */
+export function isExportUnclear({ exports }: User, name: string): boolean {
+  return exports.some(([one, , whole]) => one === name && whole === undefined);
+}
+
 /**
  * Whether 1upHealth had confirmed that it erased everything that this export is of, before that was begun. A user that
  * leaves meanwhile is missing in the files instead; clocks may differ, so one that has just left counts as such.
@@ -66,7 +71,7 @@ function wasErased(user: User, { versions, begunAt }: Exported, now: number): bo
 
 /**
  * Writes the user's files that are not whole yet, and marks the user. `wrote` is called after each file. Resolves with
- * false if the user was exported before, or had nothing left.
+ * false if the user was exported before and its mark tells of what, or if it had nothing left.
  *
  * @throws {LifecycleError} `USER_OFFBOARDED`, `USER_NOT_READY`; `BAD_ANSWER` for a file that is short; as a FHIR search; what the writer throws; the signal's reason
  */
@@ -81,8 +86,10 @@ export async function exportUser(
   const { engine } = parts;
   const { user } = await loadUser(engine, id);
   const { restarted } = user;
-  if (isExported(user, exported.name) || wasErased(user, exported, engine.clock.now())) return false;
+  if (wasErased(user, exported, engine.clock.now())) return false;
   const { state } = user.position;
+  const isUnclear = isExportUnclear(user, exported.name) && !hasLeft(state);
+  if (isExported(user, exported.name) && !isUnclear) return false;
   const { oneupUserId } = user.position.context;
   const hasFailed = state === "failed";
   if (hasLeft(state) || (hasFailed && oneupUserId === null)) throw notUsable(engine, user);
@@ -220,8 +227,9 @@ async function mark(
     if (hasLeft(state)) throw notUsable(engine, user);
     if (user.restarted !== restarted || context.oneupUserId !== oneupUserId)
       throw tooSoon(engine, "export user", id, "it has started over meanwhile, or has another number");
-    if (isExported(user, name)) return null;
+    if (isExported(user, name) && !isExportUnclear(user, name)) return null;
     const marked: ExportMark = [name, engine.clock.now(), whole];
-    return { ...user, exports: [...user.exports, marked].slice(-keptExports) };
+    const others = user.exports.filter(([one]) => one !== name);
+    return { ...user, exports: [...others, marked].slice(-keptExports) };
   });
 }

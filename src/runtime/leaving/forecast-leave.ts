@@ -14,7 +14,7 @@ import { isOffboarded } from "../operations/offboard.ts";
 import { chosenUsers } from "./chosen-users.ts";
 import { coversPurge, isInLeave, isLeftOut, isPartlyExported, mustWait, type Leave } from "./enlist-user.ts";
 import { unlistableIn } from "./export-types.ts";
-import { isExported } from "./export-user.ts";
+import { isExported, isExportUnclear } from "./export-user.ts";
 import type { LeaveForecast } from "./offboard-many-options.ts";
 import { findRun, scopeInWords, type RunRecord } from "./named-run.ts";
 import type { User } from "../user/user.ts";
@@ -65,7 +65,9 @@ export async function countLeave(
       const isDone = isInLeave(user, leave.name) && user.leaving?.done !== null;
       if (isDone || (state === "offboarded" && isOffboarded(user, leave.purge))) counts.done++;
       else if (isPartlyExported(user, leave))
-        throw partialExport(leave, `one that had less of user ${engine.sealer.alias(id)}`);
+        throw isExportUnclear(user, onlyAfterExport ?? "")
+          ? unclearExport(leave, engine.sealer.alias(id))
+          : partialExport(leave, `one that had less of user ${engine.sealer.alias(id)}`);
       else if (mustWait(user, leave)) counts.unexported++;
       else if (leave.purge.length > 0 && state !== "offboarding") counts.toIdentify++;
     } else if (ids !== "all" && run !== null && !isNewSince(user, run.at)) strangers.push(id);
@@ -122,10 +124,21 @@ async function refusePartialExport(engine: Engine, leave: Leave): Promise<void> 
   if (!coversPurge(whole, leave)) throw partialExport(leave, `one of ${scopeInWords(run.scope)}`);
 }
 
-function partialExport({ purge }: Leave, got: string): LifecycleError {
+function partialExport(leave: Leave, got: string): LifecycleError {
   return invalidOption(
-    `Cannot offboard a list: onlyAfterExport must be an export of all types in ${purge.join(", ")}, which are purged, got ${got}; export the rest by another name, and pass allowPartialExport: true`,
+    `${mustBeWhole(leave)}, got ${got}; export the rest by another name, and pass allowPartialExport: true`,
   );
+}
+
+/** The user may have been exported with all types. */
+function unclearExport(leave: Leave, alias: string): LifecycleError {
+  return invalidOption(
+    `${mustBeWhole(leave)}, got one of an earlier release, which did not note what it had of user ${alias}; start that export again by the same name and in the same place, which reads only what its files lack`,
+  );
+}
+
+function mustBeWhole({ purge }: Leave): string {
+  return `Cannot offboard a list: onlyAfterExport must be an export of all types in ${purge.join(", ")}, which are purged`;
 }
 
 /** What the leave would do. Nothing is changed. */

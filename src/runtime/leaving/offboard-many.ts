@@ -18,6 +18,7 @@ import type { Engine } from "../engine/engine.ts";
 import {
   listUserIds,
   loadUser,
+  nullIfPermanent,
   pagesOfUserIds,
   type LoadedUser,
   type UserPages,
@@ -25,14 +26,15 @@ import {
 import { retryWrite } from "../engine/retry-write.ts";
 import { forecast } from "../operations/forecast.ts";
 import { forget } from "../operations/forget.ts";
+import { readOrDamaged } from "../operations/damaged-record.ts";
 import { callListener } from "../options/call-listener.ts";
 import { leaveKey, leaveKeysIn, leavingIn, stateOf, sumOf, type StateCounts } from "../user/index-key.ts";
 import { changeRecord } from "./change-record.ts";
 import { chosenUsers } from "./chosen-users.ts";
-import { enlistUser, type Enlisting, type Leave } from "./enlist-user.ts";
+import { enlistUser, isInLeave, isLeftOut, type Enlisting, type Leave } from "./enlist-user.ts";
 import { countLeave } from "./forecast-leave.ts";
 import type { LeaveProgress, LeaveSummary, OffboardManyOptions } from "./offboard-many-options.ts";
-import { openLog, type OpenLog } from "./open-log.ts";
+import { newerThanStore, openLog, type OpenLog } from "./open-log.ts";
 import { beginRun, type NamedRun } from "./named-run.ts";
 import { isWaitingPointless, unfinishedOf, unlessUnusable } from "./unfinished-users.ts";
 
@@ -72,7 +74,16 @@ export async function offboardMany(
   const scope = { versions: leave.purge, types: null };
   const run = await patiently(() => beginRun(engine, "leave", name, { scope }));
   const isNew = run.record.target === null;
-  const log = await openReceipts(run, () => openLog(engine, leave.receipts, { name, isNew }), patiently);
+  const log = await openReceipts(
+    run,
+    () => openLog(engine, leave.receipts, { name, isNew }),
+    patiently,
+    async ({ chain }) => {
+      // Receipts are written once the store has noted that all users are marked.
+      const isOlder = chain.isClosed || (run.record.count === null && chain.receipts > 0);
+      if (isOlder) await refuseWithoutReceipt(engine, ids, leave, { chain, isCounted, signal });
+    },
+  );
   const refuseTakenOver = (): Promise<void> => patiently(() => run.refuseTakenOver());
   const enlisting = { isCounted, refuseTakenOver, signal };
   try {
@@ -150,17 +161,41 @@ async function openReceipts(
   run: NamedRun,
   open: () => Promise<OpenLog>,
   patiently: Patiently,
+  check: (log: OpenLog) => Promise<void>,
 ): Promise<OpenLog> {
   let log: OpenLog | undefined;
   try {
     await patiently(() => run.refuseTakenOver());
     const opened = (log = await open());
+    await check(opened);
     await patiently(() => run.setTarget(opened.chain.id ?? ""));
     return opened;
   } catch (error) {
     await log?.close();
     await run.giveBack();
     throw error;
+  }
+}
+
+/**
+ * In a restored store, users that have a receipt are active again. The next one would be the second of the same user, or
+ * come behind the end.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+async function refuseWithoutReceipt(
+  engine: Engine,
+  ids: Rows<string> | "all",
+  leave: Leave,
+  { chain, isCounted, signal }: Pick<Enlisting, "isCounted" | "signal"> & Pick<OpenLog, "chain">,
+): Promise<void> {
+  const patiently = patience(engine, signal);
+  for await (const id of chosenUsers(patientPages(engine, patiently), ids, () => {})) {
+    const found = await patiently(() => loadUser(engine, id, readOrDamaged).catch(nullIfPermanent));
+    if (found === null || !isCounted(found.user) || isLeftOut(found.user, leave)) continue;
+    const { leaving } = found.user;
+    if (isInLeave(found.user, leave.name) && chain.has(leaving?.receipt ?? "")) continue;
+    throw newerThanStore(engine.sealer.alias(id));
   }
 }
 

@@ -23,7 +23,7 @@ export interface OpenLog {
   /** What it holds; its id names it for as long as it exists. */
   readonly chain: Readonly<Omit<ReceiptChain, "next" | "read">>;
   readonly publicKey: string;
-  /** Appends the receipts of users that have none in it; durable when it resolves. */
+  /** Appends the receipts of users that have none in it; durable when it resolves. @throws {LifecycleError} `INVALID_OPTION` behind the end */
   add(left: readonly Leaving[]): Promise<void>;
   /** Appends the last line, with the count. */
   end(): Promise<void>;
@@ -71,6 +71,7 @@ export async function openLog(
     async add(left) {
       // seam: a-user-gets-one-receipt
       const fresh = left.filter(({ receipt }) => !chain.has(receipt));
+      if (fresh.length > 0 && chain.isClosed) throw unfit(`they are closed; ${writeAnew}`);
       if (fresh.length > 0) await append(fresh.flatMap((one) => receiptOf(one) ?? []));
     },
     async end() {
@@ -78,6 +79,13 @@ export async function openLog(
     },
     close: () => log.close(),
   };
+}
+
+/** The error when the user, which is to leave, should have a receipt. */
+export function newerThanStore(alias: string): LifecycleError {
+  return unfit(
+    `the store is older than they are, as one that was restored: user ${alias} has none in them; nothing was done. Keep this file, and use another name, and receipts elsewhere`,
+  );
 }
 
 function unfit(rule: string): LifecycleError {

@@ -67,6 +67,12 @@ export interface Health {
    * Limits that this process is configured with and that differ from the account's record: the stricter ones apply.
    */
   readonly limitConflicts: readonly LimitConflict[];
+  /**
+   * When this process noticed last that its store has lost writes which it had acknowledged: it was restored under the
+   * process, or failed over to a replica that lagged. `null`: it has noticed none. The process goes on, and users may be
+   * as they were before: `docs/deployment.md` tells what to do.
+   */
+  readonly lostWritesAt: Date | null;
   /** Users that this process is working on. */
   readonly running: number;
   /**
@@ -117,6 +123,7 @@ export function createHealth(engine: Engine): () => Promise<Health> {
       endpoints: engine.endpoints.health(),
       limitConflicts: engine.limits.conflicts,
       paused: engine.pauses.all(),
+      lostWritesAt: engine.lostWritesAt(),
       running: engine.running.size,
       apart: engine.account.individuallyBlocked,
     };

@@ -81,8 +81,8 @@ export interface LifecycleOptions {
    */
   readonly endpoints?: { readonly api?: string | undefined; readonly auth?: string | undefined } | undefined;
   /**
-   * Moves the store to other `endpoints`. A store remembers the origins that it was first opened with (all loopback
-   * origins count as one, `local`), because the tokens in it work nowhere else: opening it with others throws
+   * Moves the store to other `endpoints`. A store remembers the base URLs that it was first opened with (all
+   * loopback origins count as one, `local`), because the tokens in it work nowhere else: opening it with others throws
    * `INVALID_OPTION`. Set it once, while no other process has the store open, and then remove it.
    * @default false
    */

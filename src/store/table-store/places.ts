@@ -60,7 +60,7 @@ export function placesOf(tables: MemoryTables): Places {
     return {
       key,
       get,
-      put: (text) => tables.logs.set(limit, text === "" ? newLog : read(key, text, readLog)),
+      put: (text) => tables.logs.set(limit, text === "" ? newLog : readLog(parsedIfJson(text), limit)),
     };
   };
   const account: Place = {
