@@ -20,7 +20,7 @@ import {
   type Transport,
   type TransportRequest,
   type TransportResponse,
-  uncoded,
+  uncached,
   unknownCharset,
 } from "./transport.ts";
 
@@ -79,7 +79,8 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
     if (!onSending()) throw heldBack();
     return {
       method,
-      headers: uncoded(headers),
+      headers: uncached(headers),
+      cache: "no-store", // frameworks cache what their own fetch brings
       signal,
       redirect: "manual",
       ...(client !== undefined && { client }),

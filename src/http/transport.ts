@@ -282,11 +282,12 @@ export function undecodable(): TransportError {
 }
 
 /**
- * Headers that ask for an answer that is not compressed: without them any coding would be acceptable (RFC 9110, 12.5.3),
- * and none is decoded here.
+ * Headers that ask for an answer as it is now. Without the first any coding would be acceptable (RFC 9110, 12.5.3), and none
+ * is decoded here. Without the second a cache on the way, such as undici's interceptor, may give one user's answer to another:
+ * their requests differ in `authorization` alone.
  */
-export function uncoded(headers: TransportRequest["headers"]): TransportRequest["headers"] {
-  return { "accept-encoding": "identity", ...headers };
+export function uncached(headers: TransportRequest["headers"]): TransportRequest["headers"] {
+  return { "accept-encoding": "identity", "cache-control": "no-store", ...headers };
 }
 
 /** Whether the transport has kept to its interface. One of the application's own may be in plain JavaScript. */

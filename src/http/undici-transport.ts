@@ -20,7 +20,7 @@ import {
   type Transport,
   type TransportRequest,
   type TransportResponse,
-  uncoded,
+  uncached,
   type TransportStream,
 } from "./transport.ts";
 import { loadsOf, type LoadOf } from "./undici/connection-load.ts";
@@ -140,7 +140,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
     lastBegun = now;
   }
 
-  const headersOf = dispatcher === undefined ? memoized(uncoded) : uncoded; // an application's may change what it gets
+  const headersOf = dispatcher === undefined ? memoized(uncached) : uncached; // an application's may change what it gets
   return hearsAborts({
     sendsGetBody: true,
     send(request) {
@@ -307,7 +307,7 @@ function streamed(
   dispatcher: Pick<Dispatcher, "dispatch">,
 ): Promise<TransportStream> {
   return new Promise((resolve, reject) =>
-    new StreamedExchange(request, resolve, reject).begin(dispatcher, request, uncoded(request.headers)),
+    new StreamedExchange(request, resolve, reject).begin(dispatcher, request, uncached(request.headers)),
   );
 }
 

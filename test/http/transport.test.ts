@@ -55,6 +55,7 @@ describe.each([
         headers: {
           client_secret: "hush-header",
           "accept-encoding": "identity",
+          "cache-control": "no-store",
         },
       },
     ]);
