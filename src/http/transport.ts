@@ -189,7 +189,8 @@ export function proxyCodeOf(error: unknown): string | undefined {
 export function codeOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth++) {
     if (isContinue(at)) return "CONTINUE_UNASKED";
-    if ("code" in at && typeof at.code === "string" && /^[A-Za-z0-9_]{2,40}$/.test(at.code)) return at.code;
+    const code = "code" in at && typeof at.code === "string" ? at.code.replaceAll("/", "_") : ""; // ERR_SSL_SSL/TLS_ALERT_…
+    if (/^[A-Za-z0-9_]{2,60}$/.test(code)) return code;
     // Deno's, without --allow-net, and undici's, whose code is missing
     if ("name" in at && (at.name === "NotCapable" || at.name === "HTTPParserError")) return at.name;
     at = "cause" in at ? at.cause : undefined;
