@@ -20,7 +20,7 @@ const steps = {
   certificate:
     "check the host (endpoints, ONEUP_API, ONEUP_AUTH); if a proxy of yours opens TLS, name its authority in NODE_EXTRA_CA_CERTS",
   clientCertificate:
-    "check the client certificate of this process: a gateway on the way asks for one, and gets none or does not accept it; give undiciTransport() a dispatcher with a valid one, such as new Agent({ connect: { cert, key } })",
+    "check the client certificate of this process: a gateway on the way asks for one, and gets none or does not accept it; give undiciTransport() a valid one, in tls or in its dispatcher",
   protocol:
     "check host and port (endpoints, ONEUP_API, ONEUP_AUTH), and the proxies on the way: what answers there speaks no TLS, or shares no version or cipher of it with this process; a gateway that asks for a client certificate may refuse in the same way",
   proxy: "give the proxy its user and password, in HTTPS_PROXY, or in undiciTransport()",
