@@ -40,7 +40,7 @@ const steps = {
   continues:
     "find the proxy or gateway on the way that sends 100 Continue without being asked, and switch that off there; it is tried again",
   files: "let this process open more files (ulimit -n), or find what keeps them open; it is tried again",
-  slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; it is tried again",
+  slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; give a dispatcher of undiciTransport() allowH2: false; it is tried again",
   credentials:
     "compare client id and secret (credentials, ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET) with 1upHealth's console, then call account.reopen()",
   blocked:

@@ -37,6 +37,11 @@ export interface UndiciTransportOptions {
    * It must not retry or redirect. undici's interceptor of redirects is told to follow none; an answer of one that does
    * all the same is refused (`REDIRECT_FOLLOWED`), but by then a secret may have left for another origin.
    *
+   * Its connections cannot be let go, so give it `keepAliveMaxTimeout: 4_000`: after a longer rest each one that a firewall
+   * has forgotten costs a call that ends in doubt. And `allowH2: false`: undici does not leave an HTTP/2 connection that has
+   * become silent, and each call times out. An `EnvHttpProxyAgent` needs `localhost,127.0.0.1,[::1]` in `NO_PROXY` where an
+   * endpoint is on this machine: those calls go by `http:`, and the proxy could read the client secret.
+   *
    * @default an `Agent` created by the transport
    */
   readonly dispatcher?: Pick<Dispatcher, "dispatch"> | undefined;
