@@ -5,6 +5,7 @@
  * @module
  */
 import { isLifecycleError, type Cause, type ErrorCode, type LifecycleError } from "./errors.ts";
+import { tlsFaultOf } from "./tls-fault.ts";
 
 const steps = {
   name: "check the host name (endpoints, ONEUP_API, ONEUP_AUTH) and the DNS of this machine; if only a proxy reaches the host, set HTTPS_PROXY",
@@ -18,9 +19,13 @@ const steps = {
     "check the clock of this machine, and a proxy that opens TLS; otherwise the host's owner must renew its certificate",
   certificate:
     "check the host (endpoints, ONEUP_API, ONEUP_AUTH); if a proxy of yours opens TLS, name its authority in NODE_EXTRA_CA_CERTS",
+  clientCertificate:
+    "check the client certificate of this process: a gateway on the way asks for one, and gets none or does not accept it; give undiciTransport() a valid one, in tls or in its dispatcher",
+  protocol:
+    "check host and port (endpoints, ONEUP_API, ONEUP_AUTH), and the proxies on the way: what answers there speaks no TLS, or shares no version or cipher of it with this process; a gateway that asks for a client certificate may refuse in the same way",
   proxy: "give the proxy its user and password, in HTTPS_PROXY, or in undiciTransport()",
   unreachedProxy:
-    "check the proxy that HTTPS_PROXY or undiciTransport() names: its host, its port, and that this machine reaches it; it is tried again",
+    "check the proxy that HTTPS_PROXY or undiciTransport() names: its host, its port, its certificate if the URL begins with https:, and that this machine reaches it; it is tried again",
   undici:
     "install undici, and keep it out of the application's bundle (esbuild: --external:undici), or give createLifecycle() the transport fetchTransport()",
   dispatcher:
@@ -35,7 +40,7 @@ const steps = {
   continues:
     "find the proxy or gateway on the way that sends 100 Continue without being asked, and switch that off there; it is tried again",
   files: "let this process open more files (ulimit -n), or find what keeps them open; it is tried again",
-  slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; it is tried again",
+  slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; give a dispatcher of undiciTransport() allowH2: false; it is tried again",
   credentials:
     "compare client id and secret (credentials, ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET) with 1upHealth's console, then call account.reopen()",
   token:
@@ -147,10 +152,9 @@ function stepAfterStatus(
   endpoint: Cause["endpoint"] | undefined,
 ): keyof typeof steps {
   if (status === null) {
-    if (/CERT|SIGNATURE|^ERR_TLS|^ERR_SSL/.test(code)) return "certificate";
     if (code.startsWith("HPE_")) return "garbled"; // of the parser of HTTP
     if (/^proxy_\d/.test(code)) return "cut";
-    return code.startsWith("proxy_") ? "unreachedProxy" : "network";
+    return code.startsWith("proxy_") ? "unreachedProxy" : (tlsFaultOf(code) ?? "network");
   }
   if (status === 401) return endpoint === "fhir" ? "token" : "credentials";
   if (status === 429) return "throttled";

@@ -6,6 +6,7 @@
 import { onAbort } from "../abort.ts";
 import { wordsIn } from "../capabilities/declared.ts";
 import { invalidOption } from "../errors.ts";
+import { isOfHandshake } from "../tls-fault.ts";
 import { readingOf } from "./charset.ts";
 import {
   aborted,
@@ -20,17 +21,15 @@ import {
   type Transport,
   type TransportRequest,
   type TransportResponse,
-  uncoded,
+  uncached,
   unknownCharset,
 } from "./transport.ts";
 
-/** Codes of errors that occur before a connection exists (undici, Node's sockets, Bun), or before its server is trusted. */
+/** Codes of errors that occur before a connection exists (undici, Node's sockets, Bun). */
 const beforeConnection = new Set(
   wordsIn(
     "ECONNREFUSED ENOTFOUND EAI_AGAIN EAI_FAIL EAI_NODATA EAI_NONAME UND_ERR_CONNECT_TIMEOUT ConnectionRefused " +
-      "ERR_SOCKET_CONNECTION_TIMEOUT FailedToOpenSocket NotCapable CERT_HAS_EXPIRED CERT_NOT_YET_VALID CERT_REJECTED CERT_REVOKED CERT_UNTRUSTED " +
-      "CERT_SIGNATURE_FAILURE DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_GET_ISSUER_CERT " +
-      "UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE ERR_TLS_CERT_ALTNAME_INVALID",
+      "ERR_SOCKET_CONNECTION_TIMEOUT FailedToOpenSocket NotCapable",
   ),
 );
 
@@ -79,7 +78,8 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
     if (!onSending()) throw heldBack();
     return {
       method,
-      headers: uncoded(headers),
+      headers: uncached(headers),
+      cache: "no-store", // frameworks cache what their own fetch brings
       signal,
       redirect: "manual",
       ...(client !== undefined && { client }),
@@ -279,6 +279,7 @@ function saysIn(error: unknown): string[] {
 function isBeforeConnection(error: unknown, code = "", said: readonly string[]): boolean {
   return (
     beforeConnection.has(code) ||
+    isOfHandshake(code) ||
     code.startsWith("proxy_") ||
     said.some(
       (each) =>

@@ -18,6 +18,8 @@ import { codeOf } from "./transport.ts";
 const openMs = 10_000;
 /** Longest response to that, characters. */
 const longestHead = 16_384;
+/** With this byte each record of a TLS handshake begins. */
+const ofTls = 0x16;
 
 /** Whether a value is the URL of an HTTP proxy, whose user and password can be decoded. */
 export function isProxyUrl(value: unknown): boolean {
@@ -116,6 +118,7 @@ function tunnel(proxy: URL, authority: string, opening: Set<Socket>, done: Done)
     if (status === 0) return fail(coded("proxy_EPROTO"));
     if (status < 200) return read(rest); // informational: the response follows
     if (status > 299) return fail(new Error(`Proxy response (${status}) !== 200 when HTTP Tunneling`));
+    if (rest.length > 0 && rest[0] !== ofTls) return fail(coded("proxy_EPROTO")); // such as a body, which TLS would wait on
     end();
     if (rest.length > 0) socket.unshift(rest);
     isDone = true;

@@ -189,7 +189,8 @@ export function proxyCodeOf(error: unknown): string | undefined {
 export function codeOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth++) {
     if (isContinue(at)) return "CONTINUE_UNASKED";
-    if ("code" in at && typeof at.code === "string" && /^[A-Za-z0-9_]{2,40}$/.test(at.code)) return at.code;
+    const code = "code" in at && typeof at.code === "string" ? at.code.replaceAll("/", "_") : ""; // ERR_SSL_SSL/TLS_ALERT_…
+    if (/^[A-Za-z0-9_]{2,60}$/.test(code)) return code;
     // Deno's, without --allow-net, and undici's, whose code is missing
     if ("name" in at && (at.name === "NotCapable" || at.name === "HTTPParserError")) return at.name;
     at = "cause" in at ? at.cause : undefined;
@@ -282,11 +283,12 @@ export function undecodable(): TransportError {
 }
 
 /**
- * Headers that ask for an answer that is not compressed: without them any coding would be acceptable (RFC 9110, 12.5.3),
- * and none is decoded here.
+ * Headers that ask for an answer as it is now. Without the first any coding would be acceptable (RFC 9110, 12.5.3), and none
+ * is decoded here. Without the second a cache on the way, such as undici's interceptor, may give one user's answer to another:
+ * their requests differ in `authorization` alone.
  */
-export function uncoded(headers: TransportRequest["headers"]): TransportRequest["headers"] {
-  return { "accept-encoding": "identity", ...headers };
+export function uncached(headers: TransportRequest["headers"]): TransportRequest["headers"] {
+  return { "accept-encoding": "identity", "cache-control": "no-store", ...headers };
 }
 
 /** Whether the transport has kept to its interface. One of the application's own may be in plain JavaScript. */

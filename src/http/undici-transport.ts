@@ -4,6 +4,7 @@
  * @module
  */
 import { setImmediate as turn } from "node:timers/promises";
+import { createSecureContext } from "node:tls";
 import type { Agent, Dispatcher } from "undici";
 import { aText, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
 import { systemClock } from "../clock.ts";
@@ -20,11 +21,12 @@ import {
   type Transport,
   type TransportRequest,
   type TransportResponse,
-  uncoded,
+  uncached,
   type TransportStream,
 } from "./transport.ts";
 import { loadsOf, type LoadOf } from "./undici/connection-load.ts";
 import { StreamedExchange, WholeExchange } from "./undici/exchange.ts";
+import { noticingRefusals } from "./undici/refused-handshake.ts";
 import { unfitDispatcher } from "./undici/unfit-dispatcher.ts";
 
 /** Options of {@link undiciTransport}. */
@@ -34,6 +36,11 @@ export interface UndiciTransportOptions {
    * that call: a `Client` or `Pool` has one origin, and would send the client secret there with the calls to all others.
    * It must not retry or redirect. undici's interceptor of redirects is told to follow none; an answer of one that does
    * all the same is refused (`REDIRECT_FOLLOWED`), but by then a secret may have left for another origin.
+   *
+   * Its connections cannot be let go, so give it `keepAliveMaxTimeout: 4_000`: after a longer rest each one that a firewall
+   * has forgotten costs a call that ends in doubt. And `allowH2: false`: undici does not leave an HTTP/2 connection that has
+   * become silent, and each call times out. An `EnvHttpProxyAgent` needs `localhost,127.0.0.1,[::1]` in `NO_PROXY` where an
+   * endpoint is on this machine: those calls go by `http:`, and the proxy could read the client secret.
    *
    * @default an `Agent` created by the transport
    */
@@ -60,7 +67,17 @@ export interface UndiciTransportOptions {
    * @default none
    */
   readonly noProxy?: string | undefined;
+  /**
+   * For a gateway that asks for a client certificate, each as PEM: `cert`, and those that lead to its authority, with its
+   * private `key`. `ca` holds the authorities that are trusted in place of Node's; `NODE_EXTRA_CA_CERTS` adds to those
+   * instead. The certificate is shown neither to a proxy nor to a host that another server names.
+   *
+   * @default none
+   */
+  readonly tls?: { readonly cert?: string; readonly key?: string; readonly ca?: string } | undefined;
 }
+
+type ClientTls = NonNullable<UndiciTransportOptions["tls"]>;
 
 /**
  * Set explicitly, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would disable verification for the whole process.
@@ -72,6 +89,10 @@ const rules: Rules<UndiciTransportOptions> = {
   connections: whole(1),
   proxy: { must: "the http: or https: URL of a proxy, without a path", holds: isProxyUrl },
   noProxy: aText,
+  tls: {
+    must: "{ cert, key, ca }: a certificate with its key, and authorities, each as PEM",
+    holds: isClientTls,
+  },
 };
 
 /**
@@ -89,16 +110,17 @@ const rules: Rules<UndiciTransportOptions> = {
  * ```
  */
 export function undiciTransport(options: UndiciTransportOptions = {}): Transport {
-  const { connections = 64, proxy, noProxy = "" } = check("create a transport", options, rules);
-  if (options.dispatcher !== undefined && proxy !== undefined)
-    throw invalid("create a transport", "proxy must be left out", "a dispatcher as well");
+  const { connections = 64, proxy, noProxy = "", tls = {} } = check("create a transport", options, rules);
+  for (const name of ["proxy", "tls"] as const)
+    if (options.dispatcher !== undefined && options[name] !== undefined)
+      throw invalid("create a transport", `${name} must be left out`, "a dispatcher as well");
   if (options.dispatcher === undefined && !undiciRuns())
     throw invalidOption(
       "Cannot create a transport: this runtime must support undici, and it replaces undici with a stub; use fetchTransport() instead",
     );
   const unfit = options.dispatcher && unfitDispatcher(options.dispatcher);
   if (unfit) throw invalid("create a transport", `dispatcher must be ${unfit.must}`, unfit.got);
-  const route = { connections, proxy, noProxy };
+  const route = { connections, proxy, noProxy, tls };
   const calls = lazyAgent(route);
   const loadOf = loadsOf(connections);
   /** Apart from the calls: streams that are read slowly would keep all connections from them. */
@@ -140,7 +162,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
     lastBegun = now;
   }
 
-  const headersOf = dispatcher === undefined ? memoized(uncoded) : uncoded; // an application's may change what it gets
+  const headersOf = dispatcher === undefined ? memoized(uncached) : uncached; // an application's may change what it gets
   return hearsAborts({
     sendsGetBody: true,
     send(request) {
@@ -165,6 +187,21 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       for (const one of opened) await (await one?.catch(() => undefined))?.close(); // its calls have failed
     },
   });
+}
+
+/** Whether OpenSSL takes it, so that a key that is not that of the certificate is found at the start. */
+function isClientTls(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { cert, key, ca, ...others } = value as ClientTls;
+  const areTexts = [cert, key, ca].every((one) => one === undefined || typeof one === "string");
+  if (!areTexts || Object.keys(others).length > 0 || (cert === undefined) !== (key === undefined))
+    return false;
+  try {
+    createSecureContext({ ...value });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** For so long undici keeps a connection without a call, unless the server names another time. */
@@ -226,22 +263,24 @@ interface Route {
   readonly connections: number;
   readonly proxy: string | undefined;
   readonly noProxy: string;
+  readonly tls: ClientTls;
 }
 
 /** Headers of an answer that are larger, in bytes, lose it: gateways add more than the usual 16,384. */
 const maxHeaderSize = 65_536;
 
 /** undici is loaded by the first call: to read and start it takes as long as all else that this package needs. */
-async function newAgent({ connections, proxy, noProxy }: Route, publicOnly: boolean): Promise<OwnAgent> {
+async function newAgent({ connections, proxy, noProxy, tls }: Route, publicOnly: boolean): Promise<OwnAgent> {
   const { Agent, Client, Pool, buildConnector } = await loadUndici();
-  const tls = { ...verifying, lookup: publicOnly ? publicLookup : sharedLookup };
-  const tunnels = proxy === undefined ? null : tunnelsThrough(proxy, noProxy, buildConnector(tls));
+  const lookup = publicOnly ? publicLookup : sharedLookup;
+  const direct = noticingRefusals(buildConnector({ ...(publicOnly ? {} : tls), ...verifying, lookup }));
+  const tunnels = proxy === undefined ? null : tunnelsThrough(proxy, noProxy, direct);
   /** Of each origin. An agent that closes forgets its own, and destroys none of them afterwards. */
   const pools = new Map<string, Dispatcher>();
   const agent = new Agent({
     connections,
     maxHeaderSize,
-    connect: tunnels?.connect ?? tls,
+    connect: tunnels?.connect ?? direct,
     ...(!publicOnly && {
       factory(origin: string | URL, options: object) {
         const pool = connections === 1 ? new Client(origin, options) : new Pool(origin, options);
@@ -307,7 +346,7 @@ function streamed(
   dispatcher: Pick<Dispatcher, "dispatch">,
 ): Promise<TransportStream> {
   return new Promise((resolve, reject) =>
-    new StreamedExchange(request, resolve, reject).begin(dispatcher, request, uncoded(request.headers)),
+    new StreamedExchange(request, resolve, reject).begin(dispatcher, request, uncached(request.headers)),
   );
 }
 

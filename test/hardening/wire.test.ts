@@ -117,7 +117,7 @@ function parts(request: string): { line: string; headers: Map<string, string>; f
 const usual = new Set(
   (
     "host connection content-length content-type accept client_id client_secret authorization " +
-    "user-agent accept-encoding accept-language sec-fetch-mode"
+    "accept-encoding cache-control pragma user-agent accept-language sec-fetch-mode"
   ).split(" "), // the last four are fetch's
 );
 

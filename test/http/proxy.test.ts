@@ -186,6 +186,10 @@ const broken: Readonly<Record<string, readonly [(socket: Socket) => void, RegExp
   resets: [(socket) => void socket.once("data", () => socket.resetAndDestroy()), /^proxy_ECONNRESET$/],
   "answers by half": [(socket) => void socket.end("HTTP/1.1 200 OK\r\n"), /^proxy_(?:ECONNRESET|EPIPE)$/],
   "answers in another protocol": [(socket) => void socket.end("SSH-2.0-x\r\n\r\n"), /^proxy_EPROTO$/],
+  "grants the tunnel with a body": [
+    (socket) => void socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+    /^proxy_EPROTO$/,
+  ],
   "answers with a page": [
     (socket) => void socket.end("HTTP/1.1 502 Bad Gateway\r\n\r\n<html>"),
     /^proxy_502$/,

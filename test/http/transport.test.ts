@@ -55,6 +55,7 @@ describe.each([
         headers: {
           client_secret: "hush-header",
           "accept-encoding": "identity",
+          "cache-control": "no-store",
         },
       },
     ]);
@@ -392,6 +393,27 @@ describe("fetchTransport()", () => {
         cause: Object.assign(new Error("x"), { code: "DEPTH_ZERO_SELF_SIGNED_CERT" }),
       }),
       "notSent DEPTH_ZERO_SELF_SIGNED_CERT",
+    ],
+    ...[
+      "INVALID_PURPOSE",
+      "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION",
+      "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL", // 43 characters
+    ].map((code): [string, Error, string] => [
+      `a handshake that fails with ${code}`,
+      new TypeError("fetch failed", { cause: Object.assign(new Error("x"), { code }) }),
+      `notSent ${code}`,
+    ]),
+    [
+      "a handshake that fails on newer OpenSSL",
+      new TypeError("fetch failed", {
+        cause: Object.assign(new Error("x"), { code: "ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE" }),
+      }),
+      "notSent ERR_SSL_SSL_TLS_ALERT_HANDSHAKE_FAILURE",
+    ],
+    [
+      "an alert that may follow a request that was written",
+      Object.assign(new Error("x"), { code: "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED" }),
+      "lost ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
     ],
     [
       "Deno's words about one",

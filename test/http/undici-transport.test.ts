@@ -75,6 +75,19 @@ it("a dispatcher of an application may change the headers of one call, and those
   ]);
 });
 
+it("a cache in the dispatcher of an application gives one user's answer to no other", async () => {
+  const { url } = await serve((response, { headers }) =>
+    response.writeHead(200, { "cache-control": "max-age=60, must-revalidate" }).end(headers.authorization),
+  );
+  const agent = new Agent();
+  const transport = undiciTransport({ dispatcher: agent.compose(interceptors.cache()) });
+  const answers: string[] = [];
+  for (const authorization of ["Bearer ada", "Bearer bob"])
+    answers.push((await transport.send({ ...requestTo(url), headers: { authorization } })).text);
+  await agent.close();
+  expect(answers).toEqual(["Bearer ada", "Bearer bob"]);
+});
+
 it("a call that has ended holds on to neither its request nor the headers of its answer", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void; // what the flag brings

@@ -26,6 +26,7 @@ import {
   type TransportStream,
 } from "../transport.ts";
 import type { ConnectionLoad, LoadOf } from "./connection-load.ts";
+import { isRefusedHandshake } from "./refused-handshake.ts";
 
 type Headers = TransportRequest["headers"];
 
@@ -126,7 +127,7 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#settled) return;
     const answer = answerIn(error);
-    if (answer === undefined) this.reject(networkError(error, this.#sent));
+    if (answer === undefined) this.reject(networkError(error, this.#sent && !isRefusedHandshake(error)));
     else if (typeof answer.text === "string") this.onIntercepted({ ...answer, text: answer.text });
     else this.reject(intercepted());
   }
