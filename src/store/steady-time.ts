@@ -83,7 +83,10 @@ export function steadyTime(clock: Clock): SteadyTime {
   let pendingJump: { readonly at: number; readonly since: number; readonly by: number } | null = null;
   /** A new pending jump starts a new millisecond, so that writes before and after it never have the same time. */
   let notBefore = Number.NEGATIVE_INFINITY;
-  function now(): number {
+  /** What was returned last. */
+  let returned = Number.NEGATIVE_INFINITY;
+  const now = (): number => (returned = read());
+  function read(): number {
     const monotonic = clock.monotonic();
     const exact = start + Math.max(0, monotonic - began);
     const expected = Math.max(Math.floor(exact), notBefore);
@@ -96,7 +99,7 @@ export function steadyTime(clock: Clock): SteadyTime {
     }
     // A difference that keeps changing starts over.
     if (pendingJump === null || Math.abs(by - pendingJump.by) > toleranceMs) {
-      notBefore = Math.max(Math.floor(exact), notBefore) + 1;
+      notBefore = Math.max(Math.ceil(exact), returned + 1);
       pendingJump = { at: monotonic, since: notBefore, by };
     }
     if (monotonic - pendingJump.at < adoptAfterMs) return Math.max(expected, notBefore);

@@ -10,6 +10,7 @@ describe("store/steady-time", () => {
     const start = clock.now();
     const { now, past } = steadyTime(clock);
     for (const by of [day, -day]) {
+      await clock.advance(1);
       clock.jumpTo(clock.now() + by);
       expect(now()).toBe(start + clock.monotonic());
       await clock.advance(adoptAfterMs / 2);
@@ -112,6 +113,16 @@ describe("store/steady-time", () => {
     expect(latest(after)).toBe(now() + 2 * day);
     clock.jumpTo(clock.now() - 4 * day);
     expect(latest(before)).toBe(now());
+  });
+
+  it("latest() counts a jump for what began in the same millisecond, again and again", () => {
+    const clock = manualClock();
+    const { now, latest } = steadyTime(clock);
+    for (const days of [1, 2, 3]) {
+      const before = now();
+      clock.jumpTo(clock.now() + day);
+      expect(latest(before) - before).toBeGreaterThanOrEqual(days * day);
+    }
   });
 
   it("latest() tells what was written before a jump from what was written after it, also within one millisecond", async () => {
