@@ -315,7 +315,8 @@ export function readLog(kept: unknown, limit: string): KeptLog {
 
 function momentsIn(kept: unknown, limit: string): SlotLog {
   if (!Array.isArray(kept)) throw damaged(limit);
-  for (const moment of kept) {
+  const all: readonly unknown[] = kept;
+  for (const moment of all) {
     if (!areNumbers(moment) || moment.length < 4) throw damaged(limit);
     if (moment.length > 4)
       throw new LifecycleError(
@@ -323,7 +324,7 @@ function momentsIn(kept: unknown, limit: string): SlotLog {
         `Cannot count calls: the log of the limit "${limit}" has calls that this release does not know; update oneup-lifecycle`,
       );
   }
-  return kept; // just checked
+  return all as SlotLog; // just checked
 }
 
 function damaged(limit: string): LifecycleError {

@@ -121,7 +121,7 @@ describe("store/steady-time", () => {
     for (const days of [1, 2, 3]) {
       const before = now();
       clock.jumpTo(clock.now() + day);
-      expect(latest(before) - before).toBeGreaterThanOrEqual(days * day);
+      expect(latest(before) - before).toBeGreaterThan(days * day - 10);
     }
   });
 
