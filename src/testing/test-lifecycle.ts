@@ -37,7 +37,7 @@ export interface TestLifecycleOptions {
   readonly lifecycle?: Some<Omit<LifecycleOptions, Own>> | undefined;
   /**
    * Options of the sandbox. `seed` is 1 by default, so that ids, codes, tokens, aliases and fingerprints are the same in
-   * every run. `readLagMs` is 900 by default: 1upHealth shows a write after a moment, too.
+   * every run.
    */
   readonly sandbox?: Omit<SandboxOptions, "clock" | "waitOn"> | undefined;
   /** Start time, in ms since 1970. @default 2026-01-01T00:00Z */
@@ -153,7 +153,7 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
   const isBusy = (): boolean => up.life.isAsking;
   const time = new SteeredTime({ now, seed, autoAdvance, isBusy });
   const handler = new Handler(
-    new World(readOptions({ readLagMs: 900, ...given.sandbox, seed, clock: time, waitOn: "clock" })),
+    new World(readOptions({ ...given.sandbox, seed, clock: time, waitOn: "clock" })),
   );
   const sandbox = sandboxOver(handler, {
     // A call of the test's own waits for time as one of the lifecycle does.
