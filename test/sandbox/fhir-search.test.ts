@@ -188,7 +188,7 @@ describe("sandbox/fhir search", () => {
     expect(await order("_sort=family")).toBe("bdca");
     expect(await order("_sort=gender,-_id")).toBe("dcba");
     expect(await order("gender=male&_sort=-_id")).toBe("ba");
-    expect(await order("_sort=-_lastUpdated,_id")).toBe("abcd");
+    expect(await order("_sort=_lastUpdated,_id")).toBe("abcd");
     expect(await order("_sort=birthdate&_count=3")).toBe("cad");
     expect(await order("_sort=birthdate&_count=3&_after=2")).toBe("b");
     expect(await order("_sort=birthdate&_count=2&_before=2")).toBe("ca");
