@@ -193,9 +193,10 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
 function isClientTls(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const { cert, key, ca, ...others } = value as ClientTls;
-  const areTexts = [cert, key, ca].every((one) => one === undefined || typeof one === "string");
-  if (!areTexts || Object.keys(others).length > 0 || (cert === undefined) !== (key === undefined))
-    return false;
+  const arePem = [cert, key, ca].every(
+    (one) => one === undefined || (typeof one === "string" && one.includes("-----BEGIN ")), // Deno takes any text
+  );
+  if (!arePem || Object.keys(others).length > 0 || (cert === undefined) !== (key === undefined)) return false;
   try {
     createSecureContext({ ...value });
     return true;
