@@ -29,8 +29,10 @@ async function withDeadRefreshes(others: readonly string[] = []) {
     const request = new Request(input, init);
     const { pathname } = new URL(request.url);
     const token = request.headers.get("authorization")?.slice("Bearer ".length) ?? "";
-    if (pathname.startsWith("/r4/") && dead.has(token) && !world.isCured)
+    if (pathname.startsWith("/r4/") && dead.has(token) && !world.isCured) {
+      clock.advance(1); // a refusal comes later than the grant
       return new Response(null, { status: 401 });
+    }
     const body = pathname === "/oauth2/token" ? await request.clone().text() : "";
     const response = await sandbox.fetch(request);
     if (!body.includes("grant_type=refresh_token")) return response;
