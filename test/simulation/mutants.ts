@@ -12,6 +12,7 @@ import { mutantsOfClocks } from "./mutants-of-clocks.ts";
 import { mutantsOfEnsuring } from "./mutants-of-ensuring.ts";
 import { mutantsOfEvents } from "./mutants-of-events.ts";
 import { mutantsOfLeaves } from "./mutants-of-leaves.ts";
+import { mutantsOfExports } from "./mutants-of-exports.ts";
 import { mutantsOfMoves } from "./mutants-of-moves.ts";
 import { mutantsOfNumbers } from "./mutants-of-numbers.ts";
 import { mutantsOfPauses } from "./mutants-of-pauses.ts";
@@ -361,6 +362,7 @@ export const mutants: readonly Mutant[] = [
   ...mutantsOfEvents,
   ...mutantsOfMoves,
   ...mutantsOfEnsuring,
+  ...mutantsOfExports,
   ...mutantsOfLeaves,
   ...mutantsOfRestores,
   ...mutantsOfAttachments,

@@ -16,6 +16,7 @@ import { StoreKeys } from "../../src/runtime/account/store-keys.ts";
 import { HiddenNames } from "../../src/store/sealing/hidden-names.ts";
 import { keyRing } from "../../src/store/sealing/key-ring.ts";
 import { Attaching } from "./attaching.ts";
+import { BulkExports } from "./bulk-exports.ts";
 import { beginStore } from "./first-record.ts";
 import { hasArrived } from "./dossier.ts";
 import { checkUp, lastLook, reconcileAll } from "./last-looks.ts";
@@ -218,6 +219,7 @@ export class Simulation implements Stage {
     this.#consumer.begin();
     new Ensuring(this).begin(this.#people);
     new Attaching(this).begin(this.#people);
+    new BulkExports(this).begin(this.#people);
     this.#moving.begin();
     this.#happenings();
     lookAtClocks(this, this.#processes);

@@ -214,6 +214,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
             // Cut before a line feed: the line is read again, with its end.
             const isShort =
               file.count !== undefined && ahead.found + (last === undefined ? 0 : 1) < file.count;
+            // seam: a-file-shorter-than-its-count-is-cut
             if (isShort) throw cut();
             const end = last?.end ?? ahead.byte;
             // Otherwise it must end there twice.
@@ -255,7 +256,8 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
           linked.signal.throwIfAborted();
           yield one;
           bytes += one.here.byte - here.byte;
-          ({ here } = one);
+          // seam: a-file-that-is-cut-goes-on-behind-what-was-read
+          here = one.here;
         }
       }
     } finally {
@@ -288,6 +290,7 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
       for await (const { resource, here } of read(file, start, left)) {
         resources++;
         yield resource;
+        // seam: a-cursor-moves-with-each-resource
         at = { ...at, position: here };
       }
     }

@@ -135,6 +135,7 @@ async function followed(
     status === 200 || (status === 206 && byte > 0) || status === 416;
   const sentTo = ({ url, isOwn }: ExportLink): ReturnType<Following["follow"]> => ({
     url,
+    // seam: a-file-elsewhere-gets-no-credentials
     isOwn: isOwn && needsAccess,
     isForeign: !isOwn,
   });

@@ -1,0 +1,25 @@
+/** Mistakes of bulk exports. Part of `mutants.ts`. */
+import type { Mutant } from "./breaking.ts";
+
+export const mutantsOfExports: readonly Mutant[] = [
+  {
+    name: "takes a file of an export for whole that is shorter than its count",
+    at: "a-file-shorter-than-its-count-is-cut",
+    when: "never",
+  },
+  {
+    name: "begins a file of an export anew where it was cut",
+    at: "a-file-that-is-cut-goes-on-behind-what-was-read",
+    skip: true,
+  },
+  {
+    name: "leaves the cursor of an export where it was",
+    at: "a-cursor-moves-with-each-resource",
+    skip: true,
+  },
+  {
+    name: "sends the token wherever a file of an export is",
+    at: "a-file-elsewhere-gets-no-credentials",
+    becomes: () => "true",
+  },
+];
