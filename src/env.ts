@@ -301,6 +301,12 @@ function flawIn(place: string): string | undefined {
   if (place.includes("$")) return "contains a variable ($) that was not replaced";
   if (/^[\w.-]+:\d{2,5}(?:\/|$)/.test(place))
     return "looks like a host and a port, which need redis:// or postgres:// in front";
+  if (
+    /(?:^|[\s;])(?:data source|dbname|database|host|passw(?:or)?d|pwd|server|uid|user(?: ?id|name)?)\s*=/i.test(
+      place,
+    )
+  )
+    return "looks like the settings of a connection, which must be written as a URL (postgres://user:password@host:5432/database)";
   if (place.startsWith("~")) return "begins with ~, which only a shell replaces";
   if (/^(?![a-z][a-z\d+.-]*:).+:\/\//i.test(place)) return "has a URL behind other text";
   return /^[^:]*\/\//.test(place) ? "contains // but is no URL" : undefined;

@@ -335,11 +335,12 @@ export function masked(message: string): string {
 
 /**
  * A URL that cannot be used, without user, password and parameters. Where the @ is missing, what follows the first colon
- * may be a password.
+ * may be a password. Where an @ may belong to a parameter, or there are settings in place of a URL, nothing is shown.
  */
 export function secretless(url: string): string {
   const [scheme] = /^(?:[a-z+]+:\/\/)?/i.exec(url) ?? [""];
   const rest = url.slice(scheme.length);
+  if (/=.*@/s.test(rest) || (scheme === "" && rest.includes("="))) return JSON.stringify(`${scheme}…`);
   const at = rest.lastIndexOf("@") + 1;
   const shown = at > 0 ? rest.slice(at) : rest.replace(/:.*/s, ":…");
   return JSON.stringify(scheme + shown.replace(/[?#].*/s, ""));

@@ -82,15 +82,32 @@ export function isAnswer(why: string): boolean {
 /** Refusals of the user or the password. The client has no other, so waiting does not help. */
 const entrance: ReadonlySet<string> = new Set(["NOAUTH", "WRONGPASS"]);
 
+/** Errors of JavaScript itself. */
+const languageErrors: ReadonlySet<string> = new Set([
+  "RangeError",
+  "ReferenceError",
+  "SyntaxError",
+  "TypeError",
+]);
+
 /** The refusal for which the client cannot connect again; otherwise the error itself. */
 function beneath(error: unknown, failure: unknown): unknown {
   return error instanceof Silence && entrance.has(whyOf(failure)) ? failure : error;
 }
 
-/** A short description of a failure of the connection: its code, such as `CERT_HAS_EXPIRED`, or its message. */
+/**
+ * A short description of a failure of the connection: its code, such as `CERT_HAS_EXPIRED`, or its message. An error of
+ * the language is a mistake of the client, as when a connection ends while it is made, and tells nothing of the server.
+ */
 function wordsOf(failure: unknown): string {
   if (!isError(failure)) return typeof failure;
+  if (languageErrors.has(failure.name)) return "";
   return masked("code" in failure ? String(failure.code) : failure.message).trim();
+}
+
+function inBrackets(failure: unknown): string {
+  const words = failure === undefined ? "" : wordsOf(failure);
+  return words === "" ? "" : ` (${words})`;
 }
 
 /** The error of a failed verb. `failure`: why the client has been without a connection since the call began. */
@@ -102,7 +119,7 @@ export function storeError(doing: string, link: Link, failed: unknown, failure: 
   const text = isAnswer(why)
     ? (passing[why] ?? lasting[why] ?? `Redis answered ${why}`) + lackIn(why, error)
     : error instanceof Silence
-      ? `${error.message} from ${link.place}${failure === undefined ? "" : ` (${wordsOf(failure)})`}`
+      ? `${error.message} from ${link.place}${inBrackets(failure)}`
       : `the connection to ${link.place} was lost`;
   const code = entrance.has(why) ? "STORE_UNUSABLE" : "STORE_UNAVAILABLE";
   return new LifecycleError(code, `Cannot ${doing} the Redis store: ${text}`, {
@@ -126,7 +143,7 @@ export function openError(link: Link, failed: unknown): LifecycleError {
   const error = beneath(failed, link.failure());
   const why = whyOf(error);
   const cause = error instanceof Silence ? (link.failure() ?? error) : error;
-  const details = wordsOf(cause);
+  const details = wordsOf(cause) || "the connection failed";
   if (!isAnswer(why) && !/CERT|UNABLE_TO_/.test(details)) {
     return storeUnavailable(`Cannot reach ${link.place}: ${details}${aboutTls(link, cause)}`, {
       cause: underneath(cause),

@@ -210,7 +210,8 @@ export interface Sandbox {
   setCredentials(credentials: Some<SandboxCredentials>): void;
   /**
    * Resets the sandbox: removes users, grants, resources, calls and faults; credentials, behaviour and seed return to
-   * those of its creation. The clock stays.
+   * those of its creation. The clock stays. The same seed then gives the same numbers, codes and tokens again: a lifecycle
+   * that has them takes them for another user's, so open one anew.
    *
    * @example
    * ```ts
@@ -239,7 +240,8 @@ export interface Sandbox {
    */
   snapshot(): SandboxSnapshot;
   /**
-   * Restores a snapshot. Clock, journal and faults stay. Calls that the snapshot counts toward the limit count toward the
+   * Restores a snapshot. Clock, journal and faults stay. Numbers, codes and tokens given since are given again, as after
+   * {@link Sandbox.reset}. Calls that the snapshot counts toward the limit count toward the
    * limit of this sandbox, if both windows are of the same kind.
    *
    * @throws {LifecycleError} `INVALID_OPTION` for what is no result of {@link Sandbox.snapshot}, which changes nothing

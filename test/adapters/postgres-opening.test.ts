@@ -66,6 +66,10 @@ describe("adapters/postgres without a server", () => {
       "postgres://a:secret",
       "postgres://a:secret/d",
       "postgres:a:secret",
+      "host=h user=a password=secret dbname=d",
+      "Server=h;User Id=a;Password=secret;",
+      "postgres://?user=a&password=12@secret",
+      "postgresql://?host=/var/run/postgresql&password=12@secret",
     ];
     for (const where of urls) {
       const telling = { code: "INVALID_OPTION", message: expect.not.stringContaining("secret") };

@@ -2,6 +2,8 @@ import { inspect } from "node:util";
 import KeyvRedis, { createClient } from "@keyv/redis";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { redis, type RedisOptions, type Where } from "../../adapters/redis.ts";
+import { Silence, storeError } from "../../adapters/redis/failures.ts";
+import type { Link } from "../../adapters/redis/link.ts";
 import { type Clock, sleep, systemClock } from "../../src/clock.ts";
 import type { Limit, Store } from "../../src/store/contract.ts";
 import { decodeRow, encodeRow } from "../../src/store/row-rules.ts";
@@ -45,6 +47,8 @@ describe("adapters/redis without a server", () => {
       "redis://a:secret",
       "redis:a:secret",
       "redis://a:1/secret",
+      "redis://h?password=12@secret",
+      "host=h password=secret",
     ];
     for (const where of urls) {
       const telling = { code: "INVALID_OPTION", message: expect.not.stringContaining("secret") };
@@ -230,6 +234,15 @@ withServer("redis", "adapters/redis and its server", (server) => {
     await kill("SIGCONT");
     await vi.waitUntil(() => store.counts().catch(() => false), 5_000);
     expect(await store.commit(write("ada"))).toMatchObject({ type: "committed" });
+  });
+
+  it("does not show a mistake of the client as the reason of a silence", () => {
+    const link = { place: "Redis at redis://h" } as Link;
+    const mistake = new TypeError("Cannot read properties of undefined (reading 'destroy')");
+    const error = storeError("read", link, new Silence(5_000), mistake);
+    expect(error.message).toBe(
+      "Cannot read the Redis store: no answer within 5000 ms from Redis at redis://h",
+    );
   });
 
   it("a verb names why there is no connection while the server is gone", async () => {

@@ -203,6 +203,8 @@ describe("createLifecycle.fromEnv()", () => {
       "mysql://localhost",
       /ONEUP_STORE must be the path of a folder, a redis: or a postgres: URL/,
     ],
+    ["ONEUP_STORE", "host=h port=5432 user=a password=planted", /looks like the settings of a connection/],
+    ["ONEUP_STORE", "Server=h;User Id=a;Password=planted;", /looks like the settings of a connection/],
     ["ONEUP_STORE", '"redis://:planted@host"', /contains quotation marks$/],
     ["ONEUP_STORE", " redis://:planted@host", /begins or ends with a space$/],
     ["ONEUP_STORE", "ONEUP_STORE=redis://:planted@host", /has a URL behind other text$/],
