@@ -250,15 +250,18 @@ export function because(error: LifecycleError, failedCall: Cause): LifecycleErro
 /** The same error after a call was tried several times, as its message then tells. */
 export function tried(error: LifecycleError, times: number): LifecycleError {
   if (times < 2) return error;
-  const { code, message, retryable, retryAfterMs, status, failedCall, facts, cause } = error;
-  return new LifecycleError(code, `${message}; tried ${times} times`, {
-    retryable,
-    retryAfterMs,
-    status,
-    failedCall: failedCall && { ...failedCall, attempt: failedCall.attempt + times - 1 },
-    facts,
-    ...(cause !== undefined && { cause }),
-  });
+  const { message, failedCall } = error;
+  const again = reworded(error, `${message}; tried ${times} times`);
+  return failedCall === null
+    ? again
+    : because(again, { ...failedCall, attempt: failedCall.attempt + times - 1 });
+}
+
+/** The same error with another message. */
+export function reworded(error: LifecycleError, message: string): LifecycleError {
+  const { code, retryable, retryAfterMs, status, failedCall, facts, cause } = error;
+  const details = { retryable, retryAfterMs, status, failedCall, facts };
+  return new LifecycleError(code, message, { ...details, ...(cause !== undefined && { cause }) });
 }
 
 /**

@@ -1,0 +1,81 @@
+/** Bulk exports where something answers once in place of the server: a gateway, or the server in trouble. */
+import { TransportError, type Transport } from "oneup-lifecycle";
+import type { Fault } from "oneup-lifecycle/sandbox";
+import { describe, expect, it } from "vitest";
+import { all, errorOf } from "./ada.ts";
+import { exporting, hurriedClient } from "./exporting.ts";
+
+const page = "<!DOCTYPE html>\n<html><head><title>Back soon</title></head>\n<body>Try again</body></html>\n";
+const outcome = (code: string): object => ({
+  resourceType: "OperationOutcome",
+  issue: [{ severity: "error", code }],
+});
+
+const hiccups: readonly (readonly [string, Fault])[] = [
+  ["a page of several lines", { status: 200, headers: { "content-type": "text/html" }, body: page }],
+  ["a page without a type", { status: 200, body: `\n${page}` }],
+  ["an OperationOutcome of a trouble that passes", { status: 200, body: outcome("timeout") }],
+];
+
+const emptied: readonly (readonly [string, Fault])[] = [
+  ["nothing", { status: 200, body: "" }],
+  ["a cut answer", { response: "truncated" }],
+];
+
+describe("in place of the state of a job", () => {
+  const job = { exportKickOff: "job", exportMs: 0 } as const;
+
+  it.each([...hiccups, ...emptied])("%s is asked for once more", async (_, fault) => {
+    const { fhir, world, ids } = await exporting(job);
+    world.sandbox.fail({ call: "fhir.exportState", ...fault });
+    expect((await all(fhir.bulkExport())).map(({ id }) => id)).toEqual(ids);
+  });
+
+  it("a page that stays is an error that can be tried again, and names its call", async () => {
+    const { fhir, world } = await exporting(job);
+    world.sandbox.fail({ call: "fhir.exportState", times: Infinity, status: 200, body: page });
+    const error = await errorOf(all(fhir.bulkExport({ retries: 2 })));
+    expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: true, status: 200 });
+    expect(error.failedCall).toMatchObject({ call: "fhirExportState", code: "html_page", attempt: 3 });
+    expect(error.message).toContain("must hold a list of files in output; tried 3 times");
+  });
+
+  it("an OperationOutcome of a trouble that stays is final, with its issues", async () => {
+    const { fhir, world } = await exporting(job);
+    world.sandbox.fail({ call: "fhir.exportState", status: 200, body: outcome("forbidden") });
+    expect(await errorOf(all(fhir.bulkExport()))).toMatchObject({
+      code: "BAD_ANSWER",
+      retryable: false,
+      facts: { issues: [{ code: "forbidden" }] },
+    });
+    expect(world.sandbox.journal.count("fhir.exportState")).toBe(1);
+  });
+});
+
+describe("in place of the answer to a kick-off", () => {
+  it.each([...hiccups, ...emptied])("%s may hide an export, so it is not sent again", async (_, fault) => {
+    const { fhir, world, ids } = await exporting();
+    world.sandbox.fail({ call: "fhir.export", ...fault });
+    const exported = fhir.bulkExport();
+    const error = await errorOf(exported.start());
+    expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: true, status: 200 });
+    expect(error.message).toMatch(/; an export may have begun, and the next start begins another one$/);
+    expect(world.sandbox.journal.count("fhir.export")).toBe(1);
+    expect((await all(exported)).map(({ id }) => id)).toEqual(ids);
+  });
+
+  it("a refusal, and no connection, begin none", async () => {
+    const { fhir, world } = await exporting();
+    const transport: Transport = {
+      send: () => Promise.reject(new TransportError("down", { sent: false, code: "ECONNREFUSED" })),
+    };
+    const errors = [await errorOf(hurriedClient(transport).bulkExport().start())];
+    for (const status of [400, 403, 429]) {
+      world.sandbox.fail({ call: "fhir.export", status, body: outcome("forbidden") });
+      errors.push(await errorOf(fhir.bulkExport({ retries: 0 }).start()));
+    }
+    const codes = ["UNAVAILABLE", "FHIR_REFUSED", "FORBIDDEN", "RATE_LIMITED"];
+    expect(errors.map(({ code }) => code)).toEqual(codes);
+    for (const { message } of errors) expect(message).not.toContain("begun");
+  });
+});
