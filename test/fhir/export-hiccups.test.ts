@@ -3,13 +3,11 @@ import { TransportError, type Transport } from "oneup-lifecycle";
 import type { Fault } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { all, errorOf } from "./ada.ts";
-import { exporting, hurriedClient } from "./exporting.ts";
+import { exporting, hurriedClient, part } from "./exporting.ts";
 
 const page = "<!DOCTYPE html>\n<html><head><title>Back soon</title></head>\n<body>Try again</body></html>\n";
-const outcome = (code: string): object => ({
-  resourceType: "OperationOutcome",
-  issue: [{ severity: "error", code }],
-});
+const outcome = (code: string): string =>
+  `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"${code}"}]}\n`;
 
 const hiccups: readonly (readonly [string, Fault])[] = [
   ["a page of several lines", { status: 200, headers: { "content-type": "text/html" }, body: page }],
@@ -49,6 +47,38 @@ describe("in place of the state of a job", () => {
       facts: { issues: [{ code: "forbidden" }] },
     });
     expect(world.sandbox.journal.count("fhir.exportState")).toBe(1);
+  });
+});
+
+describe("in place of a file", () => {
+  const ways = [true, false];
+
+  describe.each(ways)("of a server that sends parts: %s", (exportRanges) => {
+    it.each(hiccups)("%s is asked for once more, also in the middle of it", async (_, fault) => {
+      const { another, fhir, world, ids } = await exporting({ exportRanges, exportFileSize: 5 });
+      for (const most of [0, 1, 2, 4, 5]) {
+        const { cursor } = await part(fhir, {}, most);
+        world.sandbox.fail({ call: "fhir.exportFile", ...fault });
+        expect((await part(another(), { cursor }, 99)).ids).toEqual(ids.slice(most));
+        world.sandbox.fail({ call: "fhir.exportFile", drop: "body" });
+        world.sandbox.fail({ call: "fhir.exportFile", skip: 1, ...fault });
+        expect((await part(another(), {}, 99)).ids).toEqual(ids);
+      }
+    });
+  });
+
+  it("a page that stays is an error that can be tried again", async () => {
+    const { fhir, world } = await exporting();
+    world.sandbox.fail({ call: "fhir.exportFile", times: Infinity, status: 200, body: page });
+    const error = await errorOf(all(fhir.bulkExport({ retries: 2 })));
+    expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: true });
+    expect(error.message).toContain("a page of HTML came instead; tried 3 times");
+  });
+
+  it("an OperationOutcome of a trouble that stays is final", async () => {
+    const { fhir, world } = await exporting();
+    world.sandbox.fail({ call: "fhir.exportFile", status: 200, body: outcome("not-supported") });
+    expect(await errorOf(all(fhir.bulkExport()))).toMatchObject({ code: "BAD_ANSWER", retryable: false });
   });
 });
 
