@@ -1,5 +1,5 @@
 /** Bulk exports where something answers once in place of the server: a gateway, or the server in trouble. */
-import { TransportError, type Transport } from "oneup-lifecycle";
+import { fetchTransport, TransportError, type FhirClient, type Transport } from "oneup-lifecycle";
 import type { Fault } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { all, errorOf } from "./ada.ts";
@@ -79,6 +79,38 @@ describe("in place of a file", () => {
     const { fhir, world } = await exporting();
     world.sandbox.fail({ call: "fhir.exportFile", status: 200, body: outcome("not-supported") });
     expect(await errorOf(all(fhir.bulkExport()))).toMatchObject({ code: "BAD_ANSWER", retryable: false });
+  });
+});
+
+describe("a 204 in place of a file", () => {
+  const line = '{"resourceType":"Patient","id":"p"}\n';
+
+  /** A client of a server that answers so to each request for its files, in turn. */
+  function clientOf(counts: readonly (number | undefined)[], answers: readonly string[]): FhirClient<"r4"> {
+    const output = counts.map((count, index) => ({ type: "Patient", url: `/file${index}`, count }));
+    const left = [...answers];
+    return hurriedClient(
+      fetchTransport(async (input) => {
+        if (new Request(input).url.endsWith("$export")) return Response.json({ output });
+        const text = left.shift() ?? "";
+        return text === "" ? new Response(null, { status: 204 }) : new Response(text);
+      }),
+    );
+  }
+
+  it.each([[[0, 1]], [[undefined, 1]]])("is an empty file, of counts %j", async (counts) => {
+    const fhir = clientOf(counts, ["", line]);
+    expect((await all(fhir.bulkExport())).map(({ id }) => id)).toEqual(["p"]);
+  });
+
+  it("is a cut one if it has a count, or was begun before", async () => {
+    expect(await all(clientOf([1], ["", line]).bulkExport())).toHaveLength(1);
+    const error = await errorOf(all(clientOf([1], []).bulkExport({ retries: 1 })));
+    expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: true });
+    expect(error.message).toContain("it was cut; tried 2 times");
+    const { cursor } = await part(clientOf([undefined], [line + line, line + line]), {}, 1);
+    const fhir = clientOf([undefined], ["", line + line, line + line]);
+    expect((await part(fhir, { cursor }, 9)).ids).toHaveLength(1);
   });
 });
 

@@ -61,9 +61,10 @@ export async function openFile(
   if (position.byte > 0 && (hasChanged || status === 416))
     throw unreadableFile("it has changed since it was begun");
   if (status === 416) throw unreadableFile("the server refuses to send it from its start");
-  if (status === 200) {
+  const isEmpty = status === 204;
+  if (status === 200 || isEmpty) {
     const lines = behind(linesOf(body, 0, reading.longest), position.line, position);
-    return { etag, lines, showsItsEnd: !endsWithConnection };
+    return { etag, lines, showsItsEnd: isEmpty || !endsWithConnection };
   }
   if (position.etag !== null && etag === null)
     throw unreadableFile("the server does not tell whether it has changed");
@@ -136,7 +137,7 @@ async function followed(
   const range =
     byte > 0 ? { range: `bytes=${startOf(position)}-`, ...(etag !== null && { "if-range": etag }) } : {};
   const isWanted = (status: number): boolean =>
-    status === 200 || (status === 206 && byte > 0) || status === 416;
+    status === 200 || status === 204 || (status === 206 && byte > 0) || status === 416;
   const sentTo = ({ url, isOwn }: ExportLink): ReturnType<Following["follow"]> => ({
     url,
     // seam: a-file-elsewhere-gets-no-credentials
