@@ -80,6 +80,8 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
 
   let { status } = from;
   let manifest: Manifest | undefined;
+  /** Of the latest list: it may be long, and `progress` is read with each resource. */
+  let outputs: { readonly of: Manifest; readonly files: readonly ListedFile[] } | undefined;
   /** The files that were listed again, with fresh links, by their names. */
   let fresh: ReadonlyMap<string, ListedFile> = new Map();
   /** Where reading goes on; `null`: at the first file. */
@@ -267,10 +269,13 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
   }
 
   /** The files of resources. A server that does not know `_type` lists all types. */
-  function outputsIn({ files }: Manifest): readonly ListedFile[] {
-    return files.filter(
+  function outputsIn(all: Manifest): readonly ListedFile[] {
+    if (outputs?.of === all) return outputs.files;
+    const files = all.files.filter(
       ({ list, type }) => list === "output" && (types?.some((wanted) => wanted === type) ?? true),
     );
+    outputs = { of: all, files };
+    return files;
   }
 
   async function* all(left: AbortSignal): AsyncGenerator<JsonObject, void, undefined> {
