@@ -4,7 +4,7 @@
  * @module
  */
 import { leavable, linkSignals } from "../../abort.ts";
-import { anything, check, invalid, isObject, kindOf, type Rules } from "../../checks.ts";
+import { anything, between, check, invalid, isObject, kindOf, type Rules } from "../../checks.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { under } from "../../http/call.ts";
 import type { JsonObject } from "../../http/json.ts";
@@ -40,6 +40,7 @@ const rules: Rules<BulkExportOptions> = {
       !Number.isNaN(Date.parse(value)),
   },
   cursor: anything,
+  kickOffMs: between(10, 86_400_000),
   ...readRules,
 };
 
@@ -71,10 +72,11 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     signal,
     retries,
     waitMs = 86_400_000,
+    kickOffMs = 300_000,
   } = check(words, options, rules);
   const { address, template, level } = addressOf(parts, of, types, since);
   const repetition = repetitionOf({ retries }, executor.retries, ofWalk);
-  const job: Job = { executor, address, template, repetition, signal };
+  const job: Job = { executor, address, template, repetition, kickOffMs, signal };
   const print = printOf(address);
   const from: ExportPlace = cursor === undefined ? { status: null, at: null } : exportPlaceAt(print, cursor);
 

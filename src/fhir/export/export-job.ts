@@ -30,6 +30,8 @@ export interface Job {
   /** The same without ids. */
   readonly template: string;
   readonly repetition: Repetition;
+  /** How long to wait for the answer to the kick-off, ms. */
+  readonly kickOffMs: number;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -53,10 +55,11 @@ export async function begin(job: Job): Promise<Begun> {
     return await kickedOff(job);
   } catch (error) {
     if (!isLifecycleError(error) || !mayHaveBegun(error)) throw error;
-    throw reworded(
-      error,
-      `${error.message}; an export may have begun, and the next start begins another one`,
-    );
+    const { message, failedCall } = error;
+    const late = `; none came within ${job.kickOffMs} ms, so raise kickOffMs if there is much to export`;
+    const why = failedCall?.code === "TIMEOUT" ? late : "";
+    const what = "an export may have begun, and the next start begins another one";
+    throw reworded(error, `${message}${why}; ${what}`);
   }
 }
 
@@ -66,7 +69,7 @@ function mayHaveBegun({ code, retryable, failedCall, cause }: LifecycleError): b
   return retryable && code !== "RATE_LIMITED" && failedCall?.call === kickOff && !isUnsent;
 }
 
-async function kickedOff({ executor, address, template, signal }: Job): Promise<Begun> {
+async function kickedOff({ executor, address, template, kickOffMs, signal }: Job): Promise<Begun> {
   const headers = { accept: "application/fhir+json", prefer: "respond-async" };
   const call: HostedCall = {
     name: kickOff,
@@ -76,7 +79,8 @@ async function kickedOff({ executor, address, template, signal }: Job): Promise<
     headers,
     isOwn: true,
   };
-  const answer = await sendHosted(executor, starting, call, { isWanted: isAccepted, signal });
+  const hosting = { isWanted: isAccepted, signal, withinMs: kickOffMs };
+  const answer = await sendHosted(executor, starting, call, hosting);
   if (answer.status === 200) return { manifest: manifestIn(executor, call, answer) };
   const location = answer.headers["content-location"];
   if (location === undefined)
