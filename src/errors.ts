@@ -85,7 +85,7 @@ export type ErrorCode =
  * - `proxy_ENOTFOUND`, `proxy_ECONNREFUSED`, …: the proxy itself was not reached, or did not answer as one
  * - `UNDICI_MISSING`: the package `undici` is not installed, or does not work in the bundle of the application
  * - `UND_ERR_INVALID_ARG`: the dispatcher of the application does not take the call, mostly because it is of another undici
- * - `TIMEOUT`: no response came within `timeoutMs`
+ * - `TIMEOUT`: no response came within `timeoutMs`, or to the kick-off of an export within `kickOffMs`
  * - `CONNECTIONS_BUSY`: nothing was sent: all connections were busy with other calls of this process until `timeoutMs` had passed
  * - `SENT_AGAIN`: the call was sent, its connection failed, and a dispatcher would have sent it a second time
  * - `DEADLINE_PASSED`: nothing was sent: its turn was over before it could leave
@@ -250,15 +250,18 @@ export function because(error: LifecycleError, failedCall: Cause): LifecycleErro
 /** The same error after a call was tried several times, as its message then tells. */
 export function tried(error: LifecycleError, times: number): LifecycleError {
   if (times < 2) return error;
-  const { code, message, retryable, retryAfterMs, status, failedCall, facts, cause } = error;
-  return new LifecycleError(code, `${message}; tried ${times} times`, {
-    retryable,
-    retryAfterMs,
-    status,
-    failedCall: failedCall && { ...failedCall, attempt: failedCall.attempt + times - 1 },
-    facts,
-    ...(cause !== undefined && { cause }),
-  });
+  const { message, failedCall } = error;
+  const again = reworded(error, `${message}; tried ${times} times`);
+  return failedCall === null
+    ? again
+    : because(again, { ...failedCall, attempt: failedCall.attempt + times - 1 });
+}
+
+/** The same error with another message. */
+export function reworded(error: LifecycleError, message: string): LifecycleError {
+  const { code, retryable, retryAfterMs, status, failedCall, facts, cause } = error;
+  const details = { retryable, retryAfterMs, status, failedCall, facts };
+  return new LifecycleError(code, message, { ...details, ...(cause !== undefined && { cause }) });
 }
 
 /**

@@ -41,6 +41,8 @@ const steps = {
     "find the proxy or gateway on the way that sends 100 Continue without being asked, and switch that off there; it is tried again",
   files: "let this process open more files (ulimit -n), or find what keeps them open; it is tried again",
   slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; give a dispatcher of undiciTransport() allowH2: false; it is tried again",
+  slowExport:
+    "raise kickOffMs of bulkExport() if there is much to export, or ask for less (types, since); an export may have begun, and the next start begins another one",
   credentials:
     "compare client id and secret (credentials, ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET) with 1upHealth's console, then call account.reopen()",
   token:
@@ -125,9 +127,15 @@ const ofOne: Readonly<Partial<Record<keyof typeof steps, string>>> = {
 
 /** What to do after this failed call. `alone`: calls of other users succeed. */
 export function nextStepAfter(
-  { code, status, endpoint }: Pick<Cause, "code" | "status"> & Partial<Pick<Cause, "endpoint">>,
+  {
+    code,
+    status,
+    endpoint,
+    call,
+  }: Pick<Cause, "code" | "status"> & Partial<Pick<Cause, "endpoint" | "call">>,
   { alone = false }: { readonly alone?: boolean } = {},
 ): string {
+  if (code === "TIMEOUT" && call === "fhirExport") return steps.slowExport;
   const name = Object.hasOwn(ofCode, code)
     ? (ofCode[code] ?? "failing")
     : stepAfterStatus(code, status, endpoint);

@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { LifecycleError, type ErrorCode, type LifecycleErrorDetails } from "../errors.ts";
-import { describeCall, type Answer, type Call, type Unanswered } from "../http/call.ts";
+import { describeCall, type Answer, type Call, type SendOptions, type Unanswered } from "../http/call.ts";
 import { startedOf, type StreamedAnswer } from "../http/streaming/stream.ts";
 import { withCall, type Executor } from "./execute.ts";
 import { readResponse } from "./fhir-response.ts";
@@ -28,6 +28,9 @@ export interface Hosting {
   readonly signal: AbortSignal | undefined;
 }
 
+/** The same for an answer that is read whole. */
+export interface WholeHosting extends Hosting, Pick<SendOptions, "withinMs"> {}
+
 /**
  * The answer, if its status is one of those that are wanted.
  *
@@ -37,12 +40,12 @@ export async function sendHosted(
   executor: Executor,
   task: Operation,
   call: HostedCall,
-  hosting: Hosting,
+  hosting: WholeHosting,
 ): Promise<Answer> {
-  const { signal } = hosting;
+  const { signal, withinMs } = hosting;
   const publicOnly = call.isForeign === true;
   return reported<Answer>(executor, task, call, hosting, (call) =>
-    executor.sender.send(call, { signal, publicOnly }),
+    executor.sender.send(call, { signal, publicOnly, withinMs }),
   );
 }
 

@@ -60,7 +60,7 @@ export interface SendOptions {
   readonly notAfter?: number | undefined;
   /** Whether it is too late to send it, checked likewise. */
   readonly isOver?: (() => boolean) | undefined;
-  /** Longest duration of the call, ms, if that is shorter than the sender's. */
+  /** Time limit of the call, ms, in place of the sender's. */
   readonly withinMs?: number | undefined;
   /**
    * Called with the text of a response with status 200, before it is scanned and parsed. True: it has begun another call,

@@ -129,6 +129,7 @@ export function createSender(options: SenderOptions): Sender {
     { endpoint }: Call,
     { status, headers, text, isDecoded }: TransportResponse,
     sentAt: number | undefined,
+    withinMs: number,
   ): Answer | Unanswered {
     if (endpoint === "fhir" && readingOf(headers["content-type"]) === "unknown")
       return { type: "lost", cause: unknownCharset() };
@@ -145,7 +146,7 @@ export function createSender(options: SenderOptions): Sender {
     const isExact = found === "exact";
     const receivedAt = clock.now();
     // A transport that does not tell when it sent the call sent it within the time limit.
-    const sent = sentAt ?? receivedAt - timeoutMs;
+    const sent = sentAt ?? receivedAt - withinMs;
     return { type: "answer", status, headers, text, json, sentAt: sent, receivedAt, isExact };
   }
 
@@ -162,12 +163,11 @@ export function createSender(options: SenderOptions): Sender {
     const isHeard = transport.send === heard; // unless the application has replaced it
     if (!isHeard) underWay.add(attempt);
     let late = false;
-    const longestMs = Math.min(timeoutMs, withinMs);
     const expire = (): void => {
       late = true;
       attempt.abort();
     };
-    const cancel = longestMs === timeoutMs ? onTimeout(expire) : clock.timer(longestMs, expire);
+    const cancel = withinMs === timeoutMs ? onTimeout(expire) : clock.timer(withinMs, expire);
     const unhear = signal && onAbort(signal, () => attempt.abort());
     let answered: Answer | Unanswered;
     pending++;
@@ -175,10 +175,10 @@ export function createSender(options: SenderOptions): Sender {
       const response = await (isHeard ? transport.send(attempt) : sendByOther(transport, attempt, clock));
       if (!isResponse(response)) throw malformed();
       if (onText !== undefined && response.status === 200 && onText(response.text)) await transport.turn?.();
-      answered = answerTo(call, response, attempt.sentAt);
+      answered = answerTo(call, response, attempt.sentAt, withinMs);
     } catch (error) {
       signal?.throwIfAborted();
-      answered = unanswered(error, late ? longestMs : undefined);
+      answered = unanswered(error, late ? withinMs : undefined);
     } finally {
       cancel();
       unhear?.();

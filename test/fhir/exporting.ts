@@ -18,6 +18,8 @@ import {
 
 /** Of a call, ms: no pause is that long. */
 const timeoutMs = 29_999;
+/** Of a kick-off, ms. */
+const kickOffMs = 300_000;
 /** After which a file that is not read is closed, ms. */
 const restMs = 60_000;
 
@@ -28,7 +30,7 @@ function hurried({ clock }: { readonly clock: Pick<ManualClock, keyof Clock | "a
     monotonic: () => clock.monotonic(),
     random: () => clock.random(),
     timer(ms, task) {
-      if (ms === timeoutMs || ms === restMs) return () => {};
+      if ([timeoutMs, kickOffMs, restMs].includes(ms)) return () => {};
       let isDue = true;
       const run = (): void => {
         if (isDue) task();

@@ -4,6 +4,7 @@ import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing
 import { describe, expect, it, vi } from "vitest";
 
 const patient = { resourceType: "Patient" as const };
+const analytics = "https://analytics.1up.health/bulk-data";
 type Begin = (lifecycle: Lifecycle) => Promise<unknown>;
 
 const calls: Readonly<Record<string, Begin>> = {
@@ -12,6 +13,7 @@ const calls: Readonly<Record<string, Begin>> = {
   "create()": (lifecycle) => lifecycle.fhir("ada", "r4").create(patient),
   "search()": (lifecycle) => lifecycle.fhir("ada", "r4").search("Patient"),
   "batch()": (lifecycle) => lifecycle.fhir("ada", "r4").batch([{ type: "create", resource: patient }]),
+  "bulkExport().start()": (lifecycle) => lifecycle.fhir("ada", "r4", { analytics }).bulkExport().start(),
   "search() as the client": (lifecycle) => lifecycle.fhir("ada", "r4", { as: "client" }).search("Patient"),
 };
 

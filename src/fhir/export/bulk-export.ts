@@ -21,6 +21,12 @@ export interface BulkExportOptions<Type extends string = string> {
   readonly since?: string | undefined;
   /** Continue an export from its {@link BulkExport.cursor}, with the same `of`, `types` and `since`. */
   readonly cursor?: string | undefined;
+  /**
+   * How long to wait for the answer to the kick-off, ms, 10 to 86 400 000, in place of the timeout of other calls. 1upHealth
+   * documents that it lists the files, so it may come only once all of them are prepared.
+   * @default 300_000
+   */
+  readonly kickOffMs?: number | undefined;
   /** How long to wait for the server to prepare the files, ms, or `Infinity`. @default 86_400_000 (a day) */
   readonly waitMs?: number | undefined;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { leavable, linkSignals } from "../../abort.ts";
-import { anything, check, invalid, isObject, kindOf, type Rules } from "../../checks.ts";
+import { anything, between, check, invalid, isObject, kindOf, type Rules } from "../../checks.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { under } from "../../http/call.ts";
 import type { JsonObject } from "../../http/json.ts";
@@ -40,6 +40,7 @@ const rules: Rules<BulkExportOptions> = {
       !Number.isNaN(Date.parse(value)),
   },
   cursor: anything,
+  kickOffMs: between(10, 86_400_000),
   ...readRules,
 };
 
@@ -71,15 +72,18 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
     signal,
     retries,
     waitMs = 86_400_000,
+    kickOffMs = 300_000,
   } = check(words, options, rules);
   const { address, template, level } = addressOf(parts, of, types, since);
   const repetition = repetitionOf({ retries }, executor.retries, ofWalk);
-  const job: Job = { executor, address, template, repetition, signal };
+  const job: Job = { executor, address, template, repetition, kickOffMs, signal };
   const print = printOf(address);
   const from: ExportPlace = cursor === undefined ? { status: null, at: null } : exportPlaceAt(print, cursor);
 
   let { status } = from;
   let manifest: Manifest | undefined;
+  /** Of the latest list: it may be long, and `progress` is read with each resource. */
+  let outputs: { readonly of: Manifest; readonly files: readonly ListedFile[] } | undefined;
   /** The files that were listed again, with fresh links, by their names. */
   let fresh: ReadonlyMap<string, ListedFile> = new Map();
   /** Where reading goes on; `null`: at the first file. */
@@ -267,10 +271,13 @@ export function createBulkExport(parts: ExportParts, options: BulkExportOptions 
   }
 
   /** The files of resources. A server that does not know `_type` lists all types. */
-  function outputsIn({ files }: Manifest): readonly ListedFile[] {
-    return files.filter(
+  function outputsIn(all: Manifest): readonly ListedFile[] {
+    if (outputs?.of === all) return outputs.files;
+    const files = all.files.filter(
       ({ list, type }) => list === "output" && (types?.some((wanted) => wanted === type) ?? true),
     );
+    outputs = { of: all, files };
+    return files;
   }
 
   async function* all(left: AbortSignal): AsyncGenerator<JsonObject, void, undefined> {

@@ -6,11 +6,13 @@
  */
 import { withSignals } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
-import { isLifecycleError, LifecycleError } from "../../errors.ts";
-import type { Answer } from "../../http/call.ts";
+import { isLifecycleError, LifecycleError, reworded } from "../../errors.ts";
+import { describeCall, type Answer } from "../../http/call.ts";
+import { issuesIn, namesAPassingError } from "../../http/fhir-issue.ts";
 import { parseJson, field, isObject, numeric } from "../../http/json.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
-import type { Executor } from "../execute.ts";
+import { TransportError } from "../../http/transport.ts";
+import { withCall, type Executor } from "../execute.ts";
 import type { Operation } from "../operation.ts";
 import { repeated, type Repetition } from "../repeat.ts";
 import { sendHosted, type HostedCall } from "../stream-call.ts";
@@ -28,6 +30,8 @@ export interface Job {
   /** The same without ids. */
   readonly template: string;
   readonly repetition: Repetition;
+  /** How long to wait for the answer to the kick-off, ms. */
+  readonly kickOffMs: number;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -40,22 +44,44 @@ const starting = exporting("start the export");
 const asking = exporting("ask for the state of the export");
 const ending = exporting("end the export");
 
+const kickOff = "fhirExport";
+
 /**
  * Starts an export. 1upHealth documents that the files are listed at once; the FHIR Bulk Data guide answers 202 first. It
  * is sent once: a second one would start a second export.
  */
-export async function begin({ executor, address, template, signal }: Job): Promise<Begun> {
+export async function begin(job: Job): Promise<Begun> {
+  try {
+    return await kickedOff(job);
+  } catch (error) {
+    if (!isLifecycleError(error) || !mayHaveBegun(error)) throw error;
+    const { message, failedCall } = error;
+    const late = `; none came within ${job.kickOffMs} ms, so raise kickOffMs if there is much to export`;
+    const why = failedCall?.code === "TIMEOUT" ? late : "";
+    const what = "an export may have begun, and the next start begins another one";
+    throw reworded(error, `${message}${why}; ${what}`);
+  }
+}
+
+/** Whether nothing shows that 1upHealth has not begun an export. */
+function mayHaveBegun({ code, retryable, failedCall, cause }: LifecycleError): boolean {
+  const isUnsent = cause instanceof TransportError && !cause.sent;
+  return retryable && code !== "RATE_LIMITED" && failedCall?.call === kickOff && !isUnsent;
+}
+
+async function kickedOff({ executor, address, template, kickOffMs, signal }: Job): Promise<Begun> {
   const headers = { accept: "application/fhir+json", prefer: "respond-async" };
   const call: HostedCall = {
-    name: "fhirExport",
+    name: kickOff,
     method: "GET",
     url: address,
     template,
     headers,
     isOwn: true,
   };
-  const answer = await sendHosted(executor, starting, call, { isWanted: isAccepted, signal });
-  if (answer.status === 200) return { manifest: manifestIn(answer, address) };
+  const hosting = { isWanted: isAccepted, signal, withinMs: kickOffMs };
+  const answer = await sendHosted(executor, starting, call, hosting);
+  if (answer.status === 200) return { manifest: manifestIn(executor, call, answer) };
   const location = answer.headers["content-location"];
   if (location === undefined)
     throw new LifecycleError(
@@ -86,18 +112,18 @@ export async function untilReady(
 ): Promise<Manifest> {
   const { clock } = executor;
   const until = clock.monotonic() + waitMs;
-  const url = new URL(address).origin + status;
+  const call = stateCall("GET", new URL(address).origin + status);
+  const look = async (): Promise<Manifest | Answer> => {
+    const answer = await sendHosted(executor, asking, call, { isWanted: isAccepted, signal });
+    return answer.status === 200 ? manifestIn(executor, call, answer) : answer;
+  };
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
-    const answer = await repeated(executor, repetition, signal, () =>
-      sendHosted(executor, asking, stateCall("GET", url), { isWanted: isAccepted, signal }),
-    ).catch((error: unknown) => {
+    const answer = await repeated(executor, repetition, signal, look).catch((error: unknown) => {
       if (!isGone(error)) throw error;
-      const { status, failedCall, facts } = error;
-      const why = `1upHealth does not have it any more (${status}); start another one`;
-      const message = `Cannot go on with the export: ${why}`;
-      throw new LifecycleError("FHIR_REFUSED", message, { status, failedCall, facts });
+      const why = `1upHealth does not have it any more (${error.status}); start another one`;
+      throw reworded(error, `Cannot go on with the export: ${why}`);
     });
-    if (answer.status === 200) return manifestIn(answer, url);
+    if ("files" in answer) return answer;
     told(answer.headers["x-progress"]?.replace(/[^\x20-\x7e]/g, "").slice(0, 100)); // fit for a line
     const named = retryAfterMs(answer.headers, answer.receivedAt);
     const own = pauseMs * (0.5 + clock.random());
@@ -134,10 +160,18 @@ function stateCall(method: "GET" | "DELETE", url: string): HostedCall {
   return { name, method, url, template, headers: { accept: "application/json" }, isOwn: true };
 }
 
-function manifestIn(answer: Answer, from: string): Manifest {
-  const read = readManifest(parseJson(answer.text), from, from);
+/** @throws {LifecycleError} `BAD_ANSWER`, retryable if something else came in place of a list, as from a gateway */
+function manifestIn({ clock }: Executor, call: HostedCall, answer: Answer): Manifest {
+  const body = parseJson(answer.text);
+  const read = readManifest(body, call.url, call.url);
   if (typeof read !== "string") return read;
-  throw new LifecycleError("BAD_ANSWER", `Cannot list the files of the export: the answer must hold ${read}`);
+  const message = `Cannot list the files of the export: the answer must hold ${read}`;
+  const error = new LifecycleError("BAD_ANSWER", message, {
+    status: answer.status,
+    facts: { issues: issuesIn(body) },
+    retryable: !isObject(body) || namesAPassingError(body),
+  });
+  throw withCall(error, describeCall({ ...call, endpoint: "fhir" }), answer, { attempt: 1, clock });
 }
 
 function isGone(error: unknown): error is LifecycleError {

@@ -14,7 +14,8 @@ import { fileLink, type ExportLink } from "./export-link.ts";
 import { exporting } from "./export-job.ts";
 import type { LifecycleError } from "../../errors.ts";
 import { boundsOf } from "../../http/send.ts";
-import { isObject, type JsonObject } from "../../http/json.ts";
+import { namesAPassingError } from "../../http/fhir-issue.ts";
+import { isObject, parseJson, type JsonObject } from "../../http/json.ts";
 import { survey } from "../../http/survey.ts";
 import { parseKnown } from "../lossless-json.ts";
 
@@ -60,9 +61,10 @@ export async function openFile(
   if (position.byte > 0 && (hasChanged || status === 416))
     throw unreadableFile("it has changed since it was begun");
   if (status === 416) throw unreadableFile("the server refuses to send it from its start");
-  if (status === 200) {
+  const isEmpty = status === 204;
+  if (status === 200 || isEmpty) {
     const lines = behind(linesOf(body, 0, reading.longest), position.line, position);
-    return { etag, lines, showsItsEnd: !endsWithConnection };
+    return { etag, lines, showsItsEnd: isEmpty || !endsWithConnection };
   }
   if (position.etag !== null && etag === null)
     throw unreadableFile("the server does not tell whether it has changed");
@@ -113,7 +115,10 @@ async function* behind(
     if (left > 0 && last !== undefined) {
       if (!last.isEnded && last.end < byte) throw cut();
       const isOther = known !== null && printOfLine(last.bytes, last.end) !== known.print();
-      if (last.end !== byte || isOther) throw unreadableFile("it has changed since it was begun");
+      if (last.end !== byte || isOther)
+        throw namesAPassingError(parseJson(last.bytes.toString()))
+          ? unreadableFile("an OperationOutcome came instead", { retryable: true })
+          : unreadableFile("it has changed since it was begun");
     }
     const rest = left === 0 ? lines : lines.slice(left);
     left = Math.max(0, left - lines.length);
@@ -132,7 +137,7 @@ async function followed(
   const range =
     byte > 0 ? { range: `bytes=${startOf(position)}-`, ...(etag !== null && { "if-range": etag }) } : {};
   const isWanted = (status: number): boolean =>
-    status === 200 || (status === 206 && byte > 0) || status === 416;
+    status === 200 || status === 204 || (status === 206 && byte > 0) || status === 416;
   const sentTo = ({ url, isOwn }: ExportLink): ReturnType<Following["follow"]> => ({
     url,
     // seam: a-file-elsewhere-gets-no-credentials
@@ -163,15 +168,26 @@ export interface Line {
 
 const lineFeed = 10;
 
-/** The lines of each piece. A line is held in memory whole, and nothing longer. @throws {LifecycleError} `ANSWER_TOO_BIG` */
+/**
+ * The lines of each piece. A line is held in memory whole, and nothing longer.
+ *
+ * @throws {LifecycleError} `ANSWER_TOO_BIG`; `BAD_ANSWER` for a page in place of a file
+ */
 async function* linesOf(
   body: AsyncIterable<Uint8Array>,
   start: number,
   longest: number,
 ): AsyncGenerator<readonly Line[], void, undefined> {
   let [rest, restLength, at]: [Buffer[], number, number] = [[], 0, start];
+  let isBlank = start === 0;
   for await (const piece of body) {
     const chunk = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+    if (isBlank) {
+      const [first] = /\S/.exec(chunk.toString()) ?? [];
+      // seam: a-page-in-place-of-a-file-is-no-part-of-it
+      if (first === "<") throw page(); // before its lines are compared with those of the file
+      isBlank = first === undefined;
+    }
     const lines: Line[] = [];
     let from = 0;
     for (let end = chunk.indexOf(lineFeed); end >= 0; end = chunk.indexOf(lineFeed, from)) {
@@ -215,12 +231,11 @@ export function resourceIn(
   try {
     resource = parseKnown(text, !lossless || seen === "exact");
   } catch {
-    if (/^\s*<(?:!doctype|html)\b/i.test(text))
-      throw unreadableFile("a page of HTML came instead", { retryable: !isEnded });
+    if (/^\s*<(?:!doctype|html)\b/i.test(text)) throw page();
     throw isEnded ? bad("must be JSON, got another text") : cut();
   }
   if (!isObject(resource) || resource["resourceType"] !== type)
-    throw bad(`must be a ${type}, got something else`);
+    throw bad(`must be a ${type}, got something else`, namesAPassingError(resource));
   return resource;
 }
 
@@ -229,8 +244,12 @@ export function cut(): LifecycleError {
   return unreadableFile("it was cut", { retryable: true });
 }
 
-function bad(rule: string): LifecycleError {
-  return unreadableFile(`a line of it ${rule}`);
+function page(): LifecycleError {
+  return unreadableFile("a page of HTML came instead", { retryable: true });
+}
+
+function bad(rule: string, retryable = false): LifecycleError {
+  return unreadableFile(`a line of it ${rule}`, { retryable });
 }
 
 function tooLong(longest: number): LifecycleError {

@@ -33,7 +33,7 @@ export async function neutralCall(
   endpoint: NeutralEndpoint,
   permit: Permit,
 ): Promise<NeutralOutcome> {
-  const { account, closing, sender, store } = engine;
+  const { account, closing, sender, settings, store } = engine;
   const isShut = !permit.probing.has(endpoint) && account.gates()[endpoint].state !== "open";
   if (closing.aborted || isShut) return { type: "notAsked", retryInMs };
   if (endpoint === "management") {
@@ -44,7 +44,7 @@ export async function neutralCall(
   if ("retryInMs" in taken) return { type: "notAsked", retryInMs: taken.retryInMs };
   const { slot, isOver } = taken;
   const call = callTo(engine, endpoint);
-  const how = { isOver, withinMs: neutralCallMs };
+  const how = { isOver, withinMs: Math.min(neutralCallMs, settings.timeoutMs) };
   const answer = await reported(engine.recorder, call, () => sender.send(call, how));
   await endSlot(store.slots, slot, slotFate(answer.type));
   if (answer.type !== "answer") return answer;

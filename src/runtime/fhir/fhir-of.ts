@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { linkSignals, onAbort } from "../../abort.ts";
 import { LifecycleError } from "../../errors.ts";
 import type { ClientAccess, ClientSource, TokenSource } from "../../fhir/auth.ts";
 import type { AnyResult, BatchOptions } from "../../fhir/batch/batch.ts";
@@ -156,7 +157,13 @@ function fhirSender(engine: Engine, isOver: (() => boolean) | undefined): FhirSe
 
   function sendAndTake<T>(call: Call, options: SendOptions, take: Take<T>): Promise<T> {
     if (options.publicOnly === true) return sender.sendAndTake(call, options, take);
-    return withinLimits<T, never>(call, options, take);
+    const { signal, withinMs } = options;
+    if (withinMs === undefined) return withinLimits<T, never>(call, options, take);
+    return closingInTime(engine, signal, (signal) =>
+      withinLimits<T, never>(call, { ...options, signal }, take, (call, how) =>
+        sender.send(call, { ...how, withinMs }),
+      ),
+    );
   }
 
   return {
@@ -174,6 +181,26 @@ function fhirSender(engine: Engine, isOver: (() => boolean) | undefined): FhirSe
             ),
     }),
   };
+}
+
+/** Runs a call that may take longer than others. Once the lifecycle closes, it has no longer than they: `close()` waits for it. */
+async function closingInTime<T>(
+  { clock, closing, settings }: Engine,
+  signal: AbortSignal | undefined,
+  task: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const linked = linkSignals(signal);
+  let cancel = (): void => {};
+  const unhear = onAbort(closing, () => {
+    cancel = clock.timer(settings.timeoutMs, () => linked.abort(closing.reason));
+  });
+  try {
+    return await task(linked.signal);
+  } finally {
+    unhear();
+    cancel();
+    linked.release();
+  }
 }
 
 /** A 429 with the wait in force: calls before its end are not let through. */
