@@ -12,7 +12,13 @@ import { isCrowded, sizeRuleIn, TransportError } from "../http/transport.ts";
 import { matching, readBundle, type PageContent } from "./pages/read-bundle.ts";
 import { idAt, isResourceId } from "./checks.ts";
 import { parseFhirJson, parseKnown, remember } from "./lossless-json.ts";
-import { issuesIn, namesAnError, namesNoError, type FhirIssue } from "../http/fhir-issue.ts";
+import {
+  issuesIn,
+  namesAnError,
+  namesAPassingError,
+  namesNoError,
+  type FhirIssue,
+} from "../http/fhir-issue.ts";
 import { replacesIdentifier } from "./identifiers.ts";
 import type { Operation } from "./operation.ts";
 
@@ -110,13 +116,14 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   const facts = { ...details.facts, ...(id !== undefined && { id }) };
   const coding = codingOf(answer);
   const located = id === undefined ? "" : "; facts.id has the id of its Location";
+  const got = namesAnError(body) ? `an error (${codesOf(details.facts.issues)})` : "something else";
   const rule =
     coding === undefined
-      ? `the answer (${status}) must hold ${read ?? wanted(task)}, got something else${located}`
+      ? `the answer (${status}) must hold ${read ?? wanted(task)}, got ${got}${located}`
       : `the answer (${status}) must be uncompressed, as was asked for, got content-encoding ${coding}`;
   const isAnothers = isSuccess && (isAboutAnother(task, body) || read === matching(task.resourceType));
-  // Truncated, empty, a page of a proxy, or the answer to another call: the next response may be complete.
-  const retryable = !isObject(body) || task.expects === "yes" || isAnothers;
+  // Truncated, empty, a page of a proxy, an error that may pass, or the answer to another call: the next may be complete.
+  const retryable = !isObject(body) || task.expects === "yes" || isAnothers || namesAPassingError(body);
   return { ...unclear(task, "BAD_ANSWER", rule, { status, facts, retryable }), isAnothers };
 }
 

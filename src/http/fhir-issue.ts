@@ -27,6 +27,10 @@ const codes: ReadonlySet<unknown> = new Set(
     "informational success"
   ).split(" "),
 );
+/** `transient`, and what FHIR's hierarchy of issue types places beneath it. */
+const passing: ReadonlySet<unknown> = new Set(
+  "transient lock-error no-store exception timeout incomplete throttled".split(" "),
+);
 /** A step of a FHIRPath or an XPath: a name, and an index. Quotes and free text never match. */
 const step = /^(?:f:)?(?<name>[A-Za-z][A-Za-z0-9]{0,60})(?:\[\d{1,6}\])?$/;
 
@@ -49,6 +53,11 @@ export function issuesIn(body: unknown): readonly FhirIssue[] {
 /** Whether a body is an OperationOutcome that reports an error; warnings and information may come with a success. */
 export function namesAnError(body: unknown): boolean {
   return issueList(body).some(isSevere);
+}
+
+/** Whether a body is an OperationOutcome that reports an error which may pass. */
+export function namesAPassingError(body: unknown): boolean {
+  return issueList(body).some((issue) => isSevere(issue) && passing.has(field(issue, "code")));
 }
 
 /** Whether a body is an OperationOutcome with a list of issues that tell of no error. */
