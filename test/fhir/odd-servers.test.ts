@@ -116,6 +116,15 @@ describe("a walk", () => {
     expect(ids).toEqual(["59", "119"]);
   });
 
+  it("takes null for a list that is empty", async () => {
+    const { fhir } = client(({ path }) => {
+      const isLast = path.endsWith("page=2");
+      return { ...bundle([], "/Patient?page=2"), entry: null, ...(isLast && { link: null }) };
+    });
+    for await (const _ of fhir.searchAll("Patient")) expect.unreachable();
+    expect((await fhir.search("Patient")).resources).toEqual([]);
+  });
+
   it("goes on where a new resource has moved the last one on to the next page", async () => {
     const all = ["c", "b", "a"];
     const { fhir } = client(({ path }) => {

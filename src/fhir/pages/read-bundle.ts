@@ -38,7 +38,8 @@ export function readBundle(
   resourceType: string | undefined,
   length: number,
 ): PageContent | string {
-  const { entry = [], link = [] } = bundle;
+  const entry = bundle["entry"] ?? []; // null, as some serialisers write an empty list
+  const link = bundle["link"] ?? [];
   if (!Array.isArray(entry) || !Array.isArray(link)) return "a Bundle whose entries and links are lists";
   const matches: JsonObject[] = [];
   const included: JsonObject[] = [];
