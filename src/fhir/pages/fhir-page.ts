@@ -90,6 +90,8 @@ export type Load = (
 export interface PageSource {
   readonly place: FhirPlace;
   readonly search: Search;
+  /** The longest link that is followed, in characters. */
+  readonly longestLink: number;
   /** In words, after "Cannot". */
   readonly task: string;
   readonly load: Load;
@@ -169,9 +171,13 @@ async function pageAt(
 }
 
 /** A bad link is reported by `next()`, so that the page itself can still be used. */
-function followed({ place }: PageSource, here: PagePlace, link: string): PagePlace | LifecycleError {
+function followed(
+  { place, longestLink }: PageSource,
+  here: PagePlace,
+  link: string,
+): PagePlace | LifecycleError {
   try {
-    return nextLink(place, here, link);
+    return nextLink(place, here, link, longestLink);
   } catch (error) {
     if (isLifecycleError(error)) return error;
     throw error;
