@@ -139,6 +139,7 @@ function executed<T>(
   ): Promise<T> {
     const failed = (error: LifecycleError): LifecycleError =>
       withCall(error, call, answer, { attempt, clock });
+    if (outcome.type === "error" && outcome.isAnothers === true) sender.doubtConnections();
     if (outcome.type === "error") throw failed(explained(version, task, outcome.error));
     const other = attempt === 1 ? await proof.another(signal, leftMs) : null;
     if (other === null) throw failed(proof.refused(task, outcome.status, attempt));

@@ -9,18 +9,32 @@ import type { Answer, Unanswered } from "../http/call.ts";
 import { field, isObject, parseJson, text, type JsonObject } from "../http/json.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 import { isCrowded, sizeRuleIn, TransportError } from "../http/transport.ts";
-import { readBundle, type PageContent } from "./pages/read-bundle.ts";
+import { matching, readBundle, type PageContent } from "./pages/read-bundle.ts";
 import { idAt, isResourceId } from "./checks.ts";
 import { parseFhirJson, parseKnown, remember } from "./lossless-json.ts";
-import { issuesIn, namesAnError, namesNoError, type FhirIssue } from "../http/fhir-issue.ts";
+import {
+  issuesIn,
+  namesAnError,
+  namesAPassingError,
+  namesNoError,
+  type FhirIssue,
+} from "../http/fhir-issue.ts";
 import { replacesIdentifier } from "./identifiers.ts";
 import type { Operation } from "./operation.ts";
 
-export type FhirResponse =
+export type FhirResponse = Read | Failed;
+
+type Read =
   /** `resource` is `null` for a success without one. `page`: the content, if a page was requested. */
   | { readonly type: "done"; readonly resource: JsonObject | null; readonly page?: PageContent }
-  | { readonly type: "proofRefused"; readonly status: number }
-  | { readonly type: "error"; readonly error: LifecycleError };
+  | { readonly type: "proofRefused"; readonly status: number };
+
+interface Failed {
+  readonly type: "error";
+  readonly error: LifecycleError;
+  /** The answer is about another resource than was asked for. Perhaps its connection is late by one answer. */
+  readonly isAnothers?: boolean;
+}
 
 /**
  * Reads a response. If it was lost or is unreadable, a call that changes nothing may be repeated, but a create may
@@ -102,16 +116,15 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   const facts = { ...details.facts, ...(id !== undefined && { id }) };
   const coding = codingOf(answer);
   const located = id === undefined ? "" : "; facts.id has the id of its Location";
+  const got = namesAnError(body) ? `an error (${codesOf(details.facts.issues)})` : "something else";
   const rule =
     coding === undefined
-      ? `the answer (${status}) must hold ${read ?? wanted(task)}, got something else${located}`
+      ? `the answer (${status}) must hold ${read ?? wanted(task)}, got ${got}${located}`
       : `the answer (${status}) must be uncompressed, as was asked for, got content-encoding ${coding}`;
-  // Truncated, empty, or a page of a proxy: the next response may be complete.
-  return unclear(task, "BAD_ANSWER", rule, {
-    status,
-    facts,
-    retryable: !isObject(body) || task.expects === "yes",
-  });
+  const isAnothers = isSuccess && (isAboutAnother(task, body) || read === matching(task.resourceType));
+  // Truncated, empty, a page of a proxy, an error that may pass, or the answer to another call: the next may be complete.
+  const retryable = !isObject(body) || task.expects === "yes" || isAnothers || namesAPassingError(body);
+  return { ...unclear(task, "BAD_ANSWER", rule, { status, facts, retryable }), isAnothers };
 }
 
 function unsentWords(cause: unknown): string {
@@ -129,10 +142,13 @@ function readSuccess(task: Operation, status: number, body: unknown, answer: Ans
       const good = status === 200 || (status === 201 && writes);
       if (!good || !isResource(task, body)) return wanted(task);
       if (replacesIdentifier(body, task.identifiers ?? []))
-        return unclear(task, "BAD_ANSWER", "it was answered with another identifier", {
-          status,
-          ...(task.interaction === "create" && { facts: { otherId: body["id"] } }), // perhaps of another call's resource
-        });
+        return {
+          ...unclear(task, "BAD_ANSWER", "it was answered with another identifier", {
+            status,
+            ...(task.interaction === "create" && { facts: { otherId: body["id"] } }), // perhaps of another call's resource
+          }),
+          isAnothers: true,
+        };
       const located = task.interaction === "create" ? idFrom(answer, task.resourceType) : undefined;
       const isOther = located !== undefined && located !== body["id"];
       return isOther ? "the resource that its Location names" : { type: "done", resource: body };
@@ -147,7 +163,7 @@ function readSuccess(task: Operation, status: number, body: unknown, answer: Ans
     }
     case "anything":
       if (nothing) return { type: "done", resource: null };
-      return isObject(body) && text(field(body, "resourceType")) !== undefined
+      return isObject(body) && text(field(body, "resourceType")) !== undefined && !isAboutAnother(task, body)
         ? { type: "done", resource: body }
         : wanted(task);
     case "yes":
@@ -177,7 +193,8 @@ function codingOf({ headers }: Answer): string | undefined {
 
 const others = { page: "a Bundle", anything: "a resource", yes: "a yes" } as const;
 
-function wanted({ expects, resourceType, id, versionId }: Operation): string {
+function wanted({ expects, holds, resourceType, id, versionId }: Operation): string {
+  if (holds !== undefined) return `a resource of type ${holds}`;
   if (expects !== "resource") return others[expects];
   const asked =
     versionId === undefined ? "the id that was asked for" : "the id and version that were asked for";
@@ -205,6 +222,20 @@ function isResource(task: Operation, body: unknown): body is JsonObject {
     (task.id === undefined ? isResourceId(id) : id === task.id) &&
     (task.versionId === undefined ||
       [undefined, task.versionId].includes(text(field(field(body, "meta"), "versionId"))))
+  );
+}
+
+/** Whether a body is a resource, and not the one that was asked for. An OperationOutcome tells about any. */
+function isAboutAnother({ expects, holds, resourceType, id, versionId }: Operation, body: unknown): boolean {
+  const type = text(field(body, "resourceType"));
+  if (type === undefined || type === "OperationOutcome") return false;
+  const asked = expects === "page" ? "Bundle" : expects === "anything" ? holds : resourceType;
+  const isOther = (asked: string | undefined, got: string | undefined): boolean =>
+    asked !== undefined && got !== undefined && asked !== got;
+  return (
+    isOther(asked, type) ||
+    isOther(id, text(field(body, "id"))) ||
+    isOther(versionId, text(field(field(body, "meta"), "versionId")))
   );
 }
 
@@ -263,18 +294,13 @@ function unread(task: Operation, cause: unknown): FhirResponse {
 /**
  * The call may have been executed. If it must not be repeated, the error is `IN_DOUBT`; otherwise it may be repeated.
  */
-function unclear(
-  task: Operation,
-  readCode: ErrorCode,
-  why: string,
-  details: LifecycleErrorDetails,
-): FhirResponse {
+function unclear(task: Operation, readCode: ErrorCode, why: string, details: LifecycleErrorDetails): Failed {
   if (task.doubt === undefined)
     return failed(task, readCode, why, { retryable: readCode === "UNAVAILABLE", ...details });
   const message = `Cannot tell whether ${task.doubt.whether}: ${why}; ${task.doubt.advice}`;
   return { type: "error", error: new LifecycleError("IN_DOUBT", message, { ...details, retryable: false }) };
 }
 
-function failed(task: Operation, code: ErrorCode, why: string, details: LifecycleErrorDetails): FhirResponse {
+function failed(task: Operation, code: ErrorCode, why: string, details: LifecycleErrorDetails): Failed {
   return { type: "error", error: new LifecycleError(code, `Cannot ${task.words}: ${why}`, details) };
 }

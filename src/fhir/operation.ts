@@ -32,6 +32,8 @@ export interface Operation {
   readonly expects: "resource" | "page" | "anything" | "yes";
   /** The type of the resource, or of those on a page. */
   readonly resourceType?: string | undefined;
+  /** The type of the response, of an operation that has one. */
+  readonly holds?: string | undefined;
   /** The page holds resources of other types too. */
   readonly isMixed?: boolean | undefined;
   /** The id that the response must have; not known for a create. */
@@ -144,6 +146,7 @@ export function batching(entries: number): Operation {
     interaction: "batch",
     words: `send the batch of ${entries} ${entries === 1 ? "entry" : "entries"}`,
     expects: "anything",
+    holds: "Bundle",
     doubt: {
       whether: "the batch was carried out",
       advice: "find out before you repeat it",

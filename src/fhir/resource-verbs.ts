@@ -211,7 +211,7 @@ export function resourceVerbs({ place, performer }: VerbParts, find: Find): Reso
       const words = `validate the ${resourceType}`;
       const { signal, mode, profile, ...how } = check(words, options, ofValidate);
       const text = bodyOf(calls.serialise(words, resource), mode, profile);
-      const task = { ...operating("validate", resourceType, false), words };
+      const task = { ...operating("validate", resourceType, false), words, holds: "OperationOutcome" };
       const call = calls.operationCall(place, `/${resourceType}/$validate`, "", text);
       const repetition = repetitionOf(how, performer.retries, ofCall);
       try {

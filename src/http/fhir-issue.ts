@@ -27,8 +27,8 @@ const codes: ReadonlySet<unknown> = new Set(
     "informational success"
   ).split(" "),
 );
-/** Those of a trouble that may pass: in FHIR they are kinds of `transient`. */
-const passingCodes: ReadonlySet<unknown> = new Set(
+/** `transient`, and what FHIR's hierarchy of issue types places beneath it. */
+const passing: ReadonlySet<unknown> = new Set(
   "transient lock-error no-store exception timeout incomplete throttled".split(" "),
 );
 /** A step of a FHIRPath or an XPath: a name, and an index. Quotes and free text never match. */
@@ -57,7 +57,7 @@ export function namesAnError(body: unknown): boolean {
 
 /** Whether a body is an OperationOutcome that reports an error which may pass. */
 export function namesAPassingError(body: unknown): boolean {
-  return issueList(body).some((issue) => isSevere(issue) && passingCodes.has(field(issue, "code")));
+  return issueList(body).some((issue) => isSevere(issue) && passing.has(field(issue, "code")));
 }
 
 /** Whether a body is an OperationOutcome with a list of issues that tell of no error. */

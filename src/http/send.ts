@@ -8,6 +8,7 @@ import { onAbort } from "../abort.ts";
 import type { Clock } from "../clock.ts";
 import { checkValue, whole, type Rule } from "../checks.ts";
 import { legible } from "../errors.ts";
+import { BoundedRenewal } from "./bounded-renewal.ts";
 import type { Answer, Call, SendOptions, Unanswered } from "./call.ts";
 import { printAs } from "../secret.ts";
 import { timersOf } from "../shared-timer.ts";
@@ -73,6 +74,8 @@ export interface Sender {
   readonly sendsGetBody: boolean;
   /** Later calls leave over new connections, if the transport can do that. */
   renew(): void;
+  /** The same after an answer to FHIR that was about another resource, but not each time: see {@link BoundedRenewal}. */
+  doubtConnections(): void;
   /** Resolves once each call that is under way has its outcome; streams do not count. */
   settled(): Promise<void>;
   /**
@@ -83,7 +86,7 @@ export interface Sender {
 }
 
 /** The part of a sender that FHIR calls need. */
-export type FhirSender = Pick<Sender, "send" | "sendAndTake" | "stream">;
+export type FhirSender = Pick<Sender, "send" | "sendAndTake" | "stream" | "doubtConnections">;
 
 /** Default of `maxAnswerBytes`: a page may contain a hundred documents. */
 export const usualAnswerBytes: number = 16 * 1024 * 1024;
@@ -109,6 +112,8 @@ export function createSender(options: SenderOptions): Sender {
   const underWay = new Set<Attempt>();
   const bounds = boundsOf(maxBytes);
   const open = transport.stream?.bind(transport);
+  const renew = (): void => transport.renew?.();
+  const renewal = new BoundedRenewal(clock, renew);
   let isClosed = false;
   /** How many calls have no outcome yet: a set of their promises would cost each read CPU. */
   let pending = 0;
@@ -157,6 +162,7 @@ export function createSender(options: SenderOptions): Sender {
   ): Promise<T> {
     check(call);
     signal?.throwIfAborted();
+    renewal.makeUp();
     const isBig = call.endpoint === "fhir" || call.method === "GET";
     const most = isBig ? maxBytes : Math.min(maxBytes, smallAnswer);
     const attempt = new Attempt(call, most, clock, { notAfter, isOver });
@@ -198,13 +204,15 @@ export function createSender(options: SenderOptions): Sender {
     ...(open !== undefined && {
       async stream(call: Call, options: StreamOptions): Promise<StreamedAnswer | Answer | Unanswered> {
         check(call);
+        renewal.makeUp();
         const opened = await openStream({ transport, open, clock, timeoutMs }, call, options);
         if (options.publicOnly !== true) note(call, opened.type === "stream" ? startedOf(opened) : opened);
         return opened;
       },
     }),
 
-    renew: () => transport.renew?.(),
+    renew,
+    doubtConnections: () => renewal.request(),
 
     settled: () => (pending === 0 ? Promise.resolve() : new Promise((resolve) => whenSettled.push(resolve))),
 

@@ -15,6 +15,7 @@ import { isProxyUrl, tunnelsThrough } from "./proxy-tunnel.ts";
 import { sharedLookup } from "./streaming/shared-lookup.ts";
 import { publicLookup } from "./streaming/public-address.ts";
 import {
+  aborted,
   codeOf,
   hearsAborts,
   TransportError,
@@ -24,8 +25,8 @@ import {
   uncached,
   type TransportStream,
 } from "./transport.ts";
-import { loadsOf, type LoadOf } from "./undici/connection-load.ts";
-import { StreamedExchange, WholeExchange } from "./undici/exchange.ts";
+import { loadsOf } from "./undici/connection-load.ts";
+import { type Era, StreamedExchange, WholeExchange } from "./undici/exchange.ts";
 import { noticingRefusals } from "./undici/refused-handshake.ts";
 import { unfitDispatcher } from "./undici/unfit-dispatcher.ts";
 
@@ -131,6 +132,8 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   const leaving = new Set<Promise<OwnAgent>>();
   const { dispatcher } = options;
   const closing = dispatcher && closingDispatcher(dispatcher);
+  let era = newEra();
+  let isClosing = false;
   let lastBegun = systemClock.now();
   /** Until then connections of the application's dispatcher are used once, on `systemClock.monotonic()`. */
   let closesUntil = -Infinity;
@@ -162,17 +165,27 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
     lastBegun = now;
   }
 
+  function newEra(): Era<TransportResponse> {
+    const again = async (request: TransportRequest): Promise<TransportResponse> => {
+      if (isClosing) throw aborted(false);
+      return send(request);
+    };
+    return { loadOf, isOver: false, again };
+  }
+
+  function send(request: TransportRequest): Promise<TransportResponse> {
+    renewAfterRest();
+    if (dispatcher !== undefined) return exchange(request, given() ?? dispatcher, headersOf);
+    const way = calls.agent();
+    return way === undefined
+      ? calls.open().then((agent) => exchange(request, agent, headersOf, era))
+      : exchange(request, way, headersOf, era);
+  }
+
   const headersOf = dispatcher === undefined ? memoized(uncached) : uncached; // an application's may change what it gets
   return hearsAborts({
     sendsGetBody: true,
-    send(request) {
-      renewAfterRest();
-      if (dispatcher !== undefined) return exchange(request, given() ?? dispatcher, headersOf);
-      const way = calls.agent();
-      return way === undefined
-        ? calls.open().then((agent) => exchange(request, agent, headersOf, loadOf))
-        : exchange(request, way, headersOf, loadOf);
-    },
+    send,
     async stream(request) {
       renewAfterRest();
       return streamed(request, given() ?? (await (request.publicOnly === true ? foreign : streams).open()));
@@ -180,11 +193,15 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
     turn: () => turn(),
     renew() {
       release();
+      era.isOver = true;
+      era = newEra();
       closesUntil = systemClock.monotonic() + onceMs;
     },
     async close() {
       const opened = [...leaving, ...[calls, streams, foreign].map((one) => one.release())];
+      isClosing = true;
       for (const one of opened) await (await one?.catch(() => undefined))?.close(); // its calls have failed
+      isClosing = false;
     },
   });
 }
@@ -333,11 +350,11 @@ function exchange(
   request: TransportRequest,
   dispatcher: Pick<Dispatcher, "dispatch">,
   headersOf: (headers: Headers) => Headers,
-  loadOf?: LoadOf,
+  era?: Era<TransportResponse>,
 ): Promise<TransportResponse> {
   return new Promise((resolve, reject) => {
     const headers = headersOf(request.headers);
-    new WholeExchange(request, resolve, reject).begin(dispatcher, request, headers, loadOf);
+    new WholeExchange(request, resolve, reject).begin(dispatcher, request, headers, era);
   });
 }
 

@@ -192,7 +192,7 @@ describe("read()", () => {
     [200, "", {}, { code: "BAD_ANSWER", status: 200, retryable: true }],
     [200, "<html>Please log in</html>", {}, { code: "BAD_ANSWER", status: 200, retryable: true }],
     [200, '"warming up"', {}, { code: "BAD_ANSWER", status: 200, retryable: true }],
-    [200, { resourceType: "Person", id: "1" }, {}, { code: "BAD_ANSWER", retryable: false }],
+    [200, { resourceType: "Person", id: "1" }, {}, { code: "BAD_ANSWER", retryable: true }],
   ])("throws on %i %j", async (status, body, headers, expected) => {
     expect(await errorOf((await answered([status, body, headers])).fhir.read("Patient", "1"))).toMatchObject(
       expected,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { createFhirClient } from "../../src/fhir/create-fhir-client.ts";
 import { pageCall } from "../../src/fhir/calls.ts";
 import { nextLink } from "../../src/fhir/pages/next-link.ts";
 import { createVisited } from "../../src/fhir/pages/fhir-page.ts";
@@ -174,13 +175,17 @@ describe("a walk over hostile links", () => {
     },
   );
 
-  it("ends after ten empty pages that lead on", async () => {
+  it("ends after 500 empty pages that lead on, and may go on from there", async () => {
     const { fhir, sandbox } = await withSome("endless");
-    const error = await errorOf(all(fhir.searchAll("Basic", walking)));
+    const walk = fhir.searchAll("Basic", walking);
+    const error = await errorOf(all(walk));
     expect(error.message).toBe(
-      "Cannot search for Basic resources any further: pages must lead to something, got 10 that were empty or came before",
+      "Cannot search for Basic resources any further: pages must lead to something, got 500 that were empty or came before; go on from the cursor",
     );
-    expect(sandbox.journal.count("fhir.search")).toBe(13);
+    expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: true });
+    expect(sandbox.journal.count("fhir.search")).toBe(503);
+    sandbox.behave({ nextLink: "usual" });
+    expect(await all(fhir.searchAll("Basic", walking, { cursor: walk.cursor }))).toEqual([]);
   });
 
   it("asks for a page a second time without taking it for a circle", async () => {
@@ -190,6 +195,32 @@ describe("a walk over hostile links", () => {
     expect(one?.resources).toEqual(again?.resources);
     expect((await again?.next())?.resources).toHaveLength(1);
   });
+});
+
+it("a posted search with a long list goes on over links that repeat it, and from its cursor, and posts them too", async () => {
+  const ids = Array.from({ length: 450 }, (_, index) => `${index}`.padStart(36, "0"));
+  const { url, seen } = await serve((response, { body }) => {
+    const params = new URLSearchParams(body);
+    const skip = Number(params.get("_skip") ?? 0);
+    params.set("_skip", String(skip + 100));
+    const entry = ids.slice(skip, skip + 100).map((id) => ({ resource: { resourceType: "Basic", id } }));
+    const link = [{ relation: "next", url: `${url}/r4/Basic?${params}` }];
+    response.end(JSON.stringify({ resourceType: "Bundle", entry, ...(skip < 400 && { link }) }));
+  });
+  const fhir = createFhirClient({ version: "r4", api: url, token: { get: () => "one" } });
+  const params = { _id: ids.join(",") };
+  const found = await all(fhir.searchAll("Basic", params, { method: "POST" }));
+  expect(found.map(({ id }) => id)).toEqual(ids);
+  expect(seen.map(({ method, path }) => `${method} ${path}`)).toEqual(
+    Array.from({ length: 5 }, () => "POST /r4/Basic/_search"),
+  );
+  const { nextCursor: cursor = "" } = await fhir.search(
+    "Basic",
+    { _count: 100, ...params },
+    { method: "POST" },
+  );
+  expect(cursor.length).toBeLessThan(200); // what is the search's own is not in it
+  expect(await all(fhir.searchAll("Basic", params, { method: "POST", cursor }))).toHaveLength(350);
 });
 
 describe("createVisited()", () => {

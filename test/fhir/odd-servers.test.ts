@@ -105,6 +105,26 @@ describe("a walk", () => {
     expect((await errorOf(walked(3))).message).toContain("a page must not come again");
   });
 
+  it("goes on over empty pages of a server that filters after paging", async () => {
+    const { fhir } = client(({ path }) => {
+      const page = Number(/ct=(\d+)/.exec(path)?.[1] ?? 0);
+      const entry = page % 60 === 59 ? [{ resource: patient(String(page)) }] : [];
+      return bundle(entry, page === 119 ? undefined : `/Patient?ct=${page + 1}`);
+    });
+    const ids: unknown[] = [];
+    for await (const { id } of fhir.searchAll("Patient")) ids.push(id);
+    expect(ids).toEqual(["59", "119"]);
+  });
+
+  it("takes null for a list that is empty", async () => {
+    const { fhir } = client(({ path }) => {
+      const isLast = path.endsWith("page=2");
+      return { ...bundle([], "/Patient?page=2"), entry: null, ...(isLast && { link: null }) };
+    });
+    for await (const _ of fhir.searchAll("Patient")) expect.unreachable();
+    expect((await fhir.search("Patient")).resources).toEqual([]);
+  });
+
   it("goes on where a new resource has moved the last one on to the next page", async () => {
     const all = ["c", "b", "a"];
     const { fhir } = client(({ path }) => {

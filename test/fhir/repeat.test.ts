@@ -37,6 +37,12 @@ async function withPatient(options?: FhirOptions): Promise<Here> {
   };
 }
 
+/** What reports such an error. */
+const failing = (code: string) => ({
+  resourceType: "OperationOutcome",
+  issue: [{ severity: "error", code }],
+});
+
 const passing: readonly (readonly [name: string, fault: Fault, pauseMs: number])[] = [
   ["a connection that was cut before the response", { drop: "before" }, 125],
   ["a response that was cut", { drop: "body" }, 125],
@@ -46,6 +52,7 @@ const passing: readonly (readonly [name: string, fault: Fault, pauseMs: number])
   ["a gateway's text", { status: 404, body: "default backend - 404" }, 125],
   ["a gateway's JSON", { status: 410, body: { message: "no Route matched with those values" } }, 125],
   ["a router's JSON", { status: 404, body: { statusCode: 404, error: "Not Found", message: "GET /" } }, 125],
+  ["an error with status 200", { status: 200, body: failing("timeout") }, 125],
   ["a 503 that names seconds", { status: 503, headers: { "retry-after": "7" } }, 7_000],
   ["a 503 that names a date", { status: 503, retryAfterMs: 9_000, retryAfter: "date" }, 8_000],
   ["a 429 that names seconds", { status: 429, retryAfterMs: 5_000 }, 5_000],
@@ -133,6 +140,35 @@ describe("retries", () => {
     sandbox.fail({ call: "fhir.read", status: 403, body: { message: "Forbidden" } });
     expect(await errorOf(fhir.read("Patient", "none"))).toMatchObject({ code: "FORBIDDEN" });
     expect(count("fhir.read")).toBe(2);
+  });
+
+  it.each("transient lock-error no-store exception timeout incomplete throttled".split(" "))(
+    "goes on with a walk after a page that holds only the error %s, which its own error names",
+    async (code) => {
+      const { fhir, sandbox } = await withPatient();
+      sandbox.fail({ call: "fhir.search", status: 200, body: failing(code) });
+      expect(await all(fhir.searchAll("Patient"))).toHaveLength(1);
+      sandbox.fail({ call: "fhir.search", status: 200, body: failing(code) });
+      const error = await errorOf(fhir.search("Patient", {}, { retries: 0 }));
+      expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: true, facts: { issues: [{ code }] } });
+      expect(error.message).toContain(`must hold a Bundle, got an error (${code})`);
+    },
+  );
+
+  it("does not repeat an error with status 200 that will not pass, nor a write after one that may", async () => {
+    const { fhir, id, sandbox, count } = await withPatient();
+    const warning = { resourceType: "OperationOutcome", issue: [{ severity: "warning", code: "timeout" }] };
+    for (const body of [failing("not-found"), warning]) {
+      sandbox.fail({ call: "fhir.read", status: 200, body });
+      expect(await errorOf(fhir.read("Patient", id))).toMatchObject({ code: "BAD_ANSWER", retryable: false });
+    }
+    expect(count("fhir.read")).toBe(2);
+    sandbox.fail({ call: "fhir.create", status: 200, body: failing("timeout") });
+    expect(await errorOf(fhir.create({ resourceType: "Patient" }))).toMatchObject({
+      code: "IN_DOUBT",
+      retryable: false,
+    });
+    expect(count("fhir.create")).toBe(2);
   });
 
   it.each([404, 410])("does not repeat a %i of 1upHealth", async (status) => {

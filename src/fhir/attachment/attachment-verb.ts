@@ -94,7 +94,9 @@ export function attachmentVerb({ place, performer }: VerbParts, longestJson: num
       const executor = inTimeOf({ ...performer, report: undefined }, repetition); // what follows reports all of it
       const request = { executor, place, task, url, template, mediaType };
       const isText = performer.sender.stream === undefined;
-      const announced = { mediaType, binaryId, maxBytes: expected.maxBytes, longestJson, isText };
+      const onAnothers = (): void => performer.sender.doubtConnections();
+      const { maxBytes } = expected;
+      const announced = { mediaType, binaryId, maxBytes, longestJson, isText, onAnothers };
       const call = describeCall({
         name: "fhirAttachment",
         endpoint: "fhir",

@@ -48,6 +48,8 @@ export interface Announced {
   readonly longestJson: number;
   /** The transport has decoded the body as text, so it can only be JSON. */
   readonly isText: boolean;
+  /** The answer is about another Binary. */
+  readonly onAnothers: () => void;
 }
 
 /** @throws {LifecycleError} `BAD_ANSWER`, `ANSWER_TOO_BIG` */
@@ -91,7 +93,7 @@ type Found =
 async function binaryIn(
   body: AsyncGenerator<Uint8Array, void, undefined>,
   media: string,
-  { binaryId, longestJson }: Announced,
+  announced: Announced,
 ): Promise<Found> {
   let text = "";
   let isDone = false;
@@ -117,35 +119,37 @@ async function binaryIn(
     const known = frame(`${before}"}`);
     const rest = asLatin1(after(Buffer.from(text.slice(data), "latin1"), body));
     const contentType = checkedType(known["contentType"]);
-    return { contentType, pieces: dataIn(before, rest, (resource) => checkBinary(resource, binaryId)) };
+    return { contentType, pieces: dataIn(before, rest, (resource) => checkBinary(resource, announced)) };
   }
   if (isBinary) {
     await body.return();
     if (!isDone) throw bad("holds too much before its data");
-    checkBinary(frame(text.replace(/^\u00EF\u00BB\u00BF/, "")), binaryId);
+    checkBinary(frame(text.replace(/^\u00EF\u00BB\u00BF/, "")), announced);
     throw bad("holds no data");
   }
   if (isDone && text !== "" && isFhir(media) && parseJson(text) === undefined) throw cut();
   if (resourceType !== undefined || data === null) return { raw: all };
-  return wholeBinary(await joined(all, longestJson), binaryId, longestJson);
+  return wholeBinary(await joined(all, announced.longestJson), announced);
 }
 
 /** Of JSON that has data before its type, only the whole shows whether it is a Binary. */
-function wholeBinary(json: Buffer, binaryId: string | undefined, longest: number): Found {
+function wholeBinary(json: Buffer, announced: Announced): Found {
   const text = json.toString("utf8").replace(/^\uFEFF/, "");
-  const seen = survey(text, boundsOf(longest));
+  const seen = survey(text, boundsOf(announced.longestJson));
   if (seen === "tooMany" || seen === "tooDeep") throw tooBig("the number of values that are read");
   const resource = parseJson(text);
   if (!isObject(resource) || resource["resourceType"] !== "Binary") return { raw: after(json) };
-  checkBinary(resource, binaryId);
+  checkBinary(resource, announced);
   const data = [resource["data"], resource["content"]].find((one) => typeof one === "string");
   const contentType = checkedType(resource["contentType"]);
   return { contentType, pieces: decoded(String(data ?? ""), notBase64) };
 }
 
-function checkBinary(resource: Readonly<Record<string, unknown>>, id: string | undefined): void {
+function checkBinary(resource: Readonly<Record<string, unknown>>, { binaryId, onAnothers }: Announced): void {
   if (resource["resourceType"] !== "Binary") throw bad("is another resource");
-  if (id !== undefined && resource["id"] !== id) throw bad("has another id");
+  if (binaryId === undefined || resource["id"] === binaryId) return;
+  onAnothers();
+  throw bad("has another id");
 }
 
 async function* after(

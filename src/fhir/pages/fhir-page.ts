@@ -34,8 +34,8 @@ export interface FhirPage<R = unknown, All = unknown, B = unknown> {
   /**
    * The next page; `null` after the last one.
    *
-   * @throws {LifecycleError} `BAD_ANSWER` if the link leaves the FHIR base or repeats a page; as the call that
-   * returned this page
+   * @throws {LifecycleError} `BAD_ANSWER` if the link leaves the FHIR base or repeats a page, and, retryable, after 500 empty
+   * pages; as the call that returned this page
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -90,13 +90,20 @@ export type Load = (
 export interface PageSource {
   readonly place: FhirPlace;
   readonly search: Search;
+  /** The longest link that is followed, in characters. */
+  readonly longestLink: number;
   /** In words, after "Cannot". */
   readonly task: string;
   readonly load: Load;
 }
 
-/** A walk fails after this many consecutive pages that are empty, or hold one resource that came before. */
-const mostIdle = 10;
+/**
+ * A walk fails after this many consecutive pages that are empty, though each link is a new one. Servers that filter after
+ * paging, by consent or by security labels, have many; one that goes on for ever must not cost calls for ever.
+ */
+const mostEmpty = 500;
+/** The same at one that holds a single resource which came before. */
+const mostAgain = 10;
 
 const ofNext = { signal: aSignal };
 
@@ -139,8 +146,10 @@ async function pageAt(
   async function nextHere(signal: AbortSignal | undefined, attempt?: Attempt): Promise<PageHere | null> {
     if (next === null) return null;
     if (isLifecycleError(next)) throw next;
-    if (idle >= mostIdle)
-      throw astray(source, `pages must lead to something, got ${idle} that were empty or came before`);
+    if (idle >= (cameBefore ? mostAgain : mostEmpty)) {
+      const rule = `pages must lead to something, got ${idle} that were empty or came before`;
+      throw cameBefore ? astray(source, rule) : astray(source, `${rule}; go on from the cursor`, true);
+    }
     return pageAt(source, { here: next, hasPassed, step: step + 1, idle }, signal, attempt);
   }
 
@@ -162,17 +171,21 @@ async function pageAt(
 }
 
 /** A bad link is reported by `next()`, so that the page itself can still be used. */
-function followed({ place }: PageSource, here: PagePlace, link: string): PagePlace | LifecycleError {
+function followed(
+  { place, longestLink }: PageSource,
+  here: PagePlace,
+  link: string,
+): PagePlace | LifecycleError {
   try {
-    return nextLink(place, here, link);
+    return nextLink(place, here, link, longestLink);
   } catch (error) {
     if (isLifecycleError(error)) return error;
     throw error;
   }
 }
 
-function astray({ task }: PageSource, rule: string): LifecycleError {
-  return new LifecycleError("BAD_ANSWER", `Cannot ${task} any further: ${rule}`);
+function astray({ task }: PageSource, rule: string, retryable = false): LifecycleError {
+  return new LifecycleError("BAD_ANSWER", `Cannot ${task} any further: ${rule}`, { retryable });
 }
 
 /** Records that a step of the walk reaches a position. True if another step reached it before. */

@@ -28,17 +28,22 @@ export interface PagePlace {
 /** A repeated port, as some gateways write it. */
 const portTwice = /^(https?:\/\/[^/?#@]*?(:\d{1,5}))\2+(?=[/?#]|$)/i;
 
-/** The longest link that is followed; servers reject longer ones. */
-const longestLink = 16_000;
+/** The longest link that is followed with GET; servers reject longer ones. */
+export const longestLink = 16_000;
 
 /** Characters of a query that no URL parser changes, none of which hides another one. */
 const plainly = /^[\w.~=&:;,*+-]*$/;
 
 /** The query of a link to the same path in plain characters, as most links are: parsing a URL takes longer. */
-function plainQuery({ href, pathname }: URL, from: PagePlace, link: string): string | undefined {
+function plainQuery(
+  { href, pathname }: URL,
+  from: PagePlace,
+  link: string,
+  longest: number,
+): string | undefined {
   const start = `${link.startsWith("/") ? pathname : href}${from.path}?`;
   const query = link.slice(start.length);
-  const isPlain = link.startsWith(start) && link.length <= longestLink && plainly.test(query);
+  const isPlain = link.startsWith(start) && link.length <= longest && plainly.test(query);
   return isPlain && !query.includes("_skip") ? query : undefined;
 }
 
@@ -46,15 +51,21 @@ function plainQuery({ href, pathname }: URL, from: PagePlace, link: string): str
  * The target of a link: relative links are resolved; absolute ones must have the same origin and base path, or that of the same
  * base under its other name.
  *
+ * @param longest characters of a link that is followed
  * @throws {LifecycleError} `BAD_ANSWER`
  */
-export function nextLink(place: FhirPlace, from: PagePlace, link: string): PagePlace {
+export function nextLink(
+  place: FhirPlace,
+  from: PagePlace,
+  link: string,
+  longest: number = longestLink,
+): PagePlace {
   const base = baseOf(place);
-  const plain = plainQuery(base, from, link);
+  const plain = plainQuery(base, from, link, longest);
   if (plain !== undefined) return { path: from.path, query: withoutSecrets(plain) };
   // Relative links are relative to the base of the version; those that are only a query, to this page.
   const start = link.startsWith("?") ? `${base.href}${from.path}` : `${base.href}/`;
-  if (link.length > longestLink) throw refused(`a link of more than ${longestLink} characters`);
+  if (link.length > longest) throw refused(`a link of more than ${longest} characters`);
   const repaired = link.replace(portTwice, "$1");
   if (!URL.canParse(repaired, start)) throw refused("a link that is no URL");
   const target = new URL(repaired, start);

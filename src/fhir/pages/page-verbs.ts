@@ -10,7 +10,7 @@ import { among, anything, check, whole, type Rules } from "../../checks.ts";
 import { checkResourceId, checkType, tagPart } from "../checks.ts";
 import { placeAt, type Search } from "./cursor.ts";
 import type { CountOptions, PageOptions, SearchOptions } from "../fhir-call-options.ts";
-import type { PagePlace } from "./next-link.ts";
+import { longestLink, type PagePlace } from "./next-link.ts";
 import { firstPage, type AnyPage, type Attempt, type Load, type PageSource } from "./fhir-page.ts";
 import { execute, type VerbParts } from "../execute.ts";
 import { longestPage, pairsOf, queryOf, type Pairs, type SearchParams, encoded } from "../query.ts";
@@ -83,7 +83,10 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
     };
     const count = pairs.find(([name]) => name === "_count")?.[1];
     const asked = count === undefined ? undefined : Number(count);
-    return { source: { place, search, task: task.words, load: halving(load, asked) }, start, signal };
+    // A search is posted for its length, too, and links repeat it.
+    const longest = longestLink + (method === "POST" ? queryOf(pairs).length : 0);
+    const source = { place, search, longestLink: longest, task: task.words, load: halving(load, asked) };
+    return { source, start, signal };
   }
 
   async function one({ source, start, signal }: Begun): Promise<AnyPage> {

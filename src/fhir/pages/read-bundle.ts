@@ -38,7 +38,8 @@ export function readBundle(
   resourceType: string | undefined,
   length: number,
 ): PageContent | string {
-  const { entry = [], link = [] } = bundle;
+  const entry = bundle["entry"] ?? []; // null, as some serialisers write an empty list
+  const link = bundle["link"] ?? [];
   if (!Array.isArray(entry) || !Array.isArray(link)) return "a Bundle whose entries and links are lists";
   const matches: JsonObject[] = [];
   const included: JsonObject[] = [];
@@ -68,7 +69,7 @@ export function readBundle(
     }
     if (mode === "include" || (mode === undefined && !wanted)) included.push(resource);
     else if (wanted) matches.push(resource);
-    else return `a ${resourceType} in each entry that matches`;
+    else return matching(resourceType);
     if (type !== resourceType) marks.add(type);
     const { id, meta } = resource;
     const { versionId, lastUpdated }: JsonObject = isObject(meta) ? meta : {};
@@ -87,6 +88,11 @@ export function readBundle(
     mark: matches.length + included.length + deletions === 0 ? "" : String(marks),
     length,
   };
+}
+
+/** What a page of another type lacks, in words. */
+export function matching(resourceType: string | undefined): string {
+  return `a ${resourceType} in each entry that matches`;
 }
 
 /** The link to the next page; `undefined` on the last page; `null` if it leads nowhere, or to several pages. */

@@ -33,6 +33,15 @@ type Headers = TransportRequest["headers"];
 const noHeaders: Headers = {};
 const ignore = (): void => {};
 
+/** The transport's own connections until they are left. */
+export interface Era<T> {
+  readonly loadOf: LoadOf;
+  /** One of them has mixed up answers, so what is not written yet leaves over later ones. */
+  isOver: boolean;
+  /** Sends a request over those. */
+  readonly again: (request: TransportRequest) => Promise<T>;
+}
+
 /** One request in progress. undici calls the `on…` methods in order, each at most once unless noted otherwise. */
 abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   #request: TransportRequest | undefined;
@@ -42,6 +51,7 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   /** Stays true once set, even if a dispatcher starts the request a second time. */
   #sent = false;
   #settled = false;
+  #era: Era<T> | undefined;
   #load: ConnectionLoad | undefined;
   /** How its connections were when it began. */
   #loadBefore = 0;
@@ -60,13 +70,14 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
     dispatcher: Pick<Dispatcher, "dispatch">,
     request: TransportRequest,
     headers: Headers,
-    loadOf?: LoadOf,
+    era?: Era<T>,
   ): void {
+    this.#era = era;
     const { method, url, body = null } = request;
     onRequestAbort(request, () => this.onAbort());
     if (this.#settled) return;
     const { origin, path } = splitUrl(url);
-    this.#load = loadOf?.(origin);
+    this.#load = era?.loadOf(origin);
     this.#loadBefore = this.#load?.mark() ?? 0;
     // The sender's time-out covers the whole call, so undici's own two time-outs are disabled.
     const options = {
@@ -92,6 +103,7 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
    */
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     if (this.#settled) return this.#drop(controller, aborted(this.#sent));
+    if (this.#era?.isOver === true && !this.#sent) return this.#moveOn(controller, this.#era);
     this.#controller = controller;
     if (isRedirected(context)) this.fail(redirected());
     else if (this.#sent && this.#request?.method !== "GET") this.fail(sentAgain());
@@ -103,6 +115,14 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
       this.reject(error);
       this.#drop(controller, error);
     }
+  }
+
+  #moveOn(controller: Dispatcher.DispatchController, { again }: Era<T>): void {
+    const request = this.#request;
+    if (request !== undefined) again(request).then(this.#resolve, this.#reject);
+    this.#settled = true;
+    this.letGo();
+    this.#drop(controller, heldBack());
   }
 
   /**

@@ -169,6 +169,7 @@ function fhirSender(engine: Engine, isOver: (() => boolean) | undefined): FhirSe
   return {
     send: (call, options = {}) => sendAndTake(call, options, (answered) => answered),
     sendAndTake,
+    doubtConnections: () => sender.doubtConnections(),
     ...(stream !== undefined && {
       stream: (call, options) =>
         options.publicOnly === true
