@@ -11,10 +11,14 @@ import type { Engine } from "./engine/engine.ts";
 import { forecast } from "./operations/forecast.ts";
 import type { Health } from "./operations/health.ts";
 import { byStateNow, importsIn } from "./user/index-key.ts";
+import { userStates } from "./user/step.ts";
 
 /** What the account's state may take, ms, and the whole: both are real time, whatever clock the lifecycle has. */
 const accountMs = 1_000;
 const longestMs = 2_000;
+
+/** No user in any state: an alert compares with what was before, so a series must not begin with the first failure. */
+const noUsers = Object.fromEntries(userStates.map((state) => [state, 0]));
 
 /** The current state; makes no call to 1upHealth. @throws {LifecycleError} `STORE_UNAVAILABLE` if it takes too long */
 export function observe(engine: Engine, health: () => Promise<Health>): Promise<Observation> {
@@ -41,7 +45,7 @@ async function readAccount(engine: Engine): Promise<Observation["account"]> {
     limit: engine.guard.limits.management.calls,
     waiting,
     oldestMs,
-    users: byStateNow(tallies),
+    users: { ...noUsers, ...byStateNow(tallies) },
     gates: gates.map(([gate, { state, reason }]) => ({
       gate,
       reason: state === "open" ? null : (reason ?? "unavailable"),

@@ -109,6 +109,13 @@ describe("metrics", () => {
     expect(await value("oneup_users_running")).toBe(0);
   });
 
+  it("what an alert compares with is there before the first user fails or is taken over", async (context) => {
+    const { lifecycle, value } = await world(context);
+    expect(await value("oneup_lease_takeovers_total", { oneup_call: "createUser" })).toBe(0);
+    await lifecycle.onboard("ada");
+    expect(await value("oneup_users", { oneup_user_state: "failed" })).toBe(0);
+  });
+
   it("gauges show shut gates with their reason, endpoints that do not work, and paused lanes", async (context) => {
     const { lifecycle, sandbox, value } = await world(context);
     sandbox.fail({ status: 429, headers: { "retry-after": "600" } });
