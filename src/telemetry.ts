@@ -110,7 +110,8 @@ export interface Observation {
   readonly problem: string | null;
   /** Users that this process is working on. */
   readonly running: number;
-  readonly endpoints: readonly { readonly endpoint: string; readonly works: boolean }[];
+  /** `works`: as far as this process has seen; `null`: its last call of the endpoint is too long ago to tell. */
+  readonly endpoints: readonly { readonly endpoint: string; readonly works: boolean | null }[];
   /** What all processes share; `null`: the store did not return it. */
   readonly account: {
     /** Slots of the management limit in use, by lane, and the limit. */

@@ -129,6 +129,25 @@ describe("metrics", () => {
     expect(await value("oneup_endpoint_up", { oneup_endpoint: "management" })).toBe(1);
   });
 
+  it("an endpoint is up or down by the calls of the last ten minutes alone", async (context) => {
+    const { lifecycle, sandbox, clock, value } = await world(context);
+    const shown = async (endpoint: string) => {
+      const up = await value("oneup_endpoint_up", { oneup_endpoint: endpoint });
+      return [up, await value("oneup_endpoint_down", { oneup_endpoint: endpoint })];
+    };
+    await lifecycle.onboard("ada");
+    sandbox.fail({ status: 503 });
+    const { search } = lifecycle.fhir("ada", "r4", { retries: 0 });
+    await search("Patient").catch(() => {});
+    expect(await shown("management")).toEqual([1, 0]);
+    expect(await shown("fhir")).toEqual([0, 1]);
+    await clock.advance("11m");
+    readAgain();
+    expect(await shown("fhir")).toEqual([0, 0]);
+    expect(await shown("management")).toEqual([0, 0]);
+    expect((await lifecycle.health()).endpoints).toMatchObject([{}, {}, { endpoint: "fhir", works: false }]);
+  });
+
   it("a series that is over becomes 0, because the SDK repeats what it was told last", async (context) => {
     const { lifecycle, sandbox, value } = await world(context);
     sandbox.fail({ status: 429, headers: { "retry-after": "600" } });
