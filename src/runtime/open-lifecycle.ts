@@ -171,7 +171,7 @@ async function openEngine(
         },
         lostMs: timeoutMs + graceMs,
         neutral: (endpoint, permit) => neutralCall(engine, endpoint, permit),
-        trouble: (gate) => troubleAt(gate, endpoints),
+        trouble: (name, gate) => troubleAt(name, gate, endpoints),
         changed,
         seen(record, began) {
           limits.applyRecord(record);
