@@ -110,7 +110,7 @@ export interface PostgresAdapter extends StoreAdapter, KeyvView {
  * power cut, but a failover to a lagging replica loses the writes it had not received.
  *
  * @throws {LifecycleError} `INVALID_OPTION` for a malformed URL, `schema`, `timeoutMs` or `connections`. On opening:
- *   `STORE_UNAVAILABLE` if the server cannot be reached, `STORE_UNUSABLE` if it refuses the user, is read-only or
+ *   `STORE_UNAVAILABLE` if the server cannot be reached or is read-only, `STORE_UNUSABLE` if it refuses the user or
  *   `migrate()` was not called
  * @example
  * ```ts
@@ -140,10 +140,10 @@ export function postgres(where: Where, options: PostgresOptions = {}): PostgresA
   const link = targetOf(where, connections);
   const accounts = new Set<string>();
   const connectionOf = (clock: Clock): Connection => new Connection(link(timeoutMs), clock, timeoutMs);
-  const opened = async (clock: Clock): Promise<Connection> => {
+  const opened = async (clock: Clock, readOnly = false): Promise<Connection> => {
     const connection = connectionOf(clock);
     try {
-      await look(connection, schema);
+      await look(connection, schema, readOnly);
       return connection;
     } catch (error) {
       await connection.close();
@@ -164,8 +164,8 @@ export function postgres(where: Where, options: PostgresOptions = {}): PostgresA
         await connection.close();
       }
     },
-    async open({ account, clock }: { readonly account: string; readonly clock: Clock }): Promise<Store> {
-      const connection = await opened(clock);
+    async open({ account, clock, readOnly = false }): Promise<Store> {
+      const connection = await opened(clock, readOnly);
       accounts.add(account);
       return postgresStore(connection, quoted(schema), account, clock);
     },

@@ -23,7 +23,15 @@ export interface Telemetry {
    * };
    * ```
    */
-  attach(about: { readonly store: string }): Recorder;
+  attach(about: Attached): Recorder;
+}
+
+/** The lifecycle that reports. */
+export interface Attached {
+  /** The name of its store. */
+  readonly store: string;
+  /** The calls of which `takenOver` may tell. */
+  readonly calls: readonly string[];
 }
 
 /**
@@ -102,7 +110,8 @@ export interface Observation {
   readonly problem: string | null;
   /** Users that this process is working on. */
   readonly running: number;
-  readonly endpoints: readonly { readonly endpoint: string; readonly works: boolean }[];
+  /** `works`: as far as this process has seen; `null`: its last call of the endpoint is too long ago to tell. */
+  readonly endpoints: readonly { readonly endpoint: string; readonly works: boolean | null }[];
   /** What all processes share; `null`: the store did not return it. */
   readonly account: {
     /** Slots of the management limit in use, by lane, and the limit. */
@@ -112,7 +121,7 @@ export interface Observation {
     readonly waiting: ByLane;
     /** How long the first of them has been waiting, ms, by lane. */
     readonly oldestMs: ByLane;
-    /** Users by state. */
+    /** Users by state, of all states. */
     readonly users: Readonly<Record<string, number>>;
     /** All gates; `reason`: why it is shut, `null` if it is open. */
     readonly gates: readonly { readonly gate: string; readonly reason: string | null }[];

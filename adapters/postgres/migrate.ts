@@ -4,7 +4,7 @@
  * @module
  */
 import { sleep } from "../../src/clock.ts";
-import { LifecycleError, storeUnusable, underneath } from "../../src/errors.ts";
+import { LifecycleError, storeUnavailable, storeUnusable, underneath } from "../../src/errors.ts";
 import { commitFunction } from "./commits.ts";
 import type { Connection } from "./connection.ts";
 import { lockTimeout, openError, refusalOf, toMigrate, toMigrateOrRestore } from "./failures.ts";
@@ -141,11 +141,11 @@ export async function inTransaction<T>(client: PostgresClient, task: () => Promi
 }
 
 /**
- * Checks whether the store can be used.
+ * Checks whether the store can be used: for reading only, or by a process that also writes.
  *
- * @throws {LifecycleError} `STORE_UNUSABLE`, `STORE_UNAVAILABLE`
+ * @throws {LifecycleError} `STORE_UNUSABLE`; `STORE_UNAVAILABLE`, also while the server takes no writes and they are needed
  */
-export async function look(connection: Connection, schema: string): Promise<void> {
+export async function look(connection: Connection, schema: string, readOnly: boolean): Promise<void> {
   return connection.within(failed(connection, schema), (until) =>
     connection.lend(until, async (client) => {
       const { place } = connection;
@@ -158,15 +158,19 @@ export async function look(connection: Connection, schema: string): Promise<void
           `its schema "${schema}" has version ${found.version}, and this release needs ${version}: ${toMigrate}`,
         );
       if (found.flaw !== null) throw flawed(place, schema, found);
+      if (found.takesNoWrites !== null && !readOnly)
+        throw storeUnavailable(`Cannot open the store in ${place}: ${found.takesNoWrites}`);
     }),
   );
 }
 
-/** What a schema holds. */
+/** What a schema holds, and whether its server takes writes. */
 interface Contents {
   readonly version: number;
   /** What is wrong with its functions, which hold no data and can be made anew. */
   readonly flaw: string | null;
+  /** Why the server takes no writes now. */
+  readonly takesNoWrites: string | null;
 }
 
 function flawed(place: string, schema: string, found: Contents): LifecycleError {
@@ -186,15 +190,18 @@ interface Server {
   readonly isolation: string;
 }
 
-/** The server must be writable and must be able to store any JavaScript string. */
-function refuseServer(place: string, { version, encoding, is_replica, reads_only, isolation }: Server): void {
+/** The server must be able to store any JavaScript string. */
+function refuseServer(place: string, { version, encoding, isolation }: Server): void {
   if (version < 140_000) throw unusable(place, `it must be PostgreSQL 14 or later, not ${version}`);
   if (encoding !== "UTF8") throw unusable(place, `the database must be in UTF8, not ${encoding}`);
-  if (is_replica) throw unusable(place, "it is a replica and therefore read-only");
-  if (reads_only === "on") throw unusable(place, "it is read-only: default_transaction_read_only is on");
   if (isolation !== "read committed") {
     throw unusable(place, `default_transaction_isolation must be read committed, not ${isolation}`);
   }
+}
+
+function takesNoWrites({ is_replica, reads_only }: Server): string | null {
+  if (is_replica) return "it is a replica and therefore read-only";
+  return reads_only === "on" ? "it is read-only: default_transaction_read_only is on" : null;
 }
 
 /**
@@ -256,7 +263,7 @@ async function contentsOf(
       : lost_functions !== null && !isNewer
         ? `lacks functions (${lost_functions}), as after an incomplete restore`
         : null;
-  return { version: its.version, flaw };
+  return { version: its.version, flaw, takesNoWrites: takesNoWrites(server as Server) };
 }
 
 function unusable(place: string, rule: string): LifecycleError {

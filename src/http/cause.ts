@@ -64,13 +64,13 @@ export function causeOf(call: Call, answered: Answer | Unanswered, outcome: Outc
 export function troubleOf(
   call: Call,
   answered: Answer | Unanswered,
-): { readonly cause: CallCause; readonly isDown: boolean } | null {
+): { readonly cause: CallCause; readonly outcome: string; readonly isDown: boolean } | null {
   const outcome = answered.type === "answer" ? refusalIn(call, answered) : answered;
   const isDown = outcome !== null && down.has(outcome.type);
   if (outcome === null || !(isDown || outcome.type === "throttled" || outcome.type === "credentialsRefused"))
     return null;
   const cause = causeOf(call, answered, outcome);
-  return cause && { cause, isDown };
+  return cause && { cause, outcome: outcome.type, isDown };
 }
 
 const tokenRefused: Outcome = { type: "credentialsRefused" };

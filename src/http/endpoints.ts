@@ -41,6 +41,13 @@ interface LineFields {
   readonly status?: number;
 }
 
+/** What the last call of an endpoint met. */
+export interface EndpointTrouble {
+  /** What the call came to: `throttled`, `credentialsRefused`, `blocked`, `inDoubt`, `lost` or `notSent`. */
+  readonly outcome: string;
+  readonly cause: Cause;
+}
+
 interface Seen {
   works: boolean;
   /** When it was last down, on `clock.monotonic()`. */
@@ -49,9 +56,18 @@ interface Seen {
   /** Ms since 1970. */
   lastSuccess: number | null;
   lastFailure: Cause | null;
+  /** Its outcome. */
+  outcome: string;
 }
 
-const unseen = (): Seen => ({ works: true, downAt: 0, failures: 0, lastSuccess: null, lastFailure: null });
+const unseen = (): Seen => ({
+  works: true,
+  downAt: 0,
+  failures: 0,
+  lastSuccess: null,
+  lastFailure: null,
+  outcome: "",
+});
 
 /** FHIR refuses the tokens of all users once it has refused fresh ones of so many, one after the other. */
 const fewestRefused = 3;
@@ -85,7 +101,7 @@ export function endpointsSeen(clock: Clock, log: Log, fingerprint: (text: string
 
   return {
     /** Why the endpoint does not work, or throttles or refuses this process; `null`: its last call was answered. */
-    trouble: (endpoint: Endpoint): Cause | null => troubleIn(all[endpoint]),
+    trouble: (endpoint: Endpoint): EndpointTrouble | null => troubleIn(all[endpoint]),
 
     health(): readonly EndpointHealth[] {
       return (["management", "token", "fhir"] as const).map((endpoint) => {
@@ -96,7 +112,7 @@ export function endpointsSeen(clock: Clock, log: Log, fingerprint: (text: string
           works,
           lastSuccess: lastSuccess === null ? null : new Date(lastSuccess),
           lastFailure,
-          nextStep: trouble && nextStepAfter(trouble),
+          nextStep: trouble && nextStepAfter(trouble.cause),
         };
       });
     },
@@ -113,6 +129,7 @@ export function endpointsSeen(clock: Clock, log: Log, fingerprint: (text: string
         const cause = printed(trouble.cause, fingerprint);
         if (cause.code === "DEADLINE_PASSED") return; // nothing was sent, and the endpoint was not asked
         seen.failures++;
+        seen.outcome = trouble.outcome;
         seen.lastFailure = { ...cause, attempt: seen.failures, at: new Date(clock.now()), retryAt: null };
       }
       const works = trouble?.isDown !== true && !(endpoint === "fhir" && refusesTokens());
@@ -160,6 +177,6 @@ export function endpointsSeen(clock: Clock, log: Log, fingerprint: (text: string
 export type Endpoints = ReturnType<typeof endpointsSeen>;
 
 /** What the last call met; `null`: it was answered. */
-function troubleIn({ failures, lastFailure }: Seen): Cause | null {
-  return failures > 0 ? lastFailure : null;
+function troubleIn({ failures, lastFailure, outcome }: Seen): EndpointTrouble | null {
+  return failures > 0 && lastFailure !== null ? { outcome, cause: lastFailure } : null;
 }

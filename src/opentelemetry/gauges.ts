@@ -25,7 +25,17 @@ const gauges = {
   "oneup.ready": ["{process}", "1 if health() finds no problem, 0 if it does.", "process"],
   "oneup.problem": ["{problem}", "1 while health() finds this problem.", "process"],
   "oneup.users.running": ["{user}", "Users that are being worked on.", "process"],
-  "oneup.endpoint.up": ["{endpoint}", "1 if 1upHealth's endpoint answers, 0 if it does not.", "process"],
+  // Two gauges, for the SDK would repeat the last value of one for an endpoint that is no longer called.
+  "oneup.endpoint.up": [
+    "{endpoint}",
+    "1 if 1upHealth's endpoint works, by the calls of the last ten minutes, otherwise 0.",
+    "process",
+  ],
+  "oneup.endpoint.down": [
+    "{endpoint}",
+    "1 if 1upHealth's endpoint does not work, by the calls of the last ten minutes, otherwise 0.",
+    "process",
+  ],
   "oneup.slots.used": ["{call}", "Calls of the management limit in use, by lane.", "account"],
   "oneup.slots.free": ["{call}", "Calls that the management limit still allows now.", "account"],
   "oneup.slots.limit": ["{call}", "The management limit.", "account"],
@@ -107,9 +117,10 @@ function ofProcess({ problem, running, endpoints }: Observation): readonly Point
     point("oneup.ready", problem === null ? 1 : 0),
     ...(problem === null ? [] : [point("oneup.problem", 1, { "error.type": problem })]),
     point("oneup.users.running", running),
-    ...endpoints.map(({ endpoint, works }) =>
-      point("oneup.endpoint.up", works ? 1 : 0, { "oneup.endpoint": endpoint }),
-    ),
+    ...endpoints.flatMap(({ endpoint, works }) => [
+      point("oneup.endpoint.up", works === true ? 1 : 0, { "oneup.endpoint": endpoint }),
+      point("oneup.endpoint.down", works === false ? 1 : 0, { "oneup.endpoint": endpoint }),
+    ]),
   ];
 }
 

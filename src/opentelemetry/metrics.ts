@@ -17,9 +17,9 @@ const mostErrors = 60;
 
 /**
  * Creates the counters and histograms of one lifecycle. Each counts what this process did, so sum them over processes.
- * `own`: attributes that the application adds to each of them.
+ * `own`: attributes that the application adds to each of them. `calls`: those during which a user may be taken over.
  */
-export function workMetrics(meter: Meter, own: Attributes) {
+export function workMetrics(meter: Meter, own: Attributes, calls: readonly string[]) {
   const seconds = (name: string, description: string, boundaries: number[]) =>
     meter.createHistogram(name, {
       description,
@@ -27,7 +27,7 @@ export function workMetrics(meter: Meter, own: Attributes) {
       valueType: ValueType.DOUBLE,
       advice: { explicitBucketBoundaries: boundaries },
     });
-  const calls = seconds(
+  const durations = seconds(
     "oneup.call.duration",
     "Duration of calls to 1upHealth, by call and outcome; a FHIR operation counts as one call.",
     ofRequests,
@@ -48,6 +48,10 @@ export function workMetrics(meter: Meter, own: Attributes) {
     description: "Users taken over from a process that ended, or lost them, during a call.",
     unit: "{takeover}",
   });
+  const tookOver = (call: string, users: number): void =>
+    takeovers.add(users, { ...own, "oneup.call": call });
+  // A rate is taken between two values, so a counter that begins with the first takeovers would hide these.
+  for (const call of calls) tookOver(call, 0);
   const errors = fewWords(mostErrors);
 
   /** The outcome, and the code of the error. */
@@ -65,9 +69,9 @@ export function workMetrics(meter: Meter, own: Attributes) {
       if (work.type === "onboard") return onboards.record(seconds, how(ended));
       if (work.type === "commit") return commits.record(seconds, how(ended));
       const of = { "oneup.call": work.call, "oneup.endpoint": work.endpoint };
-      calls.record(seconds, { ...of, ...how(ended) });
+      durations.record(seconds, { ...of, ...how(ended) });
     },
-    takenOver: (call: string): void => takeovers.add(1, { ...own, "oneup.call": call }),
+    takenOver: (call: string): void => tookOver(call, 1),
     granted(kind: GrantKind, ms: number): void {
       if (kind === "refresh") refreshes.record(ms / 1_000, own);
       else firstTokens.record(ms / 1_000, { ...own, "oneup.token.kind": kind });

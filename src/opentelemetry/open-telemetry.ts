@@ -53,11 +53,11 @@ const scope = "oneup-lifecycle";
 export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
   const { tracerProvider, meterProvider, attributes = {} } = check("use OpenTelemetry", options, rules);
   return {
-    attach({ store }): Recorder {
+    attach({ store, calls }): Recorder {
       // An API without an SDK returns a meter that stays silent, so it is asked when a lifecycle opens.
       const tracer = (tracerProvider ?? trace.getTracerProvider()).getTracer(scope);
       const meter = (meterProvider ?? metrics.getMeterProvider()).getMeter(scope);
-      const counted = workMetrics(meter, attributes);
+      const counted = workMetrics(meter, attributes, calls);
       let stopGauges = (): void => {};
       return {
         during(work, task, end) {

@@ -36,6 +36,7 @@ import { checkOrigins, warnOfOtherOrigins, originsOf, originsField } from "./acc
 import { neutralCall } from "./engine/neutral-call.ts";
 import { checkOptions, type LifecycleOptions, type Settings } from "./options/lifecycle-options.ts";
 import { guardedRecorder } from "./telemetry/guarded-recorder.ts";
+import { userCalls } from "./user/step.ts";
 import { TokenOwners } from "./user/token-owners.ts";
 import { unseenTransport } from "./telemetry/unseen-transport.ts";
 import { SearchForms } from "./user/search-forms.ts";
@@ -102,7 +103,11 @@ async function openEngine(
   const clock = steadyClock(settings.clock); // one wrong reading must not become a gate or a pause of a day
   const credentials = await askForCredentials(settings.credentials, systemClock);
   const account = accountOf(credentials.clientId);
-  const recorder = guardedRecorder(settings.telemetry, { store: settings.store.name }, settings.logger);
+  const recorder = guardedRecorder(
+    settings.telemetry,
+    { store: settings.store.name, calls: userCalls() },
+    settings.logger,
+  );
   const checked = await openChecked(settings.store, account, clock, { recorder, logger: settings.logger });
   const { store: opened } = checked;
   try {
@@ -166,7 +171,7 @@ async function openEngine(
         },
         lostMs: timeoutMs + graceMs,
         neutral: (endpoint, permit) => neutralCall(engine, endpoint, permit),
-        trouble: (gate) => troubleAt(gate, endpoints),
+        trouble: (name, gate) => troubleAt(name, gate, endpoints),
         changed,
         seen(record, began) {
           limits.applyRecord(record);

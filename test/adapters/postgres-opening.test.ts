@@ -16,6 +16,25 @@ import { newStore, openStore, refusal, urlWith } from "./postgres-scene.ts";
 const unavailable = { code: "STORE_UNAVAILABLE", retryable: true };
 const unusable = { code: "STORE_UNUSABLE", retryable: false };
 
+/** What commands that only look do. */
+async function canBeRead(url: string): Promise<void> {
+  const adapter = postgres(url);
+  const store = await adapter.open({ account: "account", clock: systemClock, readOnly: true });
+  try {
+    expect((await store.load("ada")).type).toBe("record");
+    expect(await store.tally()).toEqual({ created: { all: 1, stale: 0 } });
+    expect(await store.page({ limit: 10 })).toEqual(["ada"]);
+    const limit = { name: "management", calls: 1, windowMs: 1_000 };
+    expect(await store.slots.forecast({ limit, later: [], calls: 1, lane: "bulk" })).toMatchObject({
+      inMs: 0,
+    });
+    expect(await store.account.load()).toBe(null);
+    await expect(store.probe?.()).rejects.toMatchObject(unavailable);
+  } finally {
+    await store.close();
+  }
+}
+
 /** A server that greets each client and ends the connection at once; its URL. */
 async function breathless(): Promise<string> {
   const message = (type: string, body: Buffer): Buffer => {
@@ -361,7 +380,7 @@ withPostgres("adapters/postgres, opened", (server) => {
     expect(await store.counts()).toEqual({ created: 1 });
   });
 
-  it("open() refuses a server that takes no writes; one that stops taking them is unavailable", async () => {
+  it("a server that takes no writes is unavailable, can be read, and gets no new schema", async () => {
     const { url } = await server(forgetful);
     const store = await newStore(url);
     await store.commit(write("ada"));
@@ -370,24 +389,30 @@ withPostgres("adapters/postgres, opened", (server) => {
     await vi.waitUntil(
       async () => (await sql(url, "SHOW transaction_read_only"))[0]?.["transaction_read_only"] === "on",
     );
-    expect(await refusal(url)).toMatchObject({
+    const message = expect.stringMatching(/it is read-only: default_transaction_read_only is on$/);
+    expect(await refusal(url)).toMatchObject({ ...unavailable, message });
+    const another = postgres(url, { schema: "another" });
+    await expect(another.migrate()).rejects.toMatchObject({
       ...unusable,
-      message: expect.stringMatching(/it is read-only: default_transaction_read_only is on$/),
+      message: expect.stringMatching(/is read-only/),
     });
+    await postgres(url).migrate(); // there is nothing to do
+    await canBeRead(url);
     await expect(store.commit(write("bob"))).rejects.toMatchObject(unavailable);
     await expect(store.commit(write("bob"))).rejects.toThrow(/is read-only: it is a replica, or default_/);
     expect((await store.load("ada")).type).toBe("record");
   });
 
-  it("open() refuses a replica; commit() rejects after a fail-over to one, until it is promoted", async () => {
+  it("a replica is unavailable, and can be read; commit() rejects after a fail-over to one, until it is promoted", async () => {
     const primary = await server(forgetful);
-    await newStore(primary.url);
+    await (await newStore(primary.url)).commit(write("ada"));
     const replica = await startReplica(primary.url, forgetful);
     onTestFinished(() => replica.stop());
     expect(await refusal(replica.url)).toMatchObject({
-      ...unusable,
+      ...unavailable,
       message: expect.stringMatching(/it is a replica and therefore read-only$/),
     });
+    await vi.waitFor(() => canBeRead(replica.url), 10_000);
     const [before, after] = [
       new Pool({ connectionString: primary.url }),
       new Pool({ connectionString: replica.url }),
@@ -398,10 +423,10 @@ withPostgres("adapters/postgres, opened", (server) => {
     }
     let current = before;
     const store = await openStore({ connect: () => current.connect() });
-    await store.commit(write("ada"));
+    await store.commit(write("eve"));
     await vi.waitFor(async () => {
       const rows = await sql(replica.url, "SELECT FROM oneup_lifecycle.users");
-      expect(rows).toHaveLength(1);
+      expect(rows).toHaveLength(2);
     });
     await primary.kill("SIGKILL");
     current = after;

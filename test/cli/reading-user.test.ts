@@ -87,6 +87,35 @@ withPostgres("cli with a PostgreSQL role that has only SELECT", (server) => {
   });
 });
 
+withPostgres("cli with a PostgreSQL that is read-only", (server) => {
+  it("looks, and what writes is retryable: a worker waits for it", async () => {
+    const { url } = await server();
+    await postgres(url).migrate();
+    const operatorBy = await stage({ type: "postgres", url, key: anyKey });
+    await sql(
+      url,
+      `CREATE ROLE late LOGIN SUPERUSER; ALTER ROLE late SET default_transaction_read_only = on`,
+    );
+    const operator = operatorBy(url.replace(/\/\/\w+@/, "//late@"));
+    const status = await operator.run(["status", "--json"]);
+    expect(status.code).toBe(1);
+    expect(JSON.parse(status.out)).toMatchObject({
+      ready: false,
+      problem: "STORE_UNAVAILABLE",
+      why: expect.stringContaining("this PostgreSQL is read-only"),
+      users: { tokenActive: 1 },
+    });
+    for (const words of [["inspect", "ada"], ["explain", "ada"], ["users"], ["forecast", "3"]])
+      expect(await operator.run(words)).toMatchObject({ code: 0 });
+    const refused = await operator.run(["hold", "ada", "--reason", "x"]);
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining("[STORE_UNAVAILABLE]") });
+    const worker = operator.begin(["work"]);
+    await worker.said(/(default_transaction_read_only is on; next try in 1 s)/);
+    worker.kill("SIGTERM");
+    await worker.ended;
+  });
+});
+
 withServer("redis", "cli with a Redis user that may only read", (server) => {
   it("looks, and names the permission that a change lacks", async () => {
     const { url, port } = await server();

@@ -109,6 +109,13 @@ describe("metrics", () => {
     expect(await value("oneup_users_running")).toBe(0);
   });
 
+  it("what an alert compares with is there before the first user fails or is taken over", async (context) => {
+    const { lifecycle, value } = await world(context);
+    expect(await value("oneup_lease_takeovers_total", { oneup_call: "createUser" })).toBe(0);
+    await lifecycle.onboard("ada");
+    expect(await value("oneup_users", { oneup_user_state: "failed" })).toBe(0);
+  });
+
   it("gauges show shut gates with their reason, endpoints that do not work, and paused lanes", async (context) => {
     const { lifecycle, sandbox, value } = await world(context);
     sandbox.fail({ status: 429, headers: { "retry-after": "600" } });
@@ -120,6 +127,25 @@ describe("metrics", () => {
     expect(await value("oneup_lane_paused", { oneup_lane: "bulk" })).toBe(1);
     expect(await value("oneup_lane_paused", { oneup_lane: "recovery" })).toBe(0);
     expect(await value("oneup_endpoint_up", { oneup_endpoint: "management" })).toBe(1);
+  });
+
+  it("an endpoint is up or down by the calls of the last ten minutes alone", async (context) => {
+    const { lifecycle, sandbox, clock, value } = await world(context);
+    const shown = async (endpoint: string) => {
+      const up = await value("oneup_endpoint_up", { oneup_endpoint: endpoint });
+      return [up, await value("oneup_endpoint_down", { oneup_endpoint: endpoint })];
+    };
+    await lifecycle.onboard("ada");
+    sandbox.fail({ status: 503 });
+    const { search } = lifecycle.fhir("ada", "r4", { retries: 0 });
+    await search("Patient").catch(() => {});
+    expect(await shown("management")).toEqual([1, 0]);
+    expect(await shown("fhir")).toEqual([0, 1]);
+    await clock.advance("11m");
+    readAgain();
+    expect(await shown("fhir")).toEqual([0, 0]);
+    expect(await shown("management")).toEqual([0, 0]);
+    expect((await lifecycle.health()).endpoints).toMatchObject([{}, {}, { endpoint: "fhir", works: false }]);
   });
 
   it("a series that is over becomes 0, because the SDK repeats what it was told last", async (context) => {

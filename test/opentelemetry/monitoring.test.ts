@@ -118,6 +118,16 @@ describe("docs/monitoring", () => {
     );
   });
 
+  it("a rule about what has grown also counts what a new series begins with", () => {
+    const grown = rules.filter(({ expr }) => /\bincrease\(|\boffset\b/.test(expr));
+    expect(grown.map(({ alert }) => alert)).toEqual(["OneupUsersFail", "OneupGrantsLost", "OneupTakeovers"]);
+    for (const { expr } of grown) {
+      const metrics = new Set(expr.match(/\boneup_\w+(?:_total|_count|_users)\b|\boneup_users\b/g));
+      expect(metrics.size).toBe(1);
+      expect(expr).toMatch(new RegExp(`min_over_time\\((?:max\\()?${[...metrics].join()}\\b`));
+    }
+  });
+
   it("every rule has a name of its own, a severity, and tells what happens and what to do", () => {
     expect(rules.length).toBeGreaterThan(10);
     expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);

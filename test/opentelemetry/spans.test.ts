@@ -147,7 +147,7 @@ describe("spans", () => {
 
   it("requests run where the SDK suppresses tracing, and only they", async () => {
     const hidden: Record<string, boolean> = {};
-    const telemetry = openTelemetry().attach({ store: "memory" });
+    const telemetry = openTelemetry().attach({ store: "memory", calls: [] });
     await telemetry.unseen(async () => void (hidden["request"] = isHidden()));
     await telemetry.detached(async () => void (hidden["worker"] = isHidden()));
     expect(hidden).toEqual({ request: true, worker: false });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isPurging } from "../../../machines/index.ts";
+import { isPurging, type GateReason } from "../../../machines/index.ts";
 import { causeInWords, LifecycleError, type Cause } from "../../errors.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
@@ -24,7 +24,7 @@ import type { User } from "../user/user.ts";
 /** The current status of the user, including what blocks its next call. */
 export function statusOf(engine: Engine, user: User): UserStatus {
   const blocked = blockedUser(engine, user);
-  const met = blocked === null ? null : troubleAt(blocked.by, engine.endpoints);
+  const met = blocked === null ? null : causeOfShut(engine, blocked);
   const now = tokenTime(engine, user);
   const leaseMs = engine.running.has(user.id) ? undefined : user.leaseMs;
   const seen = { ...user, pause: ownPause(engine, user), leaseMs };
@@ -45,16 +45,27 @@ export function statusOf(engine: Engine, user: User): UserStatus {
  * served once a registration may leave, whatever the user's own call passes.
  */
 export function gateAhead(engine: Engine, user: User, lane: Lane | null): GateAhead | null {
-  const { account, endpoints } = engine;
+  const { account } = engine;
   const call = nextGatedCall(engine, user);
   if (call === undefined) return null;
   const gate = account.shutBefore(call) ?? (lane === null ? null : account.shutBefore("createUser"));
-  return gate && { gate, cause: troubleAt(gate, endpoints) };
+  if (gate === null) return null;
+  const { reason } = account.gates()[gate];
+  return { gate, reason, cause: reason && causeOfShut(engine, { by: gate, reason }) };
+}
+
+/** The failed call because of which calls are held back there, if this process has seen it. */
+export function causeOfShut(
+  { account, endpoints }: Engine,
+  { by, reason }: Pick<Blocked, "by" | "reason">,
+): Cause | null {
+  return troubleAt(by, { ...account.gates()[by], reason }, endpoints);
 }
 
 /** See {@link gateAhead}. */
 export interface GateAhead {
   readonly gate: GateName;
+  readonly reason: GateReason | null;
   readonly cause: Cause | null;
 }
 

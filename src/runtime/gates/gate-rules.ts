@@ -7,7 +7,7 @@ import type { Cause, ErrorCode } from "../../errors.ts";
 import type { Endpoint } from "../../http/call.ts";
 import type { Endpoints } from "../../http/endpoints.ts";
 import type { GatedCall, GateName } from "../../guard/gates.ts";
-import type { GateReason } from "../../../machines/index.ts";
+import type { Gate, GateReason } from "../../../machines/index.ts";
 import {
   afterForbidden,
   afterNamedThrottling,
@@ -59,10 +59,36 @@ export const errorOf: Readonly<Record<GateReason, ErrorCode | null>> = {
   forbidden: "FORBIDDEN",
 };
 
-/** The latest failed call because of which this gate may be shut, of those that this process has seen. */
-export function troubleAt(gate: GateName, endpoints: Endpoints): Cause | null {
-  const seen = kinds[gate].endpoints.flatMap((endpoint) => endpoints.trouble(endpoint) ?? []);
-  return seen.toSorted((one, other) => other.at.getTime() - one.at.getTime())[0] ?? null;
+/** The outcomes of calls that shut a gate for the reason. */
+const outcomesOf: Readonly<Record<GateReason, readonly string[]>> = {
+  throttled: ["throttled"],
+  rateLimit: [],
+  unavailable: ["notSent", "lost", "inDoubt", "blocked"],
+  credentials: ["credentialsRefused"],
+  forbidden: ["blocked"],
+};
+
+/** Another process may have shut the gate anew since, each time after so long at most, ms. */
+const betweenTriesMs = afterTrouble.longestMs;
+
+/**
+ * The latest failed call because of which this gate may be shut, of those that this process has seen: another process may
+ * have shut it for another reason, or long after.
+ */
+export function troubleAt(
+  name: GateName,
+  { reason, since, attempt }: Pick<Gate, "reason" | "since" | "attempt">,
+  endpoints: Endpoints,
+): Cause | null {
+  if (reason === null) return null;
+  const from = since - attempt * betweenTriesMs;
+  const seen = kinds[name].endpoints.flatMap((endpoint) => endpoints.trouble(endpoint) ?? []);
+  return (
+    seen
+      .filter(({ outcome, cause }) => outcomesOf[reason].includes(outcome) && cause.at.getTime() >= from)
+      .map(({ cause }) => cause)
+      .toSorted((one, other) => other.at.getTime() - one.at.getTime())[0] ?? null
+  );
 }
 
 /** The endpoint of the neutral call for this call; `null`: a refusal by FHIR concerns that call only. */

@@ -23,7 +23,7 @@ export interface SharedGatesParts extends RecordParts {
   /** The name under which the gate of the secret in use is kept. */
   readonly secretKey: () => string;
   /** The latest failed call because of which the gate may be shut. */
-  readonly trouble: (gate: GateName) => Cause | null;
+  readonly trouble: (name: GateName, gate: Gate) => Cause | null;
   /** Called when a gate changed. */
   readonly changed: () => void;
   /** Called with the account's record on each read, and when the read started, on `clock.monotonic()`. */
@@ -247,7 +247,7 @@ export class SharedGates {
       const now = clock.now();
       const ms = Math.max(0, gate.until - now);
       const error = reason && errorOf[reason];
-      const trouble = error && this.#parts.trouble(name);
+      const trouble = error && this.#parts.trouble(name, gate);
       const because = trouble ? `: ${causeInWords(trouble)}` : "";
       const todo = trouble ? nextStepAfter(trouble) : error && nextSteps[error];
       // Once its waits no longer grow, a gate that stays shut is no news.

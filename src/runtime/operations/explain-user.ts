@@ -10,7 +10,8 @@ import type { FailureReason, GateReason, UserState } from "../../../machines/ind
 import type { GateName } from "../../guard/gates.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { RefusedSecret, ShutGate } from "./budget.ts";
-import { leaseInWords } from "../engine/user-errors.ts";
+import { leaseInWords, type GateAhead } from "../engine/user-errors.ts";
+import { errorOf } from "../gates/gate-rules.ts";
 import { callOf, describeState, hasLeft } from "../user/step.ts";
 import type { UserPause, UserStatus } from "../user/user-status.ts";
 import { distanceInWords, momentInWords } from "../options/time-in-words.ts";
@@ -23,8 +24,8 @@ export interface Circumstances {
   readonly shut: readonly ShutGate[];
   /** Secrets of other processes that 1upHealth refuses. */
   readonly refusedSecrets: readonly RefusedSecret[];
-  /** The gate among them that its next call must pass, and the failed call because of which it is shut. */
-  readonly ahead: { readonly gate: GateName; readonly cause: Cause | null } | null;
+  /** The gate among them that its next call must pass, why it is shut, and the failed call that did it, if it is known here. */
+  readonly ahead: GateAhead | null;
   /** Why the call of its last step brought nothing, if so. */
   readonly cause: Cause | null;
   /** The text of the response that brought nothing, if texts are kept. */
@@ -216,7 +217,9 @@ function whatToDo({ failure, pause, state, usable }: UserStatus, around: Circums
     around.ahead === null && (pause?.reason === "throttled" || isRefusedAlone(pause?.reason, around.shut));
   const step =
     failure === null
-      ? cause && nextStepAfter(cause, { alone })
+      ? cause === null
+        ? stepAt(usable ? null : around.ahead)
+        : nextStepAfter(cause, { alone })
       : `${failureSteps[failure.reason]}, then call retry()`;
   return [
     ...(around.unwritable === null
@@ -226,6 +229,12 @@ function whatToDo({ failure, pause, state, usable }: UserStatus, around: Circums
         ]),
     ...(step === null || around.isRunning || around.leasedUntil !== null ? [] : [`What to do: ${step}.`]),
   ];
+}
+
+/** What to do about a gate that a call of another process has shut; an outage is only waited for. */
+function stepAt(ahead: GateAhead | null): string | null {
+  const error = ahead?.reason ? errorOf[ahead.reason] : null;
+  return error && error !== "UNAVAILABLE" ? nextSteps[error] : null;
 }
 
 const failureSteps: Readonly<Record<FailureReason, string>> = {

@@ -13,7 +13,7 @@ import {
   storeUnavailable,
 } from "../../errors.ts";
 import { nextStepAfter, nextStepOf, nextSteps } from "../../next-step.ts";
-import { troubleAt } from "../gates/gate-rules.ts";
+import { causeOfShut } from "../engine/user-errors.ts";
 import { viewOf, type BudgetView, type RefusedSecret, type ShutGate } from "./budget.ts";
 import type { AccountPause } from "../account/pauses.ts";
 import type { EndpointHealth } from "../../http/endpoints.ts";
@@ -184,11 +184,11 @@ function cannotSend({ endpoints }: Engine): Trouble | null {
 }
 
 /** What 1upHealth refuses: the secret in use, or else this process. */
-function refusalIn({ endpoints }: Engine, shut: readonly ShutGate[]): Trouble {
+function refusalIn(engine: Engine, shut: readonly ShutGate[]): Trouble {
   for (const reason of ["credentials", "forbidden"] as const) {
     const found = shut.find((gate) => gate.reason === reason);
     if (found === undefined) continue;
-    const cause = troubleAt(found.gate, endpoints);
+    const cause = causeOfShut(engine, { by: found.gate, reason });
     const [problem, what] = refusals[reason];
     if (cause === null) return { problem, why: what, nextStep: nextSteps[problem] };
     return { problem, why: `${what}: ${causeInWords(cause)}`, nextStep: nextStepAfter(cause) };

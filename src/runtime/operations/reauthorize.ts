@@ -65,7 +65,7 @@ async function assertAccepted(engine: Engine, next: User, hasGrant: boolean, can
     const [code, why] = refusals[reason];
     throw new LifecycleError(code, `${cannot}: ${why}; nothing was changed`, {
       retryable: reason === "forbidden",
-      failedCall: engine.endpoints.trouble(endpointOf(call)),
+      failedCall: engine.endpoints.trouble(endpointOf(call))?.cause ?? null,
     });
   }
 }

@@ -9,7 +9,7 @@ import type { Refusal } from "../../http/answer.ts";
 import type { Answer, Call, Unanswered } from "../../http/call.ts";
 import { sizeRuleIn } from "../../http/transport.ts";
 import { listUsersCall, readUserList, type RemoteUser, type UserQuery } from "../../http/user-management.ts";
-import { troubleAt } from "../gates/gate-rules.ts";
+import { causeOfShut } from "../engine/user-errors.ts";
 import { refusalError, shutError } from "../gates/refusal-error.ts";
 import { checkId } from "../options/check-id.ts";
 import { aSignal, check, checkValue, invalid, only, whole, type Rules } from "../../checks.ts";
@@ -140,13 +140,14 @@ function ask<T extends { readonly type: string }>(
 
 /** The error for a failed outcome; `null` for a success. */
 function refusalOf(
-  { clock, closing, endpoints }: Engine,
+  engine: Engine,
   outcome: Unanswered | Refusal | Shut,
   isPage: boolean,
 ): LifecycleError | null {
+  const { clock, closing } = engine;
   switch (outcome.type) {
     case "shut":
-      return shutError(outcome, clock.now(), troubleAt(outcome.by, endpoints), refused);
+      return shutError(outcome, clock.now(), causeOfShut(engine, outcome), refused);
     case "credentialsRefused":
     case "blocked":
     case "throttled":

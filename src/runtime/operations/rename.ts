@@ -8,7 +8,6 @@ import { sleep } from "../../clock.ts";
 import { because, isLifecycleError, LifecycleError, type ErrorCode } from "../../errors.ts";
 import { beforeAskingAgain } from "../../guard/guard.ts";
 import type { Blocked } from "../gates/account.ts";
-import { troubleAt } from "../gates/gate-rules.ts";
 import { refusalError, shutError } from "../gates/refusal-error.ts";
 import { confirmNumber } from "./confirm-number.ts";
 import { hasItsId, waitForUser } from "../engine/wait-for-user.ts";
@@ -18,7 +17,7 @@ import { inTimeFor } from "../engine/deadline.ts";
 import { mayArriveForMs } from "../engine/in-doubt.ts";
 import { heldBy, stopOfLane, whenNotStopped, type OperatorStop } from "../engine/stop.ts";
 import { runUser } from "../engine/run-user.ts";
-import { tooSoon } from "../engine/user-errors.ts";
+import { causeOfShut, tooSoon } from "../engine/user-errors.ts";
 import { newLease, type Engine, type RunResult, type Deadline } from "../engine/engine.ts";
 import { isBusy, loadUser, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
 import { lastCause } from "../user/causes.ts";
@@ -189,8 +188,7 @@ function notNow(engine: Engine, id: string, why: string): LifecycleError {
 }
 
 function gateShut(engine: Engine, id: string, shut: Blocked): LifecycleError {
-  const { clock, endpoints } = engine;
-  return shutError(shut, clock.now(), troubleAt(shut.by, endpoints), refusing(engine, id));
+  return shutError(shut, engine.clock.now(), causeOfShut(engine, shut), refusing(engine, id));
 }
 
 /** Another user here has the id that 1upHealth has just given this one. */

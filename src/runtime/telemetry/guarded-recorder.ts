@@ -6,7 +6,7 @@
  */
 import { withMethods } from "../../checks.ts";
 import { legible } from "../../errors.ts";
-import type { Recorder, Telemetry } from "../../telemetry.ts";
+import type { Attached, Recorder, Telemetry } from "../../telemetry.ts";
 import { errorField, type Logger } from "../options/logger.ts";
 
 /**
@@ -16,7 +16,7 @@ import { errorField, type Logger } from "../options/logger.ts";
  */
 export function guardedRecorder(
   telemetry: Telemetry | undefined,
-  about: { readonly store: string },
+  about: Attached,
   logger: Logger,
 ): Recorder | null {
   let hasWarned = false;
@@ -70,7 +70,7 @@ const aRecorder = withMethods("during", "unseen", "detached", "takenOver", "gran
 
 function attached(
   telemetry: Telemetry | undefined,
-  about: { readonly store: string },
+  about: Attached,
   warn: (error: unknown) => void,
 ): Recorder | null {
   if (telemetry === undefined) return null;

@@ -71,6 +71,11 @@ export function callOf(state: UserState): UserCall | undefined {
   return rowsOf(state).call;
 }
 
+/** The calls that some state requires. */
+export function userCalls(): readonly UserCall[] {
+  return [...new Set(userStates.flatMap((state) => callOf(state) ?? []))];
+}
+
 type Node = typeof userLifecycle.root;
 
 /** The description of a state. */
