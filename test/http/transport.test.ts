@@ -315,6 +315,24 @@ describe("fetchTransport()", () => {
   const answering = (answer: () => Promise<Response>): Transport => fetchTransport(answer);
   const call = secretCall("https://api.1up.health");
 
+  it.each(["send", "stream"] as const)(
+    "%s() has no connection kept: Bun's fetch repeats calls on it",
+    async (verb) => {
+      const fetch = vi.fn<typeof globalThis.fetch>(async () => new Response(""));
+      const { signal } = new AbortController();
+      const request = {
+        method: "PUT",
+        url: call.url,
+        headers: {},
+        signal,
+        maxBytes: 9,
+        onSending: () => true,
+      } as const;
+      await fetchTransport(fetch)[verb]?.(request);
+      expect(fetch).toHaveBeenCalledWith(call.url, expect.objectContaining({ keepalive: false }));
+    },
+  );
+
   it("reads a redirect that a browser hides as 302", async () => {
     const hidden = new Response("");
     Object.defineProperties(hidden, { type: { value: "opaqueredirect" }, status: { value: 0 } });
