@@ -95,6 +95,7 @@ export type ErrorCode =
  * - `ANSWER_INTERCEPTED`: a dispatcher of the application's own made an error of the response; it is not read
  * - `REDIRECT_FOLLOWED`: a dispatcher or `fetch` of the application's own followed a redirect; the answer is not read
  * - `TRANSPORT_BROKEN`: a transport of the application's own resolved with something else than a response
+ * - `READING_FAILED`: a response came, and what reads it in this process failed
  * - `invalid_client`, `invalid_grant`, `server_error`, …: an error code of OAuth 2.0 (RFC 6749) in the response
  * - `http_503`, `http_403`, …: the status of the response is all that is known
  * - `html_page`: a page of HTML, perhaps a login

@@ -25,6 +25,7 @@ import {
   type LazyRequest,
   malformed,
   networkError,
+  readingFailed,
   taskOnAbort,
   tooDeep,
   tooMany,
@@ -170,15 +171,17 @@ export function createSender(options: SenderOptions): Sender {
     const cancel = longestMs === timeoutMs ? onTimeout(expire) : clock.timer(longestMs, expire);
     const unhear = signal && onAbort(signal, () => attempt.abort());
     let answered: Answer | Unanswered;
+    let hasCome = false;
     pending++;
     try {
       const response = await (isHeard ? transport.send(attempt) : sendByOther(transport, attempt, clock));
+      hasCome = true;
       if (!isResponse(response)) throw malformed();
       if (onText !== undefined && response.status === 200 && onText(response.text)) await transport.turn?.();
       answered = answerTo(call, response, attempt.sentAt);
     } catch (error) {
       signal?.throwIfAborted();
-      answered = unanswered(error, late ? longestMs : undefined);
+      answered = unanswered(hasCome ? readingFailed(error) : error, late ? longestMs : undefined);
     } finally {
       cancel();
       unhear?.();
