@@ -5,7 +5,7 @@
  * @module
  */
 import { onAbort } from "../abort.ts";
-import { inWords } from "../errors.ts";
+import { inWords, textIn } from "../errors.ts";
 import { isError } from "../realms.ts";
 
 /** One request. */
@@ -180,7 +180,7 @@ export function networkError(error: unknown, sent: boolean): TransportError {
 export function proxyCodeOf(error: unknown): string | undefined {
   const status = /^Proxy response \((\d{3})\) !== 200/;
   for (let at = error, depth = 0; isError(at) && depth < 5; depth++, at = at.cause) {
-    const found = status.exec(at.message)?.[1];
+    const found = status.exec(textIn(at, "message"))?.[1];
     if (found !== undefined) return `proxy_${found}`;
   }
   return undefined;
