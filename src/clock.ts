@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { uptime } from "node:os";
 import { onAbort } from "./abort.ts";
 
@@ -16,7 +16,7 @@ export interface Clock {
   monotonic(): number;
   /** Runs `task` once, `ms` milliseconds from now. The returned function cancels it. */
   timer(ms: number, task: () => void): () => void;
-  /** A number in [0, 1), for jitter and identifiers. Never used for keys. */
+  /** A number in [0, 1), for jitter; on a clock of your own also for names of writes and leases. Never used for keys. */
   random(): number;
 }
 
@@ -123,19 +123,38 @@ export async function inTime<T>(
   }
 }
 
+/** Random bytes, fetched for many names at a time, because the system call costs more than a name. */
+let bytes: Buffer = Buffer.alloc(0);
+let used = 0;
+
+/** As `clock.random()`, from the bytes: `Math.random` repeats itself where a test, a seed or `--random-seed` has it so. */
+function drawn(): number {
+  if (used === bytes.length) [bytes, used] = [randomBytes(bytesOfDraw * 512), 0];
+  used += bytesOfDraw;
+  return bytes.readUIntLE(used - bytesOfDraw, bytesOfDraw) / 2 ** (8 * bytesOfDraw);
+}
+
+const bytesOfDraw = 6;
+
+/** How many names were drawn from clocks of tests and applications. */
+let named = 0;
+
 /**
- * A short random name (about 20 characters, 96 random bits from the clock) for attempts, leases and processes. Not a
- * secret.
+ * A short random name (about 25 characters, 96 random bits) for attempts, leases and processes. Not a secret. It is unlike all
+ * others of this process, also on a clock whose random numbers repeat; those of a seeded clock are drawn from the clock.
  */
 export function randomName(clock: Clock): string {
+  const isReal = clock.random === systemClock.random;
   // 24 bits at a time: V8 formats small integers in another base three times as fast as larger ones.
   const part = (): string => {
-    const random = clock.random() * 2 ** 24;
+    const random = (isReal ? drawn() : clock.random()) * 2 ** 24;
     const high = Math.floor(random);
     const low = Math.floor((random - high) * 2 ** 24).toString(36);
     return high === 0 ? low : high.toString(36) + low;
   };
-  return part() + part();
+  // Two machines that were restored from one snapshot share the bytes, but not the nanosecond.
+  const own = isReal ? Math.floor((performance.now() * 1e6) % 2 ** 30) : ++named;
+  return `${part()}${part()}-${own.toString(36)}`;
 }
 
 /** A name that no other process has, and none on this machine: unlike {@link randomName} it draws nothing from a clock. */

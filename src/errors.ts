@@ -95,6 +95,7 @@ export type ErrorCode =
  * - `ANSWER_INTERCEPTED`: a dispatcher of the application's own made an error of the response; it is not read
  * - `REDIRECT_FOLLOWED`: a dispatcher or `fetch` of the application's own followed a redirect; the answer is not read
  * - `TRANSPORT_BROKEN`: a transport of the application's own resolved with something else than a response
+ * - `READING_FAILED`: a response came, and what reads it in this process failed
  * - `invalid_client`, `invalid_grant`, `server_error`, …: an error code of OAuth 2.0 (RFC 6749) in the response
  * - `http_503`, `http_403`, …: the status of the response is all that is known
  * - `html_page`: a page of HTML, perhaps a login
@@ -284,9 +285,9 @@ export function underneath(error: unknown, depth = 0): Error {
   if (!isError(error)) return new Error(`a thrown ${typeof error}`);
   const { cause } = error;
   const beneath = cause !== undefined && depth < 4 ? { cause: underneath(cause, depth + 1) } : undefined;
-  const copy = new Error(masked(error.message), beneath);
+  const copy = new Error(masked(textIn(error, "message")), beneath);
   copy.name = error.name;
-  copy.stack = masked(error.stack ?? "");
+  copy.stack = masked(textIn(error, "stack"));
   return "code" in error ? Object.assign(copy, { code: error.code }) : copy;
 }
 
@@ -298,15 +299,23 @@ export function withoutWords(error: unknown): Error {
   const copy = underneath(error);
   for (let each: unknown = copy; isError(each); each = each.cause) {
     const words = inWords(each);
-    const places = each.stack?.split("\n").filter((line) => /^\s+at /.test(line)) ?? [];
+    const places = textIn(each, "stack")
+      .split("\n")
+      .filter((line) => /^\s+at /.test(line));
     Object.assign(each, { message: words, stack: [words, ...places].join("\n") });
   }
   return copy;
 }
 
+/** A text of an error; none if it is something else, as every `stack` where a process has set `Error.prepareStackTrace`. */
+export function textIn(error: Error, field: "message" | "stack"): string {
+  const text: unknown = error[field];
+  return typeof text === "string" ? text : "";
+}
+
 /**
  * What application code has thrown, or an error in its place if it cannot be looked at: a revoked proxy, or an error
- * whose members throw or are no strings.
+ * whose members throw.
  */
 export function legible(thrown: unknown): unknown {
   try {

@@ -35,6 +35,10 @@ const steps = {
   crowded:
     "send fewer calls at once, or raise connections of undiciTransport() above its 64; it is tried again",
   interceptor: "take interceptors.responseError() out of the dispatcher of undiciTransport()",
+  transport:
+    "correct the transport that createLifecycle() was given: it must resolve with { status, headers, text }, a number, an object and a string",
+  reading:
+    "find what this process lacks or has replaced, such as TextDecoder or JSON (options of the runtime, polyfills, mocks of tests): a response came, and could not be read; it is tried again",
   garbled:
     "call the host from this machine with curl -v: what came cannot be read as a response, so look for a proxy or gateway on the way that sends it; it is tried again",
   continues:
@@ -93,6 +97,8 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   UND_ERR_CLOSED: "closed",
   UND_ERR_DESTROYED: "closed",
   ANSWER_INTERCEPTED: "interceptor",
+  TRANSPORT_BROKEN: "transport",
+  READING_FAILED: "reading",
   HTTPParserError: "garbled",
   UND_ERR_HEADERS_OVERFLOW: "garbled",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "garbled",

@@ -45,8 +45,9 @@ const words: readonly (readonly [said: RegExp, code: string])[] = [
 
 /**
  * A {@link Transport} on `fetch`. It is less precise than `undiciTransport`: a call counts as sent once `fetch` was
- * called, unless the error proves that there was no connection. On Deno it opens a new connection for every call,
- * because Deno's `fetch` silently repeats a call, even a POST, when a kept connection breaks before the answer. On Node a
+ * called, unless the error proves that there was no connection. On Deno and Bun it opens a new connection for every call,
+ * because their `fetch` silently repeats a call when a kept connection breaks before the answer: Deno's even a POST, Bun's
+ * a GET, PUT or DELETE, several times. A `fetch` of your own on Bun must heed `keepalive: false`. On Node a
  * `fetch` sends a call again that is answered by 421, makes an error without a code of a 407, and gives up a call that is not
  * answered within 300 s.
  *
@@ -82,6 +83,7 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
       cache: "no-store", // frameworks cache what their own fetch brings
       signal,
       redirect: "manual",
+      keepalive: false, // Bun then keeps no connection, and so repeats no call; elsewhere it is the default
       ...(client !== undefined && { client }),
     };
   }

@@ -26,6 +26,7 @@ import {
   type LazyRequest,
   malformed,
   networkError,
+  readingFailed,
   taskOnAbort,
   tooDeep,
   tooMany,
@@ -176,15 +177,17 @@ export function createSender(options: SenderOptions): Sender {
     const cancel = withinMs === timeoutMs ? onTimeout(expire) : clock.timer(withinMs, expire);
     const unhear = signal && onAbort(signal, () => attempt.abort());
     let answered: Answer | Unanswered;
+    let hasCome = false;
     pending++;
     try {
       const response = await (isHeard ? transport.send(attempt) : sendByOther(transport, attempt, clock));
+      hasCome = true;
       if (!isResponse(response)) throw malformed();
       if (onText !== undefined && response.status === 200 && onText(response.text)) await transport.turn?.();
       answered = answerTo(call, response, attempt.sentAt, withinMs);
     } catch (error) {
       signal?.throwIfAborted();
-      answered = unanswered(error, late ? withinMs : undefined);
+      answered = unanswered(hasCome ? readingFailed(error) : error, late ? withinMs : undefined);
     } finally {
       cancel();
       unhear?.();

@@ -5,6 +5,7 @@
  * @module
  */
 import { onAbort } from "../abort.ts";
+import { inWords, textIn } from "../errors.ts";
 import { isError } from "../realms.ts";
 
 /** One request. */
@@ -179,7 +180,7 @@ export function networkError(error: unknown, sent: boolean): TransportError {
 export function proxyCodeOf(error: unknown): string | undefined {
   const status = /^Proxy response \((\d{3})\) !== 200/;
   for (let at = error, depth = 0; isError(at) && depth < 5; depth++, at = at.cause) {
-    const found = status.exec(at.message)?.[1];
+    const found = status.exec(textIn(at, "message"))?.[1];
     if (found !== undefined) return `proxy_${found}`;
   }
   return undefined;
@@ -292,8 +293,10 @@ export function uncached(headers: TransportRequest["headers"]): TransportRequest
 }
 
 /** Whether the transport has kept to its interface. One of the application's own may be in plain JavaScript. */
-export function isResponse({ status, headers, text }: TransportResponse): boolean {
-  const hasHeaders = typeof headers === "object" && headers !== null && !(headers instanceof Headers);
+export function isResponse(response: Partial<TransportResponse> | null | undefined): boolean {
+  const { status, headers, text } = response ?? {};
+  // A Map and Headers have a method get(), and of those there are several classes, or none (--no-experimental-fetch).
+  const hasHeaders = typeof headers === "object" && headers !== null && typeof headers["get"] !== "function";
   return Number.isInteger(status) && hasHeaders && typeof text === "string";
 }
 
@@ -301,6 +304,12 @@ export function isResponse({ status, headers, text }: TransportResponse): boolea
 export function malformed(): TransportError {
   const rule = "the transport must resolve with { status, headers, text }: a number, an object and a string";
   return unread("TRANSPORT_BROKEN", rule);
+}
+
+/** Why an answer that has arrived was not read. The message of another error may quote it, so that is not shown. */
+export function readingFailed(error: unknown): TransportError {
+  if (error instanceof TransportError) return error;
+  return unread("READING_FAILED", `this process must be able to read it, and failed with ${inWords(error)}`);
 }
 
 /** The dispatcher or `fetch` of an application followed a redirect, so any server may have answered. */

@@ -1,8 +1,11 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { inTime, randomName, sleep, systemClock } from "../../src/clock.ts";
+import { inTime, randomName, sleep, systemClock, type Clock } from "../../src/clock.ts";
 import { manualClock } from "../../src/testing/index.ts";
 
-afterEach(() => void vi.useRealTimers());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
 
 describe("clock systemClock", () => {
   it("timer() runs its task once, after the time", () => {
@@ -106,15 +109,25 @@ describe("clock sleep()", () => {
 
 describe("clock randomName()", () => {
   it("randomName() takes its characters from the clock's chance", () => {
-    expect(randomName({ ...systemClock, random: () => 0 })).toBe("00");
-    expect(randomName({ ...systemClock, random: () => 1 - 2 ** -53 })).toHaveLength(20);
-    expect(randomName(manualClock())).toBe(randomName(manualClock()));
+    const drawn = (clock: Clock): string | undefined => randomName(clock).split("-")[0];
+    expect(drawn({ ...systemClock, random: () => 0 })).toBe("00");
+    expect(drawn({ ...systemClock, random: () => 1 - 2 ** -53 })).toHaveLength(20);
+    expect(drawn(manualClock())).toBe(drawn(manualClock()));
+  });
+
+  it.each([
+    ["Math.random", (): Clock => systemClock],
+    ["a clock", (): Clock => ({ ...manualClock(), random: () => 0.5 })],
+  ])("randomName() gives another name every time where %s repeats itself", (_, clockOf) => {
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const names = Array.from({ length: 1_000 }, () => randomName(clockOf()));
+    expect(new Set(names).size).toBe(1_000);
   });
 
   it("randomName() gives another name every time", () => {
     const names = Array.from({ length: 1_000 }, () => randomName(systemClock));
     expect(new Set(names).size).toBe(1_000);
-    expect(names.every((name) => /^[0-9a-z]{12,20}$/.test(name))).toBe(true);
+    expect(names.every((name) => /^[0-9a-z]{12,20}-[0-9a-z]{1,6}$/.test(name))).toBe(true);
   });
 });
 

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, expectTypeOf, it, onTestFinished, vi } from "vitest";
 import { inWords, isLifecycleError, LifecycleError, underneath, withoutWords } from "../../src/errors.ts";
+import { networkError } from "../../src/http/transport.ts";
 
 describe("errors", () => {
   it("LifecycleError carries code, message and cause, and is an Error", () => {
@@ -165,6 +166,23 @@ describe("errors of others", () => {
     const { user } = process.cpuUsage(before);
     expect(user / 1e6, "s of CPU; with the square of the length, minutes").toBeLessThan(30);
   });
+
+  it.each([
+    ["underneath()", underneath],
+    ["withoutWords()", withoutWords],
+    ["networkError()", (error: Error): Error => networkError(error, true)],
+  ])(
+    "%s keeps the code where a library has replaced Error.prepareStackTrace, or made a message of something else",
+    (_, copied) => {
+      const { prepareStackTrace: before } = Error;
+      onTestFinished(() => void Object.assign(Error, { prepareStackTrace: before }));
+      Error.prepareStackTrace = (_error, sites) => sites;
+      const error = Object.assign(new Error("a"), { code: "ECONNREFUSED" });
+      expect(copied(error)).toMatchObject({ code: "ECONNREFUSED" });
+      const odd = Object.assign(new Error("a"), { code: "ECONNREFUSED", message: Symbol("a") });
+      expect(copied(odd)).toMatchObject({ code: "ECONNREFUSED" });
+    },
+  );
 
   it("withoutWords() keeps kinds, code and places", () => {
     const shown = withoutWords(telling);

@@ -65,6 +65,14 @@ describe.each([
     expect(before <= result.sentAt && result.sentAt <= result.receivedAt).toBe(true);
   });
 
+  it("reads the answer in a process without the global Headers, as with --no-experimental-fetch", async () => {
+    const { url } = await serve((response) => response.end("{}"));
+    const transport = open();
+    onTestFinished(() => void vi.unstubAllGlobals());
+    vi.stubGlobal("Headers", undefined);
+    expect(await sendOver(transport, secretCall(url))).toMatchObject({ type: "answer", text: "{}" });
+  });
+
   it("joins several headers of one name", async () => {
     const { url } = await serve((response) => response.writeHead(200, { "x-many": ["a", "b"] }).end());
     expect(await sendOver(open(), secretCall(url))).toMatchObject({ headers: { "x-many": "a, b" } });
@@ -311,9 +319,42 @@ function ofAddresses(...syscalls: string[]): AggregateError {
   return Object.assign(new AggregateError(errors), { code: "ENETUNREACH" });
 }
 
+it("an answer that came, and could not be read, is no fault of the network", async () => {
+  const transport: Transport = {
+    async send() {
+      const text = (): never => {
+        throw new RangeError("hush");
+      };
+      return Object.defineProperty({ status: 200, headers: {}, text: "" }, "text", { get: text });
+    },
+  };
+  const result = await sendOver(transport, secretCall("https://api.1up.health"));
+  expect(outcome(result)).toBe("lost READING_FAILED");
+  expect(result).toMatchObject({ cause: { message: expect.stringMatching(/failed with RangeError$/) } });
+  expect(nextStepAfter({ code: "READING_FAILED", status: null })).toMatch(/this process lacks/);
+});
+
 describe("fetchTransport()", () => {
   const answering = (answer: () => Promise<Response>): Transport => fetchTransport(answer);
   const call = secretCall("https://api.1up.health");
+
+  it.each(["send", "stream"] as const)(
+    "%s() has no connection kept: Bun's fetch repeats calls on it",
+    async (verb) => {
+      const fetch = vi.fn<typeof globalThis.fetch>(async () => new Response(""));
+      const { signal } = new AbortController();
+      const request = {
+        method: "PUT",
+        url: call.url,
+        headers: {},
+        signal,
+        maxBytes: 9,
+        onSending: () => true,
+      } as const;
+      await fetchTransport(fetch)[verb]?.(request);
+      expect(fetch).toHaveBeenCalledWith(call.url, expect.objectContaining({ keepalive: false }));
+    },
+  );
 
   it("reads a redirect that a browser hides as 302", async () => {
     const hidden = new Response("");

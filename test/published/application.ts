@@ -53,7 +53,7 @@ export function installed(): Application {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "application", type: "module" }));
   npm(folder, "install", `./${tarball}`);
   writeFileSync(join(folder, "quick-start.js"), quickStart());
-  for (const name of ["entry-points.js", "matchers.test.js"])
+  for (const name of ["entry-points.js", "lost-answers.js", "matchers.test.js"])
     copyFileSync(new URL(name, import.meta.url), join(folder, name));
   return {
     packages: new Set(npm(folder, "ls", "--all", "--parseable").trim().split("\n")).size - 1, // the folder itself

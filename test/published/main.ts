@@ -1,6 +1,6 @@
 /**
  * `npm run published`: what an application gets. Packs the library, installs it in an empty folder, and runs the quick
- * start of the README there, on every runtime.
+ * start of the README there, on every runtime, where no call whose answer is lost may arrive twice.
  */
 import process from "node:process";
 import { installed, type Ran } from "./application.ts";
@@ -28,7 +28,7 @@ function understood(program: Parameters<typeof application.compile>[0]): string 
 const row = (cells: readonly string[]): void =>
   console.log(
     cells
-      .map((cell, n) => cell.padEnd([16, 10, 13][n] ?? 0))
+      .map((cell, n) => cell.padEnd([16, 14, 13, 10][n] ?? 0))
       .join("")
       .trimEnd(),
   );
@@ -39,7 +39,7 @@ try {
   if (application.packages > mostPackages) wrong.push("--- packages: too many");
   console.log(`TypeScript ${understood("quick-start")} its types, and checks them.\n`);
 
-  row(["", "entry points", "quick start", "command"]);
+  row(["", "entry points", "quick start", "command", "lost answers"]);
   const all = [...runtimes()];
   for (const runtime of all) {
     const { name, version } = runtime;
@@ -58,6 +58,11 @@ try {
         /^tokenActive [0-9a-f]{12} 40 1\n$/,
       ),
       verdict(`command on ${name}`, application.run(runtime, command, "--version"), /^\d+\.\d+\.\d+\n$/),
+      verdict(
+        `lost answers on ${name}`,
+        application.run(runtime, "lost-answers.js"),
+        /^{"GET":1,"POST":1,"PUT":1,"DELETE":1}\n$/,
+      ),
     ]);
   }
 

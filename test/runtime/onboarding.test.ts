@@ -1,9 +1,10 @@
-import { LifecycleError, type StoreAdapter } from "oneup-lifecycle";
+import { createLifecycle, LifecycleError, type StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { describe, expect, it } from "vitest";
+import { createSandbox } from "oneup-lifecycle/sandbox";
+import { describe, expect, it, vi } from "vitest";
 import { onDisk } from "../support/on-disk.ts";
 import { altered } from "../support/altered.ts";
-import { folder, hurry, scene, spentOn, untilPaused } from "../support/scene.ts";
+import { afterwards, folder, hurry, scene, spentOn, untilPaused } from "../support/scene.ts";
 
 const id = "ada@example.org";
 
@@ -22,6 +23,19 @@ describe("onboard()", () => {
     expect(status.oneupUserId).toBe(sandbox.users()[0]?.oneupUserId);
     expect(status.history.map(({ to }) => to)).toEqual(["created", "codeIssued", "tokenActive"]);
     expect(spentOn(sandbox, id)).toEqual(["createUser"]);
+  });
+
+  it("stores every step where Math.random repeats itself, as in tests of an application", async () => {
+    const sandbox = createSandbox();
+    const { endpoints, close } = await sandbox.listen();
+    afterwards(close);
+    const options = { credentials: sandbox.credentials, endpoints, store: memory() };
+    const [lifecycle, other] = [await createLifecycle(options), await createLifecycle(options)];
+    afterwards(() => Promise.all([lifecycle.close(), other.close()]).then(() => {}));
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    afterwards(() => void vi.restoreAllMocks());
+    expect(await lifecycle.onboard(id)).toMatchObject({ state: "tokenActive" });
+    expect(await other.inspect(id)).toMatchObject({ state: "tokenActive", usable: true });
   });
 
   it("costs nothing for a user who is there already", async () => {

@@ -9,7 +9,9 @@ import {
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { openTelemetry } from "oneup-lifecycle/opentelemetry";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
+import { Headers as UndiciHeaders } from "undici";
 import { describe, expect, it, vi } from "vitest";
+import { nextStepAfter } from "../../src/next-step.ts";
 import { warningsIn } from "../support/loggers.ts";
 import { afterwards, scene, working, type Scene } from "../support/scene.ts";
 
@@ -28,7 +30,9 @@ async function over(
 describe("a transport that does not resolve with a response", () => {
   const odd: Readonly<Record<string, unknown>> = {
     "no headers": { status: 200, text: "{}" },
+    nothing: undefined,
     "headers that are Headers": { status: 200, headers: new Headers(), text: "{}" },
+    "headers of the package undici": { status: 200, headers: new UndiciHeaders(), text: "{}" },
     "no text": { status: 200, headers: {} },
     "a status in words": { status: "200", headers: {}, text: "{}" },
   };
@@ -47,6 +51,7 @@ describe("a transport that does not resolve with a response", () => {
       const { usable, pause } = await lifecycle.onboard("ada", { waitMs: 500 });
       expect(usable).toBe(false);
       expect(pause).toMatchObject({ reason: "unavailable", cause: { code: "TRANSPORT_BROKEN" } });
+      expect(nextStepAfter({ code: "TRANSPORT_BROKEN", status: null })).toMatch(/correct the transport/);
       expect(calls).toBeLessThanOrEqual(3);
     },
   );

@@ -17,6 +17,7 @@ import {
   lacksItsEnd,
   networkError,
   onRequestAbort,
+  readingFailed,
   redirected,
   sentAgain,
   tooBig,
@@ -246,7 +247,7 @@ export class WholeExchange extends Exchange<TransportResponse> {
       const isWhole = body === undefined || isDecoded(response.text, headers["content-type"], body);
       this.resolve(isWhole ? response : { ...response, isDecoded: false });
     } catch (error) {
-      this.reject(error instanceof TransportError ? error : networkError(error, true));
+      this.reject(readingFailed(error));
     }
   }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { inWords, legible } from "../../errors.ts";
+import { inWords, legible, textIn } from "../../errors.ts";
 import { errorField, type LogFields, type Logger } from "./logger.ts";
 import { isError, isPromise } from "../../realms.ts";
 
@@ -56,8 +56,8 @@ function report(logger: Pick<Logger, "warn">, name: string, listener: object, th
 
 /** The code location: the first line of the stack after the message. */
 function whereIn(error: unknown): string {
-  if (!isError(error) || typeof error.stack !== "string") return "";
-  const place = error.stack
+  if (!isError(error)) return "";
+  const place = textIn(error, "stack")
     .split("\n")
     .findLast((line, at, all) => isPlace(line) && !isPlace(all[at - 1] ?? ""));
   return place === undefined ? "" : ` ${place.trim()}`;
