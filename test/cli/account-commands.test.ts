@@ -171,10 +171,32 @@ describe("cli keys", () => {
     const stranger = await keyed("keys", "retire", old, "--yes");
     expect(stranger).toMatchObject({
       code: 2,
+      err: expect.stringContaining("this looks like the key itself"),
+    });
+    expect(await keyed("keys", "retire", "0".repeat(12), "--yes")).toMatchObject({
+      code: 2,
       err: expect.stringContaining("see oneup-lifecycle keys list"),
     });
     expect(stranger.err).not.toContain(old);
     expect((await keyed("keys", "list")).out).not.toContain(id);
+  });
+
+  it.each([
+    "keys rotate KEY",
+    "keys list KEY",
+    "keys retire 0123 KEY",
+    "keys retire KEY",
+    "keys KEY",
+    "move KEY",
+    "KEY keys",
+  ])("%s repeats no key that was pasted", async (words) => {
+    const { operator } = await operatorStage();
+    for (const key of ["cd".repeat(32), `${"Ab1+".repeat(10)}/z9=`]) {
+      const { code, out, err } = await operator.run(words.replace("KEY", key).split(" "));
+      expect({ code, out }).toEqual({ code: 2, out: "" });
+      expect(err).not.toContain(key);
+      expect(err).toMatch(/^(?:One argument too many: |keys retire needs the id |Unknown command: )/);
+    }
   });
 
   it("keys rotate --records seals every user again", async () => {

@@ -107,7 +107,7 @@ describe("cli help", () => {
     [["help", "vacuum"], 'Unknown command "vacuum": use one of'],
     [["vacuum"], `Unknown command "vacuum": use one of ${commands.join(", ")}, help, --version`],
     [["--verbose"], `Unknown option "--verbose": use one of ${commands.join(", ")}, help, --version`],
-    [["demo", "now"], 'Unknown argument "now": demo takes --keep,'],
+    [["demo", "now"], "One argument too many: demo takes --keep,"],
     [["demo", "--user", "ada"], "Option --user is only valid with --live"],
     [["demo", "--keep=yes"], "Option --keep takes no value"],
   ])("%j ends with 2 and says what there is", async (words, message) => {

@@ -7,7 +7,7 @@
 import { existsSync } from "node:fs";
 import { keysFromEnv } from "../../env.ts";
 import { keyFile, LifecycleError } from "../../index.ts";
-import { ringOf } from "../../store/sealing/keys.ts";
+import { looksLikeKeys, ringOf } from "../../store/sealing/keys.ts";
 import { UsageError } from "../arguments.ts";
 import { flag, type Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
@@ -46,7 +46,6 @@ export const fingerprintKeys: Command = {
     "reveals nothing of the key. Without FILE it reads ONEUP_KEY_FILE or ONEUP_KEY. No store is opened.",
   ],
   takes: ["[FILE]"],
-  isDiscreet: true,
   example: "keys fingerprint ./lifecycle.key",
   async run(given) {
     const file = given.argument;
@@ -126,6 +125,10 @@ export const retireKey: Command = {
   asks: true,
   async run(given, signal) {
     const id = given.argument;
+    if (looksLikeKeys(id))
+      throw new UsageError(
+        "keys retire needs the id of a key, as keys list prints it, and this looks like the key itself",
+      );
     const question = `Key ${id} is retired for good: no process wraps with it again. Backups from before keys rotate still need it.`;
     await confirm(given, question, signal);
     await withStore(given, (lifecycle) => lifecycle.keys.retire(id));
