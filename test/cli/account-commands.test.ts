@@ -161,8 +161,11 @@ describe("cli keys", () => {
     expect(await keyed("keys", "rotate")).toEqual({
       code: 0,
       err: "",
-      out: "1 store key wrapped with the newest key\n",
+      out: expect.stringMatching(/^1 store key wrapped with the newest key, \w{12}\n$/),
     });
+    expect((await keyed("keys", "rotate")).out).toMatch(
+      /^No other key to rotate: \w{12}, the newest key, wraps the store's keys already\n$/,
+    );
     expect(await keyed("keys", "retire", id, "--yes")).toEqual({
       code: 0,
       err: "",
@@ -204,6 +207,8 @@ describe("cli keys", () => {
     const { code, out } = await act("keys", "rotate", "--records", "--json");
     expect({ code, ...JSON.parse(out) }).toEqual({
       code: 0,
+      key: expect.stringMatching(/^\w{12}$/),
+      wrapped: 0,
       storeKeys: 1,
       resealed: 2,
       unreadable: 0,

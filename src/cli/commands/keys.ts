@@ -93,9 +93,11 @@ export const rotateKeys: Command = {
           },
         }),
       );
-      const { storeKeys, resealed, unreadable, dropped } = done;
+      const { key, wrapped, resealed, unreadable, dropped } = done;
       print(given, done, [
-        `${plural(storeKeys, "store key")} wrapped with the newest key`,
+        wrapped === 0
+          ? `No other key to rotate: ${key}, the newest key, wraps the store's keys already`
+          : `${plural(wrapped, "store key")} wrapped with the newest key, ${key}`,
         ...(switches.has("records")
           ? [`${plural(resealed, "user")} sealed again, ${plural(dropped, "old store key")} dropped`]
           : []),
