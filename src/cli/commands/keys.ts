@@ -15,6 +15,7 @@ import { plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { printError, Screen } from "../screen.ts";
 import { stoppable, type Standing } from "../stopped.ts";
+import { printResult } from "../results.ts";
 
 const ring = [
   "Keys are those in ONEUP_KEY, newest first and separated by commas, or the lines of the key file. They appear",
@@ -94,7 +95,7 @@ export const rotateKeys: Command = {
         }),
       );
       const { key, wrapped, resealed, unreadable, dropped } = done;
-      print(given, done, [
+      printResult(given, done, [
         wrapped === 0
           ? `No other key to rotate: ${key}, the newest key, wraps the store's keys already`
           : `${plural(wrapped, "store key")} wrapped with the newest key, ${key}`,
@@ -134,6 +135,6 @@ export const retireKey: Command = {
     const question = `Key ${id} is retired for good: no process wraps with it again. Backups from before keys rotate still need it.`;
     await confirm(given, question, signal);
     await withStore(given, (lifecycle) => lifecycle.keys.retire(id));
-    print(given, { retired: id }, [`Key ${id} is retired`]);
+    printResult(given, { retired: id }, [`Key ${id} is retired`]);
   },
 };

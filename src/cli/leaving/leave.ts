@@ -19,6 +19,7 @@ import { escapeControl, number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { stoppable, type Standing } from "../stopped.ts";
 import { checkUsers, listOption, showing, unfinishedLines, unlistableLines, usersOf } from "./list-option.ts";
+import { printResult } from "../results.ts";
 
 export const leave: Command = {
   name: "leave",
@@ -95,7 +96,7 @@ export const leave: Command = {
       const summary = await lifecycle.offboardMany(usersOf(given, signal), options);
       const { closed, failed, waiting, left, lost, leavingBy, unfinished, publicKey } = summary;
       const open = failed + waiting + left;
-      print(given, summary, [
+      printResult(given, summary, [
         `${plural(summary.receipts, "receipt")} of ${plural(summary.count, "user")} in ${receipts}${closed ? ", closed" : ""}`,
         `Keep their public key apart from them: ${publicKey}`,
         ...(open > 0
