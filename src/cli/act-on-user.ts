@@ -7,10 +7,11 @@ import { systemClock } from "../clock.ts";
 import type { Lifecycle, LifecycleOptions, UserStatus } from "../index.ts";
 import { byOption, doerIn, duration } from "./arguments.ts";
 import { option, type Given, type Options } from "./command.ts";
-import { byWhom, escapeControl, print, toneOf, waitOf } from "./format.ts";
+import { byWhom, escapeControl, toneOf, waitOf } from "./format.ts";
 import { withStore } from "./open-store.ts";
 import { paintFor } from "./screen.ts";
 import { stoppable } from "./stopped.ts";
+import { printResult } from "./results.ts";
 
 export const actOptions: Options = {
   wait: option("TIME", "how long to wait for it, e.g. 10m (default: 30s)"),
@@ -47,7 +48,7 @@ export async function actOnUser(
     () => stopped,
     async () => {
       const status = await withStore(given, (lifecycle) => act(lifecycle, options), { options: settings });
-      print(given, status, [
+      printResult(given, status, [
         standing(status) + (given.command.name === "unhold" ? ", not held any more" : ""),
       ]);
       return isDone(status) ? 0 : 1;

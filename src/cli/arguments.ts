@@ -86,11 +86,11 @@ function withoutValue(command: Command, name: string, next: string): UsageError 
 }
 
 function unknownArgument(command: Command, kind: "argument" | "option", word: string): UsageError {
-  const { name, takes = [], isDiscreet = false } = command;
+  const { name, takes = [] } = command;
   const flags = Object.keys(optionsOf(command)).map((option) => `--${option}`);
   const meant = kind === "option" ? nearest(word, flags) : undefined;
-  const start =
-    kind === "argument" && isDiscreet ? "One argument too many" : `Unknown ${kind} ${JSON.stringify(word)}`;
+  // An argument may be a key or a token that was pasted: it is not repeated.
+  const start = kind === "argument" ? "One argument too many" : `Unknown option ${JSON.stringify(word)}`;
   if (meant !== undefined) return new UsageError(`${start}: did you mean ${meant}?`);
   const known = [...takes, ...flags].join(", ");
   const dashed =

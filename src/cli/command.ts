@@ -58,8 +58,6 @@ export interface Command {
   readonly isEndless?: boolean;
   /** Once its standard output cannot be written, it goes on without it. */
   readonly outputIsOptional?: boolean;
-  /** Its arguments may hold a secret by mistake, so an unknown one is not repeated. */
-  readonly isDiscreet?: boolean;
   /** What exit code 1 means, beside an error. */
   readonly fails?: string;
   /**

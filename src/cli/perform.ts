@@ -6,6 +6,7 @@
 import { isLifecycleError, type ErrorCode, type LifecycleError } from "../errors.ts";
 import { isSystemError, systemErrorInWords } from "./system-error.ts";
 import { nextStepOf } from "../next-step.ts";
+import { looksLikeKeys } from "../store/sealing/keys.ts";
 import { readArguments, UsageError } from "./arguments.ts";
 import { type Command, exitCodesOf, moreOf, optionsOf, usageOf } from "./command.ts";
 import { allCommands, commandGroups, type CommandGroup } from "./command-table.ts";
@@ -68,8 +69,9 @@ function unknownCommand([name = "", action]: readonly string[]): UsageError {
   const word = actions.length > 0 ? [name, ...(action === undefined ? [] : [action])].join(" ") : name;
   const meant = word === name && actions.length > 0 ? undefined : nearest(word, known);
   const kind = name.startsWith("-") ? "option" : "command";
+  const shown = word.split(" ").some(looksLikeKeys) ? "" : ` ${JSON.stringify(word)}`;
   const hint = meant === undefined ? `use one of ${known.join(", ")}` : `did you mean ${meant}?`;
-  return new UsageError(`Unknown ${kind} ${JSON.stringify(word)}: ${hint}`);
+  return new UsageError(`Unknown ${kind}${shown}: ${hint}`);
 }
 
 /** The words that show the help of the command, or of the group of commands, that was meant. */

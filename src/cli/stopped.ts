@@ -5,7 +5,7 @@
  */
 import { isLifecycleError } from "../errors.ts";
 import type { Given } from "./command.ts";
-import { print } from "./format.ts";
+import { printResult } from "./results.ts";
 
 /** What a stopped command prints: a line, and what its JSON holds beside `"phase":"stopped"`. */
 export interface Standing {
@@ -36,5 +36,5 @@ export async function stoppable(
 /** Prints that the command was stopped. */
 export function printStopped(given: Given, { line, facts = {} }: Standing): void {
   const below = process.stdout.isTTY ? [""] : []; // after the ^C that the terminal has printed
-  print(given, { phase: "stopped", ...facts }, [...below, `Stopped: ${line}`]);
+  printResult(given, { phase: "stopped", ...facts }, [...below, `Stopped: ${line}`]);
 }

@@ -161,8 +161,11 @@ describe("cli keys", () => {
     expect(await keyed("keys", "rotate")).toEqual({
       code: 0,
       err: "",
-      out: "1 store key wrapped with the newest key\n",
+      out: expect.stringMatching(/^1 store key wrapped with the newest key, \w{12}\n$/),
     });
+    expect((await keyed("keys", "rotate")).out).toMatch(
+      /^No other key to rotate: \w{12}, the newest key, wraps the store's keys already\n$/,
+    );
     expect(await keyed("keys", "retire", id, "--yes")).toEqual({
       code: 0,
       err: "",
@@ -171,10 +174,32 @@ describe("cli keys", () => {
     const stranger = await keyed("keys", "retire", old, "--yes");
     expect(stranger).toMatchObject({
       code: 2,
+      err: expect.stringContaining("this looks like the key itself"),
+    });
+    expect(await keyed("keys", "retire", "0".repeat(12), "--yes")).toMatchObject({
+      code: 2,
       err: expect.stringContaining("see oneup-lifecycle keys list"),
     });
     expect(stranger.err).not.toContain(old);
     expect((await keyed("keys", "list")).out).not.toContain(id);
+  });
+
+  it.each([
+    "keys rotate KEY",
+    "keys list KEY",
+    "keys retire 0123 KEY",
+    "keys retire KEY",
+    "keys KEY",
+    "move KEY",
+    "KEY keys",
+  ])("%s repeats no key that was pasted", async (words) => {
+    const { operator } = await operatorStage();
+    for (const key of ["cd".repeat(32), `${"Ab1+".repeat(10)}/z9=`]) {
+      const { code, out, err } = await operator.run(words.replace("KEY", key).split(" "));
+      expect({ code, out }).toEqual({ code: 2, out: "" });
+      expect(err).not.toContain(key);
+      expect(err).toMatch(/^(?:One argument too many: |keys retire needs the id |Unknown command: )/);
+    }
   });
 
   it("keys rotate --records seals every user again", async () => {
@@ -182,6 +207,8 @@ describe("cli keys", () => {
     const { code, out } = await act("keys", "rotate", "--records", "--json");
     expect({ code, ...JSON.parse(out) }).toEqual({
       code: 0,
+      key: expect.stringMatching(/^\w{12}$/),
+      wrapped: 0,
       storeKeys: 1,
       resealed: 2,
       unreadable: 0,

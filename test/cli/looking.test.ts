@@ -228,7 +228,7 @@ describe("cli, looking at a store", () => {
       1,
       /Cannot find user "zoe": this store has no such app_user_id; check the id and the store, or onboard the user/,
     ],
-    [["explain", "a", "b"], 2, /Unknown argument "b": explain takes ID/],
+    [["explain", "a", "b"], 2, /One argument too many: explain takes ID/],
     [
       ["users", "--state", "happy"],
       2,

@@ -330,7 +330,7 @@ describe("cli onboard FILE", () => {
     ["without a file", [], /needs FILE/],
     ["with a file that is not there", ["nowhere.csv"], /Cannot read nowhere\.csv: ENOENT/],
     ["with a folder", [tmpdir()], /must be a file/],
-    ["with two files", ["one", "two"], /Unknown argument "two": onboard takes \[FILE\],/],
+    ["with two files", ["one", "two"], /One argument too many: onboard takes \[FILE\],/],
     ["with a lane that there is not", ["/dev/null", "--lane", "slow"], /lane must be one of/],
   ])("ends with 2 and says why %s", async (_, words, why) => {
     const { code, out, err } = await onboardHere(words);

@@ -193,7 +193,7 @@ function hidesIds(name: string): void {
     await both.rotateKeys();
     await both.keys.retire(before?.id ?? "");
     const sealed = await soon(sandbox, both.rotateKeys({ records: true }), 10);
-    expect(sealed).toEqual({ storeKeys: 1, resealed: 3, unreadable: 0, dropped: 1 });
+    expect(sealed).toMatchObject({ storeKeys: 1, resealed: 3, unreadable: 0, dropped: 1 });
     await Promise.all([lifecycle.close(), both.close()]); // no process remembers the old keys
 
     const after = await open({ ...options, store: place.store, encryption: { keys: [freshKey] } });

@@ -1,6 +1,7 @@
 import { LifecycleError, type Json, type Store, type StoreAdapter } from "oneup-lifecycle";
 import { createVirtualClock } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
+import { ringOf } from "../../src/store/sealing/keys.ts";
 import { hurry, scene, working } from "../support/scene.ts";
 import {
   accountIn,
@@ -46,7 +47,10 @@ describe("rotateKeys()", () => {
     const [before] = await both.keys.list();
     expect(before?.storeKeys).toHaveLength(1);
     await expect(both.keys.retire(before?.id ?? "")).rejects.toMatchObject({ ...refused, retryable: false });
-    expect(await both.rotateKeys()).toEqual({ storeKeys: 1, resealed: 0, unreadable: 0, dropped: 0 });
+    const none = { storeKeys: 1, resealed: 0, unreadable: 0, dropped: 0 };
+    const key = expect.not.stringMatching(before?.id ?? "");
+    expect(await both.rotateKeys()).toEqual({ ...none, key, wrapped: 1 });
+    expect(await both.rotateKeys(), "nothing is left to rotate").toEqual({ ...none, key, wrapped: 0 });
     const [after] = await both.keys.list();
     expect(after).toEqual({ id: expect.not.stringMatching(before?.id ?? ""), storeKeys: before?.storeKeys });
     await both.keys.retire(before?.id ?? "");
@@ -111,6 +115,26 @@ describe("rotateKeys()", () => {
     },
   );
 
+  it.each([false, true])(
+    "rotateKeys({ records: %j }) refuses a new key that was put behind the old one, and changes nothing",
+    async (records) => {
+      const { open, store, first } = await withUsers();
+      const appended = await open({ encryption: { keys: [older, newer] } });
+      const before = await accountIn(store);
+      const [old, fresh] = ringOf({ keys: [older, newer] }, false);
+      await expect(appended.rotateKeys({ records })).rejects.toMatchObject({
+        ...refused,
+        message: expect.stringMatching(
+          `the first key, ${old?.id}, .* and key ${fresh?.id} behind it .*put key ${fresh?.id} first`,
+        ),
+      });
+      expect(await accountIn(store)).toBe(before);
+      expect(await first.rotateKeys()).toMatchObject({ key: old?.id, wrapped: 0 });
+      await appended.keys.retire(fresh?.id ?? "");
+      expect(await appended.rotateKeys()).toMatchObject({ key: old?.id, wrapped: 0 });
+    },
+  );
+
   it("rotateKeys({ records: true }) keeps the key of a hidden user whose record does not tell its id, reports it, and drops the key later", async () => {
     const warnings: string[] = [];
     const logger = warningsIn(warnings);
@@ -122,7 +146,7 @@ describe("rotateKeys()", () => {
     const rotating = await open();
     const first = await withoutId(store);
     expect(await tokensOf(await open())).toEqual(tokens);
-    expect(await soon(sandbox, rotating.rotateKeys({ records: true }))).toEqual({
+    expect(await soon(sandbox, rotating.rotateKeys({ records: true }))).toMatchObject({
       storeKeys: 2,
       resealed: 2,
       unreadable: 1,
@@ -132,7 +156,7 @@ describe("rotateKeys()", () => {
     expect(await tokensOf(await open())).toEqual(tokens);
     await first.putBack();
     const done = await soon(sandbox, rotating.rotateKeys({ records: true }));
-    expect(done).toEqual({ storeKeys: 1, resealed: 1, unreadable: 0, dropped: 1 });
+    expect(done).toMatchObject({ storeKeys: 1, resealed: 1, unreadable: 0, dropped: 1 });
     expect(await tokensOf(await open())).toEqual(tokens);
     await withoutId(store, { sealed: null });
     const last = await soon(sandbox, rotating.rotateKeys({ records: true }));
@@ -162,7 +186,7 @@ describe("rotateKeys()", () => {
     const seen: unknown[] = [];
     const onProgress = (each: unknown): void => void seen.push(each);
     const done = await soon(sandbox, first.rotateKeys({ records: true, onProgress }));
-    expect(done).toEqual({ storeKeys: 1, resealed: 3, unreadable: 0, dropped: 1 });
+    expect(done).toMatchObject({ storeKeys: 1, resealed: 3, unreadable: 0, dropped: 1 });
     expect(seen).toEqual([1, 2, 3].map(() => ({ seen: 3, of: 3, resealed: 3 })));
     const [after] = await first.keys.list();
     expect(await sealsIn(store)).toEqual([`1 ${after?.storeKeys.join()}`]);

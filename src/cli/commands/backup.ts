@@ -9,8 +9,8 @@ import { LifecycleError } from "../../errors.ts";
 import type { StoreAdapter } from "../../store/contract.ts";
 import type { Command } from "../command.ts";
 import { adapterOf } from "../open-store.ts";
-import { print } from "../format.ts";
 import { printError } from "../screen.ts";
+import { printResult } from "../results.ts";
 
 export const backup: Command = {
   name: "backup",
@@ -43,7 +43,7 @@ export const backup: Command = {
       ),
     );
     await store.backup(folder).finally(quiet);
-    print(given, { store: store.name, folder }, [
+    printResult(given, { store: store.name, folder }, [
       `Copied to ${folder}`,
       "It contains no key. Keep the key file, or the value of ONEUP_KEY, apart from it.",
     ]);

@@ -7,7 +7,7 @@
 import { existsSync } from "node:fs";
 import { keysFromEnv } from "../../env.ts";
 import { keyFile, LifecycleError } from "../../index.ts";
-import { ringOf } from "../../store/sealing/keys.ts";
+import { looksLikeKeys, ringOf } from "../../store/sealing/keys.ts";
 import { UsageError } from "../arguments.ts";
 import { flag, type Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
@@ -15,6 +15,7 @@ import { plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { printError, Screen } from "../screen.ts";
 import { stoppable, type Standing } from "../stopped.ts";
+import { printResult } from "../results.ts";
 
 const ring = [
   "Keys are those in ONEUP_KEY, newest first and separated by commas, or the lines of the key file. They appear",
@@ -46,7 +47,6 @@ export const fingerprintKeys: Command = {
     "reveals nothing of the key. Without FILE it reads ONEUP_KEY_FILE or ONEUP_KEY. No store is opened.",
   ],
   takes: ["[FILE]"],
-  isDiscreet: true,
   example: "keys fingerprint ./lifecycle.key",
   async run(given) {
     const file = given.argument;
@@ -94,9 +94,11 @@ export const rotateKeys: Command = {
           },
         }),
       );
-      const { storeKeys, resealed, unreadable, dropped } = done;
-      print(given, done, [
-        `${plural(storeKeys, "store key")} wrapped with the newest key`,
+      const { key, wrapped, resealed, unreadable, dropped } = done;
+      printResult(given, done, [
+        wrapped === 0
+          ? `No other key to rotate: ${key}, the newest key, wraps the store's keys already`
+          : `${plural(wrapped, "store key")} wrapped with the newest key, ${key}`,
         ...(switches.has("records")
           ? [`${plural(resealed, "user")} sealed again, ${plural(dropped, "old store key")} dropped`]
           : []),
@@ -126,9 +128,13 @@ export const retireKey: Command = {
   asks: true,
   async run(given, signal) {
     const id = given.argument;
+    if (looksLikeKeys(id))
+      throw new UsageError(
+        "keys retire needs the id of a key, as keys list prints it, and this looks like the key itself",
+      );
     const question = `Key ${id} is retired for good: no process wraps with it again. Backups from before keys rotate still need it.`;
     await confirm(given, question, signal);
     await withStore(given, (lifecycle) => lifecycle.keys.retire(id));
-    print(given, { retired: id }, [`Key ${id} is retired`]);
+    printResult(given, { retired: id }, [`Key ${id} is retired`]);
   },
 };

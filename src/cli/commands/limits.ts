@@ -8,7 +8,8 @@ import { spanInFull } from "../../runtime/options/time-in-words.ts";
 import { wholeIn, UsageError } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
-import { plural, print } from "../format.ts";
+import { plural } from "../format.ts";
+import { printResult } from "../results.ts";
 
 export const limits: Command = {
   name: "limits",
@@ -72,7 +73,7 @@ function changed(
 
 function show(given: Given, found: AccountLimits): number {
   const lines = names.map((name) => `${name.padEnd(10)}  ${inWords(found[name])}`);
-  print(given, found, lines);
+  printResult(given, found, lines);
   return 0;
 }
 

@@ -8,10 +8,11 @@ import { abortMove, keyFile, moveStore, type Encryption, type MoveOptions } from
 import { isFenced } from "../../runtime/moving/move-store.ts";
 import { UsageError } from "../arguments.ts";
 import { flag, option, keyOption, type Command, type Given } from "../command.ts";
-import { plural, print } from "../format.ts";
+import { plural } from "../format.ts";
 import { adapterOf } from "../open-store.ts";
 import { Screen } from "../screen.ts";
 import { stoppable, type Standing } from "../stopped.ts";
+import { printResult } from "../results.ts";
 
 export const move: Command = {
   name: "move",
@@ -64,12 +65,12 @@ export const move: Command = {
     return stoppable(given, signal, standing, async () => {
       if (switches.has("abort")) {
         await abortMove(from, to, { ...options, lost: switches.has("lost") });
-        print(given, { aborted: true }, [`Called off: the ${from.name} store is in use again`]);
+        printResult(given, { aborted: true }, [`Called off: the ${from.name} store is in use again`]);
         return undefined;
       }
       const moved = await moveStore(from, to, options);
       const { users, events, digest, interruptedMs } = moved;
-      print(given, moved, [
+      printResult(given, moved, [
         `${plural(users, "user")} and ${plural(events, "event")} moved from ${from.name} to ${to.name}, digest ${digest.slice(0, 16)}`,
         `No process could write for ${(interruptedMs / 1_000).toFixed(1)} s. Start all processes with the ${to.name} store now`,
       ]);

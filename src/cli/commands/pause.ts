@@ -7,8 +7,9 @@ import { systemClock } from "../../clock.ts";
 import type { Lane, Lifecycle } from "../../index.ts";
 import { byOption, doerIn, reasonIn, reasonOption, duration } from "../arguments.ts";
 import { option, type Command, type Given, type Options } from "../command.ts";
-import { pauseLine, print } from "../format.ts";
+import { pauseLine } from "../format.ts";
 import { withStore } from "../open-store.ts";
+import { printResult } from "../results.ts";
 
 const lane: Options = {
   lane: option("LANE", "only interactive, recovery or bulk (default: all)"),
@@ -65,5 +66,5 @@ async function change(given: Given, act: (lifecycle: Lifecycle) => Promise<void>
   });
   const none = before.length === 0 ? "Nothing was paused" : "Unpaused: nothing is paused any more";
   const lines = paused.map((one) => `Paused: ${pauseLine(one, systemClock.now())}`);
-  print(given, { paused }, lines.length === 0 ? [none] : lines);
+  printResult(given, { paused }, lines.length === 0 ? [none] : lines);
 }

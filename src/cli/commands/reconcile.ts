@@ -14,6 +14,7 @@ import { internalsOf } from "../../runtime/internals.ts";
 import type { Wait } from "../../runtime/operations/forecast.ts";
 import { spanInWords } from "../../runtime/options/time-in-words.ts";
 import { visibleId } from "../../visible-id.ts";
+import { printResult } from "../results.ts";
 
 export const reconcile: Command = {
   name: "reconcile",
@@ -42,7 +43,7 @@ export const reconcile: Command = {
         if (wait && wait.inMs >= 1_000) printError(`${await waitInWords(lifecycle, wait)}; Ctrl-C stops it`);
         return lifecycle.reconcile(options);
       });
-      print(given, found, summary(found));
+      printResult(given, found, summary(found));
       return found.complete ? 0 : 1;
     };
     return options.repair === false ? compare() : stoppable(given, signal, () => standing, compare);

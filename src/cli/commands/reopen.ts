@@ -8,9 +8,10 @@ import type { BudgetView, Lane, Lifecycle } from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-in-words.ts";
 import { byOption, doerIn } from "../arguments.ts";
 import type { Command } from "../command.ts";
-import { gateLine, number, plural, print } from "../format.ts";
+import { gateLine, number, plural } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { mostLooked, waitsOf } from "./users-in-trouble.ts";
+import { printResult } from "../results.ts";
 
 export const reopen: Command = {
   name: "reopen",
@@ -34,7 +35,7 @@ export const reopen: Command = {
     });
     const now = systemClock.now();
     const opened = shut.map((gate) => `Opened; until now: ${gateLine(gate, now)}`);
-    print(given, { reopened: shut, ...after }, [
+    printResult(given, { reopened: shut, ...after }, [
       ...(shut.length === 0 ? ["All gates were open already"] : opened),
       ...leftLines(after, now),
     ]);

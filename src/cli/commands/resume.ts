@@ -6,10 +6,11 @@
 import { systemClock } from "../../clock.ts";
 import type { Lifecycle, WorkSummary } from "../../index.ts";
 import type { Command } from "../command.ts";
-import { pauseLine, print } from "../format.ts";
+import { pauseLine } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { printError } from "../screen.ts";
 import { concurrencyOf, policyOf, summaryLine, workerOptions } from "../worker-options.ts";
+import { printResult } from "../results.ts";
 
 export const resume: Command = {
   name: "resume",
@@ -30,7 +31,7 @@ export const resume: Command = {
       return done;
     };
     const done = await withStore(given, resumed, { options: policyOf(given) });
-    print(given, done, [
+    printResult(given, done, [
       summaryLine(done),
       ...(signal.aborted ? ["Stopped: the others wait for a worker. Run the same command to continue."] : []),
     ]);

@@ -24,6 +24,7 @@ import { Screen } from "../screen.ts";
 import { escapeControl, number, plural, print, printJson } from "../format.ts";
 import { policyOf, refreshOption } from "../worker-options.ts";
 import { visibleId } from "../../visible-id.ts";
+import { results } from "../results.ts";
 
 export const onboard: Command = {
   name: "onboard",
@@ -186,6 +187,10 @@ function onScreen(screen: Screen, rejectsPath: string | undefined): Shows {
   const { moves, paint } = screen;
   let phase: ImportProgress["phase"] | undefined;
   let saidAt = Number.NEGATIVE_INFINITY;
+  const say = (...lines: readonly string[]): void => {
+    results.push(...lines);
+    screen.say(...lines);
+  };
   return {
     every: {
       everyMs: pictureMs,
@@ -203,9 +208,9 @@ function onScreen(screen: Screen, rejectsPath: string | undefined): Shows {
         phase = progress.phase;
       },
     },
-    end: (summary) => screen.say(...importSummary(summary, paint, rejectsPath)),
+    end: (summary) => say(...importSummary(summary, paint, rejectsPath)),
     stopped: () =>
-      screen.say(
+      say(
         ...(moves ? [""] : []), // after the ^C that the terminal has printed
         paint.busy("Stopped; all progress is saved. Run the same command to continue."),
       ),
@@ -213,9 +218,13 @@ function onScreen(screen: Screen, rejectsPath: string | undefined): Shows {
 }
 
 function asJson(): Shows {
+  const say = (data: unknown): void => {
+    results.push(JSON.stringify(data));
+    printJson(data);
+  };
   return {
     every: { everyMs: 1_000, onProgress: (progress) => progress.phase !== "done" && printJson(progress) },
-    end: printJson,
-    stopped: () => printJson({ phase: "stopped" }),
+    end: say,
+    stopped: () => say({ phase: "stopped" }),
   };
 }

@@ -11,10 +11,11 @@ import { isTypeName } from "../../runtime/leaving/export-folder.ts";
 import { momentInWords } from "../../runtime/options/time-in-words.ts";
 import { nameFrom, UsageError, versionsIn, wholeIn } from "../arguments.ts";
 import { flag, option, type Command, type Given } from "../command.ts";
-import { escapeControl, number, plural, print } from "../format.ts";
+import { escapeControl, number, plural } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { stoppable, type Standing } from "../stopped.ts";
 import { checkUsers, listOption, showing, unfinishedLines, unlistableLines, usersOf } from "./list-option.ts";
+import { printResult } from "../results.ts";
 
 export const exportUsers: Command = {
   name: "export",
@@ -61,7 +62,7 @@ export const exportUsers: Command = {
         unfinished,
       } = summary;
       const left = waiting + failed;
-      print(given, summary, [
+      printResult(given, summary, [
         `${plural(exported, "user")} exported, ${number(present)} before: ${plural(resources, "resource")} in ${plural(files, "file")}`,
         ...(short > 0 ? [`${plural(short, "file")} with fewer resources than 1upHealth counts`] : []),
         ...(dangling > 0 ? [`${plural(dangling, "reference")} to what 1upHealth does not have or show`] : []),

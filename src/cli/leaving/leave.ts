@@ -19,6 +19,7 @@ import { escapeControl, number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { stoppable, type Standing } from "../stopped.ts";
 import { checkUsers, listOption, showing, unfinishedLines, unlistableLines, usersOf } from "./list-option.ts";
+import { printResult } from "../results.ts";
 
 export const leave: Command = {
   name: "leave",
@@ -44,6 +45,7 @@ export const leave: Command = {
     "allow-partial-export": flag(
       "with --only-after-export: also if it left out types or versions, which are purged",
     ),
+    "take-over": option("NAME", "also the users of this leave, which was given up, that have no receipt"),
     "dry-run": flag("count the users, and change nothing"),
     count: option("N", "the number that the dry run printed"),
     forget: flag("also forget each user once its receipt is kept"),
@@ -92,22 +94,24 @@ export const leave: Command = {
     };
     const act = async (lifecycle: Lifecycle, options: OffboardManyOptions): Promise<number> => {
       const summary = await lifecycle.offboardMany(usersOf(given, signal), options);
-      const { closed, failed, waiting, left, lost, unfinished, publicKey } = summary;
+      const { closed, failed, waiting, left, lost, leavingBy, unfinished, publicKey } = summary;
       const open = failed + waiting + left;
-      print(given, summary, [
+      printResult(given, summary, [
         `${plural(summary.receipts, "receipt")} of ${plural(summary.count, "user")} in ${receipts}${closed ? ", closed" : ""}`,
         `Keep their public key apart from them: ${publicKey}`,
         ...(open > 0
           ? [`${plural(open, "user")} without a receipt:`, ...unfinishedLines(unfinished, open)]
           : []),
+        ...elsewhereLines(leavingBy),
         ...(lost > 0
           ? [
-              `${plural(lost, "user")} left, and had a receipt that is not in ${receipts} any more, or none because they were forgotten first`,
-              "What to do: run leave with another --name and another --receipts file, which gets the receipts of all that were not forgotten",
+              `${plural(lost, "user")} no longer part of it, without a receipt in ${receipts}: taken over by a leave of another name, forgotten first, or with a receipt that was lost from the file`,
+              "What to do: run leave with another --name and another --receipts file, which gets the receipts of all that were not forgotten, and that no other leave has",
             ]
           : []),
       ]);
-      return closed ? 0 : 1;
+      // Another leave may have taken some of them since they were counted.
+      return closed && summary.count === options.count ? 0 : 1;
     };
     return withStore(given, use, switches.has("dry-run") ? { way: "look" } : {}); // a dry run changes no limit
   },
@@ -128,12 +132,13 @@ function optionsOf(
     purge: purge === "all" || purge === "none" ? purge === "all" : versionsIn("purge", purge),
     onlyAfterExport: texts.get("only-after-export"),
     allowPartialExport: switches.has("allow-partial-export"),
+    takeOver: texts.get("take-over"),
     signal,
   };
 }
 
 function forecastLines(forecast: LeaveForecast): readonly string[] {
-  const { count, done, unexported, leftOut, unusable, unlistable, calls, endsAt } = forecast;
+  const { count, done, unexported, leftOut, leavingBy, unusable, unlistable, calls, endsAt } = forecast;
   const end =
     endsAt === null ? "once they are no longer paused" : `until ${momentInWords(endsAt, systemClock.now())}`;
   return [
@@ -143,12 +148,20 @@ function forecastLines(forecast: LeaveForecast): readonly string[] {
     ...(leftOut > 0
       ? [`${plural(leftOut, "user")} would stay out: offboarded before, with data that is not exported`]
       : []),
+    ...elsewhereLines(leavingBy),
     ...(unusable > 0 ? [`${plural(unusable, "row")} without a user here`] : []),
     ...unlistableLines(
       unlistable,
       "at most those are exported that other resources refer to, and all are purged",
     ),
   ];
+}
+
+function elsewhereLines(leavingBy: LeaveForecast["leavingBy"]): readonly string[] {
+  return Object.entries(leavingBy).map(
+    ([name, users]) =>
+      `${plural(users, "user")} left out: the leave "${name}" goes on with them. Run its own command to its end, or, if it was given up, add --take-over ${name}`,
+  );
 }
 
 /** What the question names before a leave: all that is gone after a yes. */

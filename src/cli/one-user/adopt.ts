@@ -19,7 +19,6 @@ export const adopt: Command = {
     "management call. A new store is created by the first worker: oneup-lifecycle work.",
   ],
   takes: ["ID"],
-  isDiscreet: true,
   example: "adopt ada@example.org --number 123456",
   opens: "act",
   fails: "the user has no token yet",

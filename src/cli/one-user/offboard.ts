@@ -7,11 +7,11 @@
 import { versionsIn } from "../arguments.ts";
 import { option, type Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
-import { print } from "../format.ts";
 import { actOnUser, actOptions, actIn, isUsable } from "../act-on-user.ts";
 import { isLifecycleError } from "../../index.ts";
 import { withStore } from "../open-store.ts";
 import { visibleId } from "../../visible-id.ts";
+import { printResult } from "../results.ts";
 
 export const offboard: Command = {
   name: "offboard",
@@ -74,7 +74,7 @@ export const forget: Command = {
       return isKnown;
     });
     const told = known ? "forgotten" : "There was no such user here; nothing of it is stored";
-    print(given, { appUserId: id, known, forgotten: true }, [told]);
+    printResult(given, { appUserId: id, known, forgotten: true }, [told]);
   },
 };
 

@@ -8,10 +8,11 @@ import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { Lifecycle, UserStatus } from "../../index.ts";
 import { doerIn, UsageError } from "../arguments.ts";
 import { flag, type Command, type Given } from "../command.ts";
-import { pauseLine, plural, print } from "../format.ts";
+import { pauseLine, plural } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { printError } from "../screen.ts";
 import { actOnUser, actOptions, isUsable, type Act } from "../act-on-user.ts";
+import { printResult } from "../results.ts";
 
 export const retry: Command = {
   name: "retry",
@@ -67,7 +68,7 @@ async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
     }
     if (retried > 0) await printPauses(lifecycle);
   });
-  print(given, { retried, stay }, [
+  printResult(given, { retried, stay }, [
     retried === 0 ? "No user was retried" : `${plural(retried, "user")} retried`,
     ...Object.entries(stay).map(([code, count]) => `${plural(count, "user")} could not be retried [${code}]`),
     ...(signal.aborted ? ["Stopped: the others are as they were. Run the same command to continue."] : []),

@@ -21,7 +21,8 @@ export interface KeyVerbs {
    * time, however long their leases. It requires the newest ring key in every process. After an interruption, call it
    * again to resume; under another ring key it starts over, since the unfinished store key may have leaked too.
    *
-   * @throws {LifecycleError} `KEY_REFUSED` if the newest key is retired or was replaced before, and, retryable, if a key
+   * @throws {LifecycleError} `KEY_REFUSED` if the newest key is retired or was replaced before, or wraps them already and
+   *   a key behind it has never wrapped any, which then is to be put first; and, retryable, if a key
    *   provider did not answer; `STORE_UNAVAILABLE`; the signal's reason
    * @example
    * ```ts

@@ -22,6 +22,10 @@ export interface RotateKeysOptions extends Cancellable {
 
 /** The result of {@link KeyVerbs.rotateKeys}. */
 export interface RotateKeysSummary {
+  /** The id of the key that wraps the store's keys now: the newest of the ring. */
+  readonly key: string;
+  /** Store keys that another key had wrapped before; 0: there was nothing to rotate. */
+  readonly wrapped: number;
   /** Store keys in use now. */
   readonly storeKeys: number;
   /** Users sealed again. */

@@ -21,8 +21,21 @@ import type { RotateKeysSummary } from "./rotate-keys-options.ts";
  */
 export async function rotateRingKey(engine: Engine): Promise<RotateKeysSummary> {
   const { keys } = engine;
-  await keys.change((record) => wrappedAnew(engine, record));
-  return { storeKeys: keys.view.storeKeys.length, resealed: 0, unreadable: 0, dropped: 0 };
+  let wrapping: Wrapping = { key: "", wrapped: 0 };
+  await keys.change(async (record) => {
+    const next = await wrappedAnew(engine, record);
+    wrapping = wrappingOf(record, next);
+    return next;
+  });
+  return { ...wrapping, storeKeys: keys.view.storeKeys.length, resealed: 0, unreadable: 0, dropped: 0 };
+}
+
+/** Which key wraps the store keys now, and how many of them another one wrapped before. */
+export type Wrapping = Pick<RotateKeysSummary, "key" | "wrapped">;
+
+/** What a change of the record has wrapped. */
+export function wrappingOf({ storeKeys: before }: KeyRecord, { storeKeys: [{ by }] }: KeyRecord): Wrapping {
+  return { key: by, wrapped: before.filter((each) => each.by !== by).length };
 }
 
 /** The record with all its store keys wrapped by the newest key of the ring. */
@@ -34,8 +47,22 @@ export async function wrappedAnew(engine: Engine, record: KeyRecord): Promise<Ke
   ];
   for (const each of others) wrapped.push(await wrappedBy(engine, ring, record, each));
   const now = new Set(wrapped.map(({ by }) => by));
+  if (record.storeKeys.every(({ by }) => now.has(by))) refuseNewKeyBehind(ring, record);
   const before = [...record.former, ...record.storeKeys.map(({ by }) => by)];
   return { ...record, storeKeys: wrapped, former: [...new Set(before)].filter((id) => !now.has(id)) };
+}
+
+/**
+ * A new key that was put behind the old one would wrap nothing, and the old one be taken away all the same.
+ * @throws {LifecycleError} `KEY_REFUSED`
+ */
+function refuseNewKeyBehind({ ids: [first, ...others] }: KeyRing, { retired, former }: KeyRecord): void {
+  const fresh = others.find((id) => ![first, ...retired, ...former].includes(id));
+  if (fresh === undefined) return;
+  throw keyRefused(
+    `Cannot rotate keys: the first key, ${first}, wraps the store's keys already, and key ${fresh} behind it has never wrapped any; put key ${fresh} first and start every process again, or, if it is no new one, take it away; nothing was changed`,
+    { facts: { storeKey: first ?? null } },
+  );
 }
 
 async function wrappedBy(

@@ -19,7 +19,7 @@ import { findUser, isLeased, pagesOfUserIds } from "../engine/load-user.ts";
 import { sumOf } from "../user/index-key.ts";
 import { tombstoneKey } from "../user/tombstone.ts";
 import { untilGivenUp } from "../engine/deadline.ts";
-import { wrap, wrappedAnew } from "./rotate-ring-key.ts";
+import { wrap, wrappedAnew, wrappingOf, type Wrapping } from "./rotate-ring-key.ts";
 import { samePlace, saveIdle } from "../engine/save-user.ts";
 import { freshMs } from "../account/store-keys.ts";
 import { storeAnswerMs } from "../account/checked-store.ts";
@@ -46,7 +46,7 @@ async function sealRounds(
   signal: AbortSignal,
 ): Promise<RotateKeysSummary> {
   const { clock, keys, sealer, settings } = engine;
-  await beginStoreKey(engine);
+  const wrapping = await beginStoreKey(engine);
   const sealing = sealer.keyId;
   // Until then a process may begin work on a copy of the record that lacks the fresh key, and its write may arrive.
   const settledAt = clock.monotonic() + freshMs + (settings.store.timeoutMs ?? storeAnswerMs);
@@ -81,7 +81,7 @@ async function sealRounds(
         );
       const dropped = round.tooNew + round.nameless > 0 ? 0 : await dropOlder(engine, sealing);
       const unreadable = round.unreadable + round.nameless;
-      return { storeKeys: keys.view.storeKeys.length, resealed, unreadable, dropped };
+      return { ...wrapping, storeKeys: keys.view.storeKeys.length, resealed, unreadable, dropped };
     }
     const tookMs = clock.monotonic() - began;
     const settlesInMs = settledAt - clock.monotonic();
@@ -94,11 +94,13 @@ async function sealRounds(
  * key made under an older ring key is known to anyone who had that ring key and a copy of the store, so it is
  * replaced.
  */
-async function beginStoreKey(engine: Engine): Promise<void> {
+async function beginStoreKey(engine: Engine): Promise<Wrapping> {
   const { account, keys } = engine;
   const fresh = newStoreKey();
+  let wrapping: Wrapping = { key: "", wrapped: 0 };
   await keys.change(async (record) => {
     const next = await wrappedAnew(engine, record);
+    wrapping = wrappingOf(record, next);
     const [{ madeUnder, by }] = next.storeKeys;
     if (next.storeKeys.length > 1 && madeUnder === by) return next;
     const wrapped = await wrap(engine, engine.keys.ring(), record, fresh);
@@ -106,6 +108,7 @@ async function beginStoreKey(engine: Engine): Promise<void> {
     const names = wrapNames(keys.view.names, fresh, accountOf(account.credentials.clientId));
     return { ...next, storeKeys: [first, ...next.storeKeys], names };
   });
+  return wrapping;
 }
 
 /** Drops the older store keys, and notes that they are not lost. Returns their number; 0 if another process did it, or started over. */

@@ -26,6 +26,8 @@ export interface Leave {
   readonly purge: readonly FhirVersion[];
   readonly onlyAfterExport: string | undefined;
   readonly allowPartialExport: boolean;
+  /** The name of a leave that was given up: its users become a part of this one. */
+  readonly takeOver: string | undefined;
   readonly by: string | undefined;
 }
 
@@ -35,6 +37,17 @@ const waitMs = 30_000;
 /** Whether the user is a part of this leave. */
 export function isInLeave({ leaving }: User, name: string): boolean {
   return leaving?.name === name;
+}
+
+/**
+ * The other leave that purges the user, or has its receipt still to write: it alone goes on with it. A user that only
+ * waits in another leave, e.g. for its export, may leave in this one.
+ */
+export function otherLeaveOf({ leaving, position }: User, { name, takeOver }: Leave): string | null {
+  if (leaving === null || leaving.isReceipted || [name, takeOver].includes(leaving.name)) return null;
+  const { state, context } = position;
+  const waits = leaving.done === null && !hasLeft(state) && context.failure?.in !== "offboarding";
+  return waits ? null : leaving.name;
 }
 
 /**
@@ -80,6 +93,8 @@ export interface Enlisting {
   readonly since: number | null;
   /** Whether the user was counted. */
   readonly isCounted: (user: User) => boolean;
+  /** Told of a user that another leave, of this name, goes on with. */
+  readonly isElsewhere: (name: string) => void;
   /** Asked between the last look at the user and the write: so nothing is written that another process has not seen. */
   readonly refuseTakenOver: () => Promise<void>;
   readonly signal: AbortSignal;
@@ -97,7 +112,7 @@ export function enlistUser(
   engine: Engine,
   id: string,
   leave: Leave,
-  { since, isCounted, refuseTakenOver, signal }: Enlisting,
+  { since, isCounted, isElsewhere, refuseTakenOver, signal }: Enlisting,
 ): Promise<boolean> {
   const deadline = { until: engine.clock.monotonic() + waitMs, signal };
   const load = (): Promise<LoadedUser> => loadUser(engine, id, readOrDamaged);
@@ -109,6 +124,11 @@ export function enlistUser(
     if (isPart && user.leaving?.done !== null) return true;
     if (!isPart && since !== null && (!isCounted(user) || signedUpAfter(user, since))) return false;
     if (isLeftOut(user, leave)) return false;
+    const other = otherLeaveOf(user, leave);
+    if (other !== null) {
+      isElsewhere(other);
+      return false;
+    }
     await refuseTakenOver();
     const marked = isPart ? user : withMark(engine, user, leave.name);
     const stays = mustWait(user, leave) || user.position.context.failure?.in === "offboarding";

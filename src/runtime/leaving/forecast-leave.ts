@@ -12,7 +12,15 @@ import { forecast } from "../operations/forecast.ts";
 import { readOrDamaged } from "../operations/damaged-record.ts";
 import { isOffboarded } from "../operations/offboard.ts";
 import { chosenUsers } from "./chosen-users.ts";
-import { coversPurge, isInLeave, isLeftOut, isPartlyExported, mustWait, type Leave } from "./enlist-user.ts";
+import {
+  coversPurge,
+  isInLeave,
+  isLeftOut,
+  isPartlyExported,
+  mustWait,
+  otherLeaveOf,
+  type Leave,
+} from "./enlist-user.ts";
 import { unlistableIn } from "./export-types.ts";
 import { isExported, isExportUnclear } from "./export-user.ts";
 import type { LeaveForecast } from "./offboard-many-options.ts";
@@ -48,12 +56,15 @@ export async function countLeave(
   const isBegun = async (name: string): Promise<boolean> => (await findRun(engine, "export", name)) !== null;
   let exportBegun = onlyAfterExport === undefined ? null : await isBegun(onlyAfterExport);
   const counts = { count: 0, done: 0, unexported: 0, leftOut: 0, unusable: 0, toIdentify: 0 };
+  const elsewhere = new Map<string, number>();
   let enlisted = 0;
   for await (const id of chosenUsers(engine, ids, () => counts.unusable++)) {
     signal?.throwIfAborted();
     const user = (await loadUser(engine, id, readOrDamaged).catch(nullIfPermanent))?.user;
+    const other = user === undefined ? null : otherLeaveOf(user, leave);
     if (user === undefined) counts.unusable++;
     else if (isLeftOut(user, leave)) counts.leftOut++;
+    else if (other !== null) elsewhere.set(other, (elsewhere.get(other) ?? 0) + 1);
     else if (fixed === null || isInLeave(user, leave.name)) {
       counts.count++;
       for (const one of marksOf(user)) counted.add(one);
@@ -77,7 +88,8 @@ export async function countLeave(
     throw ofAnotherList(leave.name, engine.sealer.alias(strangers[0]), strangers.length);
   // Some may have been forgotten since.
   const has = (user: User): boolean => marksOf(user).some((one) => counted.has(one));
-  return { ...counts, exportBegun, count: fixed ?? counts.count, has };
+  const leavingBy = Object.fromEntries(elsewhere);
+  return { ...counts, leavingBy, exportBegun, count: fixed ?? counts.count, has };
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` if users that have left already were purged of other versions */

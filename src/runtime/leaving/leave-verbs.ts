@@ -210,6 +210,7 @@ const leaving: Rules<OffboardManyOptions> = {
   purge: anything,
   onlyAfterExport: aName,
   allowPartialExport: aSwitch,
+  takeOver: aName,
   count: whole(0),
   receipts: aLog,
   forget: aSwitch,
@@ -230,13 +231,14 @@ function checkLeaving(
     purge = true,
     onlyAfterExport,
     allowPartialExport = false,
+    takeOver,
     by,
     count,
     receipts,
     ...others
   } = checked;
   const versions = someOf(verb, "purge", purge, fhirVersions);
-  const leave = { ...others, name, purge: versions, onlyAfterExport, allowPartialExport, by };
+  const leave = { ...others, name, purge: versions, onlyAfterExport, allowPartialExport, takeOver, by };
   if (count === undefined) return leave;
   return { ...leave, count, receipts: checkValue(verb, "receipts", receipts as string, aLog) }; // or it throws
 }

@@ -39,6 +39,11 @@ export interface DryLeaveOptions extends Cancellable {
    * left out is in no file, and is purged. @default false: such an export is refused
    */
   readonly allowPartialExport?: boolean | undefined;
+  /**
+   * The name of another leave, which was given up: its users without a receipt become a part of this one. A process that
+   * still runs it ends with `TAKEN_OVER`. @default a user that another leave purges stays with that one
+   */
+  readonly takeOver?: string | undefined;
 }
 
 /** Options of {@link LeaveVerbs.offboardMany} that make it act. */
@@ -77,6 +82,11 @@ export interface LeaveForecast {
    */
   readonly leftOut: number;
   /**
+   * How many users are no part of it because a leave of another name purges them, or has their receipt still to write, by
+   * that name. End that one by its name and receipts; if it was given up, name it in `takeOver`.
+   */
+  readonly leavingBy: Readonly<Record<string, number>>;
+  /**
    * With `onlyAfterExport`: types that 1upHealth lets no client search, by version that is purged. The purge erases all
    * their resources, and the export has only those that others refer to.
    */
@@ -112,10 +122,13 @@ export interface LeaveSummary extends LeaveProgress {
   /** Receipts that tell of a purge that was never confirmed: 1upHealth did not list the user, or it was withdrawn. */
   readonly skipped: number;
   /**
-   * Users that have left without a receipt in the log: it was lost or cut off, or they were forgotten before they got it.
-   * A leave of another name, with receipts elsewhere, writes those of all that were not forgotten.
+   * Users that were a part of it, and have no receipt in the log: it was lost or cut off, they were forgotten before they
+   * got it, or a leave of another name has taken them over, which writes it. Of all others that were not forgotten, one
+   * more leave of another name, with receipts elsewhere, writes them.
    */
   readonly lost: number;
+  /** As in the forecast: users that a leave of another name goes on with. */
+  readonly leavingBy: Readonly<Record<string, number>>;
   /** Whether every user has its receipt, and the receipts are closed with their count. */
   readonly closed: boolean;
   /** The key with which the receipts can be verified. */

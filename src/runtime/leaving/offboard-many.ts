@@ -35,7 +35,7 @@ import { enlistUser, isInLeave, isLeftOut, type Enlisting, type Leave } from "./
 import { countLeave } from "./forecast-leave.ts";
 import type { LeaveProgress, LeaveSummary, OffboardManyOptions } from "./offboard-many-options.ts";
 import { newerThanStore, openLog, type OpenLog } from "./open-log.ts";
-import { beginRun, type NamedRun } from "./named-run.ts";
+import { beginRun, findRun, type NamedRun } from "./named-run.ts";
 import { isWaitingPointless, unfinishedOf, unlessUnusable } from "./unfinished-users.ts";
 
 /** Receipts appended at once. */
@@ -45,8 +45,7 @@ const lookEveryMs = 60_000;
 const forgetMs = 30_000;
 
 /** A leave that acts. */
-export type Acting = Leave &
-  Omit<OffboardManyOptions, "purge" | "by" | "onlyAfterExport" | "allowPartialExport">;
+export type Acting = Leave & Omit<OffboardManyOptions, keyof Leave>;
 
 /**
  * Offboards the users. `help` works for all users until its signal aborts.
@@ -65,7 +64,7 @@ export async function offboardMany(
   const patiently = patience(engine, signal);
   const since = clock.now();
   const ids = given === "all" || Array.isArray(given) ? given : await readAll(given);
-  const { count, has: isCounted } = await patiently(() => countLeave(engine, ids, leave));
+  const { count, leavingBy, has: isCounted } = await patiently(() => countLeave(engine, ids, leave));
   if (count !== asked)
     throw invalidOption(
       `Cannot offboard a list: count must be the number of users that the dry run gave, got ${asked}, and they are ${count} now; nothing was done`,
@@ -85,7 +84,9 @@ export async function offboardMany(
     },
   );
   const refuseTakenOver = (): Promise<void> => patiently(() => run.refuseTakenOver());
-  const enlisting = { isCounted, refuseTakenOver, signal };
+  const elsewhere = new Map(Object.entries(leavingBy));
+  const isElsewhere = (other: string): void => void elsewhere.set(other, (elsewhere.get(other) ?? 0) + 1);
+  const enlisting = { isCounted, isElsewhere, refuseTakenOver, signal };
   try {
     const pace = throttle(engine, leave.everyMs);
     const report = async (phase: LeaveProgress["phase"]): Promise<LeaveProgress> => {
@@ -96,6 +97,7 @@ export async function offboardMany(
       return progress;
     };
     await report("marking");
+    if (leave.takeOver !== undefined) await patiently(() => endRun(engine, leave.takeOver ?? ""));
     if (run.record.count !== null) await enlistWaiting(engine, leave, enlisting);
     else {
       await forEachRow(
@@ -135,6 +137,7 @@ export async function offboardMany(
       ...done,
       skipped: log.chain.skipped,
       lost: Math.max(0, total - done.receipts - done.left - done.failed - done.waiting),
+      leavingBy: Object.fromEntries(elsewhere),
       closed: log.chain.isClosed,
       publicKey: log.publicKey,
       unfinished: await patiently(() => unfinishedOf(engine, name)),
@@ -142,6 +145,12 @@ export async function offboardMany(
   } finally {
     await log.close();
   }
+}
+
+/** The process that runs a leave notices that another one has begun it, and ends. */
+async function endRun(engine: Engine, name: string): Promise<void> {
+  const found = await findRun(engine, "leave", name);
+  if (found !== null) await beginRun(engine, "leave", name, { scope: found.scope });
 }
 
 /** Runs a task, and repeats it while the store is unavailable. */
