@@ -78,6 +78,15 @@ describe("attachment()", () => {
     expect(sent).toEqual([]);
   });
 
+  it("reads what a url leads to if the data beside it are empty", async () => {
+    const { fhir, id, sent } = await withBinary();
+    const empty = { data: "", contentType };
+    expect((await read(await fhir.attachment({ ...empty, url: `Binary/${id}` }))).equals(content)).toBe(true);
+    expect(sent).toHaveLength(1);
+    expect(await read(await fhir.attachment(empty))).toHaveLength(0);
+    expect(sent).toHaveLength(1);
+  });
+
   it("reads it with a transport that has no stream(), if the server sends JSON", async () => {
     const { fhir, id } = await withBinary({}, true);
     expect((await read(await fhir.attachment(id))).equals(content)).toBe(true);

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { exportFolder, type ExportProgress, type ExportWriter, type OpenExportFile } from "oneup-lifecycle";
+import type { Fault } from "oneup-lifecycle/sandbox";
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards, folder } from "../support/scene.ts";
@@ -43,6 +44,15 @@ function idsIn(files: Record<string, readonly string[]>): readonly string[] {
   return Object.values(files).flatMap((lines) =>
     lines.map((line) => (JSON.parse(line) as { id: string }).id),
   );
+}
+
+const warning = {
+  search: { mode: "outcome" },
+  resource: { resourceType: "OperationOutcome", issue: [{ severity: "warning", code: "incomplete" }] },
+};
+
+function page(bundle: object): Fault {
+  return { status: 200, body: { resourceType: "Bundle", ...bundle } };
 }
 
 describe("exportMany()", () => {
@@ -199,6 +209,45 @@ describe("exportMany()", () => {
     const allowed = await lifecycle.exportMany("all", { ...options, allowShort: true });
     expect(allowed).toMatchObject({ exported: 1, short: 1, resources: 2, unfinished: [] });
     expect(await lifecycle.offboardMany("all", leave)).toMatchObject({ unexported: 0 });
+  });
+
+  it.each<[string, Fault]>([
+    ["a warning that the search timed out", { response: "unfinishedPage" }],
+    ["the type of another Bundle", page({ type: "collection", entry: [] })],
+    ["a warning that it is incomplete", page({ type: "searchset", entry: [warning] })],
+  ])("takes no page for a proof that has %s, and no purge erases what it lacks", async (_, fault) => {
+    const { lifecycle, sandbox } = await withData(1, 5);
+    const options = { name: "spring", write: folder("export"), versions: ["r4"], types } as const;
+    const leave = { name: "leave", onlyAfterExport: "spring", allowPartialExport: true };
+    sandbox.fail({ call: "fhir.search", ...fault, times: 10_000 });
+    for (const allowShort of [false, true])
+      expect(await lifecycle.exportMany("all", { ...options, allowShort })).toMatchObject({
+        exported: 0,
+        waiting: 1,
+        unfinished: [{ code: "BAD_ANSWER", why: expect.stringMatching(/must be (complete|answered with)/) }],
+      });
+    expect(await lifecycle.offboardMany("all", leave)).toMatchObject({ unexported: 1 });
+    sandbox.clearFaults();
+    sandbox.fail({ call: "fhir.search", ...fault });
+    expect(await lifecycle.exportMany("all", options)).toMatchObject({ exported: 1, resources: 6 });
+  });
+
+  it("writes matches that are marked as included, and no included resource of another type", async () => {
+    const { lifecycle, sandbox } = await withData(1, 0);
+    const search = { mode: "include" };
+    const entry = ["Patient", "Observation"].map((resourceType) => ({
+      search,
+      resource: { resourceType, id: "1" },
+    }));
+    sandbox.fail({ call: "fhir.search", ...page({ type: "searchset", entry }) });
+    const options = {
+      name: "spring",
+      write: folder("export"),
+      versions: ["r4"],
+      types: ["Patient"],
+    } as const;
+    expect(await lifecycle.exportMany("all", options)).toMatchObject({ exported: 1, resources: 1 });
+    expect(Object.values(filesIn(options.write))).toEqual([['{"resourceType":"Patient","id":"1"}']]);
   });
 
   it("leaves nothing behind of a process that was killed while it wrote its cursor", async () => {

@@ -153,8 +153,10 @@ function sourceOf(given: unknown): AttachmentElement {
   const { url, data, size, hash, contentType } = given;
   if (typeof data !== "string" && typeof url !== "string")
     throw refuse(words, "an Attachment must have a url or data", "neither");
+  // Some servers put an empty text beside the url of content that is elsewhere.
+  const isInline = typeof data === "string" && (data !== "" || typeof url !== "string");
   return {
-    ...(typeof data === "string" ? { data } : { url: String(url) }),
+    ...(isInline ? { data } : { url: String(url) }),
     contentType: checkedType(contentType),
     size: size as number | undefined, // checked below, if they are used
     hash: hash as string | undefined,

@@ -8,7 +8,7 @@ export interface AttachmentElement {
   readonly contentType?: string | undefined;
   /** Where the content is: under the base of the client's version. */
   readonly url?: string | undefined;
-  /** The content itself, as base64. It is used if there is a `url` too. */
+  /** The content itself, as base64. It is used if there is a `url` too, unless it is empty. */
   readonly data?: string | undefined;
   /** The length of the content, in bytes. */
   readonly size?: number | undefined;

@@ -169,6 +169,7 @@ async function write(
   return opened(exported, [file], async ([one]) => {
     if (one === undefined || one.isWhole) return null;
     return fillFile(one, search, {
+      type: file.type,
       goOn: () => signal.throwIfAborted(),
       mayFinish: exported.refuseTakenOver,
       allowShort: exported.allowShort,

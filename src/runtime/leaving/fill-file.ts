@@ -7,6 +7,7 @@ import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { isKeyset } from "../../fhir/pages/cursor.ts";
 import type { AnyPage } from "../../fhir/pages/fhir-page.ts";
 import type { AnyWalk } from "../../fhir/pages/fhir-walk.ts";
+import { refuseUnfinished } from "../../fhir/pages/refuse-unproven.ts";
 import { parseFhirJson, stringifyFhirJson } from "../../fhir/lossless-json.ts";
 import { field } from "../../http/json.ts";
 import type { OpenExportFile } from "./export-many-options.ts";
@@ -27,6 +28,8 @@ export interface Filled {
 
 /** How a file is filled. */
 export interface Filling {
+  /** The resource type that is searched for. */
+  readonly type: string;
   /** Called before each write. */
   readonly goOn: () => void;
   /** Called before the file gets its name: whether this process may finish it. */
@@ -38,13 +41,13 @@ export interface Filling {
 /**
  * Fills and finishes the file.
  *
- * @throws {LifecycleError} `BAD_ANSWER` (retryable) if it has fewer resources than 1upHealth counts, or may have; as the
- * search; what the file and the checks throw
+ * @throws {LifecycleError} `BAD_ANSWER` (retryable) if it has fewer resources than 1upHealth counts, or may have, or if a
+ * page says that it lacks some; as the search; what the file and the checks throw
  */
 export async function fillFile(
   file: OpenExportFile,
   search: Search,
-  { goOn, mayFinish, allowShort }: Filling,
+  { type, goOn, mayFinish, allowShort }: Filling,
 ): Promise<Filled> {
   const seen = new Set<string>();
   /** Lines in the file, and those of them that this call has written. */
@@ -71,10 +74,12 @@ export async function fillFile(
     return total === undefined ? resumed : named !== total;
   }
 
-  async function write({ resources: found, total: named, nextCursor }: AnyPage): Promise<void> {
+  async function write({ resources: found, included, total: named, nextCursor }: AnyPage): Promise<void> {
     goOn();
     const added: string[] = [];
-    for (const resource of found) {
+    // Nothing else was asked for, so one of the type is a match, whatever the server calls it.
+    const others = included.filter(({ resourceType }) => resourceType === type);
+    for (const resource of [...found, ...others]) {
       const id = idOf(resource);
       if (id !== null && seen.has(id)) continue;
       if (id !== null) seen.add(id);
@@ -92,6 +97,7 @@ export async function fillFile(
     let unsure: string | undefined;
     try {
       for await (const page of search(cursor).pages()) {
+        refuseUnfinished("export a user", page);
         if (hasMoved(page))
           unsure = `1upHealth counted ${total} resources for a file, and then ${page.total}`;
         if (unsure !== undefined && !(again && allowShort)) break;

@@ -1,6 +1,6 @@
 /** Predefined responses, observed or to be expected, by name: the values of a fault's `response`. */
 
-import { json, type Outgoing } from "../base/message.ts";
+import { json, type Outgoing, parseObject } from "../base/message.ts";
 import { type CallName, callNames, kindOf } from "../base/plan.ts";
 import { badCode, invalidGrant } from "../oauth/plan-token.ts";
 import {
@@ -26,6 +26,8 @@ import type { World } from "../state/world.ts";
  * - `notJson`: declared as JSON, written as a Ruby hash (any; any)
  * - `truncated`: the normal response, complete as HTTP, but its body ends in the middle (any; its own)
  * - `incompletePage`: a page without resources, with an OperationOutcome that reports an error (`fhir.search`; 200)
+ * - `unfinishedPage`: the first half of the normal page, without total and links, with a warning that the search has timed out
+ *   (`fhir.search`; its own)
  * - `deepJson`: objects nested 100,000 deep (any; any)
  * - `hugeJson`: valid JSON of 17 MiB (any; any)
  *
@@ -44,6 +46,7 @@ export type FaultResponse =
   | "notJson"
   | "truncated"
   | "incompletePage"
+  | "unfinishedPage"
   | "deepJson"
   | "hugeJson";
 
@@ -103,6 +106,10 @@ export const faultResponses: Readonly<Record<FaultResponse, FaultResponseRule>> 
     const entry = [{ search: { mode: "outcome" }, resource }];
     return json(200, { resourceType: "Bundle", type: "searchset", entry });
   }),
+  unfinishedPage: {
+    ...rule("unfinished page", ["fhir.search"], [], (_world, _status, due) => unfinished(due)),
+    carriesOut: true,
+  },
   // Written by hand: JSON.stringify fails at this depth.
   deepJson: rule("deep JSON", anyCall, "any", () =>
     asJson(`${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`),
@@ -119,6 +126,16 @@ function rule(
   answer: FaultResponseRule["answer"],
 ): FaultResponseRule {
   return { words, calls, statuses, answer };
+}
+
+function unfinished(due: Outgoing): Outgoing {
+  const { entry, resourceType, type } = parseObject(due.body) ?? {};
+  if (resourceType !== "Bundle") return due;
+  const found: readonly unknown[] = Array.isArray(entry) ? entry : [];
+  const issue = [{ severity: "warning", code: "timeout", diagnostics: "The search took too long" }];
+  const warning = { search: { mode: "outcome" }, resource: { resourceType: "OperationOutcome", issue } };
+  const half = found.slice(0, Math.floor(found.length / 2));
+  return { ...due, body: JSON.stringify({ resourceType, type, entry: [...half, warning] }) };
 }
 
 function asJson(body: string): Outgoing {

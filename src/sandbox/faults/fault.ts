@@ -51,6 +51,7 @@ import { type FaultResponse, faultResponses } from "./fault-responses.ts";
  * sandbox.fail({ response: "truncated" });                              // a complete response with half the JSON
  * sandbox.fail({ response: "notJson" });                                // declared as JSON, but it is not
  * sandbox.fail({ response: "incompletePage" });                         // a search that reports an error within its page
+ * sandbox.fail({ response: "unfinishedPage" });                         // half a page, with a warning that the search timed out
  * sandbox.fail({ response: "deepJson" });
  * sandbox.fail({ response: "hugeJson" });
  * sandbox.fail({ call: "exchangeCode", omit: ["expires_in", "refresh_token", "scope"] });
@@ -86,7 +87,7 @@ export interface Fault {
   readonly retryAfterMs?: number | undefined;
   /** Format of `retryAfterMs`. @default the option `retryAfter`; "seconds" if that is off */
   readonly retryAfter?: "seconds" | "date" | undefined;
-  /** Whether the call is carried out before the response is replaced. @default false (`truncated`: true) */
+  /** Whether the call is carried out before the response is replaced. @default false (`truncated`, `unfinishedPage`: true) */
   readonly commit?: boolean | undefined;
   /** Cuts the connection: before the call is carried out, after it, or (after it) in the middle of the body. */
   readonly drop?: "before" | "after" | "body" | undefined;
