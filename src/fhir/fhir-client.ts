@@ -6,7 +6,7 @@
 import type { AttachmentElement, AttachmentOptions, FhirAttachment } from "./attachment/attachment.ts";
 import type { BatchEntry, BatchOptions, BatchResults } from "./batch/batch.ts";
 import type { BulkExport, BulkExportOptions } from "./export/bulk-export.ts";
-import type { FoundBy, SearchParams, SearchParamsOf } from "./query.ts";
+import type { FoundBy, SearchParamsOf } from "./query.ts";
 import type { FhirPage } from "./pages/fhir-page.ts";
 import type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir-version.ts";
 import type {
@@ -267,7 +267,7 @@ export interface FhirClient<V extends FhirVersion> {
    * for (let at: typeof page | null = page; at !== null; at = await at.next()) console.log(at.resources);
    * ```
    */
-  search<T extends ResourceType<V>, const P extends SearchParamsOf<ResourceOf<V, T>> = SearchParams>(
+  search<T extends ResourceType<V>, const P extends SearchParamsOf<ResourceOf<V, T>> = {}>(
     resourceType: T,
     params?: P,
     options?: SearchOptions,
@@ -287,7 +287,7 @@ export interface FhirClient<V extends FhirVersion> {
    * for await (const observation of walk) console.log(observation.code, walk.cursor);
    * ```
    */
-  searchAll<T extends ResourceType<V>, const P extends SearchParamsOf<ResourceOf<V, T>> = SearchParams>(
+  searchAll<T extends ResourceType<V>, const P extends SearchParamsOf<ResourceOf<V, T>> = {}>(
     resourceType: T,
     params?: P,
     options?: SearchOptions,
@@ -306,7 +306,7 @@ export interface FhirClient<V extends FhirVersion> {
    * for await (const { resources, included } of pages) console.log(resources.length, included.length, pages.cursor);
    * ```
    */
-  searchPages<T extends ResourceType<V>, const P extends SearchParamsOf<ResourceOf<V, T>> = SearchParams>(
+  searchPages<T extends ResourceType<V>, const P extends SearchParamsOf<ResourceOf<V, T>> = {}>(
     resourceType: T,
     params?: P,
     options?: SearchOptions,

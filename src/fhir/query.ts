@@ -43,14 +43,16 @@ export type SearchParamsOf<R> = SearchParams & {
 /** A resource of which a search returns a part. `update()` refuses it. */
 export type PartOf<R> = { readonly [K in keyof R]?: R[K] } & Pick<R, keyof R & "resourceType">;
 
-/** What a search with these parameters finds: parts of resources with `_elements` and `_summary`. */
-export type FoundBy<R, P> = P extends { readonly _elements: unknown }
-  ? PartOf<R>
-  : P extends { readonly _summary: "false" }
-    ? R
-    : P extends { readonly _summary: unknown }
-      ? PartOf<R>
-      : R;
+/** What a search with these parameters finds: parts of resources, if `_elements` or `_summary` may be among them. */
+export type FoundBy<R, P> = P extends unknown // each of a union by itself
+  ? "_elements" extends keyof P
+    ? PartOf<R>
+    : "_summary" extends keyof P
+      ? P extends { readonly _summary?: "false" }
+        ? R
+        : PartOf<R>
+      : R
+  : never;
 
 /** Names and values, in the order in which they are sent. */
 export type Pairs = readonly (readonly [name: string, value: string])[];

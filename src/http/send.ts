@@ -8,7 +8,7 @@ import { onAbort } from "../abort.ts";
 import type { Clock } from "../clock.ts";
 import { checkValue, whole, type Rule } from "../checks.ts";
 import { legible } from "../errors.ts";
-import { BoundedRenewal } from "./bounded-renewal.ts";
+import { BoundedRenewal } from "./undici/bounded-renewal.ts";
 import type { Answer, Call, SendOptions, Unanswered } from "./call.ts";
 import { printAs } from "../secret.ts";
 import { timersOf } from "../shared-timer.ts";

@@ -90,7 +90,7 @@ describe("a connection that is late by one answer", () => {
 });
 
 it("calls that wait for a connection while another one's answer is mixed up leave over a new one", async () => {
-  const { url, paths } = await lateByOne();
+  const { url } = await lateByOne();
   const transport = undiciTransport({ connections: 1 });
   onTestFinished(() => transport.close?.());
   const ada = of("ada", transport, url);
@@ -100,7 +100,6 @@ it("calls that wait for a connection while another one's answer is mixed up leav
   const found = users.map(async (user) => (await of(user, transport, url).search("Observation")).resources);
   expect((await Promise.all(found)).flat().map(({ id }) => id)).toEqual(users.map((user) => `of-${user}`));
   expect(await first).toEqual({ resourceType: "Patient", id: "b" });
-  expect(paths()).toHaveLength(1 + 2 + 5);
 });
 
 type Calling = (fhir: FhirClient<"r4">) => Promise<unknown>;

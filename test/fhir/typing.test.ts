@@ -3,6 +3,7 @@ import type * as stu3 from "fhir/r3.js";
 import type * as r4 from "fhir/r4.js";
 import { describe, expectTypeOf, it } from "vitest";
 import type { FhirClient } from "../../src/fhir/fhir-client.ts";
+import type { PartOf, SearchParams } from "../../src/fhir/query.ts";
 import type { ResourceOf, ResourceType } from "../../src/fhir/fhir-version.ts";
 
 // Never called: the compiler is the judge.
@@ -70,6 +71,32 @@ describe("the types of the FHIR client", () => {
       void one.searchAll("Task");
       // @ts-expect-error a filter that got lost would find everything
       void three.search("Patient", { identifier: undefined });
+    };
+    expectTypeOf(check).toBeFunction();
+  });
+
+  it("what may have _elements or _summary among its parameters finds parts", () => {
+    const check = (three: FhirClient<"r4">, thin: boolean, any: SearchParams): void => {
+      const [code, text] = [{ _elements: ["code"] }, { _summary: "text" }] as const;
+      const whole = { date: "ge2026", ...(thin && ({ _summary: "false" } as const)) };
+      type Whole = AsyncIterable<r4.Observation>;
+      const { searchAll } = three;
+      expectTypeOf(searchAll("Observation", { patient: "1", ...(thin && code) })).not.toExtend<Whole>();
+      expectTypeOf(searchAll("Observation", { ...(thin && text) })).not.toExtend<Whole>();
+      expectTypeOf(searchAll("Observation", thin ? code : { patient: "1" })).not.toExtend<Whole>();
+      expectTypeOf(searchAll("Observation", any)).not.toExtend<Whole>();
+      expectTypeOf(searchAll("Observation", any)).toExtend<AsyncIterable<PartOf<r4.Observation>>>();
+      expectTypeOf(searchAll("Observation", whole)).toExtend<Whole>();
+      interface Mine {
+        readonly code: string;
+      }
+      const mine = (params: { readonly code?: string; readonly _count: number }, { code }: Mine): void => {
+        expectTypeOf(searchAll("Observation", params)).toExtend<Whole>();
+        expectTypeOf(three.searchPages("Observation", { code })).toExtend<
+          AsyncIterable<{ readonly resources: readonly r4.Observation[] }>
+        >();
+      };
+      void mine;
     };
     expectTypeOf(check).toBeFunction();
   });

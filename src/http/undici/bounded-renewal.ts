@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../clock.ts";
 
 /** So many at once: what mixed up one connection may have mixed up several, which are noticed one after the other. */
 const atOnce = 8;
