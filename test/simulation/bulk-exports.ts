@@ -1,10 +1,12 @@
 /**
  * The application exports the data of people in bulk and stores the cursor with each resource. Its processes die, stand
  * still or leave the loop meanwhile, and another one goes on from the cursor. Each resource comes once; none is skipped, and
- * only the one at the cursor comes again. Files at another host are read without credentials.
+ * only the one at the cursor comes again. Files at another host are read without credentials. What something on the way
+ * answers in place of a list or of a file ends no export for good.
  */
 import { isLifecycleError } from "oneup-lifecycle";
-import type { SandboxOptions } from "oneup-lifecycle/sandbox";
+import type { Fault, SandboxOptions } from "oneup-lifecycle/sandbox";
+import type { Incoming } from "../../src/sandbox/base/message.ts";
 import { latest } from "../../src/sandbox/resources/stored-resource.ts";
 import type { Person } from "./people.ts";
 import type { Fit, Stage } from "./stage.ts";
@@ -32,6 +34,24 @@ export function exportBehaviour(dice: Dice): SandboxOptions {
   };
 }
 
+/** What comes in place of a list or of a file. */
+const instead: readonly Fault[] = [
+  {
+    status: 200,
+    headers: { "content-type": "text/html" },
+    body: "<!DOCTYPE html>\n<html><head><title>Back soon</title></head>\n<body>Try again</body>\n</html>\n",
+  },
+  { status: 200, body: "\n\n<html>\n<body>Bad Gateway</body>\n</html>" },
+  { status: 200, body: "" },
+  { status: 200, body: '{"output":[{"type":"Obser' },
+];
+
+/** What something on the way answers in place of the server, once. */
+export function insteadOfExports({ method, path }: Incoming, dice: Dice): Fault | undefined {
+  const isOfExport = method === "GET" && /^\/(?:bulk-data|signed)\//.test(path);
+  return isOfExport && dice.hits(0.1) ? dice.pick(instead) : undefined;
+}
+
 export class BulkExports {
   readonly #stage: Stage;
 
@@ -57,6 +77,12 @@ export class BulkExports {
       new OneExport(this.#stage, person, oneupUserId, dice).goOn();
     else time.after(dice.between(minute, hour), () => this.#visit(person, dice));
   }
+}
+
+/** Is it the end of an export over an answer? One that nests too deep is not a page, and may stay so. */
+function isFinal(error: unknown): boolean {
+  if (!isLifecycleError(error, "BAD_ANSWER") || error.retryable) return false;
+  return error.failedCall?.code !== "ANSWER_TOO_DEEP";
 }
 
 /** The export of one person, through all processes that read it. */
@@ -151,8 +177,8 @@ class OneExport {
     judge.read(`an error of ${life.name}`, `${String(error)} ${JSON.stringify(error)}`);
     trace.note(life.name, `an export of ${this.#person.id}: ${String(error)}`);
     const isUnfair = !isLifecycleError(error) || unfair.includes(error.code);
-    const isOther = isLifecycleError(error, "CURSOR_EXPIRED") && this.#isThere();
-    if (isUnfair || isOther) this.#blame(`rejected with ${String(error)}`);
+    const isOther = isLifecycleError(error, "CURSOR_EXPIRED") || isFinal(error);
+    if (isUnfair || (isOther && this.#isThere())) this.#blame(`rejected with ${String(error)}`);
     if (++this.#failures < 4 && !isLifecycleError(error, "CURSOR_EXPIRED")) return;
     [this.#failures, this.#read, this.#cursor] = [0, [], undefined];
   }

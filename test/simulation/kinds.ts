@@ -8,7 +8,7 @@ import type { Incoming } from "../../src/sandbox/base/message.ts";
 import { answerKinds } from "./answer-kinds.ts";
 import { elsewhere } from "./attaching.ts";
 import { doubtKinds } from "./doubt-kinds.ts";
-import { exportBehaviour } from "./bulk-exports.ts";
+import { exportBehaviour, insteadOfExports } from "./bulk-exports.ts";
 import { blocks, refusedOnes, type Passing } from "./blocks.ts";
 import { askedBy, isManagement } from "./faults.ts";
 import { gateways } from "./gateways.ts";
@@ -148,8 +148,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
   ...serverKinds,
   /** What makes a process stand still is the suspension of its machine: its monotonic clock stands still, too. */
   suspendedMachines: { share: 0.1 },
-  /** Data are exported in bulk by processes that die, from servers whose answers are torn: see `bulk-exports.ts`. */
-  bulkExports: { share: 0.1, sandbox: exportBehaviour },
+  /** Data are exported in bulk by processes that die, from servers whose answers are torn or not theirs: see `bulk-exports.ts`. */
+  bulkExports: { share: 0.1, sandbox: exportBehaviour, answer: insteadOfExports },
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */

@@ -22,4 +22,14 @@ export const mutantsOfExports: readonly Mutant[] = [
     at: "a-file-elsewhere-gets-no-credentials",
     becomes: () => "true",
   },
+  {
+    name: "ends an export for good over a page in place of the list of its files",
+    at: "what-is-no-list-in-place-of-one-may-pass",
+    becomes: () => "false",
+  },
+  {
+    name: "ends an export for good over a page in place of a file",
+    at: "a-page-in-place-of-a-file-may-pass",
+    becomes: () => "false",
+  },
 ];

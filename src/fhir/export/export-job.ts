@@ -169,6 +169,7 @@ function manifestIn({ clock }: Executor, call: HostedCall, answer: Answer): Mani
   const error = new LifecycleError("BAD_ANSWER", message, {
     status: answer.status,
     facts: { issues: issuesIn(body) },
+    // seam: what-is-no-list-in-place-of-one-may-pass
     retryable: !isObject(body) || namesAPassingError(body),
   });
   throw withCall(error, describeCall({ ...call, endpoint: "fhir" }), answer, { attempt: 1, clock });

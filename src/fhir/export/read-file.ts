@@ -184,7 +184,6 @@ async function* linesOf(
     const chunk = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
     if (isBlank) {
       const [first] = /\S/.exec(chunk.toString()) ?? [];
-      // seam: a-page-in-place-of-a-file-is-no-part-of-it
       if (first === "<") throw page(); // before its lines are compared with those of the file
       isBlank = first === undefined;
     }
@@ -245,7 +244,10 @@ export function cut(): LifecycleError {
 }
 
 function page(): LifecycleError {
-  return unreadableFile("a page of HTML came instead", { retryable: true });
+  return unreadableFile("a page of HTML came instead", {
+    // seam: a-page-in-place-of-a-file-may-pass
+    retryable: true,
+  });
 }
 
 function bad(rule: string, retryable = false): LifecycleError {
