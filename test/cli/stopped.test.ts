@@ -128,7 +128,31 @@ describe("a command, stopped by Ctrl-C", () => {
       { ONEUP_API: stage.server.url },
       AbortSignal.abort(),
     );
-    expect({ code, out: JSON.parse(out) }).toEqual({ code: 130, out: { phase: "stopped" } });
+    expect({ code, out: JSON.parse(out) }).toMatchObject({ code: 130, out: { phase: "stopped" } });
+  });
+
+  it.each([
+    ["hold", "bob", "--reason", "a complaint"],
+    ["offboard", "bob", "--purge", "all", "--yes"],
+    ["rename", "bob", "bea"],
+    ["retry", "bob"],
+  ])("%s that waits for another process's call promises nothing", async (...words) => {
+    const { operator, sandbox, server } = await operatorStage();
+    const other = await operator.open();
+    sandbox.fail({ call: "issueAuthCode", delayMs: 2_500, times: 1 });
+    const busy = other.reauthorize("bob").catch(() => {});
+    await vi.waitFor(async () => expect((await other.inspect("bob")).underWay).not.toBe(null));
+    const env = { ONEUP_API: server.url };
+    expect(await operator.run([...words, "--json"], env, AbortSignal.timeout(500))).toMatchObject({
+      code: 130,
+      out: '{"phase":"stopped","recorded":false}\n',
+    });
+    expect((await operator.run(words, env, AbortSignal.timeout(100))).out).toBe(
+      "Stopped: nothing new was recorded of the user. Run the same command again.\n",
+    );
+    await busy;
+    expect(await other.inspect("bob")).toMatchObject({ usable: true, hold: null });
+    await other.close();
   });
 
   it("leave tells it once it has begun, and nothing before", async () => {
