@@ -1,7 +1,7 @@
 /** What commands tell when Ctrl-C ends them halfway. */
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { StoreAdapter } from "oneup-lifecycle";
+import { LifecycleError, type StoreAdapter } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { describe, expect, it, vi } from "vitest";
 import type { MovableStore } from "../../src/store/movable.ts";
@@ -86,6 +86,48 @@ describe("cli move, stopped by Ctrl-C", () => {
       out: "Stopped: the move has not begun, and every process can use the first store as before.\n",
     });
     expect(await stage.operator.run(["users"])).toMatchObject({ code: 0 });
+  });
+});
+
+describe("an error in the middle", () => {
+  const broken = (): never => {
+    throw new LifecycleError("STORE_UNUSABLE", "Cannot use the store: it must work, and it does not");
+  };
+
+  it("of a move comes with what is half done", async () => {
+    const { operator, path } = await operatorStage();
+    const to = steered(path, lmdb(join(path, "other")), (name) => name === "writeRows" && broken());
+    const { code, err } = await operator.run(["move", "--to", to]);
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /^Half done: the move has begun, .*or with --abort to call the move off\.\nCannot use the/,
+    );
+  });
+
+  it("of a leave comes with what is half done, and at its beginning without", async () => {
+    const { operator, path, server } = await operatorStage();
+    const store = lmdb(join(path, "store"));
+    global.steered = {
+      ...store,
+      async open(options) {
+        const opened = await store.open(options);
+        const page: typeof opened.page = (asked) =>
+          asked.state?.startsWith("offboarded") === true ? broken() : opened.page(asked);
+        return { ...opened, page };
+      },
+    };
+    const module = join(path, `steered-${++modules}.mjs`);
+    writeFileSync(module, "export default globalThis.steered;\n");
+    const leaving = ["leave", "--receipts", join(path, "r"), "--store", module, "--yes", "--count"];
+    const run = (count: string): Promise<Performed> =>
+      operator.run([...leaving, count], { ONEUP_API: server.url });
+    expect(await run("1")).toMatchObject({ code: 2, err: expect.not.stringContaining("Half done") });
+    expect(await run("2")).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(
+        /^Half done: users that were marked .* their receipts\.\nCannot use the store/,
+      ),
+    });
   });
 });
 
