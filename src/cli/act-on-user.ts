@@ -4,13 +4,13 @@
  * @module
  */
 import { systemClock } from "../clock.ts";
-import type { Lifecycle, LifecycleOptions, UserStatus } from "../index.ts";
+import { isLifecycleError, type Lifecycle, type LifecycleOptions, type UserStatus } from "../index.ts";
 import { byOption, doerIn, duration } from "./arguments.ts";
 import { option, type Given, type Options } from "./command.ts";
 import { byWhom, escapeControl, toneOf, waitOf } from "./format.ts";
 import { withStore } from "./open-store.ts";
 import { paintFor } from "./screen.ts";
-import { stoppable } from "./stopped.ts";
+import { stoppable, type Standing } from "./stopped.ts";
 import { printResult } from "./results.ts";
 
 export const actOptions: Options = {
@@ -39,20 +39,45 @@ export async function actOnUser(
   settings: Partial<LifecycleOptions> = {},
 ): Promise<number | undefined> {
   const options = actIn(given, signal);
-  const stopped = {
-    line: "what has begun is kept, and any worker continues it. oneup-lifecycle inspect ID shows how far it is.",
-  };
+  const id = given.texts.get("user") ?? given.argument;
+  let isUnchanged = true; // until the store is open
   return stoppable(
     given,
     signal,
-    () => stopped,
+    () => (isUnchanged ? notRecorded : perhapsRecorded),
     async () => {
-      const status = await withStore(given, (lifecycle) => act(lifecycle, options), { options: settings });
+      const use = async (lifecycle: Lifecycle): Promise<UserStatus> => {
+        const before = await recordOf(lifecycle, id);
+        try {
+          return await act(lifecycle, options);
+        } catch (error) {
+          isUnchanged = signal.aborted && before !== null && before === (await recordOf(lifecycle, id));
+          throw error;
+        }
+      };
+      const status = await withStore(given, use, { options: settings });
       printResult(given, status, [
         standing(status) + (given.command.name === "unhold" ? ", not held any more" : ""),
       ]);
       return isDone(status) ? 0 : 1;
     },
+  );
+}
+
+const notRecorded: Standing = {
+  line: "nothing new was recorded of the user. Run the same command again.",
+  facts: { recorded: false },
+};
+
+const perhapsRecorded: Standing = {
+  line: "what has begun is kept, and any worker continues it. oneup-lifecycle inspect ID shows how far it is.",
+};
+
+/** What the user's record tells of what was done with it, as text; `null`: it cannot be read. */
+async function recordOf(lifecycle: Lifecycle, id: string): Promise<string | null> {
+  return lifecycle.inspect(id).then(
+    ({ state, history, hold, purge, underWay }) => JSON.stringify([state, history, hold, purge, underWay]),
+    (error: unknown) => (isLifecycleError(error, "USER_UNKNOWN") ? error.code : null),
   );
 }
 

@@ -1,7 +1,7 @@
 /** What commands tell when Ctrl-C ends them halfway. */
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { StoreAdapter } from "oneup-lifecycle";
+import { LifecycleError, type StoreAdapter } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { describe, expect, it, vi } from "vitest";
 import type { MovableStore } from "../../src/store/movable.ts";
@@ -89,6 +89,48 @@ describe("cli move, stopped by Ctrl-C", () => {
   });
 });
 
+describe("an error in the middle", () => {
+  const broken = (): never => {
+    throw new LifecycleError("STORE_UNUSABLE", "Cannot use the store: it must work, and it does not");
+  };
+
+  it("of a move comes with what is half done", async () => {
+    const { operator, path } = await operatorStage();
+    const to = steered(path, lmdb(join(path, "other")), (name) => name === "writeRows" && broken());
+    const { code, err } = await operator.run(["move", "--to", to]);
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /^Half done: the move has begun, .*or with --abort to call the move off\.\nCannot use the/,
+    );
+  });
+
+  it("of a leave comes with what is half done, and at its beginning without", async () => {
+    const { operator, path, server } = await operatorStage();
+    const store = lmdb(join(path, "store"));
+    global.steered = {
+      ...store,
+      async open(options) {
+        const opened = await store.open(options);
+        const page: typeof opened.page = (asked) =>
+          asked.state?.startsWith("offboarded") === true ? broken() : opened.page(asked);
+        return { ...opened, page };
+      },
+    };
+    const module = join(path, `steered-${++modules}.mjs`);
+    writeFileSync(module, "export default globalThis.steered;\n");
+    const leaving = ["leave", "--receipts", join(path, "r"), "--store", module, "--yes", "--count"];
+    const run = (count: string): Promise<Performed> =>
+      operator.run([...leaving, count], { ONEUP_API: server.url });
+    expect(await run("1")).toMatchObject({ code: 2, err: expect.not.stringContaining("Half done") });
+    expect(await run("2")).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(
+        /^Half done: users that were marked .* their receipts\.\nCannot use the store/,
+      ),
+    });
+  });
+});
+
 type CallName = Parameters<OperatorStage["sandbox"]["journal"]["count"]>[0];
 
 describe("a command, stopped by Ctrl-C", () => {
@@ -128,7 +170,31 @@ describe("a command, stopped by Ctrl-C", () => {
       { ONEUP_API: stage.server.url },
       AbortSignal.abort(),
     );
-    expect({ code, out: JSON.parse(out) }).toEqual({ code: 130, out: { phase: "stopped" } });
+    expect({ code, out: JSON.parse(out) }).toMatchObject({ code: 130, out: { phase: "stopped" } });
+  });
+
+  it.each([
+    ["hold", "bob", "--reason", "a complaint"],
+    ["offboard", "bob", "--purge", "all", "--yes"],
+    ["rename", "bob", "bea"],
+    ["retry", "bob"],
+  ])("%s that waits for another process's call promises nothing", async (...words) => {
+    const { operator, sandbox, server } = await operatorStage();
+    const other = await operator.open();
+    sandbox.fail({ call: "issueAuthCode", delayMs: 2_500, times: 1 });
+    const busy = other.reauthorize("bob").catch(() => {});
+    await vi.waitFor(async () => expect((await other.inspect("bob")).underWay).not.toBe(null));
+    const env = { ONEUP_API: server.url };
+    expect(await operator.run([...words, "--json"], env, AbortSignal.timeout(500))).toMatchObject({
+      code: 130,
+      out: '{"phase":"stopped","recorded":false}\n',
+    });
+    expect((await operator.run(words, env, AbortSignal.timeout(100))).out).toBe(
+      "Stopped: nothing new was recorded of the user. Run the same command again.\n",
+    );
+    await busy;
+    expect(await other.inspect("bob")).toMatchObject({ usable: true, hold: null });
+    await other.close();
   });
 
   it("leave tells it once it has begun, and nothing before", async () => {

@@ -60,7 +60,8 @@ export const move: Command = {
     if (switches.has("lost") && !switches.has("abort")) throw new UsageError("--lost goes with --abort");
     const standing = async (): Promise<Standing> => {
       const begun = await isFenced(from, to, about).catch(() => null); // the store may be why it was stopped
-      return { line: (switches.has("abort") ? notCalledOff : notMoved)(begun), facts: { begun } };
+      const line = (switches.has("abort") ? notCalledOff : notMoved)(begun);
+      return { line, facts: { begun }, isHalfDone: begun !== false };
     };
     return stoppable(given, signal, standing, async () => {
       if (switches.has("abort")) {

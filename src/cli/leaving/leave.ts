@@ -77,9 +77,15 @@ export const leave: Command = {
         ];
         await confirm(given, question.join("\n"), signal);
       }
+      const shows = showing(given, lineOf);
+      let isHalfDone = false;
       const options: OffboardManyOptions = {
         ...dry,
-        ...showing(given, lineOf),
+        ...shows,
+        onProgress(progress) {
+          isHalfDone = true; // it is called first when the first user is about to be marked
+          shows.onProgress(progress);
+        },
         forget: switches.has("forget"),
         receipts,
         by,
@@ -88,7 +94,7 @@ export const leave: Command = {
       return stoppable(
         given,
         signal,
-        () => standing,
+        () => ({ ...standing, isHalfDone }),
         () => act(lifecycle, options),
       );
     };
