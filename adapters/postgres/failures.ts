@@ -84,7 +84,8 @@ const lasting: Readonly<Record<string, string>> = {
     "PostgreSQL answered 22021: standard_conforming_strings must be on (ALTER ROLE … SET standard_conforming_strings = on, then connect anew), and the encoding of the database UTF8",
   "25001": "transactions must be read committed (default_transaction_isolation)",
   "0A000": "PostgreSQL lacks a feature: it must be version 14 or later",
-  "28000": "PostgreSQL does not let this user in (pg_hba.conf, or the role is NOLOGIN)",
+  "28000":
+    "PostgreSQL does not let this user in: there is no such role, it is NOLOGIN, or pg_hba.conf refuses it",
   "28P01": "PostgreSQL refused the user or the password; correct them in the URL or in the pool",
   "3D000": "there is no such database",
   "42501": "this PostgreSQL user lacks a right that the store needs",

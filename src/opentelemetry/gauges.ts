@@ -40,7 +40,11 @@ const gauges = {
   "oneup.slots.free": ["{call}", "Calls that the management limit still allows now.", "account"],
   "oneup.slots.limit": ["{call}", "The management limit.", "account"],
   "oneup.users.waiting": ["{user}", "Users that wait for a slot, by lane.", "account"],
-  "oneup.users.waiting.age": ["s", "How long the first user of a lane has been waiting.", "account"],
+  "oneup.users.waiting.age": [
+    "s",
+    "How long the first user of a lane has been waiting, since its last attempt.",
+    "account",
+  ],
   "oneup.users": ["{user}", "Users by state.", "account"],
   "oneup.gate.shut": ["{gate}", "1 while a gate is shut, by gate and reason.", "account"],
   "oneup.lane.paused": ["{lane}", "1 while an operator has paused the lane.", "account"],

@@ -157,6 +157,8 @@ withPostgres("adapters/postgres, opened", (server) => {
       message: expect.stringMatching(/must be read committed, not serializable$/),
     });
     await sql(url, "CREATE ROLE guarded LOGIN PASSWORD 'the right one'; CREATE ROLE weak LOGIN");
+    const unknown = await refusal(urlWith(url, { user: "nosuchrole" }));
+    expect(unknown).toMatchObject({ ...unusable, message: expect.stringContaining("there is no such role") });
     const wrong = await refusal(urlWith(url, { user: "guarded:secret" }));
     expect(wrong).toMatchObject({
       ...unusable,

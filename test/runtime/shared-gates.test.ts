@@ -2,9 +2,11 @@
 import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { Account, type Permit } from "../../src/runtime/gates/account.ts";
+import { storeUnavailable, storeUnusable } from "../../src/errors.ts";
+import type { Logger } from "../../src/index.ts";
 import { Secret } from "../../src/secret.ts";
 import { manualClock, type ManualClock } from "../../src/testing/index.ts";
-import { silentLogger } from "../support/loggers.ts";
+import { loggerTo, silentLogger } from "../support/loggers.ts";
 
 const minute = 60_000;
 const silence = { type: "inDoubt" };
@@ -13,9 +15,15 @@ const answered = { type: "code" };
 const throttled = (retryAfterMs: number) => ({ type: "throttled", retryAfterMs });
 
 /** So many processes, each of which has looked at the account just now. */
-async function processes(count: number): Promise<{ clock: ManualClock; accounts: readonly Account[] }> {
+async function processes(
+  count: number,
+  logger: Logger = silentLogger,
+): Promise<{ clock: ManualClock; accounts: readonly Account[]; fail: (error: Error | null) => void }> {
   const clock = manualClock();
-  const { account: record } = await memory().open({ account: "account", clock });
+  const { account } = await memory().open({ account: "account", clock });
+  let error: Error | null = null;
+  const load: typeof account.load = () => (error === null ? account.load() : Promise.reject(error));
+  const record = { ...account, load };
   await record.commit({ value: {}, expectedRevision: 0, writeId: "first" });
   const credentials = { clientId: "id", clientSecret: new Secret("secret") };
   const accounts = Array.from(
@@ -32,14 +40,33 @@ async function processes(count: number): Promise<{ clock: ManualClock; accounts:
         lostMs: 40_000,
         neutral: (endpoint) =>
           Promise.resolve(endpoint === "token" ? silence : { type: "credentialsRefused" }),
-        logger: silentLogger,
+        logger,
         trouble: () => null,
         changed() {},
         seen() {},
       }),
   );
-  return { clock, accounts };
+  return { clock, accounts, fail: (next) => (error = next) };
 }
+
+it("an account that cannot be read is one line, another one when the reason changes, and one when that is over", async () => {
+  const lines: string[] = [];
+  const logger = loggerTo(({ level, message }) => level !== "debug" && lines.push(`${level}: ${message}`));
+  const { clock, accounts, fail } = await processes(1, logger);
+  const [one] = accounts as [Account];
+  const evicting = storeUnusable("maxmemory-policy must be noeviction");
+  for (const error of [evicting, evicting, evicting, storeUnavailable("no answer"), null, null, evicting]) {
+    fail(error);
+    await clock.advance(minute);
+    await one.refresh();
+  }
+  expect(lines.map((line) => line.replace(/;.*/, ""))).toEqual([
+    "warn: Cannot read the account: LifecycleError: maxmemory-policy must be noeviction",
+    "warn: Cannot read the account: LifecycleError: no answer",
+    "info: The account can be read again",
+    "warn: Cannot read the account: LifecycleError: maxmemory-policy must be noeviction",
+  ]);
+});
 
 describe("a gate that is tried for the exchange to come", () => {
   it("is no probe, and no code is spent, where another gate holds the call back", async () => {

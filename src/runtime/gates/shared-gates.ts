@@ -51,6 +51,8 @@ export class SharedGates {
   readonly #openedAt = new Map<GateName, number>();
   /** Why each gate is shut and for how long at a time, as it was logged last. */
   readonly #logged = new Map<GateName, string>();
+  /** Why the account could not be read, as it was logged last; `null`: it could. */
+  #unread: string | null = null;
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | null = null;
 
@@ -197,12 +199,17 @@ export class SharedGates {
     const began = momentOn(this.#parts.clock);
     try {
       const found = await this.#parts.record.load();
+      if (this.#unread !== null) this.#parts.logger.info({}, "The account can be read again");
+      this.#unread = null;
       if (found !== null) this.#parts.seen(found, began);
       this.#see(found === null ? {} : this.#gatesIn(found));
     } catch (error) {
-      this.#parts.logger.warn(
+      const why = inWords(error);
+      const isKnown = why === this.#unread;
+      this.#unread = why;
+      this.#parts.logger[isKnown ? "debug" : "warn"](
         { error: errorField(error) },
-        `Cannot read the account: ${inWords(error)}${todoAbout(error)}`,
+        `Cannot read the account: ${why}${todoAbout(error)}`,
       );
       this.#readAt = this.#parts.clock.monotonic(); // the last known gates are used for a while
     }
