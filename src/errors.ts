@@ -84,6 +84,7 @@ export type ErrorCode =
  * - `proxy_407`, …: a proxy refused the way to the host, with this status
  * - `proxy_ENOTFOUND`, `proxy_ECONNREFUSED`, …: the proxy itself was not reached, or did not answer as one
  * - `UNDICI_MISSING`: the package `undici` is not installed, or does not work in the bundle of the application
+ * - `WASM_MISSING`: the process has no WebAssembly, which undici needs, as with `node --jitless`
  * - `UND_ERR_INVALID_ARG`: the dispatcher of the application does not take the call, mostly because it is of another undici
  * - `TIMEOUT`: no response came within `timeoutMs`, or to the kick-off of an export within `kickOffMs`
  * - `CONNECTIONS_BUSY`: nothing was sent: all connections were busy with other calls of this process until `timeoutMs` had passed

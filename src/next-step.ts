@@ -28,6 +28,7 @@ const steps = {
     "check the proxy that HTTPS_PROXY or undiciTransport() names: its host, its port, its certificate if the URL begins with https:, and that this machine reaches it; it is tried again",
   undici:
     "install undici, and keep it out of the application's bundle (esbuild: --external:undici), or give createLifecycle() the transport fetchTransport()",
+  wasm: "start this process without --jitless: undici, and Node's own fetch, need WebAssembly",
   dispatcher:
     "give undiciTransport() a dispatcher of the same undici as this package's, version 7: one of another version, such as that of Node's own fetch, may not take its calls",
   closed:
@@ -92,6 +93,7 @@ const ofCode: Readonly<Record<string, keyof typeof steps>> = {
   process_died: "failing",
   proxy_407: "proxy",
   UNDICI_MISSING: "undici",
+  WASM_MISSING: "wasm",
   UND_ERR_INVALID_ARG: "dispatcher",
   CONNECTIONS_BUSY: "crowded",
   UND_ERR_CLOSED: "closed",

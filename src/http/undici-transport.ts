@@ -319,6 +319,12 @@ async function newAgent({ connections, proxy, noProxy, tls }: Route, publicOnly:
 
 /** @throws {TransportError} */
 async function loadUndici(): Promise<typeof import("undici")> {
+  if (!("WebAssembly" in globalThis))
+    // undici would end the process
+    throw new TransportError(
+      "Cannot send the call: undici needs WebAssembly, which this process lacks, as with node --jitless",
+      { sent: false, code: "WASM_MISSING" },
+    );
   let code: string | undefined;
   try {
     const undici = await loadPackage("undici", () => import("undici"));

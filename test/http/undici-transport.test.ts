@@ -54,6 +54,18 @@ it("undiciTransport() names undici where it cannot be loaded, and goes on once i
   await transport.close?.();
 });
 
+it("undiciTransport() names --jitless where WebAssembly is missing: undici would end the process", async () => {
+  const { url, seen } = await serve((response) => response.end("{}"));
+  const transport = undiciTransport();
+  const { WebAssembly: own } = globalThis;
+  onTestFinished(() => void Object.assign(globalThis, { WebAssembly: own }));
+  Reflect.deleteProperty(globalThis, "WebAssembly");
+  const refused = { code: "WASM_MISSING", sent: false, message: expect.stringContaining("--jitless") };
+  await expect(transport.send(requestTo(url))).rejects.toMatchObject(refused);
+  expect(seen).toEqual([]);
+  expect(nextStepAfter({ code: "WASM_MISSING", status: null })).toContain("without --jitless");
+});
+
 it("a dispatcher of an application may change the headers of one call, and those of the next are as they were", async () => {
   const { url, seen } = await serve((response) => response.end("{}"));
   const agent = new Agent();

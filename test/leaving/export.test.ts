@@ -1,9 +1,11 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { exportFolder, type ExportProgress, type ExportWriter, type OpenExportFile } from "oneup-lifecycle";
 import type { Fault } from "oneup-lifecycle/sandbox";
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { afterwards, folder } from "../support/scene.ts";
 
 const types = ["Observation", "Patient"];
@@ -248,6 +250,20 @@ describe("exportMany()", () => {
     } as const;
     expect(await lifecycle.exportMany("all", options)).toMatchObject({ exported: 1, resources: 1 });
     expect(Object.values(filesIn(options.write))).toEqual([['{"resourceType":"Patient","id":"1"}']]);
+  });
+
+  it("tells what to do where Node's permission model allows no sync, and leaves nothing behind", async () => {
+    const path = folder("export");
+    const handle = await open(fileURLToPath(import.meta.url));
+    const denied = Object.assign(new Error("fdatasync API is disabled"), { code: "ERR_ACCESS_DENIED" });
+    vi.spyOn(Object.getPrototypeOf(handle) as typeof handle, "datasync").mockRejectedValueOnce(denied);
+    afterwards(() => void vi.restoreAllMocks());
+    await handle.close();
+    await expect(exportFolder(path).begin("spring")).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringMatching(/permission model.* export in a process without it$/),
+    });
+    expect(readdirSync(path)).toEqual([]);
   });
 
   it("leaves nothing behind of a process that was killed while it wrote its cursor", async () => {

@@ -110,9 +110,17 @@ async function marked(path: string, name: string, before?: string): Promise<stri
     if (before !== undefined) return "";
     await chmod(path, 0o700);
     const made = `${file}.${randomName()}`;
-    await writeWhole(made, JSON.stringify({ format: 1, export: name, id: randomName() }));
-    await nameOnce(made, file).catch(ifThere); // another process may have been faster
-    await rm(made, { force: true });
+    try {
+      await writeWhole(made, JSON.stringify({ format: 1, export: name, id: randomName() }));
+      await nameOnce(made, file).catch(ifThere); // another process may have been faster
+    } catch (error) {
+      if (errorCode(error) !== "ERR_ACCESS_DENIED") throw error;
+      throw unfit(
+        "must be one that Node's permission model lets this process write and sync, which Node 26 never does with --permission; export in a process without it",
+      );
+    } finally {
+      await rm(made, { force: true });
+    }
     await namesToDisk(path);
     return marked(path, name);
   }

@@ -174,10 +174,12 @@ function tooLate({ settings, writability }: Engine): LifecycleError {
   );
 }
 
+const unsendable: ReadonlySet<string | undefined> = new Set(["UNDICI_MISSING", "WASM_MISSING"]);
+
 /** Why no call can leave this process; `null`: as far as it has seen, calls can. */
 function cannotSend({ endpoints }: Engine): Trouble | null {
   const seen = endpoints.health();
-  const cause = seen.find(({ lastFailure }) => lastFailure?.code === "UNDICI_MISSING")?.lastFailure;
+  const cause = seen.find(({ lastFailure }) => unsendable.has(lastFailure?.code))?.lastFailure;
   if (!cause || seen.some(({ lastSuccess }) => lastSuccess !== null && lastSuccess >= cause.at)) return null;
   const why = `this process can send no call: ${causeInWords(cause)}`;
   return { problem: "UNAVAILABLE", why, nextStep: nextStepAfter(cause) };
