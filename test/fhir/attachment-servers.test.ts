@@ -5,6 +5,11 @@ import { describe, expect, it } from "vitest";
 import { errorOf } from "./ada.ts";
 import { against, contentType, data, read } from "./attaching.ts";
 
+function binary(type: string, text: string): string {
+  const encoded = Buffer.from(text).toString("base64");
+  return JSON.stringify({ resourceType: "Binary", id: "1", contentType: type, data: encoded });
+}
+
 describe("a server", () => {
   const json = (text: string, type = "application/json"): RequestListener => {
     const bytes = Buffer.from(text);
@@ -95,6 +100,42 @@ describe("a server", () => {
       response.writeHead(200, { "content-encoding": "br" }).end("x"),
     );
     expect((await errorOf(fhir.attachment("1"))).message).toContain("compressed");
+  });
+
+  it.each([
+    ["application/pdf", "application/json", '{"errorMessage":"Task timed out after 30.03 seconds"}'],
+    ["application/pdf", "application/problem+json", '{"status":504}'],
+    ["image/png", "text/plain; charset=utf-8", "upstream request timeout"],
+    ["application/vnd.openxmlformats-officedocument.wordprocessingml.document", "text/plain", "timeout"],
+    ["text/plain", "application/json", '{"message":"Endpoint request timed out"}'],
+    ["application/xml", "text/html; charset=utf-8", "<html>We will be back soon</html>"],
+  ])("that was to send %s, and sends %s, is asked again", async (announced, type, text) => {
+    const { fhir } = await against((_, response) =>
+      response.writeHead(200, { "content-type": type }).end(text),
+    );
+    const error = await errorOf(fhir.attachment({ url: "Binary/1", contentType: announced }));
+    expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: true });
+    expect(error.message).toMatch(/came instead$/);
+  });
+
+  it.each([
+    ["application/pdf", "application/octet-stream", "%PDF"],
+    ["application/pdf", "application/x-pdf", "%PDF"],
+    ["application/xml", "text/xml; charset=utf-8", "<ClinicalDocument/>"],
+    ["application/hl7-v3+xml", "text/plain", "<ClinicalDocument/>"],
+    ["text/csv; charset=utf-8", "text/plain", "a,b"],
+    ["application/json", "application/fhir+json", '{"resourceType":"Bundle"}'],
+    ["application/fhir+json;fhirVersion=4.0", "application/json", '{"resourceType":"Bundle"}'],
+    ["application/xhtml+xml", "text/html", "<html/>"],
+    ["application/pdf", "application/fhir+json", binary("text/plain", "%PDF")],
+    [undefined, "application/json", '{"a":1}'],
+    [undefined, "text/plain", "hello"],
+  ])("may be asked for %s, and send %s", async (announced, type, text) => {
+    const { fhir } = await against((_, response) =>
+      response.writeHead(200, { "content-type": type }).end(text),
+    );
+    const file = await fhir.attachment({ url: "Binary/1", contentType: announced });
+    expect((await read(file)).toString()).toBe(text.includes('"Binary"') ? "%PDF" : text);
   });
 
   it("that redirects to nowhere fails at once", async () => {

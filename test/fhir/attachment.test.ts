@@ -217,6 +217,14 @@ describe("attachment()", () => {
     expect(await errorOf(fhir.attachment("none"))).toMatchObject({ code: "FHIR_REFUSED", status: 404 });
   });
 
+  it("is no answer of a function that has timed out, where it was announced as another type", async () => {
+    const { fhir, id, sandbox } = await withBinary({ binary: "timedOut" });
+    const attachment = { url: `Binary/${id}`, contentType };
+    expect(await errorOf(fhir.attachment(attachment))).toMatchObject({ code: "BAD_ANSWER", retryable: true });
+    sandbox.behave({ binary: "negotiated" });
+    expect((await read(await fhir.attachment(attachment))).equals(content)).toBe(true);
+  });
+
   it("is read once", async () => {
     const { fhir, id } = await withBinary();
     const file = await fhir.attachment(id);

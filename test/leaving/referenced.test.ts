@@ -1,9 +1,16 @@
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { exportFolder, LifecycleError, type ExportWriter } from "oneup-lifecycle";
+import {
+  exportFolder,
+  isLifecycleError,
+  LifecycleError,
+  type ExportProgress,
+  type ExportWriter,
+} from "oneup-lifecycle";
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
-import { announcedTypes, referenceFinder } from "../../src/fhir/attachment/reference-finder.ts";
+import { announcements, referenceFinder } from "../../src/fhir/attachment/reference-finder.ts";
 import { referencedReader } from "../../src/runtime/fhir/referenced-reader.ts";
 import { afterwards, folder, scene } from "../support/scene.ts";
 
@@ -33,6 +40,10 @@ function binaries(
 function letter(url: string, contentType?: string): object {
   const attachment = { url, ...(contentType !== undefined && { contentType }) };
   return { resourceType: "DocumentReference", status: "current", content: [{ attachment }] };
+}
+
+function sha1(text: string): string {
+  return createHash("sha1").update(text).digest("base64");
 }
 
 /** The ids in the file of a type. */
@@ -182,6 +193,52 @@ describe("exportMany() of types that no search lists", () => {
     expect(contents.map((data) => Buffer.from(data, "base64").toString())).toEqual([pdf.body, written]);
   });
 
+  it.each([
+    ["application/pdf", {}, "application/json", '{"errorMessage":"Task timed out after 30.03 seconds"}'],
+    ["application/pdf", {}, "text/plain", "upstream request timeout"],
+    [undefined, {}, "application/json", '{"message":"Endpoint request timed out"}'],
+    [undefined, {}, "text/plain", "upstream request timeout"],
+    ["application/pdf", {}, "application/pdf", ""],
+    ["text/plain", { size: 5 }, "text/plain", "upstream request timeout"],
+    ["text/plain", { size: 7, hash: sha1("hello") }, "text/plain", "upstream request timeout"],
+  ])(
+    "no purge erases a document (%s %j) while an answer of %s comes in its place: %s",
+    async (contentType, more, type, body) => {
+      const { sandbox, open } = await scene({ limit: { calls: Infinity } }); // a real connection, which brings bytes
+      const lifecycle = await open();
+      await lifecycle.onboard("ada");
+      const [id = ""] = binaries({ sandbox }, 1);
+      const attachment = { url: `Binary/${id}`, ...(contentType !== undefined && { contentType }), ...more };
+      sandbox.addResources("ada", "r4", [
+        { resourceType: "DocumentReference", status: "current", content: [{ attachment }] },
+      ]);
+      const ill = { call: "fhir.read", status: 200, body, times: Infinity } as const;
+      sandbox.fail({ ...ill, headers: { "content-type": type } });
+      const write = folder("export");
+      const options = { name, write, versions: ["r4"], types } as const;
+      const stop = new AbortController();
+      let seen = 0;
+      const onProgress = ({ waiting, exported }: ExportProgress): void => {
+        seen = Math.max(seen, exported);
+        if (waiting > 0) stop.abort(new Error("it waits"));
+      };
+      const waiting = { ...options, onProgress, everyMs: 10, allowShort: true, signal: stop.signal };
+      await expect(lifecycle.exportMany("all", waiting)).rejects.toThrow("it waits");
+      expect(seen).toBe(0);
+      const leave = {
+        name: "leave",
+        purge: ["r4"],
+        onlyAfterExport: name,
+        allowPartialExport: true,
+      } as const;
+      expect(await lifecycle.offboardMany("all", leave)).toMatchObject({ unexported: 1 });
+      sandbox.clearFaults();
+      expect(await lifecycle.exportMany("all", options)).toMatchObject({ exported: 1 });
+      const [user = ""] = readdirSync(write).filter((one) => one !== "export.json");
+      expect(readFileSync(join(write, user, "r4.Binary.ndjson"), "utf8")).toContain('"data":"aGVsbG8="');
+    },
+  );
+
   it("searches them where 1upHealth can, and reads nothing there", async () => {
     const test = await withAda();
     const { lifecycle, sandbox } = test;
@@ -262,16 +319,24 @@ describe("referenceFinder()", () => {
     expect(find(JSON.stringify({ url }))).toEqual([]);
   });
 
-  it("tells which media type an Attachment announces", () => {
-    const contentType = "text/html";
-    const content = [
-      { attachment: { url: "https://api.1up.health/r4/Binary/1/_history/2", contentType } },
-      { attachment: { url: "Binary/2" } },
-      { attachment: { url: "https://elsewhere.example/r4/Binary/3", contentType } },
+  it("tells what an Attachment announces, as far as that can be checked", () => {
+    const [contentType, size, hash] = ["text/html", 5, "2jmj7l5rSw0yVb/vlWAYkK/YBwk="];
+    const all = [
+      { url: "https://api.1up.health/r4/Binary/1/_history/2", contentType, size, hash },
+      { url: "Binary/2" },
+      { url: "https://elsewhere.example/r4/Binary/3", contentType },
+      { url: "Binary/4", contentType, size, hash },
+      { url: "Binary/5", contentType: "a page", size, hash: "da39a3ee5e6b4b0d3255bfef95601890afd80709" },
+      { url: "Binary/6", size: 0, hash: 7 },
     ];
-    expect([...announcedTypes(JSON.stringify({ content, other: null }), find)]).toEqual([
-      ["Binary/1", contentType],
-    ]);
+    const content = all.map((attachment) => ({ attachment }));
+    expect(Object.fromEntries(announcements(JSON.stringify({ content, other: null }), find))).toEqual({
+      "Binary/1": { contentType },
+      "Binary/2": {},
+      "Binary/4": { contentType, hash },
+      "Binary/5": { size },
+      "Binary/6": {},
+    });
   });
 
   it("reads a Binary sixteen times as long in about sixteen times the CPU", () => {
@@ -292,56 +357,66 @@ describe("referenceFinder()", () => {
 
 describe("referencedReader()", () => {
   const how = { refusedAsNone: false, maxBytes: 10, signal: new AbortController().signal };
-  const unreadable = new LifecycleError("BAD_ANSWER", "Cannot read the Binary");
+  const pdf = { contentType: "application/pdf" };
 
-  /** A client of a server that sends bytes: of these types one after the other, and of the last one from then on. */
-  function client(...contentTypes: string[]) {
-    const calls: string[] = [];
+  /** A client that makes these errors, or contents, or a Binary, of its calls one after the other. */
+  function client(...outcomes: (LifecycleError | string | null)[]) {
+    const calls: unknown[] = [];
+    const next = async (call: string) => {
+      calls.push(call);
+      const outcome = outcomes.shift() ?? null;
+      if (isLifecycleError(outcome)) throw outcome;
+      if (outcome === null) return { resourceType: "Binary" };
+      const [contentType = "", text = ""] = outcome.split(" ");
+      return { contentType, bytes: async () => Buffer.from(text), cancel: () => calls.push("cancel") };
+    };
     const fhir = {
-      read: async () => (calls.push("read"), Promise.reject(unreadable)),
-      attachment: async () => {
-        calls.push("attachment");
-        const contentType = contentTypes.length > 1 ? contentTypes.shift() : contentTypes[0];
-        return { contentType, bytes: async () => Buffer.from("hello"), cancel: () => calls.push("cancel") };
-      },
+      read: () => next("read"),
+      attachment: ({ url, ...announced }: { readonly url: string }) => (calls.push(announced), next(url)),
     };
     return { calls, fhir: fhir as unknown as Parameters<typeof referencedReader>[0] }; // the part that it uses
   }
 
+  const wrong = (): LifecycleError => new LifecycleError("BAD_ANSWER", "Cannot read the Binary");
+
   it("makes a Binary of bytes, and reads the next one as bytes at once", async () => {
-    const { calls, fhir } = client("application/pdf");
+    const { calls, fhir } = client(wrong(), "application/pdf hello", "application/pdf hello");
     const read = referencedReader(fhir, how);
     for (const id of ["1", "2"])
-      expect(await read("Binary", id)).toEqual({
+      expect(await read("Binary", id, pdf)).toEqual({
         resourceType: "Binary",
         id,
         contentType: "application/pdf",
         data: "aGVsbG8=",
       });
-    expect(calls).toEqual(["read", "attachment", "attachment"]);
+    expect(calls).toEqual(["read", pdf, "Binary/1", pdf, "Binary/2"]);
   });
 
-  it("does not take the page of a gateway for a Binary, nor bytes for another resource", async () => {
-    await expect(referencedReader(client("text/html").fhir, how)("Binary", "1")).rejects.toBe(unreadable);
-    await expect(referencedReader(client("image/png").fhir, how)("Provenance", "1")).rejects.toBe(unreadable);
-  });
+  it.each(["text/html page", "application/json {}", "text/plain timeout", "application/pdf"])(
+    "takes %s for no Binary that nothing announces, nor for another resource",
+    async (answer) => {
+      const { fhir } = client(wrong(), answer, wrong());
+      const read = referencedReader(fhir, how);
+      await expect(read("Binary", "1")).rejects.toMatchObject({ code: "BAD_ANSWER", retryable: true });
+      await expect(read("Provenance", "1")).rejects.toMatchObject({ code: "BAD_ANSWER", retryable: true });
+    },
+  );
 
-  it("takes no page for a Binary after one of bytes either, but asks for the resource", async () => {
-    const { calls, fhir } = client("application/pdf", "text/html; charset=utf-8");
+  it("asks for the resource where bytes came before and now something else does", async () => {
+    const { calls, fhir } = client(wrong(), "application/pdf hello", wrong(), null);
     const read = referencedReader(fhir, how);
-    await read("Binary", "1", "application/pdf");
+    await read("Binary", "1", pdf);
     calls.length = 0;
-    for (const mediaType of [undefined, "application/pdf"]) {
-      await expect(read("Binary", "2", mediaType)).rejects.toBe(unreadable);
-      expect(calls.splice(0)).toEqual(["attachment", "cancel", "read", "attachment", "cancel"]);
-    }
+    expect(await read("Binary", "2", pdf)).toEqual({ resourceType: "Binary" });
+    expect(calls).toEqual([pdf, "Binary/2", "read"]);
   });
 
-  it("takes HTML for a Binary that its Attachment announces as HTML", async () => {
-    const read = referencedReader(client("text/html").fhir, how);
-    for (const id of ["1", "2"])
-      expect(await read("Binary", id, "text/html; charset=utf-8")).toMatchObject({
-        contentType: "text/html",
-      });
+  it("takes text for a Binary that is announced as text, unless the server sends resources", async () => {
+    const html = { contentType: "text/html; charset=utf-8" };
+    const read = referencedReader(client(wrong(), "text/html page").fhir, how);
+    expect(await read("Binary", "1", html)).toMatchObject({ contentType: "text/html" });
+    const other = referencedReader(client(null, wrong(), "text/html page").fhir, how);
+    await other("Binary", "1", html);
+    await expect(other("Binary", "2", html)).rejects.toMatchObject({ code: "BAD_ANSWER", retryable: true });
   });
 });

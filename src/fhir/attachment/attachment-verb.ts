@@ -170,9 +170,14 @@ function checkedValues({ size, hash }: AttachmentElement): Pick<Expected, "size"
   const advice = "; verify: false reads it all the same";
   if (size !== undefined && !whole(0).holds(size))
     throw refuse(words, "its size must be a whole number from 0", `${kindOf(size)}${advice}`);
-  if (hash !== undefined && !/^[A-Za-z0-9+/]{27}=$/.test(hash))
+  if (hash !== undefined && !isHash(hash))
     throw refuse(words, "its hash must be a SHA-1 as base64, of 28 characters", `another value${advice}`);
   return { size, hash };
+}
+
+/** Whether it can be a SHA-1 as base64. */
+export function isHash(hash: unknown): hash is string {
+  return typeof hash === "string" && /^[A-Za-z0-9+/]{27}=$/.test(hash);
 }
 
 /** The content that stands in the Attachment. */

@@ -60,8 +60,6 @@ export async function contentOf(answer: StreamedAnswer, announced: Announced): P
   const contentType = checkedType(headers["content-type"]);
   const media = mediaTypeOf(contentType) ?? "";
   const { mediaType = media, isText, maxBytes } = announced;
-  if (media === "text/html" && mediaType !== media)
-    throw unreadableAttachment("a page of HTML came instead", { retryable: true });
   if (/^application\/(?:fhir\+xml|xml\+fhir)$/.test(media) && mediaType !== media)
     throw unreadableAttachment("the server sent the Binary as XML");
   const length = isText ? undefined : lengthIn(headers["content-length"]);
@@ -77,12 +75,36 @@ export async function contentOf(answer: StreamedAnswer, announced: Announced): P
   }
   const isWhole = (): boolean => length !== undefined && received === length;
   const raw = (pieces: AsyncIterable<Uint8Array>): Content => {
+    const stray = strayForm(media, mediaType);
+    if (stray !== null) throw unreadableAttachment(`${stray} came instead`, { retryable: true });
     if (isText) throw unreadableAttachment("it is no Binary in JSON, and this transport has no stream()");
     return { contentType, size: length, pieces, isWhole };
   };
   if (!isJson(media)) return raw(counted());
   const data = await binaryIn(counted(), media, announced);
   return "raw" in data ? raw(data.raw) : { ...data, size: undefined, isWhole, isInJson: true };
+}
+
+/**
+ * The form of an answer, in words, if it is one in which gateways answer, also with 200, and not that of content of the
+ * announced media type; `null`: it may be the content.
+ *
+ * @param media of the answer, which is no Binary resource; both types are without parameters
+ */
+export function strayForm(media: string, announced: string): string | null {
+  if (isHtml(media) && !isHtml(announced)) return "a page of HTML";
+  if (isJson(media) && !announced.includes("json")) return "JSON that is no Binary";
+  if (media === "text/plain" && !isTextual(announced)) return "plain text";
+  return null;
+}
+
+function isHtml(media: string): boolean {
+  return media === "text/html" || media === "application/xhtml+xml";
+}
+
+/** Whether servers may call content of this type plain text. */
+function isTextual(media: string): boolean {
+  return /^text\/|\b(?:csv|hl7|json|ndjson|rtf|xml|yaml)/.test(media);
 }
 
 type Found =

@@ -4,8 +4,11 @@
  *
  * @module
  */
+import type { AttachmentElement } from "./attachment.ts";
 import { baseOf, contentUrl } from "./attachment-link.ts";
-import { isObject, parseJson } from "../../http/json.ts";
+import { isHash } from "./attachment-verb.ts";
+import { checkedType } from "./content-of.ts";
+import { isObject, parseJson, type JsonObject } from "../../http/json.ts";
 import type { FhirPlace } from "../calls.ts";
 
 /** What a text refers to: `Binary/1`. */
@@ -32,17 +35,32 @@ function isAt(place: FhirPlace, start: string, address: string): boolean {
   return typeof target !== "string" && target.href === new URL(address, baseOf(place)).href;
 }
 
-/** The media types that the Attachments in a resource announce, by what `find` finds in their `url`. */
-export function announcedTypes(resource: string, find: ReferenceFinder): ReadonlyMap<string, string> {
-  const types = new Map<string, string>();
+/** What an Attachment announces of its content, as far as that can be checked. */
+export type Announcement = Pick<AttachmentElement, "contentType" | "size" | "hash">;
+
+/** What the Attachments in a resource announce, by what `find` finds in their `url`. */
+export function announcements(resource: string, find: ReferenceFinder): ReadonlyMap<string, Announcement> {
+  const all = new Map<string, Announcement>();
   const values = [parseJson(resource)];
   for (const value of values) {
     if (typeof value !== "object" || value === null) continue;
     for (const one of Object.values(value)) if (typeof one === "object") values.push(one); // which this loop reaches
-    if (!isObject(value)) continue;
-    const { url, contentType } = value;
-    if (typeof url !== "string" || typeof contentType !== "string") continue;
-    for (const one of find(JSON.stringify(url))) types.set(one, contentType);
+    if (!isObject(value) || typeof value["url"] !== "string") continue;
+    for (const one of find(JSON.stringify(value["url"]))) all.set(one, announced(value, value["url"]));
   }
-  return types;
+  return all;
+}
+
+/** A version may be another content, and the hash tells more than the size, which some servers count after an encoding. */
+function announced({ contentType, size, hash }: JsonObject, url: string): Announcement {
+  const isCurrent = !url.includes("/_history/");
+  return {
+    contentType: checkedType(contentType),
+    ...(isCurrent && (isHash(hash) ? { hash } : isLength(size) && { size })),
+  };
+}
+
+/** Some servers put 0 where they do not know it. */
+function isLength(size: unknown): size is number {
+  return Number.isSafeInteger(size) && Number(size) > 0;
 }

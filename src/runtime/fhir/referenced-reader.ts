@@ -5,8 +5,11 @@
  */
 import { Buffer } from "node:buffer";
 import { isLifecycleError, type LifecycleError } from "../../errors.ts";
+import { mediaTypeOf, strayForm } from "../../fhir/attachment/content-of.ts";
+import type { Announcement } from "../../fhir/attachment/reference-finder.ts";
 import type { FhirClient } from "../../fhir/fhir-client.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import { unreadableAttachment } from "../../fhir/stream-call.ts";
 import type { JsonObject } from "../../http/json.ts";
 
 /** How it is read. */
@@ -19,53 +22,58 @@ export interface Reading {
 }
 
 /**
- * A reader with this client; `null`: the reference leads nowhere. It throws as a read. `mediaType` is the one that the
- * reference announces for a Binary.
+ * A reader with this client; `null`: the reference leads nowhere. It throws as a read. An answer that is not the resource
+ * may be that of a gateway, so each such error is retryable. `announced`: what the reference announces of a Binary.
  */
 export function referencedReader<V extends FhirVersion>(
   fhir: FhirClient<V>,
   { refusedAsNone, maxBytes, signal }: Reading,
-): (type: string, id: string, mediaType?: string) => Promise<JsonObject | null> {
-  /** Whether 1upHealth sends the bytes of a Binary, and not the resource. */
-  let sendsBytes = false;
+): (type: string, id: string, announced?: Announcement) => Promise<JsonObject | null> {
+  /** What 1upHealth has sent for a Binary: its bytes, or the resource. */
+  let sent: "bytes" | "resource" | undefined;
 
-  /** A Binary of the bytes; `null`: they are a page of HTML that was not announced, so perhaps that of a gateway. */
-  async function binaryOf(id: string, mediaType: string | undefined): Promise<JsonObject | null> {
-    const content = await fhir.attachment(id, { maxBytes, signal });
+  /** A Binary of the bytes. @throws {LifecycleError} `BAD_ANSWER` if they may be the answer of a gateway */
+  async function binaryOf(id: string, announced: Announcement): Promise<JsonObject> {
+    const content = await fhir.attachment({ url: `Binary/${id}`, ...announced }, { maxBytes, signal });
     const { contentType } = content;
-    if (isHtml(contentType) && !isHtml(mediaType)) {
+    // The content is compared with what was announced. A server that sends resources sends no text in their place.
+    const isSure = announced.contentType !== undefined && sent !== "resource";
+    const stray = isSure ? null : strayForm(mediaTypeOf(contentType) ?? "", "");
+    if (stray !== null) {
       content.cancel();
-      return null;
+      throw unreadableAttachment(`${stray} came, which was not announced`);
     }
-    const data = Buffer.from(await content.bytes()).toString("base64");
-    sendsBytes = true;
+    const bytes = await content.bytes();
+    if (bytes.length === 0) throw unreadableAttachment("it came empty");
+    sent ??= "bytes";
+    const data = Buffer.from(bytes).toString("base64");
     return { resourceType: "Binary", id, ...(contentType !== undefined && { contentType }), data };
   }
 
-  async function read(type: string, id: string, mediaType: string | undefined): Promise<JsonObject> {
+  async function read(type: string, id: string, announced: Announcement): Promise<JsonObject> {
     const isBinary = type === "Binary";
-    const binary = sendsBytes && isBinary ? await binaryOf(id, mediaType) : null;
-    if (binary !== null) return binary;
+    if (sent === "bytes" && isBinary)
+      try {
+        return await binaryOf(id, announced);
+      } catch (error) {
+        if (!isLifecycleError(error, "BAD_ANSWER")) throw error;
+      }
     try {
-      return (await fhir.read(type as never, id, { signal })) as unknown as JsonObject; // the type is one of this version
+      const resource = await fhir.read(type as never, id, { signal }); // the type is one of this version
+      if (isBinary) sent = "resource";
+      return resource as unknown as JsonObject;
     } catch (error) {
-      const isOther = isLifecycleError(error, "BAD_ANSWER") && !isGone(error);
-      const binary = isBinary && isOther ? await binaryOf(id, mediaType) : null;
-      if (binary === null) throw error;
-      return binary;
+      if (!isBinary || !isLifecycleError(error, "BAD_ANSWER") || isGone(error)) throw error;
+      return binaryOf(id, announced);
     }
   }
 
-  return (type, id, mediaType) =>
-    read(type, id, mediaType).catch((error: unknown) => {
+  return (type, id, announced = {}) =>
+    read(type, id, announced).catch((error: unknown) => {
       const isNowhere = isLifecycleError(error, "FHIR_REFUSED") && (refusedAsNone || isGone(error));
       if (isNowhere) return null;
-      throw error;
+      throw isLifecycleError(error, "BAD_ANSWER") ? Object.assign(error, { retryable: true }) : error;
     });
-}
-
-function isHtml(mediaType: string | undefined): boolean {
-  return mediaType !== undefined && /^\s*(text\/html|application\/xhtml)/i.test(mediaType);
 }
 
 function isGone({ status }: LifecycleError): boolean {

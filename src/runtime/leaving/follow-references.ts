@@ -6,7 +6,11 @@
  * @module
  */
 import { parseFhirJson, stringifyFhirJson } from "../../fhir/lossless-json.ts";
-import { announcedTypes, type ReferenceFinder } from "../../fhir/attachment/reference-finder.ts";
+import {
+  announcements,
+  type Announcement,
+  type ReferenceFinder,
+} from "../../fhir/attachment/reference-finder.ts";
 import type { JsonObject } from "../../http/json.ts";
 import type { OpenExportFile } from "./export-many-options.ts";
 import { idOf, type Filled, type Filling } from "./fill-file.ts";
@@ -16,8 +20,12 @@ export interface Following extends Pick<Filling, "goOn" | "mayFinish"> {
   readonly find: ReferenceFinder;
   /** The lines of the files of the other types. */
   readonly lines: AsyncIterable<string>;
-  /** Reads a resource; `null`: there is none. `mediaType`: the one that the Attachment announces which refers to it. */
-  readonly read: (type: string, id: string, mediaType: string | undefined) => Promise<JsonObject | null>;
+  /** Reads a resource; `null`: there is none. `announced`: by the Attachment that refers to it. */
+  readonly read: (
+    type: string,
+    id: string,
+    announced: Announcement | undefined,
+  ) => Promise<JsonObject | null>;
 }
 
 /** Fills and finishes the files of these types. @throws what the files and the calls throw */
@@ -30,20 +38,20 @@ export async function followReferences(
 
   function referencesIn(line: string): readonly Reference[] {
     const found = find(line);
-    const types = found.length === 0 ? null : announcedTypes(line, find);
-    return found.map((one) => [one, types?.get(one)]);
+    const all = found.length === 0 ? null : announcements(line, find);
+    return found.map((one) => [one, all?.get(one)]);
   }
 
   async function follow(references: Iterable<Reference>): Promise<void> {
     const found = [...references];
-    for (const [one, mediaType] of found) {
+    for (const [one, announced] of found) {
       const [type = "", id = ""] = one.split("/"); // as a finder returns it
       const to = all.get(type);
       // A file that is whole has what was found of its type.
       if (to === undefined || to.file.isWhole || known.has(one)) continue;
       known.add(one);
       goOn();
-      const resource = await read(type, id, mediaType);
+      const resource = await read(type, id, announced);
       if (resource === null) to.dangling++;
       if (resource === null) continue;
       const line = `${stringifyFhirJson(resource)}\n`;
@@ -54,12 +62,12 @@ export async function followReferences(
     }
   }
 
-  const before = new Map<string, string | undefined>();
+  const before = new Map<string, Announcement | undefined>();
   for (const [type, to] of all)
     for await (const line of await to.file.lines()) {
       to.lines++;
       known.add(`${type}/${idOf(parseFhirJson(line))}`);
-      for (const [one, mediaType] of referencesIn(line)) before.set(one, mediaType ?? before.get(one));
+      for (const [one, announced] of referencesIn(line)) before.set(one, announced ?? before.get(one));
     }
   await follow(before);
   // seam: what-others-refer-to-is-exported
@@ -73,7 +81,7 @@ export async function followReferences(
   return [...all.values()];
 }
 
-/** What a line refers to, as a finder returns it, and the media type that its Attachment announces. */
-type Reference = readonly [to: string, mediaType: string | undefined];
+/** What a line refers to, as a finder returns it, and what its Attachment announces. */
+type Reference = readonly [to: string, announced: Announcement | undefined];
 
 const nothing = { resources: 0, lines: 0, isShort: false, dangling: 0 };

@@ -10,7 +10,7 @@ import { resourceAnswer } from "./operation-outcome.ts";
 import { type Carried, refused } from "../base/plan.ts";
 import { type Revision, shown, type StoredResource } from "../resources/stored-resource.ts";
 import { inPart } from "../base/in-part.ts";
-import { header, type Outgoing, parseObject } from "../base/message.ts";
+import { header, json, type Outgoing, parseObject } from "../base/message.ts";
 
 export function read(call: FhirCall): Carried {
   return withReadable(call, (stored) => answer(call, shown(stored, call.lookedAt())));
@@ -86,6 +86,7 @@ function binaryAnswer({ world, incoming }: FhirCall, state: Revision): Carried {
     const outgoing = { status: 307, headers: { location: binary.redirect }, body: "" };
     return refused("redirected", outgoing);
   }
+  if (binary === "timedOut") return refused("timed out", json(200, { errorMessage: "Task timed out" }));
   const asked = header(incoming, "accept") ?? "";
   const isResource = binary === "json" || (binary !== "raw" && /^application\/([\w.]+\+)?json/.test(asked));
   const whole = isResource ? resourceAnswer(200, state) : contentOf(state, binary);

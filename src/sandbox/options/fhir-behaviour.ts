@@ -83,11 +83,19 @@ export interface FhirBehaviour {
    * - `negotiated`: the resource to a call that accepts JSON, otherwise its bytes
    * - `json`, `raw`: always the resource, always its bytes
    * - `changed`, `short`: as `negotiated`, but the first byte is another one, or the last is missing
+   * - `timedOut`: 200 with JSON that is no resource, as a gateway sends it whose function has run out of time
    * - `{ redirect }`: a redirect to this address, unless the call has a query
    *
    * @default "negotiated"
    */
-  readonly binary: "negotiated" | "json" | "raw" | "changed" | "short" | { readonly redirect: string };
+  readonly binary:
+    | "negotiated"
+    | "json"
+    | "raw"
+    | "changed"
+    | "short"
+    | "timedOut"
+    | { readonly redirect: string };
   /** Whether a Binary has a strong ETag and is sent in parts. 1upHealth documents no ranges. @default false */
   readonly binaryRanges: boolean;
   /**
@@ -145,7 +153,7 @@ const aNextLink: Rule = {
   holds: (value) => nextLinks.some((one) => one === value) || hasOrigin(value),
 };
 
-const binaries = ["negotiated", "json", "raw", "changed", "short"];
+const binaries = ["negotiated", "json", "raw", "changed", "short", "timedOut"];
 const aBinary: Rule = {
   must: `one of ${binaries.join(", ")}, or { redirect } with an address`,
   holds: (value) =>
