@@ -11,6 +11,7 @@ import {
   type TransportResponse,
 } from "../../src/http/transport.ts";
 import { undiciTransport } from "../../src/http/undici-transport.ts";
+import { nextStepAfter } from "../../src/next-step.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import { hush, secretCall } from "./samples.ts";
 
@@ -286,4 +287,20 @@ describe("send()", () => {
     expect(result.type).not.toBe("answer");
     expect(inspect(result, { depth: 9, showHidden: true }) + JSON.stringify(result)).not.toContain(hush);
   });
+});
+
+it("an answer that came, and could not be read, is no fault of the network", async () => {
+  const answer = {
+    status: 200,
+    headers: {},
+    get text(): string {
+      throw new RangeError("hush");
+    },
+  };
+  const transport: Transport = { send: async () => answer };
+  const sender = createSender({ transport, clock: systemClock, timeoutMs: 1_000, maxBytes: 1_000 });
+  const cause = { code: "READING_FAILED", message: expect.stringMatching(/failed with RangeError$/) };
+  expect(await sender.send(secretCall("https://api.1up.health"))).toMatchObject({ type: "lost", cause });
+  await sender.close();
+  expect(nextStepAfter({ code: "READING_FAILED", status: null })).toMatch(/this process lacks/);
 });

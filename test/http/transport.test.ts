@@ -319,21 +319,6 @@ function ofAddresses(...syscalls: string[]): AggregateError {
   return Object.assign(new AggregateError(errors), { code: "ENETUNREACH" });
 }
 
-it("an answer that came, and could not be read, is no fault of the network", async () => {
-  const transport: Transport = {
-    async send() {
-      const text = (): never => {
-        throw new RangeError("hush");
-      };
-      return Object.defineProperty({ status: 200, headers: {}, text: "" }, "text", { get: text });
-    },
-  };
-  const result = await sendOver(transport, secretCall("https://api.1up.health"));
-  expect(outcome(result)).toBe("lost READING_FAILED");
-  expect(result).toMatchObject({ cause: { message: expect.stringMatching(/failed with RangeError$/) } });
-  expect(nextStepAfter({ code: "READING_FAILED", status: null })).toMatch(/this process lacks/);
-});
-
 describe("fetchTransport()", () => {
   const answering = (answer: () => Promise<Response>): Transport => fetchTransport(answer);
   const call = secretCall("https://api.1up.health");

@@ -31,7 +31,7 @@ describe("onboard()", () => {
     afterwards(close);
     const options = { credentials: sandbox.credentials, endpoints, store: memory() };
     const [lifecycle, other] = [await createLifecycle(options), await createLifecycle(options)];
-    afterwards(() => Promise.all([lifecycle.close(), other.close()]).then(() => {}));
+    for (const each of [lifecycle, other]) afterwards(() => each.close());
     vi.spyOn(Math, "random").mockReturnValue(0.5);
     afterwards(() => void vi.restoreAllMocks());
     expect(await lifecycle.onboard(id)).toMatchObject({ state: "tokenActive" });

@@ -21,7 +21,7 @@ import {
   redirected,
   sentAgain,
   tooBig,
-  TransportError,
+  type TransportError,
   type TransportRequest,
   type TransportResponse,
   type TransportStream,
