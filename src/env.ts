@@ -14,7 +14,7 @@ import { nearest } from "./nearest.ts";
 import { openLifecycle } from "./runtime/open-lifecycle.ts";
 import type { Lifecycle } from "./runtime/lifecycle.ts";
 import type { Transport } from "./http/transport.ts";
-import { isProxyUrl } from "./http/undici/proxy-tunnel.ts";
+import { isProxyUrl } from "./http/proxy-tunnel.ts";
 import { undiciRuns, undiciTransport } from "./http/undici-transport.ts";
 import { aTime, type EventsOption } from "./runtime/options/check-events.ts";
 import type { Credentials } from "./runtime/options/credentials.ts";

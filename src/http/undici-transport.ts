@@ -11,7 +11,7 @@ import { systemClock } from "../clock.ts";
 import { invalidOption } from "../errors.ts";
 import { isMissing, loadPackage } from "../load-package.ts";
 import { fetchTransport } from "./fetch-transport.ts";
-import { isProxyUrl, tunnelsThrough } from "./undici/proxy-tunnel.ts";
+import { isProxyUrl, tunnelsThrough } from "./proxy-tunnel.ts";
 import { sharedLookup } from "./streaming/shared-lookup.ts";
 import { publicLookup } from "./streaming/public-address.ts";
 import {

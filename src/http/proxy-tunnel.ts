@@ -10,9 +10,9 @@ import { Buffer } from "node:buffer";
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
-import { systemClock } from "../../clock.ts";
-import { sharedLookup } from "../streaming/shared-lookup.ts";
-import { codeOf } from "../transport.ts";
+import { systemClock } from "../clock.ts";
+import { sharedLookup } from "./streaming/shared-lookup.ts";
+import { codeOf } from "./transport.ts";
 
 /** Longest time until a tunnel is open, ms: as long as undici waits for any other connection. */
 const openMs = 10_000;
