@@ -154,7 +154,7 @@ export function randomName(clock: Clock): string {
   };
   // Two machines that were restored from one snapshot share the bytes, but not the nanosecond.
   const own = isReal ? Math.floor((performance.now() * 1e6) % 2 ** 30) : ++named;
-  return `${part()}${part()}-${own.toString(36)}`;
+  return part() + part() + own.toString(36);
 }
 
 /** A name that no other process has, and none on this machine: unlike {@link randomName} it draws nothing from a clock. */
