@@ -56,6 +56,10 @@ const steps = {
     "call the host from this machine with curl: if a proxy or a login page answers, fix that; if 1upHealth blocks this address, ask its support; then call account.reopen()",
   elsewhere:
     "check the base URL (endpoints, ONEUP_API, ONEUP_AUTH): another server may answer there; it is tried again",
+  keyOrder:
+    "put the new key first (encryption, ONEUP_KEY_FILE, ONEUP_KEY), start every process again, and rotate once more",
+  keyFile:
+    "give the process what the message names, and start it again; no key was made, and nothing is sealed",
   throttled:
     "if the limit of 1upHealth is lower than the recorded one, or something else calls with this client id, lower it with account.setLimits(); the gate opens by itself",
   failing: "wait, and ask 1upHealth's support if it goes on; it is tried again",
@@ -227,6 +231,8 @@ export function nextStepOf(error: LifecycleError): string {
   if (error.facts["reason"] === "noFolder") return steps.folder;
   if (error.facts["reason"] === "log") return steps.log;
   if (error.facts["reason"] === "whileOpen") return steps.whileOpen;
+  if (error.facts["reason"] === "keyOrder") return steps.keyOrder;
+  if (error.facts["reason"] === "noKeyFile") return steps.keyFile;
   const { waitsFor } = error.facts;
   if (waitsFor === "row" || waitsFor === "lock") return steps.lock;
   return waitsFor === "transaction" ? steps.transaction : nextSteps[error.code];

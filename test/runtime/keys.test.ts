@@ -124,6 +124,7 @@ describe("rotateKeys()", () => {
       const [old, fresh] = ringOf({ keys: [older, newer] }, false);
       await expect(appended.rotateKeys({ records })).rejects.toMatchObject({
         ...refused,
+        facts: { reason: "keyOrder" },
         message: expect.stringMatching(
           `the first key, ${old?.id}, .* and key ${fresh?.id} behind it .*put key ${fresh?.id} first`,
         ),

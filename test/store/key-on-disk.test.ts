@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { LifecycleError } from "../../src/errors.ts";
+import { nextStepOf } from "../../src/next-step.ts";
 import { keyFile } from "../../src/store/sealing/keys.ts";
 
 /** A folder, and what happens to files from now on: `sync <inode>`, `link <inode>`, in order. */
@@ -55,7 +57,14 @@ describe.skipIf(isBlind)("store/keys keyFile() before a power cut", () => {
     });
     syncBuiltinESMExports();
     const file = join(folder, "lifecycle.key");
-    expect(() => keyFile(file).ring(true)).toThrow(`its disk must have space left: ${file}`);
+    const facts = { reason: "noKeyFile" };
+    expect(() => keyFile(file).ring(true)).toThrow(
+      expect.objectContaining({
+        facts,
+        message: expect.stringContaining(`its disk must have space left: ${file}`),
+      }),
+    );
+    expect(nextStepOf(new LifecycleError("KEY_REFUSED", "", { facts }))).toMatch(/no key was made/);
     expect(fs.readdirSync(folder)).toEqual([]);
   });
 

@@ -61,7 +61,7 @@ function refuseNewKeyBehind({ ids: [first, ...others] }: KeyRing, { retired, for
   if (fresh === undefined) return;
   throw keyRefused(
     `Cannot rotate keys: the first key, ${first}, wraps the store's keys already, and key ${fresh} behind it has never wrapped any; put key ${fresh} first and start every process again, or, if it is no new one, take it away; nothing was changed`,
-    { facts: { storeKey: first ?? null } },
+    { facts: { storeKey: first ?? null, reason: "keyOrder" } },
   );
 }
 

@@ -207,6 +207,7 @@ function makeKeyFile(file: string): string {
   } catch (cause) {
     throw keyRefused(`Cannot make a key file: ${ruleBroken(cause as NodeJS.ErrnoException)}: ${file}`, {
       cause,
+      facts: { reason: "noKeyFile" },
     });
   }
 }
