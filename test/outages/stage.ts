@@ -60,11 +60,9 @@ export async function metBy(options: Partial<LifecycleOptions>): Promise<Shown> 
   await heldBack(lifecycle, "ada");
   // The line of the gate, if one was shut, has the same call and what to do.
   const log = lines.findLast(({ level }) => level === "warn");
-  return {
-    health: healthLine(await lifecycle.health()),
-    log: steady(log?.message ?? ""),
-    ...(await looked(env)),
-  };
+  const health = healthLine(await lifecycle.health());
+  await lifecycle.close(); // a next attempt that has begun meanwhile ends: what the commands show stands still
+  return { health, log: steady(log?.message ?? ""), ...(await looked(env)) };
 }
 
 /** What the two commands print. */
@@ -145,10 +143,7 @@ function steady(text: string): string {
         "no answer within 1000 ms from $1 (ECONNREFUSED)",
       )
       // A call that could not be sent is soon tried again: what is next depends on how fast this machine is.
-      .replaceAll(
-        /(?:It waits because|Next is|Now the call|The call \w+ was begun) .*?(?= What to do: |$)/gm,
-        "…",
-      )
+      .replaceAll(/(?:It waits because|Next is) .*?(?= What to do: |$)/gm, "…")
       .replaceAll(/\n\s*\n/g, "\n")
       .trim()
   );

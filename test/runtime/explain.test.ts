@@ -1,4 +1,4 @@
-import type { GateName, PauseReason, ShutGate, UserStatus } from "oneup-lifecycle";
+import type { Cause, GateName, PauseReason, ShutGate, UserStatus } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { explainUser, type Circumstances } from "../../src/runtime/operations/explain-user.ts";
 import { callOf } from "../../src/runtime/user/step.ts";
@@ -27,6 +27,17 @@ const gates: Readonly<Record<GateName, readonly [ShutGate["reason"], RegExp]>> =
   exchange: ["unavailable", /the exchange of codes is shut, for all users/],
   secret: ["credentials", /this secret is suspended, for all users/],
   region: ["forbidden", /this process is suspended, for all users/],
+};
+
+const expired: Cause = {
+  call: "createUser",
+  endpoint: "management",
+  host: "api.1up.example",
+  status: null,
+  code: "CERT_HAS_EXPIRED",
+  attempt: 1,
+  at: at(-1),
+  retryAt: at(0),
 };
 
 const calling = states.filter((state) => callOf(state) !== undefined);
@@ -96,6 +107,18 @@ describe("runtime/explain", () => {
       { underWay: "createUser" },
       { leasedUntil: at(1) },
       /The call createUser was begun\. Now another process has it, or died with it; its lease ends at 2026-11-25 14:01:00 UTC, in 1 min\. Any process/,
+    ],
+    [
+      "one whose last try failed, in another process",
+      { underWay: "createUser" },
+      { leasedUntil: at(1), cause: expired },
+      /Any process .+ continues it\. If that fails again: check the clock of this machine/,
+    ],
+    [
+      "one whose last try failed, in hand",
+      { underWay: "createUser" },
+      { isRunning: true, cause: expired },
+      /when its lease ends\. If that fails again: check the clock of this machine/,
     ],
     [
       "one in doubt",

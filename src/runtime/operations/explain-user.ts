@@ -221,13 +221,17 @@ function whatToDo({ failure, pause, state, usable }: UserStatus, around: Circums
         ? stepAt(usable ? null : around.ahead)
         : nextStepAfter(cause, { alone })
       : `${failureSteps[failure.reason]}, then call retry()`;
+  const refused = around.unwritable === null ? "" : sentence(around.unwritable);
+  const isInHand = around.isRunning || around.leasedUntil !== null;
   return [
-    ...(around.unwritable === null
+    ...(refused === ""
       ? []
       : [
-          `The store takes no writes, so nothing goes on: ${sentence(around.unwritable)} What to do: ${nextSteps.STORE_UNAVAILABLE}.`,
+          `The store takes no writes, so nothing goes on: ${refused} What to do: ${nextSteps.STORE_UNAVAILABLE}.`,
         ]),
-    ...(step === null || around.isRunning || around.leasedUntil !== null ? [] : [`What to do: ${step}.`]),
+    ...(step === null || (isInHand && failure !== null)
+      ? []
+      : [`${isInHand ? "If that fails again" : "What to do"}: ${step}.`]),
   ];
 }
 
