@@ -1,8 +1,8 @@
-/** The rooms of the house: which may import which, how many files one holds, and that its README names each of them. */
-import { existsSync, readdirSync } from "node:fs";
+/** The rooms of the house: which may import which. */
+import { readdirSync } from "node:fs";
 import { join, posix } from "node:path";
 import { describe, expect, it } from "vitest";
-import { code, read, root, sources } from "./repository.ts";
+import { code, root, sources } from "./repository.ts";
 
 /** Stands for all files outside the rooms. */
 const anyFile = "*.ts";
@@ -96,24 +96,12 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   },
 };
 
-/** More files than that do not fit in a reader's head. */
-const mostFiles = 20;
-
 const product = sources("src", "machines", "adapters");
 
 /** The files of the repository that a file imports, types included. */
 function importsOf(path: string): readonly string[] {
   const found = code(path).matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g);
   return Array.from(found, ([, specifier = ""]) => posix.join(posix.dirname(path), specifier));
-}
-
-/** Whether a file is named after one of its exports: `when-idle.ts` after `whenIdle`, `import.ts` after `Import`. */
-function isNamedAfterAnExport(path: string): boolean {
-  const name = posix.basename(path, ".ts").replaceAll("-", "");
-  const declared = code(path).matchAll(
-    /^export (?:declare |abstract |async )*(?:const|let|function\*?|class|interface|type|enum) (\w+)/gm,
-  );
-  return Array.from(declared, ([, one = ""]) => one.toLowerCase()).includes(name);
 }
 
 /** The names of the folders in a folder. */
@@ -139,30 +127,6 @@ describe.each(Object.entries(rooms))("%s", (house, plan) => {
       other === room || below.includes(other) || (other.endsWith(".ts") && below.includes(anyFile));
     expect(others.filter((one) => !mayImport(one.room))).toEqual([]);
   });
-
-  // adapters/README.md is a guide for users.
-  it.each([...(house === "adapters" ? [] : [""]), ...Object.keys(plan)])(
-    "its room %j holds a few files, and a README that names each",
-    (room) => {
-      const folder = posix.join(house, room);
-      const files = readdirSync(join(root, folder), { withFileTypes: true })
-        .filter((one) => one.isFile() && one.name !== "README.md")
-        .map(({ name }) => name);
-      expect(files.length).toBeLessThanOrEqual(mostFiles);
-      const guide = `${folder}/README.md`;
-      expect(existsSync(join(root, guide))).toBe(true);
-      const text = read(guide);
-      expect(text.split("\n").length).toBeLessThanOrEqual(41);
-      const named = Array.from(text.matchAll(/^\| \[([^\]]+)\]\(([^)]+)\)/gm), ([, name, link]) => ({
-        name,
-        link,
-      }));
-      expect(named.filter(({ name, link }) => name !== link)).toEqual([]);
-      const inside = [...files, ...foldersIn(folder)];
-      expect(named).toHaveLength(inside.length);
-      expect(new Set(named.map(({ name }) => name))).toEqual(new Set(inside));
-    },
-  );
 });
 
 describe("imports", () => {
@@ -183,16 +147,3 @@ describe("imports", () => {
     expect(circles).toEqual([]);
   });
 });
-
-/** Of a hundred files; the others hold several things of one kind. */
-const namedAfterAnExport = 85;
-
-it.each(["src/runtime/", "src/sandbox/"])(
-  "most files of %s are named after one of their exports",
-  (house) => {
-    const files = product.filter((path) => path.startsWith(house) && posix.basename(path) !== "index.ts");
-    const others = files.filter((path) => !isNamedAfterAnExport(path));
-    const allowed = Math.floor((files.length * (100 - namedAfterAnExport)) / 100);
-    expect(others.slice(allowed)).toEqual([]);
-  },
-);
